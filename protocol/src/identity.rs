@@ -1,0 +1,89 @@
+//! The identity of a charge point: the last segment of the URL it connects to.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest identity accepted, in characters. OCPP 1.6 sets no limit; 2.0.1 sets this one.
+const IDENTITY_CHARS_MAX: usize = 48;
+
+/// The identity of a charge point, 1 to 48 printable ASCII characters without `/`.
+///
+/// Cheap to clone: everybody who talks about a charge point shares one text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChargePointId(Arc<str>);
+
+impl ChargePointId {
+    /// Checks and wraps an identity that is not percent-encoded.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or has a character that cannot stand in a URL segment unescaped.
+    pub fn new(text: &str) -> Result<Self, IdentityError> {
+        if text.is_empty() || text.len() > IDENTITY_CHARS_MAX {
+            return Err(IdentityError::Length(text.chars().count()));
+        }
+        match text.chars().find(|c| !is_identity_char(*c)) {
+            Some(c) => Err(IdentityError::Character(c)),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// The identity as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_identity_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.~*=:+|@".contains(c)
+}
+
+impl fmt::Display for ChargePointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for ChargePointId {
+    type Err = IdentityError;
+
+    fn from_str(text: &str) -> Result<Self, IdentityError> {
+        Self::new(text)
+    }
+}
+
+/// Why a text is no charge point identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// Empty, or longer than 48 characters.
+    #[error("a charge point identity has 1 to 48 characters, this one has {0}")]
+    Length(usize),
+    /// Not a letter, a digit, or one of `-_.~*=:+|@`.
+    #[error("a charge point identity cannot contain {0:?}")]
+    Character(char),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_of_the_field_are_taken_and_paths_are_not() {
+        for good in ["CP-1", "SIM-000001", "cp_001", "DE*ABC*E01", "a"] {
+            assert_eq!(ChargePointId::new(good).unwrap().as_str(), good);
+        }
+        assert_eq!(ChargePointId::new(""), Err(IdentityError::Length(0)));
+        assert_eq!(
+            ChargePointId::new(&"x".repeat(49)),
+            Err(IdentityError::Length(49))
+        );
+        assert_eq!(
+            ChargePointId::new("a/b"),
+            Err(IdentityError::Character('/'))
+        );
+        assert_eq!(
+            ChargePointId::new("a b"),
+            Err(IdentityError::Character(' '))
+        );
+    }
+}

@@ -1,0 +1,515 @@
+//! The line between two peers, without the socket.
+//!
+//! A [`Link`] decides which answer belongs to which call, that one call is open per direction
+//! [1.6J §4.1.1], what has timed out, and what is late, doubled or unknown. It is driven by whoever owns the
+//! socket: texts go in through [`Link::receive`], texts to send come out of [`Link::answer`] and
+//! [`Link::poll_transmit`], and [`Link::next_deadline`] says when [`Link::expire`] is wanted.
+//!
+//! Both real ends of this workspace drive this one type. The judge's scripted peers do not: they must be
+//! able to break these rules.
+//!
+//! Invariant: every tag given to [`Link::call`] comes back exactly once, from [`Link::receive`],
+//! [`Link::expire`] or [`Link::disconnect`].
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use crate::frame::{self, Parsed};
+use crate::{CallError, ErrorCode, MessageId, Millis, RawValue, Version};
+
+/// Calls of the peer that may be unanswered at the same time. More are refused: a peer should have one open
+/// [1.6J §4.1.1], the rest is patience with a bound.
+const INBOUND_CALLS_MAX: usize = 16;
+
+/// Timed-out calls that are remembered, to tell a late answer from an unknown one.
+const LATE_REMEMBERED_MAX: usize = 8;
+
+/// What does not change during the life of a line.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkConfig {
+    /// The version both ends agreed on.
+    pub version: Version,
+    /// How long a call may stay without an answer, in milliseconds.
+    pub call_timeout_ms: Millis,
+    /// Own calls that may wait for the open one; [`Link::call`] refuses more.
+    pub queue_calls_max: usize,
+    /// Makes the message ids of this line different from those of the lines before it.
+    pub id_seed: u64,
+}
+
+/// One end of a line. `T` is what the owner wants back with the answer of a call.
+#[derive(Debug)]
+pub struct Link<T> {
+    config: LinkConfig,
+    next_number: u64,
+    open: Option<OpenCall<T>>,
+    queue: VecDeque<QueuedCall<T>>,
+    inbound: Vec<MessageId>,
+    timed_out: VecDeque<u64>,
+}
+
+#[derive(Debug)]
+struct OpenCall<T> {
+    tag: T,
+    number: u64,
+    deadline_ms: Millis,
+}
+
+#[derive(Debug)]
+struct QueuedCall<T> {
+    tag: T,
+    action: &'static str,
+    payload: String,
+}
+
+/// What a received text means.
+#[derive(Debug)]
+pub enum Received<'a, T> {
+    /// The peer wants something; it is owed one [`Link::answer`].
+    Call {
+        /// To be given to [`Link::answer`].
+        id: MessageId,
+        /// The name of the action, known or not.
+        action: Cow<'a, str>,
+        /// The unparsed payload.
+        payload: &'a RawValue,
+    },
+    /// The open call is answered.
+    Answer {
+        /// What [`Link::call`] was given.
+        tag: T,
+        /// The payload of the `CALLRESULT`, or the `CALLERROR`.
+        result: Result<&'a RawValue, CallError>,
+    },
+    /// An answer that nobody waits for. To be dropped.
+    Stray(Stray),
+    /// A text that breaks the rules of the line.
+    Refused {
+        /// What to send back, where the specification leaves something to send.
+        reply: Option<String>,
+        /// What is wrong, for the log.
+        reason: String,
+    },
+}
+
+/// Why an answer is not wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// Its call had timed out.
+    Late,
+    /// Its call was answered before.
+    Double,
+    /// There was no such call.
+    Unknown,
+}
+
+/// The queue of [`Link::call`] is full; the tag comes back.
+#[derive(Debug)]
+pub struct QueueFull<T>(pub T);
+
+impl<T> Link<T> {
+    /// A line without open calls.
+    #[must_use]
+    pub const fn new(config: LinkConfig) -> Self {
+        Self {
+            config,
+            next_number: 1,
+            open: None,
+            queue: VecDeque::new(),
+            inbound: Vec::new(),
+            timed_out: VecDeque::new(),
+        }
+    }
+
+    /// Puts a call at the end of the queue. [`Link::poll_transmit`] gives its text when it is its turn.
+    ///
+    /// # Errors
+    /// When [`LinkConfig::queue_calls_max`] calls wait already.
+    pub fn call(
+        &mut self,
+        tag: T,
+        action: &'static str,
+        payload: String,
+    ) -> Result<(), QueueFull<T>> {
+        if self.queue.len() >= self.config.queue_calls_max {
+            return Err(QueueFull(tag));
+        }
+        self.queue.push_back(QueuedCall {
+            tag,
+            action,
+            payload,
+        });
+        Ok(())
+    }
+
+    /// The text of the next call, if none is open. To be asked after everything else.
+    pub fn poll_transmit(&mut self, now_ms: Millis) -> Option<String> {
+        if self.open.is_some() {
+            return None;
+        }
+        let QueuedCall {
+            tag,
+            action,
+            payload,
+        } = self.queue.pop_front()?;
+        let number = self.next_number;
+        self.next_number += 1;
+        let deadline_ms = now_ms.saturating_add(self.config.call_timeout_ms);
+        self.open = Some(OpenCall {
+            tag,
+            number,
+            deadline_ms,
+        });
+        Some(frame::call(&self.id_text(number), action, &payload))
+    }
+
+    /// Takes one WebSocket text message.
+    pub fn receive<'a>(&mut self, text: &'a str) -> Received<'a, T> {
+        match frame::parse(text, self.config.version) {
+            Parsed::Call {
+                id,
+                action,
+                payload,
+            } => match self.admit(&id) {
+                Ok(()) => Received::Call {
+                    id,
+                    action,
+                    payload,
+                },
+                Err(refused) => refused,
+            },
+            Parsed::Result { id, payload } => self.settle(&id, Ok(payload)),
+            Parsed::Error { id, error } => self.settle(&id, Err(error)),
+            Parsed::Broken { answer_to, reason } => Received::Refused {
+                reply: answer_to.map(|id| frame::refusal(&id, &reason, self.config.version)),
+                reason,
+            },
+        }
+    }
+
+    /// The text that answers a call of the peer; `None` when that call is not open (any more).
+    pub fn answer(&mut self, id: &MessageId, result: Result<&str, &CallError>) -> Option<String> {
+        let index = self.inbound.iter().position(|open| open == id)?;
+        self.inbound.swap_remove(index);
+        Some(match result {
+            Ok(payload) => frame::result(id.as_str(), payload),
+            Err(error) => frame::error(id.as_str(), error, self.config.version),
+        })
+    }
+
+    /// When [`Link::expire`] is wanted, if nothing comes before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.open.as_ref().map(|open| open.deadline_ms)
+    }
+
+    /// The tag of the open call, if its time is over. Its answer is [`Stray::Late`] from now on.
+    pub fn expire(&mut self, now_ms: Millis) -> Option<T> {
+        let open = self.open.take_if(|open| open.deadline_ms <= now_ms)?;
+        if self.timed_out.len() == LATE_REMEMBERED_MAX {
+            self.timed_out.pop_front();
+        }
+        self.timed_out.push_back(open.number);
+        Some(open.tag)
+    }
+
+    /// The socket is gone: the tags of the open and of all waiting calls, oldest first. Calls of the peer that
+    /// are still being worked on will find nobody to answer.
+    pub fn disconnect(&mut self) -> Vec<T> {
+        self.inbound.clear();
+        self.open
+            .take()
+            .map(|open| open.tag)
+            .into_iter()
+            .chain(self.queue.drain(..).map(|q| q.tag))
+            .collect()
+    }
+
+    /// Whether no call is open or waiting in either direction.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.open.is_none() && self.queue.is_empty() && self.inbound.is_empty()
+    }
+
+    /// Own calls that are open or waiting.
+    #[must_use]
+    pub fn calls_pending(&self) -> usize {
+        usize::from(self.open.is_some()) + self.queue.len()
+    }
+
+    fn admit<'a>(&mut self, id: &MessageId) -> Result<(), Received<'a, T>> {
+        if self.inbound.contains(id) {
+            return Err(Received::Refused {
+                reply: None,
+                reason: format!("a call with id {id} is open already"),
+            });
+        }
+        if self.inbound.len() >= INBOUND_CALLS_MAX {
+            let error = CallError::new(
+                ErrorCode::GenericError,
+                format!(
+                    "{INBOUND_CALLS_MAX} calls are open already; send the next one after an answer"
+                ),
+            );
+            return Err(Received::Refused {
+                reply: Some(frame::error(id.as_str(), &error, self.config.version)),
+                reason: error.description,
+            });
+        }
+        self.inbound.push(id.clone());
+        Ok(())
+    }
+
+    fn settle<'a>(
+        &mut self,
+        id: &MessageId,
+        result: Result<&'a RawValue, CallError>,
+    ) -> Received<'a, T> {
+        let Some(number) = self.number_of(id) else {
+            return Received::Stray(Stray::Unknown);
+        };
+        if let Some(open) = self.open.take_if(|open| open.number == number) {
+            return Received::Answer {
+                tag: open.tag,
+                result,
+            };
+        }
+        Received::Stray(if self.timed_out.contains(&number) {
+            Stray::Late
+        } else if number < self.next_number {
+            Stray::Double
+        } else {
+            Stray::Unknown
+        })
+    }
+
+    fn id_text(&self, number: u64) -> String {
+        format!("{:08x}-{number}", self.config.id_seed)
+    }
+
+    fn number_of(&self, id: &MessageId) -> Option<u64> {
+        let number = id.as_str().rsplit_once('-')?.1.parse().ok()?;
+        (number > 0 && self.id_text(number) == id.as_str()).then_some(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> Link<u32> {
+        Link::new(LinkConfig {
+            version: Version::V1_6,
+            call_timeout_ms: 1_000,
+            queue_calls_max: 4,
+            id_seed: 7,
+        })
+    }
+
+    fn id_of(text: &str) -> String {
+        serde_json::from_str::<serde_json::Value>(text).unwrap()[1]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn one_call_is_open_and_the_rest_wait_in_order() {
+        let mut link = link();
+        link.call(1, "Heartbeat", "{}".into()).unwrap();
+        link.call(2, "Heartbeat", "{}".into()).unwrap();
+        let first = link.poll_transmit(0).unwrap();
+        assert_eq!(link.poll_transmit(0), None);
+        let answer = frame::result(&id_of(&first), "{}");
+        assert!(matches!(
+            link.receive(&answer),
+            Received::Answer {
+                tag: 1,
+                result: Ok(_)
+            }
+        ));
+        assert!(link.poll_transmit(0).is_some());
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_tag_back() {
+        let mut link = link();
+        for tag in 0..4 {
+            link.call(tag, "Heartbeat", "{}".into()).unwrap();
+        }
+        assert!(matches!(
+            link.call(9, "Heartbeat", "{}".into()),
+            Err(QueueFull(9))
+        ));
+    }
+
+    #[test]
+    fn late_double_and_unknown_answers_are_told_apart() {
+        let mut link = link();
+        link.call(1, "Heartbeat", "{}".into()).unwrap();
+        let first = link.poll_transmit(0).unwrap();
+        assert_eq!(link.expire(999), None);
+        assert_eq!(link.next_deadline(), Some(1_000));
+        assert_eq!(link.expire(1_000), Some(1));
+        link.call(2, "Heartbeat", "{}".into()).unwrap();
+        let second = link.poll_transmit(1_000).unwrap();
+        let late = frame::result(&id_of(&first), "{}");
+        assert!(matches!(link.receive(&late), Received::Stray(Stray::Late)));
+        let answer = frame::result(&id_of(&second), "{}");
+        assert!(matches!(
+            link.receive(&answer),
+            Received::Answer { tag: 2, .. }
+        ));
+        assert!(matches!(
+            link.receive(&answer),
+            Received::Stray(Stray::Double)
+        ));
+        for unknown in [
+            "00000007-3",
+            "00000007-0",
+            "00000008-1",
+            "1",
+            "x-1",
+            "00000007-01",
+        ] {
+            let text = frame::result(unknown, "{}");
+            assert!(
+                matches!(link.receive(&text), Received::Stray(Stray::Unknown)),
+                "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_call_is_answered_once_and_its_repetition_while_open_is_dropped() {
+        let mut link = link();
+        let text = frame::call("a", "Reset", r#"{"type":"Soft"}"#);
+        let Received::Call { id, .. } = link.receive(&text) else {
+            panic!("a call")
+        };
+        assert!(matches!(
+            link.receive(&text),
+            Received::Refused { reply: None, .. }
+        ));
+        assert!(link.answer(&id, Ok("{}")).is_some());
+        assert!(link.answer(&id, Ok("{}")).is_none());
+        assert!(matches!(link.receive(&text), Received::Call { .. }));
+    }
+
+    #[test]
+    fn too_many_open_calls_of_the_peer_are_refused() {
+        let mut link = link();
+        for n in 0..INBOUND_CALLS_MAX {
+            assert!(matches!(
+                link.receive(&frame::call(&n.to_string(), "ClearCache", "{}")),
+                Received::Call { .. }
+            ));
+        }
+        let text = frame::call("more", "ClearCache", "{}");
+        let Received::Refused {
+            reply: Some(reply), ..
+        } = link.receive(&text)
+        else {
+            panic!("refused")
+        };
+        assert!(reply.starts_with(r#"[4,"more","GenericError""#));
+    }
+
+    #[test]
+    fn a_lost_socket_gives_every_tag_back_once() {
+        let mut link = link();
+        for tag in 1..=3 {
+            link.call(tag, "Heartbeat", "{}".into()).unwrap();
+        }
+        link.poll_transmit(0).unwrap();
+        assert_eq!(link.disconnect(), [1, 2, 3]);
+        assert!(link.is_quiet());
+        assert!(link.disconnect().is_empty());
+    }
+
+    mod law {
+        use super::*;
+        use proptest::prelude::*;
+
+        #[derive(Clone, Debug)]
+        enum Act {
+            Call,
+            AnswerOpen,
+            AnswerOld(u64),
+            Error,
+            Wait(u64),
+            Rubbish(String),
+            Disconnect,
+        }
+
+        fn act() -> impl Strategy<Value = Act> {
+            prop_oneof![
+                4 => Just(Act::Call),
+                4 => Just(Act::AnswerOpen),
+                1 => (0..20_u64).prop_map(Act::AnswerOld),
+                1 => Just(Act::Error),
+                2 => (0..1_500_u64).prop_map(Act::Wait),
+                1 => ".*".prop_map(Act::Rubbish),
+                1 => Just(Act::Disconnect),
+            ]
+        }
+
+        proptest! {
+            /// Whatever happens: at most one call is open, tags come back once each and in order.
+            #[test]
+            fn every_tag_comes_back_once_and_in_order(acts in proptest::collection::vec(act(), 0..200)) {
+                let mut link = link();
+                let (mut now, mut next_tag, mut open) = (0, 0, None::<String>);
+                let mut back = Vec::new();
+                for act in acts {
+                    match act {
+                        Act::Call => {
+                            if link.call(next_tag, "Heartbeat", "{}".into()).is_ok() {
+                                next_tag += 1;
+                            }
+                        }
+                        Act::AnswerOpen | Act::Error => if let Some(id) = open.take() {
+                            let text = if matches!(act, Act::Error) {
+                                frame::error(&id, &CallError::new(ErrorCode::GenericError, ""), Version::V1_6)
+                            } else {
+                                frame::result(&id, "{}")
+                            };
+                            match link.receive(&text) {
+                                Received::Answer { tag, .. } => back.push(tag),
+                                other => prop_assert!(false, "{other:?}"),
+                            }
+                        },
+                        Act::AnswerOld(n) => {
+                            let id = format!("00000007-{n}");
+                            if open.as_deref() != Some(&id) {
+                                let text = frame::result(&id, "{}");
+                                let stray = matches!(link.receive(&text), Received::Stray(_));
+                                prop_assert!(stray);
+                            }
+                        }
+                        Act::Wait(ms) => {
+                            now += ms;
+                            if let Some(tag) = link.expire(now) {
+                                open = None;
+                                back.push(tag);
+                            }
+                        }
+                        Act::Rubbish(text) => {
+                            let _ = link.receive(&text);
+                        }
+                        Act::Disconnect => {
+                            open = None;
+                            back.extend(link.disconnect());
+                        }
+                    }
+                    if let Some(text) = link.poll_transmit(now) {
+                        prop_assert!(open.is_none(), "a second call was opened");
+                        open = Some(id_of(&text));
+                    }
+                }
+                back.extend(link.disconnect());
+                prop_assert_eq!(back, (0..next_tag).collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,1 +1,359 @@
+//! A Charge Station Management System: OCPP 1.6J server, small REST API, SQLite or PostgreSQL.
+//!
+//! [`run`] is the command `dynamo csms`, [`admin`] is `dynamo csms admin`, and [`start`] gives a CSMS inside
+//! the process, for tests and for the judge. What it deliberately does not do: terminate TLS, speak OCPI, or
+//! know other OCPP versions.
 
+mod admin;
+mod args;
+mod clock;
+pub mod domain;
+mod listen;
+mod metrics;
+mod ocpp;
+mod rest;
+pub mod store;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_protocol::decode::Decoding;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use admin::{AdminArgs, AdminError, admin};
+pub use args::{Args, Command, Unknown, run};
+pub use clock::Clock;
+pub use ocpp::{hash_password, sessions};
+
+use clock::Mono;
+use domain::authorization::UnknownTags;
+use metrics::Metrics;
+use sessions::Sessions;
+use store::{DEFAULT_ORGANIZATION, NewApiKey, SCOPE_READ, SCOPE_WRITE, Store, TagSetting};
+
+/// What of unknown origin is let in and recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcceptUnknown {
+    /// Charge points nobody registered.
+    pub charge_points: bool,
+    /// Id tags nobody registered.
+    pub tags: bool,
+}
+
+impl AcceptUnknown {
+    /// Everything.
+    pub const ALL: Self = Self {
+        charge_points: true,
+        tags: true,
+    };
+
+    const fn unknown_tags(self) -> UnknownTags {
+        if self.tags {
+            UnknownTags::Accept
+        } else {
+            UnknownTags::Refuse
+        }
+    }
+}
+
+/// How a CSMS is to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address of the REST API; port 0 picks a free one.
+    pub http: SocketAddr,
+    /// Address of the OCPP server; port 0 picks a free one.
+    pub ocpp: SocketAddr,
+    /// `sqlite://PATH` or `postgres://…`.
+    pub database: String,
+    /// The key of the default organization on an empty database; generated when `None`.
+    pub api_key: Option<String>,
+    /// Tags that are accepted from the start.
+    pub id_tags: Vec<String>,
+    /// What of unknown origin is let in.
+    pub accept_unknown: AcceptUnknown,
+    /// How long a command waits for its answer, its turn included.
+    pub command_timeout: Duration,
+    /// How often a charge point is pinged. One that sends nothing for two of these is dead.
+    pub ping_interval: Duration,
+    /// How long a message may take to leave, before a peer that does not read is given up.
+    pub write_timeout: Duration,
+    /// How often the times charge points were last heard of are written down.
+    pub presence_interval: Duration,
+    /// The interval of charge points that have none of their own, in seconds.
+    pub heartbeat_interval_s: i32,
+    /// How strictly payloads of charge points are read.
+    pub decoding: Decoding,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            http: local(8080),
+            ocpp: local(9000),
+            database: "sqlite://dynamo.db".to_owned(),
+            api_key: None,
+            id_tags: Vec::new(),
+            accept_unknown: AcceptUnknown::default(),
+            command_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(10),
+            presence_interval: Duration::from_secs(30),
+            heartbeat_interval_s: 300,
+            decoding: Decoding::strict(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// Why a CSMS could not start: one sentence that names the value and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address is taken or not ours.
+    #[error(
+        "cannot listen on {address} ({flag}): {cause}; choose another address, or port 0 for a free port"
+    )]
+    Listen {
+        /// The flag it came from.
+        flag: &'static str,
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The database cannot be opened or brought up to date.
+    #[error("cannot open the database {address} (--database): {cause}")]
+    Database {
+        /// What was asked for, without its password.
+        address: String,
+        /// What is wrong.
+        cause: store::StoreError,
+    },
+    /// The database is open and cannot be written.
+    #[error("cannot prepare the database: {0}")]
+    Prepare(#[from] store::StoreError),
+    /// A flag has a value that cannot be used.
+    #[error("{0}")]
+    Value(String),
+}
+
+/// What everything inside shares.
+pub(crate) struct App {
+    pub options: Options,
+    pub store: Store,
+    pub sessions: Sessions,
+    pub routes: ocpp::routes::Routes,
+    pub passwords: ocpp::Passwords,
+    pub metrics: Arc<Metrics>,
+    pub mono: Mono,
+    pub shutdown: CancellationToken,
+    /// The tasks that own a socket.
+    pub sockets: TaskTracker,
+}
+
+impl App {
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.options.clock
+    }
+}
+
+/// A running CSMS.
+pub struct Csms {
+    app: Arc<App>,
+    tasks: TaskTracker,
+    http_addr: SocketAddr,
+    ocpp_addr: SocketAddr,
+    api_key: String,
+    generated_key: bool,
+}
+
+/// Starts a CSMS; it serves when this returns.
+///
+/// # Errors
+/// When an address cannot be bound or the database cannot be opened.
+pub async fn start(options: Options) -> Result<Csms, StartError> {
+    if options.command_timeout.is_zero() {
+        return Err(StartError::Value(
+            "the command time-out (--command-timeout) must be longer than 0s, such as 10s"
+                .to_owned(),
+        ));
+    }
+    let (http, http_addr) = listen("--http", options.http)?;
+    let (ocpp, ocpp_addr) = listen("--ocpp", options.ocpp)?;
+    let metrics = Arc::new(Metrics::default());
+    let store = open_store(&options.database, metrics.clone()).await?;
+    let (api_key, generated_key) = prepare(&store, &options).await?;
+    let app = Arc::new(App {
+        sessions: Sessions::new(options.command_timeout, metrics.clone()),
+        routes: ocpp::v16::routes(),
+        passwords: ocpp::Passwords::default(),
+        metrics,
+        mono: Mono::start(),
+        shutdown: CancellationToken::new(),
+        sockets: TaskTracker::new(),
+        store,
+        options,
+    });
+    let tasks = TaskTracker::new();
+    for (listener, router) in [
+        (http, rest::router(app.clone())),
+        (ocpp, ocpp::accept::router(app.clone())),
+    ] {
+        let served = listen::serve(listener, router, app.shutdown.clone(), tasks.clone());
+        tasks.spawn(served);
+    }
+    tasks.spawn(write_presences(app.clone()));
+    Ok(Csms {
+        app,
+        tasks,
+        http_addr,
+        ocpp_addr,
+        api_key,
+        generated_key,
+    })
+}
+
+impl Csms {
+    /// Where the REST API listens.
+    #[must_use]
+    pub const fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Where charge points connect.
+    #[must_use]
+    pub const fn ocpp_addr(&self) -> SocketAddr {
+        self.ocpp_addr
+    }
+
+    /// The key that was given or generated; empty when the database had keys already and none was given.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// The store, to register tags and charge points.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// Who is connected, and a way to call them.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.app.sessions
+    }
+
+    /// Closes all sockets, commits what is queued, and closes the database.
+    pub async fn shutdown(self) {
+        let presences = self.app.sessions.presences();
+        self.app.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.app.sockets.close();
+        self.app.sockets.wait().await;
+        if let Err(error) = self.app.store.heard_of(presences).await {
+            tracing::warn!(%error, "the times charge points were last seen are lost");
+        }
+        self.app.store.close().await;
+    }
+}
+
+fn listen(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    listen::bind(address)
+        .and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        })
+        .map_err(|cause| StartError::Listen {
+            flag,
+            address,
+            cause,
+        })
+}
+
+pub(crate) async fn open_store(address: &str, metrics: Arc<Metrics>) -> Result<Store, StartError> {
+    let opened = Store::open_with(address, metrics).await;
+    opened.map_err(|cause| StartError::Database {
+        address: without_password(address),
+        cause,
+    })
+}
+
+/// A database address that can be shown.
+fn without_password(address: &str) -> String {
+    let hidden = address.split_once("://").and_then(|(scheme, rest)| {
+        let (user, host) = rest.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{host}"))
+    });
+    hidden.unwrap_or_else(|| address.to_owned())
+}
+
+/// Makes what the options promise: the API key and the tags. True when the key was generated.
+async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), StartError> {
+    for tag in &options.id_tags {
+        if tag.is_empty() || tag.chars().count() > 20 {
+            return Err(StartError::Value(format!(
+                "the id tag {tag:?} (--id-tag) must have 1 to 20 characters"
+            )));
+        }
+        store.set_tag(TagSetting::accepted(tag)).await?;
+    }
+    let scopes = vec![SCOPE_READ.to_owned(), SCOPE_WRITE.to_owned()];
+    let mut new = NewApiKey::generate(DEFAULT_ORGANIZATION, scopes);
+    if let Some(key) = &options.api_key {
+        new.key.clone_from(key);
+        store.create_api_key(new).await?;
+        return Ok((key.clone(), false));
+    }
+    if store.has_api_keys().await? {
+        return Ok((String::new(), false));
+    }
+    let key = new.key.clone();
+    store.create_api_key(new).await?;
+    Ok((key, true))
+}
+
+async fn write_presences(app: Arc<App>) {
+    let mut interval = tokio::time::interval(app.options.presence_interval);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval.reset();
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = app.shutdown.cancelled() => return,
+        }
+        for presences in app.sessions.presences().chunks(PRESENCES_PER_COMMIT) {
+            if let Err(error) = app.store.heard_of(presences.to_vec()).await {
+                tracing::warn!(%error, "the times charge points were last seen were not written");
+            }
+        }
+    }
+}
+
+/// Charge points whose times are written in one job; between two jobs others get their turn.
+const PRESENCES_PER_COMMIT: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_databases_are_not_shown() {
+        assert_eq!(
+            without_password("postgres://u:p@ss@h/db"),
+            "postgres://u:***@h/db"
+        );
+        assert_eq!(without_password("postgres://u@h/db"), "postgres://u@h/db");
+        assert_eq!(without_password("sqlite://x.db"), "sqlite://x.db");
+    }
+}

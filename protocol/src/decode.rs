@@ -1,8 +1,14 @@
 //! Payloads into types, with the verdict of the published schemas.
 //!
-//! `ocpp-kit` checks lengths, enumerations, bounds and occurrence. Three things it leaves open are closed
-//! here, so that [`Decoding::strict`] agrees with the schemas: members the schema does not name and explicit
-//! `null`s are refused, date-times are RFC 3339 and nothing looser, and `multipleOf 0.1` holds.
+//! `ocpp-kit` checks lengths, enumerations, bounds and occurrence. What it leaves open is closed here, so that
+//! [`Decoding::strict`] agrees with the schemas: members the schema does not name, explicit `null`s and arrays
+//! in the place of objects are refused, and date-times, URIs and `multipleOf 0.1` are checked ([`format`]).
+//! Date-times that the calendar of the types cannot hold become the nearest that it can.
+
+mod format;
+mod tree;
+
+use std::borrow::Cow;
 
 use ocpp_kit::decode::{
     DateTimeLeniency, DecodeError, DecodeErrorKind, DecodeOptions, NumericStrings,
@@ -13,7 +19,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::v16::{Action, transcode_request, transcode_response};
 use crate::{CallError, RawValue};
+use tree::Tree;
+
+/// Date-times of one payload that may have to be brought into the calendar, each costing one more decoding.
+const REPAIRS_MAX: usize = 32;
 
 /// How strictly payloads are read. Each leniency has a name and is there because real chargers need it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +35,8 @@ pub struct Decoding {
     pub allow_unknown_values: bool,
     /// Date-times without an offset, or with a space for the `T`, are taken as UTC.
     pub allow_loose_date_times: bool,
+    /// Locations of files need not be URIs.
+    pub allow_loose_uris: bool,
     /// Numbers written as strings are taken as numbers.
     pub allow_numeric_strings: bool,
 }
@@ -36,6 +49,7 @@ impl Decoding {
             allow_unknown_fields: false,
             allow_unknown_values: false,
             allow_loose_date_times: false,
+            allow_loose_uris: false,
             allow_numeric_strings: false,
         }
     }
@@ -47,8 +61,49 @@ impl Decoding {
             allow_unknown_fields: true,
             allow_unknown_values: true,
             allow_loose_date_times: true,
+            allow_loose_uris: true,
             allow_numeric_strings: true,
         }
+    }
+
+    /// Decodes one payload.
+    ///
+    /// # Errors
+    /// The `CALLERROR` the specification asks for: its code, and in its description the JSON pointer of the
+    /// member.
+    pub fn decode<T: DeserializeOwned + Serialize + Validate>(
+        self,
+        payload: &RawValue,
+    ) -> Result<T, CallError> {
+        let options = self.options();
+        let message: T = repairing(payload, |payload| decode_payload(payload, &options))?;
+        let ours = serde_json::to_string(&message).map_err(unreadable)?;
+        self.agree(payload.get(), &ours)?;
+        Ok(message)
+    }
+
+    /// The verdict of [`Decoding::decode`] on the payload of a `CALL` whose action is a value, not a type.
+    ///
+    /// # Errors
+    /// Like [`Decoding::decode`].
+    pub fn check_request(self, action: Action, payload: &RawValue) -> Result<(), CallError> {
+        let options = self.options();
+        let ours = repairing(payload, |payload| {
+            transcode_request(action, payload, &options)
+        })?;
+        Ok(self.agree(payload.get(), ours.get())?)
+    }
+
+    /// The verdict of [`Decoding::decode`] on the payload of the `CALLRESULT` to such a `CALL`.
+    ///
+    /// # Errors
+    /// Like [`Decoding::decode`].
+    pub fn check_response(self, action: Action, payload: &RawValue) -> Result<(), CallError> {
+        let options = self.options();
+        let ours = repairing(payload, |payload| {
+            transcode_response(action, payload, &options)
+        })?;
+        Ok(self.agree(payload.get(), ours.get())?)
     }
 
     fn options(self) -> DecodeOptions {
@@ -65,159 +120,126 @@ impl Decoding {
         options
     }
 
-    /// Decodes one payload.
-    ///
-    /// # Errors
-    /// The `CALLERROR` the specification asks for: its code, and in its details the JSON pointer of the member.
-    pub fn decode<T: DeserializeOwned + Serialize + Validate>(
-        self,
-        payload: &RawValue,
-    ) -> Result<T, CallError> {
-        let message: T = decode_payload(payload, &self.options())?;
-        let wire: Value = serde_json::from_str(payload.get())
-            .map_err(|error| DecodeError::new(DecodeErrorKind::Format, "", error.to_string()))?;
-        let ours = serde_json::to_value(&message)
-            .map_err(|error| DecodeError::new(DecodeErrorKind::Format, "", error.to_string()))?;
-        match self.compare(&wire, &ours, &mut String::new()) {
-            Some(error) => Err(error.into()),
-            None => Ok(message),
-        }
+    /// Compares the text of a payload with the text of what the types made of it.
+    fn agree(self, wire: &str, ours: &str) -> Result<(), DecodeError> {
+        let wire = serde_json::from_str(wire).map_err(unreadable)?;
+        let ours = serde_json::from_str(ours).map_err(unreadable)?;
+        self.compare(&wire, &ours, 0)
     }
 
-    /// Walks the payload beside what the types made of it. What differs was not expressible in the types.
-    fn compare(self, wire: &Value, ours: &Value, path: &mut String) -> Option<DecodeError> {
+    /// Walks the payload beside what the types made of it: what is missing there was not expressible in the
+    /// types.
+    fn compare(self, wire: &Tree, ours: &Tree, depth: usize) -> Result<(), DecodeError> {
         match (wire, ours) {
-            (Value::Object(wire), Value::Object(ours)) => wire.iter().find_map(|(name, value)| {
-                let length = path.len();
-                path.push('/');
-                path.push_str(name);
-                let error = match ours.get(name) {
-                    Some(mine) if is_rate(name) => {
-                        rate(value, path).or_else(|| self.compare(value, mine, path))
-                    }
-                    Some(mine) => self.compare(value, mine, path),
-                    None if self.allow_unknown_fields => None,
-                    None if value.is_null() => Some(DecodeError::new(
-                        DecodeErrorKind::Type,
-                        path.as_str(),
-                        "null is not a value of this member",
-                    )),
-                    None => Some(DecodeError::new(
-                        DecodeErrorKind::UnknownField,
-                        path.as_str(),
-                        "the schema does not name this member",
-                    )),
-                };
-                path.truncate(length);
-                error
-            }),
-            (Value::Array(wire), Value::Array(ours)) => {
-                wire.iter()
-                    .zip(ours)
-                    .enumerate()
-                    .find_map(|(index, (value, mine))| {
-                        let length = path.len();
-                        path.push('/');
-                        path.push_str(&index.to_string());
-                        let error = self.compare(value, mine, path);
-                        path.truncate(length);
-                        error
-                    })
-            }
-            // Only date-times change their text on the way through the types.
-            (Value::String(wire), Value::String(ours))
-                if wire != ours && !self.allow_loose_date_times =>
-            {
-                (!is_rfc3339(wire)).then(|| {
-                    DecodeError::new(
-                        DecodeErrorKind::Property,
-                        path.as_str(),
-                        format!("{wire:?} is not an RFC 3339 date-time with offset"),
-                    )
+            (Tree::Object(wire), Tree::Object(ours)) => {
+                wire.iter().try_for_each(|(name, value)| {
+                    let mine = ours.iter().find(|(our_name, _)| our_name == name);
+                    self.member(name, value, mine.map(|(_, mine)| mine), depth)
+                        .map_err(|error| below(name, error))
                 })
             }
-            _ => None,
+            (Tree::Array(wire), Tree::Array(ours)) => wire
+                .iter()
+                .zip(ours)
+                .enumerate()
+                .try_for_each(|(index, (value, mine))| {
+                    self.compare(value, mine, depth + 1)
+                        .map_err(|error| below(&index.to_string(), error))
+                }),
+            (Tree::Array(_), Tree::Object(_)) => Err(DecodeError::new(
+                DecodeErrorKind::Type,
+                "",
+                "an array in the place of an object",
+            )),
+            _ => Ok(()),
         }
     }
-}
 
-/// The members of 1.6 that carry `multipleOf 0.1`: charging rates [1.6 §7.14, §7.13].
-fn is_rate(name: &str) -> bool {
-    name == "limit" || name == "minChargingRate"
-}
-
-fn rate(value: &Value, path: &str) -> Option<DecodeError> {
-    let Value::Number(number) = value else {
-        return None;
-    };
-    let text = number.to_string();
-    // One decimal at most, judged on the decimal text: 0.1 has no exact binary form.
-    let exact = match text.split_once(['e', 'E']) {
-        None => text
-            .split_once('.')
-            .is_none_or(|(_, decimals)| decimals.trim_end_matches('0').len() <= 1),
-        Some((mantissa, exponent)) => {
-            let decimals = mantissa
-                .split_once('.')
-                .map_or(0, |(_, d)| d.trim_end_matches('0').len());
-            exponent
-                .parse::<i64>()
-                .is_ok_and(|e| i64::try_from(decimals).unwrap_or(i64::MAX) - e <= 1)
-                || mantissa
-                    .trim_start_matches('-')
-                    .chars()
-                    .all(|c| c == '0' || c == '.')
-        }
-    };
-    (!exact).then(|| {
-        DecodeError::new(
-            DecodeErrorKind::Property,
-            path,
-            format!("{text} is not a multiple of 0.1"),
-        )
-    })
-}
-
-/// RFC 3339 `date-time`: the parser of the types also takes ISO 8601 spellings that RFC 3339 does not know.
-fn is_rfc3339(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let digits = |range: std::ops::Range<usize>| {
-        bytes
-            .get(range)
-            .is_some_and(|d| d.iter().all(u8::is_ascii_digit))
-    };
-    let at = |index: usize, allowed: &[u8]| bytes.get(index).is_some_and(|b| allowed.contains(b));
-    let fixed = digits(0..4)
-        && at(4, b"-")
-        && digits(5..7)
-        && at(7, b"-")
-        && digits(8..10)
-        && at(10, b"Tt")
-        && digits(11..13)
-        && at(13, b":")
-        && digits(14..16)
-        && at(16, b":")
-        && digits(17..19);
-    if !fixed {
-        return false;
-    }
-    let rest = &text[19..];
-    let zone = match rest.strip_prefix('.') {
-        Some(fraction) => {
-            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-            if zone.len() == fraction.len() {
-                return false;
+    fn member(
+        self,
+        name: &str,
+        value: &Tree,
+        mine: Option<&Tree>,
+        depth: usize,
+    ) -> Result<(), DecodeError> {
+        let Some(mine) = mine else {
+            return if self.allow_unknown_fields {
+                Ok(())
+            } else if matches!(value, Tree::Null) {
+                let reason = "null is not a value of this member";
+                Err(DecodeError::new(DecodeErrorKind::Type, "", reason))
+            } else {
+                let reason = "the schema does not name this member";
+                Err(DecodeError::new(DecodeErrorKind::UnknownField, "", reason))
+            };
+        };
+        let wrong = match value {
+            Tree::Text(text) if format::is_date_time_member(name) => (!self.allow_loose_date_times
+                && !format::is_date_time(text))
+            .then(|| format!("{text:?} is not an RFC 3339 date-time with offset")),
+            Tree::Text(text) if depth == 0 && format::is_uri_member(name) => {
+                (!self.allow_loose_uris && !format::is_uri(text))
+                    .then(|| format!("{text:?} is not a URI"))
             }
-            zone
+            Tree::Number(number) if format::is_rate_member(name) => {
+                (!format::is_rate(*number)).then(|| format!("{number} is not a multiple of 0.1"))
+            }
+            Tree::Object(_) | Tree::Array(_) => return self.compare(value, mine, depth + 1),
+            _ => None,
+        };
+        wrong.map_or(Ok(()), |reason| {
+            Err(DecodeError::new(DecodeErrorKind::Property, "", reason))
+        })
+    }
+}
+
+/// Decodes, and where a date-time is sound but outside the calendar of the types, once more with its nearest
+/// neighbour.
+fn repairing<T>(
+    payload: &RawValue,
+    decode: impl Fn(&RawValue) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let mut payload = Cow::Borrowed(payload);
+    for _ in 0..REPAIRS_MAX {
+        match decode(&payload).map_err(with_pointer) {
+            Err(error) if error.kind == DecodeErrorKind::Property => {
+                payload = Cow::Owned(repaired(&payload, &error.path).ok_or(error)?);
+            }
+            decided => return decided,
         }
-        None => rest,
-    };
-    let offset = zone.as_bytes();
-    matches!(zone, "Z" | "z")
-        || (offset.len() == 6
-            && matches!(offset[0], b'+' | b'-')
-            && offset[3] == b':'
-            && [1, 2, 4, 5].iter().all(|i| offset[*i].is_ascii_digit()))
+    }
+    decode(&payload).map_err(with_pointer)
+}
+
+/// The payload with the date-time at `pointer` brought into the calendar; nothing if that is not what is wrong.
+fn repaired(payload: &RawValue, pointer: &str) -> Option<Box<RawValue>> {
+    let mut root: Value = serde_json::from_str(payload.get()).ok()?;
+    let member = root.pointer_mut(pointer)?;
+    *member = Value::String(format::nearest_date_time(member.as_str()?)?);
+    serde_json::value::to_raw_value(&root).ok()
+}
+
+/// `ocpp-kit` writes `/list[0]/member` for the JSON pointer `/list/0/member`, and leaves the mark of an exact
+/// decimal at the end.
+fn with_pointer(mut error: DecodeError) -> DecodeError {
+    if error.path.contains(['[', '$']) {
+        let path = error
+            .path
+            .trim_end_matches("/$serde_json::private::RawValue");
+        error.path = path.replace('[', "/").replace(']', "");
+    }
+    error
+}
+
+fn below(name: &str, mut error: DecodeError) -> DecodeError {
+    let name = name.replace('~', "~0").replace('/', "~1");
+    error.path.insert_str(0, &name);
+    error.path.insert(0, '/');
+    error
+}
+
+fn unreadable(error: serde_json::Error) -> DecodeError {
+    DecodeError::new(DecodeErrorKind::Format, "", error.to_string())
 }
 
 #[cfg(test)]

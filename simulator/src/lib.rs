@@ -1,1 +1,54 @@
+//! Charge points that behave like real ones, and what gives them life.
+//!
+//! The charge point itself ([`charge_point`], [`dialect`], [`ev`]) is pure: inputs and time go in, outputs come
+//! out. Around it, the [`driver`] owns the socket and the sleep, a visitor plugs cars in and holds
+//! cards before the reader, and [`run`] does that for a whole fleet and says what came of it.
+//!
+//! The simulator knows nothing of any particular CSMS: they meet on the wire.
 
+mod args;
+pub mod charge_point;
+mod control;
+pub mod dialect;
+pub mod driver;
+pub mod ev;
+mod fleet;
+mod input_error;
+mod ledger;
+mod plan;
+mod report;
+mod scenario;
+mod tally;
+mod thresholds;
+mod visitor;
+
+use tokio_util::sync::CancellationToken;
+
+pub use args::Args;
+pub use driver::{Activity, Clock, Handle, OperateError, RigClock, Station, spawn};
+pub use input_error::InputError;
+pub use ledger::LedgerLine;
+
+/// What a finished run says about its thresholds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every threshold held.
+    Held,
+    /// These did not, one sentence each.
+    NotHeld(Vec<String>),
+}
+
+/// Runs a fleet as the arguments say, until its time is over or `shutdown` is cancelled; either way sessions are
+/// stopped properly and reports are written.
+///
+/// # Errors
+/// One sentence that names the value and the remedy: arguments or files that make no sense, files that cannot be
+/// written, and a CSMS to which no connection at all came about.
+pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict, InputError> {
+    let plan = plan::Plan::from_args(&args)?;
+    if args.check {
+        plan.describe()?;
+        return Ok(Verdict::Held);
+    }
+    fleet::run(plan, shutdown).await
+}

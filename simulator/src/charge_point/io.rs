@@ -6,6 +6,8 @@
 use dynamo_protocol::{CallError, Millis};
 use serde::{Deserialize, Serialize};
 
+use super::message::{Answer, Command, Reply, Report};
+
 /// A connector, counted from 1. 0 is the charge point as a whole where a message allows that.
 pub type ConnectorId = u32;
 
@@ -24,7 +26,10 @@ pub enum Input {
     /// The CSMS wants something. It is owed one [`Output::Reply`] with this id.
     Command { id: CommandId, command: Command },
     /// A [`Report`] was answered, or will not be.
-    Answer { tag: Tag, result: Result<Answer, Failure> },
+    Answer {
+        tag: Tag,
+        result: Result<Answer, Failure>,
+    },
     /// A person, the car or the world does something.
     Operator(Action),
 }
@@ -39,7 +44,10 @@ pub enum Output {
     /// Send a message to the CSMS; at most a few are under way at a time.
     Send { tag: Tag, report: Report },
     /// Answer a command.
-    Reply { id: CommandId, reply: Result<Reply, CallError> },
+    Reply {
+        id: CommandId,
+        reply: Result<Reply, CallError>,
+    },
     /// Something happened that an observer may count or write down.
     Fact(Fact),
 }
@@ -70,18 +78,38 @@ pub enum Action {
     /// Puts the cable between car and station in.
     PlugIn { connector_id: ConnectorId },
     /// Takes the cable out, at the car or at the station.
-    Unplug { connector_id: ConnectorId, #[serde(default)] side: CableSide },
+    Unplug {
+        connector_id: ConnectorId,
+        #[serde(default)]
+        side: CableSide,
+    },
     /// Holds a card before the reader. Without a connector the charge point picks the one that is meant.
-    PresentIdTag { #[serde(default)] connector_id: Option<ConnectorId>, id_tag: String },
+    PresentIdTag {
+        #[serde(default)]
+        connector_id: Option<ConnectorId>,
+        id_tag: String,
+    },
     /// Takes the power away and gives it back after this many seconds of the charge point's clock; with `backup` it
     /// has time to stop its transactions first. Only hardware with backup power can do that.
-    PowerCycle { #[serde(default)] seconds: f64, #[serde(default)] backup: bool },
+    PowerCycle {
+        #[serde(default)]
+        seconds: f64,
+        #[serde(default)]
+        backup: bool,
+    },
     /// Takes the network away for this many seconds; the charge point keeps running.
     Disconnect { seconds: f64 },
     /// A fault appears at a connector (0: the whole charge point); `error_code` as OCPP 1.6 names it.
-    RaiseFault { #[serde(default)] connector_id: ConnectorId, error_code: String },
+    RaiseFault {
+        #[serde(default)]
+        connector_id: ConnectorId,
+        error_code: String,
+    },
     /// The fault is gone.
-    ClearFault { #[serde(default)] connector_id: ConnectorId },
+    ClearFault {
+        #[serde(default)]
+        connector_id: ConnectorId,
+    },
     /// The lock of the connector can no longer move.
     JamLock { connector_id: ConnectorId },
     /// The lock moves again.
@@ -206,6 +234,3 @@ impl Default for Hardware {
 
 /// Milliseconds until the CSMS counts as silent for one call.
 pub const CALL_TIMEOUT_MS: Millis = 30_000;
-
-// The four enums below are the neutral vocabulary of messages. They belong to the author of the blocks and grow with
-// them: `Command` and `Reply` (CSMS → charge point), `Report` and `Answer` (charge point → CSMS).

@@ -1,0 +1,121 @@
+//! The arguments of `dynamo conformance`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Puts a CSMS or a charge point to the test: runs Gherkin scenarios over real WebSockets and gives a verdict.
+///
+/// Without --sut it tests the bundled CSMS and the bundled charge point.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  dynamo conformance
+  dynamo conformance --sut csms --url ws://127.0.0.1:9000/ocpp16 --driver http://127.0.0.1:8080/send
+  dynamo conformance --sut charge-point --listen 0.0.0.0:9000 --charge-point-id CP-1 --operator prompt
+
+Exit code: 0 nothing failed and something passed, 1 a scenario failed, 2 the run could not be made.
+dynamo is not affiliated with the Open Charge Alliance. A pass is no certificate.")]
+pub struct Args {
+    /// What is under test from outside; without it both bundled sides are
+    #[arg(long, env = "DYNAMO_SUT", value_enum)]
+    pub sut: Option<Sut>,
+
+    /// URL of the CSMS under test, without the identity, which is appended
+    #[arg(long, env = "DYNAMO_URL", value_name = "URL")]
+    pub url: Option<String>,
+
+    /// Where the rig orders commands of the CSMS under test: it POSTs {"charge_point_id", "action", "payload"}
+    #[arg(long, env = "DYNAMO_DRIVER", value_name = "URL")]
+    pub driver: Option<String>,
+
+    /// A header for the driver, such as 'Authorization: Bearer KEY'; can be repeated
+    #[arg(long, env = "DYNAMO_DRIVER_HEADER", value_name = "NAME: VALUE", hide_env_values = true)]
+    pub driver_header: Vec<String>,
+
+    /// Where the charge point under test connects to; port 0 picks a free one
+    #[arg(long, env = "DYNAMO_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+
+    /// Identity of the charge point under test; or the one identity to use against a CSMS, one scenario at a time
+    #[arg(long, env = "DYNAMO_CHARGE_POINT_ID", value_name = "ID")]
+    pub charge_point_id: Option<String>,
+
+    /// How things happen at the charge point under test: URL of its control API, or `prompt` to ask a person
+    #[arg(long, env = "DYNAMO_OPERATOR", value_name = "URL|prompt")]
+    pub operator: Option<String>,
+
+    /// Identities used against a CSMS begin with this
+    #[arg(long, env = "DYNAMO_ID_PREFIX", value_name = "PREFIX", default_value = "CT-")]
+    pub id_prefix: String,
+
+    /// Basic authentication password of those identities
+    #[arg(long, env = "DYNAMO_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+
+    /// An id tag that the CSMS under test accepts [default: RFID-USER-4A2F]
+    #[arg(long, env = "DYNAMO_ID_TAG", value_name = "TAG")]
+    pub id_tag: Option<String>,
+
+    /// An id tag that it does not know [default: NO-SUCH-TAG]
+    #[arg(long, env = "DYNAMO_INVALID_ID_TAG", value_name = "TAG")]
+    pub invalid_id_tag: Option<String>,
+
+    /// An id tag that it has blocked; scenarios that need one are not run without
+    #[arg(long, env = "DYNAMO_BLOCKED_ID_TAG", value_name = "TAG")]
+    pub blocked_id_tag: Option<String>,
+
+    /// An id tag that has expired there; scenarios that need one are not run without
+    #[arg(long, env = "DYNAMO_EXPIRED_ID_TAG", value_name = "TAG")]
+    pub expired_id_tag: Option<String>,
+
+    /// Only scenarios whose tags fit, such as '@TC_003_CS' or '@core and not @driver'
+    #[arg(long, env = "DYNAMO_TAGS", value_name = "EXPR")]
+    pub tags: Option<String>,
+
+    /// Features of your own instead of the embedded ones
+    #[arg(long, env = "DYNAMO_FEATURES", value_name = "DIR")]
+    pub features: Option<PathBuf>,
+
+    /// The OCPP version
+    #[arg(long, env = "DYNAMO_OCPP", value_parser = ["1.6"], default_value = "1.6")]
+    pub ocpp: String,
+
+    /// What the system under test is and can do, as YAML: connectors, cable, backup power, id tags
+    #[arg(long, env = "DYNAMO_CAPABILITIES", value_name = "FILE.yaml")]
+    pub capabilities: Option<PathBuf>,
+
+    /// Scenarios that run at the same time; a single charge point is tested one scenario after the other
+    #[arg(long, env = "DYNAMO_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub concurrency: Option<u16>,
+
+    /// How long an expected message may take
+    #[arg(long, env = "DYNAMO_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+
+    /// Where to write a report: .html for people, .xml for CI (JUnit), .json for scripts; can be repeated
+    /// [default: target/conformance/report.html, with junit.xml and report.json beside it]
+    #[arg(long, env = "DYNAMO_REPORT", value_name = "FILE", value_delimiter = ',')]
+    pub report: Vec<PathBuf>,
+
+    /// Folder with the published JSON schemas of the version, as a second witness
+    #[arg(long, env = "DYNAMO_SCHEMAS", value_name = "DIR")]
+    pub schemas: Option<PathBuf>,
+
+    /// Lists the scenarios, their tags and what they need, and runs nothing
+    #[arg(long, conflicts_with_all = ["self_test"])]
+    pub list: bool,
+
+    /// Proves the judge: every seeded defect must turn a scenario red
+    #[arg(long, conflicts_with_all = ["sut", "url", "listen"])]
+    pub self_test: bool,
+}
+
+/// What can be under test from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sut {
+    /// A CSMS: needs --url
+    Csms,
+    /// A charge point: needs --listen and --charge-point-id
+    ChargePoint,
+}

@@ -1,0 +1,316 @@
+//! What every scenario demands without saying so: frames are frames, payloads obey the schema, each call gets
+//! exactly one answer, one call is open at a time, and nothing comes that no step accounts for.
+
+use std::collections::{HashMap, HashSet};
+
+use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::trace::Direction;
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::RawValue;
+use serde_json::Value;
+
+use crate::expect::Expected;
+use crate::rig::Side;
+use crate::schemas::Schemas;
+use crate::trace::{Entry, EntryKind, Message};
+
+/// What a scenario knows about its line beyond the frames.
+#[derive(Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) side: Side,
+    /// Calls that a scenario allows without demanding them.
+    pub(crate) allowed: &'a [Expected],
+    /// Ids of our calls that may be answered with a CALLERROR.
+    pub(crate) errors_expected: &'a HashSet<String>,
+    /// Published schemas the user added.
+    pub(crate) schemas: Option<&'a Schemas>,
+}
+
+/// Every breach of the unspoken rules, in the words of the report.
+pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    frames_are_valid(entries, circumstances, &mut found);
+    calls_are_answered_once(entries, circumstances, &mut found);
+    one_call_is_open(entries, &mut found);
+    ids_are_used_once(entries, &mut found);
+    nothing_is_unaccounted(entries, circumstances, &mut found);
+    found
+}
+
+fn frames_are_valid(entries: &[Entry], circumstances: &Circumstances<'_>, found: &mut Vec<String>) {
+    let mut asked: HashMap<&str, &str> = HashMap::new();
+    for entry in entries {
+        if let Some((id, action, _)) = entry.call_to_sut() {
+            asked.insert(id, action);
+        }
+        let Some(message) = entry.frame(Direction::FromSut) else { continue };
+        match message {
+            Message::Unreadable(reason) => found.push(format!("it sent something that is no OCPP-J frame: {reason}")),
+            Message::Call { action, payload, .. } => {
+                if let Some(wrong) = wrong_call(action, payload, circumstances) {
+                    found.push(format!("its {action} {wrong}"));
+                }
+            }
+            Message::Result { id, payload } => {
+                if let Some(action) = asked.get(id.as_str())
+                    && let Some(wrong) = wrong_payload(action, payload, Decoding::check_response, circumstances, true)
+                {
+                    found.push(format!("its answer to {action} {wrong}"));
+                }
+            }
+            Message::Error { code, .. } => {
+                if !ERROR_CODES.contains(&code.as_str()) {
+                    found.push(format!("its CALLERROR has the code {code:?}, which OCPP 1.6 does not know"));
+                }
+            }
+        }
+    }
+}
+
+/// The codes as OCPP-J 1.6 spells them [1.6J §4.2.3].
+const ERROR_CODES: [&str; 10] = [
+    "NotImplemented",
+    "NotSupported",
+    "InternalError",
+    "ProtocolError",
+    "SecurityError",
+    "FormationViolation",
+    "PropertyConstraintViolation",
+    "OccurenceConstraintViolation",
+    "TypeConstraintViolation",
+    "GenericError",
+];
+
+fn wrong_call(action: &str, payload: &Value, circumstances: &Circumstances<'_>) -> Option<String> {
+    let Some(known) = Action::from_wire(action) else { return Some("is no action of OCPP 1.6".into()) };
+    let allowed = match circumstances.side {
+        Side::ChargePoint => known.origin().from_charging_station(),
+        Side::Csms => known.origin().from_csms(),
+    };
+    if !allowed {
+        return Some("is an action of the other side".into());
+    }
+    wrong_payload(action, payload, Decoding::check_request, circumstances, false)
+}
+
+type Check = fn(Decoding, Action, &RawValue) -> Result<(), dynamo_protocol::CallError>;
+
+fn wrong_payload(
+    action: &str,
+    payload: &Value,
+    check: Check,
+    circumstances: &Circumstances<'_>,
+    is_response: bool,
+) -> Option<String> {
+    let known = Action::from_wire(action)?;
+    let raw = RawValue::from_string(payload.to_string()).ok()?;
+    if let Err(error) = check(Decoding::strict(), known, &raw) {
+        return Some(format!("breaks the schema: {}", error.description));
+    }
+    let schemas = circumstances.schemas?;
+    schemas.complaint(action, is_response, payload).map(|text| format!("breaks the published schema: {text}"))
+}
+
+fn calls_are_answered_once(entries: &[Entry], circumstances: &Circumstances<'_>, found: &mut Vec<String>) {
+    let mut answers: HashMap<&str, usize> = HashMap::new();
+    let mut asked: HashMap<&str, &str> = HashMap::new();
+    for entry in entries {
+        if let Some((id, action, _)) = entry.call_to_sut() {
+            asked.insert(id, action);
+        }
+        match entry.frame(Direction::FromSut) {
+            Some(Message::Result { id, .. }) => *answers.entry(id).or_default() += 1,
+            Some(Message::Error { id, code, description, .. }) => {
+                *answers.entry(id).or_default() += 1;
+                if !circumstances.errors_expected.contains(id) {
+                    let action = asked.get(id.as_str()).copied().unwrap_or("something");
+                    found.push(format!("it answered {action} with the error {code} {description:?}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    for (index, entry) in entries.iter().enumerate() {
+        let Some((id, action, _)) = entry.call_to_sut() else { continue };
+        match answers.get(id).copied().unwrap_or(0) {
+            0 if closed_after(entries, index) || circumstances.errors_expected.contains(id) => {}
+            0 => found.push(format!("it never answered {action}")),
+            1 => {}
+            more => found.push(format!("it answered {action} {more} times")),
+        }
+    }
+    for id in answers.keys().filter(|id| !asked.contains_key(*id)) {
+        found.push(format!("it answered a call {id:?} that nobody made"));
+    }
+}
+
+fn closed_after(entries: &[Entry], index: usize) -> bool {
+    entries[index..].iter().any(|entry| matches!(entry.kind, EntryKind::Closed(_)))
+}
+
+/// A peer sends its next call after the answer to the one before [1.6J §4.1.1].
+fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
+    let mut open: Option<(&str, &str)> = None;
+    for (index, entry) in entries.iter().enumerate() {
+        match &entry.kind {
+            EntryKind::Opened | EntryKind::Closed(_) => open = None,
+            EntryKind::Frame { direction: Direction::ToSut, message, .. } => {
+                if open.is_some_and(|(id, _)| message.id() == Some(id)) {
+                    open = None;
+                }
+            }
+            EntryKind::Frame { .. } => {
+                let Some((id, action, _)) = entry.call_from_sut() else { continue };
+                // A call that we never answer ends with a time-out over there, which cannot be seen from here.
+                if let Some((earlier, earlier_action)) = open
+                    && answered_later(entries, index, earlier)
+                {
+                    found.push(format!("it sent {action} while its {earlier_action} was still open"));
+                }
+                open = Some((id, action));
+            }
+            EntryKind::Note(_) => {}
+        }
+    }
+}
+
+fn answered_later(entries: &[Entry], index: usize, id: &str) -> bool {
+    entries[index..].iter().any(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(id))
+}
+
+fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if matches!(entry.kind, EntryKind::Opened) {
+            seen.clear();
+        }
+        if let Some((id, action, _)) = entry.call_from_sut()
+            && !seen.insert(id)
+        {
+            found.push(format!("its {action} uses the message id {id:?} again"));
+        }
+    }
+}
+
+fn nothing_is_unaccounted(entries: &[Entry], circumstances: &Circumstances<'_>, found: &mut Vec<String>) {
+    let mut status_of: HashMap<i64, &str> = HashMap::new();
+    for entry in entries {
+        let Some((_, action, payload)) = entry.call_from_sut() else { continue };
+        let accounted = entry.consumed
+            || circumstances.allowed.iter().any(|allowed| allowed.matches(action, payload))
+            || match circumstances.side {
+                Side::ChargePoint => charge_point_may(action, payload, &status_of),
+                Side::Csms => CSMS_MAY.contains(&action),
+            };
+        if action == "StatusNotification"
+            && let (Some(connector), Some(status)) = (payload["connectorId"].as_i64(), payload["status"].as_str())
+        {
+            status_of.insert(connector, status);
+        }
+        if !accounted {
+            found.push(format!("it sent {action} {payload}, which no step expects"));
+        }
+    }
+}
+
+/// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
+const CSMS_MAY: [&str; 6] =
+    ["GetConfiguration", "ChangeConfiguration", "TriggerMessage", "GetLocalListVersion", "SendLocalList", "ClearCache"];
+
+/// What a charge point may say at any time: signs of life, readings, the status it had already, and that the car or
+/// the station pauses.
+fn charge_point_may(action: &str, payload: &Value, status_of: &HashMap<i64, &str>) -> bool {
+    match action {
+        "Heartbeat" | "MeterValues" | "SecurityEventNotification" => true,
+        "StatusNotification" => {
+            let (connector, status) = (payload["connectorId"].as_i64(), payload["status"].as_str());
+            let before = connector.and_then(|connector| status_of.get(&connector)).copied();
+            status == before
+                || (matches!(before, Some("Charging" | "SuspendedEV" | "SuspendedEVSE"))
+                    && matches!(status, Some("Charging" | "SuspendedEV" | "SuspendedEVSE")))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    fn trace(frames: &[(Direction, &str)]) -> Vec<Entry> {
+        frames
+            .iter()
+            .map(|(direction, raw)| Entry {
+                at: SystemTime::now(),
+                kind: EntryKind::Frame { direction: *direction, raw: (*raw).into(), message: Message::read(raw) },
+                consumed: true,
+            })
+            .collect()
+    }
+
+    fn check(entries: &[Entry]) -> Vec<String> {
+        let circumstances = Circumstances {
+            side: Side::ChargePoint,
+            allowed: &[],
+            errors_expected: &HashSet::new(),
+            schemas: None,
+        };
+        breaches(entries, &circumstances)
+    }
+
+    const OUT: Direction = Direction::ToSut;
+    const IN: Direction = Direction::FromSut;
+    const RESET: &str = r#"[2,"1","Reset",{"type":"Soft"}]"#;
+    const ACCEPTED: &str = r#"[3,"1",{"status":"Accepted"}]"#;
+
+    #[test]
+    fn a_call_with_its_answer_is_in_order() {
+        assert_eq!(check(&trace(&[(OUT, RESET), (IN, ACCEPTED)])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_unspoken_rule_has_its_breach() {
+        let cases: [(&[(Direction, &str)], &str); 9] = [
+            (&[(OUT, RESET)], "it never answered Reset"),
+            (&[(OUT, RESET), (IN, ACCEPTED), (IN, ACCEPTED)], "it answered Reset 2 times"),
+            (&[(IN, ACCEPTED)], "that nobody made"),
+            (&[(OUT, RESET), (IN, r#"[3,"1",{"status":"Perhaps"}]"#)], "its answer to Reset breaks the schema"),
+            (&[(OUT, RESET), (IN, r#"[4,"1","GenericError","no",{}]"#)], "with the error GenericError"),
+            (&[(IN, r#"[2,"a","Reset",{"type":"Soft"}]"#)], "is an action of the other side"),
+            (&[(IN, r#"[2,"a","Dance",{}]"#)], "is no action of OCPP 1.6"),
+            (&[(IN, "hello")], "no OCPP-J frame"),
+            (
+                &[
+                    (IN, r#"[2,"a","Heartbeat",{}]"#),
+                    (IN, r#"[2,"b","Heartbeat",{}]"#),
+                    (OUT, r#"[3,"a",{"currentTime":"2024-01-01T00:00:00Z"}]"#),
+                ],
+                "it sent Heartbeat while its Heartbeat was still open",
+            ),
+        ];
+        for (frames, breach) in cases {
+            let found = check(&trace(frames));
+            assert!(found.iter().any(|text| text.contains(breach)), "{breach}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_step_accounts_for_is_a_breach_unless_it_is_small_talk() {
+        let unaccounted = |raw: &str| {
+            let mut entries = trace(&[(IN, raw)]);
+            entries[0].consumed = false;
+            !check(&entries).is_empty()
+        };
+        assert!(unaccounted(r#"[2,"a","Authorize",{"idTag":"x"}]"#));
+        assert!(!unaccounted(r#"[2,"a","Heartbeat",{}]"#));
+    }
+
+    #[test]
+    fn a_message_id_is_not_used_again_on_one_socket() {
+        let beat = r#"[2,"a","Heartbeat",{}]"#;
+        let answer = r#"[3,"a",{"currentTime":"2024-01-01T00:00:00Z"}]"#;
+        let found = check(&trace(&[(IN, beat), (OUT, answer), (IN, beat), (OUT, answer)]));
+        assert_eq!(found, [r#"its Heartbeat uses the message id "a" again"#]);
+    }
+}

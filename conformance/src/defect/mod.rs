@@ -1,0 +1,173 @@
+//! Seeded defects: known ways of getting OCPP wrong, put between a system that is right and the judge.
+//!
+//! A defect sits on the socket of the system under test and changes what crosses it, so that the judge sees
+//! exactly what it would see from a system built that way. Each must turn at least one scenario red; one that
+//! survives shows a blind spot of the judge. `dynamo conformance --self-test` prints which scenario caught which.
+
+use dynamo_protocol::trace::Direction;
+use serde_json::{Value, json};
+
+use crate::trace::Message;
+
+mod charge_point;
+mod csms;
+
+/// What becomes of a frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Fate {
+    /// What goes on in its place: itself, something else, more, or nothing.
+    pub(crate) on: Vec<String>,
+    /// What goes back to where it came from.
+    pub(crate) back: Vec<String>,
+}
+
+impl Fate {
+    /// It goes on as it is.
+    pub(crate) fn pass(raw: &str) -> Self {
+        Self { on: vec![raw.to_owned()], back: Vec::new() }
+    }
+}
+
+/// A way of getting it wrong. Sees every frame, may keep state.
+pub(crate) trait Defect: Send {
+    /// What becomes of a frame; `None` lets it pass. `action` is the action of the call, or of the call that an
+    /// answer answers.
+    fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate>;
+}
+
+impl std::fmt::Debug for dyn Defect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Defect")
+    }
+}
+
+/// A defect as it is listed: its name, the rule it breaks, and how it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seed {
+    /// Short, as in the kill matrix.
+    pub(crate) name: &'static str,
+    /// The rule it breaks, with its section.
+    pub(crate) breaks: &'static str,
+    /// A fresh one for each scenario.
+    pub(crate) make: fn() -> Box<dyn Defect>,
+}
+
+/// Defects of a charge point.
+pub(crate) fn of_charge_points() -> &'static [Seed] {
+    charge_point::SEEDS
+}
+
+/// Defects of a CSMS.
+pub(crate) fn of_csms() -> &'static [Seed] {
+    csms::SEEDS
+}
+
+/// A defect that is a function; what it remembers is in its captures.
+struct Habit<F>(F);
+
+impl<F> Defect for Habit<F>
+where
+    F: FnMut(Direction, &str, &Message) -> Option<Fate> + Send,
+{
+    fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate> {
+        (self.0)(direction, action, message)
+    }
+}
+
+/// Makes a defect of a function that sees every frame.
+fn habit<F>(habit: F) -> Box<dyn Defect>
+where
+    F: FnMut(Direction, &str, &Message) -> Option<Fate> + Send + 'static,
+{
+    Box::new(Habit(habit))
+}
+
+/// Changes the payloads of calls that the system under test makes.
+fn calls<F>(wanted: &'static str, mut change: F) -> Box<dyn Defect>
+where
+    F: FnMut(&mut Value) + Send + 'static,
+{
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut && action == wanted => {
+            let mut payload = payload.clone();
+            change(&mut payload);
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Changes the payloads of answers that the system under test gives.
+fn answers<F>(wanted: &'static str, mut change: F) -> Box<dyn Defect>
+where
+    F: FnMut(&mut Value) + Send + 'static,
+{
+    habit(move |direction, action, message| match message {
+        Message::Result { id, payload } if direction == Direction::FromSut && action == wanted => {
+            let mut payload = payload.clone();
+            change(&mut payload);
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// The system under test never makes such a call: it is swallowed, and answered so that the rest goes on.
+fn never_calls<F>(wanted: &'static str, mut unwanted: F, answer: fn() -> Value) -> Box<dyn Defect>
+where
+    F: FnMut(&Value) -> bool + Send + 'static,
+{
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == wanted && unwanted(payload) =>
+        {
+            Some(Fate { on: Vec::new(), back: vec![json!([3, id, answer()]).to_string()] })
+        }
+        _ => None,
+    })
+}
+
+/// The system under test says it did what it was told, and did nothing.
+fn only_says<F>(wanted: &'static str, answer: F) -> Box<dyn Defect>
+where
+    F: Fn() -> Value + Send + 'static,
+{
+    habit(move |direction, action, message| match message {
+        Message::Call { id, .. } if direction == Direction::ToSut && action == wanted => {
+            Some(Fate { on: Vec::new(), back: vec![json!([3, id, answer()]).to_string()] })
+        }
+        _ => None,
+    })
+}
+
+/// One status for another in the answers to an action.
+fn says(action: &'static str, instead_of: &'static str, word: &'static str) -> Box<dyn Defect> {
+    answers(action, move |payload| {
+        if payload["status"] == instead_of {
+            payload["status"] = word.into();
+        }
+    })
+}
+
+fn becomes(frame: Value) -> Fate {
+    Fate { on: vec![frame.to_string()], back: Vec::new() }
+}
+
+/// The names of both sides are in the kill matrix, so they must differ; the rules they break must be cited.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_defect_has_its_name_and_cites_its_rule() {
+        for seeds in [of_charge_points(), of_csms()] {
+            let names: BTreeSet<_> = seeds.iter().map(|seed| seed.name).collect();
+            assert_eq!(names.len(), seeds.len());
+            assert!(seeds.len() >= 15);
+            for seed in seeds {
+                assert!(seed.breaks.contains('§'), "{}: {}", seed.name, seed.breaks);
+            }
+        }
+    }
+}

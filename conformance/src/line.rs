@@ -1,0 +1,324 @@
+//! A line with its recorder: everything that crosses it is written down, answered by the script where no step does
+//! it, and can be waited for.
+//!
+//! One task per line owns the socket's events; steps hold a [`Line`] and look at the log.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use dynamo_protocol::trace::Direction;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::defect::{Defect, Fate};
+use crate::peer::{Post, SocketEvent};
+use crate::script::{Answer, Script};
+use crate::trace::{Entry, EntryKind, Message};
+
+/// Entries kept of one scenario. A system that floods the line ends its scenario instead of the rig's memory.
+const ENTRIES_MAX: usize = 20_000;
+
+/// The rig's end of a line.
+#[derive(Debug)]
+pub(crate) struct Line {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    pump: JoinHandle<Post>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    log: Mutex<Log>,
+    script: Mutex<Script>,
+    changed: watch::Sender<u64>,
+}
+
+/// What happened on the line so far.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Entry>,
+    /// Steps look at calls from here on; everything before is in order and done with.
+    pub(crate) cursor: usize,
+    /// Where the cursor was before the last step moved it, for "before or after that".
+    pub(crate) cursor_before: usize,
+    /// Whether a socket is open.
+    pub(crate) connected: bool,
+    /// Sockets opened so far.
+    pub(crate) sockets: usize,
+    /// Answers of the rig that are still on their way.
+    pub(crate) answers_pending: usize,
+    next_call: u64,
+}
+
+#[derive(Debug)]
+enum Command {
+    Send(String),
+    HangUp { abruptly: bool },
+    Stop,
+}
+
+impl Log {
+    fn push(&mut self, kind: EntryKind) {
+        if self.entries.len() < ENTRIES_MAX {
+            self.entries.push(Entry { at: SystemTime::now(), kind, consumed: false });
+        }
+    }
+
+    /// The answer of the system under test to one of our calls, if it is there: its index.
+    pub(crate) fn answer_to(&self, id: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| {
+            matches!(entry.frame(Direction::FromSut),
+                Some(Message::Result { id: other, .. } | Message::Error { id: other, .. }) if other == id)
+        })
+    }
+
+    /// Whether our call lost its chance of an answer because the socket was closed after it.
+    pub(crate) fn lost(&self, call_index: usize) -> bool {
+        self.entries[call_index..].iter().any(|entry| matches!(entry.kind, EntryKind::Closed(_)))
+    }
+
+    /// Calls of ours without an answer that still can come.
+    pub(crate) fn unanswered_calls(&self) -> Vec<(usize, String)> {
+        let calls = self.entries.iter().enumerate().filter_map(|(index, entry)| {
+            let (id, action, _) = entry.call_to_sut()?;
+            Some((index, id, action))
+        });
+        calls
+            .filter(|(index, id, _)| self.answer_to(id).is_none() && !self.lost(*index))
+            .map(|(index, _, action)| (index, action.to_owned()))
+            .collect()
+    }
+}
+
+impl Line {
+    /// Begins to record what a post delivers.
+    pub(crate) fn new(post: Post, script: Script, defect: Option<Box<dyn Defect>>) -> Self {
+        let mut log = Log::default();
+        if post.open.is_some() {
+            log.push(EntryKind::Opened);
+            log.connected = true;
+            log.sockets = 1;
+        }
+        let shared = Arc::new(Shared {
+            log: Mutex::new(log),
+            script: Mutex::new(script),
+            changed: watch::Sender::new(0),
+        });
+        let (commands, command) = mpsc::channel(64);
+        let pump = Pump { shared: Arc::clone(&shared), defect, calls: Vec::new() };
+        Self { shared, commands, pump: tokio::spawn(pump.run(post, command)) }
+    }
+
+    /// The log. Never held across an `await`.
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The script. Never held across an `await`.
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.shared.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a remark into the record.
+    pub(crate) fn note(&self, text: impl Into<String>) {
+        self.log().push(EntryKind::Note(text.into()));
+    }
+
+    /// Waits until `look` finds what it looks for. `None` when the time is over.
+    pub(crate) async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut Log) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + patience;
+        let mut changed = self.shared.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            if let Some(found) = look(&mut self.log()) {
+                return Some(found);
+            }
+            match timeout_at(deadline, changed.changed()).await {
+                Ok(Ok(())) => {}
+                _ => return look(&mut self.log()),
+            }
+        }
+    }
+
+    /// Sends a CALL and gives its id.
+    pub(crate) async fn call(&self, action: &str, payload: &Value) -> String {
+        let id = {
+            let mut log = self.log();
+            log.next_call += 1;
+            format!("rig-{}", log.next_call)
+        };
+        self.send(serde_json::json!([2, id, action, payload]).to_string()).await;
+        id
+    }
+
+    /// Sends any text, be it a frame or not.
+    pub(crate) async fn send(&self, raw: String) {
+        let before = self.log().entries.len();
+        let _ = self.commands.send(Command::Send(raw)).await;
+        // The record must show the frame before anything that a later step does.
+        self.wait(Duration::from_secs(5), |log| (log.entries.len() > before).then_some(())).await;
+    }
+
+    /// Answers a held call.
+    pub(crate) async fn answer(&self, id: &str, answer: &Answer) {
+        if let Some(raw) = answer_text(id, answer) {
+            self.send(raw).await;
+        }
+    }
+
+    /// Ends the socket, with or without a close frame.
+    pub(crate) async fn hang_up(&self, abruptly: bool) {
+        let _ = self.commands.send(Command::HangUp { abruptly }).await;
+    }
+
+    /// Ends the recording; gives back the post and what was recorded.
+    pub(crate) async fn finish(self) -> (Option<Post>, Vec<Entry>) {
+        let _ = self.commands.send(Command::Stop).await;
+        let post = self.pump.await.ok();
+        let entries = std::mem::take(&mut self.shared.log.lock().unwrap_or_else(PoisonError::into_inner).entries);
+        (post, entries)
+    }
+}
+
+/// The text of an answer; `None` where none is to be sent.
+pub(crate) fn answer_text(id: &str, answer: &Answer) -> Option<String> {
+    match answer {
+        Answer::Result(payload) => Some(serde_json::json!([3, id, payload]).to_string()),
+        Answer::Error { code } => Some(serde_json::json!([4, id, code, "", {}]).to_string()),
+        Answer::Held => None,
+    }
+}
+
+/// The task behind a line.
+struct Pump {
+    shared: Arc<Shared>,
+    defect: Option<Box<dyn Defect>>,
+    /// Ids and actions of calls seen, so that a defect knows what an answer answers.
+    calls: Vec<(String, String)>,
+}
+
+impl Pump {
+    async fn run(mut self, mut post: Post, mut commands: mpsc::Receiver<Command>) -> Post {
+        let mut late = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Send(raw)) => self.to_sut(&raw, &post).await,
+                    Some(Command::HangUp { abruptly }) => if let Some((_, writer)) = &post.open {
+                        if abruptly { writer.cut().await } else { writer.close().await }
+                    },
+                    Some(Command::Stop) | None => return post,
+                },
+                event = post.next() => {
+                    let Some(event) = event else { return post };
+                    for (delay, raw) in self.on_event(event, &post).await {
+                        if delay.is_zero() {
+                            self.to_sut(&raw, &post).await;
+                            self.log().answers_pending -= 1;
+                        } else {
+                            late.push(async move { sleep(delay).await; raw });
+                        }
+                    }
+                }
+                Some(raw) = late.next() => {
+                    self.to_sut(&raw, &post).await;
+                    self.log().answers_pending -= 1;
+                }
+            }
+            self.shared.changed.send_modify(|version| *version += 1);
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an event in; gives the answers that the script has for it.
+    async fn on_event(&mut self, event: SocketEvent, post: &Post) -> Vec<(Duration, String)> {
+        match event {
+            SocketEvent::Opened { .. } => {
+                let mut log = self.log();
+                log.push(EntryKind::Opened);
+                log.connected = true;
+                log.sockets += 1;
+                Vec::new()
+            }
+            SocketEvent::Closed { reason, .. } => {
+                // The end of an older socket says nothing about the open one.
+                if post.open.is_none() {
+                    let mut log = self.log();
+                    log.push(EntryKind::Closed(reason));
+                    log.connected = false;
+                }
+                Vec::new()
+            }
+            SocketEvent::Text(text) => self.from_sut(text, post).await,
+        }
+    }
+
+    async fn from_sut(&mut self, raw: Arc<str>, post: &Post) -> Vec<(Duration, String)> {
+        let fate = self.fate(Direction::FromSut, &raw);
+        if let Some((_, writer)) = &post.open {
+            for text in &fate.back {
+                writer.text(text).await;
+            }
+        }
+        fate.on.into_iter().filter_map(|raw| self.record_from_sut(raw.into())).collect()
+    }
+
+    fn record_from_sut(&mut self, raw: Arc<str>) -> Option<(Duration, String)> {
+        let message = Message::read(&raw);
+        let answer = match &message {
+            Message::Call { id, action, payload } => {
+                let mut script = self.shared.script.lock().unwrap_or_else(PoisonError::into_inner);
+                let answer = script.answer(action, payload);
+                answer_text(id, &answer).map(|text| (script.delay, text))
+            }
+            _ => None,
+        };
+        let mut log = self.log();
+        log.push(EntryKind::Frame { direction: Direction::FromSut, raw, message });
+        log.answers_pending += usize::from(answer.is_some());
+        answer
+    }
+
+    async fn to_sut(&mut self, raw: &str, post: &Post) {
+        self.log().push(EntryKind::Frame {
+            direction: Direction::ToSut,
+            raw: raw.into(),
+            message: Message::read(raw),
+        });
+        let fate = self.fate(Direction::ToSut, raw);
+        if let Some((_, writer)) = &post.open {
+            for text in &fate.on {
+                writer.text(text).await;
+            }
+        }
+        for text in fate.back {
+            // What a defect makes up is answered by the script, but the answer goes nowhere.
+            if let Some((_, answer)) = self.record_from_sut(text.into()) {
+                let message = Message::read(&answer);
+                self.log().push(EntryKind::Frame { direction: Direction::ToSut, raw: answer.into(), message });
+                self.log().answers_pending -= 1;
+            }
+        }
+    }
+
+    fn fate(&mut self, direction: Direction, raw: &str) -> Fate {
+        let Some(defect) = &mut self.defect else { return Fate::pass(raw) };
+        let message = Message::read(raw);
+        if let Message::Call { id, action, .. } = &message {
+            self.calls.push((id.clone(), action.clone()));
+        }
+        let action = message
+            .id()
+            .and_then(|id| self.calls.iter().rev().find(|(other, _)| other == id))
+            .map(|(_, action)| action.clone())
+            .unwrap_or_default();
+        defect.fate(direction, &action, &message).unwrap_or_else(|| Fate::pass(raw))
+    }
+}

@@ -1,0 +1,185 @@
+//! The proof of the judge: every seeded defect must turn at least one scenario red.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures_util::stream::{self, StreamExt as _};
+use gherkin::Feature;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+use crate::defect::{self, Seed};
+use crate::features;
+use crate::report::{Coverage, DISCLAIMER, Report, Status, Summary};
+use crate::rig::{Rig, RigParts, Side};
+use crate::run::{Progress, Verdict, millis, play, side_of};
+use crate::sut::{Prepared, prepare};
+
+/// How long a scenario waits for what a defect has swallowed.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Defects that are judged at the same time.
+const SEEDS_AT_ONCE: usize = 4;
+
+/// Which scenarios caught which defect.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Matrix {
+    charge_point: SideMatrix,
+    csms: SideMatrix,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct SideMatrix {
+    seeded: usize,
+    killed: usize,
+    survivors: Vec<&'static str>,
+    defects: Vec<Row>,
+}
+
+/// One defect and the scenarios it turned red.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) breaks: &'static str,
+    pub(crate) killed_by: Vec<String>,
+}
+
+impl Matrix {
+    /// The last line of the output.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "killed {} of {} charge point defects, {} of {} CSMS defects",
+            self.charge_point.killed, self.charge_point.seeded, self.csms.killed, self.csms.seeded
+        )
+    }
+
+    /// All defects, charge points first.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.charge_point.defects.iter().chain(&self.csms.defects)
+    }
+
+    fn survived(&self) -> bool {
+        !self.charge_point.survivors.is_empty() || !self.csms.survivors.is_empty()
+    }
+}
+
+impl SideMatrix {
+    fn of(rows: Vec<Row>) -> Self {
+        let survivors: Vec<_> = rows.iter().filter(|row| row.killed_by.is_empty()).map(|row| row.name).collect();
+        Self { seeded: rows.len(), killed: rows.len() - survivors.len(), survivors, defects: rows }
+    }
+}
+
+/// Runs every scenario against every defect of its side; first once without any, since a judge that is red without a
+/// defect proves nothing.
+pub(crate) async fn run(
+    args: &Args,
+    features: Vec<Feature>,
+    reports: &[PathBuf],
+    shutdown: CancellationToken,
+    over: CancellationToken,
+) -> Result<Verdict> {
+    let started = jiff::Timestamp::now();
+    let clock = Instant::now();
+    let mut patient = args.clone();
+    patient.timeout = args.timeout.or(Some(PATIENCE));
+    let Prepared { parts, bundle, concurrency, .. } = prepare(&patient, over).await?;
+    let parts = Arc::new(parts);
+    let rig = Arc::new(Rig::new(copy(&parts, None))?);
+    let scenarios = play(&rig, features.clone(), concurrency, &shutdown, |_| {}).await?;
+    let summary = Summary::of(&scenarios);
+    let mut matrix = Matrix::default();
+    if summary.failed == 0 {
+        let seeds = defect::of_charge_points().len() + defect::of_csms().len();
+        let progress = Progress::of(seeds as u64, "defects");
+        for side in [Side::ChargePoint, Side::Csms] {
+            let rows = judge(side, &parts, &features, concurrency, &shutdown, &progress).await?;
+            match side {
+                Side::ChargePoint => matrix.charge_point = SideMatrix::of(rows),
+                Side::Csms => matrix.csms = SideMatrix::of(rows),
+            }
+        }
+        progress.end();
+    }
+    if let Some(bundle) = bundle {
+        bundle.end().await;
+    }
+    let judged = summary.failed == 0 && !shutdown.is_cancelled();
+    let report = Report {
+        tool: "dynamo",
+        version: env!("CARGO_PKG_VERSION"),
+        ocpp: "1.6",
+        sut: "the judge itself, by seeded defects".into(),
+        started_at: started.to_string(),
+        duration_ms: millis(clock.elapsed()),
+        disclaimer: DISCLAIMER,
+        summary,
+        coverage: Coverage::of(&scenarios, &[]),
+        scenarios,
+        self_test: Some(matrix.clone()),
+    };
+    for path in reports {
+        report.write(path)?;
+    }
+    print(&report, &matrix)?;
+    Ok(if judged && !matrix.survived() { Verdict::Passed } else { Verdict::Failed })
+}
+
+/// The rows of one side.
+async fn judge(
+    side: Side,
+    parts: &Arc<RigParts>,
+    features: &[Feature],
+    concurrency: usize,
+    shutdown: &CancellationToken,
+    progress: &Progress,
+) -> Result<Vec<Row>> {
+    let seeds = match side {
+        Side::ChargePoint => defect::of_charge_points(),
+        Side::Csms => defect::of_csms(),
+    };
+    let features = features::keep(features.to_vec(), |tags| side_of(tags) == Some(side));
+    let rows = stream::iter(seeds).map(|seed| {
+        let features = features.clone();
+        async move {
+            let rig = Arc::new(Rig::new(copy(parts, Some(*seed)))?);
+            let scenarios = play(&rig, features, concurrency, shutdown, |_| {}).await?;
+            progress.step();
+            let red = scenarios.iter().filter(|scenario| scenario.status == Status::Failed);
+            let killed_by = red.map(|scenario| scenario.name.clone()).collect();
+            Ok(Row { name: seed.name, breaks: seed.breaks, killed_by })
+        }
+    });
+    let rows: Vec<Result<Row>> = rows.buffered(SEEDS_AT_ONCE).collect().await;
+    rows.into_iter().collect()
+}
+
+/// The same systems under test, with another defect before them.
+fn copy(parts: &RigParts, defect: Option<Seed>) -> RigParts {
+    RigParts { defect, ..parts.clone() }
+}
+
+fn print(report: &Report, matrix: &Matrix) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for scenario in report.scenarios.iter().filter(|scenario| scenario.status == Status::Failed) {
+        writeln!(out, "failed without a defect: {}\n    {}", scenario.name, scenario.reason.as_deref().unwrap_or(""))?;
+    }
+    if report.summary.failed > 0 {
+        writeln!(out, "a judge that is red without a defect proves nothing: mend these first")?;
+    }
+    for row in matrix.rows() {
+        match row.killed_by.as_slice() {
+            [] => writeln!(out, "SURVIVED  {}: {}", row.name, row.breaks)?,
+            [first, rest @ ..] => {
+                let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                writeln!(out, "killed    {}: by \"{first}\"{more}", row.name)?;
+            }
+        }
+    }
+    writeln!(out, "{}", matrix.line())?;
+    Ok(())
+}

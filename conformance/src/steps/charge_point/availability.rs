@@ -1,0 +1,25 @@
+//! In and out of service: availability, reset, the lock of a connector.
+
+use cucumber::when;
+use serde_json::json;
+
+use crate::expect::StepResult;
+use crate::world::{DONE, World};
+
+#[when(regex = r"^the CSMS makes connector (\d+) (Operative|Inoperative)$")]
+async fn change_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
+    world.bench()?.command("ChangeAvailability", json!({"connectorId": connector, "type": kind})).await;
+    DONE
+}
+
+#[when(regex = r"^the CSMS resets it (Hard|Soft)$")]
+async fn reset(world: &mut World, kind: String) -> StepResult {
+    world.bench()?.command("Reset", json!({"type": kind})).await;
+    DONE
+}
+
+#[when(regex = r"^the CSMS unlocks connector (\d+)$")]
+async fn unlock(world: &mut World, connector: u32) -> StepResult {
+    world.bench()?.command("UnlockConnector", json!({"connectorId": connector})).await;
+    DONE
+}

@@ -1,0 +1,195 @@
+//! Power on, boot, registration, heartbeat.
+
+use std::time::Duration;
+
+use cucumber::{given, then};
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Closed, Demands, Seen};
+use crate::expect::{Expected, Failure, Order, StepResult, Want};
+use crate::script::{Answer, now};
+use crate::world::{DONE, OrEnd, World};
+
+/// What a charge point may wait beyond an interval, and what its clock may differ.
+const SLACK: Duration = Duration::from_millis(1_500);
+
+#[given("a charge point that is booted and idle")]
+async fn booted_and_idle(world: &mut World) -> StepResult {
+    let rig = world.rig()?;
+    let demands = Demands::of(&world.tags);
+    let bench = Bench::with_charger(rig, &world.scenario, demands).await.or_end(world)?;
+    world.bench = Some(bench);
+    let bench = world.bench()?;
+    let foreign = !matches!(bench.operator, crate::operator::Operator::Bundled(_));
+    if foreign {
+        start_over(bench).await.or_end(world)?;
+    }
+    let bench = world.bench()?;
+    bench.expect(Order::Next, &Expected::call("BootNotification")).await?;
+    statuses(bench, 0, &["Available"], Order::Next).await
+}
+
+/// Brings a charger that has seen other scenarios back to its beginnings: cables out, faults cleared, restarted.
+async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
+    use dynamo_simulator::charge_point::{Action, CableSide};
+    let patience = bench.rig.patience;
+    let open = bench.line.wait(patience, |log| log.connected.then_some(())).await;
+    open.ok_or_else(|| {
+        Failure::new(format!("the charge point {} did not connect within {patience:?}", bench.id))
+    })?;
+    let by_hand = !matches!(bench.operator, crate::operator::Operator::Absent);
+    if by_hand {
+        for connector_id in 1..=bench.traits.connectors {
+            tidy(bench, Action::FreeLock { connector_id }).await?;
+            tidy(bench, Action::ClearFault { connector_id }).await?;
+            tidy(bench, Action::Unplug { connector_id, side: CableSide::Ev }).await?;
+            tidy(bench, Action::Unplug { connector_id, side: CableSide::Station }).await?;
+        }
+    }
+    bench.command("ChangeAvailability", json!({"connectorId": 0, "type": "Operative"})).await;
+    bench.answer().await?;
+    bench.command("ClearCache", json!({})).await;
+    bench.answer().await?;
+    let restarted = bench.line.log().entries.len();
+    let by_power = by_hand && bench.operate(Action::PowerCycle { seconds: 0.0, backup: false }).await.is_ok();
+    if !by_power {
+        bench.command("Reset", json!({"type": "Hard"})).await;
+        bench.answer().await?;
+    }
+    // What was said before the restart belongs to no scenario.
+    let mut log = bench.line.log();
+    for entry in &mut log.entries {
+        entry.consumed = true;
+    }
+    log.cursor = restarted;
+    log.cursor_before = restarted;
+    if let Some(entry) = log.entries.iter_mut().skip(restarted).find(|entry| {
+        entry.call_from_sut().is_some_and(|(_, action, _)| action == "BootNotification")
+    }) {
+        entry.consumed = false;
+    }
+    Ok(())
+}
+
+/// An action whose failure does not matter: nothing was plugged in, nothing was jammed.
+async fn tidy(bench: &mut Bench, action: dynamo_simulator::charge_point::Action) -> Result<(), Closed> {
+    match bench.operate(action).await {
+        Err(Closed::Failed(failure)) => Err(Closed::Failed(failure)),
+        Ok(()) | Err(Closed::NotRun(_)) => Ok(()),
+    }
+}
+
+/// Waits for the status of connectors `from` to the last, in whatever order they come.
+pub(super) async fn statuses(bench: &mut Bench, from: u32, words: &[&str], order: Order) -> StepResult {
+    let mut order = order;
+    for connector in from..=bench.traits.connectors {
+        let wanted = words.iter().map(|word| json!(word)).collect();
+        let expected = Expected::call("StatusNotification")
+            .with("connectorId", connector)
+            .want("status", Want::OneOf(wanted));
+        bench.expect(order, &expected).await?;
+        order = Order::BesideLast;
+    }
+    DONE
+}
+
+fn registration(status: &str, seconds: u64) -> Answer {
+    Answer::Result(json!({"status": status, "currentTime": now(), "interval": seconds}))
+}
+
+#[given(regex = r"^the CSMS answers the next boot with (\w+) and an interval of (\d+) seconds?$")]
+async fn next_boot(world: &mut World, status: String, seconds: u64) -> StepResult {
+    world.bench()?.line.script().answer_once("BootNotification", registration(&status, seconds));
+    DONE
+}
+
+#[given(regex = r"^the CSMS answers later boots with (\w+) and an interval of (\d+) seconds?$")]
+async fn later_boots(world: &mut World, status: String, seconds: u64) -> StepResult {
+    world.bench()?.line.script().answer_always("BootNotification", registration(&status, seconds));
+    DONE
+}
+
+async fn boot(bench: &mut Bench) -> Result<Seen, Failure> {
+    bench.expect(Order::Next, &Expected::call("BootNotification")).await
+}
+
+#[then("it boots")]
+async fn it_boots(world: &mut World) -> StepResult {
+    boot(world.bench()?).await.map(|_| ())
+}
+
+#[then(regex = r"^it boots again no sooner than (\d+) seconds? after the answer$")]
+async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
+    let bench = world.bench()?;
+    let before = last_boot_answer(bench)?;
+    let interval = Duration::from_secs(seconds);
+    let patience = bench.rig.patience.max(interval + SLACK);
+    let seen = bench.expect_within(Order::Next, &Expected::call("BootNotification"), patience).await?;
+    let waited = seen.at.duration_since(before).unwrap_or_default();
+    // Clocks of two processes are compared: a few milliseconds are no breach.
+    if waited + Duration::from_millis(50) < interval {
+        return Err(Failure::new(format!("it booted again after {waited:?}, sooner than {interval:?}")));
+    }
+    DONE
+}
+
+fn last_boot_answer(bench: &Bench) -> Result<std::time::SystemTime, Failure> {
+    let log = bench.line.log();
+    let boot = log.entries[..log.cursor].iter().rev().find_map(|entry| match entry.call_from_sut() {
+        Some((id, "BootNotification", _)) => Some(id.to_owned()),
+        _ => None,
+    });
+    let boot = boot.ok_or_else(|| Failure::new("it has not booted before"))?;
+    let answer = log.entries.iter().find(|entry| {
+        entry.frame(dynamo_protocol::trace::Direction::ToSut).and_then(crate::trace::Message::id) == Some(&boot)
+    });
+    answer.map(|entry| entry.at).ok_or_else(|| Failure::new("its boot was not answered"))
+}
+
+#[then(regex = r"^it sends a heartbeat within (\d+) seconds?$")]
+async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
+    let patience = Duration::from_secs(seconds);
+    world.bench()?.expect_within(Order::Next, &Expected::call("Heartbeat"), patience).await.map(|_| ())
+}
+
+#[then("it comes back without a boot")]
+async fn comes_back(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let outage = bench.outage.ok_or_else(|| Failure::new("there was no outage before this step"))?;
+    let patience = bench.rig.patience + outage.1;
+    let sockets = bench.marks.get("sockets before the outage").copied().unwrap_or(0);
+    let back = bench.line.wait(patience, |log| (log.connected && log.sockets > sockets).then_some(())).await;
+    back.ok_or_else(|| Failure::new(format!("it did not connect again within {patience:?}")))?;
+    bench.expect_none(SLACK, |action| action == "BootNotification").await
+}
+
+#[then("it boots and stops the transaction because of HardReset, in any order")]
+async fn boots_and_stops(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let stop = super::transaction::stop(bench, "HardReset");
+    bench.expect(Order::Next, &Expected::call("BootNotification")).await?;
+    bench.expect(Order::BesideLast, &stop).await?;
+    DONE
+}
+
+/// The status of connector 0 and of all others, after a boot or a change of availability.
+#[then(regex = r"^it reports connector 0 and every connector as (\w+)$")]
+async fn every_connector(world: &mut World, status: String) -> StepResult {
+    statuses(world.bench()?, 0, &[&status], Order::Next).await
+}
+
+#[then(regex = r"^(before or after that, )?it reports connector (\d+) as (\w+(?: or \w+)*) and the others as (\w+)$")]
+async fn one_and_others(world: &mut World, beside: String, one: u32, status: String, others: String) -> StepResult {
+    let bench = world.bench()?;
+    let mut order = Order::of(&beside);
+    for connector in 0..=bench.traits.connectors {
+        let words = if connector == one { crate::params::words(&status) } else { vec![others.clone()] };
+        let wanted = words.into_iter().map(Value::from).collect();
+        let expected = Expected::call("StatusNotification")
+            .with("connectorId", connector)
+            .want("status", Want::OneOf(wanted));
+        bench.expect(order, &expected).await?;
+        order = Order::BesideLast;
+    }
+    DONE
+}

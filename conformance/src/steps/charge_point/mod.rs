@@ -1,0 +1,12 @@
+//! Steps of scenarios that put a charge point to the test: the rig is its central system.
+
+mod authorization;
+mod availability;
+mod boot;
+mod command;
+mod configuration;
+mod line;
+mod metering;
+mod operator;
+mod status;
+mod transaction;

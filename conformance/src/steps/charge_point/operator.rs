@@ -1,0 +1,128 @@
+//! What people and the world do to a charge point: cables, cards, faults, power, network.
+
+use std::time::{Duration, SystemTime};
+
+use cucumber::{given, when};
+use dynamo_simulator::charge_point::{Action, CableSide};
+
+use crate::expect::{Failure, StepResult};
+use crate::params::{TagWord, duration};
+use crate::world::{DONE, OrEnd, World};
+
+async fn operate(world: &mut World, action: Action) -> StepResult {
+    world.bench()?.operate(action).await.or_end(world)
+}
+
+#[when(regex = r"^the driver plugs in at connector (\d+)$")]
+pub(super) async fn plug_in(world: &mut World, connector_id: u32) -> StepResult {
+    world.bench()?.mark("plug in");
+    operate(world, Action::PlugIn { connector_id }).await
+}
+
+#[when(regex = r"^the driver unplugs at the (car|station) on connector (\d+)$")]
+async fn unplug(world: &mut World, side: String, connector_id: u32) -> StepResult {
+    let side = if side == "car" { CableSide::Ev } else { CableSide::Station };
+    operate(world, Action::Unplug { connector_id, side }).await
+}
+
+#[when(regex = r"^the driver presents (the \w+ tag|another tag) at connector (\d+)$")]
+async fn presents(world: &mut World, word: TagWord, connector_id: u32) -> StepResult {
+    present(world, word, Some(connector_id)).await
+}
+
+/// Holds a tag before the reader.
+pub(super) async fn present(world: &mut World, word: TagWord, connector_id: Option<u32>) -> StepResult {
+    let id_tag = super::authorization::tag(world, word)?;
+    world.bench()?.mark("present");
+    operate(world, Action::PresentIdTag { connector_id, id_tag }).await
+}
+
+#[when(regex = r"^connector (\d+) fails with (\w+)$")]
+async fn fails(world: &mut World, connector_id: u32, error_code: String) -> StepResult {
+    operate(world, Action::RaiseFault { connector_id, error_code }).await
+}
+
+#[given(regex = r"^the lock of connector (\d+) is jammed$")]
+#[when(regex = r"^the lock of connector (\d+) jams$")]
+async fn jam(world: &mut World, connector_id: u32) -> StepResult {
+    operate(world, Action::JamLock { connector_id }).await
+}
+
+#[when("the charge point is power cycled")]
+async fn power_cycle(world: &mut World) -> StepResult {
+    operate(world, Action::PowerCycle { seconds: 0.0, backup: false }).await
+}
+
+#[when(regex = r"^the power fails for (\d+) seconds? and the backup holds for a moment$")]
+async fn power_fails(world: &mut World, seconds: u32) -> StepResult {
+    operate(world, Action::PowerCycle { seconds: f64::from(seconds), backup: true }).await
+}
+
+#[when(regex = r"^the charge point loses its connection for (\d+) seconds?$")]
+async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
+    let bench = world.bench()?;
+    let sockets = bench.line.log().sockets;
+    bench.marks.insert("sockets before the outage", sockets);
+    bench.outage = Some((SystemTime::now(), Duration::from_secs(seconds.into())));
+    operate(world, Action::Disconnect { seconds: f64::from(seconds) }).await?;
+    let bench = world.bench()?;
+    let down = bench.line.wait(bench.rig.patience, |log| (!log.connected).then_some(())).await;
+    down.ok_or_else(|| Failure::new("the line did not go down"))
+}
+
+/// Moves the clock of the bundled charge point, from one of its deadlines to the next, and only while the line is
+/// known to be quiet.
+#[when(regex = r"^(\d+) (\w+) pass$")]
+async fn time_passes(world: &mut World, number: u64, unit: String) -> StepResult {
+    let length = duration(number, &unit)?;
+    let bench = world.bench()?;
+    let clock = bench.clock.clone().ok_or_else(|| Failure::new("this charge point has its own clock"))?;
+    let crate::operator::Operator::Bundled(station) = &bench.operator else {
+        return Err(Failure::new("this charge point has its own clock"));
+    };
+    let mut activity = station.activity();
+    let end_ms = clock.now().mono_ms + u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        let state = quiet(bench, &mut activity, &clock).await?;
+        let now_ms = clock.now().mono_ms;
+        if now_ms >= end_ms {
+            return DONE;
+        }
+        clock.advance_to(state.next_wake_ms.map_or(end_ms, |wake| wake.clamp(now_ms + 1, end_ms)));
+    }
+}
+
+/// Waits until nothing is under way: the charge point has taken the clock's last move, all its frames are here and
+/// all of ours are there.
+async fn quiet(
+    bench: &crate::bench::Bench,
+    activity: &mut tokio::sync::watch::Receiver<dynamo_simulator::Activity>,
+    clock: &dynamo_simulator::RigClock,
+) -> Result<dynamo_simulator::Activity, Failure> {
+    use dynamo_protocol::trace::Direction;
+    let deadline = tokio::time::Instant::now() + bench.rig.patience;
+    loop {
+        let state = activity.borrow_and_update().clone();
+        let (sent, received, pending) = {
+            let log = bench.line.log();
+            let count = |direction| log.entries.iter().filter(|entry| entry.frame(direction).is_some()).count() as u64;
+            (count(Direction::ToSut), count(Direction::FromSut), log.answers_pending)
+        };
+        let all_here = state.frames_in == sent && state.frames_out == received && pending == 0;
+        if state.quiet && state.clock_ms == clock.now().mono_ms && all_here {
+            return Ok(state);
+        }
+        // Either the driver publishes something or the line records something: both end the wait.
+        let entries = bench.line.log().entries.len();
+        let short = Duration::from_millis(200);
+        tokio::select! {
+            changed = activity.changed() => {
+                changed.map_err(|_| Failure::new("the charge point is gone"))?;
+            }
+            _ = bench.line.wait(short, |log| (log.entries.len() != entries).then_some(())) => {}
+        }
+        if tokio::time::Instant::now() > deadline {
+            return Err(Failure::new(format!("the line did not become quiet within {:?}", bench.rig.patience)));
+        }
+    }
+}

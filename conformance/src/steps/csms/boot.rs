@@ -1,0 +1,151 @@
+//! Connecting, boot, heartbeat, status; two lines of one charge point.
+
+use std::time::Duration;
+
+use cucumber::{given, then, when};
+use serde_json::{Value, json};
+
+use super::{CONNECTORS, status_is, told};
+use crate::bench::Bench;
+use crate::expect::{Failure, StepResult};
+use crate::peer::charge_point::Welcome;
+use crate::script::now;
+use crate::world::{DONE, World};
+
+/// What the clock of a CSMS may differ from the rig's.
+const CLOCK_SLACK: Duration = Duration::from_secs(300);
+
+fn boot_notification() -> Value {
+    json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted", "firmwareVersion": "1.0"})
+}
+
+fn status(connector: u32, status: &str, error_code: &str) -> Value {
+    json!({"connectorId": connector, "status": status, "errorCode": error_code, "timestamp": now()})
+}
+
+#[given("a charge point that the CSMS has accepted")]
+async fn accepted(world: &mut World) -> StepResult {
+    connects(world).await?;
+    let bench = world.bench()?;
+    let registration = told(bench, "BootNotification", boot_notification()).await?;
+    status_is(&registration, "/status", &["Accepted".to_owned()])?;
+    for connector in 0..=CONNECTORS {
+        told(bench, "StatusNotification", status(connector, "Available", "NoError")).await?;
+    }
+    DONE
+}
+
+#[when("a charge point connects")]
+async fn connects(world: &mut World) -> StepResult {
+    let bench = Bench::with_csms(world.rig()?, &world.scenario)?;
+    world.bench = Some(bench);
+    world.bench()?.connect().await
+}
+
+#[when(regex = r"^a charge point offers (?:only the subprotocol|the subprotocols) (\S+)(?: and (\S+))?$")]
+async fn offers(world: &mut World, one: String, other: String) -> StepResult {
+    let bench = Bench::with_csms(world.rig()?, &world.scenario)?;
+    world.bench = Some(bench);
+    let offer = if other.is_empty() { one } else { format!("{one}, {other}") };
+    let bench = world.bench()?;
+    let welcome = bench.knock(&offer).await?;
+    bench.line.note(format!("rig: offered {offer}; the CSMS answered {welcome:?}"));
+    bench.welcome = Some(welcome);
+    DONE
+}
+
+/// The socket is opened without a subprotocol and closed at once [1.6J §3.3]; refusing the handshake says the same.
+#[then("the CSMS confirms no subprotocol and closes the line")]
+async fn no_subprotocol(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    match bench.welcome.take() {
+        Some(Welcome::Refused { .. }) => DONE,
+        Some(Welcome::Open { subprotocol: None }) => {
+            let closed = bench.line.wait(bench.rig.patience, |log| (log.sockets > 0 && !log.connected).then_some(()));
+            closed.await.ok_or_else(|| Failure::new("the line stayed open"))
+        }
+        other => Err(Failure::new(format!("the CSMS answered {other:?}"))),
+    }
+}
+
+#[then(regex = r"^the CSMS confirms the subprotocol (\S+)$")]
+async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
+    match world.bench()?.welcome.take() {
+        Some(Welcome::Open { subprotocol: Some(is) }) if is == wanted => DONE,
+        other => Err(Failure::new(format!("the CSMS answered {other:?}"))),
+    }
+}
+
+#[when("it boots")]
+async fn boots(world: &mut World) -> StepResult {
+    world.bench()?.command("BootNotification", boot_notification()).await;
+    DONE
+}
+
+#[then("the CSMS answers Accepted with its clock and an interval")]
+async fn answers_boot(world: &mut World) -> StepResult {
+    let result = world.bench()?.result().await?;
+    status_is(&result, "/status", &["Accepted".to_owned()])?;
+    clock_is_right(&result)?;
+    match result["interval"].as_i64() {
+        Some(seconds) if seconds > 0 => DONE,
+        _ => Err(Failure::new(format!("the interval is {}", result["interval"]))),
+    }
+}
+
+fn clock_is_right(result: &Value) -> StepResult {
+    let text = result["currentTime"].as_str().unwrap_or_default();
+    let stamp: jiff::Timestamp = text.parse().map_err(|_| Failure::new(format!("{text:?} is no time")))?;
+    let off = jiff::Timestamp::now().duration_since(stamp).unsigned_abs();
+    if off > CLOCK_SLACK {
+        return Err(Failure::new(format!("the clock of the CSMS is off by {off:?}")));
+    }
+    DONE
+}
+
+#[when("it sends a heartbeat")]
+async fn heartbeat(world: &mut World) -> StepResult {
+    world.bench()?.command("Heartbeat", json!({})).await;
+    DONE
+}
+
+#[then("the CSMS answers with its clock")]
+async fn answers_clock(world: &mut World) -> StepResult {
+    let result = world.bench()?.result().await?;
+    clock_is_right(&result)
+}
+
+#[when(regex = r"^it reports connector (\d+) as (\w+)(?: with (\w+))?$")]
+async fn reports(world: &mut World, connector: u32, word: String, error_code: String) -> StepResult {
+    let error_code = if error_code.is_empty() { "NoError" } else { &error_code };
+    world.bench()?.command("StatusNotification", status(connector, &word, error_code)).await;
+    DONE
+}
+
+#[then("the CSMS acknowledges")]
+async fn acknowledges(world: &mut World) -> StepResult {
+    world.bench()?.result().await.map(|_| ())
+}
+
+#[when("it loses its connection and connects again")]
+async fn connects_again(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    bench.line.hang_up(true).await;
+    let down = bench.line.wait(bench.rig.patience, |log| (!log.connected).then_some(())).await;
+    down.ok_or_else(|| Failure::new("the line did not go down"))?;
+    bench.connect().await
+}
+
+#[when("it connects once more while the first line is still open")]
+async fn connects_beside(world: &mut World) -> StepResult {
+    world.bench()?.connect_beside().await
+}
+
+#[then("the CSMS closes the first line")]
+async fn closes_first(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let patience = bench.rig.patience;
+    let older = bench.older.as_ref().ok_or_else(|| Failure::new("there is only one line"))?;
+    let closed = older.wait(patience, |log| (!log.connected).then_some(())).await;
+    closed.ok_or_else(|| Failure::new(format!("the first line is still open after {patience:?}")))
+}

@@ -1,0 +1,230 @@
+//! Commands that an operator has the CSMS send, and the answers it has to cope with.
+
+use std::time::Duration;
+
+use cucumber::{then, when};
+use serde_json::{Value, json};
+
+use super::{status_is, told};
+use crate::bench::Bench;
+use crate::expect::{Expected, Failure, Order, StepResult, Want};
+use crate::params::TagWord;
+use crate::script::Answer;
+use crate::world::{DONE, World};
+
+/// How long the line is watched for what should not come.
+const WATCH: Duration = Duration::from_millis(600);
+
+/// Has the driver order a command; `Err` when this run has no driver.
+async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
+    let driver = world.bench()?.csms()?.driver.clone();
+    let Some(driver) = driver else { return Err(world.cannot_run("needs --driver")) };
+    let bench = world.bench()?;
+    bench.line.script().awaited.push(action.to_owned());
+    bench.line.note(format!("driver: {action} {payload}"));
+    let order = driver.order(&bench.scenario, &bench.id, action, &payload);
+    bench.orders.push(order);
+    DONE
+}
+
+#[when(regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$")]
+async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
+    let tag = word.of(&world.rig()?.tags).map_err(|reason| world.cannot_run(reason))?;
+    order(world, "RemoteStartTransaction", json!({"connectorId": connector, "idTag": tag})).await
+}
+
+#[when("the operator has the CSMS stop the session")]
+async fn remote_stop(world: &mut World) -> StepResult {
+    let id = world.bench()?.transaction.ok_or_else(|| Failure::new("no transaction runs"))?;
+    order(world, "RemoteStopTransaction", json!({"transactionId": id})).await
+}
+
+#[when(regex = r"^the operator has the CSMS reset it (Hard|Soft)$")]
+async fn reset(world: &mut World, kind: String) -> StepResult {
+    order(world, "Reset", json!({"type": kind})).await
+}
+
+#[when(regex = r"^the operator has the CSMS unlock connector (\d+)$")]
+async fn unlock(world: &mut World, connector: u32) -> StepResult {
+    order(world, "UnlockConnector", json!({"connectorId": connector})).await
+}
+
+#[when(regex = r"^the operator has the CSMS read (its whole configuration|\w+)$")]
+async fn read(world: &mut World, what: String) -> StepResult {
+    let payload = if what.contains(' ') { json!({}) } else { json!({"key": [what]}) };
+    order(world, "GetConfiguration", payload).await
+}
+
+#[when(regex = r"^the operator has the CSMS set (\w+) to (\S+)$")]
+async fn write(world: &mut World, key: String, value: String) -> StepResult {
+    order(world, "ChangeConfiguration", json!({"key": key, "value": value})).await
+}
+
+#[when("the operator has the CSMS clear the authorization cache")]
+async fn clear_cache(world: &mut World) -> StepResult {
+    order(world, "ClearCache", json!({})).await
+}
+
+/// Waits for a command and keeps it until a step answers it.
+async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
+    let bench = world.bench()?;
+    match bench.expect(Order::Next, &expected).await {
+        Ok(seen) => {
+            bench.held.push((seen.id, expected.action().to_owned(), seen.payload));
+            DONE
+        }
+        Err(failure) => {
+            let mut reasons = vec![failure.0];
+            for order in std::mem::take(&mut bench.orders) {
+                reasons.extend(order.refusal().await);
+            }
+            Err(Failure(reasons.join("; ")))
+        }
+    }
+}
+
+#[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
+async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
+    let tag = word.of(&world.rig()?.tags).map_err(|reason| world.cannot_run(reason))?;
+    let expected = Expected::call("RemoteStartTransaction");
+    expect_command(world, expected.with("connectorId", connector).want("idTag", Want::Tag(tag))).await
+}
+
+#[then("the CSMS sends RemoteStopTransaction for the transaction")]
+async fn sends_remote_stop(world: &mut World) -> StepResult {
+    let id = world.bench()?.transaction.ok_or_else(|| Failure::new("no transaction runs"))?;
+    expect_command(world, Expected::call("RemoteStopTransaction").with("transactionId", id)).await
+}
+
+#[then(regex = r"^the CSMS sends Reset with the type (Hard|Soft)$")]
+async fn sends_reset(world: &mut World, kind: String) -> StepResult {
+    expect_command(world, Expected::call("Reset").with("type", kind)).await
+}
+
+#[then(regex = r"^the CSMS sends UnlockConnector for connector (\d+)$")]
+async fn sends_unlock(world: &mut World, connector: u32) -> StepResult {
+    expect_command(world, Expected::call("UnlockConnector").with("connectorId", connector)).await
+}
+
+#[then("the CSMS sends ClearCache")]
+async fn sends_clear_cache(world: &mut World) -> StepResult {
+    expect_command(world, Expected::call("ClearCache")).await
+}
+
+#[then(regex = r"^the CSMS sends ChangeConfiguration of (\w+) to (\S+)$")]
+async fn sends_change(world: &mut World, key: String, value: String) -> StepResult {
+    expect_command(world, Expected::call("ChangeConfiguration").with("key", key).with("value", value)).await
+}
+
+/// An empty list means the same as none [1.6 §6.23].
+#[then(regex = r"^the CSMS asks for (the whole configuration|\w+)$")]
+async fn asks_for(world: &mut World, what: String) -> StepResult {
+    let want = if what.contains(' ') { Want::IsOrAbsent(json!([])) } else { Want::Is(json!([what])) };
+    expect_command(world, Expected::call("GetConfiguration").want("key", want)).await
+}
+
+#[when(regex = r"^it answers ([A-Z]\w+)$")]
+async fn answers(world: &mut World, status: String) -> StepResult {
+    world.bench()?.answer_held(&Answer::Result(json!({"status": status}))).await
+}
+
+#[when("it answers with its configuration")]
+async fn answers_configuration(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let all = json!([
+        {"key": "SupportedFeatureProfiles", "readonly": true, "value": "Core"},
+        {"key": "HeartbeatInterval", "readonly": false, "value": "300"},
+        {"key": "MeterValueSampleInterval", "readonly": false, "value": "60"}]);
+    let asked = bench.held.first().and_then(|(_, _, payload)| payload["key"][0].as_str().map(str::to_owned));
+    let mut keys = all.as_array().cloned().unwrap_or_default();
+    if let Some(asked) = asked {
+        keys.retain(|key| key["key"] == asked.as_str());
+    }
+    bench.answer_held(&Answer::Result(json!({"configurationKey": keys}))).await
+}
+
+#[when("it answers with the error NotSupported")]
+async fn answers_error(world: &mut World) -> StepResult {
+    world.bench()?.answer_held(&Answer::Error { code: "NotSupported" }).await
+}
+
+#[when("it answers the command on the first line")]
+async fn answers_on_first_line(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    if bench.held.is_empty() {
+        return Err(Failure::new("no command came on the first line"));
+    }
+    let (id, _, _) = bench.held.remove(0);
+    let older = bench.older.as_ref().ok_or_else(|| Failure::new("there is only one line"))?;
+    older.answer(&id, &Answer::Result(json!({"configurationKey": []}))).await;
+    DONE
+}
+
+#[then("the CSMS sends nothing more and still serves")]
+async fn still_serves(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    bench.expect_none(WATCH, |action| !matches!(action, "GetConfiguration" | "TriggerMessage")).await?;
+    let result = told(bench, "Heartbeat", json!({})).await?;
+    match result["currentTime"].as_str() {
+        Some(_) => DONE,
+        None => Err(Failure::new(format!("the answer {result} to a heartbeat has no time"))),
+    }
+}
+
+/// Two commands were ordered; the second must wait for the answer to the first [1.6J §4.1.1].
+#[then("the CSMS sends UnlockConnector or ClearCache, and one alone")]
+async fn one_alone(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let seen = next_of(bench, &["UnlockConnector", "ClearCache"]).await?;
+    bench.held.push(seen);
+    bench.expect_none(WATCH, |action| matches!(action, "UnlockConnector" | "ClearCache")).await
+}
+
+#[when("it answers both in turn")]
+async fn answers_both(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    answer_in_kind(bench).await?;
+    let seen = next_of(bench, &["UnlockConnector", "ClearCache"]).await?;
+    bench.held.push(seen);
+    answer_in_kind(bench).await
+}
+
+async fn answer_in_kind(bench: &mut Bench) -> StepResult {
+    let unlock = bench.held.first().is_some_and(|(_, action, _)| action == "UnlockConnector");
+    let status = if unlock { "Unlocked" } else { "Accepted" };
+    bench.answer_held(&Answer::Result(json!({"status": status}))).await
+}
+
+/// The next command that is one of these.
+async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String, Value), Failure> {
+    let found = bench.line.wait(bench.rig.patience, |log| {
+        let entry = log.entries.iter_mut().skip(log.cursor).find(|entry| {
+            !entry.consumed && entry.call_from_sut().is_some_and(|(_, action, _)| actions.contains(&action))
+        })?;
+        entry.consumed = true;
+        let (id, action, payload) = entry.call_from_sut()?;
+        Some((id.to_owned(), action.to_owned(), payload.clone()))
+    });
+    let found = found.await;
+    found.ok_or_else(|| Failure::new(format!("neither {} came within {:?}", actions.join(" nor "), bench.rig.patience)))
+}
+
+/// Both directions have a call open at the same time, which the standard allows.
+#[when("it is sent a command while it asks about the known tag")]
+async fn crossing(world: &mut World) -> StepResult {
+    let tag = TagWord::Known.of(&world.rig()?.tags).map_err(Failure::new)?;
+    order(world, "ClearCache", json!({})).await?;
+    expect_command(world, Expected::call("ClearCache")).await?;
+    world.bench()?.command("Authorize", json!({"idTag": tag})).await;
+    DONE
+}
+
+#[then("both are answered")]
+async fn both_answered(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let result = bench.result().await?;
+    status_is(&result, "/idTagInfo/status", &["Accepted".to_owned()])?;
+    bench.answer_held(&Answer::Result(json!({"status": "Accepted"}))).await?;
+    let result = told(bench, "Heartbeat", json!({})).await?;
+    if result["currentTime"].is_string() { DONE } else { Err(Failure::new("the line does not serve any more")) }
+}

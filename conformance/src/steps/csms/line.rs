@@ -1,0 +1,78 @@
+//! What should not be on a line.
+
+use cucumber::{then, when};
+use serde_json::json;
+
+use crate::expect::{Failure, StepResult};
+use crate::params::words;
+use crate::steps::RUBBISH;
+use crate::trace::Message;
+use crate::world::{DONE, World};
+
+#[when("it sends an action that nobody knows")]
+async fn unknown_action(world: &mut World) -> StepResult {
+    world.bench()?.command_that_may_fail("DanceOnTheTable", json!({})).await;
+    DONE
+}
+
+#[when("it sends StatusNotification without its status")]
+async fn without_status(world: &mut World) -> StepResult {
+    let payload = json!({"connectorId": 1, "errorCode": "NoError"});
+    world.bench()?.command_that_may_fail("StatusNotification", payload).await;
+    DONE
+}
+
+#[when(regex = r"^it sends StatusNotification with the status (\w+)$")]
+async fn with_status(world: &mut World, status: String) -> StepResult {
+    let payload = json!({"connectorId": 1, "errorCode": "NoError", "status": status});
+    world.bench()?.command_that_may_fail("StatusNotification", payload).await;
+    DONE
+}
+
+#[when(regex = r#"^it sends StatusNotification with the connector "(\w+)"$"#)]
+async fn with_connector(world: &mut World, connector: String) -> StepResult {
+    let payload = json!({"connectorId": connector, "errorCode": "NoError", "status": "Available"});
+    world.bench()?.command_that_may_fail("StatusNotification", payload).await;
+    DONE
+}
+
+#[when("it sends rubbish")]
+async fn rubbish(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    for text in RUBBISH {
+        bench.line.send(text.to_owned()).await;
+    }
+    DONE
+}
+
+#[when("it answers a call that nobody made")]
+async fn stray_answer(world: &mut World) -> StepResult {
+    world.bench()?.line.send(r#"[3,"nobody-asked",{"status":"Accepted"}]"#.to_owned()).await;
+    DONE
+}
+
+#[when("it sends two heartbeats without waiting")]
+async fn two_heartbeats(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let first = bench.line.call("Heartbeat", &json!({})).await;
+    bench.command("Heartbeat", json!({})).await;
+    bench.earlier_call = Some(first);
+    DONE
+}
+
+#[then("the CSMS answers both")]
+async fn answers_both(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    bench.result().await?;
+    let first = bench.earlier_call.take().ok_or_else(|| Failure::new("only one call was sent"))?;
+    bench.last_call = Some((first, "Heartbeat".to_owned()));
+    bench.result().await.map(|_| ())
+}
+
+#[then(regex = r"^the CSMS answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]
+async fn answers_error(world: &mut World, wanted: String) -> StepResult {
+    match world.bench()?.answer().await? {
+        Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
+        other => Err(Failure::new(format!("the answer is {other}, not the error {wanted}"))),
+    }
+}

@@ -1,0 +1,32 @@
+//! Steps of scenarios that put a CSMS to the test: the rig is its charge point.
+
+mod boot;
+mod command;
+mod line;
+mod session;
+
+pub(crate) use session::session_runs;
+
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::expect::{Failure, StepResult};
+use crate::world::DONE;
+
+/// Connectors of the scripted charge point.
+const CONNECTORS: u32 = 2;
+
+/// Sends a call and wants it acknowledged: the beginning of many scenarios.
+async fn told(bench: &mut Bench, action: &str, payload: Value) -> Result<Value, Failure> {
+    bench.command(action, payload).await;
+    bench.result().await
+}
+
+/// One of these words must be the status of the answer.
+fn status_is(result: &Value, pointer: &str, wanted: &[String]) -> StepResult {
+    match result.pointer(pointer).and_then(Value::as_str) {
+        Some(status) if wanted.iter().any(|word| word == status) => DONE,
+        Some(status) => Err(Failure::new(format!("the CSMS answered {status}, not {}", wanted.join(" or ")))),
+        None => Err(Failure::new(format!("the answer {result} has no status"))),
+    }
+}

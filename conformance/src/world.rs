@@ -1,0 +1,90 @@
+//! What cucumber carries from step to step.
+
+use std::sync::Arc;
+
+use crate::bench::{Bench, Closed};
+use crate::checks::{Circumstances, breaches};
+use crate::collect::{Key, Outcome};
+use crate::expect::{Failure, StepResult};
+use crate::rig::Rig;
+
+/// One scenario while it runs.
+#[derive(Debug, Default, cucumber::World)]
+pub(crate) struct World {
+    /// Set before the first step.
+    pub(crate) rig: Option<Arc<Rig>>,
+    /// The scenario's tags and those of its feature.
+    pub(crate) tags: Vec<String>,
+    /// Its name.
+    pub(crate) scenario: String,
+    /// Its place at the rig, from the step that opens it.
+    pub(crate) bench: Option<Bench>,
+    /// Why it cannot be run here, once a step has found that out.
+    pub(crate) not_run: Option<String>,
+}
+
+impl World {
+    /// The place at the rig.
+    pub(crate) fn bench(&mut self) -> Result<&mut Bench, Failure> {
+        self.bench.as_mut().ok_or_else(|| Failure::new("no step before this one has set the scene"))
+    }
+
+    /// The rig.
+    pub(crate) fn rig(&self) -> Result<Arc<Rig>, Failure> {
+        self.rig.clone().ok_or_else(|| Failure::new("the scenario runs outside a rig"))
+    }
+
+    /// Turns what a bench could not do into the end of this scenario: failed, or not run with its reason.
+    pub(crate) fn end(&mut self, closed: Closed) -> Failure {
+        match closed {
+            Closed::Failed(failure) => failure,
+            Closed::NotRun(reason) => self.cannot_run(reason),
+        }
+    }
+
+    /// Marks the scenario as not run.
+    pub(crate) fn cannot_run(&mut self, reason: impl Into<String>) -> Failure {
+        let reason = reason.into();
+        self.not_run = Some(reason.clone());
+        Failure(format!("not run: {reason}"))
+    }
+
+    /// Ends a scenario: waits for what is owed, holds the record against the unspoken rules, and hands it over.
+    pub(crate) async fn finish(&mut self, key: Key, steps_passed: bool) {
+        let Some(rig) = self.rig.clone() else { return };
+        let mut outcome = Outcome { not_run: self.not_run.take(), ..Outcome::default() };
+        if let Some(mut bench) = self.bench.take() {
+            if steps_passed {
+                bench.settle().await;
+            }
+            outcome.identity = bench.id.clone();
+            let side = bench.side;
+            let allowed = std::mem::take(&mut bench.allowed);
+            let errors_expected = std::mem::take(&mut bench.errors_expected);
+            let lines = bench.close().await;
+            if steps_passed {
+                let schemas = rig.schemas.as_ref();
+                let circumstances =
+                    Circumstances { side, allowed: &allowed, errors_expected: &errors_expected, schemas };
+                outcome.breaches = lines.iter().flat_map(|line| breaches(line, &circumstances)).collect();
+            }
+            outcome.entries = lines.into_iter().flatten().collect();
+            outcome.entries.sort_by_key(|entry| entry.at);
+        }
+        rig.collector.put(key, outcome);
+    }
+}
+
+/// Lets a step use `?` on what a bench can refuse.
+pub(crate) trait OrEnd<T> {
+    fn or_end(self, world: &mut World) -> Result<T, Failure>;
+}
+
+impl<T> OrEnd<T> for Result<T, Closed> {
+    fn or_end(self, world: &mut World) -> Result<T, Failure> {
+        self.map_err(|closed| world.end(closed))
+    }
+}
+
+/// A step that has nothing to look at.
+pub(crate) const DONE: StepResult = Ok(());

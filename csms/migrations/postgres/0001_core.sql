@@ -1,0 +1,121 @@
+-- Instants are Unix milliseconds, structured values are JSON text.
+create table organization (
+    id text primary key not null,
+    name text not null,
+    created_at_ms bigint not null
+);
+
+create table api_key (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    key_hash text not null unique,
+    scopes text not null,
+    created_at_ms bigint not null,
+    revoked_at_ms bigint
+);
+
+create table charge_point (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    password_hash text,
+    registration text not null,
+    interval_s bigint,
+    vendor text,
+    model text,
+    serial_number text,
+    firmware_version text,
+    booted_at_ms bigint,
+    last_seen_at_ms bigint,
+    last_heartbeat_at_ms bigint,
+    created_at_ms bigint not null
+);
+create index charge_point_organization on charge_point (organization_id, id);
+
+create table connector (
+    charge_point_id text not null references charge_point (id),
+    connector_id bigint not null,
+    status text not null,
+    error_code text not null,
+    info text,
+    vendor_id text,
+    vendor_error_code text,
+    reported_at_ms bigint not null,
+    received_at_ms bigint not null,
+    primary key (charge_point_id, connector_id)
+);
+
+create table id_tag (
+    organization_id text not null references organization (id),
+    tag_key text not null,
+    tag text not null,
+    status text not null,
+    parent_tag text,
+    expires_at_ms bigint,
+    single_transaction boolean not null,
+    created_at_ms bigint not null,
+    primary key (organization_id, tag_key)
+);
+
+-- generated always: an id is never given twice, not even after the newest row was deleted.
+create table charge_transaction (
+    id bigint generated always as identity primary key not null,
+    organization_id text not null references organization (id),
+    charge_point_id text not null references charge_point (id),
+    connector_id bigint not null,
+    id_tag text not null,
+    tag_key text not null,
+    reservation_id bigint,
+    state text not null,
+    started_at_ms bigint not null,
+    meter_start_wh bigint not null,
+    start_answer text not null,
+    stopped_at_ms bigint,
+    meter_stop_wh bigint,
+    reason text,
+    stop_id_tag text,
+    stop_answer text,
+    last_meter_wh bigint,
+    last_meter_at_ms bigint,
+    received_at_ms bigint not null,
+    unique (charge_point_id, connector_id, tag_key, started_at_ms, meter_start_wh)
+);
+create index charge_transaction_organization on charge_transaction (organization_id, started_at_ms);
+create index charge_transaction_open on charge_transaction (charge_point_id, connector_id) where state = 'open';
+create index charge_transaction_open_tag on charge_transaction (organization_id, tag_key) where state = 'open';
+
+-- transaction_number is what the charge point sent; transaction_id is set when it is one of its transactions.
+create table meter_value (
+    charge_point_id text not null references charge_point (id),
+    content_hash text not null,
+    connector_id bigint,
+    transaction_number bigint,
+    transaction_id bigint references charge_transaction (id),
+    sampled_at_ms bigint not null,
+    sampled_values text not null,
+    received_at_ms bigint not null,
+    primary key (charge_point_id, content_hash)
+);
+create index meter_value_transaction on meter_value (transaction_id, sampled_at_ms);
+
+-- StopTransaction messages whose transaction is unknown, or another charge point's.
+create table orphan_stop (
+    charge_point_id text not null references charge_point (id),
+    transaction_number bigint not null,
+    stopped_at_ms bigint not null,
+    meter_stop_wh bigint not null,
+    message text not null,
+    stop_answer text,
+    received_at_ms bigint not null,
+    primary key (charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh)
+);
+
+-- What charge points said about themselves: boots, firmware, diagnostics, logs, security events.
+create table charge_point_event (
+    id bigint generated always as identity primary key not null,
+    charge_point_id text not null references charge_point (id),
+    kind text not null,
+    message text not null,
+    reported_at_ms bigint not null,
+    received_at_ms bigint not null
+);
+create index charge_point_event_charge_point on charge_point_event (charge_point_id, id);

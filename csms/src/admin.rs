@@ -1,0 +1,248 @@
+//! The command `dynamo csms admin`: writes to the same database as a running server, which reads what it
+//! needs at the next message or request.
+
+use clap::Subcommand;
+use dynamo_protocol::ChargePointId;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::domain::authorization::TagStatus;
+use crate::store::{
+    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Registration, SCOPE_READ, SCOPE_WRITE,
+    Store, StoreError, TagSetting, random_text,
+};
+use crate::{StartError, hash_password, open_store};
+
+/// Changes what a CSMS knows.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dynamo csms admin id-tag set TAG-1 --status Blocked --database sqlite://dynamo.db"
+)]
+pub struct AdminArgs {
+    /// The database of the CSMS: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        global = true,
+        env = "DYNAMO_DATABASE",
+        default_value = "sqlite://dynamo.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: String,
+    /// What to change
+    #[command(subcommand)]
+    pub command: AdminCommand,
+}
+
+/// What `admin` can change.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Organizations
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
+    /// Keys of the REST API
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// Id tags
+    #[command(subcommand)]
+    IdTag(IdTagCommand),
+    /// Charge points
+    #[command(subcommand)]
+    ChargePoint(ChargePointCommand),
+}
+
+/// What can be done with organizations.
+#[derive(Debug, Subcommand)]
+pub enum OrganizationCommand {
+    /// Makes an organization and prints its id
+    Create {
+        /// Its name
+        name: String,
+    },
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyCommand {
+    /// Makes a key and prints it, once
+    Create {
+        /// Whose charge points it opens; the default organization without it
+        #[arg(long, value_name = "ID")]
+        organization: Option<String>,
+        /// What it may do; both without it; can be repeated
+        #[arg(long, value_name = "SCOPE", value_parser = [SCOPE_READ, SCOPE_WRITE])]
+        scope: Vec<String>,
+    },
+    /// Revokes a key for ever
+    Revoke {
+        /// The id that `create` printed
+        id: String,
+    },
+}
+
+/// What can be done with id tags.
+#[derive(Debug, Subcommand)]
+pub enum IdTagCommand {
+    /// Registers a tag, or replaces everything said about it
+    Set {
+        /// The tag, at most 20 characters, compared without case
+        tag: String,
+        /// The organization it belongs to; the default one without it
+        #[arg(long, value_name = "ID")]
+        organization: Option<String>,
+        /// What it may do
+        #[arg(long, default_value = "Accepted", value_parser = ["Accepted", "Blocked", "Expired", "Invalid"])]
+        status: String,
+        /// The group it belongs to
+        #[arg(long, value_name = "TAG")]
+        parent: Option<String>,
+        /// When it expires, such as 2030-01-01T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
+        /// One transaction at a time: a second start is answered ConcurrentTx
+        #[arg(long)]
+        single_transaction: bool,
+    },
+}
+
+/// What can be done with charge points.
+#[derive(Debug, Subcommand)]
+pub enum ChargePointCommand {
+    /// Registers a charge point, or changes what is given
+    Set {
+        /// Its identity
+        id: String,
+        /// Password for HTTP Basic at the handshake
+        #[arg(
+            long,
+            value_name = "P",
+            env = "DYNAMO_PASSWORD",
+            hide_env_values = true
+        )]
+        password: Option<String>,
+        /// Whether it is let in
+        #[arg(long, value_parser = ["Accepted", "Pending", "Rejected"])]
+        registration: Option<String>,
+        /// Heartbeat interval; time until the next boot when it is not Accepted
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..=i64::from(i32::MAX)))]
+        interval: Option<i64>,
+        /// The organization it belongs to; the default one for a new charge point without it
+        #[arg(long, value_name = "ID")]
+        organization: Option<String>,
+    },
+}
+
+/// Why nothing was changed: one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] StartError),
+    /// The database refused the change.
+    #[error("nothing was changed: {0}")]
+    Store(#[from] StoreError),
+    /// A value cannot be used.
+    #[error("{0}")]
+    Value(String),
+}
+
+/// Makes the change and returns one JSON object as text.
+///
+/// # Errors
+/// When the database cannot be opened, or a value is refused.
+pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
+    let store = open_store(&args.database, std::sync::Arc::default()).await?;
+    let result = change(&store, args.command).await;
+    store.close().await;
+    Ok(result?.to_string())
+}
+
+async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminError> {
+    match command {
+        AdminCommand::Organization(OrganizationCommand::Create { name }) => {
+            let id = format!("org_{}", random_text(18));
+            store.create_organization(&id, &name).await?;
+            Ok(json!({"id": id, "name": name}))
+        }
+        AdminCommand::ApiKey(command) => api_key(store, command).await,
+        AdminCommand::IdTag(command) => id_tag(store, command).await,
+        AdminCommand::ChargePoint(command) => charge_point(store, command).await,
+    }
+}
+
+async fn api_key(store: &Store, command: ApiKeyCommand) -> Result<Value, AdminError> {
+    match command {
+        ApiKeyCommand::Create {
+            organization,
+            mut scope,
+        } => {
+            if scope.is_empty() {
+                scope = vec![SCOPE_READ.to_owned(), SCOPE_WRITE.to_owned()];
+            }
+            let organization = organization.as_deref().unwrap_or(DEFAULT_ORGANIZATION);
+            let key = NewApiKey::generate(organization, scope);
+            let answer = json!({"id": key.id, "key": key.key, "scopes": key.scopes});
+            store.create_api_key(key).await?;
+            Ok(answer)
+        }
+        ApiKeyCommand::Revoke { id } => {
+            store.revoke_api_key(&id).await?;
+            Ok(json!({"id": id, "revoked": true}))
+        }
+    }
+}
+
+async fn id_tag(store: &Store, command: IdTagCommand) -> Result<Value, AdminError> {
+    let IdTagCommand::Set {
+        tag,
+        organization,
+        status,
+        parent,
+        expires,
+        single_transaction,
+    } = command;
+    for text in std::iter::once(&tag).chain(&parent) {
+        if text.is_empty() || text.chars().count() > 20 {
+            return Err(AdminError::Value(format!(
+                "the id tag {text:?} must have 1 to 20 characters"
+            )));
+        }
+    }
+    let status = TagStatus::from_setting(&status)
+        .ok_or_else(|| AdminError::Value(format!("{status:?} is no status of an id tag")))?;
+    let answer = json!({"id": tag, "status": status});
+    store
+        .set_tag(TagSetting {
+            organization_id: organization.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
+            tag,
+            status,
+            parent_tag: parent,
+            expires_at_ms: expires.map(Timestamp::as_millisecond),
+            single_transaction,
+        })
+        .await?;
+    Ok(answer)
+}
+
+async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Value, AdminError> {
+    let ChargePointCommand::Set {
+        id,
+        password,
+        registration,
+        interval,
+        organization,
+    } = command;
+    let valid = ChargePointId::new(&id);
+    valid.map_err(|error| AdminError::Value(format!("{id:?} cannot be an identity: {error}")))?;
+    let registration = registration.as_deref().and_then(Registration::from_word);
+    store
+        .set_charge_point(ChargePointSetting {
+            id: id.clone(),
+            organization_id: organization,
+            password_hash: password.as_deref().map(hash_password),
+            registration,
+            interval_s: interval,
+        })
+        .await?;
+    Ok(json!({"id": id}))
+}

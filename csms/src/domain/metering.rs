@@ -1,0 +1,117 @@
+//! Meter values: what is kept of them, and which of them is the register that energy is counted by.
+
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::store::{Result, Store};
+
+/// The samples of one instant.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    /// The charge point's stamp.
+    pub at_ms: i64,
+    /// The samples as JSON text, every member that was sent.
+    pub samples: String,
+    /// The energy register in Wh, when it is among the samples.
+    pub register_wh: Option<i64>,
+}
+
+/// A report of one or more readings.
+#[derive(Clone, Debug)]
+pub(crate) struct MeterReport {
+    pub charge_point_id: String,
+    pub connector_id: Option<i64>,
+    /// As the charge point sent it; it may be nobody's.
+    pub transaction_number: Option<i64>,
+    pub readings: Vec<Reading>,
+    pub received_at_ms: i64,
+}
+
+impl MeterReport {
+    /// The same content from the same place has the same hash: a retransmission is stored once.
+    pub(crate) fn content_hash(&self, reading: &Reading) -> String {
+        let mut hash = Sha256::new();
+        let place = (self.connector_id, self.transaction_number, reading.at_ms);
+        hash.update(format!("{place:?}").as_bytes());
+        hash.update(reading.samples.as_bytes());
+        let digest = hash.finalize();
+        digest[..16].iter().map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+/// A sampled energy register in whole Wh, rounded to the nearest. `None` when the text is no number or the
+/// unit none of energy.
+#[must_use]
+pub fn register_wh(value: &str, unit: Option<&str>) -> Option<i64> {
+    let number = value
+        .trim()
+        .parse::<Decimal>()
+        .or_else(|_| Decimal::from_scientific(value.trim()))
+        .ok()?;
+    let wh = match unit {
+        None | Some("Wh") => number,
+        Some("kWh") => number.checked_mul(Decimal::ONE_THOUSAND)?,
+        Some(_) => return None,
+    };
+    wh.round().to_i64()
+}
+
+/// Keeps a report. Readings that are kept already are not counted again.
+pub(crate) async fn record(store: &Store, report: MeterReport) -> Result<()> {
+    store
+        .write(report, |report, conn| {
+            Box::pin(async move { conn.insert_readings(report).await })
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_become_whole_watt_hours() {
+        assert_eq!(register_wh("12345", None), Some(12_345));
+        assert_eq!(register_wh("12.3456", Some("kWh")), Some(12_346));
+        assert_eq!(register_wh(" 7.4 ", Some("Wh")), Some(7));
+        assert_eq!(register_wh("1e3", Some("Wh")), Some(1_000));
+        assert_eq!(register_wh("-5", Some("Wh")), Some(-5));
+    }
+
+    #[test]
+    fn what_is_no_energy_is_no_register() {
+        assert_eq!(register_wh("12", Some("V")), None);
+        assert_eq!(register_wh("twelve", None), None);
+        assert_eq!(register_wh("", None), None);
+        assert_eq!(register_wh("9e99", Some("kWh")), None);
+    }
+
+    #[test]
+    fn place_time_and_content_make_a_reading_different() {
+        let reading = Reading {
+            at_ms: 5,
+            samples: "[]".into(),
+            register_wh: None,
+        };
+        let report = MeterReport {
+            charge_point_id: "CP".into(),
+            connector_id: Some(1),
+            transaction_number: None,
+            readings: Vec::new(),
+            received_at_ms: 0,
+        };
+        let hash = report.content_hash(&reading);
+        assert_eq!(hash, report.clone().content_hash(&reading.clone()));
+        let elsewhere = MeterReport {
+            transaction_number: Some(1),
+            ..report.clone()
+        };
+        assert_ne!(hash, elsewhere.content_hash(&reading));
+        let later = Reading {
+            at_ms: 6,
+            ..reading
+        };
+        assert_ne!(hash, report.content_hash(&later));
+    }
+}

@@ -1,0 +1,214 @@
+//! Figures for Prometheus: a few counters, rendered as text. No label names a charge point, so a fleet of
+//! any size makes the same number of series.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use dynamo_protocol::v16::Action;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Ok,
+    Error,
+    TimedOut,
+    Lost,
+}
+
+const OUTCOMES: [(Outcome, &str); 4] = [
+    (Outcome::Ok, "ok"),
+    (Outcome::Error, "error"),
+    (Outcome::TimedOut, "timeout"),
+    (Outcome::Lost, "lost"),
+];
+
+/// Actions by their place in [`Action::ALL`]; the last slot is for names nobody knows.
+const SLOTS: usize = 64;
+
+type ByAction = [[AtomicU64; OUTCOMES.len()]; SLOTS];
+
+/// Upper bounds of the latency histogram, in microseconds.
+const LATENCY_BOUNDS_US: [u64; 10] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000,
+];
+
+/// The figures of one CSMS.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    connections: AtomicI64,
+    connections_total: AtomicU64,
+    handshakes_refused_total: AtomicU64,
+    received: Box<ByAction>,
+    sent: Box<ByAction>,
+    latency_buckets: [AtomicU64; LATENCY_BOUNDS_US.len()],
+    latency_sum_us: AtomicU64,
+    latency_count: AtomicU64,
+    commits_total: AtomicU64,
+    committed_jobs_total: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let by_action = || Box::new(std::array::from_fn(|_| Default::default()));
+        Self {
+            connections: AtomicI64::new(0),
+            connections_total: AtomicU64::new(0),
+            handshakes_refused_total: AtomicU64::new(0),
+            received: by_action(),
+            sent: by_action(),
+            latency_buckets: Default::default(),
+            latency_sum_us: AtomicU64::new(0),
+            latency_count: AtomicU64::new(0),
+            commits_total: AtomicU64::new(0),
+            committed_jobs_total: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn connected(&self) {
+        self.connections.fetch_add(1, Relaxed);
+        self.connections_total.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn handshake_refused(&self) {
+        self.handshakes_refused_total.fetch_add(1, Relaxed);
+    }
+
+    /// A call of a charge point was answered.
+    pub(crate) fn answered(&self, action: Option<Action>, outcome: Outcome, took: Duration) {
+        count(&self.received, action, outcome);
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.latency_count.fetch_add(1, Relaxed);
+        self.latency_sum_us.fetch_add(us, Relaxed);
+        for (bound, bucket) in LATENCY_BOUNDS_US.iter().zip(&self.latency_buckets) {
+            if us <= *bound {
+                bucket.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    /// A call to a charge point ended.
+    pub(crate) fn commanded(&self, action: Action, outcome: Outcome) {
+        count(&self.sent, Some(action), outcome);
+    }
+
+    pub(crate) fn committed(&self, jobs: usize) {
+        self.commits_total.fetch_add(1, Relaxed);
+        self.committed_jobs_total.fetch_add(jobs as u64, Relaxed);
+    }
+
+    /// The text Prometheus reads.
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::new();
+        let single = [
+            (
+                "dynamo_csms_connections",
+                "gauge",
+                u64::try_from(self.connections.load(Relaxed)).unwrap_or(0),
+            ),
+            (
+                "dynamo_csms_connections_total",
+                "counter",
+                self.connections_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_handshakes_refused_total",
+                "counter",
+                self.handshakes_refused_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_commits_total",
+                "counter",
+                self.commits_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_committed_jobs_total",
+                "counter",
+                self.committed_jobs_total.load(Relaxed),
+            ),
+        ];
+        for (name, kind, value) in single {
+            let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {value}");
+        }
+        render_by_action(
+            &mut text,
+            "dynamo_csms_calls_received_total",
+            &self.received,
+        );
+        render_by_action(&mut text, "dynamo_csms_calls_sent_total", &self.sent);
+        let name = "dynamo_csms_answer_seconds";
+        let _ = writeln!(text, "# TYPE {name} histogram");
+        for (bound, bucket) in LATENCY_BOUNDS_US.iter().zip(&self.latency_buckets) {
+            let (le, count) = (seconds(*bound), bucket.load(Relaxed));
+            let _ = writeln!(text, "{name}_bucket{{le=\"{le}\"}} {count}");
+        }
+        let count = self.latency_count.load(Relaxed);
+        let sum = seconds(self.latency_sum_us.load(Relaxed));
+        let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "{name}_sum {sum}\n{name}_count {count}");
+        text
+    }
+}
+
+fn count(by_action: &ByAction, action: Option<Action>, outcome: Outcome) {
+    let slot = action
+        .and_then(|action| Action::ALL.iter().position(|known| *known == action))
+        .unwrap_or(SLOTS - 1);
+    let index = OUTCOMES
+        .iter()
+        .position(|(known, _)| *known == outcome)
+        .expect("every outcome is in the table");
+    by_action[slot][index].fetch_add(1, Relaxed);
+}
+
+fn render_by_action(text: &mut String, name: &str, by_action: &ByAction) {
+    let _ = writeln!(text, "# TYPE {name} counter");
+    for (slot, outcomes) in by_action.iter().enumerate() {
+        let action = Action::ALL.get(slot).map_or("unknown", |a| a.as_str());
+        for ((_, outcome), value) in OUTCOMES.iter().zip(outcomes) {
+            let value = value.load(Relaxed);
+            if value > 0 {
+                let _ = writeln!(
+                    text,
+                    "{name}{{action=\"{action}\",outcome=\"{outcome}\"}} {value}"
+                );
+            }
+        }
+    }
+}
+
+fn seconds(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_in_the_text() {
+        let metrics = Metrics::default();
+        metrics.answered(
+            Some(Action::Heartbeat),
+            Outcome::Ok,
+            Duration::from_millis(2),
+        );
+        metrics.answered(None, Outcome::Error, Duration::from_millis(2));
+        let text = metrics.render();
+        assert!(
+            text.contains(
+                "dynamo_csms_calls_received_total{action=\"Heartbeat\",outcome=\"ok\"} 1"
+            )
+        );
+        assert!(text.contains("action=\"unknown\",outcome=\"error\"} 1"));
+        assert!(text.contains("dynamo_csms_answer_seconds_bucket{le=\"0.002500\"} 2"));
+        assert!(text.contains("dynamo_csms_answer_seconds_sum 0.004000"));
+        assert!(Action::ALL.len() < SLOTS);
+    }
+}

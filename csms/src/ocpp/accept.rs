@@ -1,0 +1,207 @@
+//! The handshake: who gets in, and in which version.
+//!
+//! The path's last segment is the identity, the subprotocol decides the version [1.6J §3.1]. An identity that
+//! nobody registered gets 404, a missing or wrong password 401; both are said before the upgrade. When no
+//! offered subprotocol fits, the upgrade is made without one and the socket is closed [1.6J §3.3].
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Path, State, WebSocketUpgrade};
+use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, SUBPROTOCOL_16};
+
+use super::session;
+use crate::App;
+use crate::store::ChargePoint;
+
+/// Bytes that may wait in a socket's write buffer.
+const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+/// The routes of the OCPP listener. The folder in the path is for people; it decides nothing.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/{id}", get(handshake))
+        .route("/ocpp/{id}", get(handshake))
+        .route("/ocpp16/{id}", get(handshake))
+        .route("/ocpp201/{id}", get(handshake))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "connect to /ocpp16/IDENTITY\n") })
+        .with_state(app)
+}
+
+async fn handshake(
+    State(app): State<Arc<App>>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let admitted = match &path {
+        Ok(Path(identity)) => admit(&app, identity, &headers).await,
+        Err(_) => Err(Refusal::NoIdentity("the identity is not UTF-8".to_owned())),
+    };
+    let (id, charge_point) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            app.metrics.handshake_refused();
+            tracing::info!(path = ?path.ok().map(|p| p.0), %refusal, "handshake refused");
+            return refusal.into_response();
+        }
+    };
+    let mut upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let supported = offers_ocpp16(&headers);
+    if supported {
+        upgrade.set_selected_protocol(HeaderValue::from_static(SUBPROTOCOL_16));
+    }
+    let sessions = app.sockets.clone();
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .on_upgrade(move |socket| {
+            sessions.track_future(async move {
+                if supported {
+                    let organization = charge_point.organization_id.into();
+                    session::run(app, id, organization, socket).await;
+                } else {
+                    tracing::info!(charge_point = %id, "no supported subprotocol was offered");
+                    session::refuse(socket).await;
+                }
+            })
+        })
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("{0}")]
+    NoIdentity(String),
+    #[error("no charge point {0:?} is registered")]
+    Unknown(String),
+    #[error("user and password of the charge point {0:?} are wanted (HTTP Basic)")]
+    Password(String),
+    #[error("the store cannot be read, try again")]
+    Store,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = format!("{self}\n");
+        match self {
+            Self::NoIdentity(_) | Self::Unknown(_) => (StatusCode::NOT_FOUND, text).into_response(),
+            Self::Password(_) => {
+                let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")];
+                (StatusCode::UNAUTHORIZED, challenge, text).into_response()
+            }
+            Self::Store => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
+        }
+    }
+}
+
+async fn admit(
+    app: &App,
+    identity: &str,
+    headers: &HeaderMap,
+) -> Result<(ChargePointId, ChargePoint), Refusal> {
+    let id =
+        ChargePointId::new(identity).map_err(|error| Refusal::NoIdentity(error.to_string()))?;
+    let mut known = find(app, &id).await?;
+    if known.is_none() && app.options.accept_unknown.charge_points {
+        let recorded = app.store.record_unknown_charge_point(id.as_str()).await;
+        recorded.map_err(|error| unreadable(&id, &error))?;
+        known = find(app, &id).await?;
+    }
+    let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
+    if let Some(hash) = &charge_point.password_hash {
+        let wrong = || Refusal::Password(identity.to_owned());
+        let (user, password) = basic_credentials(headers).ok_or_else(wrong)?;
+        if user != id.as_str().as_bytes() || !app.passwords.verify(&id, &password, hash).await {
+            return Err(wrong());
+        }
+    }
+    Ok((id, charge_point))
+}
+
+async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {
+    let found = app.store.charge_point(id.as_str()).await;
+    found.map_err(|error| unreadable(id, &error))
+}
+
+fn unreadable(id: &ChargePointId, error: &crate::store::StoreError) -> Refusal {
+    tracing::error!(charge_point = %id, %error, "a handshake could not be served");
+    Refusal::Store
+}
+
+/// User and password of HTTP Basic. The user ends at the first `:`, the password may have more of them.
+fn basic_credentials(headers: &HeaderMap) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    Some((decoded[..colon].to_vec(), decoded[colon + 1..].to_vec()))
+}
+
+/// Whether `ocpp1.6` is among the offered subprotocols. With one supported version, the client's order and
+/// ours are the same.
+fn offers_ocpp16(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim() == SUBPROTOCOL_16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: axum::http::HeaderName, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn subprotocols_are_read_from_lists_and_from_several_headers() {
+        let offers = |values: &[&str]| offers_ocpp16(&headers(SEC_WEBSOCKET_PROTOCOL, values));
+        assert!(offers(&["ocpp1.6"]));
+        assert!(offers(&["ocpp2.0.1, ocpp1.6"]));
+        assert!(offers(&["ocpp2.0.1", " ocpp1.6 ,x"]));
+        assert!(!offers(&["ocpp1.5", "ocpp1.66"]));
+        assert!(!offers(&[]));
+    }
+
+    #[test]
+    fn a_password_may_have_colons_and_a_user_may_not() {
+        let read = |text: &str| {
+            let value = format!("Basic {}", STANDARD.encode(text));
+            basic_credentials(&headers(AUTHORIZATION, &[&value]))
+        };
+        assert_eq!(read("CP-1:a:b"), Some((b"CP-1".to_vec(), b"a:b".to_vec())));
+        assert_eq!(read("CP-1"), None);
+        assert_eq!(
+            basic_credentials(&headers(AUTHORIZATION, &["Bearer x"])),
+            None
+        );
+        assert_eq!(
+            basic_credentials(&headers(AUTHORIZATION, &["Basic %%%"])),
+            None
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! The OCPP server: from the handshake to the handler.
+//!
+//! [`accept`] decides at the handshake who gets in, [`session`] is the task that owns one socket,
+//! [`sessions`] the map of who is connected, [`routes`] finds the handler of a call by its type, and each
+//! version has its handlers in a folder of its own.
+
+pub(crate) mod accept;
+mod password;
+pub(crate) mod routes;
+pub(crate) mod session;
+pub mod sessions;
+pub(crate) mod v16;
+
+pub(crate) use password::Passwords;
+pub use password::hash_password;

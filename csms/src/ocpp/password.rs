@@ -1,0 +1,116 @@
+//! Basic passwords of charge points (security profile 1) [1.6 security whitepaper §2.3].
+//!
+//! At rest only the Argon2 hash exists. Verifying one costs tens of milliseconds and megabytes, so it happens
+//! on few threads at a time, and a verified password is remembered as a salted digest: a fleet that
+//! reconnects after an outage does not have to pay again. A changed hash makes the memory worthless.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use dynamo_protocol::ChargePointId;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+
+/// Verifications at the same time.
+const VERIFICATIONS_MAX: usize = 2;
+/// Verified passwords remembered; when full, all are forgotten.
+const VERIFIED_MAX: usize = 65_536;
+/// Memory of one hash in KiB, passes and lanes: the recommendation for small memory.
+const ARGON2_COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+
+type Digest = [u8; 32];
+
+/// Verifies passwords.
+pub(crate) struct Passwords {
+    salt: [u8; 16],
+    slots: Semaphore,
+    /// The stored hash it was verified against, and the digest of the password.
+    verified: Mutex<HashMap<ChargePointId, (String, Digest)>>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self {
+            salt: uuid::Uuid::new_v4().into_bytes(),
+            slots: Semaphore::new(VERIFICATIONS_MAX),
+            verified: Mutex::default(),
+        }
+    }
+}
+
+impl Passwords {
+    pub(crate) async fn verify(&self, id: &ChargePointId, password: &[u8], stored: &str) -> bool {
+        let digest = self.digest(password);
+        let remembered = {
+            let verified = self.verified.lock().unwrap_or_else(|e| e.into_inner());
+            verified
+                .get(id)
+                .is_some_and(|(hash, known)| hash == stored && *known == digest)
+        };
+        if remembered {
+            return true;
+        }
+        let Ok(_slot) = self.slots.acquire().await else {
+            return false;
+        };
+        let (password, hash) = (password.to_vec(), stored.to_owned());
+        let good = tokio::task::spawn_blocking(move || {
+            PasswordHash::new(&hash)
+                .is_ok_and(|hash| argon2().verify_password(&password, &hash).is_ok())
+        });
+        let good = good.await.unwrap_or(false);
+        if good {
+            let mut verified = self.verified.lock().unwrap_or_else(|e| e.into_inner());
+            if verified.len() >= VERIFIED_MAX {
+                verified.clear();
+            }
+            verified.insert(id.clone(), (stored.to_owned(), digest));
+        }
+        good
+    }
+
+    fn digest(&self, password: &[u8]) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(self.salt);
+        hash.update(password);
+        hash.finalize().into()
+    }
+}
+
+/// The Argon2id hash of a password, with a salt of its own. Takes tens of milliseconds.
+///
+/// # Panics
+/// When the system has no random numbers.
+#[must_use]
+pub fn hash_password(password: &str) -> String {
+    argon2()
+        .hash_password(password.as_bytes())
+        .expect("the parameters are valid and the system has random numbers")
+        .to_string()
+}
+
+fn argon2() -> Argon2<'static> {
+    let (memory_kib, passes, lanes) = ARGON2_COST;
+    let params = Params::new(memory_kib, passes, lanes, None).expect("the cost is in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_verified_password_is_forgotten_when_the_hash_changes() {
+        let passwords = Passwords::default();
+        let id = ChargePointId::new("CP-1").unwrap();
+        let (old, new) = (hash_password("old"), hash_password("new"));
+        assert!(passwords.verify(&id, b"old", &old).await);
+        assert!(passwords.verify(&id, b"old", &old).await);
+        assert!(!passwords.verify(&id, b"old", &new).await);
+        assert!(passwords.verify(&id, b"new", &new).await);
+        assert!(!passwords.verify(&id, b"old", "no hash").await);
+    }
+}

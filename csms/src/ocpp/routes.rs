@@ -1,0 +1,178 @@
+//! From a call's name to its handler, and the gate before it.
+//!
+//! A handler says in its signature what it handles: `Routes::new().on(boot::heartbeat)`. Decoding, encoding
+//! and the answers for what is missing happen here: `NotImplemented` for an action OCPP does not know,
+//! `NotSupported` for one that it knows and this CSMS does not serve.
+//!
+//! The gate: until a charge point is Accepted it may only boot, and say what it was asked for with
+//! TriggerMessage while it is Pending [1.6 §4.2]. Anything else is answered `SecurityError`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{CallError, ChargePointId, ErrorCode, Millis, RawValue, Request, frame};
+use futures_util::future::BoxFuture;
+
+use super::sessions::Contact;
+use crate::App;
+use crate::store::{Registration, StoreError};
+
+/// How old a registration may be when a call is judged by it: half of the second in which a change has to
+/// take effect.
+const REGISTRATION_AGE_MS_MAX: Millis = 500;
+
+/// What a handler knows besides the request.
+#[derive(Clone)]
+pub(crate) struct Cx {
+    pub app: Arc<App>,
+    pub charge_point: ChargePointId,
+    pub organization: Arc<str>,
+    pub contact: Arc<Contact>,
+    /// When the call arrived, in Unix milliseconds.
+    pub received_at_ms: i64,
+    /// The payload as it arrived.
+    pub raw: Arc<RawValue>,
+}
+
+type Handler =
+    Box<dyn Fn(Cx) -> BoxFuture<'static, Result<String, CallError>> + Send + Sync + 'static>;
+
+/// The handlers of one OCPP version.
+#[derive(Default)]
+pub(crate) struct Routes {
+    handlers: HashMap<&'static str, Handler>,
+}
+
+impl Routes {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a handler for the request type in its signature.
+    pub(crate) fn on<T, F, Fut>(mut self, handler: F) -> Self
+    where
+        T: Request<Action = Action> + Send + 'static,
+        F: Fn(Cx, T) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<T::Response, CallError>> + Send + 'static,
+    {
+        let wrapped = move |cx: Cx| -> BoxFuture<'static, Result<String, CallError>> {
+            match cx.app.options.decoding.decode::<T>(&cx.raw) {
+                Ok(request) => {
+                    let answer = handler(cx, request);
+                    Box::pin(async move { Ok(frame::payload(&answer.await?)) })
+                }
+                Err(error) => Box::pin(std::future::ready(Err(error))),
+            }
+        };
+        self.handlers.insert(T::ACTION.as_str(), Box::new(wrapped));
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn serves(&self, action: Action) -> bool {
+        self.handlers.contains_key(action.as_str())
+    }
+
+    /// Answers one call.
+    pub(crate) async fn answer(&self, action: &str, cx: Cx) -> Result<String, CallError> {
+        let Some(known) = Action::from_wire(action) else {
+            return Err(CallError::not_implemented(action));
+        };
+        let Some(handler) = self.handlers.get(action) else {
+            return Err(CallError::not_supported(action));
+        };
+        gate(known, &cx).await?;
+        handler(cx).await
+    }
+}
+
+async fn gate(action: Action, cx: &Cx) -> Result<(), CallError> {
+    if action == Action::BootNotification {
+        return Ok(());
+    }
+    match registration(cx).await? {
+        Registration::Accepted => Ok(()),
+        Registration::Pending if was_triggered(&cx.contact, action) => Ok(()),
+        status => Err(CallError::new(
+            ErrorCode::SecurityError,
+            format!(
+                "the registration of this charge point is {}: send BootNotification after the interval",
+                status.as_str()
+            ),
+        )),
+    }
+}
+
+/// The registration, read again when it is too old.
+async fn registration(cx: &Cx) -> Result<Registration, CallError> {
+    let now_ms = cx.app.mono.now_ms();
+    let age_ms = now_ms.saturating_sub(cx.contact.registration_read_ms.load(Relaxed));
+    let known = match cx.contact.registration.load(Relaxed) {
+        1 => Some(Registration::Accepted),
+        2 => Some(Registration::Pending),
+        3 => Some(Registration::Rejected),
+        _ => None,
+    };
+    if let Some(known) = known.filter(|_| age_ms <= REGISTRATION_AGE_MS_MAX) {
+        return Ok(known);
+    }
+    let id = cx.charge_point.as_str();
+    let charge_point = cx.app.store.charge_point(id).await?;
+    let read = charge_point
+        .ok_or_else(|| StoreError::Missing(format!("the charge point {id:?}")))?
+        .registration;
+    remember_registration(cx, read);
+    Ok(read)
+}
+
+pub(crate) fn remember_registration(cx: &Cx, registration: Registration) {
+    let code = match registration {
+        Registration::Accepted => 1,
+        Registration::Pending => 2,
+        Registration::Rejected => 3,
+    };
+    let contact = &cx.contact;
+    contact.registration.store(code, Relaxed);
+    contact
+        .registration_read_ms
+        .store(cx.app.mono.now_ms(), Relaxed);
+}
+
+/// Remembers that this CSMS asked for a message, so that a Pending charge point may send it.
+pub(crate) fn remember_trigger(contact: &Contact, action: Action, payload: &str) {
+    if !matches!(
+        action,
+        Action::TriggerMessage | Action::ExtendedTriggerMessage
+    ) {
+        return;
+    }
+    let value: Option<serde_json::Value> = serde_json::from_str(payload).ok();
+    let wanted = value.as_ref().and_then(|v| v["requestedMessage"].as_str());
+    if let Some(action) = wanted.and_then(Action::from_wire) {
+        contact.triggered.fetch_or(bit(action), Relaxed);
+    }
+}
+
+fn was_triggered(contact: &Contact, action: Action) -> bool {
+    contact.triggered.load(Relaxed) & bit(action) != 0
+}
+
+fn bit(action: Action) -> u64 {
+    let place = Action::ALL.iter().position(|known| *known == action);
+    place.map_or(0, |place| 1 << place)
+}
+
+impl From<StoreError> for CallError {
+    /// What a charge point hears when the store failed: it will send its message again. The cause goes to
+    /// the log, under the number that the answer carries.
+    fn from(error: StoreError) -> Self {
+        let correlation_id = uuid::Uuid::new_v4().simple().to_string();
+        tracing::error!(%correlation_id, %error, "a call could not be served");
+        Self::new(
+            ErrorCode::InternalError,
+            format!("the message could not be stored, send it again ({correlation_id})"),
+        )
+    }
+}

@@ -1,0 +1,371 @@
+//! The task that owns one connection: its socket and its line.
+//!
+//! Calls of the charge point are answered one after the other, in order, while reading goes on: a handler may
+//! call the charge point it is answering. Commands wait in the mailbox until no other is open. A peer that
+//! sends nothing for two pings is dead, one that does not read is given up after the write time-out.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use dynamo_protocol::link::{Link, LinkConfig, Received};
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{CallError, ChargePointId, ErrorCode, MessageId, Millis, RawValue, Version};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep_until, timeout};
+
+use super::routes::{self, Cx};
+use super::sessions::{CallFailure, Command, Seat};
+use crate::App;
+use crate::metrics::Outcome;
+
+/// How long the peer gets to take part in closing.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The peer closed, or the socket broke.
+    Peer,
+    /// The peer sent nothing for two pings.
+    Dead,
+    /// The peer does not read.
+    Stuck,
+    /// A newer connection of this identity is there.
+    Replaced,
+    /// The CSMS goes.
+    Shutdown,
+    /// The peer speaks something that is not OCPP-J.
+    Unsupported,
+}
+
+impl End {
+    /// What to say to the peer, where it can still hear it.
+    const fn farewell(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::Peer | Self::Stuck => None,
+            Self::Dead => Some((close_code::AWAY, "nothing was heard for two pings")),
+            Self::Replaced => Some((close_code::POLICY, "a newer connection took over")),
+            Self::Shutdown => Some((close_code::AWAY, "the CSMS shuts down")),
+            Self::Unsupported => Some((close_code::UNSUPPORTED, "OCPP-J messages are text")),
+        }
+    }
+}
+
+/// A call of the charge point that waits for its turn.
+struct WaitingCall {
+    id: MessageId,
+    action: String,
+    raw: Arc<RawValue>,
+    received_at_ms: i64,
+}
+
+/// How a handler ended.
+struct Answered {
+    id: MessageId,
+    action: String,
+    result: Result<String, CallError>,
+    took: Duration,
+}
+
+/// Lives a connection from the handshake to its end.
+pub(crate) async fn run(
+    app: Arc<App>,
+    id: ChargePointId,
+    organization: Arc<str>,
+    socket: WebSocket,
+) {
+    let seat = app.sessions.connect(&id, app.clock().now_ms());
+    app.metrics.connected();
+    tracing::info!(charge_point = %id, generation = seat.generation, "connected");
+    let now_ms = app.mono.now_ms();
+    let mut session = Session {
+        link: Link::new(LinkConfig {
+            version: Version::V1_6,
+            call_timeout_ms: duration_ms(app.options.command_timeout),
+            queue_calls_max: 1,
+            id_seed: u64::from(uuid::Uuid::new_v4().as_fields().0),
+        }),
+        waiting: VecDeque::new(),
+        heard_ms: now_ms,
+        ping_at_ms: now_ms + duration_ms(app.options.ping_interval),
+        app,
+        id,
+        organization,
+        seat,
+        socket,
+    };
+    let end = session.live().await;
+    session.finish(end).await;
+}
+
+struct Session {
+    app: Arc<App>,
+    id: ChargePointId,
+    organization: Arc<str>,
+    seat: Seat,
+    socket: WebSocket,
+    link: Link<Reply>,
+    waiting: VecDeque<WaitingCall>,
+    heard_ms: Millis,
+    ping_at_ms: Millis,
+}
+
+impl Session {
+    async fn live(&mut self) -> End {
+        match self.turns().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn turns(&mut self) -> Result<std::convert::Infallible, End> {
+        let mut handler: Option<BoxFuture<'static, Answered>> = None;
+        let mut sleep = std::pin::pin!(sleep_until(self.app.mono.instant(self.ping_at_ms)));
+        loop {
+            if handler.is_none() {
+                handler = self.waiting.pop_front().map(|call| self.handle(call));
+            }
+            if let Some(text) = self.link.poll_transmit(self.app.mono.now_ms()) {
+                self.send(Message::Text(text.into())).await?;
+            }
+            self.set_alarm(sleep.as_mut());
+            let idle = self.link.calls_pending() == 0;
+            tokio::select! {
+                () = self.app.shutdown.cancelled() => return Err(End::Shutdown),
+                () = self.seat.replaced.cancelled() => return Err(End::Replaced),
+                message = self.socket.recv() => match message {
+                    Some(Ok(message)) => self.receive(message).await?,
+                    _ => return Err(End::Peer),
+                },
+                answered = finished(&mut handler) => {
+                    handler = None;
+                    self.answer(answered).await?;
+                }
+                Some(command) = self.seat.mailbox.recv(), if idle => self.command(*command),
+                () = sleep.as_mut() => self.wake().await?,
+            }
+        }
+    }
+
+    async fn receive(&mut self, message: Message) -> Result<(), End> {
+        self.heard_ms = self.app.mono.now_ms();
+        let received_at_ms = self.app.clock().now_ms();
+        self.seat.contact.seen_at_ms.store(received_at_ms, Relaxed);
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => return Err(End::Unsupported),
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Close(_) => return Err(End::Peer),
+        };
+        tracing::trace!(charge_point = %self.id, frame = %text, "received");
+        match self.link.receive(&text) {
+            Received::Call {
+                id,
+                action,
+                payload,
+            } => self.waiting.push_back(WaitingCall {
+                id,
+                action: action.into_owned(),
+                raw: Arc::from(payload.to_owned()),
+                received_at_ms,
+            }),
+            Received::Answer { tag, result } => {
+                let result = result.map(RawValue::to_owned);
+                // A caller that has given up does not hear the answer.
+                let _ = tag.send(result.map_err(CallFailure::Refused));
+            }
+            Received::Stray(stray) => {
+                tracing::debug!(charge_point = %self.id, ?stray, "an answer nobody waits for");
+            }
+            Received::Refused { reply, reason } => {
+                tracing::debug!(charge_point = %self.id, reason, "a frame was refused");
+                if let Some(reply) = reply {
+                    self.send(Message::Text(reply.into())).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&self, call: WaitingCall) -> BoxFuture<'static, Answered> {
+        let app = self.app.clone();
+        let cx = Cx {
+            app: app.clone(),
+            charge_point: self.id.clone(),
+            organization: self.organization.clone(),
+            contact: self.seat.contact.clone(),
+            received_at_ms: call.received_at_ms,
+            raw: call.raw,
+        };
+        let begun = Instant::now();
+        Box::pin(async move {
+            let answer = AssertUnwindSafe(app.routes.answer(&call.action, cx)).catch_unwind();
+            let result = answer.await.unwrap_or_else(|_| {
+                // The panic is in the log; one broken handler does not take the connection with it.
+                let text = "the message could not be handled";
+                Err(CallError::new(ErrorCode::InternalError, text))
+            });
+            Answered {
+                id: call.id,
+                action: call.action,
+                result,
+                took: begun.elapsed(),
+            }
+        })
+    }
+
+    async fn answer(&mut self, answered: Answered) -> Result<(), End> {
+        let Answered {
+            id,
+            action,
+            result,
+            took,
+        } = answered;
+        let outcome = if result.is_ok() {
+            Outcome::Ok
+        } else {
+            Outcome::Error
+        };
+        let known = Action::from_wire(&action);
+        self.app.metrics.answered(known, outcome, took);
+        match &result {
+            Ok(_) => tracing::debug!(charge_point = %self.id, action, call_id = %id, "answered"),
+            Err(error) => tracing::info!(
+                charge_point = %self.id, action, call_id = %id, code = ?error.code,
+                description = error.description, "answered with an error"
+            ),
+        }
+        let text = self.link.answer(&id, result.as_ref().map(String::as_str));
+        match text {
+            Some(text) => self.send(Message::Text(text.into())).await,
+            None => Ok(()),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if command.reply.is_closed() {
+            return;
+        }
+        routes::remember_trigger(&self.seat.contact, command.action, &command.payload);
+        let action = command.action.as_str();
+        // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say
+        // that the charge point is offline.
+        let _ = self.link.call(command.reply, action, command.payload);
+    }
+
+    async fn wake(&mut self) -> Result<(), End> {
+        let now_ms = self.app.mono.now_ms();
+        if let Some(reply) = self.link.expire(now_ms) {
+            let _ = reply.send(Err(CallFailure::TimedOut));
+        }
+        if now_ms >= self.dead_at_ms() {
+            // What lies unread proves life: it may be this side that is slow.
+            match self.socket.recv().now_or_never() {
+                Some(Some(Ok(message))) => self.receive(message).await?,
+                Some(_) => return Err(End::Peer),
+                None => return Err(End::Dead),
+            }
+        }
+        if now_ms >= self.ping_at_ms {
+            self.ping_at_ms = now_ms + duration_ms(self.app.options.ping_interval);
+            self.send(Message::Ping(Bytes::new())).await?;
+        }
+        Ok(())
+    }
+
+    fn dead_at_ms(&self) -> Millis {
+        self.heard_ms + 2 * duration_ms(self.app.options.ping_interval)
+    }
+
+    fn set_alarm(&self, mut sleep: Pin<&mut Sleep>) {
+        let alarm_ms = self.ping_at_ms.min(self.dead_at_ms());
+        let deadline_ms = self.link.next_deadline().unwrap_or(Millis::MAX);
+        let at = self.app.mono.instant(alarm_ms.min(deadline_ms));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        match timeout(self.app.options.write_timeout, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Peer),
+            Err(_) => Err(End::Stuck),
+        }
+    }
+
+    async fn finish(mut self, end: End) {
+        for reply in self.link.disconnect() {
+            let _ = reply.send(Err(CallFailure::Offline));
+        }
+        let current = self.app.sessions.disconnect(&self.id, self.seat.generation);
+        self.seat.mailbox.close();
+        self.app.metrics.disconnected();
+        tracing::info!(charge_point = %self.id, generation = self.seat.generation, ?end, "disconnected");
+        let presence = self.seat.contact.presence(&self.id);
+        let goodbye = say_goodbye(&mut self.socket, end);
+        if current {
+            // A newer connection writes its own times.
+            let stored = self.app.store.heard_of(vec![presence]);
+            let (stored, ()) = tokio::join!(stored, goodbye);
+            if let Err(error) = stored {
+                tracing::warn!(charge_point = %self.id, %error, "the time it was last seen is lost");
+            }
+        } else {
+            goodbye.await;
+        }
+    }
+}
+
+/// The end of the running handler; never, when none runs.
+async fn finished(handler: &mut Option<BoxFuture<'static, Answered>>) -> Answered {
+    match handler {
+        Some(handler) => handler.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn say_goodbye(socket: &mut WebSocket, end: End) {
+    let closing = async {
+        if let Some((code, reason)) = end.farewell() {
+            let frame = CloseFrame {
+                code,
+                reason: reason.into(),
+            };
+            if socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
+        }
+        while let Some(Ok(_)) = socket.recv().await {}
+    };
+    // A peer that does not answer the close is left.
+    let _ = timeout(CLOSE_TIMEOUT, closing).await;
+}
+
+/// Closes a socket that no version fits [1.6J §3.3].
+pub(crate) async fn refuse(mut socket: WebSocket) {
+    let frame = CloseFrame {
+        code: close_code::PROTOCOL,
+        reason: "no supported subprotocol was offered: ocpp1.6".into(),
+    };
+    let closing = async {
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    };
+    let _ = timeout(CLOSE_TIMEOUT, closing).await;
+}
+
+fn duration_ms(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 4)
+}

@@ -1,0 +1,278 @@
+//! Who is connected, and how to call them.
+//!
+//! The map has one handle per identity, of its newest connection. Every connection has a generation; what an
+//! older generation does at its end touches the map only if the map still speaks of that generation.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{CallError, ChargePointId, RawValue, Request, frame};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{Metrics, Outcome};
+use crate::store::Presence;
+
+/// Commands that may wait for the one that is open. More are refused as busy.
+pub(crate) const MAILBOX_COMMANDS_MAX: usize = 8;
+
+/// Why a call to a charge point has no good answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CallFailure {
+    /// No socket, or it was lost before the answer.
+    #[error("the charge point is offline")]
+    Offline,
+    /// Too many commands wait for it already.
+    #[error("too many commands wait for the charge point")]
+    Busy,
+    /// It did not answer in time.
+    #[error("the charge point did not answer in time")]
+    TimedOut,
+    /// It answered with a CALLERROR.
+    #[error("the charge point refused: {}", .0.description)]
+    Refused(CallError),
+    /// It answered with what the schema of this action does not allow.
+    #[error("the charge point's answer breaks the schema: {}", .0.description)]
+    InvalidAnswer(CallError),
+}
+
+/// A command on its way to the session that sends it.
+pub(crate) struct Command {
+    pub action: Action,
+    pub payload: String,
+    pub reply: oneshot::Sender<Result<Box<RawValue>, CallFailure>>,
+}
+
+/// What a connection's session, its handlers and the map share.
+#[derive(Debug, Default)]
+pub(crate) struct Contact {
+    pub seen_at_ms: AtomicI64,
+    pub heartbeat_at_ms: AtomicI64,
+    /// The registration as last read, and when that was; see `routes`.
+    pub registration: AtomicU8,
+    pub registration_read_ms: AtomicU64,
+    /// One bit per action that this CSMS asked for with TriggerMessage on this connection.
+    pub triggered: AtomicU64,
+}
+
+impl Contact {
+    pub(crate) fn presence(&self, id: &ChargePointId) -> Presence {
+        Presence {
+            charge_point_id: id.as_str().to_owned(),
+            last_seen_at_ms: self.seen_at_ms.load(Relaxed),
+            last_heartbeat_at_ms: self.heartbeat(),
+        }
+    }
+
+    fn heartbeat(&self) -> Option<i64> {
+        Some(self.heartbeat_at_ms.load(Relaxed)).filter(|at| *at != 0)
+    }
+}
+
+#[derive(Clone)]
+struct Handle {
+    generation: u64,
+    mailbox: mpsc::Sender<Box<Command>>,
+    replaced: CancellationToken,
+    contact: Arc<Contact>,
+}
+
+/// What a session gets from [`Sessions::connect`].
+pub(crate) struct Seat {
+    pub generation: u64,
+    pub mailbox: mpsc::Receiver<Box<Command>>,
+    /// Cancelled when a newer connection of the identity takes over.
+    pub replaced: CancellationToken,
+    pub contact: Arc<Contact>,
+}
+
+/// The map of connected charge points.
+pub struct Sessions {
+    handles: RwLock<HashMap<ChargePointId, Handle>>,
+    generations: AtomicU64,
+    call_timeout: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl Sessions {
+    pub(crate) fn new(call_timeout: Duration, metrics: Arc<Metrics>) -> Self {
+        Self {
+            handles: RwLock::default(),
+            generations: AtomicU64::new(1),
+            call_timeout,
+            metrics,
+        }
+    }
+
+    /// Seats the newest connection of an identity and tells the one before it to go.
+    pub(crate) fn connect(&self, id: &ChargePointId, now_ms: i64) -> Seat {
+        let (sender, mailbox) = mpsc::channel(MAILBOX_COMMANDS_MAX);
+        let generation = self.generations.fetch_add(1, Relaxed);
+        let handle = Handle {
+            generation,
+            mailbox: sender,
+            replaced: CancellationToken::new(),
+            contact: Arc::new(Contact::default()),
+        };
+        handle.contact.seen_at_ms.store(now_ms, Relaxed);
+        let seat = Seat {
+            generation,
+            mailbox,
+            replaced: handle.replaced.clone(),
+            contact: handle.contact.clone(),
+        };
+        let before = self.write().insert(id.clone(), handle);
+        if let Some(before) = before {
+            before.replaced.cancel();
+        }
+        seat
+    }
+
+    /// Takes a connection off the map; false when a newer one of the identity is there.
+    pub(crate) fn disconnect(&self, id: &ChargePointId, generation: u64) -> bool {
+        let mut handles = self.write();
+        let current = handles
+            .get(id)
+            .is_some_and(|handle| handle.generation == generation);
+        if current {
+            handles.remove(id);
+        }
+        current
+    }
+
+    /// Whether the charge point has a socket.
+    #[must_use]
+    pub fn is_online(&self, id: &ChargePointId) -> bool {
+        self.read().contains_key(id)
+    }
+
+    /// How many charge points have a socket.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.read().len()
+    }
+
+    /// When the last heartbeat of a connected charge point came; it reaches the store later.
+    pub(crate) fn last_heartbeat_at_ms(&self, id: &ChargePointId) -> Option<i64> {
+        self.read().get(id)?.contact.heartbeat()
+    }
+
+    /// When all connected charge points were last heard of.
+    pub(crate) fn presences(&self) -> Vec<Presence> {
+        let handles = self.read();
+        handles
+            .iter()
+            .map(|(id, handle)| handle.contact.presence(id))
+            .collect()
+    }
+
+    /// Sends a typed request and waits for its answer.
+    ///
+    /// # Errors
+    /// As [`CallFailure`] tells apart. Never waits longer than the command time-out.
+    pub async fn call<T>(&self, id: &ChargePointId, request: T) -> Result<T::Response, CallFailure>
+    where
+        T: Request<Action = Action>,
+    {
+        let payload = frame::payload(&request);
+        let answer = self.call_raw(id, T::ACTION, payload).await?;
+        Decoding::lenient()
+            .decode(&answer)
+            .map_err(CallFailure::InvalidAnswer)
+    }
+
+    /// Sends a request whose payload is JSON text already and waits for the answer's.
+    ///
+    /// # Errors
+    /// As [`CallFailure`] tells apart, except for an invalid answer: it is not looked into.
+    pub async fn call_raw(
+        &self,
+        id: &ChargePointId,
+        action: Action,
+        payload: String,
+    ) -> Result<Box<RawValue>, CallFailure> {
+        let result = self.call_mailbox(id, action, payload).await;
+        self.metrics.commanded(
+            action,
+            match &result {
+                Ok(_) => Outcome::Ok,
+                Err(CallFailure::TimedOut) => Outcome::TimedOut,
+                Err(CallFailure::Offline) => Outcome::Lost,
+                Err(_) => Outcome::Error,
+            },
+        );
+        result
+    }
+
+    async fn call_mailbox(
+        &self,
+        id: &ChargePointId,
+        action: Action,
+        payload: String,
+    ) -> Result<Box<RawValue>, CallFailure> {
+        let mailbox = self.read().get(id).map(|handle| handle.mailbox.clone());
+        let mailbox = mailbox.ok_or(CallFailure::Offline)?;
+        let (reply, answer) = oneshot::channel();
+        let command = Box::new(Command {
+            action,
+            payload,
+            reply,
+        });
+        mailbox.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => CallFailure::Busy,
+            mpsc::error::TrySendError::Closed(_) => CallFailure::Offline,
+        })?;
+        drop(mailbox);
+        // The session keeps the time of the open call; this one also covers waiting for its turn. A command
+        // whose caller has gone is not sent any more.
+        match tokio::time::timeout(self.call_timeout, answer).await {
+            Ok(answer) => answer.map_err(|_| CallFailure::Offline)?,
+            Err(_) => Err(CallFailure::TimedOut),
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ChargePointId, Handle>> {
+        self.handles.read().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<ChargePointId, Handle>> {
+        self.handles.write().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_generation_does_not_take_the_new_one_off_the_map() {
+        let sessions = Sessions::new(Duration::from_secs(1), Arc::default());
+        let id = ChargePointId::new("CP-1").unwrap();
+        let old = sessions.connect(&id, 0);
+        let new = sessions.connect(&id, 0);
+        assert!(old.replaced.is_cancelled() && !new.replaced.is_cancelled());
+        assert!(!sessions.disconnect(&id, old.generation));
+        assert!(sessions.is_online(&id));
+        assert!(sessions.disconnect(&id, new.generation));
+        assert!(!sessions.is_online(&id));
+    }
+
+    #[tokio::test]
+    async fn a_full_mailbox_is_busy_and_a_closed_one_offline() {
+        let sessions = Sessions::new(Duration::from_millis(1), Arc::default());
+        let id = ChargePointId::new("CP-1").unwrap();
+        let call = || sessions.call_raw(&id, Action::ClearCache, "{}".into());
+        assert_eq!(call().await.unwrap_err(), CallFailure::Offline);
+        let seat = sessions.connect(&id, 0);
+        for _ in 0..MAILBOX_COMMANDS_MAX {
+            assert_eq!(call().await.unwrap_err(), CallFailure::TimedOut);
+        }
+        assert_eq!(call().await.unwrap_err(), CallFailure::Busy);
+        drop(seat);
+        assert_eq!(call().await.unwrap_err(), CallFailure::Offline);
+    }
+}

@@ -1,0 +1,76 @@
+//! MeterValues.
+
+use dynamo_protocol::v16::{
+    Measurand, MeterValue, MeterValuesRequest, MeterValuesResponse, SampledValue, UnitOfMeasure,
+    ValueFormat,
+};
+use dynamo_protocol::{CallError, frame, time};
+
+use super::super::routes::Cx;
+use crate::domain::metering::{self, MeterReport, Reading};
+
+pub(super) async fn meter_values(
+    cx: Cx,
+    request: MeterValuesRequest,
+) -> Result<MeterValuesResponse, CallError> {
+    let report = MeterReport {
+        charge_point_id: cx.charge_point.as_str().to_owned(),
+        connector_id: Some(i64::from(request.connector_id)),
+        transaction_number: request.transaction_id.map(i64::from),
+        readings: request.meter_value.iter().map(reading).collect(),
+        received_at_ms: cx.received_at_ms,
+    };
+    metering::record(&cx.app.store, report).await?;
+    Ok(MeterValuesResponse::new())
+}
+
+pub(super) fn reading(value: &MeterValue) -> Reading {
+    Reading {
+        at_ms: time::unix_ms(value.timestamp),
+        samples: frame::payload(&value.sampled_value),
+        register_wh: value.sampled_value.iter().find_map(register_wh),
+    }
+}
+
+/// The import register over all phases; it is what a sample without a measurand means [1.6 §7.43].
+fn register_wh(sample: &SampledValue) -> Option<i64> {
+    let measurand = sample.measurand.as_ref();
+    let import = measurand.is_none_or(|m| *m == Measurand::EnergyActiveImportRegister);
+    let raw = sample
+        .format
+        .as_ref()
+        .is_none_or(|f| *f == ValueFormat::Raw);
+    if !import || !raw || sample.phase.is_some() {
+        return None;
+    }
+    let unit = sample.unit.as_ref().map(UnitOfMeasure::as_str);
+    metering::register_wh(&sample.value, unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dynamo_protocol::v16::Phase;
+
+    #[test]
+    fn only_the_sum_of_the_import_register_counts() {
+        let plain = SampledValue::new("1500");
+        assert_eq!(register_wh(&plain), Some(1_500));
+        let named = plain
+            .clone()
+            .with_measurand(Measurand::EnergyActiveImportRegister);
+        assert_eq!(
+            register_wh(&named.clone().with_unit(UnitOfMeasure::KWh)),
+            Some(1_500_000)
+        );
+        assert_eq!(register_wh(&named.with_phase(Phase::L1)), None);
+        assert_eq!(
+            register_wh(&plain.clone().with_measurand(Measurand::Voltage)),
+            None
+        );
+        assert_eq!(
+            register_wh(&plain.with_format(ValueFormat::SignedData)),
+            None
+        );
+    }
+}

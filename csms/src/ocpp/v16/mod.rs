@@ -1,0 +1,49 @@
+//! OCPP 1.6: what a charge point may send, and which function answers it. Handlers turn wire types into the
+//! domain's and back, nothing more.
+
+mod authorize;
+mod boot;
+pub(crate) mod commands;
+mod meter_values;
+mod notes;
+mod transaction;
+
+#[cfg(test)]
+use dynamo_protocol::v16::Action;
+
+use super::routes::Routes;
+
+#[cfg(test)]
+/// What a charge point may send and this CSMS does not serve: it has no certificate authority.
+pub(crate) const NOT_SERVED: &[Action] = &[Action::SignCertificate];
+
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .on(authorize::authorize)
+        .on(boot::boot_notification)
+        .on(boot::heartbeat)
+        .on(boot::status_notification)
+        .on(meter_values::meter_values)
+        .on(notes::data_transfer)
+        .on(notes::diagnostics_status_notification)
+        .on(notes::firmware_status_notification)
+        .on(notes::log_status_notification)
+        .on(notes::security_event_notification)
+        .on(notes::signed_firmware_status_notification)
+        .on(transaction::start_transaction)
+        .on(transaction::stop_transaction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_a_charge_point_may_send_is_served_or_listed() {
+        let routes = routes();
+        for action in Action::ALL {
+            let wanted = action.origin().from_charging_station() && !NOT_SERVED.contains(action);
+            assert_eq!(routes.serves(*action), wanted, "{action}");
+        }
+    }
+}

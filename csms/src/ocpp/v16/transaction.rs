@@ -1,0 +1,67 @@
+//! StartTransaction and StopTransaction.
+
+use dynamo_protocol::v16::{
+    StartTransactionRequest, StartTransactionResponse, StopTransactionRequest,
+    StopTransactionResponse,
+};
+use dynamo_protocol::{CallError, ErrorCode, time};
+
+use super::super::routes::Cx;
+use super::authorize::id_tag_info;
+use super::meter_values::reading;
+use crate::domain::transaction::{self, Start, StopReport};
+
+pub(super) async fn start_transaction(
+    cx: Cx,
+    request: StartTransactionRequest,
+) -> Result<StartTransactionResponse, CallError> {
+    if request.connector_id < 1 {
+        return Err(CallError::new(
+            ErrorCode::PropertyConstraintViolation,
+            "connectorId: a transaction needs a connector, from 1",
+        ));
+    }
+    let start = Start {
+        organization_id: cx.organization.to_string(),
+        charge_point_id: cx.charge_point.as_str().to_owned(),
+        connector_id: i64::from(request.connector_id),
+        id_tag: request.id_tag,
+        reservation_id: request.reservation_id.map(i64::from),
+        started_at_ms: time::unix_ms(request.timestamp),
+        meter_start_wh: i64::from(request.meter_start),
+        unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
+        now_ms: cx.app.clock().now_ms(),
+    };
+    let (id, verdict) = transaction::start(&cx.app.store, start).await?;
+    let id = i32::try_from(id).map_err(|_| {
+        CallError::new(
+            ErrorCode::InternalError,
+            "all transaction ids of OCPP 1.6 are used up",
+        )
+    })?;
+    Ok(StartTransactionResponse::new(id_tag_info(&verdict), id))
+}
+
+pub(super) async fn stop_transaction(
+    cx: Cx,
+    request: StopTransactionRequest,
+) -> Result<StopTransactionResponse, CallError> {
+    let readings = request.transaction_data.iter().flatten().map(reading);
+    let stop = StopReport {
+        organization_id: cx.organization.to_string(),
+        charge_point_id: cx.charge_point.as_str().to_owned(),
+        transaction_number: i64::from(request.transaction_id),
+        stopped_at_ms: time::unix_ms(request.timestamp),
+        meter_stop_wh: i64::from(request.meter_stop),
+        reason: request.reason.map(|reason| reason.as_str().to_owned()),
+        id_tag: request.id_tag,
+        readings: readings.collect(),
+        message: cx.raw.get().to_owned(),
+        unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
+        now_ms: cx.app.clock().now_ms(),
+    };
+    let verdict = transaction::stop(&cx.app.store, stop).await?;
+    let mut response = StopTransactionResponse::new();
+    response.id_tag_info = verdict.as_ref().map(id_tag_info);
+    Ok(response)
+}

@@ -1,0 +1,292 @@
+//! Charge points and their connectors.
+
+use super::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
+use crate::clock::system_ms;
+
+/// Whether a charge point is let in after its boot [1.6 §4.2].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Let in.
+    Accepted,
+    /// The CSMS may talk to it, it may only boot again or say what it is asked for.
+    Pending,
+    /// Neither side talks, until it boots again.
+    Rejected,
+}
+
+impl Registration {
+    /// The word of the standard.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Pending => "Pending",
+            Self::Rejected => "Rejected",
+        }
+    }
+
+    /// By its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Accepted, Self::Pending, Self::Rejected]
+            .into_iter()
+            .find(|registration| registration.as_str() == word)
+    }
+}
+
+/// A charge point as handshakes, handlers and the API need it.
+#[derive(Clone, Debug)]
+pub struct ChargePoint {
+    /// Whose it is.
+    pub organization_id: String,
+    /// Argon2 hash of its Basic password, when one is asked for.
+    pub password_hash: Option<String>,
+    /// Whether it is let in.
+    pub registration: Registration,
+}
+
+/// A charge point to register or change. What is `None` stays as it is; a new charge point without a
+/// registration is Accepted.
+#[derive(Clone, Debug, Default)]
+pub struct ChargePointSetting {
+    /// Its identity.
+    pub id: String,
+    /// The organization of a new charge point; the default one when `None`.
+    pub organization_id: Option<String>,
+    /// Argon2 hash of the Basic password.
+    pub password_hash: Option<String>,
+    /// Whether it is let in.
+    pub registration: Option<Registration>,
+    /// Its heartbeat interval, or the time until it boots again when it is not Accepted, in seconds.
+    pub interval_s: Option<i64>,
+}
+
+/// What a boot says.
+pub(crate) struct BootFacts {
+    pub charge_point_id: String,
+    pub vendor: String,
+    pub model: String,
+    pub serial_number: Option<String>,
+    pub firmware_version: Option<String>,
+    pub booted_at_ms: i64,
+}
+
+/// A report of a connector's status.
+pub(crate) struct ConnectorReport {
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    pub status: String,
+    pub error_code: String,
+    pub info: Option<String>,
+    pub vendor_id: Option<String>,
+    pub vendor_error_code: Option<String>,
+    /// The charge point's stamp, if it gave one.
+    pub stamp_ms: Option<i64>,
+    pub received_at_ms: i64,
+}
+
+/// The last reported status of a connector; connector 0 is the charge point itself.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ConnectorStatus {
+    /// From 1; 0 is the charge point itself.
+    pub connector_id: i64,
+    /// The word of the standard.
+    pub status: String,
+    /// The word of the standard.
+    pub error_code: String,
+    /// Free text.
+    pub info: Option<String>,
+    /// The charge point's stamp, or the time of arrival.
+    pub reported_at_ms: i64,
+}
+
+/// A charge point with its connectors.
+pub(crate) struct StatusRow {
+    pub charge_point_id: String,
+    pub last_heartbeat_at_ms: Option<i64>,
+    pub connectors: Vec<ConnectorStatus>,
+}
+
+/// When a charge point was last heard of.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    /// Which one.
+    pub charge_point_id: String,
+    /// Any message.
+    pub last_seen_at_ms: i64,
+    /// A heartbeat.
+    pub last_heartbeat_at_ms: Option<i64>,
+}
+
+type StatusColumns = (
+    String,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+);
+
+impl Store {
+    /// A charge point by its identity.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn charge_point(&self, id: &str) -> Result<Option<ChargePoint>> {
+        let mut conn = self.reader().await?;
+        let row: Option<(String, Option<String>, String)> = on_db!(&mut conn, db => sqlx::query_as(
+            "select organization_id, password_hash, registration from charge_point where id = $1")
+            .bind(id)
+            .fetch_optional(db))?;
+        row.map(|(organization_id, password_hash, registration)| {
+            Ok(ChargePoint {
+                organization_id,
+                password_hash,
+                registration: registration_of(&registration)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Registers or changes a charge point. A changed registration counts from its next boot or message.
+    ///
+    /// # Errors
+    /// When the database fails, or the organization does not exist.
+    pub async fn set_charge_point(&self, setting: ChargePointSetting) -> Result<()> {
+        self.write(setting, |setting, conn| {
+            Box::pin(async move {
+                let organization = setting.organization_id.as_deref();
+                let organization = organization.unwrap_or(DEFAULT_ORGANIZATION);
+                conn.need_organization(organization).await?;
+                let registration = setting.registration.map(Registration::as_str);
+                run_on_db!(conn, db => sqlx::query(
+                    "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
+                         created_at_ms)
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6)
+                     on conflict (id) do update set
+                         organization_id = coalesce($7, charge_point.organization_id),
+                         password_hash = coalesce($3, charge_point.password_hash),
+                         registration = coalesce($4, charge_point.registration),
+                         interval_s = coalesce($5, charge_point.interval_s)")
+                    .bind(&setting.id).bind(organization).bind(&setting.password_hash)
+                    .bind(registration).bind(setting.interval_s).bind(system_ms())
+                    .bind(&setting.organization_id)
+                    .execute(db))?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Records a charge point that nobody registered.
+    pub(crate) async fn record_unknown_charge_point(&self, id: &str) -> Result<()> {
+        self.write(id.to_owned(), |id, conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "insert into charge_point (id, organization_id, registration, created_at_ms)
+                     values ($1, $2, 'Accepted', $3) on conflict do nothing")
+                    .bind(id).bind(DEFAULT_ORGANIZATION).bind(system_ms())
+                    .execute(db))?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Writes down when charge points were last heard of. Never moves a time back.
+    pub(crate) async fn heard_of(&self, presences: Vec<Presence>) -> Result<()> {
+        self.write(presences, |presences, conn| {
+            Box::pin(async move {
+                for presence in presences {
+                    run_on_db!(conn, db => sqlx::query(
+                        "update charge_point set last_seen_at_ms = $2,
+                             last_heartbeat_at_ms = coalesce($3, last_heartbeat_at_ms)
+                         where id = $1 and coalesce(last_seen_at_ms, 0) <= $2")
+                        .bind(&presence.charge_point_id).bind(presence.last_seen_at_ms)
+                        .bind(presence.last_heartbeat_at_ms)
+                        .execute(db))?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// All charge points of an organization with their connectors, by identity.
+    pub(crate) async fn statuses(&self, organization: &str) -> Result<Vec<StatusRow>> {
+        let mut conn = self.reader().await?;
+        let rows: Vec<StatusColumns> = on_db!(&mut conn, db => sqlx::query_as(
+            "select p.id, p.last_heartbeat_at_ms, c.connector_id, c.status, c.error_code, c.info,
+                 c.reported_at_ms
+             from charge_point p left join connector c on c.charge_point_id = p.id
+             where p.organization_id = $1 order by p.id, c.connector_id")
+            .bind(organization)
+            .fetch_all(db))?;
+        let mut statuses: Vec<StatusRow> = Vec::new();
+        for (id, last_heartbeat_at_ms, connector, status, error_code, info, at) in rows {
+            if statuses
+                .last()
+                .is_none_or(|last| last.charge_point_id != id)
+            {
+                statuses.push(StatusRow {
+                    charge_point_id: id,
+                    last_heartbeat_at_ms,
+                    connectors: Vec::new(),
+                });
+            }
+            let fields = (connector, status, error_code, at);
+            if let ((Some(connector_id), Some(status), Some(error_code), Some(at)), Some(row)) =
+                (fields, statuses.last_mut())
+            {
+                row.connectors.push(ConnectorStatus {
+                    connector_id,
+                    status,
+                    error_code,
+                    info,
+                    reported_at_ms: at,
+                });
+            }
+        }
+        Ok(statuses)
+    }
+}
+
+impl Conn {
+    /// Keeps what a boot says; the answer is the registration and the charge point's own interval.
+    pub(crate) async fn booted(
+        &mut self,
+        facts: &BootFacts,
+    ) -> Result<(Registration, Option<i64>)> {
+        let (registration, interval_s): (String, Option<i64>) = on_db!(self, db => sqlx::query_as(
+            "update charge_point set vendor = $2, model = $3, serial_number = $4, firmware_version = $5,
+                 booted_at_ms = $6
+             where id = $1 returning registration, interval_s")
+            .bind(&facts.charge_point_id).bind(&facts.vendor).bind(&facts.model)
+            .bind(&facts.serial_number).bind(&facts.firmware_version).bind(facts.booted_at_ms)
+            .fetch_one(db))?;
+        Ok((registration_of(&registration)?, interval_s))
+    }
+
+    pub(crate) async fn set_connector(&mut self, report: &ConnectorReport) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "insert into connector (charge_point_id, connector_id, status, error_code, info, vendor_id,
+                 vendor_error_code, reported_at_ms, received_at_ms)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             on conflict (charge_point_id, connector_id) do update set status = excluded.status,
+                 error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
+                 vendor_error_code = excluded.vendor_error_code,
+                 reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms")
+            .bind(&report.charge_point_id).bind(report.connector_id).bind(&report.status)
+            .bind(&report.error_code).bind(&report.info).bind(&report.vendor_id)
+            .bind(&report.vendor_error_code)
+            .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(report.received_at_ms)
+            .execute(db))?;
+        Ok(())
+    }
+}
+
+fn registration_of(word: &str) -> Result<Registration> {
+    Registration::from_word(word)
+        .ok_or_else(|| StoreError::Corrupt(format!("a charge point registered as {word:?}")))
+}

@@ -1,0 +1,221 @@
+//! Transactions.
+
+use super::{Conn, Result, Store, on_db, run_on_db};
+use crate::domain::authorization::tag_key;
+use crate::domain::transaction::{Start, StopReport};
+
+/// A transaction to insert, with the answer its start gets.
+pub(crate) struct NewTransaction<'a> {
+    pub start: &'a Start,
+    pub answer: String,
+}
+
+/// A stop with the answer it gets.
+pub(crate) struct Stop<'a> {
+    pub stop: &'a StopReport,
+    pub answer: Option<String>,
+}
+
+/// A stop whose transaction is not there, with the answer it gets.
+pub(crate) struct OrphanStop<'a> {
+    pub stop: &'a StopReport,
+    pub answer: Option<String>,
+}
+
+/// An open transaction as the API shows it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ActiveTransaction {
+    pub id: i64,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub started_at_ms: i64,
+    pub meter_start_wh: i64,
+    pub last_meter_wh: Option<i64>,
+}
+
+/// A transaction as the API lists it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct TransactionRow {
+    pub id: i64,
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub state: String,
+    pub started_at_ms: i64,
+    pub stopped_at_ms: Option<i64>,
+    pub meter_start_wh: i64,
+    pub meter_stop_wh: Option<i64>,
+    pub reason: Option<String>,
+    pub meter_values: i64,
+}
+
+/// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start.
+pub(crate) struct TransactionFilter {
+    pub organization_id: String,
+    pub charge_point_id: Option<String>,
+    pub id_tag: Option<String>,
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+impl Store {
+    /// The open transactions of one charge point, oldest first.
+    pub(crate) async fn active_transactions(
+        &self,
+        charge_point: &str,
+    ) -> Result<Vec<ActiveTransaction>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
+             from charge_transaction where charge_point_id = $1 and state = 'open' order by id")
+            .bind(charge_point)
+            .fetch_all(db))
+    }
+
+    /// A page of transactions, oldest first, and how many there are in all.
+    pub(crate) async fn transactions(
+        &self,
+        filter: &TransactionFilter,
+    ) -> Result<(Vec<TransactionRow>, i64)> {
+        let mut conn = self.reader().await?;
+        let tag = filter.id_tag.as_deref().map(tag_key);
+        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select count(*) from charge_transaction
+             where organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
+               and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)")
+            .bind(&filter.organization_id).bind(filter.from_ms).bind(filter.to_ms)
+            .bind(&filter.charge_point_id).bind(&tag)
+            .fetch_one(db))?;
+        let rows = on_db!(&mut conn, db => sqlx::query_as(
+            "select id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
+                 meter_start_wh, meter_stop_wh, reason,
+                 (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
+             from charge_transaction t
+             where organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
+               and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)
+             order by id limit $6 offset $7")
+            .bind(&filter.organization_id).bind(filter.from_ms).bind(filter.to_ms)
+            .bind(&filter.charge_point_id).bind(&tag).bind(filter.limit).bind(filter.offset)
+            .fetch_all(db))?;
+        Ok((rows, total))
+    }
+}
+
+impl Conn {
+    /// The new transaction's id; `None` when one with this key is there already.
+    pub(crate) async fn insert_transaction(
+        &mut self,
+        new: &NewTransaction<'_>,
+    ) -> Result<Option<i64>> {
+        let start = new.start;
+        on_db!(self, db => sqlx::query_scalar(
+            "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
+                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms)
+             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10)
+             on conflict do nothing returning id")
+            .bind(&start.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
+            .bind(&start.id_tag).bind(tag_key(&start.id_tag)).bind(start.reservation_id)
+            .bind(start.started_at_ms).bind(start.meter_start_wh).bind(&new.answer).bind(start.now_ms)
+            .fetch_optional(db))
+    }
+
+    /// Id and first answer of the transaction with the key of this start.
+    pub(crate) async fn transaction_by_key(&mut self, start: &Start) -> Result<(i64, String)> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, start_answer from charge_transaction
+             where charge_point_id = $1 and connector_id = $2 and tag_key = $3 and started_at_ms = $4
+               and meter_start_wh = $5")
+            .bind(&start.charge_point_id).bind(start.connector_id).bind(tag_key(&start.id_tag))
+            .bind(start.started_at_ms).bind(start.meter_start_wh)
+            .fetch_one(db))
+    }
+
+    /// Abandons what is open on a connector, except the transaction that just began there.
+    pub(crate) async fn abandon_others(
+        &mut self,
+        charge_point: &str,
+        connector: i64,
+        id: i64,
+    ) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update charge_transaction set state = 'abandoned',
+                 meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
+                 stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms)
+             where charge_point_id = $1 and connector_id = $2 and state = 'open' and id <> $3")
+            .bind(charge_point).bind(connector).bind(id)
+            .execute(db))?;
+        Ok(())
+    }
+
+    /// Ends an open transaction at its last meter value, without a stop.
+    pub(crate) async fn abandon(&mut self, id: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update charge_transaction set state = 'abandoned',
+                 meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
+                 stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms)
+             where id = $1 and state = 'open'")
+            .bind(id)
+            .execute(db))?;
+        Ok(())
+    }
+
+    /// Id and start of what is open on a connector.
+    pub(crate) async fn open_on(
+        &mut self,
+        charge_point: &str,
+        connector: i64,
+    ) -> Result<Vec<(i64, i64)>> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, started_at_ms from charge_transaction
+             where charge_point_id = $1 and connector_id = $2 and state = 'open'")
+            .bind(charge_point).bind(connector)
+            .fetch_all(db))
+    }
+
+    /// Stops this charge point's open or abandoned transaction; false when it has none of that number.
+    pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<bool> {
+        let stop = record.stop;
+        let stopped = on_db!(self, db => sqlx::query_scalar::<_, i64>(
+            "update charge_transaction set state = 'stopped', stopped_at_ms = $3, meter_stop_wh = $4,
+                 reason = $5, stop_id_tag = $6, stop_answer = $7
+             where id = $1 and charge_point_id = $2 and state <> 'stopped' returning id")
+            .bind(stop.transaction_number).bind(&stop.charge_point_id).bind(stop.stopped_at_ms)
+            .bind(stop.meter_stop_wh).bind(&stop.reason).bind(&stop.id_tag).bind(&record.answer)
+            .fetch_optional(db))?;
+        Ok(stopped.is_some())
+    }
+
+    /// The answer the stop of this transaction got; the outer `None` when it is not this charge point's.
+    pub(crate) async fn stop_answer(
+        &mut self,
+        stop: &StopReport,
+    ) -> Result<Option<Option<String>>> {
+        on_db!(self, db => sqlx::query_scalar(
+            "select stop_answer from charge_transaction where id = $1 and charge_point_id = $2")
+            .bind(stop.transaction_number).bind(&stop.charge_point_id)
+            .fetch_optional(db))
+    }
+
+    /// Keeps a stop that belongs to no transaction; the answer is that of its first arrival.
+    pub(crate) async fn insert_orphan_stop(
+        &mut self,
+        orphan: &OrphanStop<'_>,
+    ) -> Result<Option<String>> {
+        let stop = orphan.stop;
+        run_on_db!(self, db => sqlx::query(
+            "insert into orphan_stop (charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh,
+                 message, stop_answer, received_at_ms)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing")
+            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(stop.stopped_at_ms)
+            .bind(stop.meter_stop_wh).bind(&stop.message).bind(&orphan.answer).bind(stop.now_ms)
+            .execute(db))?;
+        on_db!(self, db => sqlx::query_scalar(
+            "select stop_answer from orphan_stop where charge_point_id = $1 and transaction_number = $2
+               and stopped_at_ms = $3 and meter_stop_wh = $4")
+            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(stop.stopped_at_ms)
+            .bind(stop.meter_stop_wh)
+            .fetch_one(db))
+    }
+}

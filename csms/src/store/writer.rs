@@ -1,0 +1,211 @@
+//! The writer: takes jobs from a bounded queue and commits them.
+//!
+//! On SQLite one task commits everything that is queued, up to [`BATCH_JOBS_MAX`] jobs, in one transaction:
+//! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and each
+//! job runs in a transaction of its own, so one bad job spoils nobody else's. On PostgreSQL several tasks
+//! commit one job each.
+//!
+//! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Conn, Result, StoreError, run_on_db};
+use crate::metrics::Metrics;
+
+/// Jobs in one commit.
+const BATCH_JOBS_MAX: usize = 256;
+
+/// What a job does with the database. A plain function, so that it can run again with the same input.
+pub(crate) type Step<I, T> = for<'c> fn(&'c I, &'c mut Conn) -> BoxFuture<'c, Result<T>>;
+
+/// A job in the queue.
+pub(super) trait Job: Send {
+    /// Runs it inside the open transaction.
+    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>>;
+    /// Tells the caller, after the commit or the failure.
+    fn finish(self: Box<Self>, committed: Result<()>);
+}
+
+struct Work<I, T> {
+    input: I,
+    step: Step<I, T>,
+    outcome: Option<T>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+pub(super) fn job<I, T>(input: I, step: Step<I, T>) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let (reply, result) = oneshot::channel();
+    let work = Work {
+        input,
+        step,
+        outcome: None,
+        reply,
+    };
+    (Box::new(work), result)
+}
+
+impl<I: Send + Sync, T: Send> Job for Work<I, T> {
+    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>> {
+        Box::pin(async move {
+            self.outcome = Some((self.step)(&self.input, conn).await?);
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>, committed: Result<()>) {
+        let Self { outcome, reply, .. } = *self;
+        let result = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
+        // The caller may be gone, with its socket: what it did stays done.
+        let _ = reply.send(result);
+    }
+}
+
+#[derive(Clone)]
+pub(super) enum WriterPool {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl WriterPool {
+    async fn begin(&self) -> Result<Conn> {
+        // SQLite: `immediate` takes the write lock at once; a later upgrade could not wait for it.
+        let (mut conn, begin) = match self {
+            Self::Sqlite(pool) => (Conn::Sqlite(pool.acquire().await?), "begin immediate"),
+            Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), "begin"),
+        };
+        execute(&mut conn, begin).await?;
+        Ok(conn)
+    }
+
+    const fn batch_jobs_max(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => BATCH_JOBS_MAX,
+            Self::Postgres(_) => 1,
+        }
+    }
+}
+
+pub(super) fn spawn(
+    tracker: &TaskTracker,
+    pool: WriterPool,
+    tasks: usize,
+    queue: mpsc::Receiver<Box<dyn Job>>,
+    closing: CancellationToken,
+    metrics: Arc<Metrics>,
+) {
+    let queue = Arc::new(Mutex::new(queue));
+    for _ in 0..tasks {
+        let writer = Writer {
+            pool: pool.clone(),
+            queue: queue.clone(),
+            closing: closing.clone(),
+            metrics: metrics.clone(),
+        };
+        tracker.spawn(writer.run());
+    }
+}
+
+struct Writer {
+    pool: WriterPool,
+    queue: Arc<Mutex<mpsc::Receiver<Box<dyn Job>>>>,
+    closing: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    async fn run(self) {
+        let mut batch = Vec::new();
+        while self.take(&mut batch).await {
+            self.commit_all(&mut batch).await;
+        }
+    }
+
+    /// Waits for jobs; false when the store is closed and the queue empty.
+    async fn take(&self, batch: &mut Vec<Box<dyn Job>>) -> bool {
+        let mut queue = self.queue.lock().await;
+        let max = self.pool.batch_jobs_max();
+        tokio::select! {
+            taken = queue.recv_many(batch, max) => return taken > 0,
+            () = self.closing.cancelled() => queue.close(),
+        }
+        queue.recv_many(batch, max).await > 0
+    }
+
+    async fn commit_all(&self, batch: &mut Vec<Box<dyn Job>>) {
+        match self.commit(batch).await {
+            Ok(()) => {
+                for job in batch.drain(..) {
+                    job.finish(Ok(()));
+                }
+            }
+            Err(Failure::Job(_)) if batch.len() > 1 => {
+                for mut job in batch.drain(..) {
+                    let committed = self.commit(std::slice::from_mut(&mut job)).await;
+                    job.finish(committed.map_err(Failure::into_error));
+                }
+            }
+            Err(failure) => {
+                let error = failure.into_error();
+                tracing::error!(jobs = batch.len(), %error, "the store could not commit");
+                for job in batch.drain(..) {
+                    job.finish(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    async fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
+        for job in &mut *jobs {
+            if let Err(error) = job.run(&mut conn).await {
+                roll_back(conn).await;
+                return Err(Failure::Job(error));
+            }
+        }
+        if let Err(error) = execute(&mut conn, "commit").await {
+            roll_back(conn).await;
+            return Err(Failure::Transaction(error));
+        }
+        self.metrics.committed(jobs.len());
+        Ok(())
+    }
+}
+
+enum Failure {
+    /// One job failed; the others may be fine without it.
+    Job(StoreError),
+    /// The database does not begin or commit: nobody's job can be done.
+    Transaction(StoreError),
+}
+
+impl Failure {
+    fn into_error(self) -> StoreError {
+        match self {
+            Self::Job(error) | Self::Transaction(error) => error,
+        }
+    }
+}
+
+async fn execute(conn: &mut Conn, statement: &'static str) -> Result<()> {
+    run_on_db!(conn, db => sqlx::query(statement).execute(db))
+}
+
+async fn roll_back(mut conn: Conn) {
+    if execute(&mut conn, "rollback").await.is_err() {
+        // A connection in an unknown state is not used again.
+        match conn {
+            Conn::Sqlite(connection) => drop(connection.detach()),
+            Conn::Postgres(connection) => drop(connection.detach()),
+        }
+    }
+}

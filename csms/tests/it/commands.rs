@@ -1,0 +1,231 @@
+use std::time::{Duration, Instant};
+
+use dynamo_csms::store::{ChargePointSetting, Registration};
+use dynamo_protocol::ChargePointId;
+use dynamo_protocol::v16::Action;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{KEY, rig, rig_with};
+
+#[tokio::test]
+async fn an_answered_command_has_status_response_and_times() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let command = rig.command(
+        "CP-1",
+        "GetConfiguration",
+        json!({"key": ["HeartbeatInterval"]}),
+    );
+    let answer = async {
+        let (id, action, payload) = cp.next_call().await;
+        assert_eq!(action, "GetConfiguration");
+        assert_eq!(payload, json!({"key": ["HeartbeatInterval"]}));
+        let key = json!({"key": "HeartbeatInterval", "readonly": false, "value": "30"});
+        cp.answer(&id, json!({"configurationKey": [key], "unknownKey": []}))
+            .await;
+    };
+    let ((status, body), ()) = tokio::join!(command, answer);
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body["charge_point_id"], "CP-1");
+    assert_eq!(body["command"], "GetConfiguration");
+    assert_eq!(body["status"], "Accepted");
+    assert_eq!(body["response"]["configurationKey"][0]["value"], "30");
+    assert!(body["sent_at"].as_str().unwrap().ends_with('Z'));
+    assert!(body["response_time_ms"].is_u64());
+}
+
+/// The status is the answer's, whatever it is; a CALLERROR gives its code.
+#[tokio::test]
+async fn refusals_of_the_charge_point_are_answers_too() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let command = rig.command("CP-1", "Reset", json!({"type": "Hard"}));
+    let answer = async {
+        let (id, ..) = cp.next_call().await;
+        cp.answer(&id, json!({"status": "Rejected"})).await;
+    };
+    let ((status, body), ()) = tokio::join!(command, answer);
+    assert_eq!(
+        (status, &body["status"]),
+        (StatusCode::OK, &json!("Rejected"))
+    );
+    let command = rig.command("CP-1", "GetLocalListVersion", json!({}));
+    let answer = async {
+        let (id, ..) = cp.next_call().await;
+        cp.send(&json!([4, id, "NotSupported", "no lists", {}]).to_string())
+            .await;
+    };
+    let ((status, body), ()) = tokio::join!(command, answer);
+    assert_eq!(
+        (status, &body["status"]),
+        (StatusCode::OK, &json!("NotSupported"))
+    );
+    assert_eq!(body["response"]["error_description"], "no lists");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_its_schema_is_said_to() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let command = rig.command("CP-1", "ClearCache", json!({}));
+    let answer = async {
+        let (id, ..) = cp.next_call().await;
+        cp.answer(&id, json!({"status": "Perhaps"})).await;
+    };
+    let ((status, body), ()) = tokio::join!(command, answer);
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(body["code"], "ocpp_rejected");
+    assert_eq!(body["status"], "InvalidResponse");
+}
+
+#[tokio::test]
+async fn a_silent_charge_point_hangs_nobody() {
+    let rig = rig_with(|options| options.command_timeout = Duration::from_millis(100)).await;
+    let mut cp = rig.connect("CP-1").await;
+    let begun = Instant::now();
+    let (status, body) = rig.command("CP-1", "ClearCache", json!({})).await;
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(body["code"], "timeout");
+    let (late, ..) = cp.next_call().await;
+    // The late answer is nobody's, and the line goes on.
+    cp.answer(&late, json!({"status": "Accepted"})).await;
+    cp.boot().await;
+}
+
+#[tokio::test]
+async fn a_command_whose_caller_has_gone_is_not_sent() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = ChargePointId::new("CP-1").unwrap();
+    let call = |action| rig.csms.sessions().call_raw(&id, action, "{}".to_owned());
+    let exchange = async {
+        let (open, ..) = cp.next_call().await;
+        // This one waits for its turn, and its caller does not wait for it.
+        let mut gone = Box::pin(call(Action::GetLocalListVersion));
+        assert!(futures_util::poll!(&mut gone).is_pending());
+        drop(gone);
+        cp.answer(&open, json!({"status": "Accepted"})).await;
+    };
+    let (first, ()) = tokio::join!(call(Action::ClearCache), exchange);
+    first.unwrap();
+    let answer = async {
+        let (open, action, _) = cp.next_call().await;
+        assert_eq!(action, "GetConfiguration");
+        cp.answer(&open, json!({})).await;
+    };
+    let (second, ()) = tokio::join!(call(Action::GetConfiguration), answer);
+    second.unwrap();
+}
+
+#[tokio::test]
+async fn commands_are_sent_one_at_a_time_and_too_many_are_busy() {
+    let rig = rig_with(|options| options.command_timeout = Duration::from_millis(300)).await;
+    let _silent = rig.connect("CP-1").await;
+    let commands = (0..20).map(|_| rig.command("CP-1", "ClearCache", json!({})));
+    let answers = futures_util::future::join_all(commands).await;
+    let busy = answers
+        .iter()
+        .filter(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS);
+    let timed_out = answers
+        .iter()
+        .filter(|(status, _)| *status == StatusCode::REQUEST_TIMEOUT);
+    assert!(busy.count() > 0);
+    assert!(timed_out.count() > 0);
+}
+
+#[tokio::test]
+async fn who_cannot_be_sent_a_command_is_told_why() {
+    let rig = rig().await;
+    rig.set_charge_point(ChargePointSetting {
+        id: "OFFLINE".into(),
+        ..ChargePointSetting::default()
+    })
+    .await;
+    rig.set_charge_point(ChargePointSetting {
+        id: "REJECTED".into(),
+        registration: Some(Registration::Rejected),
+        ..ChargePointSetting::default()
+    })
+    .await;
+    let _rejected = rig.connect("REJECTED").await;
+    for (id, status, code) in [
+        ("NOBODY", 404, "not_found"),
+        ("a/b", 404, "not_found"),
+        ("OFFLINE", 422, "charge_point_offline"),
+        ("REJECTED", 422, "charge_point_not_registered"),
+    ] {
+        let (got, body) = rig.command(id, "ClearCache", json!({})).await;
+        assert_eq!(
+            (got.as_u16(), &body["code"]),
+            (status, &json!(code)),
+            "{id}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn commands_are_checked_before_they_are_sent() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    for (command, payload) in [
+        ("MakeCoffee", json!({})),
+        ("BootNotification", json!({})),
+        ("Reset", json!({"type": "Gentle"})),
+        ("Reset", json!({})),
+        ("Reset", json!({"type": "Soft", "extra": 1})),
+        ("Reset", json!([])),
+        (
+            "ChangeAvailability",
+            json!({"connectorId": "1", "type": "Operative"}),
+        ),
+    ] {
+        let (status, body) = rig.command("CP-1", command, payload).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{command} {body}");
+        assert_eq!(body["code"], "validation_error");
+        assert!(body["details"][0]["field"].is_string());
+        assert!(body["request_id"].is_string());
+    }
+    let (_, body) = rig
+        .command("CP-1", "Reset", json!({"type": "Gentle"}))
+        .await;
+    assert_eq!(body["details"][0]["field"], "payload.type");
+    // Nothing was sent: the first frame that comes is an answer.
+    cp.boot().await;
+}
+
+#[tokio::test]
+async fn action_is_another_name_for_command() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let body = json!({"charge_point_id": "CP-1", "action": "ClearCache"});
+    let path = "/api/v1/ocpp16/send_command";
+    let command = rig.request(Method::POST, path, Some(body), KEY);
+    let answer = async {
+        let (id, _, payload) = cp.next_call().await;
+        assert_eq!(payload, json!({}));
+        cp.answer(&id, json!({"status": "Accepted"})).await;
+    };
+    let ((status, body), ()): ((_, Value), ()) = tokio::join!(command, answer);
+    assert_eq!(
+        (status, &body["command"]),
+        (StatusCode::OK, &json!("ClearCache"))
+    );
+}
+
+#[tokio::test]
+async fn a_socket_lost_under_a_command_is_said_at_once() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let begun = Instant::now();
+    let command = rig.command("CP-1", "ClearCache", json!({}));
+    let lost = async {
+        cp.next_call().await;
+        drop(cp);
+    };
+    let ((status, body), ()) = tokio::join!(command, lost);
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(body["code"], "charge_point_offline");
+    assert!(begun.elapsed() < Duration::from_secs(5), "not the time-out");
+}

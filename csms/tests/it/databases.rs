@@ -1,0 +1,206 @@
+//! One set of tests for both databases. PostgreSQL is tried where `DYNAMO_TEST_POSTGRES` has its address:
+//! every test then makes a database of its own there.
+
+use std::collections::BTreeSet;
+
+use dynamo_csms::store::{ChargePointSetting, NewApiKey, Registration, Store, TagSetting};
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::support::{Rig, options};
+
+const T0: &str = "2026-01-01T10:00:00Z";
+const T1: &str = "2026-01-01T10:30:00Z";
+const T2: &str = "2026-01-01T11:00:00Z";
+
+/// The address of an empty PostgreSQL database, if there is a server.
+async fn postgres() -> Option<String> {
+    let Ok(server) = std::env::var("DYNAMO_TEST_POSTGRES") else {
+        eprintln!("skipped: set DYNAMO_TEST_POSTGRES to postgres://USER@HOST/NAME of a server");
+        assert!(
+            std::env::var_os("DYNAMO_TEST_NO_SKIP").is_none(),
+            "skipping is a failure here"
+        );
+        return None;
+    };
+    let name = format!("dynamo_{}", uuid::Uuid::new_v4().simple());
+    let mut connection = PgConnection::connect(&server).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("create database {name}"));
+    sqlx::query(create).execute(&mut connection).await.unwrap();
+    let (prefix, _) = server.rsplit_once('/').unwrap();
+    Some(format!("{prefix}/{name}"))
+}
+
+fn sqlite(folder: &TempDir) -> String {
+    format!("sqlite://{}/csms.db", folder.path().display())
+}
+
+/// A whole life on one database: everything the store knows is used, most of it twice.
+async fn a_life(address: String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address;
+    let rig = Rig::start(folder, options.clone()).await;
+    register(rig.csms.store()).await;
+    let mut cp = rig.connect("CP-1").await;
+    assert_eq!(cp.boot().await["interval"], 60);
+    cp.status(0, "Available", Some(T0)).await;
+    cp.status(1, "Preparing", None).await;
+    cp.status(1, "Charging", Some(T0)).await;
+    for (tag, status) in [("one", "Accepted"), ("NOBODY", "Invalid")] {
+        let answer = cp.call("Authorize", json!({"idTag": tag})).await.unwrap();
+        assert_eq!(answer["idTagInfo"]["status"], status);
+    }
+    let security = json!({"type": "StartupOfTheDevice", "timestamp": T0});
+    cp.call("SecurityEventNotification", security)
+        .await
+        .unwrap();
+    let first = cp.start(1, "ONE", T0, 100).await;
+    assert_eq!(first["idTagInfo"]["parentIdTag"], "GROUP");
+    assert_eq!(cp.start(1, "ONE", T0, 100).await, first);
+    let elsewhere = cp.start(2, "ONE", T0, 0).await;
+    assert_eq!(elsewhere["idTagInfo"]["status"], "ConcurrentTx");
+    let id = first["transactionId"].clone();
+    cp.meter(&id, T1, "300").await;
+    cp.meter(&id, T1, "300").await;
+    cp.status(1, "Available", Some(T2)).await;
+    let abandoned = rig.transactions("CP-1").await[0].clone();
+    assert_eq!(abandoned["status"], "abandoned");
+    assert_eq!(abandoned["energy_wh"], 200);
+    cp.meter(&id, T2, "350").await;
+    assert_eq!(rig.transactions("CP-1").await[0]["energy_wh"], 250);
+    let stop = json!({"transactionId": id, "timestamp": T2, "meterStop": 400, "idTag": "ONE",
+        "reason": "Local", "transactionData": [{"timestamp": T2, "sampledValue": [{"value": "400"}]}]});
+    let answer = cp.call("StopTransaction", stop.clone()).await.unwrap();
+    assert_eq!(cp.call("StopTransaction", stop).await.unwrap(), answer);
+    let stopped = rig.transactions("CP-1").await[0].clone();
+    assert_eq!(stopped["energy_wh"], 300);
+    assert_eq!(stopped["meter_values"], 3);
+    for _ in 0..2 {
+        cp.stop(&json!(999), T2, 1).await;
+    }
+    let (_, status) = rig.get("/api/v1/ocpp16/charge_points/status").await;
+    assert_eq!(
+        status["charge_points"][0]["connectors"][0]["status"],
+        "Available"
+    );
+    cp.call("Heartbeat", json!({})).await.unwrap();
+    drop(cp);
+    rig.csms.shutdown().await;
+    after_a_restart(rig.folder, options).await;
+}
+
+async fn register(store: &Store) {
+    store
+        .set_charge_point(ChargePointSetting {
+            id: "CP-1".into(),
+            registration: Some(Registration::Accepted),
+            interval_s: Some(60),
+            ..ChargePointSetting::default()
+        })
+        .await
+        .unwrap();
+    let tag = TagSetting {
+        parent_tag: Some("GROUP".into()),
+        single_transaction: true,
+        ..TagSetting::accepted("ONE")
+    };
+    store.set_tag(tag.clone()).await.unwrap();
+    store.set_tag(tag).await.unwrap();
+    let key = NewApiKey::generate("org_default", vec!["read:charge_points".to_owned()]);
+    store.create_api_key(key.clone()).await.unwrap();
+    assert!(store.api_key(&key.key).await.unwrap().is_some());
+    store.revoke_api_key(&key.id).await.unwrap();
+    assert!(store.api_key(&key.key).await.unwrap().is_none());
+}
+
+async fn after_a_restart(folder: TempDir, options: dynamo_csms::Options) {
+    let rig = Rig::start(folder, options).await;
+    let transactions = rig.transactions("CP-1").await;
+    assert_eq!(transactions.len(), 2);
+    assert_eq!(transactions[1]["stop_time"], Value::Null);
+    let (_, status) = rig.get("/api/v1/ocpp16/charge_points/status").await;
+    assert!(status["charge_points"][0]["last_heartbeat_at"].is_string());
+    assert_eq!(status["charge_points"][0]["online"], false);
+    let mut cp = rig.connect("CP-1").await;
+    let next = cp.start(1, "TAG", T2, 0).await["transactionId"].as_i64();
+    assert!(next > transactions[1]["transaction_id"].as_i64());
+    rig.csms.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_life_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    a_life(sqlite(&folder)).await;
+}
+
+#[tokio::test]
+async fn a_life_on_postgres() {
+    if let Some(address) = postgres().await {
+        a_life(address).await;
+    }
+}
+
+/// Tags limited to one transaction, started on many charge points at the same time.
+async fn one_winner(address: String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address;
+    let rig = Rig::start(folder, options).await;
+    register(rig.csms.store()).await;
+    let mut charge_points = Vec::new();
+    for number in 0..20 {
+        charge_points.push(rig.connect(&format!("CP-{number}")).await);
+    }
+    let starts = charge_points.iter_mut().map(|cp| cp.start(1, "ONE", T0, 0));
+    let answers = futures_util::future::join_all(starts).await;
+    let accepted = answers
+        .iter()
+        .filter(|answer| answer["idTagInfo"]["status"] == "Accepted");
+    assert_eq!(accepted.count(), 1);
+    rig.csms.shutdown().await;
+}
+
+#[tokio::test]
+async fn one_winner_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    one_winner(sqlite(&folder)).await;
+}
+
+#[tokio::test]
+async fn one_winner_on_postgres() {
+    if let Some(address) = postgres().await {
+        one_winner(address).await;
+    }
+}
+
+#[tokio::test]
+async fn the_migrations_make_the_same_tables() {
+    let Some(address) = postgres().await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for address in [&address, &sqlite(&folder)] {
+        Store::open(address).await.unwrap().close().await;
+    }
+    let mut connection = PgConnection::connect(&address).await.unwrap();
+    let in_postgres: Vec<(String, String)> = sqlx::query_as(
+        "select table_name::text, column_name::text from information_schema.columns
+         where table_schema = 'public' and table_name not like '%sqlx%'",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let mut connection = SqliteConnection::connect(&sqlite(&folder)).await.unwrap();
+    let in_sqlite: Vec<(String, String)> = sqlx::query_as(
+        "select m.name, c.name from sqlite_master m, pragma_table_info(m.name) c
+         where m.type = 'table' and m.name not like '%sqlx%' and m.name not like 'sqlite_%'",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let set = |columns: Vec<(String, String)>| columns.into_iter().collect::<BTreeSet<_>>();
+    assert!(!in_sqlite.is_empty());
+    assert_eq!(set(in_postgres), set(in_sqlite));
+}

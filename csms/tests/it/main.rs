@@ -1,0 +1,20 @@
+//! The CSMS through its public doors: real WebSockets, real HTTP, a database of its own per test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "in a test a panic is the verdict, and a skip is told on stderr"
+)]
+
+mod admin;
+mod commands;
+mod databases;
+mod durability;
+mod figures;
+mod handshake;
+mod line;
+mod messages;
+mod rest;
+mod rubbish;
+mod support;
+mod transactions;

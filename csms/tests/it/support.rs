@@ -1,0 +1,259 @@
+//! A CSMS for one test, a charge point that says what the test says, and an API client.
+
+use std::time::Duration;
+
+use dynamo_csms::store::{ChargePointSetting, TagSetting};
+use dynamo_csms::{AcceptUnknown, Csms, Options, start};
+use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message, http};
+
+/// Longer than anything here takes, shorter than a hanging test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const KEY: &str = "test-key";
+
+pub(crate) struct Rig {
+    pub(crate) csms: Csms,
+    pub(crate) folder: TempDir,
+    http: reqwest::Client,
+}
+
+pub(crate) fn options(folder: &TempDir) -> Options {
+    Options {
+        http: ([127, 0, 0, 1], 0).into(),
+        ocpp: ([127, 0, 0, 1], 0).into(),
+        database: format!("sqlite://{}/csms.db", folder.path().display()),
+        api_key: Some(KEY.to_owned()),
+        id_tags: vec!["TAG".to_owned()],
+        accept_unknown: AcceptUnknown {
+            charge_points: true,
+            tags: false,
+        },
+        ..Options::default()
+    }
+}
+
+pub(crate) async fn rig() -> Rig {
+    rig_with(|_| {}).await
+}
+
+pub(crate) async fn rig_with(change: impl FnOnce(&mut Options)) -> Rig {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    change(&mut options);
+    Rig::start(folder, options).await
+}
+
+impl Rig {
+    pub(crate) async fn start(folder: TempDir, options: Options) -> Self {
+        // The HTTP client wants a TLS provider even for plain HTTP. A second installation is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            csms: start(options).await.unwrap(),
+            folder,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// Stops the CSMS and starts it again on the same database.
+    pub(crate) async fn restart(self) -> Self {
+        self.csms.shutdown().await;
+        let options = options(&self.folder);
+        Self::start(self.folder, options).await
+    }
+
+    pub(crate) async fn connect(&self, id: &str) -> ChargePoint {
+        let url = format!("ws://{}/ocpp16/{id}", self.csms.ocpp_addr());
+        let offer = [("sec-websocket-protocol", "ocpp1.6")];
+        handshake(&url, &offer).await.unwrap().0
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.request(Method::GET, path, None, KEY).await
+    }
+
+    pub(crate) async fn command(
+        &self,
+        id: &str,
+        command: &str,
+        payload: Value,
+    ) -> (StatusCode, Value) {
+        let body = json!({"charge_point_id": id, "command": command, "payload": payload});
+        let path = "/api/v1/ocpp16/send_command";
+        self.request(Method::POST, path, Some(body), KEY).await
+    }
+
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: &str,
+    ) -> (StatusCode, Value) {
+        let mut request = self.http.request(method, self.url(path)).bearer_auth(key);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        (status, response.json().await.unwrap_or(Value::Null))
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.csms.http_addr())
+    }
+
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// The transactions of a charge point, oldest first.
+    pub(crate) async fn transactions(&self, id: &str) -> Vec<Value> {
+        let path = format!("/api/v1/ocpp16/transactions?charge_point_id={id}");
+        let (status, body) = self.get(&path).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body["transactions"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn set_tag(&self, tag: TagSetting) {
+        self.csms.store().set_tag(tag).await.unwrap();
+    }
+
+    pub(crate) async fn set_charge_point(&self, setting: ChargePointSetting) {
+        self.csms.store().set_charge_point(setting).await.unwrap();
+    }
+}
+
+pub(crate) async fn handshake(
+    url: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(ChargePoint, http::Response<Option<Vec<u8>>>), Error> {
+    let mut request = url.into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().append(*name, value.parse().unwrap());
+    }
+    let host = request.uri().authority().unwrap().to_string();
+    let stream = TcpStream::connect(host).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (socket, response) = tokio_tungstenite::client_async(request, stream).await?;
+    Ok((ChargePoint { socket, number: 0 }, response))
+}
+
+/// Code and description of a CALLERROR.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: String,
+    pub(crate) description: String,
+}
+
+pub(crate) struct ChargePoint {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+    number: u32,
+}
+
+impl ChargePoint {
+    /// Sends a CALL and waits for its answer.
+    pub(crate) async fn call(&mut self, action: &str, payload: Value) -> Result<Value, Refused> {
+        let id = self.send_call(action, payload).await;
+        let frame = self.next_frame().await.expect("an answer");
+        assert_eq!(frame[1], json!(id), "{frame}");
+        match frame[0].as_i64() {
+            Some(3) => Ok(frame[2].clone()),
+            Some(4) => Err(Refused {
+                code: frame[2].as_str().unwrap().to_owned(),
+                description: frame[3].as_str().unwrap().to_owned(),
+            }),
+            _ => panic!("no answer: {frame}"),
+        }
+    }
+
+    pub(crate) async fn send_call(&mut self, action: &str, payload: Value) -> String {
+        self.number += 1;
+        let id = format!("m{}", self.number);
+        self.send(&json!([2, id, action, payload]).to_string())
+            .await;
+        id
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next text message as JSON; `None` when the socket is closed.
+    pub(crate) async fn next_frame(&mut self) -> Option<Value> {
+        loop {
+            let message = timeout(PATIENCE, self.socket.next()).await;
+            match message.expect("something within the patience")? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The next CALL of the CSMS: its id, action and payload.
+    pub(crate) async fn next_call(&mut self) -> (Value, String, Value) {
+        let frame = self.next_frame().await.expect("a call");
+        assert_eq!(frame[0], 2, "{frame}");
+        let action = frame[2].as_str().unwrap().to_owned();
+        (frame[1].clone(), action, frame[3].clone())
+    }
+
+    pub(crate) async fn answer(&mut self, id: &Value, payload: Value) {
+        self.send(&json!([3, id, payload]).to_string()).await;
+    }
+
+    /// Waits for the CSMS to close; code and reason of its close frame.
+    pub(crate) async fn closed(&mut self) -> Option<(u16, String)> {
+        loop {
+            let message = timeout(PATIENCE, self.socket.next()).await;
+            match message.expect("a close within the patience")? {
+                Ok(Message::Close(frame)) => {
+                    return frame.map(|f| (f.code.into(), f.reason.to_string()));
+                }
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    pub(crate) async fn boot(&mut self) -> Value {
+        let payload = json!({"chargePointVendor": "Vendor", "chargePointModel": "Model"});
+        self.call("BootNotification", payload).await.unwrap()
+    }
+
+    pub(crate) async fn start(&mut self, connector: i32, tag: &str, at: &str, meter: i32) -> Value {
+        let payload = json!({
+            "connectorId": connector, "idTag": tag, "timestamp": at, "meterStart": meter,
+        });
+        self.call("StartTransaction", payload).await.unwrap()
+    }
+
+    pub(crate) async fn stop(&mut self, transaction: &Value, at: &str, meter: i32) -> Value {
+        let payload = json!({"transactionId": transaction, "timestamp": at, "meterStop": meter});
+        self.call("StopTransaction", payload).await.unwrap()
+    }
+
+    pub(crate) async fn status(&mut self, connector: i32, status: &str, at: Option<&str>) {
+        let mut payload =
+            json!({"connectorId": connector, "errorCode": "NoError", "status": status});
+        if let Some(at) = at {
+            payload["timestamp"] = json!(at);
+        }
+        self.call("StatusNotification", payload).await.unwrap();
+    }
+
+    pub(crate) async fn meter(&mut self, transaction: &Value, at: &str, register: &str) {
+        let payload = json!({
+            "connectorId": 1, "transactionId": transaction,
+            "meterValue": [{"timestamp": at, "sampledValue": [{"value": register}]}],
+        });
+        self.call("MeterValues", payload).await.unwrap();
+    }
+}

@@ -1,0 +1,55 @@
+@ocpp16 @core @charge-point
+Feature: A charge point announces itself
+  A charge point says nothing until the CSMS has accepted it, asks again after the interval it was given, and then
+  reports every connector and keeps the line alive.
+
+  Background:
+    Given a charge point that is booted and idle
+
+  @TC_001_CS
+  Scenario: A charge point that is refused waits before it asks again
+    Given the CSMS answers the next boot with Rejected and an interval of 2 seconds
+    And the CSMS answers later boots with Accepted and an interval of 1 second
+    When the charge point is power cycled
+    Then it boots
+    And it sends nothing else for 1500 milliseconds
+    And it boots again no sooner than 2 seconds after the answer
+    And it reports connector 0 and every connector as Available
+    And it sends a heartbeat within 3 seconds
+    And it sends a heartbeat within 3 seconds
+
+  @TC_002_CS
+  Scenario: A charge point that is kept pending can be configured and then comes up
+    Given the CSMS answers the next boot with Pending and an interval of 2 seconds
+    And the CSMS answers later boots with Accepted and an interval of 1 second
+    When the charge point is power cycled
+    Then it boots
+    When the CSMS reads the whole configuration
+    Then it answers with its configuration
+    When the CSMS sets MeterValueSampleInterval to 20
+    Then it answers Accepted
+    And it boots again no sooner than 2 seconds after the answer
+    And it reports connector 0 and every connector as Available
+    And it sends a heartbeat within 3 seconds
+
+  Scenario: A pending charge point starts no session
+    Given the CSMS answers the next boot with Pending and an interval of 2 seconds
+    When the charge point is power cycled
+    Then it boots
+    When the CSMS starts a session remotely with the known tag on connector 1
+    Then it answers Rejected
+    And it sends nothing else for 1 second
+    And it boots again no sooner than 2 seconds after the answer
+    And it reports connector 0 and every connector as Available
+
+  Scenario: Heartbeats keep the interval that the CSMS gave
+    Given the CSMS answers later boots with Accepted and an interval of 1 second
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    And it sends a heartbeat within 3 seconds
+    And it sends a heartbeat within 3 seconds
+
+  Scenario: A lost connection alone is no boot
+    When the charge point loses its connection for 1 second
+    Then it comes back without a boot

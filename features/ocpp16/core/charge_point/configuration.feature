@@ -1,0 +1,52 @@
+@ocpp16 @core @charge-point
+Feature: The CSMS reads and writes the configuration
+
+  Background:
+    Given a charge point that is booted and idle
+
+  @TC_019_CS
+  Scenario: Every key of the Core profile is there
+    When the CSMS reads SupportedFeatureProfiles
+    Then it answers with a value of SupportedFeatureProfiles
+    When the CSMS reads the whole configuration
+    Then it answers with its configuration
+    And every required key of the profiles it claims is there, read-only where it must be
+    When the CSMS reads GetConfigurationMaxKeys
+    Then it answers with a value of GetConfigurationMaxKeys
+    When the CSMS reads as many keys at once as it allows
+    Then it answers with all of them and none unknown
+
+  @TC_021_CS
+  Scenario: A value that was written is read back
+    When the CSMS sets MeterValueSampleInterval to 15
+    Then it answers Accepted
+    When the CSMS reads MeterValueSampleInterval
+    Then it answers that MeterValueSampleInterval is 15
+
+  @TC_040_1_CS
+  Scenario: A key that nobody knows cannot be set
+    When the CSMS sets NoSuchSettingAnywhere to 1
+    Then it answers NotSupported
+
+  @TC_040_2_CS
+  Scenario Outline: A value that makes no sense is refused
+    When the CSMS sets MeterValueSampleInterval to <value>
+    Then it answers Rejected
+
+    Examples:
+      | value |
+      | -1    |
+      | often |
+
+  Scenario: A key that can only be read is not written
+    When the CSMS sets NumberOfConnectors to 7
+    Then it answers Rejected
+
+  Scenario: A key that nobody knows is named as unknown
+    When the CSMS reads NoSuchSettingAnywhere
+    Then it answers that NoSuchSettingAnywhere is unknown
+
+  @TC_062_CS
+  Scenario: Data of a vendor it does not know is refused
+    When the CSMS sends data of the vendor org.example.nobody
+    Then it answers UnknownVendorId, UnknownMessageId or Rejected

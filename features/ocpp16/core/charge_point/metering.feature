@@ -1,0 +1,40 @@
+@ocpp16 @core @charge-point
+Feature: Energy is measured and reported
+
+  Background:
+    Given a charge point that is booted and idle
+
+  @TC_070_CS
+  Scenario: Samples come at the interval that was set
+    Given the setting ClockAlignedDataInterval is 0
+    And the setting MeterValuesSampledData is Energy.Active.Import.Register
+    And the setting MeterValueSampleInterval is 1
+    And a session with the known tag runs on connector 1
+    Then it sends 3 meter values of the transaction, sampled 1 second apart
+
+  @TC_071_CS
+  Scenario: Clock-aligned values stand on the aligned instants
+    Given the setting MeterValueSampleInterval is 0
+    And the setting MeterValuesAlignedData is Energy.Active.Import.Register
+    And the setting ClockAlignedDataInterval is 2
+    And a session with the known tag runs on connector 1
+    Then it sends 2 meter values aligned to 2 seconds of the clock
+
+  @moved-clock
+  Scenario: A day of clock-aligned values misses none
+    Given the setting MeterValueSampleInterval is 0
+    And the setting MeterValuesAlignedData is Energy.Active.Import.Register
+    And the setting ClockAlignedDataInterval is 900
+    And a session with the known tag runs on connector 1
+    When 24 hours pass
+    Then it has sent 96 meter values aligned to 900 seconds of the clock
+
+  Scenario: The energy of a session adds up
+    Given the setting MeterValueSampleInterval is 1
+    And a session with the known tag runs on connector 1
+    Then it sends 2 meter values of the transaction, sampled 1 second apart
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+    And the meter never went backwards

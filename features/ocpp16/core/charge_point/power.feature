@@ -1,0 +1,22 @@
+@ocpp16 @core @charge-point
+Feature: Power is lost during a session
+
+  Background:
+    Given a charge point that is booted and idle
+
+  @TC_032_1_CS @backup-power
+  Scenario: With backup power the session is stopped before the lights go out
+    Given a session with the known tag runs on connector 1
+    When the power fails for 1 second and the backup holds for a moment
+    Then it stops the transaction because of PowerLoss
+    And before or after that, it reports connector 1 as Finishing
+    And it boots
+    And it reports connector 1 as Finishing or Preparing and the others as Available
+
+  @TC_032_2_CS @no-backup-power
+  Scenario: Without backup power the session is stopped when the lights are back
+    Given a session with the known tag runs on connector 1
+    When the charge point is power cycled
+    Then it boots
+    And it stops the transaction because of PowerLoss
+    And before or after that, it reports connector 1 as Finishing or Preparing and the others as Available

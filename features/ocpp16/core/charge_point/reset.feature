@@ -1,0 +1,86 @@
+@ocpp16 @core @charge-point
+Feature: The CSMS takes a charge point out of service and restarts it
+
+  Background:
+    Given a charge point that is booted and idle
+
+  @TC_013_CS
+  Scenario: Availability survives a hard reset
+    When the CSMS makes connector 1 Inoperative
+    Then it answers Accepted
+    And it reports connector 1 as Unavailable
+    When the CSMS resets it Hard
+    Then it answers Accepted
+    And it boots
+    And it reports connector 1 as Unavailable and the others as Available
+    When the CSMS makes connector 1 Operative
+    Then it answers Accepted
+    And it reports connector 1 as Available
+
+  @TC_014_CS
+  Scenario: Availability survives a soft reset
+    When the CSMS makes connector 1 Inoperative
+    Then it answers Accepted
+    And it reports connector 1 as Unavailable
+    When the CSMS resets it Soft
+    Then it answers Accepted
+    And it boots
+    And it reports connector 1 as Unavailable and the others as Available
+    When the CSMS makes connector 1 Operative
+    Then it answers Accepted
+    And it reports connector 1 as Available
+
+  @TC_015_CS
+  Scenario: A hard reset ends the session
+    Given a session with the known tag runs on connector 1
+    When the CSMS resets it Hard
+    Then it answers Accepted
+    And it may report connector 1 as Finishing
+    And it boots and stops the transaction because of HardReset, in any order
+    And it reports connector 1 as Finishing or Preparing and the others as Available
+
+  @TC_016_CS
+  Scenario: A soft reset ends the session in good order
+    Given a session with the known tag runs on connector 1
+    When the CSMS resets it Soft
+    Then it answers Accepted
+    And it stops the transaction because of SoftReset
+    And before or after that, it reports connector 1 as Finishing
+    And it boots
+    And it reports connector 1 as Finishing or Preparing and the others as Available
+
+  @TC_034_CS
+  Scenario: Availability survives a power cut
+    When the CSMS makes connector 1 Inoperative
+    Then it answers Accepted
+    And it reports connector 1 as Unavailable
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 1 as Unavailable and the others as Available
+    When the CSMS makes connector 1 Operative
+    Then it answers Accepted
+    And it reports connector 1 as Available
+
+  Scenario: A connector in use goes out of service when the session is over
+    Given a session with the known tag runs on connector 1
+    When the CSMS makes connector 1 Inoperative
+    Then it answers Scheduled
+    And it sends no StopTransaction for 1 second
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And it may report connector 1 as Finishing
+    And before or after that, it reports connector 1 as Unavailable
+    When the CSMS makes connector 1 Operative
+    Then it answers Accepted
+    And it may report connector 1 as Available
+    And it may report connector 1 as Preparing
+    And it may report connector 1 as Finishing
+
+  Scenario: The whole charge point goes out of service
+    When the CSMS makes connector 0 Inoperative
+    Then it answers Accepted
+    And it reports connector 0 and every connector as Unavailable
+    When the CSMS makes connector 0 Operative
+    Then it answers Accepted
+    And it reports connector 0 and every connector as Available

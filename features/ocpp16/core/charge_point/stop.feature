@@ -1,0 +1,87 @@
+@ocpp16 @core @charge-point
+Feature: A session is stopped
+  By the driver, by the car, or by the CSMS: the reason is told, and only those who may stop can.
+
+  Background:
+    Given a charge point that is booted and idle
+
+  Scenario: The driver stops with the tag that started
+    Given a session with the known tag runs on connector 1
+    When the driver presents the known tag at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as Available
+
+  @TC_005_1_CS @detachable-cable
+  Scenario: Unplugging at the car stops the session and frees the cable
+    Given the setting StopTransactionOnEVSideDisconnect is true
+    And the setting UnlockConnectorOnEVSideDisconnect is true
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it stops the transaction because of EVDisconnected
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the station on connector 1
+    Then it reports connector 1 as Available
+
+  @TC_005_2_CS @detachable-cable
+  Scenario: Unplugging at the car stops the session and the cable stays locked
+    Given the setting StopTransactionOnEVSideDisconnect is true
+    And the setting UnlockConnectorOnEVSideDisconnect is false
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it stops the transaction because of EVDisconnected
+    And before or after that, it reports connector 1 as Finishing
+    When the CSMS unlocks connector 1
+    Then it answers Unlocked
+    When the driver unplugs at the station on connector 1
+    Then it reports connector 1 as Available
+
+  @TC_005_3_CS @detachable-cable
+  Scenario: Unplugging at the car pauses the session until the CSMS stops it
+    Given the setting StopTransactionOnEVSideDisconnect is false
+    And the setting UnlockConnectorOnEVSideDisconnect is false
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as SuspendedEV
+    And it sends no StopTransaction for 1 second
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+
+  @TC_012_CS
+  Scenario: The CSMS stops the session
+    Given a session with the known tag runs on connector 1
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+
+  @TC_028_CS
+  Scenario: A transaction that does not run cannot be stopped
+    Given a session with the known tag runs on connector 1
+    When the CSMS stops a session remotely that does not run
+    Then it answers Rejected
+    And it sends no StopTransaction for 1 second
+
+  @TC_068_CS
+  Scenario: Only the tag that started stops the session
+    Given the setting AuthorizationCacheEnabled is false
+    And a session with the known tag runs on connector 1
+    When the driver presents another tag at connector 1
+    Then it may ask about another tag
+    And it sends no StopTransaction for 1500 milliseconds
+    When the driver presents the known tag at connector 1
+    Then it may ask about the known tag
+    And it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+
+  @TC_069_CS
+  Scenario: A tag of the same group stops the session
+    Given the known tag and the sibling tag belong to one group
+    And a session with the known tag runs on connector 1
+    When the driver presents the sibling tag at connector 1
+    Then it asks about the sibling tag
+    And it stops the transaction because of Local
+    And before or after that, it reports connector 1 as Finishing

@@ -1,0 +1,44 @@
+@ocpp16 @core @csms
+Feature: The CSMS takes a charge point in
+
+  @TC_001_CSMS
+  Scenario: A cold boot is acknowledged from the first message to the heartbeat
+    When a charge point connects
+    And it boots
+    Then the CSMS answers Accepted with its clock and an interval
+    When it reports connector 0 as Available
+    Then the CSMS acknowledges
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+    When it reports connector 2 as Available
+    Then the CSMS acknowledges
+    When it sends a heartbeat
+    Then the CSMS answers with its clock
+
+  Scenario: Without a common subprotocol the line is closed at once
+    When a charge point offers only the subprotocol ocpp9.9
+    Then the CSMS confirms no subprotocol and closes the line
+
+  Scenario: The common subprotocol is confirmed among others
+    When a charge point offers the subprotocols ocpp9.9 and ocpp1.6
+    Then the CSMS confirms the subprotocol ocpp1.6
+
+  Scenario: The newest connection of a charge point wins
+    Given a charge point that the CSMS has accepted
+    When it connects once more while the first line is still open
+    And it sends a heartbeat
+    Then the CSMS answers with its clock
+    And the CSMS closes the first line
+
+  @driver
+  Scenario: A late answer on the old line does not end the new one
+    Given a charge point that the CSMS has accepted
+    When the operator has the CSMS read its whole configuration
+    Then the CSMS asks for the whole configuration
+    When it connects once more while the first line is still open
+    And it answers the command on the first line
+    And it sends a heartbeat
+    Then the CSMS answers with its clock
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked

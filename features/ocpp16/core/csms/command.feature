@@ -1,0 +1,195 @@
+@ocpp16 @core @csms @driver
+Feature: The CSMS sends what its operator wants, and copes with every answer
+
+  Background:
+    Given a charge point that the CSMS has accepted
+
+  @TC_010_CSMS
+  Scenario: A remote start after the cable
+    When it reports connector 1 as Preparing
+    Then the CSMS acknowledges
+    When the operator has the CSMS start a session with the known tag on connector 1
+    Then the CSMS sends RemoteStartTransaction for the known tag on connector 1
+    When it answers Accepted
+    And it asks about the known tag
+    Then the CSMS answers that the tag is Accepted
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS answers that the tag is Accepted and gives a transaction id
+    When it reports connector 1 as Charging
+    Then the CSMS acknowledges
+
+  @TC_011_1_CSMS
+  Scenario: A remote start before the cable
+    When the operator has the CSMS start a session with the known tag on connector 1
+    Then the CSMS sends RemoteStartTransaction for the known tag on connector 1
+    When it answers Accepted
+    And it asks about the known tag
+    Then the CSMS answers that the tag is Accepted
+    When it reports connector 1 as Preparing
+    Then the CSMS acknowledges
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS answers that the tag is Accepted and gives a transaction id
+    When it reports connector 1 as Charging
+    Then the CSMS acknowledges
+
+  @TC_011_2_CSMS
+  Scenario: A remote start that lapses
+    When the operator has the CSMS start a session with the known tag on connector 1
+    Then the CSMS sends RemoteStartTransaction for the known tag on connector 1
+    When it answers Accepted
+    And it asks about the known tag
+    Then the CSMS answers that the tag is Accepted
+    When it reports connector 1 as Preparing
+    Then the CSMS acknowledges
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+
+  @TC_026_CSMS
+  Scenario: A remote start that is refused
+    When the operator has the CSMS start a session with the known tag on connector 1
+    Then the CSMS sends RemoteStartTransaction for the known tag on connector 1
+    When it answers Rejected
+    Then the CSMS sends nothing more and still serves
+
+  @TC_012_CSMS
+  Scenario: A remote stop
+    Given a session with the known tag runs on connector 1
+    When the operator has the CSMS stop the session
+    Then the CSMS sends RemoteStopTransaction for the transaction
+    When it answers Accepted
+    And it stops the transaction because of Remote
+    Then the CSMS acknowledges the end of the transaction
+    When it reports connector 1 as Finishing
+    Then the CSMS acknowledges
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+
+  @TC_028_CSMS
+  Scenario: A remote stop that is refused
+    Given a session with the known tag runs on connector 1
+    When the operator has the CSMS stop the session
+    Then the CSMS sends RemoteStopTransaction for the transaction
+    When it answers Rejected
+    Then the CSMS sends nothing more and still serves
+
+  @TC_013_CSMS
+  Scenario: A hard reset
+    When the operator has the CSMS reset it Hard
+    Then the CSMS sends Reset with the type Hard
+    When it answers Accepted
+    And it loses its connection and connects again
+    And it boots
+    Then the CSMS answers Accepted with its clock and an interval
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+
+  @TC_014_CSMS
+  Scenario: A soft reset
+    When the operator has the CSMS reset it Soft
+    Then the CSMS sends Reset with the type Soft
+    When it answers Accepted
+    And it loses its connection and connects again
+    And it boots
+    Then the CSMS answers Accepted with its clock and an interval
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+
+  @TC_017_1_CSMS
+  Scenario: An idle connector is unlocked
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves
+
+  @TC_017_2_CSMS
+  Scenario: A fixed cable has nothing to unlock
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers NotSupported
+    Then the CSMS sends nothing more and still serves
+
+  @TC_018_1_CSMS
+  Scenario: Unlocking ends the session
+    Given a session with the known tag runs on connector 1
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
+    And it reports connector 1 as Finishing
+    Then the CSMS acknowledges
+    When it stops the transaction because of UnlockCommand
+    Then the CSMS acknowledges the end of the transaction
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+
+  @TC_030_CSMS
+  Scenario: A jammed lock
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers UnlockFailed
+    Then the CSMS sends nothing more and still serves
+
+  @TC_031_CSMS
+  Scenario: A connector that is not there
+    When the operator has the CSMS unlock connector 99
+    Then the CSMS sends UnlockConnector for connector 99
+    When it answers NotSupported
+    Then the CSMS sends nothing more and still serves
+
+  @TC_019_1_CSMS
+  Scenario: The whole configuration is read
+    When the operator has the CSMS read its whole configuration
+    Then the CSMS asks for the whole configuration
+    When it answers with its configuration
+    Then the CSMS sends nothing more and still serves
+
+  @TC_019_2_CSMS
+  Scenario: One key is read
+    When the operator has the CSMS read SupportedFeatureProfiles
+    Then the CSMS asks for SupportedFeatureProfiles
+    When it answers with its configuration
+    Then the CSMS sends nothing more and still serves
+
+  @TC_021_CSMS
+  Scenario: A key is written
+    When the operator has the CSMS set MeterValueSampleInterval to 20
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to 20
+    When it answers Accepted
+    Then the CSMS sends nothing more and still serves
+
+  @TC_040_1_CSMS
+  Scenario: A key that the charge point does not know
+    When the operator has the CSMS set NoSuchSettingAnywhere to 1
+    Then the CSMS sends ChangeConfiguration of NoSuchSettingAnywhere to 1
+    When it answers NotSupported
+    Then the CSMS sends nothing more and still serves
+
+  @TC_040_2_CSMS
+  Scenario: A value that the charge point refuses
+    When the operator has the CSMS set MeterValueSampleInterval to -1
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to -1
+    When it answers Rejected
+    Then the CSMS sends nothing more and still serves
+
+  @TC_061_CSMS
+  Scenario: The authorization cache is cleared
+    When the operator has the CSMS clear the authorization cache
+    Then the CSMS sends ClearCache
+    When it answers Accepted
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: A command that is answered with an error
+    When the operator has the CSMS clear the authorization cache
+    Then the CSMS sends ClearCache
+    When it answers with the error NotSupported
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: The next command waits for the answer to the one before
+    When the operator has the CSMS unlock connector 1
+    And the operator has the CSMS clear the authorization cache
+    Then the CSMS sends UnlockConnector or ClearCache, and one alone
+    When it answers both in turn
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: A command in the middle of a call does not disturb it
+    When it is sent a command while it asks about the known tag
+    Then both are answered

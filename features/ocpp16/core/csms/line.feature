@@ -1,0 +1,35 @@
+@ocpp16 @core @csms
+Feature: The CSMS keeps the rules of the line whatever comes
+
+  Background:
+    Given a charge point that the CSMS has accepted
+
+  Scenario: An action that nobody knows is not implemented
+    When it sends an action that nobody knows
+    Then the CSMS answers with the error NotImplemented
+
+  Scenario: A message that lacks what it needs is refused with the right error
+    When it sends StatusNotification without its status
+    Then the CSMS answers with the error OccurenceConstraintViolation, FormationViolation or ProtocolError
+
+  Scenario: A word that the standard does not know is refused
+    When it sends StatusNotification with the status Dancing
+    Then the CSMS answers with the error PropertyConstraintViolation, FormationViolation or TypeConstraintViolation
+
+  Scenario: A text where a number belongs is refused
+    When it sends StatusNotification with the connector "one"
+    Then the CSMS answers with the error TypeConstraintViolation, PropertyConstraintViolation or FormationViolation
+
+  Scenario: Rubbish on the line does not end it
+    When it sends rubbish
+    And it sends a heartbeat
+    Then the CSMS answers with its clock
+
+  Scenario: An answer that nobody asked for is dropped
+    When it answers a call that nobody made
+    And it sends a heartbeat
+    Then the CSMS answers with its clock
+
+  Scenario: Two calls at once are answered one each
+    When it sends two heartbeats without waiting
+    Then the CSMS answers both

@@ -1,0 +1,677 @@
+//! An outside witness for strict decoding: the published JSON schemas of OCPP 1.6.
+//!
+//! From every schema a minimal and a full valid payload are built, and from those, for every member at
+//! every depth, every mutation that its kind allows. The verdict of [`Decoding::strict`] is compared with
+//! that of the `jsonschema` crate, formats asserted. Where the two may differ is listed in [`EXCEPTIONS`],
+//! each with its reason; anything else fails the test.
+//!
+//! The schemas are not part of this project: `DYNAMO_TEST_SCHEMAS` names a folder that has them in `1.6`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test, and so are its helpers"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{ActionName, RawValue};
+use serde_json::{Map, Value, json};
+
+/// Fewer comparisons than this mean that the generator is broken.
+const PAYLOADS_MIN: usize = 5_000;
+
+/// Where the verdicts may differ, and why.
+struct Exception {
+    name: &'static str,
+    /// Whether it excuses this case, of which the schemas say `schema` (valid or not).
+    applies: fn(case: &Case, schema: bool) -> bool,
+    justification: &'static str,
+}
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        name: "an integer beyond 32 bit",
+        applies: |case, schema| {
+            let number = case.literal.parse::<f64>();
+            schema
+                && !case.is_rate()
+                && number.is_ok_and(|n| n.fract() == 0.0 && !(I32_MIN..=I32_MAX).contains(&n))
+        },
+        justification: "the schemas set no bound, but both bindings of 1.6 share one data model, and the SOAP one \
+            types every integer as xsd:int, which has 32 bits",
+    },
+    Exception {
+        name: "an integer written with a point or an exponent",
+        applies: |case, schema| {
+            let literal = case.literal.as_str();
+            schema && !case.is_rate() && (literal == "-0" || literal.contains(['.', 'e', 'E']))
+        },
+        justification: "the 56 schemas of 1.6 itself (draft-04) refuse it; only the draft of the 22 of the security \
+            whitepaper takes 1.0 for an integer, and the whitepaper extends 1.6 without changing its data types",
+    },
+    Exception {
+        name: "a charging rate beyond 18 digits",
+        applies: |case, schema| {
+            schema && case.is_rate() && case.literal.parse::<f64>().is_ok_and(|n| n.abs() > 1e18)
+        },
+        justification: "a rate is a decimal with one digit of fraction [1.6 §7.13, §7.14]; xsd:decimal, whose type it \
+            has, promises 18 digits and no more",
+    },
+    Exception {
+        name: "a meter value without samples in StopTransaction",
+        applies: |case, schema| {
+            schema
+                && case.schema == "StopTransaction"
+                && case.path.ends_with("/sampledValue")
+                && case.literal == "[]"
+        },
+        justification: "sampledValue has the cardinality 1..* in every MeterValue [1.6 §7.33]; the schema of \
+            StopTransaction forgets the minItems that the schema of MeterValues has",
+    },
+];
+
+const I32_MIN: f64 = -2_147_483_648.0;
+const I32_MAX: f64 = 2_147_483_647.0;
+
+/// One payload and where it differs from a valid one.
+struct Case {
+    schema: String,
+    /// JSON pointer of the mutated member; empty for a payload as generated.
+    path: String,
+    /// The JSON that was put there; empty where a member was removed.
+    literal: String,
+    payload: String,
+}
+
+impl Case {
+    /// Whether the mutated member is a decimal and no integer.
+    fn is_rate(&self) -> bool {
+        self.path.ends_with("/limit") || self.path.ends_with("/minChargingRate")
+    }
+}
+
+#[test]
+fn strict_verdicts_are_those_of_the_published_schemas() {
+    let Some(folder) = schemas_folder() else {
+        return;
+    };
+    let schemas = read_schemas(&folder);
+    assert_eq!(
+        schemas.len(),
+        2 * Action::all().len(),
+        "schemas of OCPP 1.6"
+    );
+
+    let mut compared = 0;
+    let mut both_valid = 0;
+    let mut excused: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut disagreements = Vec::new();
+    for (name, schema) in &schemas {
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(schema)
+            .expect("a published schema compiles");
+        for case in cases(name, &inlined(schema, schema)) {
+            let Ok(value) = serde_json::from_str::<Value>(&case.payload) else {
+                panic!("the generator wrote no JSON: {}", case.payload)
+            };
+            let theirs = validator.is_valid(&value);
+            let ours = verdict(name, &case.payload);
+            compared += 1;
+            both_valid += usize::from(theirs && ours.is_ok());
+            if theirs == ours.is_ok() {
+                continue;
+            }
+            match EXCEPTIONS.iter().find(|e| (e.applies)(&case, theirs)) {
+                Some(exception) => *excused.entry(exception.name).or_default() += 1,
+                None => disagreements.push(format!(
+                    "{}{} = {}: schema says {theirs}, we say {ours:?}\n    {}",
+                    case.schema, case.path, case.literal, case.payload
+                )),
+            }
+        }
+    }
+
+    for (name, count) in &excused {
+        println!("justified: {name}: {count}");
+    }
+    println!(
+        "schema witness: {compared} payloads compared, {} disagreements, {} justified exceptions",
+        disagreements.len(),
+        excused.values().sum::<usize>()
+    );
+    assert!(
+        disagreements.is_empty(),
+        "{}",
+        disagreements[..disagreements.len().min(100_000)].join("\n")
+    );
+    assert!(compared >= PAYLOADS_MIN, "only {compared} payloads");
+    assert!(
+        both_valid * 10 > compared,
+        "only {both_valid} of {compared} payloads are valid: the generator is broken"
+    );
+    for exception in EXCEPTIONS {
+        assert!(
+            excused.contains_key(exception.name),
+            "the exception {:?} ({}) excuses nothing: strike it out",
+            exception.name,
+            exception.justification
+        );
+    }
+}
+
+/// The folder of the schemas, or nothing where skipping is allowed.
+fn schemas_folder() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("DYNAMO_TEST_SCHEMAS") {
+        return Some(Path::new(&folder).join("1.6"));
+    }
+    let hint = "set DYNAMO_TEST_SCHEMAS to a folder that has the published schemas in 1.6/";
+    assert!(
+        std::env::var("DYNAMO_TEST_NO_SKIP").as_deref() != Ok("1"),
+        "{hint}"
+    );
+    println!("skipped: {hint}");
+    None
+}
+
+fn read_schemas(folder: &Path) -> BTreeMap<String, Value> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()));
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let schema = serde_json::from_str(&text).unwrap();
+            (name, schema)
+        })
+        .collect()
+}
+
+/// What we say of the payload of the message that a schema file is named after.
+fn verdict(schema: &str, payload: &str) -> Result<(), String> {
+    let raw = RawValue::from_string(payload.to_owned()).map_err(|error| error.to_string())?;
+    let strict = Decoding::strict();
+    let checked = match schema.strip_suffix("Response") {
+        Some(action) => strict.check_response(Action::from_wire(action).unwrap(), &raw),
+        None => strict.check_request(Action::from_wire(schema).unwrap(), &raw),
+    };
+    checked.map_err(|error| format!("{:?} {}", error.code, error.description))
+}
+
+/// The schema with its references replaced by what they refer to. None of the published ones is recursive.
+fn inlined(schema: &Value, root: &Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                let target = root.pointer(reference.trim_start_matches('#'));
+                return inlined(target.expect("a local reference"), root);
+            }
+            let inline = |(name, value): (&String, &Value)| (name.clone(), inlined(value, root));
+            Value::Object(members.iter().map(inline).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(|i| inlined(i, root)).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
+/// Marks the place of a mutation; replaced in the text, so that a number keeps its spelling.
+const MARK: &str = "@@";
+
+fn cases(name: &str, schema: &Value) -> Vec<Case> {
+    let mut cases = Cases {
+        schema: name.to_owned(),
+        seen: BTreeSet::new(),
+        list: Vec::new(),
+    };
+    for base in [instance(schema, false), instance(schema, true)] {
+        cases.push("", "", base.to_string());
+        let mut marked = base.clone();
+        cases.mutate(schema, &base, &mut marked, "");
+    }
+    cases.list
+}
+
+struct Cases {
+    schema: String,
+    seen: BTreeSet<String>,
+    list: Vec<Case>,
+}
+
+impl Cases {
+    fn push(&mut self, path: &str, literal: &str, payload: String) {
+        if self.seen.insert(payload.clone()) {
+            self.list.push(Case {
+                schema: self.schema.clone(),
+                path: path.to_owned(),
+                literal: literal.to_owned(),
+                payload,
+            });
+        }
+    }
+
+    /// All mutations of the member at `path` and of everything below it.
+    fn mutate(&mut self, schema: &Value, value: &Value, base: &mut Value, path: &str) {
+        for literal in literals(schema, value) {
+            *base.pointer_mut(path).unwrap() = Value::from(MARK);
+            let text = base.to_string().replace(&format!("\"{MARK}\""), &literal);
+            *base.pointer_mut(path).unwrap() = value.clone();
+            self.push(path, &literal, text);
+        }
+        match value {
+            Value::Object(members) => {
+                self.names(members, base, path);
+                for (name, member) in members {
+                    let below = format!("{path}/{name}");
+                    base.pointer_mut(path)
+                        .unwrap()
+                        .as_object_mut()
+                        .unwrap()
+                        .remove(name);
+                    let text = base.to_string();
+                    base.pointer_mut(path).unwrap()[name] = member.clone();
+                    self.push(&below, "", text);
+                    self.mutate(&schema["properties"][name], member, base, &below);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.mutate(&schema["items"], item, base, &format!("{path}/{index}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Members that the schema does not name: other words, and its own words in another case.
+    fn names(&mut self, members: &Map<String, Value>, base: &mut Value, path: &str) {
+        let mut extra: Vec<String> = vec!["customData".into(), "x".into(), String::new()];
+        extra.extend(members.keys().map(|name| name.to_uppercase()));
+        extra.extend(members.keys().map(|name| name.to_lowercase()));
+        extra.extend(members.keys().map(|name| format!("{name} ")));
+        for name in extra.iter().filter(|name| !members.contains_key(*name)) {
+            for literal in ["null", "1", "\"x\"", "{}", "[]"] {
+                let object = base.pointer_mut(path).unwrap().as_object_mut().unwrap();
+                object.insert(name.clone(), Value::from(MARK));
+                let text = base.to_string().replace(&format!("\"{MARK}\""), literal);
+                let object = base.pointer_mut(path).unwrap().as_object_mut().unwrap();
+                object.remove(name);
+                self.push(&format!("{path}/{name}"), literal, text);
+            }
+        }
+    }
+}
+
+/// A valid value: with all members and two items everywhere, or with the required ones only.
+fn instance(schema: &Value, full: bool) -> Value {
+    if let Some(values) = schema["enum"].as_array() {
+        return values[0].clone();
+    }
+    match schema["type"]
+        .as_str()
+        .expect("each node of the schemas has a type")
+    {
+        "object" => {
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            let none = Map::new();
+            let properties = schema["properties"].as_object().unwrap_or(&none);
+            let wanted = |name: &String| full || required.contains(&json!(name));
+            let members = properties
+                .iter()
+                .filter(|(name, _)| wanted(name))
+                .map(|(name, member)| (name.clone(), instance(member, full)));
+            Value::Object(members.collect())
+        }
+        "array" => {
+            let count = if full {
+                2
+            } else {
+                schema["minItems"].as_u64().unwrap_or(0)
+            };
+            (0..count)
+                .map(|_| instance(&schema["items"], full))
+                .collect()
+        }
+        "string" => match schema["format"].as_str() {
+            Some("date-time") => json!("2024-03-10T15:00:00Z"),
+            Some("uri") => json!("ftp://user:secret@files.example.com:2121/dir/file.bin"),
+            _ => json!("text"),
+        },
+        "integer" => json!(7),
+        "number" => json!(16.5),
+        "boolean" => json!(true),
+        other => panic!("no instance for the type {other}"),
+    }
+}
+
+/// Everything worth putting in the place of a value, as JSON text: valid and invalid.
+fn literals(schema: &Value, value: &Value) -> Vec<String> {
+    let mut literals: Vec<String> = [
+        "null",
+        "true",
+        "false",
+        "0",
+        "1",
+        "-1",
+        "1.0",
+        "1.5",
+        "\"\"",
+        "\"1\"",
+        "\"text\"",
+        "\"null\"",
+        "[]",
+        "{}",
+        "[null]",
+        "[{}]",
+        "[1]",
+        "[\"text\"]",
+        "{\"x\":1}",
+    ]
+    .map(str::to_owned)
+    .into();
+    if let Some(values) = schema["enum"].as_array() {
+        literals.extend(
+            values
+                .iter()
+                .flat_map(|value| enumeration(value.as_str().unwrap())),
+        );
+    }
+    let kind = schema["type"].as_str().unwrap_or("string");
+    let texts: &[&str] = match (kind, schema["format"].as_str()) {
+        ("string", Some("date-time")) => DATE_TIMES,
+        ("string", Some("uri")) => URIS,
+        ("integer", _) => INTEGERS,
+        ("number", _) => NUMBERS,
+        _ => &[],
+    };
+    literals.extend(texts.iter().map(|text| match kind {
+        "string" => Value::from(*text).to_string(),
+        _ => (*text).to_owned(),
+    }));
+    if let Some(max) = schema["maxLength"].as_u64() {
+        literals.extend(lengths(usize::try_from(max).unwrap()));
+    } else if kind == "string" && schema["enum"].is_null() {
+        literals.push(format!("\"{}\"", "x".repeat(5_000)));
+    }
+    for bound in ["minimum", "maximum"] {
+        if let Some(bound) = schema[bound].as_i64() {
+            literals.extend((bound - 1..=bound + 1).map(|n| n.to_string()));
+        }
+    }
+    if let Value::Array(items) = value {
+        let item = items
+            .first()
+            .cloned()
+            .unwrap_or_else(|| instance(&schema["items"], false));
+        let most = schema["maxItems"].as_u64().unwrap_or(39);
+        for count in [1, 2, 3, most, most + 1] {
+            literals.push(
+                (0..count)
+                    .map(|_| item.clone())
+                    .collect::<Value>()
+                    .to_string(),
+            );
+        }
+    }
+    literals
+}
+
+/// A value of an enumeration, and spellings that are none.
+fn enumeration(value: &str) -> [String; 6] {
+    [
+        value.to_owned(),
+        value.to_lowercase(),
+        value.to_uppercase(),
+        format!("{value} "),
+        format!("{value}X"),
+        value[1..].to_owned(),
+    ]
+    .map(|text| Value::from(text).to_string())
+}
+
+/// Texts around a length limit, which counts characters, not bytes.
+fn lengths(max: usize) -> Vec<String> {
+    [
+        "x",
+        "é",
+        "充",
+        "🔌",
+        "\\n",
+        "\\u0041",
+        "\\ud83d\\udd0c",
+        " ",
+    ]
+    .iter()
+    .flat_map(|unit| [max - 1, max, max + 1].map(|count| format!("\"{}\"", unit.repeat(count))))
+    .collect()
+}
+
+const DATE_TIMES: &[&str] = &[
+    "2024-03-10T15:00:00Z",
+    "2024-03-10T15:00:00z",
+    "2024-03-10t15:00:00Z",
+    "2024-03-10T15:00:00.1Z",
+    "2024-03-10T15:00:00.123Z",
+    "2024-03-10T15:00:00.123456789Z",
+    "2024-03-10T15:00:00.1234567890Z",
+    "2024-03-10T15:00:00.123456789012345678901234Z",
+    "2024-03-10T15:00:00+00:00",
+    "2024-03-10T15:00:00-00:00",
+    "2024-03-10T15:00:00+01:00",
+    "2024-03-10T15:00:00.5-11:30",
+    "2024-03-10T15:00:00+14:00",
+    "2024-03-10T15:00:00+23:59",
+    "2024-03-10T15:00:00-23:59",
+    "2024-03-10T15:00:00+24:00",
+    "2024-03-10T15:00:00+25:00",
+    "2024-03-10T15:00:00+00:60",
+    "2024-02-29T00:00:00Z",
+    "2023-02-29T00:00:00Z",
+    "1900-02-29T00:00:00Z",
+    "2000-02-29T00:00:00Z",
+    "2024-04-31T00:00:00Z",
+    "2024-00-10T00:00:00Z",
+    "2024-13-10T00:00:00Z",
+    "2024-12-00T00:00:00Z",
+    "2024-12-32T00:00:00Z",
+    "2024-12-31T23:59:59Z",
+    "2024-12-31T24:00:00Z",
+    "2024-12-31T23:60:00Z",
+    "2016-12-31T23:59:60Z",
+    "2016-12-31T23:59:60.5Z",
+    "2016-12-31T23:59:61Z",
+    "2016-12-31T15:59:60-08:00",
+    "2024-03-10T15:00:60Z",
+    "2024-03-10T23:59:60Z",
+    "2017-01-01T00:59:60+01:00",
+    "2016-12-31T23:59:60+01:00",
+    "1969-12-31T23:59:59Z",
+    "1970-01-01T00:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "0000-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-23:59",
+    "0000-01-01T00:00:00+23:59",
+    "10000-01-01T00:00:00Z",
+    "+002024-03-10T15:00:00Z",
+    "-002024-03-10T15:00:00Z",
+    "24-03-10T15:00:00Z",
+    "2024-3-10T15:00:00Z",
+    "2024-03-1T15:00:00Z",
+    "2024-03-10T5:00:00Z",
+    "2024-03-10T15:0:00Z",
+    "2024-03-10T15:00:0Z",
+    "2024-03-10 15:00:00Z",
+    "2024-03-10_15:00:00Z",
+    "2024-03-1015:00:00Z",
+    "2024-03-10T15:00:00",
+    "2024-03-10T15:00:00.123",
+    "2024-03-10T15:00:00 Z",
+    " 2024-03-10T15:00:00Z",
+    "2024-03-10T15:00:00Z ",
+    "2024-03-10T15:00:00Z\n",
+    "2024-03-10T15:00:00.Z",
+    "2024-03-10T15:00:00,5Z",
+    "2024-03-10T15:00:00+01",
+    "2024-03-10T15:00:00+0100",
+    "2024-03-10T15:00:00+1:00",
+    "2024-03-10T15:00:00+01:00:00",
+    "2024-03-10T15:00:00+01:00[Europe/Berlin]",
+    "2024-03-10T15:00:00Z[UTC]",
+    "2024-03-10T15:00:00UTC",
+    "2024-03-10T15:00:00−01:00",
+    "2024-03-10T15:00:00ZZ",
+    "2024-03-10T15:00Z",
+    "2024-03-10T15Z",
+    "2024-03-10",
+    "2024-03-10Z",
+    "15:00:00Z",
+    "T15:00:00Z",
+    "20240310T150000Z",
+    "2024-W10-7T15:00:00Z",
+    "2024-070T15:00:00Z",
+    "2024/03/10T15:00:00Z",
+    "10.03.2024 15:00:00",
+    "Sun, 10 Mar 2024 15:00:00 GMT",
+    "1710082800",
+    "2024-03-10T15:00:00.é",
+    "２０２４-03-10T15:00:00Z",
+    "yesterday",
+];
+
+const URIS: &[&str] = &[
+    "ftp://user:secret@files.example.com:2121/dir/file.bin",
+    "https://example.com/a?b=c&d=%20#e",
+    "sftp://[2001:db8::1]:22/x",
+    "http://192.0.2.1",
+    "urn:isbn:0451450523",
+    "mailto:a@b.c",
+    "file:///tmp/x",
+    "a:b",
+    "a+b-c.d:e",
+    "https://example.com",
+    "https://example.com/ä",
+    "https://exämple.com/",
+    "https://example.com/a b",
+    " https://example.com/",
+    "https://example.com/ ",
+    "https://example.com/%zz",
+    "https://example.com/%2",
+    "https://example.com/<x>",
+    "https://example.com/{x}",
+    "https://example.com/\"x\"",
+    "https://example.com/x\\y",
+    "https://example.com/x^y",
+    "https://example.com/x`y",
+    "https://example.com/x|y",
+    "https://example.com/[x]",
+    "https://example.com/?[x]",
+    "https://example.com/#a#b",
+    "https://example.com/\n",
+    "https://example.com:port/",
+    "https://example.com:/",
+    "https://example.com:99999/",
+    "https://[2001:db8::g]/",
+    "https://[2001:db8::1/",
+    "https://[v1.x]/",
+    "https://a@b@c/",
+    "https://",
+    "https:",
+    "https",
+    "//example.com/x",
+    "/dir/file",
+    "dir/file",
+    "../x",
+    "1http://x",
+    "+a:b",
+    ":x",
+    "ht tp://x",
+    "hättp://x",
+    "?x",
+    "#x",
+];
+
+const INTEGERS: &[&str] = &[
+    "2",
+    "-0",
+    "0.0",
+    "-1.0",
+    "1e0",
+    "1E2",
+    "1e-1",
+    "10e-1",
+    "2147483647",
+    "2147483648",
+    "-2147483648",
+    "-2147483649",
+    "4294967295",
+    "4294967296",
+    "9007199254740993",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "1e20",
+    "0.1",
+    "-7.5",
+    "2147483647.0",
+    "\"7\"",
+    "\"7.0\"",
+];
+
+const NUMBERS: &[&str] = &[
+    "-0",
+    "0.0",
+    "0.1",
+    "-0.1",
+    "0.2",
+    "0.3",
+    "0.7",
+    "1.1",
+    "16.5",
+    "16.50",
+    "16.500",
+    "16",
+    "32.0",
+    "1e1",
+    "1.6e1",
+    "1.65e1",
+    "165e-1",
+    "1E+2",
+    "1e-1",
+    "22000.1",
+    "99999999.9",
+    "999999999999.9",
+    "0.05",
+    "0.01",
+    "-0.15",
+    "16.55",
+    "16.501",
+    "1.655e1",
+    "1655e-2",
+    "1e-2",
+    "1e-10",
+    "0.15",
+    "100.25",
+    "22000.11",
+    "99999999.99",
+    "2147483648",
+    "1e10",
+    "1e15",
+    "1e18",
+    "1e20",
+    "1e22",
+    "1e30",
+    "0.30000000000000004",
+    "0.1000000000000000055511151231257827",
+    "\"16.5\"",
+    "123456789.1",
+    "8388608.1",
+    "33554432.3",
+    "4503599627370496.5",
+];

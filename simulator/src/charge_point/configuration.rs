@@ -1,0 +1,478 @@
+//! The configuration keys of the Core profile [1.6 §9.1]: their types, bounds and values.
+//!
+//! A value that was never changed costs nothing: it stands in the table of keys. Keys of profiles that are not
+//! served do not exist.
+
+use std::sync::Arc;
+
+use super::message::{ConfigurationReply, KeyValue};
+use super::words::Measurand;
+
+/// Most keys one `GetConfiguration` may ask for.
+const KEYS_PER_REQUEST_MAX: i32 = 50;
+/// Most measurands in one list.
+const MEASURANDS_MAX: usize = 8;
+/// Longest interval in seconds: a year.
+const INTERVAL_S_MAX: i32 = 31_536_000;
+
+/// Every key, in the order of `GetConfiguration`'s answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    AllowOfflineTxForUnknownId,
+    AuthorizationCacheEnabled,
+    AuthorizeRemoteTxRequests,
+    BlinkRepeat,
+    ClockAlignedDataInterval,
+    ConnectionTimeOut,
+    ConnectorPhaseRotation,
+    ConnectorPhaseRotationMaxLength,
+    GetConfigurationMaxKeys,
+    HeartbeatInterval,
+    LightIntensity,
+    LocalAuthorizeOffline,
+    LocalPreAuthorize,
+    MaxEnergyOnInvalidId,
+    MeterValuesAlignedData,
+    MeterValuesAlignedDataMaxLength,
+    MeterValuesSampledData,
+    MeterValuesSampledDataMaxLength,
+    MeterValueSampleInterval,
+    MinimumStatusDuration,
+    NumberOfConnectors,
+    ResetRetries,
+    StopTransactionOnEVSideDisconnect,
+    StopTransactionOnInvalidId,
+    StopTxnAlignedData,
+    StopTxnAlignedDataMaxLength,
+    StopTxnSampledData,
+    StopTxnSampledDataMaxLength,
+    SupportedFeatureProfiles,
+    SupportedFeatureProfilesMaxLength,
+    TransactionMessageAttempts,
+    TransactionMessageRetryInterval,
+    UnlockConnectorOnEVSideDisconnect,
+    WebSocketPingInterval,
+}
+
+/// What a key may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Bool(bool),
+    Integer {
+        default: i32,
+        min: i32,
+        max: i32,
+    },
+    /// A list of measurands without doubles.
+    Measurands(&'static str),
+    /// `connector.rotation`, comma separated.
+    Rotation,
+    /// Fixed text.
+    Text(&'static str),
+    /// The number of connectors of this hardware.
+    Connectors,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+    /// Written now, in force after the next start.
+    WriteForReboot,
+}
+
+struct Definition {
+    key: Key,
+    name: &'static str,
+    access: Access,
+    kind: Kind,
+}
+
+const fn define(key: Key, name: &'static str, access: Access, kind: Kind) -> Definition {
+    Definition {
+        key,
+        name,
+        access,
+        kind,
+    }
+}
+
+const fn seconds(default: i32) -> Kind {
+    Kind::Integer {
+        default,
+        min: 0,
+        max: INTERVAL_S_MAX,
+    }
+}
+
+const fn fixed(value: i32) -> Kind {
+    Kind::Integer {
+        default: value,
+        min: 1,
+        max: 1_000,
+    }
+}
+
+const REGISTER: Kind = Kind::Measurands("Energy.Active.Import.Register");
+const NO_MEASURANDS: Kind = Kind::Measurands("");
+
+#[rustfmt::skip]
+const DEFINITIONS: [Definition; 34] = {
+    use Access::{Read, Write, WriteForReboot};
+    [
+        define(Key::AllowOfflineTxForUnknownId, "AllowOfflineTxForUnknownId", Write, Kind::Bool(false)),
+        define(Key::AuthorizationCacheEnabled, "AuthorizationCacheEnabled", Write, Kind::Bool(true)),
+        define(Key::AuthorizeRemoteTxRequests, "AuthorizeRemoteTxRequests", Write, Kind::Bool(true)),
+        define(Key::BlinkRepeat, "BlinkRepeat", Write, Kind::Integer { default: 3, min: 0, max: 100 }),
+        define(Key::ClockAlignedDataInterval, "ClockAlignedDataInterval", Write, seconds(0)),
+        define(Key::ConnectionTimeOut, "ConnectionTimeOut", Write, seconds(60)),
+        define(Key::ConnectorPhaseRotation, "ConnectorPhaseRotation", Write, Kind::Rotation),
+        define(Key::ConnectorPhaseRotationMaxLength, "ConnectorPhaseRotationMaxLength", Read, fixed(101)),
+        define(Key::GetConfigurationMaxKeys, "GetConfigurationMaxKeys", Read, fixed(KEYS_PER_REQUEST_MAX)),
+        define(Key::HeartbeatInterval, "HeartbeatInterval", Write, seconds(300)),
+        define(Key::LightIntensity, "LightIntensity", Write, Kind::Integer { default: 100, min: 0, max: 100 }),
+        define(Key::LocalAuthorizeOffline, "LocalAuthorizeOffline", Write, Kind::Bool(true)),
+        define(Key::LocalPreAuthorize, "LocalPreAuthorize", Write, Kind::Bool(false)),
+        define(Key::MaxEnergyOnInvalidId, "MaxEnergyOnInvalidId", Write,
+            Kind::Integer { default: 0, min: 0, max: 1_000_000 }),
+        define(Key::MeterValuesAlignedData, "MeterValuesAlignedData", Write, REGISTER),
+        define(Key::MeterValuesAlignedDataMaxLength, "MeterValuesAlignedDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
+        define(Key::MeterValuesSampledData, "MeterValuesSampledData", Write, REGISTER),
+        define(Key::MeterValuesSampledDataMaxLength, "MeterValuesSampledDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
+        define(Key::MeterValueSampleInterval, "MeterValueSampleInterval", Write, seconds(60)),
+        define(Key::MinimumStatusDuration, "MinimumStatusDuration", Write, seconds(0)),
+        define(Key::NumberOfConnectors, "NumberOfConnectors", Read, Kind::Connectors),
+        define(Key::ResetRetries, "ResetRetries", Write, Kind::Integer { default: 0, min: 0, max: 100 }),
+        define(Key::StopTransactionOnEVSideDisconnect, "StopTransactionOnEVSideDisconnect", Write, Kind::Bool(true)),
+        define(Key::StopTransactionOnInvalidId, "StopTransactionOnInvalidId", Write, Kind::Bool(true)),
+        define(Key::StopTxnAlignedData, "StopTxnAlignedData", Write, NO_MEASURANDS),
+        define(Key::StopTxnAlignedDataMaxLength, "StopTxnAlignedDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
+        define(Key::StopTxnSampledData, "StopTxnSampledData", Write, NO_MEASURANDS),
+        define(Key::StopTxnSampledDataMaxLength, "StopTxnSampledDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
+        define(Key::SupportedFeatureProfiles, "SupportedFeatureProfiles", Read, Kind::Text("Core,RemoteTrigger")),
+        define(Key::SupportedFeatureProfilesMaxLength, "SupportedFeatureProfilesMaxLength", Read, fixed(6)),
+        define(Key::TransactionMessageAttempts, "TransactionMessageAttempts", Write,
+            Kind::Integer { default: 3, min: 1, max: 100 }),
+        define(Key::TransactionMessageRetryInterval, "TransactionMessageRetryInterval", Write, seconds(10)),
+        define(Key::UnlockConnectorOnEVSideDisconnect, "UnlockConnectorOnEVSideDisconnect", Write, Kind::Bool(true)),
+        // The socket's pings are arranged when the communication starts, hence the reboot.
+        define(Key::WebSocketPingInterval, "WebSocketPingInterval", WriteForReboot, seconds(0)),
+    ]
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Bool(bool),
+    Integer(i32),
+    Text(Arc<str>),
+}
+
+/// Why a configuration value was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigurationError {
+    /// Not a key of the Core profile.
+    #[error("unknown configuration key {0:?}")]
+    Unknown(String),
+    /// Its value is a fact of this charge point.
+    #[error("configuration key {0} follows from the charge point and cannot be set")]
+    Fixed(&'static str),
+    /// The wrong type, or out of bounds.
+    #[error("configuration key {key} cannot be {value:?}")]
+    Value {
+        /// The canonical name.
+        key: &'static str,
+        /// What was tried.
+        value: String,
+    },
+}
+
+/// The values that differ from the table, over those of the setup.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Configuration {
+    changed: Vec<(Key, Value)>,
+}
+
+impl Configuration {
+    pub(super) fn bool(&self, key: Key) -> bool {
+        match (self.find(key), definition(key).kind) {
+            (Some(Value::Bool(value)), _) => *value,
+            (_, Kind::Bool(default)) => default,
+            _ => unreachable!("{key:?} is no truth value"),
+        }
+    }
+
+    pub(super) fn integer(&self, key: Key) -> i32 {
+        match (self.find(key), definition(key).kind) {
+            (Some(Value::Integer(value)), _) => *value,
+            (_, Kind::Integer { default, .. }) => default,
+            _ => unreachable!("{key:?} is no integer"),
+        }
+    }
+
+    /// An interval in seconds as milliseconds.
+    pub(super) fn interval_ms(&self, key: Key) -> u64 {
+        u64::try_from(self.integer(key)).unwrap_or(0) * 1_000
+    }
+
+    pub(super) fn measurands(&self, key: Key) -> impl Iterator<Item = Measurand> {
+        self.text(key).split(',').filter_map(Measurand::from_word)
+    }
+
+    fn text(&self, key: Key) -> &str {
+        match (self.find(key), definition(key).kind) {
+            (Some(Value::Text(value)), _) => value,
+            (_, Kind::Measurands(default) | Kind::Text(default)) => default,
+            (_, Kind::Rotation) => "",
+            _ => unreachable!("{key:?} is no text"),
+        }
+    }
+
+    /// Sets a key as the CSMS may [1.6 §5.3]; also tells which key it was when it was taken.
+    pub(super) fn change(&mut self, name: &str, text: &str) -> (ConfigurationReply, Option<Key>) {
+        let Some(definition) = by_name(name) else {
+            return (ConfigurationReply::NotSupported, None);
+        };
+        if definition.access == Access::Read {
+            return (ConfigurationReply::Rejected, None);
+        }
+        let Some(value) = parse(definition.kind, text) else {
+            return (ConfigurationReply::Rejected, None);
+        };
+        self.set(definition, value);
+        let reply = match definition.access {
+            Access::WriteForReboot => ConfigurationReply::RebootRequired,
+            _ => ConfigurationReply::Accepted,
+        };
+        (reply, Some(definition.key))
+    }
+
+    /// Sets a key before the charge point's first start.
+    pub(super) fn preset(&mut self, name: &str, text: &str) -> Result<(), ConfigurationError> {
+        let definition =
+            by_name(name).ok_or_else(|| ConfigurationError::Unknown(name.to_owned()))?;
+        // What is read-only follows from hardware and code, but for this limit.
+        if definition.access == Access::Read && definition.key != Key::GetConfigurationMaxKeys {
+            return Err(ConfigurationError::Fixed(definition.name));
+        }
+        let value = parse(definition.kind, text).ok_or_else(|| ConfigurationError::Value {
+            key: definition.name,
+            value: text.to_owned(),
+        })?;
+        self.set(definition, value);
+        Ok(())
+    }
+
+    /// The CSMS's heartbeat interval from its answer to the boot [1.6 §4.2].
+    pub(super) fn set_heartbeat_interval(&mut self, interval_s: u32) {
+        let value = i32::try_from(interval_s)
+            .unwrap_or(INTERVAL_S_MAX)
+            .min(INTERVAL_S_MAX);
+        self.set(definition(Key::HeartbeatInterval), Value::Integer(value));
+    }
+
+    /// The asked keys, and the names that are no keys; everything when none is asked [1.6 §5.8]. `None` when more
+    /// than `GetConfigurationMaxKeys` are asked.
+    pub(super) fn read(
+        &self,
+        names: Vec<String>,
+        connectors: usize,
+    ) -> Option<(Vec<KeyValue>, Vec<String>)> {
+        if names.len() > usize::try_from(self.integer(Key::GetConfigurationMaxKeys)).unwrap_or(0) {
+            return None;
+        }
+        let entry = |definition: &'static Definition| KeyValue {
+            key: definition.name,
+            readonly: definition.access == Access::Read,
+            value: self.show(definition, connectors),
+        };
+        if names.is_empty() {
+            return Some((DEFINITIONS.iter().map(entry).collect(), Vec::new()));
+        }
+        let mut known = Vec::new();
+        let mut unknown = Vec::new();
+        for name in names {
+            match by_name(&name) {
+                Some(definition) => known.push(entry(definition)),
+                None => unknown.push(name),
+            }
+        }
+        Some((known, unknown))
+    }
+
+    fn show(&self, definition: &Definition, connectors: usize) -> String {
+        match definition.kind {
+            Kind::Bool(_) => self.bool(definition.key).to_string(),
+            Kind::Integer { .. } => self.integer(definition.key).to_string(),
+            Kind::Connectors => connectors.to_string(),
+            Kind::Measurands(_) | Kind::Text(_) => self.text(definition.key).to_owned(),
+            Kind::Rotation => match self.text(definition.key) {
+                "" => (0..=connectors)
+                    .map(|connector| format!("{connector}.NotApplicable"))
+                    .collect::<Vec<_>>()
+                    .join(","),
+                set => set.to_owned(),
+            },
+        }
+    }
+
+    fn find(&self, key: Key) -> Option<&Value> {
+        self.changed
+            .iter()
+            .find(|(one, _)| *one == key)
+            .map(|(_, value)| value)
+    }
+
+    fn set(&mut self, definition: &Definition, value: Value) {
+        match self
+            .changed
+            .iter_mut()
+            .find(|(key, _)| *key == definition.key)
+        {
+            Some((_, old)) => *old = value,
+            None => {
+                self.changed.reserve_exact(1);
+                self.changed.push((definition.key, value));
+            }
+        }
+    }
+}
+
+fn definition(key: Key) -> &'static Definition {
+    &DEFINITIONS[key as usize]
+}
+
+/// Names are compared without case (CiString) [1.6 §7.17].
+fn by_name(name: &str) -> Option<&'static Definition> {
+    DEFINITIONS
+        .iter()
+        .find(|definition| definition.name.eq_ignore_ascii_case(name))
+}
+
+fn parse(kind: Kind, text: &str) -> Option<Value> {
+    match kind {
+        Kind::Bool(_) => ["false", "true"]
+            .iter()
+            .position(|word| text.eq_ignore_ascii_case(word))
+            .map(|index| Value::Bool(index == 1)),
+        Kind::Integer { min, max, .. } => text
+            .parse()
+            .ok()
+            .filter(|value| (min..=max).contains(value))
+            .map(Value::Integer),
+        Kind::Measurands(_) => measurand_list(text).map(Value::Text),
+        Kind::Rotation => text
+            .split(',')
+            .all(|entry| is_rotation(entry.trim()))
+            .then(|| Value::Text(text.into())),
+        Kind::Text(_) | Kind::Connectors => None,
+    }
+}
+
+fn measurand_list(text: &str) -> Option<Arc<str>> {
+    if text.trim().is_empty() {
+        return Some("".into());
+    }
+    let mut words: Vec<&str> = Vec::with_capacity(MEASURANDS_MAX);
+    for word in text.split(',').map(str::trim) {
+        Measurand::from_word(word)?;
+        if words.contains(&word) {
+            return None;
+        }
+        words.push(word);
+    }
+    Some(words.join(",").into())
+}
+
+fn is_rotation(entry: &str) -> bool {
+    entry.split_once('.').is_some_and(|(connector, rotation)| {
+        connector.parse::<u32>().is_ok()
+            && matches!(
+                rotation,
+                "NotApplicable" | "Unknown" | "RST" | "RTS" | "SRT" | "STR" | "TRS" | "TSR"
+            )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_indexed_by_key_and_every_default_is_legal() {
+        for (index, definition) in DEFINITIONS.iter().enumerate() {
+            assert_eq!(definition.key as usize, index);
+            assert_eq!(format!("{:?}", definition.key), definition.name);
+            let shown = Configuration::default().show(definition, 2);
+            if !matches!(definition.kind, Kind::Connectors | Kind::Text(_)) {
+                assert!(
+                    parse(definition.kind, &shown).is_some(),
+                    "{}",
+                    definition.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn changes_are_judged_by_type_bounds_and_access() {
+        use ConfigurationReply::{Accepted, NotSupported, RebootRequired, Rejected};
+        for (key, value, reply) in [
+            ("MeterValueSampleInterval", "30", Accepted),
+            ("metervaluesampleinterval", "0", Accepted),
+            ("MeterValueSampleInterval", "-1", Rejected),
+            ("MeterValueSampleInterval", "soon", Rejected),
+            ("LocalPreAuthorize", "TRUE", Accepted),
+            ("LocalPreAuthorize", "1", Rejected),
+            ("NumberOfConnectors", "3", Rejected),
+            ("GetConfigurationMaxKeys", "3", Rejected),
+            ("MeterValuesSampledData", "Voltage, SoC", Accepted),
+            ("MeterValuesSampledData", "", Accepted),
+            ("MeterValuesSampledData", "Voltage,Voltage", Rejected),
+            ("MeterValuesSampledData", "Frequency", Rejected),
+            ("ConnectorPhaseRotation", "1.RST,2.RTS", Accepted),
+            ("ConnectorPhaseRotation", "1.XYZ", Rejected),
+            ("LightIntensity", "101", Rejected),
+            ("WebSocketPingInterval", "30", RebootRequired),
+            ("LocalAuthListEnabled", "true", NotSupported),
+            ("Mood", "fine", NotSupported),
+        ] {
+            let mut configuration = Configuration::default();
+            assert_eq!(
+                configuration.change(key, value).0,
+                reply,
+                "{key} = {value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_found_without_case_and_told_as_the_standard_writes_them() {
+        let mut configuration = Configuration::default();
+        configuration.change("HEARTBEATINTERVAL", "7");
+        let (known, unknown) = configuration
+            .read(vec!["heartbeatinterval".into(), "Mood".into()], 2)
+            .unwrap();
+        assert_eq!((known[0].key, &*known[0].value), ("HeartbeatInterval", "7"));
+        assert_eq!(unknown, ["Mood"]);
+        assert_eq!(configuration.read(Vec::new(), 2).unwrap().0.len(), 34);
+        assert!(
+            configuration
+                .read(vec!["HeartbeatInterval".into(); 51], 2)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_setup_names_the_key_it_cannot_take() {
+        let mut configuration = Configuration::default();
+        assert!(configuration.preset("GetConfigurationMaxKeys", "5").is_ok());
+        for (key, value) in [
+            ("NumberOfConnectors", "5"),
+            ("Mood", "5"),
+            ("HeartbeatInterval", "x"),
+        ] {
+            let error = configuration.preset(key, value).unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! One connector: cable, lock, fault, meter and car, and the state that follows from them.
+//!
+//! It knows nothing of messages. Energy flows while a transaction runs, the cable connects both ends, the car is not
+//! full and nothing withholds it.
+
+use std::sync::Arc;
+
+use dynamo_protocol::{Millis, Time};
+
+use super::clock::Deadline;
+use super::message::Reading;
+use super::status::Reporter;
+use super::transaction::Transaction;
+use super::words::{Context, FaultCode, Measurand, Status};
+use crate::ev::{AC_POWER_W_MAX, Ev, MJ_PER_WH};
+
+/// Where the cable is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Cable {
+    /// Nowhere, or a fixed one in its holder.
+    #[default]
+    Out,
+    /// In the station's socket only.
+    Station,
+    /// Between station and car.
+    Both,
+}
+
+/// Somebody may charge here and the cable is awaited.
+#[derive(Debug)]
+pub(super) struct Authorized {
+    pub(super) id_tag: Arc<str>,
+    pub(super) parent: Option<Arc<str>>,
+    /// The cable has to be there by then [1.6 §9.1.6].
+    pub(super) until: Deadline,
+}
+
+#[derive(Debug)]
+pub(super) struct Connector {
+    pub(super) cable: Cable,
+    pub(super) locked: bool,
+    pub(super) jammed: bool,
+    pub(super) fault: Option<FaultCode>,
+    pub(super) operative: bool,
+    /// A change of availability that waits for the end of the transaction [1.6 §5.2].
+    pub(super) scheduled: Option<bool>,
+    /// A transaction ended here and the cable is still in.
+    pub(super) finishing: bool,
+    pub(super) authorized: Option<Box<Authorized>>,
+    pub(super) transaction: Option<Box<Transaction>>,
+    pub(super) reporter: Reporter,
+    car: Option<Box<Ev>>,
+    register_mj: u64,
+    metered_ms: Millis,
+    power_w_max: u32,
+}
+
+impl Connector {
+    pub(super) fn new(power_w_max: u32) -> Self {
+        Self {
+            cable: Cable::Out,
+            locked: false,
+            jammed: false,
+            fault: None,
+            operative: true,
+            scheduled: None,
+            finishing: false,
+            authorized: None,
+            transaction: None,
+            reporter: Reporter::new(),
+            car: None,
+            register_mj: 0,
+            metered_ms: 0,
+            power_w_max,
+        }
+    }
+
+    /// The state [1.6 §4.9]. `fault` is that of the charge point as a whole.
+    pub(super) fn status(&self, fault: Option<FaultCode>) -> Status {
+        if self.fault.or(fault).is_some() {
+            Status::Faulted
+        } else if let Some(transaction) = &self.transaction {
+            if transaction
+                .register_mj_max
+                .is_some_and(|max| self.register_mj >= max)
+            {
+                Status::SuspendedEvse
+            } else if self.cable != Cable::Both || self.car.as_ref().is_none_or(|car| car.is_full())
+            {
+                Status::SuspendedEv
+            } else {
+                Status::Charging
+            }
+        } else if !self.operative {
+            Status::Unavailable
+        } else if self.finishing {
+            Status::Finishing
+        } else if self.cable != Cable::Out || self.authorized.is_some() {
+            Status::Preparing
+        } else {
+            Status::Available
+        }
+    }
+
+    /// The register, Wh.
+    pub(super) fn register_wh(&self) -> i64 {
+        i64::try_from(self.register_mj / MJ_PER_WH).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn register_mj(&self) -> u64 {
+        self.register_mj
+    }
+
+    /// A car comes, or the one that was here is plugged in again.
+    pub(super) fn plug_in(&mut self, car_number: impl FnOnce() -> u64) {
+        self.cable = Cable::Both;
+        if self.car.is_none() {
+            self.car = Some(Box::new(Ev::new(car_number(), self.power_w_max)));
+        }
+    }
+
+    /// The cable leaves the car; at a socket that holds it, it stays in the station.
+    pub(super) fn unplug(&mut self, stays_in_station: bool) {
+        self.cable = if stays_in_station {
+            Cable::Station
+        } else {
+            self.finishing = false;
+            Cable::Out
+        };
+        if self.transaction.is_none() {
+            self.car = None;
+        }
+    }
+
+    /// A transaction begins.
+    pub(super) fn begin(&mut self, transaction: Transaction, now: Time) {
+        self.metered_ms = now.mono_ms;
+        self.finishing = false;
+        self.authorized = None;
+        self.transaction = Some(Box::new(transaction));
+        self.plan_flow(now);
+    }
+
+    /// The transaction ends; the meter must have been read up to now.
+    pub(super) fn end(&mut self) -> Option<Box<Transaction>> {
+        let ended = self.transaction.take()?;
+        self.finishing = self.cable != Cable::Out;
+        if self.cable != Cable::Both {
+            self.car = None;
+        }
+        Some(ended)
+    }
+
+    /// Lets energy flow up to now.
+    pub(super) fn meter(&mut self, now: Time) {
+        let elapsed = now.mono_ms.saturating_sub(self.metered_ms);
+        self.metered_ms = now.mono_ms;
+        if elapsed == 0 || self.transaction.is_none() {
+            return;
+        }
+        let offered = self.offered_w();
+        if let Some(car) = &mut self.car {
+            self.register_mj += car.charge(elapsed, offered);
+        }
+    }
+
+    /// Foresees when the flow of energy changes by itself. To be called when something changed it.
+    pub(super) fn plan_flow(&mut self, now: Time) {
+        let offered = self.offered_w();
+        let Some(transaction) = &mut self.transaction else {
+            return;
+        };
+        let left_mj = transaction
+            .register_mj_max
+            .map_or(u64::MAX, |max| max.saturating_sub(self.register_mj));
+        transaction.flow = self
+            .car
+            .as_ref()
+            .filter(|car| !car.is_full())
+            .and_then(|car| car.ms_until(left_mj, offered))
+            .map_or(Deadline::NEVER, |ms| Deadline::at(now.mono_ms + ms));
+    }
+
+    /// Watts on offer now: nothing without a transaction that may charge.
+    fn offered_w(&self) -> u32 {
+        let withheld = self.transaction.as_ref().is_none_or(|transaction| {
+            transaction
+                .register_mj_max
+                .is_some_and(|max| self.register_mj >= max)
+        });
+        if withheld || self.cable != Cable::Both || self.fault.is_some() {
+            0
+        } else {
+            self.power_w_max
+        }
+    }
+
+    /// What the meter shows. `None` when nothing is asked.
+    pub(super) fn read(
+        &self,
+        context: Context,
+        at_ms: i64,
+        measurands: impl Iterator<Item = Measurand>,
+    ) -> Option<Reading> {
+        let values: Box<[(Measurand, i64)]> = measurands
+            .filter_map(|measurand| Some((measurand, self.measure(measurand)?)))
+            .collect();
+        (!values.is_empty()).then_some(Reading {
+            at_ms,
+            context,
+            values,
+        })
+    }
+
+    fn measure(&self, measurand: Measurand) -> Option<i64> {
+        let direct_current = self.power_w_max > AC_POWER_W_MAX;
+        let offered = i64::from(self.offered_w());
+        let power = i64::from(
+            self.car
+                .as_ref()
+                .map_or(0, |car| car.power_w(self.offered_w())),
+        );
+        let (voltage, phases) = if direct_current {
+            (400, 1)
+        } else if self.power_w_max < 11_000 {
+            (230, 1)
+        } else {
+            (230, 3)
+        };
+        let tenths_of_ampere = |watts: i64| watts * 10 / (voltage * phases);
+        Some(match measurand {
+            Measurand::EnergyRegister => self.register_wh(),
+            Measurand::Power => power,
+            Measurand::PowerOffered => offered,
+            Measurand::Current => tenths_of_ampere(power),
+            Measurand::CurrentOffered => tenths_of_ampere(offered),
+            Measurand::Voltage => voltage,
+            // Only a car that is there can tell its state of charge.
+            Measurand::StateOfCharge => i64::from(self.car.as_ref()?.state_of_charge()),
+            Measurand::Temperature => 25 + power / 2_000,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charge_point::queue::Queue;
+
+    fn at(mono_ms: Millis) -> Time {
+        Time {
+            mono_ms,
+            wall_ms: 0,
+        }
+    }
+
+    fn charging() -> Connector {
+        let mut connector = Connector::new(22_000);
+        connector.plug_in(|| 7);
+        let own = Queue::default().start(0, 1, "A".into(), 0, 0);
+        connector.begin(Transaction::new(own, "A".into(), None), at(0));
+        connector
+    }
+
+    #[test]
+    fn the_state_follows_from_what_is_there() {
+        let mut connector = Connector::new(22_000);
+        assert_eq!(connector.status(None), Status::Available);
+        connector.plug_in(|| 7);
+        assert_eq!(connector.status(None), Status::Preparing);
+        let mut connector = charging();
+        assert_eq!(connector.status(None), Status::Charging);
+        assert_eq!(
+            connector.status(Some(FaultCode::OtherError)),
+            Status::Faulted
+        );
+        connector.unplug(true);
+        assert_eq!(connector.status(None), Status::SuspendedEv);
+        connector.end();
+        assert_eq!(connector.status(None), Status::Finishing);
+        connector.operative = false;
+        assert_eq!(connector.status(None), Status::Unavailable);
+        connector.operative = true;
+        connector.unplug(false);
+        assert_eq!(connector.status(None), Status::Available);
+    }
+
+    #[test]
+    fn the_register_only_grows_and_only_while_energy_flows() {
+        let mut connector = charging();
+        connector.meter(at(3_600_000));
+        let full_hour = connector.register_wh();
+        assert!(full_hour > 1_000, "{full_hour}");
+        connector.unplug(true);
+        connector.meter(at(7_200_000));
+        assert_eq!(connector.register_wh(), full_hour);
+        connector.plug_in(|| unreachable!("the same car"));
+        connector.meter(at(7_260_000));
+        assert!(connector.register_wh() > full_hour);
+    }
+
+    #[test]
+    fn a_full_car_suspends_when_foreseen() {
+        let mut connector = charging();
+        let full = connector
+            .transaction
+            .as_ref()
+            .unwrap()
+            .flow
+            .millis()
+            .unwrap();
+        connector.meter(at(full - 1));
+        assert_eq!(connector.status(None), Status::Charging);
+        connector.meter(at(full));
+        assert_eq!(connector.status(None), Status::SuspendedEv);
+    }
+
+    #[test]
+    fn energy_beyond_the_allowance_is_withheld() {
+        let mut connector = charging();
+        connector.transaction.as_mut().unwrap().register_mj_max = Some(100 * MJ_PER_WH);
+        connector.plan_flow(at(0));
+        let stop = connector
+            .transaction
+            .as_ref()
+            .unwrap()
+            .flow
+            .millis()
+            .unwrap();
+        connector.meter(at(stop));
+        assert_eq!(
+            (connector.status(None), connector.register_wh()),
+            (Status::SuspendedEvse, 100)
+        );
+        connector.meter(at(stop + 3_600_000));
+        assert_eq!(connector.register_wh(), 100);
+    }
+}

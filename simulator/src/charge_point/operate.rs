@@ -1,0 +1,275 @@
+//! The hand of the operator: cards, cables, power, network, faults.
+
+use std::sync::Arc;
+
+use dynamo_protocol::{Millis, Time};
+
+use super::configuration::Key;
+use super::connector::Cable;
+use super::outbox::Purpose;
+use super::power::Then;
+use super::words::{FaultCode, StopReason};
+use super::{Action, CableSide, ChargePoint, ConnectorId, Fact, Output};
+
+/// Longest id tag [1.6 §7.28].
+const ID_TAG_CHARS_MAX: usize = 20;
+
+/// Why an action cannot be done.
+type Impossible = String;
+
+impl ChargePoint {
+    pub(super) fn operate(&mut self, action: Action, now: Time, out: &mut Vec<Output>) {
+        let done = match action {
+            Action::PlugIn { connector_id } => self.plug_in(connector_id, now),
+            Action::Unplug { connector_id, side } => self.unplug(connector_id, side, now),
+            Action::PresentIdTag {
+                connector_id,
+                id_tag,
+            } => self.present(connector_id, &id_tag, now),
+            Action::PowerCycle { seconds, backup } => self.power_cycle(seconds, backup, now, out),
+            Action::Disconnect { seconds } => {
+                out.push(Output::Disconnect { abruptly: true });
+                self.connection.cut(now, millis(seconds));
+                self.line_lost(now);
+                Ok(())
+            }
+            Action::RaiseFault {
+                connector_id,
+                error_code,
+            } => self.raise_fault(connector_id, &error_code, now),
+            Action::ClearFault { connector_id } => self.clear_fault(connector_id),
+            Action::JamLock { connector_id } => self.jam(connector_id, true),
+            Action::FreeLock { connector_id } => self.jam(connector_id, false),
+        };
+        if let Err(reason) = done {
+            out.push(Output::Fact(Fact::ActionImpossible { reason }));
+        }
+    }
+
+    fn check_connector(&self, connector_id: ConnectorId) -> Result<usize, Impossible> {
+        match connector_id.checked_sub(1).map(|index| index as usize) {
+            Some(index) if index < self.connectors.len() => Ok(index),
+            _ => Err(format!(
+                "there is no connector {connector_id}, only 1 to {}",
+                self.connectors.len()
+            )),
+        }
+    }
+
+    fn plug_in(&mut self, connector_id: ConnectorId, now: Time) -> Result<(), Impossible> {
+        let index = self.check_connector(connector_id)?;
+        let chance = &mut self.chance;
+        let connector = &mut self.connectors[index];
+        if connector.cable == Cable::Both {
+            return Ok(());
+        }
+        // The cable that hung in the station after a transaction is used again: a new user [1.6 §4.9, F2].
+        connector.finishing = false;
+        connector.plug_in(|| chance.next());
+        connector.plan_flow(now);
+        if self.power.is_running() {
+            self.begin_if_ready(connector_id, now);
+        }
+        Ok(())
+    }
+
+    fn unplug(
+        &mut self,
+        connector_id: ConnectorId,
+        side: CableSide,
+        now: Time,
+    ) -> Result<(), Impossible> {
+        let index = self.check_connector(connector_id)?;
+        let fixed_cable = self.hardware.fixed_cable;
+        let connector = &mut self.connectors[index];
+        if side == CableSide::Station && fixed_cable {
+            return Err("the cable is part of the station".into());
+        }
+        if connector.cable == Cable::Out {
+            return Ok(());
+        }
+        if connector.locked && (side == CableSide::Station || connector.cable == Cable::Station) {
+            return Err(format!("connector {connector_id} is locked"));
+        }
+        if connector.transaction.is_none() {
+            let held = connector.locked;
+            connector.unplug(held);
+            return Ok(());
+        }
+        if self
+            .configuration
+            .bool(Key::StopTransactionOnEVSideDisconnect)
+        {
+            self.stop(connector_id, StopReason::EvDisconnected, None, now);
+            // With a fixed cable nothing is left to do: it is finishing for a moment only.
+            if fixed_cable && self.power.is_running() {
+                self.report_statuses(now);
+            }
+            let connector = &mut self.connectors[index];
+            connector.unplug(!fixed_cable && side == CableSide::Ev);
+        } else {
+            let connector = &mut self.connectors[index];
+            connector.unplug(true);
+            connector.plan_flow(now);
+        }
+        Ok(())
+    }
+
+    fn present(
+        &mut self,
+        connector_id: Option<ConnectorId>,
+        id_tag: &str,
+        now: Time,
+    ) -> Result<(), Impossible> {
+        if !self.power.is_running() {
+            return Err("the reader has no power".into());
+        }
+        if id_tag.is_empty() || id_tag.chars().count() > ID_TAG_CHARS_MAX {
+            return Err(format!(
+                "an id tag has 1 to {ID_TAG_CHARS_MAX} characters, not {id_tag:?}"
+            ));
+        }
+        if let Some(connector_id) = connector_id {
+            self.check_connector(connector_id)?;
+        }
+        let id_tag: Arc<str> = id_tag.into();
+        let own = self.running(|transaction| transaction.belongs_to(&id_tag));
+        let running_here = |id: ConnectorId| self.connectors[id as usize - 1].transaction.is_some();
+        match connector_id {
+            // The tag that began a transaction ends it, unasked [1.6 §4.1].
+            None if own.is_some() => self.stop_own(own, id_tag, now),
+            Some(id)
+                if self.connectors[id as usize - 1]
+                    .transaction
+                    .as_ref()
+                    .is_some_and(|transaction| transaction.belongs_to(&id_tag)) =>
+            {
+                self.stop_own(Some(id), id_tag, now);
+            }
+            Some(id) if running_here(id) => self.authorize(id_tag, Purpose::Stop(id), now),
+            Some(id) if self.can_start(id) => {
+                self.authorize(id_tag, Purpose::Start(Some(id)), now);
+            }
+            None => match self.waiting_connector() {
+                Some(id) => self.authorize(id_tag, Purpose::Start(Some(id)), now),
+                // It may be meant to end the transaction of somebody of its group.
+                None if self.running(|_| true).is_some() => {
+                    self.authorize(id_tag, Purpose::Start(None), now);
+                }
+                None => {
+                    if let Some(id) = self.choose_connector() {
+                        self.authorize(id_tag, Purpose::Start(Some(id)), now);
+                    }
+                }
+            },
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn stop_own(&mut self, connector_id: Option<ConnectorId>, id_tag: Arc<str>, now: Time) {
+        if let Some(connector_id) = connector_id {
+            self.stop(connector_id, StopReason::Local, Some(id_tag), now);
+        }
+    }
+
+    fn power_cycle(
+        &mut self,
+        seconds: f64,
+        backup: bool,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) -> Result<(), Impossible> {
+        if backup && !self.hardware.backup_power {
+            return Err("this charge point has no backup power".into());
+        }
+        if !self.power.is_powered() {
+            return Err("the power is away already".into());
+        }
+        // The last register value is kept; without backup its message waits for the next boot.
+        self.stop_all(StopReason::PowerLoss, now);
+        let then = Then::Off(millis(seconds));
+        if backup && self.power.is_running() {
+            self.power.leave(now, then);
+        } else {
+            self.go_down(then, true, now, out);
+        }
+        Ok(())
+    }
+
+    /// A fault ends transactions: energy must not flow, and what was charged so far is worth telling. None of the
+    /// standard's reasons names a fault, so it is `Other` [1.6 §7.36].
+    fn raise_fault(
+        &mut self,
+        connector_id: ConnectorId,
+        error_code: &str,
+        now: Time,
+    ) -> Result<(), Impossible> {
+        let Some(code) = FaultCode::from_word(error_code) else {
+            return Err(format!("{error_code:?} is no error code of OCPP 1.6"));
+        };
+        if connector_id == 0 {
+            if self
+                .whole
+                .fault
+                .replace(code)
+                .is_some_and(|old| old != code)
+            {
+                self.whole.reporter.repeat();
+            }
+            self.stop_all(StopReason::Other, now);
+            for connector in &mut self.connectors {
+                connector.authorized = None;
+            }
+            return Ok(());
+        }
+        let index = self.check_connector(connector_id)?;
+        self.stop(connector_id, StopReason::Other, None, now);
+        let connector = &mut self.connectors[index];
+        if connector.fault.replace(code).is_some_and(|old| old != code) {
+            // Still faulted, but otherwise: that is worth a message.
+            connector.reporter.repeat();
+        }
+        connector.authorized = None;
+        Ok(())
+    }
+
+    fn clear_fault(&mut self, connector_id: ConnectorId) -> Result<(), Impossible> {
+        if connector_id == 0 {
+            self.whole.fault = None;
+            return Ok(());
+        }
+        let index = self.check_connector(connector_id)?;
+        self.connectors[index].fault = None;
+        Ok(())
+    }
+
+    fn jam(&mut self, connector_id: ConnectorId, jammed: bool) -> Result<(), Impossible> {
+        let index = self.check_connector(connector_id)?;
+        if self.hardware.fixed_cable {
+            return Err("a fixed cable has no lock".into());
+        }
+        let connector = &mut self.connectors[index];
+        connector.jammed = jammed;
+        if !jammed {
+            // A lock that moves again lets go of a plug that no transaction holds.
+            connector.locked &= connector.transaction.is_some();
+            if connector.fault == Some(FaultCode::ConnectorLockFailure) {
+                connector.fault = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Seconds of an operator as milliseconds, 0 to a year.
+fn millis(seconds: f64) -> Millis {
+    const YEAR_S: f64 = 31_536_000.0;
+    let bounded = if seconds.is_nan() {
+        0.0
+    } else {
+        seconds.clamp(0.0, YEAR_S)
+    };
+    // Bounded above, so the cast neither wraps nor loses anything that matters.
+    (bounded * 1_000.0).round() as Millis
+}

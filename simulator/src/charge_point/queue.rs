@@ -1,0 +1,448 @@
+//! The messages of transactions: kept in order until the CSMS has them, over lost sockets, resets and power loss
+//! [1.6 §3.7].
+//!
+//! One is under way at a time. The id the CSMS gives to a start is put into the messages that follow; when a start
+//! was given up, its end is still told, with the transaction id -1, so that the energy is not lost without a trace.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dynamo_protocol::Time;
+use dynamo_protocol::time::date_time;
+
+use super::clock::Deadline;
+use super::configuration::{Configuration, Key};
+use super::io::{ConnectorId, LedgerEntry};
+use super::message::{Reading, Report};
+use super::words::StopReason;
+
+/// Most waiting messages; beyond it readings are thinned out, and no new transaction begins.
+pub(super) const MESSAGES_MAX: usize = 256;
+/// Most readings remembered per transaction for the ledger.
+const LEDGER_READINGS_MAX: usize = 4_096;
+
+/// The charge point's own number of a transaction, before and beside the CSMS's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Own(u32);
+
+#[derive(Debug)]
+pub(super) enum Body {
+    Start {
+        connector_id: ConnectorId,
+        id_tag: Arc<str>,
+        meter_start_wh: i64,
+        at_ms: i64,
+    },
+    Reading {
+        connector_id: ConnectorId,
+        reading: Reading,
+    },
+    Stop(Box<Stop>),
+}
+
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) id_tag: Option<Arc<str>>,
+    pub(super) meter_stop_wh: i64,
+    pub(super) at_ms: i64,
+    pub(super) reason: StopReason,
+    pub(super) readings: Vec<Reading>,
+}
+
+#[derive(Debug)]
+struct Message {
+    place: u64,
+    own: Own,
+    body: Body,
+}
+
+/// What the CSMS thinks of a transaction's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Id {
+    Unknown,
+    Given(i64),
+    GivenUp,
+}
+
+/// A transaction of which not everything is told yet.
+#[derive(Debug)]
+struct Record {
+    own: Own,
+    id: Id,
+    entry: Box<LedgerEntry>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    messages: VecDeque<Message>,
+    records: Vec<Record>,
+    last: u32,
+    attempts: u32,
+    retry: Deadline,
+}
+
+/// What became of an acknowledged message.
+#[derive(Debug)]
+pub(super) enum Done {
+    Started(Own, Arc<str>),
+    Read,
+    Stopped {
+        id_tag: Option<Arc<str>>,
+        /// Absent when the start was given up.
+        entry: Option<Box<LedgerEntry>>,
+    },
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.messages.len() >= MESSAGES_MAX
+    }
+
+    pub(super) fn retry(&self) -> Deadline {
+        self.retry
+    }
+
+    /// The next try need not wait: the charge point has just been accepted, or the wait is over.
+    pub(super) fn retry_now(&mut self) {
+        self.retry = Deadline::NEVER;
+    }
+
+    /// A wait may be over.
+    pub(super) fn tick(&mut self, now: Time) {
+        self.retry.take_due(now);
+    }
+
+    /// A transaction begins.
+    pub(super) fn start(
+        &mut self,
+        place: u64,
+        connector_id: ConnectorId,
+        id_tag: Arc<str>,
+        meter_start_wh: i64,
+        at_ms: i64,
+    ) -> Own {
+        self.last = self.last.wrapping_add(1);
+        let own = Own(self.last);
+        let entry = LedgerEntry {
+            transaction_id: -1,
+            connector_id,
+            id_tag: id_tag.to_string(),
+            start_time: date_time(at_ms).to_string(),
+            stop_time: None,
+            meter_start: meter_start_wh,
+            meter_stop: None,
+            reason: None,
+            meter_values: Vec::new(),
+        };
+        self.records.push(Record {
+            own,
+            id: Id::Unknown,
+            entry: Box::new(entry),
+        });
+        self.push(
+            place,
+            own,
+            Body::Start {
+                connector_id,
+                id_tag,
+                meter_start_wh,
+                at_ms,
+            },
+        );
+        own
+    }
+
+    /// Something more happened to a transaction.
+    pub(super) fn push(&mut self, place: u64, own: Own, body: Body) {
+        if self.is_full() && !self.thin_out() && matches!(body, Body::Reading { .. }) {
+            return;
+        }
+        self.messages.push_back(Message { place, own, body });
+    }
+
+    /// Drops every second reading that waits, never a start or a stop [1.6 §3.7]. Whether there was one.
+    fn thin_out(&mut self) -> bool {
+        let before = self.messages.len();
+        let (mut index, mut keep) = (0, false);
+        self.messages.retain(|message| {
+            index += 1;
+            // The first one may be under way.
+            if index == 1 || !matches!(message.body, Body::Reading { .. }) {
+                return true;
+            }
+            keep = !keep;
+            !keep
+        });
+        self.messages.len() < before
+    }
+
+    /// The place of the next message, unless it has to wait for its next try.
+    pub(super) fn head(&self) -> Option<u64> {
+        self.messages
+            .front()
+            .filter(|_| !self.retry.is_set())
+            .map(|message| message.place)
+    }
+
+    /// The next message; it stays in the queue until it is acknowledged or given up.
+    pub(super) fn report(&self) -> Option<Report> {
+        let message = self.messages.front()?;
+        let id = match self.record(message.own).map(|record| record.id) {
+            Some(Id::Given(id)) => Some(id),
+            _ => None,
+        };
+        Some(match &message.body {
+            Body::Start {
+                connector_id,
+                id_tag,
+                meter_start_wh,
+                at_ms,
+            } => Report::StartTransaction {
+                connector_id: *connector_id,
+                id_tag: id_tag.clone(),
+                meter_start_wh: *meter_start_wh,
+                at_ms: *at_ms,
+            },
+            Body::Reading {
+                connector_id,
+                reading,
+            } => Report::MeterValues {
+                connector_id: *connector_id,
+                transaction_id: id,
+                readings: vec![reading.clone()],
+            },
+            Body::Stop(stop) => Report::StopTransaction {
+                transaction_id: id.unwrap_or(-1),
+                id_tag: stop.id_tag.clone(),
+                meter_stop_wh: stop.meter_stop_wh,
+                at_ms: stop.at_ms,
+                reason: stop.reason,
+                readings: stop.readings.clone(),
+            },
+        })
+    }
+
+    /// The CSMS has the message under way. `given` is the id in its answer to a start.
+    pub(super) fn acknowledged(&mut self, given: Option<i64>, ledger: bool) -> Option<Done> {
+        let message = self.take()?;
+        let index = self.records.iter().position(|r| r.own == message.own)?;
+        let record = &mut self.records[index];
+        Some(match message.body {
+            Body::Start { id_tag, .. } => {
+                if let Some(id) = given {
+                    record.id = Id::Given(id);
+                    record.entry.transaction_id = id;
+                }
+                Done::Started(message.own, id_tag)
+            }
+            Body::Reading { reading, .. } => {
+                let values = &mut record.entry.meter_values;
+                if let Some(wh) = reading.energy_wh()
+                    && ledger
+                    && values.len() < LEDGER_READINGS_MAX
+                {
+                    values.push((date_time(reading.at_ms).to_string(), wh));
+                }
+                Done::Read
+            }
+            Body::Stop(stop) => {
+                let mut record = self.forget(index);
+                record.entry.stop_time = Some(date_time(stop.at_ms).to_string());
+                record.entry.meter_stop = Some(stop.meter_stop_wh);
+                record.entry.reason = Some(stop.reason.word().to_owned());
+                Done::Stopped {
+                    id_tag: stop.id_tag,
+                    entry: matches!(record.id, Id::Given(_)).then_some(record.entry),
+                }
+            }
+        })
+    }
+
+    /// The CSMS did not process the message under way: it is tried again after a wait that grows with every try, and
+    /// given up in the end [1.6 §3.7.1].
+    pub(super) fn failed(&mut self, now: Time, configuration: &Configuration) {
+        self.attempts += 1;
+        let limit = configuration.integer(Key::TransactionMessageAttempts);
+        if i64::from(self.attempts) < i64::from(limit) {
+            let wait = configuration.interval_ms(Key::TransactionMessageRetryInterval);
+            self.retry = Deadline::at(now.mono_ms + wait * u64::from(self.attempts));
+            return;
+        }
+        let Some(message) = self.take() else { return };
+        if let Some(index) = self.records.iter().position(|r| r.own == message.own) {
+            match message.body {
+                Body::Start { .. } => self.records[index].id = Id::GivenUp,
+                Body::Reading { .. } => {}
+                Body::Stop(_) => drop(self.forget(index)),
+            }
+        }
+    }
+
+    /// The id the CSMS gave to a transaction.
+    pub(super) fn id(&self, own: Own) -> Option<i64> {
+        match self.record(own)?.id {
+            Id::Given(id) => Some(id),
+            Id::Unknown | Id::GivenUp => None,
+        }
+    }
+
+    fn record(&self, own: Own) -> Option<&Record> {
+        self.records.iter().find(|record| record.own == own)
+    }
+
+    fn forget(&mut self, index: usize) -> Record {
+        let record = self.records.remove(index);
+        if self.records.is_empty() {
+            self.records = Vec::new();
+        }
+        record
+    }
+
+    fn take(&mut self) -> Option<Message> {
+        self.attempts = 0;
+        self.retry = Deadline::NEVER;
+        let message = self.messages.pop_front();
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charge_point::words::{Context, Measurand};
+
+    fn at(mono_ms: u64) -> Time {
+        Time {
+            mono_ms,
+            wall_ms: 0,
+        }
+    }
+
+    fn reading(wh: i64) -> Body {
+        Body::Reading {
+            connector_id: 1,
+            reading: Reading {
+                at_ms: wh,
+                context: Context::Periodic,
+                values: [(Measurand::EnergyRegister, wh)].into(),
+            },
+        }
+    }
+
+    fn stop(wh: i64) -> Body {
+        Body::Stop(Box::new(Stop {
+            id_tag: None,
+            meter_stop_wh: wh,
+            at_ms: 0,
+            reason: StopReason::Local,
+            readings: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn the_given_id_reaches_what_was_queued_before_it_was_known() {
+        let mut queue = Queue::default();
+        let own = queue.start(1, 1, "A".into(), 10, 0);
+        queue.push(2, own, reading(11));
+        queue.push(3, own, stop(12));
+        assert_eq!(queue.id(own), None);
+        queue.acknowledged(Some(77), true);
+        assert!(matches!(
+            queue.report(),
+            Some(Report::MeterValues {
+                transaction_id: Some(77),
+                ..
+            })
+        ));
+        queue.acknowledged(None, true);
+        assert!(matches!(
+            queue.report(),
+            Some(Report::StopTransaction {
+                transaction_id: 77,
+                ..
+            })
+        ));
+        let Some(Done::Stopped {
+            entry: Some(entry), ..
+        }) = queue.acknowledged(None, true)
+        else {
+            panic!("not stopped");
+        };
+        assert_eq!(
+            (entry.transaction_id, entry.meter_start, entry.meter_stop),
+            (77, 10, Some(12))
+        );
+        assert_eq!(
+            entry.meter_values,
+            [("1970-01-01T00:00:00.011Z".to_owned(), 11)]
+        );
+        assert_eq!((queue.len(), queue.records.len()), (0, 0));
+    }
+
+    #[test]
+    fn tries_are_spaced_wider_and_wider_and_end() {
+        let mut configuration = Configuration::default();
+        configuration
+            .preset("TransactionMessageAttempts", "3")
+            .unwrap();
+        configuration
+            .preset("TransactionMessageRetryInterval", "5")
+            .unwrap();
+        let mut queue = Queue::default();
+        let own = queue.start(1, 1, "A".into(), 0, 0);
+        queue.push(2, own, stop(1));
+        queue.failed(at(0), &configuration);
+        assert_eq!((queue.retry().millis(), queue.head()), (Some(5_000), None));
+        queue.retry_now();
+        queue.failed(at(5_000), &configuration);
+        assert_eq!(queue.retry().millis(), Some(15_000));
+        queue.retry_now();
+        queue.failed(at(15_000), &configuration);
+        // The start is given up, its end is told without an id.
+        assert!(matches!(
+            queue.report(),
+            Some(Report::StopTransaction {
+                transaction_id: -1,
+                ..
+            })
+        ));
+        assert!(matches!(
+            queue.acknowledged(None, true),
+            Some(Done::Stopped { entry: None, .. })
+        ));
+    }
+
+    #[test]
+    fn at_the_bound_every_second_reading_goes_and_no_start_or_stop() {
+        let mut queue = Queue::default();
+        let own = queue.start(0, 1, "A".into(), 0, 0);
+        for wh in 0..1_000 {
+            queue.push(1, own, reading(wh));
+        }
+        assert!(queue.len() <= MESSAGES_MAX);
+        for _ in 0..MESSAGES_MAX {
+            let own = queue.start(2, 1, "B".into(), 0, 0);
+            queue.push(3, own, stop(5));
+        }
+        let kept =
+            |want: fn(&Body) -> bool| queue.messages.iter().filter(|m| want(&m.body)).count();
+        assert_eq!(kept(|b| matches!(b, Body::Start { .. })), MESSAGES_MAX + 1);
+        assert_eq!(kept(|b| matches!(b, Body::Stop(_))), MESSAGES_MAX);
+        let order: Vec<i64> = queue
+            .messages
+            .iter()
+            .filter_map(|m| match &m.body {
+                Body::Reading { reading, .. } => Some(reading.at_ms),
+                _ => None,
+            })
+            .collect();
+        assert!(order.is_sorted());
+    }
+}

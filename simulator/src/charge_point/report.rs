@@ -1,0 +1,252 @@
+//! When what is said: heartbeats, states, readings, and whose turn it is on the line.
+
+use dynamo_protocol::Time;
+
+use super::clock::{Deadline, aligned_after};
+use super::configuration::Key;
+use super::message::Report;
+use super::outbox::Note;
+use super::queue::Body;
+use super::status::Reporter;
+use super::words::{Context, Registration, Status};
+use super::{Aligned, Cargo, ChargePoint, ConnectorId, Flight, Output, Tag};
+
+impl ChargePoint {
+    /// Begins to count the interval anew [1.6 §4.6].
+    pub(super) fn arm_heartbeat(&mut self, now: Time) {
+        let interval = self.configuration.interval_ms(Key::HeartbeatInterval);
+        self.heartbeat = match interval {
+            0 => Deadline::NEVER,
+            _ => Deadline::at(now.mono_ms + interval),
+        };
+    }
+
+    pub(super) fn tick_heartbeat(&mut self, now: Time) {
+        if self.heartbeat.take_due(now) {
+            self.arm_heartbeat(now);
+            let is_heartbeat = |note: &Note| matches!(note, Note::Heartbeat);
+            let under_way = self.flight.as_ref().is_some_and(
+                |flight| matches!(&flight.what, Cargo::Note(note) if is_heartbeat(note)),
+            );
+            if self.is_online() && !under_way && !self.outbox.contains(is_heartbeat) {
+                self.push_note(Note::Heartbeat);
+            }
+        }
+    }
+
+    /// Looks for the next aligned instant of the own wall clock; to be called when clock or interval changed.
+    pub(super) fn arm_aligned(&mut self, now: Time) {
+        let wall_ms = self.clock.wall_ms(now);
+        self.arm_aligned_after(wall_ms, now);
+    }
+
+    fn arm_aligned_after(&mut self, after_ms: i64, now: Time) {
+        let interval = self.configuration.integer(Key::ClockAlignedDataInterval);
+        self.aligned = Aligned::default();
+        if interval > 0 {
+            let stamp_ms = aligned_after(after_ms, i64::from(interval) * 1_000);
+            let wait = stamp_ms.saturating_sub(self.clock.wall_ms(now));
+            self.aligned = Aligned {
+                due: Deadline::at(now.mono_ms + u64::try_from(wait).unwrap_or(0)),
+                stamp_ms,
+            };
+        }
+    }
+
+    pub(super) fn tick_aligned(&mut self, now: Time) {
+        if !self.aligned.due.take_due(now) {
+            return;
+        }
+        let (stamp_ms, wall_ms) = (self.aligned.stamp_ms, self.clock.wall_ms(now));
+        // A wake a little early by the wall clock means this instant all the same; a clock that went back does not.
+        if wall_ms + 1_000 >= stamp_ms {
+            for connector_id in 1..=self.connectors.len() as ConnectorId {
+                self.read_aligned(connector_id, stamp_ms);
+            }
+        }
+        self.arm_aligned_after(wall_ms.max(stamp_ms.min(wall_ms + 1_000)), now);
+    }
+
+    fn read_aligned(&mut self, connector_id: ConnectorId, stamp_ms: i64) {
+        let online = self.is_online();
+        let connector = &mut self.connectors[connector_id as usize - 1];
+        let reading = connector.read(
+            Context::Clock,
+            stamp_ms,
+            self.configuration.measurands(Key::MeterValuesAlignedData),
+        );
+        let kept = connector.read(
+            Context::Clock,
+            stamp_ms,
+            self.configuration.measurands(Key::StopTxnAlignedData),
+        );
+        let own = connector.transaction.as_mut().map(|transaction| {
+            kept.into_iter()
+                .for_each(|reading| transaction.keep(reading));
+            transaction.own
+        });
+        match (reading, own) {
+            (Some(reading), Some(own)) => {
+                let place = self.next_place();
+                self.queue.push(
+                    place,
+                    own,
+                    Body::Reading {
+                        connector_id,
+                        reading,
+                    },
+                );
+            }
+            (Some(reading), None) if online => self.push_note(Note::MeterValues {
+                connector_id,
+                transaction_id: None,
+                reading,
+            }),
+            _ => {}
+        }
+    }
+
+    /// Looks at all states and puts what is due into the outbox [1.6 §4.9].
+    pub(super) fn report_statuses(&mut self, now: Time) {
+        for connector_id in 0..=self.connectors.len() as ConnectorId {
+            self.report_status(connector_id, now);
+        }
+    }
+
+    /// The state of a connector, or of the charge point as a whole.
+    pub(super) fn status(&self, connector_id: ConnectorId) -> Status {
+        match connector_id.checked_sub(1) {
+            Some(index) => self.connectors[index as usize].status(self.whole.fault),
+            None if self.whole.fault.is_some() => Status::Faulted,
+            None if !self.whole.operative => Status::Unavailable,
+            None => Status::Available,
+        }
+    }
+
+    fn report_status(&mut self, connector_id: ConnectorId, now: Time) {
+        let online = self.is_online();
+        let reporter = self.observe(connector_id, now);
+        if online {
+            let (due, at_ms) = (reporter.due(now), reporter.since_ms());
+            for status in due.into_iter().flatten() {
+                self.push_status(connector_id, status, at_ms);
+            }
+        }
+    }
+
+    /// Tells a state because the CSMS asked for it.
+    pub(super) fn tell_status(&mut self, connector_id: ConnectorId, now: Time) {
+        let reporter = self.observe(connector_id, now);
+        let (states, at_ms) = (reporter.tell(), reporter.since_ms());
+        for status in states.into_iter().flatten() {
+            self.push_status(connector_id, status, at_ms);
+        }
+    }
+
+    fn observe(&mut self, connector_id: ConnectorId, now: Time) -> &mut Reporter {
+        let minimum_ms = self.configuration.interval_ms(Key::MinimumStatusDuration);
+        let wall_ms = self.clock.wall_ms(now);
+        let status = self.status(connector_id);
+        let reporter = match connector_id.checked_sub(1) {
+            Some(index) => &mut self.connectors[index as usize].reporter,
+            None => &mut self.whole.reporter,
+        };
+        reporter.observe(status, now, wall_ms, minimum_ms);
+        reporter
+    }
+
+    fn push_status(&mut self, connector_id: ConnectorId, status: Status, at_ms: i64) {
+        let own = connector_id
+            .checked_sub(1)
+            .and_then(|index| self.connectors[index as usize].fault);
+        let fault = own
+            .or(self.whole.fault)
+            .filter(|_| status == Status::Faulted);
+        self.push_note(Note::Status {
+            connector_id,
+            status,
+            fault,
+            at_ms,
+        });
+    }
+
+    /// Sends the next message if the line is free. Before it is accepted the charge point says nothing but
+    /// `BootNotification`, and what it is told to say while pending [1.6 §4.2].
+    pub(super) fn send_next(&mut self, out: &mut Vec<Output>) {
+        if !self.connection.is_up() || self.flight.is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.boot.wanted) {
+            return self.send_note(Note::Boot, out);
+        }
+        let note = self.outbox.head();
+        let transaction = self.queue.head();
+        let cargo = match self.boot.registration() {
+            Some(Registration::Accepted) => match (note, transaction) {
+                (Some(note), Some(transaction)) => {
+                    // Events go out in their order, but what piled up while the line was away does not make
+                    // people wait.
+                    transaction < note && transaction > self.online_since
+                }
+                (None, Some(_)) => true,
+                (_, None) => false,
+            },
+            Some(Registration::Pending) => false,
+            Some(Registration::Rejected) | None => return,
+        };
+        if cargo {
+            if let Some(report) = self.queue.report() {
+                self.send(Cargo::Transaction, report, out);
+            }
+        } else if let Some(note) = self.outbox.pop() {
+            self.send_note(note, out);
+        }
+    }
+
+    fn send_note(&mut self, note: Note, out: &mut Vec<Output>) {
+        let report = match &note {
+            Note::Boot => Report::Boot {
+                hardware: self.hardware.clone(),
+                serial_number: self
+                    .hardware
+                    .serial_number
+                    .clone()
+                    .unwrap_or_else(|| format!("{:016X}", self.seed)),
+            },
+            Note::Heartbeat => Report::Heartbeat,
+            Note::Status {
+                connector_id,
+                status,
+                fault,
+                at_ms,
+            } => Report::Status {
+                connector_id: *connector_id,
+                status: *status,
+                fault: *fault,
+                at_ms: *at_ms,
+            },
+            Note::Authorize { id_tag, .. } => Report::Authorize {
+                id_tag: id_tag.clone(),
+            },
+            Note::MeterValues {
+                connector_id,
+                transaction_id,
+                reading,
+            } => Report::MeterValues {
+                connector_id: *connector_id,
+                transaction_id: *transaction_id,
+                readings: vec![reading.clone()],
+            },
+            Note::DiagnosticsIdle => Report::DiagnosticsIdle,
+            Note::FirmwareIdle => Report::FirmwareIdle,
+        };
+        self.send(Cargo::Note(note), report, out);
+    }
+
+    fn send(&mut self, what: Cargo, report: Report, out: &mut Vec<Output>) {
+        self.tag += 1;
+        let tag = Tag(self.tag);
+        self.flight = Some(Flight { tag, what });
+        out.push(Output::Send { tag, report });
+    }
+}

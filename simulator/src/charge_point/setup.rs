@@ -1,0 +1,51 @@
+//! How a charge point is set up before it first starts; one setup can serve a whole fleet.
+
+use dynamo_protocol::Millis;
+
+use super::configuration::{Configuration, ConfigurationError};
+
+/// Choices of whoever runs the charge point. Times are in milliseconds of the charge point's own clock.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Take over the time the CSMS tells [1.6 §4.2, §4.6]. Off for fleets whose clock runs fast on purpose.
+    pub set_clock: bool,
+    /// Send the first heartbeat somewhere within the interval, so that a fleet does not beat as one.
+    pub heartbeat_jitter: bool,
+    /// Keep the meter values of transactions for [`Fact::TransactionStopped`](super::Fact::TransactionStopped).
+    pub ledger: bool,
+    /// From power (or reset) to the network.
+    pub boot_ms: Millis,
+    /// Between two boots when the CSMS leaves the choice to the charge point or does not answer.
+    pub boot_retry_ms: Millis,
+    /// First wait before the socket is opened again; doubles with every failure.
+    pub reconnect_min_ms: Millis,
+    /// Longest wait before the socket is opened again.
+    pub reconnect_max_ms: Millis,
+    /// Configuration values a charge point starts its life with.
+    pub(super) configuration: Configuration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            set_clock: true,
+            heartbeat_jitter: false,
+            ledger: false,
+            boot_ms: 1_000,
+            boot_retry_ms: 30_000,
+            reconnect_min_ms: 1_000,
+            reconnect_max_ms: 60_000,
+            configuration: Configuration::default(),
+        }
+    }
+}
+
+impl Setup {
+    /// Sets the initial value of a configuration key: those the CSMS may write, and `GetConfigurationMaxKeys`.
+    ///
+    /// # Errors
+    /// Names the key: when it does not exist, follows from the hardware, or cannot have this value.
+    pub fn configure(&mut self, key: &str, value: &str) -> Result<(), ConfigurationError> {
+        self.configuration.preset(key, value)
+    }
+}

@@ -1,0 +1,8 @@
+//! The charge point driven by a scripted CSMS: the exchanges of the Core profile, and what no input may break.
+
+mod commands;
+mod exchange;
+mod harness;
+mod offline;
+mod property;
+mod size;

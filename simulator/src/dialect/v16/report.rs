@@ -1,0 +1,156 @@
+//! What the charge point says, as OCPP 1.6 messages.
+
+use dynamo_protocol::frame::payload;
+use dynamo_protocol::time::date_time;
+use dynamo_protocol::v16::{
+    AuthorizeRequest, BootNotificationRequest, ChargePointErrorCode, ChargePointStatus,
+    DiagnosticsStatus, DiagnosticsStatusNotificationRequest, FirmwareStatus,
+    FirmwareStatusNotificationRequest, HeartbeatRequest, Location, MeterValue, MeterValuesRequest,
+    ReadingContext, Reason, SampledValue, StartTransactionRequest, StatusNotificationRequest,
+    StopTransactionRequest, UnitOfMeasure,
+};
+use dynamo_protocol::{Request, v16};
+use serde::Serialize;
+
+use crate::charge_point::{Context, Measurand, Reading, Report, StopReason};
+
+pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
+    match report {
+        Report::Boot {
+            hardware,
+            serial_number,
+        } => message(&BootNotificationRequest {
+            charge_point_serial_number: Some(serial_number.clone()),
+            firmware_version: Some(hardware.firmware_version.clone()),
+            ..BootNotificationRequest::new(hardware.vendor.as_str(), hardware.model.as_str())
+        }),
+        Report::Heartbeat => message(&HeartbeatRequest::new()),
+        Report::Authorize { id_tag } => message(&AuthorizeRequest::new(&**id_tag)),
+        Report::Status {
+            connector_id,
+            status,
+            fault,
+            at_ms,
+        } => message(&StatusNotificationRequest {
+            timestamp: Some(date_time(*at_ms)),
+            ..StatusNotificationRequest::new(
+                integer(i64::from(*connector_id)),
+                fault.map_or(ChargePointErrorCode::NoError, |code| {
+                    ChargePointErrorCode::from_wire(code.word())
+                }),
+                ChargePointStatus::from_wire(status.word()),
+            )
+        }),
+        Report::StartTransaction {
+            connector_id,
+            id_tag,
+            meter_start_wh,
+            at_ms,
+        } => message(&StartTransactionRequest::new(
+            integer(i64::from(*connector_id)),
+            &**id_tag,
+            integer(*meter_start_wh),
+            date_time(*at_ms),
+        )),
+        Report::StopTransaction {
+            transaction_id,
+            id_tag,
+            meter_stop_wh,
+            at_ms,
+            reason,
+            readings,
+        } => message(&StopTransactionRequest {
+            id_tag: id_tag.as_deref().map(str::to_owned),
+            reason: stop_reason(*reason),
+            transaction_data: (!readings.is_empty())
+                .then(|| readings.iter().map(meter_value).collect()),
+            ..StopTransactionRequest::new(
+                integer(*meter_stop_wh),
+                date_time(*at_ms),
+                integer(*transaction_id),
+            )
+        }),
+        Report::MeterValues {
+            connector_id,
+            transaction_id,
+            readings,
+        } => message(&MeterValuesRequest {
+            transaction_id: transaction_id.map(integer),
+            ..MeterValuesRequest::new(
+                integer(i64::from(*connector_id)),
+                readings.iter().map(meter_value).collect::<Vec<_>>(),
+            )
+        }),
+        Report::DiagnosticsIdle => message(&DiagnosticsStatusNotificationRequest::new(
+            DiagnosticsStatus::Idle,
+        )),
+        Report::FirmwareIdle => message(&FirmwareStatusNotificationRequest::new(
+            FirmwareStatus::Idle,
+        )),
+    }
+}
+
+fn message<R: Request<Action = v16::Action> + Serialize>(request: &R) -> (&'static str, String) {
+    (R::ACTION.as_str(), payload(request))
+}
+
+/// The wire's integers have 32 bits; a register beyond them (2 TWh) stays at its largest.
+fn integer(value: i64) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+/// `Local` is what an absent reason means, and it is said all the same: peers that do not know that exist
+/// [1.6 §6.49].
+fn stop_reason(reason: StopReason) -> Option<Reason> {
+    Some(Reason::from_wire(reason.word()))
+}
+
+fn meter_value(reading: &Reading) -> MeterValue {
+    let context = match reading.context {
+        Context::Clock => ReadingContext::SampleClock,
+        Context::Periodic => ReadingContext::SamplePeriodic,
+        Context::Begin => ReadingContext::TransactionBegin,
+        Context::End => ReadingContext::TransactionEnd,
+        Context::Trigger => ReadingContext::Trigger,
+    };
+    let samples: Vec<SampledValue> = reading
+        .values
+        .iter()
+        .map(|(measurand, value)| SampledValue {
+            context: Some(context.clone()),
+            measurand: Some(v16::Measurand::from_wire(measurand.word())),
+            location: Some(location(*measurand)),
+            unit: Some(unit(*measurand)),
+            ..SampledValue::new(text(*measurand, *value))
+        })
+        .collect();
+    MeterValue::new(date_time(reading.at_ms), samples)
+}
+
+fn text(measurand: Measurand, value: i64) -> String {
+    match measurand {
+        Measurand::Current | Measurand::CurrentOffered => {
+            format!("{}.{}", value / 10, (value % 10).abs())
+        }
+        _ => value.to_string(),
+    }
+}
+
+fn unit(measurand: Measurand) -> UnitOfMeasure {
+    match measurand {
+        Measurand::EnergyRegister => UnitOfMeasure::Wh,
+        Measurand::Power | Measurand::PowerOffered => UnitOfMeasure::W,
+        Measurand::Current | Measurand::CurrentOffered => UnitOfMeasure::A,
+        Measurand::Voltage => UnitOfMeasure::V,
+        Measurand::StateOfCharge => UnitOfMeasure::Percent,
+        Measurand::Temperature => UnitOfMeasure::Celsius,
+    }
+}
+
+fn location(measurand: Measurand) -> Location {
+    match measurand {
+        Measurand::StateOfCharge => Location::EV,
+        Measurand::Temperature => Location::Body,
+        _ => Location::Outlet,
+    }
+}

@@ -1,0 +1,206 @@
+//! The WebSocket of one charge point: opening it, and closing it politely.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, READ_BUFFER_BYTES};
+use futures_util::StreamExt as _;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Error};
+
+/// How long resolving, connecting and shaking hands may take together.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the other side may take to confirm a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes that may wait in the write buffer: one message of the largest size and its frame header, and an answer.
+const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+/// Boxed, so that events and states that carry it stay small.
+pub(super) type WebSocket = Box<WebSocketStream<TcpStream>>;
+
+/// Why no WebSocket came about, as a sentence.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    #[error("{0} is not a URL of the form ws://host[:port][/path]")]
+    Url(String),
+    #[error("the password has characters that cannot stand in an HTTP header")]
+    Password,
+    #[error("cannot connect to {address}: {cause}")]
+    Tcp {
+        address: String,
+        cause: std::io::Error,
+    },
+    #[error("no answer from {0} within {seconds} s", seconds = OPEN_TIMEOUT.as_secs())]
+    TimedOut(String),
+    #[error("the CSMS confirmed no subprotocol, {0} was offered")]
+    NoSubprotocol(&'static str),
+    #[error("the CSMS confirmed a subprotocol that was not offered ({0} was)")]
+    OtherSubprotocol(&'static str),
+    #[error("the CSMS refused the handshake with HTTP {0}")]
+    Status(u16),
+    #[error("the WebSocket handshake failed: {0}")]
+    Handshake(Error),
+}
+
+/// What is needed to open a socket, worked out once per charge point.
+#[derive(Debug)]
+pub(super) struct Target {
+    uri: Uri,
+    subprotocol: &'static str,
+    authorization: Option<HeaderValue>,
+}
+
+impl Target {
+    /// `base` is the CSMS's URL without the identity, which becomes the last segment of its path.
+    pub(super) fn new(
+        base: &str,
+        id: &ChargePointId,
+        password: Option<&str>,
+        subprotocol: &'static str,
+    ) -> Result<Self, OpenError> {
+        let (path, query) = match base.split_once('?') {
+            Some((path, query)) => (path, format!("?{query}")),
+            None => (base, String::new()),
+        };
+        let uri: Uri = format!("{}/{id}{query}", path.trim_end_matches('/'))
+            .parse()
+            .map_err(|_| OpenError::Url(base.to_owned()))?;
+        if uri.scheme_str() != Some("ws") || uri.host().is_none_or(str::is_empty) {
+            return Err(OpenError::Url(base.to_owned()));
+        }
+        let authorization = password
+            .map(|password| {
+                let pair = BASE64_STANDARD.encode(format!("{id}:{password}"));
+                HeaderValue::try_from(format!("Basic {pair}")).map_err(|_| OpenError::Password)
+            })
+            .transpose()?;
+        Ok(Self {
+            uri,
+            subprotocol,
+            authorization,
+        })
+    }
+
+    /// Resolves, connects and shakes hands.
+    pub(super) async fn open(&self) -> Result<WebSocket, OpenError> {
+        tokio::time::timeout(OPEN_TIMEOUT, self.open_unhurried())
+            .await
+            .unwrap_or_else(|_| Err(OpenError::TimedOut(self.address())))
+    }
+
+    async fn open_unhurried(&self) -> Result<WebSocket, OpenError> {
+        let address = self.address();
+        let stream = match TcpStream::connect(&address).await {
+            Ok(stream) => stream,
+            Err(cause) => return Err(OpenError::Tcp { address, cause }),
+        };
+        // OCPP frames are small and each waits for its answer: Nagle's algorithm would only delay them.
+        let _ = stream.set_nodelay(true);
+        let request = self.request().map_err(OpenError::Handshake)?;
+        tokio_tungstenite::client_async_with_config(request, stream, Some(config()))
+            .await
+            .map(|(socket, _)| Box::new(socket))
+            .map_err(|error| self.explain(error))
+    }
+
+    fn request(&self) -> Result<Request, Error> {
+        let mut request = self.uri.clone().into_client_request()?;
+        let headers = request.headers_mut();
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(self.subprotocol),
+        );
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(request)
+    }
+
+    fn explain(&self, error: Error) -> OpenError {
+        match error {
+            Error::Http(response) => OpenError::Status(response.status().as_u16()),
+            Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+                SubProtocolError::NoSubProtocol,
+            )) => OpenError::NoSubprotocol(self.subprotocol),
+            Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => {
+                OpenError::OtherSubprotocol(self.subprotocol)
+            }
+            other => OpenError::Handshake(other),
+        }
+    }
+
+    fn address(&self) -> String {
+        let host = self.uri.host().unwrap_or_default();
+        format!("{host}:{}", self.uri.port_u16().unwrap_or(80))
+    }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
+/// Sends a close frame (or confirms the other side's) and waits a moment for the other side to hang up, so that
+/// nothing that was sent before is cut off.
+pub(super) async fn close(mut socket: WebSocket) {
+    let goodbye = async {
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: tungstenite::Utf8Bytes::from_static(""),
+        };
+        // Errors mean that the socket is gone already, which is what is wanted.
+        let _ = socket.close(Some(frame)).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(base: &str) -> Result<Target, OpenError> {
+        let id = ChargePointId::new("SIM-000001").unwrap();
+        Target::new(base, &id, Some("secret"), "ocpp1.6")
+    }
+
+    #[test]
+    fn the_identity_is_the_last_segment() {
+        for (base, uri) in [
+            ("ws://h:9000/ocpp16", "ws://h:9000/ocpp16/SIM-000001"),
+            ("ws://h:9000/ocpp16/", "ws://h:9000/ocpp16/SIM-000001"),
+            ("ws://h", "ws://h/SIM-000001"),
+            ("ws://h/a?token=1", "ws://h/a/SIM-000001?token=1"),
+            ("ws://[::1]:9000", "ws://[::1]:9000/SIM-000001"),
+        ] {
+            assert_eq!(target(base).unwrap().uri.to_string(), uri, "{base}");
+        }
+        for bad in ["", "http://h/", "h:9000", "ws://", "wss://h", "ws://a b"] {
+            assert!(target(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_password_goes_with_the_identity() {
+        let request = target("ws://h").unwrap().request().unwrap();
+        // base64 of SIM-000001:secret
+        assert_eq!(
+            request.headers()[AUTHORIZATION],
+            "Basic U0lNLTAwMDAwMTpzZWNyZXQ="
+        );
+        assert_eq!(request.headers()[SEC_WEBSOCKET_PROTOCOL], "ocpp1.6");
+    }
+}

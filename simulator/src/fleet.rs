@@ -1,0 +1,374 @@
+//! A fleet from its first charge point's start to its verdict.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use dynamo_protocol::time::date_time;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::control::{self, Operated};
+use crate::driver::{Clock, Controls, Job, Observer, drive, unix_now_ms};
+use crate::ledger::{Ledger, LedgerLine};
+use crate::plan::Plan;
+use crate::report::{self, ChargePoints, Connections, Report, Transactions, summary};
+use crate::tally::Tally;
+use crate::visitor::Visitor;
+use crate::{InputError, Verdict};
+
+/// How long sessions may be ended and queues drained after the run. Closing comes on top, and everything must be
+/// over within 30 s.
+const GRACE: Duration = Duration::from_secs(26);
+/// How long a fleet tries before it says that nobody is there.
+const FIRST_CONNECTION_WITHIN: Duration = Duration::from_secs(10);
+/// File descriptors that are not sockets of charge points.
+const DESCRIPTORS_SPARE: u64 = 64;
+/// Between two lines of progress where no terminal is.
+const PROGRESS_LINE_EVERY: Duration = Duration::from_secs(10);
+const PROGRESS_BAR_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs the plan until its time is over or `shutdown` is cancelled.
+pub(crate) async fn run(plan: Plan, shutdown: CancellationToken) -> Result<Verdict, InputError> {
+    ensure_descriptors(plan.count)?;
+    for (_, path) in &plan.reports {
+        report::ensure_writable(path)?;
+    }
+    let ledger = plan.ledger.as_deref().map(Ledger::create).transpose()?;
+    let control = match plan.control {
+        Some(address) => Some(Control::listen(address).await?),
+        None => None,
+    };
+    let mut fleet = Fleet {
+        tally: Arc::default(),
+        end: CancellationToken::new(),
+        lines: ledger.as_ref().map(Ledger::lines),
+        operated: control.as_ref().map(|control| control.operated.clone()),
+        tasks: JoinSet::new(),
+        started: Instant::now(),
+        started_at: date_time(unix_now_ms()).to_string(),
+        plan,
+    };
+    let ended = fleet.live(control.as_ref(), &shutdown).await;
+    fleet.wind_up().await;
+    if let Some(control) = control {
+        control.close().await;
+    }
+    fleet.lines = None;
+    if let Some(ledger) = ledger {
+        ledger.finish().await?;
+    }
+    if ended == Ended::NobodyThere {
+        return Err(fleet.nobody_there());
+    }
+    fleet.verdict()
+}
+
+/// Why a run was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Time,
+    Stopped,
+    NobodyThere,
+}
+
+struct Fleet {
+    plan: Plan,
+    tally: Arc<Tally>,
+    end: CancellationToken,
+    lines: Option<mpsc::Sender<LedgerLine>>,
+    operated: Option<Operated>,
+    tasks: JoinSet<()>,
+    started: Instant,
+    started_at: String,
+}
+
+impl Fleet {
+    async fn live(&mut self, control: Option<&Control>, shutdown: &CancellationToken) -> Ended {
+        let tally = Arc::clone(&self.tally);
+        let progress = Progress::new(&self.plan, self.started);
+        let ended = tokio::select! {
+            ended = self.launch_and_wait(control) => ended,
+            () = shutdown.cancelled() => Ended::Stopped,
+            () = nobody_connects(&tally) => Ended::NobodyThere,
+            never = progress.show(&tally) => never,
+        };
+        progress.clear();
+        ended
+    }
+
+    /// Starts charge point after charge point, each at its place in the ramp, then waits for the end.
+    async fn launch_and_wait(&mut self, control: Option<&Control>) -> Ended {
+        let ends_at = self.plan.duration.map(|duration| self.started + duration);
+        let all = async {
+            for number in 1..=self.plan.count {
+                // By schedule, not by pauses: what one start took too long is not added to all that follow.
+                let offset = f64::from(number - 1) / self.plan.ramp.per_second;
+                tokio::time::sleep_until(self.started + Duration::from_secs_f64(offset)).await;
+                self.start(number);
+            }
+        };
+        match ends_at {
+            Some(ends_at) => {
+                if tokio::time::timeout_at(ends_at, all).await.is_err() {
+                    tracing::warn!("the time was over before every charge point was started");
+                }
+            }
+            None => all.await,
+        }
+        if let Some(control) = control {
+            control.say_ready();
+        }
+        match ends_at {
+            Some(ends_at) => tokio::time::sleep_until(ends_at).await,
+            None => std::future::pending().await,
+        }
+        Ended::Time
+    }
+
+    fn start(&mut self, number: u32) {
+        let plan = &self.plan;
+        let index = number as usize - 1;
+        let id = plan.id(number);
+        // Charge points and visitors draw from generators of their own.
+        let seed = plan.seed.wrapping_add(index as u64);
+        let id_tag = plan.id_tags[index % plan.id_tags.len()].clone();
+        let (mut mailbox, mut published) = (None, None);
+        if let Some(operated) = &self.operated {
+            let (controls, mails) = Controls::new(&plan.hardware, &plan.setup, seed);
+            (mailbox, published) = (Some(mails), Some(controls.published()));
+            operated.add(id.clone(), controls);
+        }
+        self.tasks.spawn(drive(Job {
+            id,
+            csms_url: Arc::clone(&plan.csms),
+            password: plan.password.clone(),
+            hardware: Arc::clone(&plan.hardware),
+            setup: Arc::clone(&plan.setup),
+            seed,
+            clock: Clock::Real { speed: plan.speed },
+            end: self.end.clone(),
+            grace: GRACE,
+            mailbox,
+            published,
+            visitor: Some(Visitor::new(id_tag, plan.sessions, !seed)),
+            observer: Some(Observer {
+                tally: Arc::clone(&self.tally),
+                index,
+                ledger: self.lines.clone(),
+            }),
+        }));
+    }
+
+    /// Ends every charge point; each does so within its grace.
+    async fn wind_up(&mut self) {
+        self.end.cancel();
+        while let Some(joined) = self.tasks.join_next().await {
+            if let Err(error) = joined {
+                tracing::error!(%error, "the task of a charge point ended badly");
+            }
+        }
+    }
+
+    fn nobody_there(&self) -> InputError {
+        let cause = self.tally.connection_failures().into_iter().next();
+        let cause = cause.map_or("no answer".into(), |failure| failure.reason);
+        InputError::new(format!(
+            "no charge point could connect to {} within {} s: {cause}; check --csms and that the CSMS is running and \
+             knows {}",
+            self.plan.csms,
+            FIRST_CONNECTION_WITHIN.as_secs(),
+            self.plan.id(1),
+        ))
+    }
+
+    fn verdict(&self) -> Result<Verdict, InputError> {
+        let report = self.report();
+        for (format, path) in &self.plan.reports {
+            report.write(*format, path)?;
+        }
+        // Whoever closed the pipe does not want to read it.
+        let _ = std::io::stdout().write_all(summary(&report).as_bytes());
+        let failed: Vec<String> = report
+            .thresholds
+            .iter()
+            .filter(|judged| !judged.ok)
+            .map(|judged| judged.sentence())
+            .collect();
+        Ok(if failed.is_empty() {
+            Verdict::Held
+        } else {
+            Verdict::NotHeld(failed)
+        })
+    }
+
+    fn report(&self) -> Report {
+        let (plan, tally) = (&self.plan, &self.tally);
+        let charge_points = ChargePoints {
+            planned: plan.count.into(),
+            connected: tally.connected.load(Relaxed),
+            accepted: tally.accepted.load(Relaxed),
+        };
+        let transactions = Transactions {
+            started: tally.transactions_started.load(Relaxed),
+            stopped: tally.transactions_stopped.load(Relaxed),
+            energy_wh: tally.energy_wh.load(Relaxed),
+            undelivered_charge_points: tally.undelivered.load(Relaxed),
+        };
+        let connections = Connections {
+            opened: tally.connections_opened.load(Relaxed),
+            lost: tally.connections_lost.load(Relaxed),
+            reopened: tally.connections_reopened.load(Relaxed),
+            failed: tally.connections_failed.load(Relaxed),
+            failures: tally.connection_failures(),
+        };
+        let calls = tally.calls();
+        Report {
+            name: plan.name.clone(),
+            csms: plan.csms.to_string(),
+            mode: if plan.speed == 1.0 { "real" } else { "scaled" },
+            speed: plan.speed,
+            seed: plan.seed,
+            version: env!("CARGO_PKG_VERSION"),
+            started_at: self.started_at.clone(),
+            duration_s: self.started.elapsed().as_secs_f64(),
+            thresholds: plan
+                .thresholds
+                .judge(&charge_points, &calls, &transactions, &connections),
+            charge_points,
+            calls,
+            transactions,
+            connections,
+        }
+    }
+}
+
+/// Completes when the time for a first connection is over and there was none.
+async fn nobody_connects(tally: &Tally) {
+    tokio::time::sleep(FIRST_CONNECTION_WITHIN).await;
+    if tally.connections_opened.load(Relaxed) > 0 {
+        std::future::pending().await
+    }
+}
+
+/// Raises the soft limit of open files as far as it goes; a fleet that does not fit is refused before it starts.
+fn ensure_descriptors(count: u32) -> Result<(), InputError> {
+    let wanted = u64::from(count) + DESCRIPTORS_SPARE;
+    let limit = rlimit::increase_nofile_limit(
+        wanted.max(rlimit::Resource::NOFILE.get_soft().unwrap_or(wanted)),
+    );
+    match limit {
+        Ok(limit) if limit < wanted => Err(InputError::new(format!(
+            "count {count} needs {wanted} open files, this process may have {limit}; raise the hard limit \
+             (ulimit -Hn) or split the fleet over several processes with different --id-prefix"
+        ))),
+        // Where the limit cannot be read, the sockets will tell.
+        _ => Ok(()),
+    }
+}
+
+/// The operator's API while the fleet runs.
+struct Control {
+    address: std::net::SocketAddr,
+    operated: Operated,
+    stop: CancellationToken,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Control {
+    async fn listen(address: std::net::SocketAddr) -> Result<Self, InputError> {
+        let cannot = |error: std::io::Error| {
+            InputError::new(format!(
+                "cannot listen on {address}: {error}; give --control a free address, or port 0 for any"
+            ))
+        };
+        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let (operated, stop) = (Operated::default(), CancellationToken::new());
+        let router = control::router(operated.clone());
+        let stopped = stop.clone().cancelled_owned();
+        let serve = async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stopped)
+                .await
+        };
+        Ok(Self {
+            address,
+            operated,
+            stop,
+            server: tokio::spawn(serve),
+        })
+    }
+
+    fn say_ready(&self) {
+        let mut stdout = std::io::stdout();
+        let _ = writeln!(stdout, "ready control=http://{}", self.address);
+        let _ = stdout.flush();
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        // A client that keeps its connection open does not keep the run from ending.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.server).await;
+    }
+}
+
+/// What a person sees while it runs.
+struct Progress {
+    bar: Option<ProgressBar>,
+    planned: u32,
+    started: Instant,
+}
+
+impl Progress {
+    fn new(plan: &Plan, started: Instant) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = match plan.duration {
+                Some(duration) => ProgressBar::new(duration.as_secs()),
+                None => ProgressBar::no_length(),
+            };
+            let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {msg}");
+            bar.with_style(style.expect("the template is well formed"))
+        });
+        Self {
+            bar,
+            planned: plan.count,
+            started,
+        }
+    }
+
+    /// Never ends by itself.
+    async fn show(&self, tally: &Tally) -> Ended {
+        let every = match self.bar {
+            Some(_) => PROGRESS_BAR_EVERY,
+            None => PROGRESS_LINE_EVERY,
+        };
+        loop {
+            tokio::time::sleep(every).await;
+            let planned = self.planned;
+            let online = tally.online.load(Relaxed);
+            let accepted = tally.accepted.load(Relaxed);
+            let calls = tally.calls_ended();
+            match &self.bar {
+                Some(bar) => {
+                    bar.set_position(self.started.elapsed().as_secs());
+                    bar.set_message(format!(
+                        "{online} of {planned} online, {accepted} accepted, {calls} calls"
+                    ));
+                }
+                None => tracing::info!(planned, online, accepted, calls, "running"),
+            }
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The report as JUnit: one case per threshold.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+
+use super::Report;
+
+pub(super) fn document(report: &Report) -> String {
+    let took = Duration::try_from_secs_f64(report.duration_s).unwrap_or_default();
+    let mut suite = TestSuite::new(report.name.as_str());
+    suite.set_time(took);
+    for judged in &report.thresholds {
+        let status = if judged.ok {
+            TestCaseStatus::success()
+        } else {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(judged.sentence());
+            status
+        };
+        let mut case = TestCase::new(judged.name, status);
+        case.set_classname("dynamo.simulator");
+        suite.add_test_case(case);
+    }
+    let mut document = quick_junit::Report::new("dynamo simulator");
+    document.set_time(took);
+    document.add_test_suite(suite);
+    document
+        .to_string()
+        .expect("names and sentences hold nothing that XML cannot")
+}

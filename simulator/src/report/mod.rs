@@ -1,0 +1,203 @@
+//! What came of a run: one value, written as JSON, HTML, JUnit and a table for the terminal.
+
+mod html;
+mod junit;
+mod summary;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+pub(crate) use summary::summary;
+
+use crate::InputError;
+use crate::plan::ReportFormat;
+use crate::tally::{Calls, Reason};
+use crate::thresholds::Judged;
+
+/// The result of a run. Its JSON form is part of the product's outside.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    /// The scenario.
+    pub(crate) name: String,
+    /// The URL of the CSMS.
+    pub(crate) csms: String,
+    /// How time ran: `real`, or `scaled` by `speed`.
+    pub(crate) mode: &'static str,
+    pub(crate) speed: f64,
+    pub(crate) seed: u64,
+    /// Of the program that wrote it.
+    pub(crate) version: &'static str,
+    /// RFC 3339.
+    pub(crate) started_at: String,
+    /// Real seconds from the first charge point's start to the last one's end.
+    pub(crate) duration_s: f64,
+    pub(crate) charge_points: ChargePoints,
+    pub(crate) calls: Calls,
+    pub(crate) transactions: Transactions,
+    pub(crate) connections: Connections,
+    pub(crate) thresholds: Vec<Judged>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct ChargePoints {
+    pub(crate) planned: u64,
+    /// Had a connection at least once.
+    pub(crate) connected: u64,
+    /// Had a boot accepted at least once.
+    pub(crate) accepted: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Transactions {
+    /// Starts that the CSMS acknowledged.
+    pub(crate) started: u64,
+    /// Ends that the CSMS acknowledged.
+    pub(crate) stopped: u64,
+    /// Of the stopped ones.
+    pub(crate) energy_wh: u64,
+    /// Charge points that ended with transaction messages the CSMS had not taken.
+    pub(crate) undelivered_charge_points: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Connections {
+    /// All that came about.
+    pub(crate) opened: u64,
+    /// Gone against the charge point's will.
+    pub(crate) lost: u64,
+    /// Opened by a charge point that had one before.
+    pub(crate) reopened: u64,
+    /// Attempts that failed.
+    pub(crate) failed: u64,
+    /// Why attempts failed, most frequent first.
+    pub(crate) failures: Vec<Reason>,
+}
+
+impl Report {
+    /// Writes one report file.
+    pub(crate) fn write(&self, format: ReportFormat, path: &Path) -> Result<(), InputError> {
+        let text = match format {
+            ReportFormat::Json => {
+                let mut text = serde_json::to_string_pretty(self)
+                    .expect("a report has string keys and no failing serialisers");
+                text.push('\n');
+                text
+            }
+            ReportFormat::Html => html::page(self),
+            ReportFormat::JUnit => junit::document(self),
+        };
+        std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+    }
+}
+
+/// Says before a run that its report could not be written after it.
+pub(crate) fn ensure_writable(path: &Path) -> Result<(), InputError> {
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.create(true).append(true).open(path);
+    opened.map(drop).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> InputError {
+    InputError::new(format!(
+        "cannot write the report {}: {error}; give --report a file in a folder that can be written",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::{CallEnd, Tally};
+    use std::time::Duration;
+
+    pub(super) fn sample() -> Report {
+        let tally = Tally::default();
+        for ms in 1..=100 {
+            tally.call(0, "Heartbeat", &CallEnd::Ok, Duration::from_millis(ms));
+        }
+        Report {
+            name: "<day>".into(),
+            csms: "ws://127.0.0.1:9000".into(),
+            mode: "real",
+            speed: 1.0,
+            seed: 42,
+            version: "0.1.0",
+            started_at: "2026-01-01T00:00:00Z".into(),
+            duration_s: 60.5,
+            charge_points: ChargePoints {
+                planned: 10,
+                connected: 10,
+                accepted: 9,
+            },
+            calls: tally.calls(),
+            transactions: Transactions::default(),
+            connections: Connections::default(),
+            thresholds: vec![Judged {
+                name: "accepted",
+                ok: false,
+                value: 9.0,
+                limit: 10.0,
+                at_least: true,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_fields_that_scripts_read() {
+        let json = serde_json::to_value(sample()).unwrap();
+        for pointer in [
+            "/charge_points/planned",
+            "/charge_points/connected",
+            "/charge_points/accepted",
+            "/calls/sent",
+            "/calls/ok",
+            "/calls/error",
+            "/calls/timeout",
+            "/calls/by_action/Heartbeat/sent",
+            "/calls/by_action/Heartbeat/ok",
+            "/calls/by_action/Heartbeat/error",
+            "/calls/by_action/Heartbeat/timeout",
+            "/calls/by_action/Heartbeat/latency_ms/p50",
+            "/calls/by_action/Heartbeat/latency_ms/p95",
+            "/calls/by_action/Heartbeat/latency_ms/p99",
+            "/calls/by_action/Heartbeat/latency_ms/max",
+            "/transactions/started",
+            "/transactions/stopped",
+            "/transactions/energy_wh",
+            "/connections/opened",
+            "/connections/lost",
+            "/connections/reopened",
+            "/thresholds/0/name",
+            "/thresholds/0/ok",
+            "/thresholds/0/value",
+            "/seed",
+        ] {
+            assert!(json.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_failed_threshold_is_a_failed_case() {
+        let xml = junit::document(&sample());
+        assert!(xml.contains("failures=\"1\""), "{xml}");
+        assert!(xml.contains("accepted: 9, wanted at least 10"), "{xml}");
+    }
+
+    #[test]
+    fn the_page_is_whole_and_escaped() {
+        let page = html::page(&sample());
+        assert!(page.contains("&lt;day&gt;") && !page.contains("<day>"));
+        assert!(page.contains("Heartbeat") && page.contains("accepted"));
+        // It must be readable without a network.
+        assert!(!page.contains("src=") && !page.contains("<link"));
+    }
+
+    #[test]
+    fn the_summary_has_a_line_for_each_action_and_threshold() {
+        let text = summary(&sample());
+        for part in ["Heartbeat", "FAILED", "accepted: 9", "10 planned"] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+}

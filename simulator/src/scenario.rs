@@ -1,0 +1,376 @@
+//! Scenario files: a fleet as YAML. Data only; what flags add and what all of it means is in `plan`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use include_dir::{Dir, include_dir};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::InputError;
+use crate::charge_point::Hardware;
+use crate::thresholds::Thresholds;
+
+/// The files of `scenarios/`, so that they are at hand without a copy of the sources.
+static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
+
+/// A scenario file. Every key is optional; flags override it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// Stands in reports; the file's name when absent.
+    pub(crate) name: Option<String>,
+    pub(crate) count: Option<u32>,
+    pub(crate) id_prefix: Option<String>,
+    pub(crate) ramp: Option<Rate>,
+    pub(crate) duration: Option<Span>,
+    pub(crate) speed: Option<f64>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) id_tags: Option<Vec<String>>,
+    pub(crate) hardware: Option<Hardware>,
+    /// Initial values of configuration keys.
+    pub(crate) configuration: BTreeMap<String, ConfigurationValue>,
+    pub(crate) sessions: Option<SessionsSpec>,
+    pub(crate) thresholds: Option<Thresholds>,
+}
+
+/// `none`, or how long sessions and pauses last, in seconds of the charge point's clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum SessionsSpec {
+    /// Nobody comes: an idle fleet, or one that is operated from outside.
+    None,
+    BackToBack(SessionLengths),
+}
+
+/// Each drawn evenly between its two bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SessionLengths {
+    pub(crate) charge_s: Option<[f64; 2]>,
+    pub(crate) pause_s: Option<[f64; 2]>,
+}
+
+impl Scenario {
+    /// Reads a file, or a bundled scenario when no such file exists.
+    pub(crate) fn read(path: &Path) -> Result<Self, InputError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match bundled(path) {
+                Some(text) => text.to_owned(),
+                None => {
+                    return Err(InputError::new(format!(
+                        "cannot read {}: there is no such file; bundled scenarios are {}",
+                        path.display(),
+                        bundled_names().join(", ")
+                    )));
+                }
+            },
+            Err(error) => {
+                return Err(InputError::new(format!(
+                    "cannot read {}: {error}",
+                    path.display()
+                )));
+            }
+        };
+        let mut scenario = Self::parse(&text)
+            .map_err(|error| InputError::new(format!("cannot read {}: {error}", path.display())))?;
+        if scenario.name.is_none() {
+            scenario.name = path.file_stem().map(|stem| stem.to_string_lossy().into());
+        }
+        Ok(scenario)
+    }
+
+    /// The sentence of the error names the line.
+    fn parse(text: &str) -> Result<Self, String> {
+        // An empty document is an empty scenario.
+        let parsed: Result<Option<Self>, _> = serde_saphyr::from_str(text);
+        parsed.map(Option::unwrap_or_default).map_err(|error| {
+            let place = error.location().map_or(String::new(), |location| {
+                format!("line {}: ", location.line())
+            });
+            let sentence = error.without_snippet().to_string();
+            let sentence = sentence.lines().next().unwrap_or_default();
+            // The place stands in front already.
+            let sentence = sentence.split(" at line ").next().unwrap_or_default();
+            format!("{place}{sentence}{}", did_you_mean(sentence))
+        })
+    }
+}
+
+fn bundled(path: &Path) -> Option<&'static str> {
+    let name = path.to_str()?;
+    BUNDLED
+        .get_file(name)
+        .or_else(|| BUNDLED.get_file(format!("{name}.yaml")))?
+        .contents_utf8()
+}
+
+fn bundled_names() -> Vec<String> {
+    let stem =
+        |file: &include_dir::File<'_>| file.path().file_stem().map(|s| s.to_string_lossy().into());
+    let mut names: Vec<String> = BUNDLED.files().filter_map(stem).collect();
+    names.sort();
+    names
+}
+
+/// An unknown name stands in backticks, what was expected in a list behind it: the nearest of them is what was
+/// meant, if it is near.
+fn did_you_mean(sentence: &str) -> String {
+    let found = sentence.split('`').nth(1);
+    let (Some(found), Some((_, expected))) = (found, sentence.split_once(", expected ")) else {
+        return String::new();
+    };
+    expected
+        .trim_start_matches("one of ")
+        .split(", ")
+        .map(|word| word.trim_matches('`'))
+        .map(|word| (distance(found, word), word))
+        .min()
+        .filter(|(distance, _)| *distance <= 1 + found.len() / 3)
+        .map_or(String::new(), |(_, word)| {
+            format!("; did you mean `{word}`?")
+        })
+}
+
+/// Letters to insert, remove or replace.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl<'de> Deserialize<'de> for SessionsSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = SessionsSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`none`, or a mapping with charge_s and pause_s")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text {
+                    "none" => Ok(SessionsSpec::None),
+                    other => Err(E::custom(format!(
+                        "sessions are `none` or a mapping, not {other:?}"
+                    ))),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                SessionLengths::deserialize(MapAccessDeserializer::new(map))
+                    .map(SessionsSpec::BackToBack)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// The value of a configuration key as text; YAML may write it as a number or a boolean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfigurationValue(pub(crate) String);
+
+impl<'de> Deserialize<'de> for ConfigurationValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scalar;
+
+        impl Visitor<'_> for Scalar {
+            type Value = ConfigurationValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a whole number, true or false")
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(ConfigurationValue(value.to_owned()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+                Ok(ConfigurationValue(value.to_string()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(ConfigurationValue(value.to_string()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(ConfigurationValue(value.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(Scalar)
+    }
+}
+
+/// How many per second, written `200/s` or `30/m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Above 0 and finite.
+    pub(crate) per_second: f64,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.trim().split_once('/').and_then(|(number, unit)| {
+            let seconds = match unit.trim() {
+                "s" => 1.0,
+                "m" | "min" => 60.0,
+                _ => return None,
+            };
+            Some(number.trim().parse::<f64>().ok()? / seconds)
+        });
+        parsed
+            .filter(|rate| rate.is_finite() && *rate > 0.0)
+            .map(|per_second| Self { per_second })
+            .ok_or_else(|| format!("{text:?} is no rate; write one like 200/s or 30/m"))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.per_second)
+    }
+}
+
+/// A length of time, written `60s`, `1m 30s` or `24h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed: Option<jiff::SignedDuration> = text.trim().parse().ok();
+        parsed
+            .and_then(|span| Duration::try_from(span).ok())
+            .filter(|span| !span.is_zero())
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no length of time; write one like 60s, 5m or 24h"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        from_text(deserializer)
+    }
+}
+
+fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = String>,
+{
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let scenario = Scenario::parse(
+            "name: a day\ncount: 20\nramp: 30/m\nduration: 1m 30s\nhardware: {connectors: 1, fixed_cable: true}\n\
+             configuration: {HeartbeatInterval: 300, LocalPreAuthorize: true, MeterValuesSampledData: Power.Active.Import}\n\
+             sessions: {charge_s: [10, 20.5]}\nthresholds: {p99_ms_max: 500}\n",
+        )
+        .unwrap();
+        assert_eq!(scenario.ramp, Some(Rate { per_second: 0.5 }));
+        assert_eq!(scenario.duration, Some(Span(Duration::from_secs(90))));
+        assert_eq!(scenario.hardware.unwrap().connectors, 1);
+        assert_eq!(scenario.configuration["HeartbeatInterval"].0, "300");
+        assert_eq!(scenario.configuration["LocalPreAuthorize"].0, "true");
+        let Some(SessionsSpec::BackToBack(lengths)) = scenario.sessions else {
+            panic!("sessions")
+        };
+        assert_eq!(lengths.charge_s, Some([10.0, 20.5]));
+        assert_eq!(
+            Scenario::parse("sessions: none").unwrap().sessions,
+            Some(SessionsSpec::None)
+        );
+        assert_eq!(Scenario::parse("").unwrap(), Scenario::default());
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        for (text, wanted) in [
+            (
+                "count: 1\ncuont: 2\n",
+                ["line 2: ", "did you mean `count`?"],
+            ),
+            ("count: many\n", ["line 1: ", ""]),
+            (
+                "\nhardware:\n  fixed_cabel: true\n",
+                ["line 3: ", "did you mean `fixed_cable`?"],
+            ),
+            (
+                "sessions: {charge: [1, 2]}\n",
+                ["line 1: ", "did you mean `charge_s`?"],
+            ),
+            ("sessions: some\n", ["line 1: ", "`none`"]),
+            ("duration: soon\n", ["line 1: ", "60s"]),
+            ("ramp: 200\n", ["line 1: ", "200/s"]),
+            (
+                "thresholds: {call_errors: 0}\n",
+                ["line 1: ", "did you mean `call_errors_max`?"],
+            ),
+            ("[1, 2", ["line 1: ", ""]),
+        ] {
+            let error = Scenario::parse(text).unwrap_err();
+            for part in wanted {
+                assert!(error.contains(part), "{text:?} gives {error:?}");
+            }
+            assert!(!error.contains('\n'), "{error:?} is one line");
+        }
+    }
+
+    #[test]
+    fn every_bundled_scenario_can_be_read_by_its_name() {
+        let names = bundled_names();
+        assert!(names.contains(&"smoke".to_owned()));
+        for name in names {
+            let scenario = Scenario::read(Path::new(&name)).unwrap();
+            assert!(scenario.name.is_some());
+        }
+        let error = Scenario::read(Path::new("no-such-file.yaml")).unwrap_err();
+        assert!(error.to_string().contains("smoke"));
+    }
+
+    #[test]
+    fn rates_and_spans_have_units() {
+        assert_eq!("200/s".parse(), Ok(Rate { per_second: 200.0 }));
+        assert_eq!("500ms".parse(), Ok(Span(Duration::from_millis(500))));
+        for bad in ["", "0/s", "-1/s", "nan/s", "5/h", "inf/s"] {
+            assert!(bad.parse::<Rate>().is_err(), "{bad}");
+        }
+        for bad in ["", "0s", "-5s", "5", "soon"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The binary as a user meets it: separate processes, real sockets, real signals.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests, and so are their helpers"
+)]
+
+mod bad_input;
+mod crash;
+mod foreign_peer;
+mod signals;
+mod support;

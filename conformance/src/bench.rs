@@ -329,7 +329,7 @@ impl Bench {
                     log.cursor_before = log.cursor;
                     log.cursor = index + 1;
                 }
-                Order::BesideLast => log.cursor = log.cursor.max(index + 1),
+                Order::BesideLast => {}
             }
             let entry = &mut log.entries[index];
             entry.consumed = true;

@@ -122,9 +122,9 @@ fn files_that_cannot_be_read_or_written() {
         &[&csms[..], &["--scenario", folder.to_str().unwrap()]].concat(),
         folder.to_str().unwrap(),
     );
-    let nowhere = "/nowhere/at/all/ledger.jsonl";
+    let nowhere = "/proc/nowhere/ledger.jsonl";
     refused(&[&csms[..], &["--ledger", nowhere]].concat(), nowhere);
-    let nowhere = "/nowhere/at/all/report.json";
+    let nowhere = "/proc/nowhere/report.json";
     refused(&[&csms[..], &["--report", nowhere]].concat(), nowhere);
     refused(
         &[&csms[..], &["--report", "report.docx"]].concat(),
@@ -223,7 +223,7 @@ fn what_the_judge_cannot_judge() {
     let missing = "/nowhere/at/all";
     judge(&["--features", missing], missing);
     judge(&["--capabilities", missing], missing);
-    judge(&["--report", "/nowhere/at/all/report.json"], missing);
+    judge(&["--report", "/proc/nowhere/report.json"], "/proc/nowhere");
     judge(&["--report", "report.docx"], "report.docx");
     judge(&["--tags", "@core and ("], "@core and (");
 }

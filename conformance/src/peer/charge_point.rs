@@ -1,15 +1,21 @@
 //! The scripted charge point: a WebSocket client towards a CSMS under test.
 
-use anyhow::{Context, Result, anyhow};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
 use base64::Engine as _;
-use tokio_tungstenite::connect_async_with_config;
-use tokio_tungstenite::tungstenite::Error as WsError;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{SocketEvent, carry, socket_config};
-use tokio::sync::mpsc;
 
 /// How a charge point knocks at a CSMS.
 #[derive(Clone, Debug)]
@@ -42,17 +48,57 @@ pub(crate) async fn connect(knock: &Knock, socket: u64, events: mpsc::Sender<Soc
         let token = base64::engine::general_purpose::STANDARD.encode(format!("{}:{password}", knock.id));
         request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(&format!("Basic {token}"))?);
     }
-    match connect_async_with_config(request, Some(socket_config()), true).await {
-        Ok((ws, response)) => {
-            let subprotocol = response
-                .headers()
-                .get(SEC_WEBSOCKET_PROTOCOL)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned);
+    match shake_hands(request).await.with_context(|| format!("cannot connect to {url}"))? {
+        (status, _, _) if status != SWITCHING_PROTOCOLS => Ok(Welcome::Refused { status }),
+        (_, subprotocol, stream) => {
+            let ws = WebSocketStream::from_raw_socket(stream, Role::Client, Some(socket_config())).await;
             tokio::spawn(carry(ws, socket, events));
             Ok(Welcome::Open { subprotocol })
         }
-        Err(WsError::Http(response)) => Ok(Welcome::Refused { status: response.status().as_u16() }),
-        Err(error) => Err(anyhow!(error)).with_context(|| format!("cannot connect to {url}")),
     }
+}
+
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// Longest head of an answer that is read, in bytes.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// The opening handshake by hand: the library's own refuses a server that confirms no subprotocol, and just that
+/// server is to be watched. Gives the status and the confirmed subprotocol.
+async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream)> {
+    let uri = request.uri();
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let mut stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
+    stream.set_nodelay(true)?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut head = format!("GET {path} HTTP/1.1\r\n");
+    for (name, value) in request.headers() {
+        head.push_str(&format!("{name}: {}\r\n", value.to_str()?));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let answer = timeout(HANDSHAKE, read_head(&mut stream)).await.context("the handshake was not answered")??;
+    let mut lines = answer.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = status.with_context(|| format!("{answer:?} is no answer of HTTP"))?;
+    let subprotocol = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))
+        .map(|(_, value)| value.trim().to_owned());
+    Ok((status, subprotocol, stream))
+}
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Reads to the empty line and not a byte further: what follows belongs to the WebSocket.
+async fn read_head(stream: &mut TcpStream) -> Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() >= HEAD_BYTES_MAX {
+            bail!("the answer to the handshake has no end");
+        }
+        head.push(stream.read_u8().await.context("the line was closed during the handshake")?);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }

@@ -30,7 +30,12 @@ pub struct Args {
     pub driver: Option<String>,
 
     /// A header for the driver, such as 'Authorization: Bearer KEY'; can be repeated
-    #[arg(long, env = "DYNAMO_DRIVER_HEADER", value_name = "NAME: VALUE", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "DYNAMO_DRIVER_HEADER",
+        value_name = "NAME: VALUE",
+        hide_env_values = true
+    )]
     pub driver_header: Vec<String>,
 
     /// Where the charge point under test connects to; port 0 picks a free one
@@ -46,11 +51,21 @@ pub struct Args {
     pub operator: Option<String>,
 
     /// Identities used against a CSMS begin with this
-    #[arg(long, env = "DYNAMO_ID_PREFIX", value_name = "PREFIX", default_value = "CT-")]
+    #[arg(
+        long,
+        env = "DYNAMO_ID_PREFIX",
+        value_name = "PREFIX",
+        default_value = "CT-"
+    )]
     pub id_prefix: String,
 
     /// Basic authentication password of those identities
-    #[arg(long, env = "DYNAMO_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "DYNAMO_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
     pub password: Option<String>,
 
     /// An id tag that the CSMS under test accepts [default: RFID-USER-4A2F]
@@ -95,7 +110,12 @@ pub struct Args {
 
     /// Where to write a report: .html for people, .xml for CI (JUnit), .json for scripts; can be repeated
     /// [default: target/conformance/report.html, with junit.xml and report.json beside it]
-    #[arg(long, env = "DYNAMO_REPORT", value_name = "FILE", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "DYNAMO_REPORT",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
     pub report: Vec<PathBuf>,
 
     /// Folder with the published JSON schemas of the version, as a second witness

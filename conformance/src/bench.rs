@@ -90,7 +90,13 @@ pub(crate) struct Demands {
 impl Demands {
     pub(crate) fn of(tags: &[String]) -> Self {
         let has = |tag: &str| tags.iter().any(|other| other == tag);
-        let either = |yes: &str, no: &str| if has(yes) { Some(true) } else { has(no).then_some(false) };
+        let either = |yes: &str, no: &str| {
+            if has(yes) {
+                Some(true)
+            } else {
+                has(no).then_some(false)
+            }
+        };
         Self {
             fixed_cable: either("fixed-cable", "detachable-cable"),
             backup_power: either("backup-power", "no-backup-power"),
@@ -102,14 +108,24 @@ impl Demands {
     fn unmet(&self, traits: &ChargerTraits) -> Option<String> {
         let differs = |wanted: Option<bool>, is: bool| wanted.is_some_and(|wanted| wanted != is);
         if differs(self.fixed_cable, traits.fixed_cable) {
-            let is = if traits.fixed_cable { "fixed" } else { "detachable" };
-            return Some(format!("the charge point has a {is} cable (capability fixed_cable)"));
+            let is = if traits.fixed_cable {
+                "fixed"
+            } else {
+                "detachable"
+            };
+            return Some(format!(
+                "the charge point has a {is} cable (capability fixed_cable)"
+            ));
         }
         if differs(self.backup_power, traits.backup_power) {
             let is = if traits.backup_power { "has" } else { "has no" };
-            return Some(format!("the charge point {is} backup power (capability backup_power)"));
+            return Some(format!(
+                "the charge point {is} backup power (capability backup_power)"
+            ));
         }
-        self.moved_clock.then(|| "needs a clock that the rig can move: only the bundled charge point has one".into())
+        self.moved_clock.then(|| {
+            "needs a clock that the rig can move: only the bundled charge point has one".into()
+        })
     }
 }
 
@@ -158,7 +174,11 @@ impl Bench {
     }
 
     /// A place with a charger under test. It connects by itself.
-    pub(crate) async fn with_charger(rig: Arc<Rig>, scenario: &str, demands: Demands) -> Result<Self, Closed> {
+    pub(crate) async fn with_charger(
+        rig: Arc<Rig>,
+        scenario: &str,
+        demands: Demands,
+    ) -> Result<Self, Closed> {
         let mut script = Script::new(Role::Csms, rig.first_transaction());
         script.tag(&rig.tags.known, json!({"status": "Accepted"}));
         script.tag(crate::params::ANOTHER_TAG, json!({"status": "Accepted"}));
@@ -174,11 +194,20 @@ impl Bench {
                 bench.switch_on(demands, server.addr())?;
                 Ok(bench)
             }
-            ChargerUnderTest::Foreign { id, traits, operator, post } => {
+            ChargerUnderTest::Foreign {
+                id,
+                traits,
+                operator,
+                post,
+            } => {
                 if let Some(reason) = demands.unmet(traits) {
                     return Err(Closed::NotRun(reason));
                 }
-                let post = post.lock().await.take().unwrap_or_else(|| server.expect(id));
+                let post = post
+                    .lock()
+                    .await
+                    .take()
+                    .unwrap_or_else(|| server.expect(id));
                 let line = Line::new(post, script, defect);
                 let mut bench = Self::new(rig, Side::ChargePoint, scenario, id.clone(), line);
                 bench.operator = operator.clone();
@@ -232,7 +261,10 @@ impl Bench {
     /// A place with a CSMS under test. The scripted charge point is not connected yet.
     pub(crate) fn with_csms(rig: Arc<Rig>, scenario: &str) -> Result<Self, Failure> {
         let number = rig.number();
-        let csms = rig.csms.as_ref().ok_or_else(|| Failure::new("the rig has no CSMS to connect to"))?;
+        let csms = rig
+            .csms
+            .as_ref()
+            .ok_or_else(|| Failure::new("the rig has no CSMS to connect to"))?;
         let id = match &csms.identity {
             Identity::One(id) => id.clone(),
             Identity::Prefix(prefix) => format!("{prefix}{number:06}"),
@@ -247,7 +279,10 @@ impl Bench {
 
     /// The CSMS under test.
     pub(crate) fn csms(&self) -> Result<&CsmsUnderTest, Failure> {
-        self.rig.csms.as_ref().ok_or_else(|| Failure::new("the rig has no CSMS to connect to"))
+        self.rig
+            .csms
+            .as_ref()
+            .ok_or_else(|| Failure::new("the rig has no CSMS to connect to"))
     }
 
     /// Opens a socket to the CSMS under test; the line records it.
@@ -260,8 +295,13 @@ impl Bench {
             password: csms.password.clone(),
             subprotocols: Some(subprotocols.to_owned()),
         };
-        let events = self.events.clone().ok_or_else(|| Failure::new("this line cannot be opened from here"))?;
-        connect(&knock, self.sockets, events).await.map_err(|error| Failure::new(format!("{error:#}")))
+        let events = self
+            .events
+            .clone()
+            .ok_or_else(|| Failure::new("this line cannot be opened from here"))?;
+        connect(&knock, self.sockets, events)
+            .await
+            .map_err(|error| Failure::new(format!("{error:#}")))
     }
 
     /// Connects once more; the line so far becomes the older one.
@@ -278,20 +318,35 @@ impl Bench {
     pub(crate) async fn connect(&mut self) -> StepResult {
         let sockets = self.line.log().sockets;
         match self.knock(dynamo_protocol::SUBPROTOCOL_16).await? {
-            Welcome::Open { subprotocol: Some(subprotocol) } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
+            Welcome::Open {
+                subprotocol: Some(subprotocol),
+            } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
             Welcome::Open { subprotocol } => {
-                return Err(Failure::new(format!("the CSMS confirmed the subprotocol {subprotocol:?}, not ocpp1.6")));
+                return Err(Failure::new(format!(
+                    "the CSMS confirmed the subprotocol {subprotocol:?}, not ocpp1.6"
+                )));
             }
             Welcome::Refused { status } => {
-                return Err(Failure::new(format!("the CSMS refused the handshake of {} with HTTP {status}", self.id)));
+                return Err(Failure::new(format!(
+                    "the CSMS refused the handshake of {} with HTTP {status}",
+                    self.id
+                )));
             }
         }
-        let opened = self.line.wait(self.rig.patience, |log| (log.sockets > sockets).then_some(())).await;
+        let opened = self
+            .line
+            .wait(self.rig.patience, |log| {
+                (log.sockets > sockets).then_some(())
+            })
+            .await;
         opened.ok_or_else(|| Failure::new("the line did not open"))
     }
 
     /// Lets the operator do something. `Err(NotRun)` when this charger cannot.
-    pub(crate) async fn operate(&mut self, action: dynamo_simulator::charge_point::Action) -> Result<(), Closed> {
+    pub(crate) async fn operate(
+        &mut self,
+        action: dynamo_simulator::charge_point::Action,
+    ) -> Result<(), Closed> {
         self.line.note(format!("operator: {}", describe(&action)));
         match self.operator.act(action).await {
             Ok(()) => Ok(()),
@@ -307,7 +362,11 @@ impl Bench {
     }
 
     /// Waits for a call of the system under test.
-    pub(crate) async fn expect(&mut self, order: Order, expected: &Expected) -> Result<Seen, Failure> {
+    pub(crate) async fn expect(
+        &mut self,
+        order: Order,
+        expected: &Expected,
+    ) -> Result<Seen, Failure> {
         self.expect_within(order, expected, self.rig.patience).await
     }
 
@@ -319,11 +378,23 @@ impl Bench {
         patience: Duration,
     ) -> Result<Seen, Failure> {
         let found = self.line.wait(patience, |log| {
-            let from = if order == Order::Next { log.cursor } else { log.cursor_before };
-            let index = log.entries.iter().enumerate().skip(from).position(|(_, entry)| {
-                !entry.consumed
-                    && entry.call_from_sut().is_some_and(|(_, action, payload)| expected.matches(action, payload))
-            })? + from;
+            let from = if order == Order::Next {
+                log.cursor
+            } else {
+                log.cursor_before
+            };
+            let index = log
+                .entries
+                .iter()
+                .enumerate()
+                .skip(from)
+                .position(|(_, entry)| {
+                    !entry.consumed
+                        && entry
+                            .call_from_sut()
+                            .is_some_and(|(_, action, payload)| expected.matches(action, payload))
+                })?
+                + from;
             match order {
                 Order::Next => {
                     log.cursor_before = log.cursor;
@@ -335,7 +406,11 @@ impl Bench {
             entry.consumed = true;
             let at = entry.at;
             let (id, _, payload) = entry.call_from_sut()?;
-            Some(Seen { id: id.to_owned(), payload: payload.clone(), at })
+            Some(Seen {
+                id: id.to_owned(),
+                payload: payload.clone(),
+                at,
+            })
         });
         match found.await {
             Some(seen) => Ok(seen),
@@ -346,27 +421,45 @@ impl Bench {
     /// Why an expected call counts as missing, with what came instead.
     fn missing(&self, order: Order, expected: &Expected, patience: Duration) -> String {
         let log = self.line.log();
-        let from = if order == Order::Next { log.cursor } else { log.cursor_before };
+        let from = if order == Order::Next {
+            log.cursor
+        } else {
+            log.cursor_before
+        };
         let came: Vec<String> = log.entries[from.min(log.entries.len())..]
             .iter()
             .filter(|entry| !entry.consumed)
             .filter_map(|entry| {
                 let (_, action, payload) = entry.call_from_sut()?;
-                let why = (action == expected.action()).then(|| expected.mismatch(payload)).flatten();
+                let why = (action == expected.action())
+                    .then(|| expected.mismatch(payload))
+                    .flatten();
                 Some(match why {
                     Some(why) => format!("{action} ({why})"),
                     None => format!("{action} {payload}"),
                 })
             })
             .collect();
-        let instead = if came.is_empty() { "nothing else".to_owned() } else { came.join("; ") };
-        let line = if log.connected { "" } else { " (the line is down)" };
+        let instead = if came.is_empty() {
+            "nothing else".to_owned()
+        } else {
+            came.join("; ")
+        };
+        let line = if log.connected {
+            ""
+        } else {
+            " (the line is down)"
+        };
         let side = self.side.name();
         format!("no {expected} within {patience:?}{line}; the {side} sent {instead}")
     }
 
     /// Makes sure that no such call comes for a while.
-    pub(crate) async fn expect_none(&self, patience: Duration, unwanted: impl Fn(&str) -> bool) -> StepResult {
+    pub(crate) async fn expect_none(
+        &self,
+        patience: Duration,
+        unwanted: impl Fn(&str) -> bool,
+    ) -> StepResult {
         let from = self.line.log().cursor;
         let found = self.line.wait(patience, |log| {
             log.entries.iter().skip(from).find_map(|entry| {
@@ -392,25 +485,40 @@ impl Bench {
         let (wanted, _) = self.last_call.as_ref().ok_or_else(missing)?;
         let log = self.line.log();
         let calls = log.entries.iter().rev().filter_map(Entry::call_to_sut);
-        calls.filter(|(id, _, _)| id == wanted).map(|(_, _, payload)| payload.clone()).next().ok_or_else(missing)
+        calls
+            .filter(|(id, _, _)| id == wanted)
+            .map(|(_, _, payload)| payload.clone())
+            .next()
+            .ok_or_else(missing)
     }
 
     /// Sends a call that may be answered with a CALLERROR.
     pub(crate) async fn command_that_may_fail(&mut self, action: &str, payload: Value) {
         self.command(action, payload).await;
-        self.errors_expected.extend(self.last_call.clone().map(|(id, _)| id));
+        self.errors_expected
+            .extend(self.last_call.clone().map(|(id, _)| id));
     }
 
     /// The answer to the last call.
     pub(crate) async fn answer(&mut self) -> Result<Message, Failure> {
-        let (id, action) = self.last_call.clone().ok_or_else(|| Failure::new("no call was sent before this step"))?;
+        let (id, action) = self
+            .last_call
+            .clone()
+            .ok_or_else(|| Failure::new("no call was sent before this step"))?;
         let found = self.line.wait(self.rig.patience, |log| {
             let index = log.answer_to(&id)?;
             log.entries[index].consumed = true;
-            log.entries[index].frame(dynamo_protocol::trace::Direction::FromSut).cloned()
+            log.entries[index]
+                .frame(dynamo_protocol::trace::Direction::FromSut)
+                .cloned()
         });
         let found = found.await;
-        found.ok_or_else(|| Failure::new(format!("{action} was not answered within {:?}", self.rig.patience)))
+        found.ok_or_else(|| {
+            Failure::new(format!(
+                "{action} was not answered within {:?}",
+                self.rig.patience
+            ))
+        })
     }
 
     /// The payload of the answer to the last call.
@@ -423,22 +531,32 @@ impl Bench {
 
     /// Sets a configuration key of the charge point under test for the length of the scenario.
     pub(crate) async fn configure(&mut self, key: &str, value: &str) -> Result<(), Closed> {
-        self.command("GetConfiguration", json!({"key": [key]})).await;
+        self.command("GetConfiguration", json!({"key": [key]}))
+            .await;
         let before = self.result().await?;
-        let now = before["configurationKey"][0]["value"].as_str().map(str::to_owned);
+        let now = before["configurationKey"][0]["value"]
+            .as_str()
+            .map(str::to_owned);
         if now.as_deref() == Some(value) {
             return Ok(());
         }
-        self.command("ChangeConfiguration", json!({"key": key, "value": value})).await;
+        self.command("ChangeConfiguration", json!({"key": key, "value": value}))
+            .await;
         match self.result().await?["status"].as_str() {
             Some("Accepted") => {
-                self.settings_before.extend(now.map(|now| (key.to_owned(), now)));
+                self.settings_before
+                    .extend(now.map(|now| (key.to_owned(), now)));
                 Ok(())
             }
-            Some("NotSupported") => Err(Closed::NotRun(format!("the charge point has no setting {key}"))),
+            Some("NotSupported") => Err(Closed::NotRun(format!(
+                "the charge point has no setting {key}"
+            ))),
             other => {
                 let answer = other.unwrap_or("no status");
-                Err(Failure::new(format!("the charge point answered {answer} when {key} was set to {value}")).into())
+                Err(Failure::new(format!(
+                    "the charge point answered {answer} when {key} was set to {value}"
+                ))
+                .into())
             }
         }
     }
@@ -451,7 +569,8 @@ impl Bench {
                 Side::ChargePoint => ("GetConfiguration", json!({"key": ["HeartbeatInterval"]})),
                 Side::Csms => ("Heartbeat", json!({})),
             };
-            self.line.note("rig: a last question, so that everything before it is on record");
+            self.line
+                .note("rig: a last question, so that everything before it is on record");
             self.line.call(fence.0, &fence.1).await;
         }
         self.line
@@ -470,20 +589,28 @@ impl Bench {
         let foreign_charger = self.side == Side::ChargePoint && self.station.is_none();
         if foreign_charger && self.line.log().connected {
             for (key, value) in std::mem::take(&mut self.settings_before) {
-                self.line.call("ChangeConfiguration", &json!({"key": key, "value": value})).await;
+                self.line
+                    .call("ChangeConfiguration", &json!({"key": key, "value": value}))
+                    .await;
             }
         }
         if self.side == Side::Csms {
             self.line.hang_up(false).await;
         }
         self.operator = Operator::Absent;
-        if let Some(station) = self.station.take().and_then(|station| Arc::try_unwrap(station).ok()) {
+        if let Some(station) = self
+            .station
+            .take()
+            .and_then(|station| Arc::try_unwrap(station).ok())
+        {
             station.stop().await;
         }
         let (post, entries) = self.line.finish().await;
         lines.push(entries);
         match (&self.rig.charger, post) {
-            (Some(ChargerUnderTest::Foreign { post: place, .. }), Some(post)) if foreign_charger => {
+            (Some(ChargerUnderTest::Foreign { post: place, .. }), Some(post))
+                if foreign_charger =>
+            {
                 *place.lock().await = Some(post);
             }
             _ if self.side == Side::ChargePoint => {

@@ -22,10 +22,13 @@ pub(crate) struct Capabilities {
 impl Capabilities {
     /// Reads the file; without one, a charger with two connectors, detachable cables and no backup power.
     pub(crate) fn read(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self::default()) };
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the capability file {}", path.display()))?;
-        serde_saphyr::from_str(&text).map_err(|error| anyhow!("the capability file {}: {error}", path.display()))
+        serde_saphyr::from_str(&text)
+            .map_err(|error| anyhow!("the capability file {}: {error}", path.display()))
     }
 }
 
@@ -35,9 +38,11 @@ mod tests {
 
     #[test]
     fn unknown_words_are_refused_by_name() {
-        let error = serde_saphyr::from_str::<Capabilities>("charge_point:\n  fixed_cabel: true\n").unwrap_err();
+        let error = serde_saphyr::from_str::<Capabilities>("charge_point:\n  fixed_cabel: true\n")
+            .unwrap_err();
         assert!(error.to_string().contains("fixed_cabel"), "{error}");
-        let read: Capabilities = serde_saphyr::from_str("charge_point:\n  fixed_cable: true\n").unwrap();
+        let read: Capabilities =
+            serde_saphyr::from_str("charge_point:\n  fixed_cable: true\n").unwrap();
         assert!(read.charge_point.fixed_cable);
         assert_eq!(read.charge_point.connectors, 2);
     }

@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use dynamo_protocol::RawValue;
 use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::trace::Direction;
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::RawValue;
 use serde_json::Value;
 
 use crate::expect::Expected;
@@ -43,24 +43,38 @@ fn frames_are_valid(entries: &[Entry], circumstances: &Circumstances<'_>, found:
         if let Some((id, action, _)) = entry.call_to_sut() {
             asked.insert(id, action);
         }
-        let Some(message) = entry.frame(Direction::FromSut) else { continue };
+        let Some(message) = entry.frame(Direction::FromSut) else {
+            continue;
+        };
         match message {
-            Message::Unreadable(reason) => found.push(format!("it sent something that is no OCPP-J frame: {reason}")),
-            Message::Call { action, payload, .. } => {
+            Message::Unreadable(reason) => found.push(format!(
+                "it sent something that is no OCPP-J frame: {reason}"
+            )),
+            Message::Call {
+                action, payload, ..
+            } => {
                 if let Some(wrong) = wrong_call(action, payload, circumstances) {
                     found.push(format!("its {action} {wrong}"));
                 }
             }
             Message::Result { id, payload } => {
                 if let Some(action) = asked.get(id.as_str())
-                    && let Some(wrong) = wrong_payload(action, payload, Decoding::check_response, circumstances, true)
+                    && let Some(wrong) = wrong_payload(
+                        action,
+                        payload,
+                        Decoding::check_response,
+                        circumstances,
+                        true,
+                    )
                 {
                     found.push(format!("its answer to {action} {wrong}"));
                 }
             }
             Message::Error { code, .. } => {
                 if !ERROR_CODES.contains(&code.as_str()) {
-                    found.push(format!("its CALLERROR has the code {code:?}, which OCPP 1.6 does not know"));
+                    found.push(format!(
+                        "its CALLERROR has the code {code:?}, which OCPP 1.6 does not know"
+                    ));
                 }
             }
         }
@@ -82,7 +96,9 @@ const ERROR_CODES: [&str; 10] = [
 ];
 
 fn wrong_call(action: &str, payload: &Value, circumstances: &Circumstances<'_>) -> Option<String> {
-    let Some(known) = Action::from_wire(action) else { return Some("is no action of OCPP 1.6".into()) };
+    let Some(known) = Action::from_wire(action) else {
+        return Some("is no action of OCPP 1.6".into());
+    };
     let allowed = match circumstances.side {
         Side::ChargePoint => known.origin().from_charging_station(),
         Side::Csms => known.origin().from_csms(),
@@ -90,7 +106,13 @@ fn wrong_call(action: &str, payload: &Value, circumstances: &Circumstances<'_>) 
     if !allowed {
         return Some("is an action of the other side".into());
     }
-    wrong_payload(action, payload, Decoding::check_request, circumstances, false)
+    wrong_payload(
+        action,
+        payload,
+        Decoding::check_request,
+        circumstances,
+        false,
+    )
 }
 
 type Check = fn(Decoding, Action, &RawValue) -> Result<(), dynamo_protocol::CallError>;
@@ -108,10 +130,16 @@ fn wrong_payload(
         return Some(format!("breaks the schema: {}", error.description));
     }
     let schemas = circumstances.schemas?;
-    schemas.complaint(action, is_response, payload).map(|text| format!("breaks the published schema: {text}"))
+    schemas
+        .complaint(action, is_response, payload)
+        .map(|text| format!("breaks the published schema: {text}"))
 }
 
-fn calls_are_answered_once(entries: &[Entry], circumstances: &Circumstances<'_>, found: &mut Vec<String>) {
+fn calls_are_answered_once(
+    entries: &[Entry],
+    circumstances: &Circumstances<'_>,
+    found: &mut Vec<String>,
+) {
     let mut answers: HashMap<&str, usize> = HashMap::new();
     let mut asked: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
@@ -120,18 +148,27 @@ fn calls_are_answered_once(entries: &[Entry], circumstances: &Circumstances<'_>,
         }
         match entry.frame(Direction::FromSut) {
             Some(Message::Result { id, .. }) => *answers.entry(id).or_default() += 1,
-            Some(Message::Error { id, code, description, .. }) => {
+            Some(Message::Error {
+                id,
+                code,
+                description,
+                ..
+            }) => {
                 *answers.entry(id).or_default() += 1;
                 if !circumstances.errors_expected.contains(id) {
                     let action = asked.get(id.as_str()).copied().unwrap_or("something");
-                    found.push(format!("it answered {action} with the error {code} {description:?}"));
+                    found.push(format!(
+                        "it answered {action} with the error {code} {description:?}"
+                    ));
                 }
             }
             _ => {}
         }
     }
     for (index, entry) in entries.iter().enumerate() {
-        let Some((id, action, _)) = entry.call_to_sut() else { continue };
+        let Some((id, action, _)) = entry.call_to_sut() else {
+            continue;
+        };
         match answers.get(id).copied().unwrap_or(0) {
             0 if closed_after(entries, index) || circumstances.errors_expected.contains(id) => {}
             0 => found.push(format!("it never answered {action}")),
@@ -145,7 +182,9 @@ fn calls_are_answered_once(entries: &[Entry], circumstances: &Circumstances<'_>,
 }
 
 fn closed_after(entries: &[Entry], index: usize) -> bool {
-    entries[index..].iter().any(|entry| matches!(entry.kind, EntryKind::Closed(_)))
+    entries[index..]
+        .iter()
+        .any(|entry| matches!(entry.kind, EntryKind::Closed(_)))
 }
 
 /// A peer sends its next call after the answer to the one before [1.6J §4.1.1].
@@ -154,18 +193,26 @@ fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
     for (index, entry) in entries.iter().enumerate() {
         match &entry.kind {
             EntryKind::Opened | EntryKind::Closed(_) => open = None,
-            EntryKind::Frame { direction: Direction::ToSut, message, .. } => {
+            EntryKind::Frame {
+                direction: Direction::ToSut,
+                message,
+                ..
+            } => {
                 if open.is_some_and(|(id, _)| message.id() == Some(id)) {
                     open = None;
                 }
             }
             EntryKind::Frame { .. } => {
-                let Some((id, action, _)) = entry.call_from_sut() else { continue };
+                let Some((id, action, _)) = entry.call_from_sut() else {
+                    continue;
+                };
                 // A call that we never answer ends with a time-out over there, which cannot be seen from here.
                 if let Some((earlier, earlier_action)) = open
                     && answered_later(entries, index, earlier)
                 {
-                    found.push(format!("it sent {action} while its {earlier_action} was still open"));
+                    found.push(format!(
+                        "it sent {action} while its {earlier_action} was still open"
+                    ));
                 }
                 open = Some((id, action));
             }
@@ -175,7 +222,9 @@ fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
 }
 
 fn answered_later(entries: &[Entry], index: usize, id: &str) -> bool {
-    entries[index..].iter().any(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(id))
+    entries[index..]
+        .iter()
+        .any(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(id))
 }
 
 fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
@@ -192,18 +241,28 @@ fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
     }
 }
 
-fn nothing_is_unaccounted(entries: &[Entry], circumstances: &Circumstances<'_>, found: &mut Vec<String>) {
+fn nothing_is_unaccounted(
+    entries: &[Entry],
+    circumstances: &Circumstances<'_>,
+    found: &mut Vec<String>,
+) {
     let mut status_of: HashMap<i64, &str> = HashMap::new();
     for entry in entries {
-        let Some((_, action, payload)) = entry.call_from_sut() else { continue };
+        let Some((_, action, payload)) = entry.call_from_sut() else {
+            continue;
+        };
         let accounted = entry.consumed
-            || circumstances.allowed.iter().any(|allowed| allowed.matches(action, payload))
+            || circumstances
+                .allowed
+                .iter()
+                .any(|allowed| allowed.matches(action, payload))
             || match circumstances.side {
                 Side::ChargePoint => charge_point_may(action, payload, &status_of),
                 Side::Csms => CSMS_MAY.contains(&action),
             };
         if action == "StatusNotification"
-            && let (Some(connector), Some(status)) = (payload["connectorId"].as_i64(), payload["status"].as_str())
+            && let (Some(connector), Some(status)) =
+                (payload["connectorId"].as_i64(), payload["status"].as_str())
         {
             status_of.insert(connector, status);
         }
@@ -214,8 +273,14 @@ fn nothing_is_unaccounted(entries: &[Entry], circumstances: &Circumstances<'_>, 
 }
 
 /// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
-const CSMS_MAY: [&str; 6] =
-    ["GetConfiguration", "ChangeConfiguration", "TriggerMessage", "GetLocalListVersion", "SendLocalList", "ClearCache"];
+const CSMS_MAY: [&str; 6] = [
+    "GetConfiguration",
+    "ChangeConfiguration",
+    "TriggerMessage",
+    "GetLocalListVersion",
+    "SendLocalList",
+    "ClearCache",
+];
 
 /// What a charge point may say at any time: signs of life, readings, the status it had already, and that the car or
 /// the station pauses.
@@ -224,7 +289,9 @@ fn charge_point_may(action: &str, payload: &Value, status_of: &HashMap<i64, &str
         "Heartbeat" | "MeterValues" | "SecurityEventNotification" => true,
         "StatusNotification" => {
             let (connector, status) = (payload["connectorId"].as_i64(), payload["status"].as_str());
-            let before = connector.and_then(|connector| status_of.get(&connector)).copied();
+            let before = connector
+                .and_then(|connector| status_of.get(&connector))
+                .copied();
             status == before
                 || (matches!(before, Some("Charging" | "SuspendedEV" | "SuspendedEVSE"))
                     && matches!(status, Some("Charging" | "SuspendedEV" | "SuspendedEVSE")))
@@ -243,7 +310,11 @@ mod tests {
             .iter()
             .map(|(direction, raw)| Entry {
                 at: SystemTime::now(),
-                kind: EntryKind::Frame { direction: *direction, raw: (*raw).into(), message: Message::read(raw) },
+                kind: EntryKind::Frame {
+                    direction: *direction,
+                    raw: (*raw).into(),
+                    message: Message::read(raw),
+                },
                 consumed: true,
             })
             .collect()
@@ -266,18 +337,33 @@ mod tests {
 
     #[test]
     fn a_call_with_its_answer_is_in_order() {
-        assert_eq!(check(&trace(&[(OUT, RESET), (IN, ACCEPTED)])), Vec::<String>::new());
+        assert_eq!(
+            check(&trace(&[(OUT, RESET), (IN, ACCEPTED)])),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn each_unspoken_rule_has_its_breach() {
         let cases: [(&[(Direction, &str)], &str); 9] = [
             (&[(OUT, RESET)], "it never answered Reset"),
-            (&[(OUT, RESET), (IN, ACCEPTED), (IN, ACCEPTED)], "it answered Reset 2 times"),
+            (
+                &[(OUT, RESET), (IN, ACCEPTED), (IN, ACCEPTED)],
+                "it answered Reset 2 times",
+            ),
             (&[(IN, ACCEPTED)], "that nobody made"),
-            (&[(OUT, RESET), (IN, r#"[3,"1",{"status":"Perhaps"}]"#)], "its answer to Reset breaks the schema"),
-            (&[(OUT, RESET), (IN, r#"[4,"1","GenericError","no",{}]"#)], "with the error GenericError"),
-            (&[(IN, r#"[2,"a","Reset",{"type":"Soft"}]"#)], "is an action of the other side"),
+            (
+                &[(OUT, RESET), (IN, r#"[3,"1",{"status":"Perhaps"}]"#)],
+                "its answer to Reset breaks the schema",
+            ),
+            (
+                &[(OUT, RESET), (IN, r#"[4,"1","GenericError","no",{}]"#)],
+                "with the error GenericError",
+            ),
+            (
+                &[(IN, r#"[2,"a","Reset",{"type":"Soft"}]"#)],
+                "is an action of the other side",
+            ),
             (&[(IN, r#"[2,"a","Dance",{}]"#)], "is no action of OCPP 1.6"),
             (&[(IN, "hello")], "no OCPP-J frame"),
             (
@@ -291,7 +377,10 @@ mod tests {
         ];
         for (frames, breach) in cases {
             let found = check(&trace(frames));
-            assert!(found.iter().any(|text| text.contains(breach)), "{breach}: {found:?}");
+            assert!(
+                found.iter().any(|text| text.contains(breach)),
+                "{breach}: {found:?}"
+            );
         }
     }
 
@@ -310,7 +399,12 @@ mod tests {
     fn a_message_id_is_not_used_again_on_one_socket() {
         let beat = r#"[2,"a","Heartbeat",{}]"#;
         let answer = r#"[3,"a",{"currentTime":"2024-01-01T00:00:00Z"}]"#;
-        let found = check(&trace(&[(IN, beat), (OUT, answer), (IN, beat), (OUT, answer)]));
+        let found = check(&trace(&[
+            (IN, beat),
+            (OUT, answer),
+            (IN, beat),
+            (OUT, answer),
+        ]));
         assert_eq!(found, [r#"its Heartbeat uses the message id "a" again"#]);
     }
 }

@@ -17,8 +17,15 @@ pub(crate) struct Key(String);
 
 impl Key {
     pub(crate) fn of(feature: &gherkin::Feature, scenario: &gherkin::Scenario) -> Self {
-        let file = feature.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        Self(format!("{file}:{}:{}:{}", feature.name, scenario.position.line, scenario.name))
+        let file = feature
+            .path
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
+        Self(format!(
+            "{file}:{}:{}:{}",
+            feature.name, scenario.position.line, scenario.name
+        ))
     }
 }
 
@@ -37,11 +44,18 @@ pub(crate) struct Collector(Mutex<HashMap<Key, Outcome>>);
 
 impl Collector {
     pub(crate) fn put(&self, key: Key, outcome: Outcome) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, outcome);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, outcome);
     }
 
     fn take(&self, key: &Key) -> Outcome {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key)
+            .unwrap_or_default()
     }
 }
 
@@ -67,7 +81,13 @@ struct Running {
 impl<F: FnMut(&ScenarioReport)> Gatherer<F> {
     /// `on_finished` is called with every scenario as it ends.
     pub(crate) fn new(collector: Arc<Collector>, on_finished: F) -> Self {
-        Self { collector, running: HashMap::new(), scenarios: Vec::new(), errors: Vec::new(), on_finished }
+        Self {
+            collector,
+            running: HashMap::new(),
+            scenarios: Vec::new(),
+            errors: Vec::new(),
+            on_finished,
+        }
     }
 
     fn on_scenario(
@@ -80,7 +100,12 @@ impl<F: FnMut(&ScenarioReport)> Gatherer<F> {
         let key = Key::of(feature, scenario);
         match event {
             event::Scenario::Started => {
-                let running = Running { started: at, steps: Vec::new(), step_started: at, broken: None };
+                let running = Running {
+                    started: at,
+                    steps: Vec::new(),
+                    step_started: at,
+                    broken: None,
+                };
                 self.running.insert(key, running);
             }
             event::Scenario::Background(step, event) | event::Scenario::Step(step, event) => {
@@ -114,7 +139,10 @@ impl Running {
                 return;
             }
             event::Step::Passed(..) => (Status::Passed, None),
-            event::Step::Skipped => (Status::NotRun, Some("no step of the rig has these words".to_owned())),
+            event::Step::Skipped => (
+                Status::NotRun,
+                Some("no step of the rig has these words".to_owned()),
+            ),
             event::Step::Failed(_, _, _, error) => (Status::Failed, Some(step_error(&error))),
         };
         self.steps.push(StepReport {
@@ -147,14 +175,20 @@ impl Running {
         let (frames, notes) = split(&outcome.entries);
         ScenarioReport {
             feature: feature.name.clone(),
-            file: feature.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            file: feature
+                .path
+                .as_ref()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
             name: scenario.name.clone(),
             tags: all_tags(feature, scenario),
             identity: outcome.identity,
             status,
             reason,
             started_ms: unix_ms(self.started),
-            duration_ms: at.duration_since(self.started).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0)),
+            duration_ms: at
+                .duration_since(self.started)
+                .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0)),
             steps: self.steps,
             frames,
             notes,
@@ -182,13 +216,21 @@ impl Running {
     }
 
     /// Steps behind the one that ended the scenario are listed too, so that the reader sees what was to come.
-    fn list_steps_that_did_not_come(&mut self, feature: &gherkin::Feature, scenario: &gherkin::Scenario, status: Status) {
+    fn list_steps_that_did_not_come(
+        &mut self,
+        feature: &gherkin::Feature,
+        scenario: &gherkin::Scenario,
+        status: Status,
+    ) {
         if status == Status::NotRun
             && let Some(last) = self.steps.last_mut()
         {
             last.status = Status::NotRun;
         }
-        let background = feature.background.iter().flat_map(|background| &background.steps);
+        let background = feature
+            .background
+            .iter()
+            .flat_map(|background| &background.steps);
         for step in background.chain(&scenario.steps).skip(self.steps.len()) {
             self.steps.push(StepReport {
                 text: format!("{}{}", step.keyword, step.value).trim().to_owned(),
@@ -204,7 +246,13 @@ impl Running {
 /// The tags of a scenario and of its feature.
 pub(crate) fn all_tags(feature: &gherkin::Feature, scenario: &gherkin::Scenario) -> Vec<String> {
     let mut tags = feature.tags.clone();
-    tags.extend(scenario.tags.iter().filter(|tag| !feature.tags.contains(tag)).cloned());
+    tags.extend(
+        scenario
+            .tags
+            .iter()
+            .filter(|tag| !feature.tags.contains(tag))
+            .cloned(),
+    );
     tags
 }
 
@@ -214,11 +262,24 @@ fn split(entries: &[Entry]) -> (Vec<FrameReport>, Vec<NoteReport>) {
         let at = unix_ms(entry.at);
         match &entry.kind {
             EntryKind::Frame { direction, raw, .. } => {
-                frames.push(FrameReport { at, direction: direction.as_str(), raw: raw.to_string() });
+                frames.push(FrameReport {
+                    at,
+                    direction: direction.as_str(),
+                    raw: raw.to_string(),
+                });
             }
-            EntryKind::Opened => notes.push(NoteReport { at, text: "the line is open".into() }),
-            EntryKind::Closed(reason) => notes.push(NoteReport { at, text: format!("the line is down: {reason}") }),
-            EntryKind::Note(text) => notes.push(NoteReport { at, text: text.clone() }),
+            EntryKind::Opened => notes.push(NoteReport {
+                at,
+                text: "the line is open".into(),
+            }),
+            EntryKind::Closed(reason) => notes.push(NoteReport {
+                at,
+                text: format!("the line is down: {reason}"),
+            }),
+            EntryKind::Note(text) => notes.push(NoteReport {
+                at,
+                text: text.clone(),
+            }),
         }
     }
     (frames, notes)
@@ -232,18 +293,27 @@ fn step_error(error: &StepError) -> String {
 }
 
 fn panic_text(info: &event::Info) -> String {
-    let text = info.downcast_ref::<String>().map(String::as_str).or_else(|| info.downcast_ref::<&str>().copied());
+    let text = info
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| info.downcast_ref::<&str>().copied());
     text.unwrap_or("the step broke off").to_owned()
 }
 
 pub(crate) fn unix_ms(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 impl<F: FnMut(&ScenarioReport)> Writer<World> for Gatherer<F> {
     type Cli = cli::Empty;
 
-    async fn handle_event(&mut self, event: parser::Result<Event<event::Cucumber<World>>>, _: &Self::Cli) {
+    async fn handle_event(
+        &mut self,
+        event: parser::Result<Event<event::Cucumber<World>>>,
+        _: &Self::Cli,
+    ) {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
@@ -252,9 +322,12 @@ impl<F: FnMut(&ScenarioReport)> Writer<World> for Gatherer<F> {
             }
         };
         let at = event.at;
-        let event::Cucumber::Feature(feature, inner) = event.into_inner() else { return };
+        let event::Cucumber::Feature(feature, inner) = event.into_inner() else {
+            return;
+        };
         match inner {
-            Feature::Scenario(scenario, event) | Feature::Rule(_, Rule::Scenario(scenario, event)) => {
+            Feature::Scenario(scenario, event)
+            | Feature::Rule(_, Rule::Scenario(scenario, event)) => {
                 self.on_scenario(at, &feature, &scenario, event.event);
             }
             _ => {}

@@ -43,8 +43,12 @@ impl Want {
             (_, None) => false,
             (Self::Is(wanted), Some(value)) => value == wanted,
             (Self::OneOf(wanted), Some(value)) => wanted.contains(value),
-            (Self::Tag(wanted), Some(value)) => value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(wanted)),
-            (Self::AtLeast(least), Some(value)) => value.as_i64().is_some_and(|number| number >= *least),
+            (Self::Tag(wanted), Some(value)) => value
+                .as_str()
+                .is_some_and(|text| text.eq_ignore_ascii_case(wanted)),
+            (Self::AtLeast(least), Some(value)) => {
+                value.as_i64().is_some_and(|number| number >= *least)
+            }
         }
     }
 }
@@ -75,7 +79,10 @@ pub(crate) struct Expected {
 impl Expected {
     /// Any call of this action.
     pub(crate) fn call(action: &'static str) -> Self {
-        Self { action, members: Vec::new() }
+        Self {
+            action,
+            members: Vec::new(),
+        }
     }
 
     /// …whose member is exactly this.
@@ -120,7 +127,11 @@ impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.action)?;
         for (index, (member, want)) in self.members.iter().enumerate() {
-            write!(f, "{} {member} {want}", if index == 0 { " with" } else { "," })?;
+            write!(
+                f,
+                "{} {member} {want}",
+                if index == 0 { " with" } else { "," }
+            )?;
         }
         Ok(())
     }
@@ -138,7 +149,11 @@ pub(crate) enum Order {
 impl Order {
     /// From the words "before or after that, " at the head of a step, or their absence.
     pub(crate) fn of(words: &str) -> Self {
-        if words.is_empty() { Self::Next } else { Self::BesideLast }
+        if words.is_empty() {
+            Self::Next
+        } else {
+            Self::BesideLast
+        }
     }
 }
 
@@ -151,19 +166,35 @@ mod tests {
     fn a_mismatch_names_the_member_and_both_values() {
         let expected = Expected::call("StatusNotification")
             .with("connectorId", 1)
-            .want("status", Want::OneOf(vec![json!("Preparing"), json!("Finishing")]))
+            .want(
+                "status",
+                Want::OneOf(vec![json!("Preparing"), json!("Finishing")]),
+            )
             .want("info", Want::Absent);
-        assert!(expected.matches("StatusNotification", &json!({"connectorId": 1, "status": "Preparing"})));
-        assert!(!expected.matches("Heartbeat", &json!({"connectorId": 1, "status": "Preparing"})));
+        assert!(expected.matches(
+            "StatusNotification",
+            &json!({"connectorId": 1, "status": "Preparing"})
+        ));
+        assert!(!expected.matches(
+            "Heartbeat",
+            &json!({"connectorId": 1, "status": "Preparing"})
+        ));
         assert_eq!(
-            expected.mismatch(&json!({"connectorId": 1, "status": "Available"})).unwrap(),
+            expected
+                .mismatch(&json!({"connectorId": 1, "status": "Available"}))
+                .unwrap(),
             r#"status is "Available", not "Preparing" or "Finishing""#
         );
         assert_eq!(
-            expected.mismatch(&json!({"connectorId": 1, "status": "Preparing", "info": "x"})).unwrap(),
+            expected
+                .mismatch(&json!({"connectorId": 1, "status": "Preparing", "info": "x"}))
+                .unwrap(),
             r#"info is "x", not left out"#
         );
-        assert_eq!(expected.mismatch(&json!({"status": "Preparing"})).unwrap(), "connectorId is missing, not 1");
+        assert_eq!(
+            expected.mismatch(&json!({"status": "Preparing"})).unwrap(),
+            "connectorId is missing, not 1"
+        );
     }
 
     #[test]

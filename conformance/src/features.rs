@@ -19,18 +19,26 @@ pub(crate) fn read(folder: Option<&Path>) -> Result<Vec<Feature>> {
         None => embedded(&EMBEDDED),
     };
     texts.sort();
-    texts.into_iter().map(|(path, text)| parse(path, &text)).collect()
+    texts
+        .into_iter()
+        .map(|(path, text)| parse(path, &text))
+        .collect()
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<Feature> {
     let mut feature = Feature::parse(text, GherkinEnv::default())
         .map_err(|error| anyhow!("cannot read the feature {}: {error}", path.display()))?;
     feature.path = Some(path.clone());
-    feature.expand_examples().map_err(|error| anyhow!("cannot read the examples in {}: {error}", path.display()))
+    feature
+        .expand_examples()
+        .map_err(|error| anyhow!("cannot read the examples in {}: {error}", path.display()))
 }
 
 fn embedded(dir: &Dir<'_>) -> Vec<(PathBuf, String)> {
-    let here = dir.files().filter(|file| is_feature(file.path())).filter_map(text_of);
+    let here = dir
+        .files()
+        .filter(|file| is_feature(file.path()))
+        .filter_map(text_of);
     here.chain(dir.dirs().flat_map(embedded)).collect()
 }
 
@@ -46,10 +54,12 @@ fn texts_in(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(here) = folders.pop() {
-        let listing =
-            std::fs::read_dir(&here).with_context(|| format!("cannot read the folder of features {}", here.display()))?;
+        let listing = std::fs::read_dir(&here)
+            .with_context(|| format!("cannot read the folder of features {}", here.display()))?;
         for entry in listing {
-            let path = entry.with_context(|| format!("cannot read the folder of features {}", here.display()))?.path();
+            let path = entry
+                .with_context(|| format!("cannot read the folder of features {}", here.display()))?
+                .path();
             if path.is_dir() {
                 folders.push(path);
             } else if is_feature(&path) {
@@ -60,7 +70,10 @@ fn texts_in(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
         }
     }
     if found.is_empty() {
-        bail!("no .feature file in {}; give a folder that has some", folder.display());
+        bail!(
+            "no .feature file in {}; give a folder that has some",
+            folder.display()
+        );
     }
     Ok(found)
 }
@@ -69,7 +82,9 @@ fn texts_in(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
 pub(crate) fn keep(features: Vec<Feature>, wanted: impl Fn(&[String]) -> bool) -> Vec<Feature> {
     let keep = |mut feature: Feature| {
         let tags = feature.clone();
-        feature.scenarios.retain(|scenario| wanted(&all_tags(&tags, scenario)));
+        feature
+            .scenarios
+            .retain(|scenario| wanted(&all_tags(&tags, scenario)));
         (!feature.scenarios.is_empty()).then_some(feature)
     };
     features.into_iter().filter_map(keep).collect()
@@ -97,10 +112,24 @@ mod tests {
     fn every_step_of_every_feature_has_exactly_one_function() {
         let steps = <crate::world::World as cucumber::World>::collection();
         for feature in read(None).expect("the embedded features are readable") {
-            let background = feature.background.iter().flat_map(|background| &background.steps);
-            for step in background.chain(feature.scenarios.iter().flat_map(|scenario| &scenario.steps)) {
+            let background = feature
+                .background
+                .iter()
+                .flat_map(|background| &background.steps);
+            for step in background.chain(
+                feature
+                    .scenarios
+                    .iter()
+                    .flat_map(|scenario| &scenario.steps),
+            ) {
                 let found = steps.find(step);
-                assert!(matches!(found, Ok(Some(_))), "{:?}: {} {}", feature.path, step.keyword, step.value);
+                assert!(
+                    matches!(found, Ok(Some(_))),
+                    "{:?}: {} {}",
+                    feature.path,
+                    step.keyword,
+                    step.value
+                );
             }
         }
     }
@@ -111,7 +140,10 @@ mod tests {
         for feature in read(None).expect("the embedded features are readable") {
             for scenario in &feature.scenarios {
                 let tags = all_tags(&feature, scenario);
-                let sides = tags.iter().filter(|tag| ["charge-point", "csms"].contains(&tag.as_str())).count();
+                let sides = tags
+                    .iter()
+                    .filter(|tag| ["charge-point", "csms"].contains(&tag.as_str()))
+                    .count();
                 assert_eq!(sides, 1, "{}", scenario.name);
                 ids.extend(tags.into_iter().filter(|tag| tag.starts_with("TC_")));
             }

@@ -64,7 +64,11 @@ enum Command {
 impl Log {
     fn push(&mut self, kind: EntryKind) {
         if self.entries.len() < ENTRIES_MAX {
-            self.entries.push(Entry { at: SystemTime::now(), kind, consumed: false });
+            self.entries.push(Entry {
+                at: SystemTime::now(),
+                kind,
+                consumed: false,
+            });
         }
     }
 
@@ -78,15 +82,21 @@ impl Log {
 
     /// Whether our call lost its chance of an answer because the socket was closed after it.
     pub(crate) fn lost(&self, call_index: usize) -> bool {
-        self.entries[call_index..].iter().any(|entry| matches!(entry.kind, EntryKind::Closed(_)))
+        self.entries[call_index..]
+            .iter()
+            .any(|entry| matches!(entry.kind, EntryKind::Closed(_)))
     }
 
     /// Calls of ours without an answer that still can come.
     pub(crate) fn unanswered_calls(&self) -> Vec<(usize, String)> {
-        let calls = self.entries.iter().enumerate().filter_map(|(index, entry)| {
-            let (id, action, _) = entry.call_to_sut()?;
-            Some((index, id, action))
-        });
+        let calls = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, entry)| {
+                let (id, action, _) = entry.call_to_sut()?;
+                Some((index, id, action))
+            });
         calls
             .filter(|(index, id, _)| self.answer_to(id).is_none() && !self.lost(*index))
             .map(|(index, _, action)| (index, action.to_owned()))
@@ -109,18 +119,32 @@ impl Line {
             changed: watch::Sender::new(0),
         });
         let (commands, command) = mpsc::channel(64);
-        let pump = Pump { shared: Arc::clone(&shared), defect, calls: Vec::new() };
-        Self { shared, commands, pump: tokio::spawn(pump.run(post, command)) }
+        let pump = Pump {
+            shared: Arc::clone(&shared),
+            defect,
+            calls: Vec::new(),
+        };
+        Self {
+            shared,
+            commands,
+            pump: tokio::spawn(pump.run(post, command)),
+        }
     }
 
     /// The log. Never held across an `await`.
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
-        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The script. Never held across an `await`.
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
-        self.shared.script.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a remark into the record.
@@ -129,7 +153,11 @@ impl Line {
     }
 
     /// Waits until `look` finds what it looks for. `None` when the time is over.
-    pub(crate) async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut Log) -> Option<T>) -> Option<T> {
+    pub(crate) async fn wait<T>(
+        &self,
+        patience: Duration,
+        mut look: impl FnMut(&mut Log) -> Option<T>,
+    ) -> Option<T> {
         let deadline = Instant::now() + patience;
         let mut changed = self.shared.changed.subscribe();
         loop {
@@ -151,7 +179,8 @@ impl Line {
             log.next_call += 1;
             format!("rig-{}", log.next_call)
         };
-        self.send(serde_json::json!([2, id, action, payload]).to_string()).await;
+        self.send(serde_json::json!([2, id, action, payload]).to_string())
+            .await;
         id
     }
 
@@ -160,7 +189,10 @@ impl Line {
         let before = self.log().entries.len();
         let _ = self.commands.send(Command::Send(raw)).await;
         // The record must show the frame before anything that a later step does.
-        self.wait(Duration::from_secs(5), |log| (log.entries.len() > before).then_some(())).await;
+        self.wait(Duration::from_secs(5), |log| {
+            (log.entries.len() > before).then_some(())
+        })
+        .await;
     }
 
     /// Answers a held call.
@@ -179,7 +211,14 @@ impl Line {
     pub(crate) async fn finish(self) -> (Option<Post>, Vec<Entry>) {
         let _ = self.commands.send(Command::Stop).await;
         let post = self.pump.await.ok();
-        let entries = std::mem::take(&mut self.shared.log.lock().unwrap_or_else(PoisonError::into_inner).entries);
+        let entries = std::mem::take(
+            &mut self
+                .shared
+                .log
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entries,
+        );
         (post, entries)
     }
 }
@@ -234,7 +273,10 @@ impl Pump {
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
-        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes an event in; gives the answers that the script has for it.
@@ -267,21 +309,36 @@ impl Pump {
                 writer.text(text).await;
             }
         }
-        fate.on.into_iter().filter_map(|raw| self.record_from_sut(raw.into())).collect()
+        fate.on
+            .into_iter()
+            .filter_map(|raw| self.record_from_sut(raw.into()))
+            .collect()
     }
 
     fn record_from_sut(&mut self, raw: Arc<str>) -> Option<(Duration, String)> {
         let message = Message::read(&raw);
         let answer = match &message {
-            Message::Call { id, action, payload } => {
-                let mut script = self.shared.script.lock().unwrap_or_else(PoisonError::into_inner);
+            Message::Call {
+                id,
+                action,
+                payload,
+            } => {
+                let mut script = self
+                    .shared
+                    .script
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 let answer = script.answer(action, payload);
                 answer_text(id, &answer).map(|text| (script.delay, text))
             }
             _ => None,
         };
         let mut log = self.log();
-        log.push(EntryKind::Frame { direction: Direction::FromSut, raw, message });
+        log.push(EntryKind::Frame {
+            direction: Direction::FromSut,
+            raw,
+            message,
+        });
         log.answers_pending += usize::from(answer.is_some());
         answer
     }
@@ -302,14 +359,20 @@ impl Pump {
             // What a defect makes up is answered by the script, but the answer goes nowhere.
             if let Some((_, answer)) = self.record_from_sut(text.into()) {
                 let message = Message::read(&answer);
-                self.log().push(EntryKind::Frame { direction: Direction::ToSut, raw: answer.into(), message });
+                self.log().push(EntryKind::Frame {
+                    direction: Direction::ToSut,
+                    raw: answer.into(),
+                    message,
+                });
                 self.log().answers_pending -= 1;
             }
         }
     }
 
     fn fate(&mut self, direction: Direction, raw: &str) -> Fate {
-        let Some(defect) = &mut self.defect else { return Fate::pass(raw) };
+        let Some(defect) = &mut self.defect else {
+            return Fate::pass(raw);
+        };
         let message = Message::read(raw);
         if let Message::Call { id, action, .. } = &message {
             self.calls.push((id.clone(), action.clone()));
@@ -319,6 +382,8 @@ impl Pump {
             .and_then(|id| self.calls.iter().rev().find(|(other, _)| other == id))
             .map(|(_, action)| action.clone())
             .unwrap_or_default();
-        defect.fate(direction, &action, &message).unwrap_or_else(|| Fate::pass(raw))
+        defect
+            .fate(direction, &action, &message)
+            .unwrap_or_else(|| Fate::pass(raw))
     }
 }

@@ -16,27 +16,46 @@ pub(crate) fn print(features: &[Feature], files: &[PathBuf]) -> Result<Verdict> 
     let mut out = std::io::stdout().lock();
     let mut list = Vec::new();
     for feature in features {
-        let file = feature.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let file = feature
+            .path
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
         writeln!(out, "{}  ({file})", feature.name)?;
         for scenario in &feature.scenarios {
             let tags = all_tags(feature, scenario);
             let needs = needs(feature, scenario, &tags);
             let shown: Vec<String> = tags.iter().map(|tag| format!("@{tag}")).collect();
-            let wants = if needs.is_empty() { String::new() } else { format!("  needs {}", needs.join(", ")) };
+            let wants = if needs.is_empty() {
+                String::new()
+            } else {
+                format!("  needs {}", needs.join(", "))
+            };
             writeln!(out, "    {}  {}{wants}", scenario.name, shown.join(" "))?;
-            list.push(json!({"feature": feature.name, "file": file, "name": scenario.name, "tags": tags,
-                "needs": needs}));
+            list.push(
+                json!({"feature": feature.name, "file": file, "name": scenario.name, "tags": tags,
+                "needs": needs}),
+            );
         }
     }
     writeln!(out, "{} scenarios", list.len())?;
     for path in files {
         if Form::of(path)? != Form::Json {
-            bail!("--list is written as JSON only; let --report {} end in .json", path.display());
+            bail!(
+                "--list is written as JSON only; let --report {} end in .json",
+                path.display()
+            );
         }
-        let text = serde_json::to_string_pretty(&json!({"scenarios": list})).context("cannot write the list")?;
-        std::fs::write(path, text).with_context(|| format!("cannot write the list {}", path.display()))?;
+        let text = serde_json::to_string_pretty(&json!({"scenarios": list}))
+            .context("cannot write the list")?;
+        std::fs::write(path, text)
+            .with_context(|| format!("cannot write the list {}", path.display()))?;
     }
-    Ok(if list.is_empty() { Verdict::NothingRan } else { Verdict::Passed })
+    Ok(if list.is_empty() {
+        Verdict::NothingRan
+    } else {
+        Verdict::Passed
+    })
 }
 
 /// The beginnings of steps that somebody at the charger has to do.
@@ -55,9 +74,14 @@ const BY_HAND: [&str; 8] = [
 fn needs(feature: &Feature, scenario: &Scenario, tags: &[String]) -> Vec<&'static str> {
     let has = |tag: &str| tags.iter().any(|other| other == tag);
     let mut needs = Vec::new();
-    let background = feature.background.iter().flat_map(|background| &background.steps);
+    let background = feature
+        .background
+        .iter()
+        .flat_map(|background| &background.steps);
     let mut steps = background.chain(&scenario.steps);
-    if has("charge-point") && steps.any(|step| BY_HAND.iter().any(|words| step.value.starts_with(words))) {
+    if has("charge-point")
+        && steps.any(|step| BY_HAND.iter().any(|words| step.value.starts_with(words)))
+    {
         needs.push("--operator");
     }
     for (tag, need) in [
@@ -72,7 +96,10 @@ fn needs(feature: &Feature, scenario: &Scenario, tags: &[String]) -> Vec<&'stati
             needs.push(need);
         }
     }
-    for (words, need) in [("the blocked tag", "--blocked-id-tag"), ("the expired tag", "--expired-id-tag")] {
+    for (words, need) in [
+        ("the blocked tag", "--blocked-id-tag"),
+        ("the expired tag", "--expired-id-tag"),
+    ] {
         if scenario.steps.iter().any(|step| step.value.contains(words)) {
             needs.push(need);
         }

@@ -12,7 +12,11 @@ pub(crate) enum Operator {
     /// The bundled charge point, in this process.
     Bundled(Arc<Handle>),
     /// The control API of a simulator or of a test bench.
-    Http { url: String, client: reqwest::Client, charge_point_id: String },
+    Http {
+        url: String,
+        client: reqwest::Client,
+        charge_point_id: String,
+    },
     /// A person at the terminal.
     Prompt { charge_point_id: String },
     /// Nobody.
@@ -37,7 +41,11 @@ impl Operator {
                 Err(OperateError::Impossible(reason)) => Err(OperatorError::Impossible(reason)),
                 Err(error) => Err(OperatorError::Failed(error.to_string())),
             },
-            Self::Http { url, client, charge_point_id } => post(client, url, charge_point_id, &action).await,
+            Self::Http {
+                url,
+                client,
+                charge_point_id,
+            } => post(client, url, charge_point_id, &action).await,
             Self::Prompt { charge_point_id } => prompt(charge_point_id, &action).await,
             Self::Absent => Err(OperatorError::Impossible("needs --operator".into())),
         }
@@ -46,16 +54,26 @@ impl Operator {
 
 /// The action as the control API takes it: its name is the path, the rest the body.
 fn request(charge_point_id: &str, action: &Action) -> Result<(String, Value), OperatorError> {
-    let failed = |error: String| OperatorError::Failed(format!("cannot write the action as JSON: {error}"));
+    let failed =
+        |error: String| OperatorError::Failed(format!("cannot write the action as JSON: {error}"));
     let mut body = serde_json::to_value(action).map_err(|error| failed(error.to_string()))?;
-    let fields = body.as_object_mut().ok_or_else(|| failed("not an object".into()))?;
-    let name = fields.remove("action").and_then(|name| name.as_str().map(str::to_owned));
+    let fields = body
+        .as_object_mut()
+        .ok_or_else(|| failed("not an object".into()))?;
+    let name = fields
+        .remove("action")
+        .and_then(|name| name.as_str().map(str::to_owned));
     fields.retain(|_, value| !value.is_null());
     fields.insert("charge_point_id".into(), json!(charge_point_id));
     Ok((name.ok_or_else(|| failed("it has no name".into()))?, body))
 }
 
-async fn post(client: &reqwest::Client, url: &str, id: &str, action: &Action) -> Result<(), OperatorError> {
+async fn post(
+    client: &reqwest::Client,
+    url: &str,
+    id: &str,
+    action: &Action,
+) -> Result<(), OperatorError> {
     let (name, body) = request(id, action)?;
     let url = format!("{}/{name}", url.trim_end_matches('/'));
     let response = client
@@ -63,34 +81,54 @@ async fn post(client: &reqwest::Client, url: &str, id: &str, action: &Action) ->
         .json(&body)
         .send()
         .await
-        .map_err(|error| OperatorError::Failed(format!("the operator at {url} cannot be reached: {error}")))?;
+        .map_err(|error| {
+            OperatorError::Failed(format!("the operator at {url} cannot be reached: {error}"))
+        })?;
     let status = response.status();
     if status.is_success() {
         return Ok(());
     }
     let text = response.text().await.unwrap_or_default();
     if status.as_u16() == 501 {
-        return Err(OperatorError::Impossible(format!("the charger cannot {name}: {text}")));
+        return Err(OperatorError::Impossible(format!(
+            "the charger cannot {name}: {text}"
+        )));
     }
-    Err(OperatorError::Failed(format!("the operator answered {status} to {name}: {text}")))
+    Err(OperatorError::Failed(format!(
+        "the operator answered {status} to {name}: {text}"
+    )))
 }
 
 /// Asks a person; an empty line means done, anything else that it cannot be done.
 async fn prompt(id: &str, action: &Action) -> Result<(), OperatorError> {
-    let question = format!("{id}: {}. Enter when done, any word if it cannot be done: ", describe(action));
+    let question = format!(
+        "{id}: {}. Enter when done, any word if it cannot be done: ",
+        describe(action)
+    );
     let answer = tokio::task::spawn_blocking(move || {
         use std::io::Write as _;
         let mut out = std::io::stderr().lock();
         let _ = write!(out, "{question}").and_then(|()| out.flush());
         let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map(|read| (read, line))
+        std::io::stdin()
+            .read_line(&mut line)
+            .map(|read| (read, line))
     });
     match answer.await {
         Ok(Ok((read, line))) if read > 0 && line.trim().is_empty() => Ok(()),
-        Ok(Ok((0, _))) => Err(OperatorError::Impossible("nobody is at the terminal".into())),
-        Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!("the operator says: {}", line.trim()))),
-        Ok(Err(error)) => Err(OperatorError::Failed(format!("cannot read the terminal: {error}"))),
-        Err(_) => Err(OperatorError::Failed("the question at the terminal was cut off".into())),
+        Ok(Ok((0, _))) => Err(OperatorError::Impossible(
+            "nobody is at the terminal".into(),
+        )),
+        Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!(
+            "the operator says: {}",
+            line.trim()
+        ))),
+        Ok(Err(error)) => Err(OperatorError::Failed(format!(
+            "cannot read the terminal: {error}"
+        ))),
+        Err(_) => Err(OperatorError::Failed(
+            "the question at the terminal was cut off".into(),
+        )),
     }
 }
 
@@ -99,21 +137,43 @@ pub(crate) fn describe(action: &Action) -> String {
     match action {
         Action::PlugIn { connector_id } => format!("plug the cable in at connector {connector_id}"),
         Action::Unplug { connector_id, side } => {
-            format!("take the cable out at connector {connector_id}, {} side", format!("{side:?}").to_lowercase())
+            format!(
+                "take the cable out at connector {connector_id}, {} side",
+                format!("{side:?}").to_lowercase()
+            )
         }
-        Action::PresentIdTag { connector_id: Some(connector), id_tag } => {
+        Action::PresentIdTag {
+            connector_id: Some(connector),
+            id_tag,
+        } => {
             format!("present the tag {id_tag} at connector {connector}")
         }
-        Action::PresentIdTag { connector_id: None, id_tag } => format!("present the tag {id_tag}"),
-        Action::PowerCycle { seconds, backup: true } => {
-            format!("take the power away for {seconds} s and let the backup bridge the first moment")
+        Action::PresentIdTag {
+            connector_id: None,
+            id_tag,
+        } => format!("present the tag {id_tag}"),
+        Action::PowerCycle {
+            seconds,
+            backup: true,
+        } => {
+            format!(
+                "take the power away for {seconds} s and let the backup bridge the first moment"
+            )
         }
-        Action::PowerCycle { seconds, backup: false } => format!("take the power away for {seconds} s"),
+        Action::PowerCycle {
+            seconds,
+            backup: false,
+        } => format!("take the power away for {seconds} s"),
         Action::Disconnect { seconds } => format!("take the network away for {seconds} s"),
-        Action::RaiseFault { connector_id, error_code } => {
+        Action::RaiseFault {
+            connector_id,
+            error_code,
+        } => {
             format!("make connector {connector_id} fail with {error_code}")
         }
-        Action::ClearFault { connector_id } => format!("clear the fault of connector {connector_id}"),
+        Action::ClearFault { connector_id } => {
+            format!("clear the fault of connector {connector_id}")
+        }
         Action::JamLock { connector_id } => format!("jam the lock of connector {connector_id}"),
         Action::FreeLock { connector_id } => format!("free the lock of connector {connector_id}"),
     }
@@ -125,8 +185,14 @@ mod tests {
 
     #[test]
     fn the_body_is_what_the_control_api_takes() {
-        let (name, body) =
-            request("CP-1", &Action::PresentIdTag { connector_id: None, id_tag: "A".into() }).expect("writable");
+        let (name, body) = request(
+            "CP-1",
+            &Action::PresentIdTag {
+                connector_id: None,
+                id_tag: "A".into(),
+            },
+        )
+        .expect("writable");
         assert_eq!(name, "present_id_tag");
         assert_eq!(body, json!({"charge_point_id": "CP-1", "id_tag": "A"}));
     }

@@ -67,7 +67,10 @@ pub(crate) fn duration(number: u64, unit: &str) -> Result<Duration, Failure> {
 
 /// The words of an enumeration in a sentence: `A`, `A or B`, `A, B or C`.
 pub(crate) fn words(text: &str) -> Vec<String> {
-    text.split(", ").flat_map(|part| part.split(" or ")).map(str::to_owned).collect()
+    text.split(", ")
+        .flat_map(|part| part.split(" or "))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -84,7 +87,10 @@ mod tests {
     #[test]
     fn lengths_of_time_have_units() {
         assert_eq!(duration(1, "second").unwrap(), Duration::from_secs(1));
-        assert_eq!(duration(1500, "milliseconds").unwrap(), Duration::from_millis(1500));
+        assert_eq!(
+            duration(1500, "milliseconds").unwrap(),
+            Duration::from_millis(1500)
+        );
         assert_eq!(duration(24, "hours").unwrap(), Duration::from_secs(86_400));
         assert!(duration(1, "fortnight").is_err());
     }

@@ -61,7 +61,11 @@ pub(crate) struct ChargerTraits {
 
 impl Default for ChargerTraits {
     fn default() -> Self {
-        Self { connectors: 2, fixed_cable: false, backup_power: false }
+        Self {
+            connectors: 2,
+            fixed_cable: false,
+            backup_power: false,
+        }
     }
 }
 
@@ -71,7 +75,12 @@ pub(crate) enum ChargerUnderTest {
     /// Each scenario gets a fresh one in this process.
     Bundled,
     /// The one that connects from outside; scenarios take turns.
-    Foreign { id: String, traits: ChargerTraits, operator: Operator, post: Arc<Mutex<Option<Post>>> },
+    Foreign {
+        id: String,
+        traits: ChargerTraits,
+        operator: Operator,
+        post: Arc<Mutex<Option<Post>>>,
+    },
 }
 
 /// The CSMS under test.

@@ -52,7 +52,12 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         let features = features::keep(features, &wanted);
         return self_test::run(&args, features, &reports, shutdown, over).await;
     }
-    let Prepared { parts, bundle, description, concurrency } = prepare(&args, over).await?;
+    let Prepared {
+        parts,
+        bundle,
+        description,
+        concurrency,
+    } = prepare(&args, over).await?;
     let rig = Arc::new(Rig::new(parts)?);
     let testable = |tags: &[String]| side_of(tags).is_none_or(|side| rig.has(side)) && wanted(tags);
     let features = features::keep(features, testable);
@@ -62,10 +67,19 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let progress = Progress::new(&features);
-    let scenarios = play(&rig, features, concurrency, &shutdown, |scenario| progress.tell(scenario)).await?;
+    let scenarios = play(&rig, features, concurrency, &shutdown, |scenario| {
+        progress.tell(scenario)
+    })
+    .await?;
     progress.end();
-    let exchanges = rig.csms.as_ref().and_then(|csms| csms.driver.as_ref()).map(|driver| Arc::clone(&driver.exchanges));
-    let exchanges = exchanges.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default();
+    let exchanges = rig
+        .csms
+        .as_ref()
+        .and_then(|csms| csms.driver.as_ref())
+        .map(|driver| Arc::clone(&driver.exchanges));
+    let exchanges = exchanges
+        .map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        .unwrap_or_default();
     if let Some(bundle) = bundle {
         bundle.end().await;
     }
@@ -101,7 +115,9 @@ fn verdict(summary: &Summary) -> Verdict {
 pub(crate) fn reports(args: &Args) -> Result<Vec<PathBuf>> {
     if args.report.is_empty() {
         let folder = PathBuf::from("target/conformance");
-        return Ok(["report.html", "junit.xml", "report.json"].map(|name| folder.join(name)).to_vec());
+        return Ok(["report.html", "junit.xml", "report.json"]
+            .map(|name| folder.join(name))
+            .to_vec());
     }
     for path in &args.report {
         Form::of(path)?;
@@ -118,12 +134,18 @@ fn wanted(args: &Args) -> Result<impl Fn(&[String]) -> bool + use<>> {
             anyhow!("--tags {text:?} is no tag expression ({error}); write something like '@core and not @driver'")
         })?),
     };
-    Ok(move |tags: &[String]| expression.as_ref().is_none_or(|expression| expression.eval(tags)))
+    Ok(move |tags: &[String]| {
+        expression
+            .as_ref()
+            .is_none_or(|expression| expression.eval(tags))
+    })
 }
 
 /// Which side a scenario puts to the test.
 pub(crate) fn side_of(tags: &[String]) -> Option<Side> {
-    [Side::ChargePoint, Side::Csms].into_iter().find(|side| tags.iter().any(|tag| tag == side.tag()))
+    [Side::ChargePoint, Side::Csms]
+        .into_iter()
+        .find(|side| tags.iter().any(|tag| tag == side.tag()))
 }
 
 /// Plays all scenarios; gives their reports in the order of the features.
@@ -136,13 +158,20 @@ pub(crate) async fn play(
 ) -> Result<Vec<ScenarioReport>> {
     let order: Vec<(String, String)> = features
         .iter()
-        .flat_map(|feature| feature.scenarios.iter().map(|scenario| (feature.name.clone(), scenario.name.clone())))
+        .flat_map(|feature| {
+            feature
+                .scenarios
+                .iter()
+                .map(|scenario| (feature.name.clone(), scenario.name.clone()))
+        })
         .collect();
     let finished = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&finished);
     let gatherer = Gatherer::new(Arc::clone(&rig.collector), |scenario: &ScenarioReport| {
         on_finished(scenario);
-        sink.lock().unwrap_or_else(PoisonError::into_inner).push(scenario.clone());
+        sink.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(scenario.clone());
     });
     let (before, after) = (Arc::clone(rig), ());
     let cucumber = World::cucumber::<&str>()
@@ -172,9 +201,12 @@ pub(crate) async fn play(
     if let Some(error) = errors.first() {
         bail!("{error}");
     }
-    let mut scenarios = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut scenarios =
+        std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
     scenarios.sort_by_key(|scenario| {
-        order.iter().position(|(feature, name)| *feature == scenario.feature && *name == scenario.name)
+        order
+            .iter()
+            .position(|(feature, name)| *feature == scenario.feature && *name == scenario.name)
     });
     Ok(scenarios)
 }
@@ -196,12 +228,20 @@ impl Progress {
     }
 
     pub(crate) fn of(count: u64, what: &'static str) -> Self {
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix} {elapsed} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(count), target).with_style(style).with_prefix(what);
-        Self { bar, failed: AtomicUsize::new(0) }
+        let bar = ProgressBar::with_draw_target(Some(count), target)
+            .with_style(style)
+            .with_prefix(what);
+        Self {
+            bar,
+            failed: AtomicUsize::new(0),
+        }
     }
 
     fn tell(&self, scenario: &ScenarioReport) {
@@ -225,15 +265,32 @@ impl Progress {
 fn print_summary(report: &Report, reports: &[PathBuf]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for status in [Status::Failed, Status::NotRun] {
-        for scenario in report.scenarios.iter().filter(|scenario| scenario.status == status) {
+        for scenario in report
+            .scenarios
+            .iter()
+            .filter(|scenario| scenario.status == status)
+        {
             let reason = scenario.reason.as_deref().unwrap_or("no reason");
-            writeln!(out, "{}: {} ({})\n    {reason}", status.word(), scenario.name, scenario.file)?;
+            writeln!(
+                out,
+                "{}: {} ({})\n    {reason}",
+                status.word(),
+                scenario.name,
+                scenario.file
+            )?;
         }
     }
-    let mut files: Vec<&str> = report.scenarios.iter().map(|scenario| scenario.file.as_str()).collect();
+    let mut files: Vec<&str> = report
+        .scenarios
+        .iter()
+        .map(|scenario| scenario.file.as_str())
+        .collect();
     files.dedup();
     for file in files {
-        let of_file = report.scenarios.iter().filter(|scenario| scenario.file == file);
+        let of_file = report
+            .scenarios
+            .iter()
+            .filter(|scenario| scenario.file == file);
         let (mut passed, mut all) = (0, 0);
         for scenario in of_file {
             all += 1;
@@ -241,14 +298,22 @@ fn print_summary(report: &Report, reports: &[PathBuf]) -> Result<()> {
         }
         writeln!(out, "{passed:>4} of {all:<3} {file}")?;
     }
-    let Summary { scenarios, passed, failed, not_run } = &report.summary;
+    let Summary {
+        scenarios,
+        passed,
+        failed,
+        not_run,
+    } = &report.summary;
     writeln!(
         out,
         "{scenarios} scenarios: {passed} passed, {failed} failed, {not_run} not run; {} in {:.1} s",
         report.coverage.catalogue.sentence(),
         report.duration_ms as f64 / 1_000.0
     )?;
-    let names: Vec<String> = reports.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<String> = reports
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     writeln!(out, "report: {}", names.join(", "))?;
     writeln!(out, "{DISCLAIMER}")?;
     Ok(())

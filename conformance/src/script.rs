@@ -17,7 +17,9 @@ pub(crate) enum Role {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Result(Value),
-    Error { code: &'static str },
+    Error {
+        code: &'static str,
+    },
     /// A step of the scenario answers.
     Held,
 }
@@ -91,7 +93,9 @@ impl Script {
 
     fn csms_answer(&mut self, action: &str, payload: &Value) -> Answer {
         Answer::Result(match action {
-            "BootNotification" => json!({"status": "Accepted", "currentTime": now(), "interval": 300}),
+            "BootNotification" => {
+                json!({"status": "Accepted", "currentTime": now(), "interval": 300})
+            }
             "Heartbeat" => json!({"currentTime": now()}),
             "Authorize" => json!({"idTagInfo": self.id_tag_info(payload)}),
             "StartTransaction" => {
@@ -100,8 +104,13 @@ impl Script {
                 json!({"transactionId": id, "idTagInfo": self.id_tag_info(payload)})
             }
             "DataTransfer" => json!({"status": "UnknownVendorId"}),
-            "StatusNotification" | "MeterValues" | "StopTransaction" | "DiagnosticsStatusNotification"
-            | "FirmwareStatusNotification" | "SecurityEventNotification" | "LogStatusNotification"
+            "StatusNotification"
+            | "MeterValues"
+            | "StopTransaction"
+            | "DiagnosticsStatusNotification"
+            | "FirmwareStatusNotification"
+            | "SecurityEventNotification"
+            | "LogStatusNotification"
             | "SignedFirmwareStatusNotification" => json!({}),
             other => return unknown(other),
         })
@@ -109,7 +118,10 @@ impl Script {
 
     fn id_tag_info(&self, payload: &Value) -> Value {
         let tag = payload["idTag"].as_str().unwrap_or_default().to_lowercase();
-        self.tags.get(&tag).cloned().unwrap_or_else(|| json!({"status": "Invalid"}))
+        self.tags
+            .get(&tag)
+            .cloned()
+            .unwrap_or_else(|| json!({"status": "Invalid"}))
     }
 }
 
@@ -134,14 +146,20 @@ fn charge_point_answer(action: &str, payload: &Value) -> Answer {
 
 /// `NotSupported` for an action OCPP 1.6 knows, `NotImplemented` for one it does not [1.6J §4.2.3].
 fn unknown(action: &str) -> Answer {
-    let code = if Action::from_wire(action).is_some() { "NotSupported" } else { "NotImplemented" };
+    let code = if Action::from_wire(action).is_some() {
+        "NotSupported"
+    } else {
+        "NotImplemented"
+    };
     Answer::Error { code }
 }
 
 /// Now, as a central system writes it.
 pub(crate) fn now() -> String {
     let now = jiff::Timestamp::now();
-    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now).to_string()
+    jiff::Timestamp::from_millisecond(now.as_millisecond())
+        .unwrap_or(now)
+        .to_string()
 }
 
 #[cfg(test)]
@@ -152,8 +170,12 @@ mod tests {
     fn transaction_ids_are_never_given_twice_and_tags_have_no_case() {
         let mut script = Script::new(Role::Csms, 100);
         script.tag("Known", json!({"status": "Accepted"}));
-        let mut start = |tag: &str| match script.answer("StartTransaction", &json!({"idTag": tag})) {
-            Answer::Result(value) => (value["transactionId"].as_i64(), value["idTagInfo"]["status"].clone()),
+        let mut start = |tag: &str| match script.answer("StartTransaction", &json!({"idTag": tag}))
+        {
+            Answer::Result(value) => (
+                value["transactionId"].as_i64(),
+                value["idTagInfo"]["status"].clone(),
+            ),
             other => panic!("{other:?}"),
         };
         assert_eq!(start("KNOWN"), (Some(100), json!("Accepted")));
@@ -163,10 +185,27 @@ mod tests {
     #[test]
     fn what_a_step_says_comes_before_the_rest() {
         let mut script = Script::new(Role::Csms, 1);
-        script.answer_once("BootNotification", Answer::Result(json!({"status": "Rejected"})));
-        assert!(matches!(script.answer("BootNotification", &json!({})), Answer::Result(v) if v["status"] == "Rejected"));
-        assert!(matches!(script.answer("BootNotification", &json!({})), Answer::Result(v) if v["status"] == "Accepted"));
-        assert!(matches!(script.answer("Reset", &json!({})), Answer::Error { code: "NotSupported" }));
-        assert!(matches!(script.answer("Nonsense", &json!({})), Answer::Error { code: "NotImplemented" }));
+        script.answer_once(
+            "BootNotification",
+            Answer::Result(json!({"status": "Rejected"})),
+        );
+        assert!(
+            matches!(script.answer("BootNotification", &json!({})), Answer::Result(v) if v["status"] == "Rejected")
+        );
+        assert!(
+            matches!(script.answer("BootNotification", &json!({})), Answer::Result(v) if v["status"] == "Accepted")
+        );
+        assert!(matches!(
+            script.answer("Reset", &json!({})),
+            Answer::Error {
+                code: "NotSupported"
+            }
+        ));
+        assert!(matches!(
+            script.answer("Nonsense", &json!({})),
+            Answer::Error {
+                code: "NotImplemented"
+            }
+        ));
     }
 }

@@ -69,8 +69,17 @@ impl Matrix {
 
 impl SideMatrix {
     fn of(rows: Vec<Row>) -> Self {
-        let survivors: Vec<_> = rows.iter().filter(|row| row.killed_by.is_empty()).map(|row| row.name).collect();
-        Self { seeded: rows.len(), killed: rows.len() - survivors.len(), survivors, defects: rows }
+        let survivors: Vec<_> = rows
+            .iter()
+            .filter(|row| row.killed_by.is_empty())
+            .map(|row| row.name)
+            .collect();
+        Self {
+            seeded: rows.len(),
+            killed: rows.len() - survivors.len(),
+            survivors,
+            defects: rows,
+        }
     }
 }
 
@@ -87,7 +96,12 @@ pub(crate) async fn run(
     let clock = Instant::now();
     let mut patient = args.clone();
     patient.timeout = args.timeout.or(Some(PATIENCE));
-    let Prepared { parts, bundle, concurrency, .. } = prepare(&patient, over).await?;
+    let Prepared {
+        parts,
+        bundle,
+        concurrency,
+        ..
+    } = prepare(&patient, over).await?;
     let parts = Arc::new(parts);
     let rig = Arc::new(Rig::new(copy(&parts, None))?);
     let scenarios = play(&rig, features.clone(), concurrency, &shutdown, |_| {}).await?;
@@ -125,8 +139,12 @@ pub(crate) async fn run(
     for path in reports {
         report.write(path)?;
     }
-    print(&report, &matrix)?;
-    Ok(if judged && !matrix.survived() { Verdict::Passed } else { Verdict::Failed })
+    print(&report, &matrix, judged)?;
+    Ok(if judged && !matrix.survived() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    })
 }
 
 /// The rows of one side.
@@ -149,37 +167,79 @@ async fn judge(
             let rig = Arc::new(Rig::new(copy(parts, Some(*seed)))?);
             let scenarios = play(&rig, features, concurrency, shutdown, |_| {}).await?;
             progress.step();
-            let red = scenarios.iter().filter(|scenario| scenario.status == Status::Failed);
+            let red = scenarios
+                .iter()
+                .filter(|scenario| scenario.status == Status::Failed);
             let killed_by = red.map(|scenario| scenario.name.clone()).collect();
-            Ok(Row { name: seed.name, breaks: seed.breaks, killed_by })
+            Ok(Row {
+                name: seed.name,
+                breaks: seed.breaks,
+                killed_by,
+            }) as Result<Row>
         }
     });
-    let rows: Vec<Result<Row>> = rows.buffered(SEEDS_AT_ONCE).collect().await;
-    rows.into_iter().collect()
+    let mut rows = std::pin::pin!(rows.buffered(SEEDS_AT_ONCE));
+    let mut judged = Vec::with_capacity(seeds.len());
+    while let Some(row) = rows.next().await {
+        let row: Row = row?;
+        if shutdown.is_cancelled() {
+            break;
+        }
+        print_row(&row)?;
+        judged.push(row);
+    }
+    Ok(judged)
 }
 
 /// The same systems under test, with another defect before them.
 fn copy(parts: &RigParts, defect: Option<Seed>) -> RigParts {
-    RigParts { defect, ..parts.clone() }
+    RigParts {
+        defect,
+        ..parts.clone()
+    }
 }
 
-fn print(report: &Report, matrix: &Matrix) -> Result<()> {
+fn print(report: &Report, matrix: &Matrix, judged: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for scenario in report.scenarios.iter().filter(|scenario| scenario.status == Status::Failed) {
-        writeln!(out, "failed without a defect: {}\n    {}", scenario.name, scenario.reason.as_deref().unwrap_or(""))?;
+    for scenario in report
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.status == Status::Failed)
+    {
+        writeln!(
+            out,
+            "failed without a defect: {}\n    {}",
+            scenario.name,
+            scenario.reason.as_deref().unwrap_or("")
+        )?;
     }
     if report.summary.failed > 0 {
-        writeln!(out, "a judge that is red without a defect proves nothing: mend these first")?;
+        writeln!(
+            out,
+            "a judge that is red without a defect proves nothing: mend these first"
+        )?;
     }
-    for row in matrix.rows() {
-        match row.killed_by.as_slice() {
-            [] => writeln!(out, "SURVIVED  {}: {}", row.name, row.breaks)?,
-            [first, rest @ ..] => {
-                let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-                writeln!(out, "killed    {}: by \"{first}\"{more}", row.name)?;
-            }
-        }
+    if !judged {
+        writeln!(out, "the self-test was not finished")?;
+        return Ok(());
     }
     writeln!(out, "{}", matrix.line())?;
+    Ok(())
+}
+
+/// A line of the kill matrix, as soon as it is known.
+fn print_row(row: &Row) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match row.killed_by.as_slice() {
+        [] => writeln!(out, "SURVIVED  {}: {}", row.name, row.breaks)?,
+        [first, rest @ ..] => {
+            let more = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(" and {} more", rest.len())
+            };
+            writeln!(out, "killed    {}: by \"{first}\"{more}", row.name)?;
+        }
+    }
     Ok(())
 }

@@ -101,35 +101,57 @@ fn tags(args: &Args, capabilities: &Capabilities, with_defaults: bool) -> Tags {
     let default = |tag: &str| with_defaults.then(|| tag.to_owned());
     Tags {
         known: pick(&args.id_tag, &capabilities.id_tag).unwrap_or_else(|| KNOWN_TAG.into()),
-        unknown: pick(&args.invalid_id_tag, &capabilities.invalid_id_tag).unwrap_or_else(|| UNKNOWN_TAG.into()),
-        blocked: pick(&args.blocked_id_tag, &capabilities.blocked_id_tag).or_else(|| default(BLOCKED_TAG)),
-        expired: pick(&args.expired_id_tag, &capabilities.expired_id_tag).or_else(|| default(EXPIRED_TAG)),
+        unknown: pick(&args.invalid_id_tag, &capabilities.invalid_id_tag)
+            .unwrap_or_else(|| UNKNOWN_TAG.into()),
+        blocked: pick(&args.blocked_id_tag, &capabilities.blocked_id_tag)
+            .or_else(|| default(BLOCKED_TAG)),
+        expired: pick(&args.expired_id_tag, &capabilities.expired_id_tag)
+            .or_else(|| default(EXPIRED_TAG)),
     }
 }
 
 fn http_client() -> Result<reqwest::Client> {
     // A second installation in the same process is refused, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(ARRIVAL).build().context("cannot make an HTTP client")
+    reqwest::Client::builder()
+        .timeout(ARRIVAL)
+        .build()
+        .context("cannot make an HTTP client")
 }
 
-async fn bundled(args: &Args, capabilities: &Capabilities, over: CancellationToken) -> Result<Prepared> {
+async fn bundled(
+    args: &Args,
+    capabilities: &Capabilities,
+    over: CancellationToken,
+) -> Result<Prepared> {
     let tags = tags(args, capabilities, true);
-    let folder = tempfile::tempdir().context("cannot make a temporary folder for the bundled CSMS")?;
+    let folder =
+        tempfile::tempdir().context("cannot make a temporary folder for the bundled CSMS")?;
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let options = Options {
         http: local,
         ocpp: local,
         database: format!("sqlite://{}", folder.path().join("csms.db").display()),
         id_tags: vec![tags.known.clone()],
-        accept_unknown: AcceptUnknown { charge_points: true, tags: false },
+        accept_unknown: AcceptUnknown {
+            charge_points: true,
+            tags: false,
+        },
         ..Options::default()
     };
     let csms = dynamo_csms::start(options).await?;
-    let settings = [(&tags.blocked, TagStatus::Blocked), (&tags.expired, TagStatus::Expired)];
+    let settings = [
+        (&tags.blocked, TagStatus::Blocked),
+        (&tags.expired, TagStatus::Expired),
+    ];
     for (tag, status) in settings {
         if let Some(tag) = tag {
-            csms.store().set_tag(TagSetting { status, ..TagSetting::accepted(tag) }).await?;
+            csms.store()
+                .set_tag(TagSetting {
+                    status,
+                    ..TagSetting::accepted(tag)
+                })
+                .await?;
         }
     }
     let key = format!("X-API-Key: {}", csms.api_key());
@@ -141,7 +163,9 @@ async fn bundled(args: &Args, capabilities: &Capabilities, over: CancellationTok
         password: None,
         driver: Some(driver),
     };
-    let server = CsmsServer::listen(local, over).await.context("cannot listen for the bundled charge points")?;
+    let server = CsmsServer::listen(local, over)
+        .await
+        .context("cannot listen for the bundled charge points")?;
     Ok(Prepared {
         parts: RigParts {
             charger: Some(ChargerUnderTest::Bundled),
@@ -159,21 +183,32 @@ async fn bundled(args: &Args, capabilities: &Capabilities, over: CancellationTok
 }
 
 async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepared> {
-    let url = args.url.clone().context("--sut csms needs --url, such as ws://127.0.0.1:9000/ocpp16")?;
+    let url = args
+        .url
+        .clone()
+        .context("--sut csms needs --url, such as ws://127.0.0.1:9000/ocpp16")?;
     reachable(&url).await?;
     let identity = match &args.charge_point_id {
         Some(id) => Identity::One(id.clone()),
         None => Identity::Prefix(args.id_prefix.clone()),
     };
     let serial = matches!(identity, Identity::One(_));
-    let driver =
-        args.driver.as_ref().map(|driver| Driver::new(driver, &args.driver_header, http_client()?)).transpose()?;
+    let driver = args
+        .driver
+        .as_ref()
+        .map(|driver| Driver::new(driver, &args.driver_header, http_client()?))
+        .transpose()?;
     let password = args.password.clone();
     Ok(Prepared {
         parts: RigParts {
             charger: None,
             server: None,
-            csms: Some(CsmsUnderTest { url: url.clone(), identity, password, driver }),
+            csms: Some(CsmsUnderTest {
+                url: url.clone(),
+                identity,
+                password,
+                driver,
+            }),
             tags: tags(args, capabilities, false),
             patience: args.timeout.unwrap_or(PATIENCE),
             schemas: args.schemas.clone(),
@@ -181,49 +216,80 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
         },
         bundle: None,
         description: format!("the CSMS at {url}"),
-        concurrency: if serial { 1 } else { args.concurrency.map_or(16, usize::from) },
+        concurrency: if serial {
+            1
+        } else {
+            args.concurrency.map_or(16, usize::from)
+        },
     })
 }
 
 /// Whether somebody listens there: a run against nobody should say so at once.
 async fn reachable(url: &str) -> Result<()> {
-    let parsed = reqwest::Url::parse(url).map_err(|error| anyhow!("--url {url:?} is no URL: {error}"))?;
+    let parsed =
+        reqwest::Url::parse(url).map_err(|error| anyhow!("--url {url:?} is no URL: {error}"))?;
     if parsed.scheme() != "ws" {
         bail!("--url {url:?} must begin with ws://");
     }
-    let host = parsed.host_str().ok_or_else(|| anyhow!("--url {url:?} names no host"))?;
+    let host = parsed
+        .host_str()
+        .ok_or_else(|| anyhow!("--url {url:?} names no host"))?;
     let port = parsed.port_or_known_default().unwrap_or(80);
     let host = host.trim_matches(['[', ']']).to_owned();
     match tokio::time::timeout(ARRIVAL, tokio::net::TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => bail!("nobody answers at {url} ({error}); start the CSMS under test or correct --url"),
-        Err(_) => bail!("nobody answered at {url} within {ARRIVAL:?}; start the CSMS under test or correct --url"),
+        Ok(Err(error)) => {
+            bail!("nobody answers at {url} ({error}); start the CSMS under test or correct --url")
+        }
+        Err(_) => bail!(
+            "nobody answered at {url} within {ARRIVAL:?}; start the CSMS under test or correct --url"
+        ),
     }
 }
 
-async fn foreign_charger(args: &Args, capabilities: &Capabilities, over: CancellationToken) -> Result<Prepared> {
-    let listen = args.listen.context("--sut charge-point needs --listen, such as 0.0.0.0:9000")?;
-    let id = args.charge_point_id.clone().context("--sut charge-point needs --charge-point-id")?;
+async fn foreign_charger(
+    args: &Args,
+    capabilities: &Capabilities,
+    over: CancellationToken,
+) -> Result<Prepared> {
+    let listen = args
+        .listen
+        .context("--sut charge-point needs --listen, such as 0.0.0.0:9000")?;
+    let id = args
+        .charge_point_id
+        .clone()
+        .context("--sut charge-point needs --charge-point-id")?;
     ChargePointId::new(&id).map_err(|error| anyhow!("--charge-point-id {id:?}: {error}"))?;
     let operator = match args.operator.as_deref() {
         None => Operator::Absent,
-        Some("prompt") => Operator::Prompt { charge_point_id: id.clone() },
+        Some("prompt") => Operator::Prompt {
+            charge_point_id: id.clone(),
+        },
         Some(url) => {
-            reqwest::Url::parse(url)
-                .map_err(|error| anyhow!("--operator {url:?} is neither `prompt` nor a URL: {error}"))?;
-            Operator::Http { url: url.to_owned(), client: http_client()?, charge_point_id: id.clone() }
+            reqwest::Url::parse(url).map_err(|error| {
+                anyhow!("--operator {url:?} is neither `prompt` nor a URL: {error}")
+            })?;
+            Operator::Http {
+                url: url.to_owned(),
+                client: http_client()?,
+                charge_point_id: id.clone(),
+            }
         }
     };
-    let server = CsmsServer::listen(listen, over)
-        .await
-        .map_err(|error| anyhow!("cannot listen on {listen} (--listen): {error}; choose another address"))?;
+    let server = CsmsServer::listen(listen, over).await.map_err(|error| {
+        anyhow!("cannot listen on {listen} (--listen): {error}; choose another address")
+    })?;
     let addr = server.addr();
     let mut post = server.expect(&id);
-    tell(&format!("waiting for the charge point {id} at ws://{addr}/{id}"));
+    tell(&format!(
+        "waiting for the charge point {id} at ws://{addr}/{id}"
+    ));
     let patience = args.timeout.unwrap_or(PATIENCE);
     let longest = ARRIVAL.max(patience);
     if tokio::time::timeout(longest, post.arrival()).await.is_err() {
-        bail!("no charge point {id} connected to ws://{addr}/{id} within {longest:?}; point it there and start it");
+        bail!(
+            "no charge point {id} connected to ws://{addr}/{id} within {longest:?}; point it there and start it"
+        );
     }
     Ok(Prepared {
         parts: RigParts {

@@ -29,7 +29,11 @@ pub(crate) enum EntryKind {
     /// The WebSocket was closed or lost.
     Closed(String),
     /// A text message.
-    Frame { direction: Direction, raw: Arc<str>, message: Message },
+    Frame {
+        direction: Direction,
+        raw: Arc<str>,
+        message: Message,
+    },
     /// What the rig did beside the line: a driver or operator call, a note for the reader.
     Note(String),
 }
@@ -37,9 +41,21 @@ pub(crate) enum EntryKind {
 /// A frame of OCPP-J as the judge reads it [1.6J §4.2].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Message {
-    Call { id: String, action: String, payload: Value },
-    Result { id: String, payload: Value },
-    Error { id: String, code: String, description: String, details: Value },
+    Call {
+        id: String,
+        action: String,
+        payload: Value,
+    },
+    Result {
+        id: String,
+        payload: Value,
+    },
+    Error {
+        id: String,
+        code: String,
+        description: String,
+        details: Value,
+    },
     Unreadable(String),
 }
 
@@ -47,7 +63,9 @@ impl Message {
     /// Reads one text message, strictly: exact number of elements, types as written in the specification.
     pub(crate) fn read(raw: &str) -> Self {
         match serde_json::from_str::<Value>(raw) {
-            Ok(Value::Array(elements)) => Self::from_elements(&elements).unwrap_or_else(Self::Unreadable),
+            Ok(Value::Array(elements)) => {
+                Self::from_elements(&elements).unwrap_or_else(Self::Unreadable)
+            }
             Ok(_) => Self::Unreadable("not a JSON array".into()),
             Err(error) => Self::Unreadable(format!("not JSON: {error}")),
         }
@@ -55,25 +73,42 @@ impl Message {
 
     fn from_elements(elements: &[Value]) -> Result<Self, String> {
         let text = |index: usize, what: &str| {
-            elements[index].as_str().map(str::to_owned).ok_or_else(|| format!("{what} is not a string"))
+            elements[index]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| format!("{what} is not a string"))
         };
         let kind = elements.first().and_then(Value::as_u64);
         let expected = match kind {
             Some(2) => 4,
             Some(3) => 3,
             Some(4) => 5,
-            _ => return Err("the first element is none of 2 (CALL), 3 (CALLRESULT), 4 (CALLERROR)".into()),
+            _ => {
+                return Err(
+                    "the first element is none of 2 (CALL), 3 (CALLRESULT), 4 (CALLERROR)".into(),
+                );
+            }
         };
         if elements.len() != expected {
-            return Err(format!("{} elements where {expected} belong", elements.len()));
+            return Err(format!(
+                "{} elements where {expected} belong",
+                elements.len()
+            ));
         }
         let id = text(1, "the message id")?;
         if id.is_empty() || id.chars().count() > 36 {
             return Err("the message id has not 1 to 36 characters".into());
         }
         Ok(match kind {
-            Some(2) => Self::Call { id, action: text(2, "the action")?, payload: elements[3].clone() },
-            Some(3) => Self::Result { id, payload: elements[2].clone() },
+            Some(2) => Self::Call {
+                id,
+                action: text(2, "the action")?,
+                payload: elements[3].clone(),
+            },
+            Some(3) => Self::Result {
+                id,
+                payload: elements[2].clone(),
+            },
             _ => Self::Error {
                 id,
                 code: text(2, "the error code")?,
@@ -95,9 +130,13 @@ impl Message {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call { action, payload, .. } => write!(f, "{action} {payload}"),
+            Self::Call {
+                action, payload, ..
+            } => write!(f, "{action} {payload}"),
             Self::Result { payload, .. } => write!(f, "answer {payload}"),
-            Self::Error { code, description, .. } => write!(f, "error {code} {description:?}"),
+            Self::Error {
+                code, description, ..
+            } => write!(f, "error {code} {description:?}"),
             Self::Unreadable(reason) => write!(f, "something unreadable ({reason})"),
         }
     }
@@ -107,7 +146,9 @@ impl Entry {
     /// The frame of the given direction, if this is one.
     pub(crate) fn frame(&self, wanted: Direction) -> Option<&Message> {
         match &self.kind {
-            EntryKind::Frame { direction, message, .. } if *direction == wanted => Some(message),
+            EntryKind::Frame {
+                direction, message, ..
+            } if *direction == wanted => Some(message),
             _ => None,
         }
     }
@@ -115,7 +156,11 @@ impl Entry {
     /// The call from the system under test, if this is one: its action and payload.
     pub(crate) fn call_from_sut(&self) -> Option<(&str, &str, &Value)> {
         match self.frame(Direction::FromSut)? {
-            Message::Call { id, action, payload } => Some((id, action, payload)),
+            Message::Call {
+                id,
+                action,
+                payload,
+            } => Some((id, action, payload)),
             _ => None,
         }
     }
@@ -123,7 +168,11 @@ impl Entry {
     /// The call to the system under test, if this is one.
     pub(crate) fn call_to_sut(&self) -> Option<(&str, &str, &Value)> {
         match self.frame(Direction::ToSut)? {
-            Message::Call { id, action, payload } => Some((id, action, payload)),
+            Message::Call {
+                id,
+                action,
+                payload,
+            } => Some((id, action, payload)),
             _ => None,
         }
     }
@@ -135,9 +184,18 @@ mod tests {
 
     #[test]
     fn frames_are_read_strictly() {
-        assert!(matches!(Message::read(r#"[2,"1","Heartbeat",{}]"#), Message::Call { .. }));
-        assert!(matches!(Message::read(r#"[3,"1",{}]"#), Message::Result { .. }));
-        assert!(matches!(Message::read(r#"[4,"1","GenericError","",{}]"#), Message::Error { .. }));
+        assert!(matches!(
+            Message::read(r#"[2,"1","Heartbeat",{}]"#),
+            Message::Call { .. }
+        ));
+        assert!(matches!(
+            Message::read(r#"[3,"1",{}]"#),
+            Message::Result { .. }
+        ));
+        assert!(matches!(
+            Message::read(r#"[4,"1","GenericError","",{}]"#),
+            Message::Error { .. }
+        ));
         for bad in [
             "",
             "{}",
@@ -150,7 +208,10 @@ mod tests {
             r#"[4,"1","GenericError",""]"#,
             r#"[2,"1234567890123456789012345678901234567","Heartbeat",{}]"#,
         ] {
-            assert!(matches!(Message::read(bad), Message::Unreadable(_)), "{bad}");
+            assert!(
+                matches!(Message::read(bad), Message::Unreadable(_)),
+                "{bad}"
+            );
         }
     }
 }

@@ -26,12 +26,16 @@ pub(crate) struct World {
 impl World {
     /// The place at the rig.
     pub(crate) fn bench(&mut self) -> Result<&mut Bench, Failure> {
-        self.bench.as_mut().ok_or_else(|| Failure::new("no step before this one has set the scene"))
+        self.bench
+            .as_mut()
+            .ok_or_else(|| Failure::new("no step before this one has set the scene"))
     }
 
     /// The rig.
     pub(crate) fn rig(&self) -> Result<Arc<Rig>, Failure> {
-        self.rig.clone().ok_or_else(|| Failure::new("the scenario runs outside a rig"))
+        self.rig
+            .clone()
+            .ok_or_else(|| Failure::new("the scenario runs outside a rig"))
     }
 
     /// Turns what a bench could not do into the end of this scenario: failed, or not run with its reason.
@@ -52,7 +56,10 @@ impl World {
     /// Ends a scenario: waits for what is owed, holds the record against the unspoken rules, and hands it over.
     pub(crate) async fn finish(&mut self, key: Key, steps_passed: bool) {
         let Some(rig) = self.rig.clone() else { return };
-        let mut outcome = Outcome { not_run: self.not_run.take(), ..Outcome::default() };
+        let mut outcome = Outcome {
+            not_run: self.not_run.take(),
+            ..Outcome::default()
+        };
         if let Some(mut bench) = self.bench.take() {
             if steps_passed {
                 bench.settle().await;
@@ -64,9 +71,16 @@ impl World {
             let lines = bench.close().await;
             if steps_passed {
                 let schemas = rig.schemas.as_ref();
-                let circumstances =
-                    Circumstances { side, allowed: &allowed, errors_expected: &errors_expected, schemas };
-                outcome.breaches = lines.iter().flat_map(|line| breaches(line, &circumstances)).collect();
+                let circumstances = Circumstances {
+                    side,
+                    allowed: &allowed,
+                    errors_expected: &errors_expected,
+                    schemas,
+                };
+                outcome.breaches = lines
+                    .iter()
+                    .flat_map(|line| breaches(line, &circumstances))
+                    .collect();
             }
             outcome.entries = lines.into_iter().flatten().collect();
             outcome.entries.sort_by_key(|entry| entry.at);

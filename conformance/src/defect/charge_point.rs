@@ -26,21 +26,29 @@ fn status_is(status: &'static str) -> impl Fn(&Value) -> bool {
 fn age(stamp: &Value) -> Duration {
     let stamp: Option<jiff::Timestamp> = stamp.as_str().and_then(|text| text.parse().ok());
     let age = stamp.map(|stamp| jiff::Timestamp::now().duration_since(stamp));
-    age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
+    age.and_then(|age| Duration::try_from(age).ok())
+        .unwrap_or_default()
 }
 
 /// Right behind an answer to a boot that is not Accepted, boots again.
 fn boots_too_soon() -> Box<dyn Defect> {
     let mut boot = None;
     habit(move |direction, action, message| match message {
-        Message::Call { payload, .. } if action == "BootNotification" && direction == Direction::FromSut => {
+        Message::Call { payload, .. }
+            if action == "BootNotification" && direction == Direction::FromSut =>
+        {
             boot = Some(payload.clone());
             None
         }
-        Message::Result { payload, .. } if action == "BootNotification" && payload["status"] != "Accepted" => {
+        Message::Result { payload, .. }
+            if action == "BootNotification" && payload["status"] != "Accepted" =>
+        {
             let again = json!([2, "again", "BootNotification", boot.clone()?]).to_string();
             let on = json!([3, message.id()?, payload]).to_string();
-            Some(Fate { on: vec![on], back: vec![again] })
+            Some(Fate {
+                on: vec![on],
+                back: vec![again],
+            })
         }
         _ => None,
     })
@@ -66,7 +74,10 @@ fn answers_twice() -> Box<dyn Defect> {
     habit(|direction, _, message| match message {
         Message::Result { id, payload } if direction == Direction::FromSut => {
             let frame = json!([3, id, payload]).to_string();
-            Some(Fate { on: vec![frame.clone(), frame], back: Vec::new() })
+            Some(Fate {
+                on: vec![frame.clone(), frame],
+                back: Vec::new(),
+            })
         }
         _ => None,
     })
@@ -82,7 +93,12 @@ fn never_answers(wanted: &'static str) -> Box<dyn Defect> {
 /// Mixes up the two codes for what it does not do.
 fn swaps_error_codes() -> Box<dyn Defect> {
     habit(|direction, _, message| match message {
-        Message::Error { id, code, description, details } if direction == Direction::FromSut => {
+        Message::Error {
+            id,
+            code,
+            description,
+            details,
+        } if direction == Direction::FromSut => {
             let other = match code.as_str() {
                 "NotImplemented" => "NotSupported",
                 "NotSupported" => "NotImplemented",
@@ -103,7 +119,9 @@ fn forgets_availability() -> Box<dyn Defect> {
             None
         }
         Message::Call { id, payload, .. }
-            if direction == Direction::FromSut && boots > 1 && payload["status"] == "Unavailable" =>
+            if direction == Direction::FromSut
+                && boots > 1
+                && payload["status"] == "Unavailable" =>
         {
             let mut payload = payload.clone();
             payload["status"] = "Available".into();
@@ -117,11 +135,16 @@ fn forgets_availability() -> Box<dyn Defect> {
 fn opens_two_calls() -> Box<dyn Defect> {
     let mut number = 0;
     habit(move |direction, action, message| match message {
-        Message::Call { id, payload, .. } if direction == Direction::FromSut && action == "StatusNotification" => {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
             number += 1;
             let frame = json!([2, id, action, payload]).to_string();
             let second = json!([2, format!("beside-{number}"), "Heartbeat", {}]).to_string();
-            Some(Fate { on: vec![frame, second], back: Vec::new() })
+            Some(Fate {
+                on: vec![frame, second],
+                back: Vec::new(),
+            })
         }
         _ => None,
     })
@@ -146,7 +169,9 @@ fn uses_one_id() -> Box<dyn Defect> {
 fn stamps_at_delivery(action: &'static str) -> Box<dyn Defect> {
     calls(action, |payload| {
         if age(&payload["timestamp"]) > QUEUED {
-            payload["timestamp"] = (jiff::Timestamp::now() + Duration::from_secs(60)).to_string().into();
+            payload["timestamp"] = (jiff::Timestamp::now() + Duration::from_secs(60))
+                .to_string()
+                .into();
         }
     })
 }
@@ -155,7 +180,9 @@ fn stamps_at_delivery(action: &'static str) -> Box<dyn Defect> {
 fn measures_beside_the_clock() -> Box<dyn Defect> {
     calls("MeterValues", |payload| {
         for value in payload["meterValue"].as_array_mut().into_iter().flatten() {
-            let stamp: Option<jiff::Timestamp> = value["timestamp"].as_str().and_then(|text| text.parse().ok());
+            let stamp: Option<jiff::Timestamp> = value["timestamp"]
+                .as_str()
+                .and_then(|text| text.parse().ok());
             if let Some(stamp) = stamp {
                 value["timestamp"] = (stamp + Duration::from_secs(1)).to_string().into();
             }
@@ -166,7 +193,14 @@ fn measures_beside_the_clock() -> Box<dyn Defect> {
 /// Every other call of an action is lost.
 fn loses_every_other(action: &'static str) -> Box<dyn Defect> {
     let mut count = 0;
-    never_calls(action, move |_| { count += 1; count % 2 == 0 }, nothing)
+    never_calls(
+        action,
+        move |_| {
+            count += 1;
+            count % 2 == 0
+        },
+        nothing,
+    )
 }
 
 fn lacks_key(key: &'static str) -> Box<dyn Defect> {
@@ -186,12 +220,24 @@ pub(super) static SEEDS: &[Seed] = &[
     Seed {
         name: "keeps connector 0 to itself",
         breaks: "after Accepted it reports connector 0 and all others [1.6 §4.9]",
-        make: || never_calls("StatusNotification", |payload| payload["connectorId"] == 0, nothing),
+        make: || {
+            never_calls(
+                "StatusNotification",
+                |payload| payload["connectorId"] == 0,
+                nothing,
+            )
+        },
     },
     Seed {
         name: "sends no heartbeat",
         breaks: "it sends a heartbeat after each interval [1.6 §4.6]",
-        make: || never_calls("Heartbeat", |_| true, || json!({"currentTime": crate::script::now()})),
+        make: || {
+            never_calls(
+                "Heartbeat",
+                |_| true,
+                || json!({"currentTime": crate::script::now()}),
+            )
+        },
     },
     Seed {
         name: "asks nobody",
@@ -206,28 +252,46 @@ pub(super) static SEEDS: &[Seed] = &[
     Seed {
         name: "stops another transaction",
         breaks: "StopTransaction carries the id that the start was given [1.6 §4.10]",
-        make: || calls("StopTransaction", |payload| payload["transactionId"] = 4_711.into()),
+        make: || {
+            calls("StopTransaction", |payload| {
+                payload["transactionId"] = 4_711.into()
+            })
+        },
     },
     Seed {
         name: "gives no reason",
         breaks: "the reason of a stop is left out only for Local [1.6 §4.10]",
         make: || {
             calls("StopTransaction", |payload| {
-                payload.as_object_mut().map(|members| members.remove("reason"));
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("reason"));
             })
         },
     },
     Seed {
         name: "writes numbers as text",
         breaks: "meterStart is an integer [1.6 §6.45]",
-        make: || calls("StartTransaction", |payload| payload["meterStart"] = payload["meterStart"].to_string().into()),
+        make: || {
+            calls("StartTransaction", |payload| {
+                payload["meterStart"] = payload["meterStart"].to_string().into()
+            })
+        },
     },
     Seed {
         name: "leaves the offset out",
         breaks: "time stamps are RFC 3339 with their offset [1.6 §3.13]",
-        make: || calls("StartTransaction", |payload| payload["timestamp"] = "2024-03-10T15:00:00".into()),
+        make: || {
+            calls("StartTransaction", |payload| {
+                payload["timestamp"] = "2024-03-10T15:00:00".into()
+            })
+        },
     },
-    Seed { name: "answers twice", breaks: "each call has one answer [1.6J §4.1.1]", make: answers_twice },
+    Seed {
+        name: "answers twice",
+        breaks: "each call has one answer [1.6J §4.1.1]",
+        make: answers_twice,
+    },
     Seed {
         name: "never answers an unlock",
         breaks: "each call has an answer [1.6J §4.1.1]",
@@ -307,13 +371,23 @@ pub(super) static SEEDS: &[Seed] = &[
         name: "loses what it queued of meter values",
         breaks: "meter values of a transaction survive an outage [1.6 §3.7]",
         make: || {
-            never_calls("MeterValues", |payload| age(&payload["meterValue"][0]["timestamp"]) > QUEUED, nothing)
+            never_calls(
+                "MeterValues",
+                |payload| age(&payload["meterValue"][0]["timestamp"]) > QUEUED,
+                nothing,
+            )
         },
     },
     Seed {
         name: "loses the stop it queued",
         breaks: "transaction messages are delivered after an outage [1.6 §3.7]",
-        make: || never_calls("StopTransaction", |payload| age(&payload["timestamp"]) > QUEUED, nothing),
+        make: || {
+            never_calls(
+                "StopTransaction",
+                |payload| age(&payload["timestamp"]) > QUEUED,
+                nothing,
+            )
+        },
     },
     Seed {
         name: "stamps starts when it delivers them",
@@ -338,14 +412,22 @@ pub(super) static SEEDS: &[Seed] = &[
     Seed {
         name: "measures backwards",
         breaks: "meterStop is what the register shows at the end [1.6 §6.49]",
-        make: || calls("StopTransaction", |payload| payload["meterStop"] = (-1).into()),
+        make: || {
+            calls("StopTransaction", |payload| {
+                payload["meterStop"] = (-1).into()
+            })
+        },
     },
     Seed {
         name: "opens two calls at a time",
         breaks: "the next call waits for the answer to the one before [1.6J §4.1.1]",
         make: opens_two_calls,
     },
-    Seed { name: "uses one id for all calls", breaks: "the id of a call is unique [1.6J §4.1.4]", make: uses_one_id },
+    Seed {
+        name: "uses one id for all calls",
+        breaks: "the id of a call is unique [1.6J §4.1.4]",
+        make: uses_one_id,
+    },
     Seed {
         name: "stops for a stranger",
         breaks: "only the starting tag or one of its group stops [1.6 §4.10]",
@@ -357,22 +439,34 @@ pub(super) static SEEDS: &[Seed] = &[
 fn stops_for_a_stranger() -> Box<dyn Defect> {
     let mut running: Option<(Value, Value)> = None;
     habit(move |direction, action, message| match message {
-        Message::Call { payload, .. } if direction == Direction::FromSut && action == "StartTransaction" => {
+        Message::Call { payload, .. }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
             running = Some((Value::Null, payload.clone()));
             None
         }
-        Message::Result { payload, .. } if direction == Direction::ToSut && action == "StartTransaction" => {
+        Message::Result { payload, .. }
+            if direction == Direction::ToSut && action == "StartTransaction" =>
+        {
             if let Some((id, _)) = &mut running {
                 *id = payload["transactionId"].clone();
             }
             None
         }
-        Message::Call { id, payload, .. } if direction == Direction::FromSut && action == "Authorize" => {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == "Authorize" =>
+        {
             let (transaction, start) = running.take()?;
             let stop = json!([2, "stranger", "StopTransaction", {"transactionId": transaction,
                 "meterStop": start["meterStart"], "timestamp": crate::script::now(), "reason": "Local",
                 "idTag": payload["idTag"]}]);
-            Some(Fate { on: vec![json!([2, id, action, payload]).to_string(), stop.to_string()], back: Vec::new() })
+            Some(Fate {
+                on: vec![
+                    json!([2, id, action, payload]).to_string(),
+                    stop.to_string(),
+                ],
+                back: Vec::new(),
+            })
         }
         _ => None,
     })

@@ -24,8 +24,12 @@ fn minds_case() -> Box<dyn Defect> {
             lower = tag == tag.to_lowercase();
             None
         }
-        Message::Result { id, .. } if direction == Direction::FromSut && action == "Authorize" && lower => {
-            Some(becomes(json!([3, id, {"idTagInfo": {"status": "Invalid"}}])))
+        Message::Result { id, .. }
+            if direction == Direction::FromSut && action == "Authorize" && lower =>
+        {
+            Some(becomes(
+                json!([3, id, {"idTagInfo": {"status": "Invalid"}}]),
+            ))
         }
         _ => None,
     })
@@ -44,7 +48,9 @@ fn counts_twice() -> Box<dyn Defect> {
 fn refuses_unknown_stops() -> Box<dyn Defect> {
     let mut known = Vec::new();
     habit(move |direction, action, message| match message {
-        Message::Result { payload, .. } if direction == Direction::FromSut && action == "StartTransaction" => {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
             known.push(payload["transactionId"].clone());
             None
         }
@@ -53,8 +59,17 @@ fn refuses_unknown_stops() -> Box<dyn Defect> {
                 && action == "StopTransaction"
                 && !known.contains(&payload["transactionId"]) =>
         {
-            let error = json!([4, id, "PropertyConstraintViolation", "unknown transaction", {}]);
-            Some(Fate { on: Vec::new(), back: vec![error.to_string()] })
+            let error = json!([
+                4,
+                id,
+                "PropertyConstraintViolation",
+                "unknown transaction",
+                {}
+            ]);
+            Some(Fate {
+                on: Vec::new(),
+                back: vec![error.to_string()],
+            })
         }
         _ => None,
     })
@@ -71,7 +86,10 @@ fn answers_twice() -> Box<dyn Defect> {
     habit(|direction, _, message| match message {
         Message::Result { id, payload } if direction == Direction::FromSut => {
             let frame = json!([3, id, payload]).to_string();
-            Some(Fate { on: vec![frame.clone(), frame], back: Vec::new() })
+            Some(Fate {
+                on: vec![frame.clone(), frame],
+                back: Vec::new(),
+            })
         }
         _ => None,
     })
@@ -80,7 +98,9 @@ fn answers_twice() -> Box<dyn Defect> {
 /// Answers with an id of its own.
 fn answers_with_another_id() -> Box<dyn Defect> {
     habit(|direction, action, message| match message {
-        Message::Result { payload, .. } if direction == Direction::FromSut && action == "StatusNotification" => {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
             Some(becomes(json!([3, "another", payload])))
         }
         _ => None,
@@ -94,7 +114,10 @@ fn sends_two_commands() -> Box<dyn Defect> {
         Message::Call { id, payload, .. } if direction == Direction::FromSut && !sent => {
             sent = true;
             let second = json!([2, "at-once", "ClearCache", {}]).to_string();
-            Some(Fate { on: vec![json!([2, id, action, payload]).to_string(), second], back: Vec::new() })
+            Some(Fate {
+                on: vec![json!([2, id, action, payload]).to_string(), second],
+                back: Vec::new(),
+            })
         }
         _ => None,
     })
@@ -108,10 +131,15 @@ fn insists() -> Box<dyn Defect> {
             last = Some((action.to_owned(), payload.clone()));
             None
         }
-        Message::Result { id, payload } if direction == Direction::ToSut && payload["status"] == "Rejected" => {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut && payload["status"] == "Rejected" =>
+        {
             let (action, command) = last.take()?;
             let again = json!([2, "again", action, command]).to_string();
-            Some(Fate { on: vec![json!([3, id, payload]).to_string()], back: vec![again] })
+            Some(Fate {
+                on: vec![json!([3, id, payload]).to_string()],
+                back: vec![again],
+            })
         }
         _ => None,
     })
@@ -120,7 +148,12 @@ fn insists() -> Box<dyn Defect> {
 /// Mixes up the two codes for what it does not do.
 fn swaps_error_codes() -> Box<dyn Defect> {
     habit(|direction, _, message| match message {
-        Message::Error { id, code, description, details } if direction == Direction::FromSut => {
+        Message::Error {
+            id,
+            code,
+            description,
+            details,
+        } if direction == Direction::FromSut => {
             let other = match code.as_str() {
                 "NotImplemented" => "NotSupported",
                 "NotSupported" => "NotImplemented",
@@ -135,7 +168,9 @@ fn swaps_error_codes() -> Box<dyn Defect> {
 /// Takes what breaks the schema.
 fn takes_anything() -> Box<dyn Defect> {
     habit(|direction, action, message| match message {
-        Message::Error { id, .. } if direction == Direction::FromSut && action == "StatusNotification" => {
+        Message::Error { id, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
             Some(becomes(json!([3, id, {}])))
         }
         _ => None,
@@ -145,9 +180,14 @@ fn takes_anything() -> Box<dyn Defect> {
 /// Asks the charge point for what only charge points say.
 fn speaks_for_the_other_side() -> Box<dyn Defect> {
     habit(|direction, action, message| match message {
-        Message::Result { id, payload } if direction == Direction::FromSut && action == "BootNotification" => {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
             let call = json!([2, "mine", "Heartbeat", {}]).to_string();
-            Some(Fate { on: vec![json!([3, id, payload]).to_string(), call], back: Vec::new() })
+            Some(Fate {
+                on: vec![json!([3, id, payload]).to_string(), call],
+                back: Vec::new(),
+            })
         }
         _ => None,
     })
@@ -159,7 +199,9 @@ pub(super) static SEEDS: &[Seed] = &[
         breaks: "the answer to a boot carries the time [1.6 §6.4]",
         make: || {
             answers("BootNotification", |payload| {
-                payload.as_object_mut().map(|members| members.remove("currentTime"));
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("currentTime"));
             })
         },
     },
@@ -171,7 +213,11 @@ pub(super) static SEEDS: &[Seed] = &[
     Seed {
         name: "lives yesterday",
         breaks: "the heartbeat is answered with the current time [1.6 §4.6]",
-        make: || answers("Heartbeat", |payload| payload["currentTime"] = "2020-01-01T00:00:00Z".into()),
+        make: || {
+            answers("Heartbeat", |payload| {
+                payload["currentTime"] = "2020-01-01T00:00:00Z".into()
+            })
+        },
     },
     Seed {
         name: "adds members of its own",
@@ -188,7 +234,11 @@ pub(super) static SEEDS: &[Seed] = &[
         breaks: "StatusNotification is acknowledged [1.6 §4.9]",
         make: || never_answers("StatusNotification"),
     },
-    Seed { name: "answers twice", breaks: "each call has one answer [1.6J §4.1.1]", make: answers_twice },
+    Seed {
+        name: "answers twice",
+        breaks: "each call has one answer [1.6J §4.1.1]",
+        make: answers_twice,
+    },
     Seed {
         name: "answers with another id",
         breaks: "an answer has the id of its call [1.6J §4.2.2]",
@@ -209,11 +259,19 @@ pub(super) static SEEDS: &[Seed] = &[
         breaks: "an expired tag is Expired [1.6 §7.2]",
         make: || lets_in("Expired"),
     },
-    Seed { name: "minds the case of tags", breaks: "tags have no case [1.6 §7.28]", make: minds_case },
+    Seed {
+        name: "minds the case of tags",
+        breaks: "tags have no case [1.6 §7.28]",
+        make: minds_case,
+    },
     Seed {
         name: "gives every transaction the same id",
         breaks: "each transaction has its own id [1.6 §4.8]",
-        make: || answers("StartTransaction", |payload| payload["transactionId"] = 1.into()),
+        make: || {
+            answers("StartTransaction", |payload| {
+                payload["transactionId"] = 1.into()
+            })
+        },
     },
     Seed {
         name: "counts a start twice that is told twice",
@@ -226,7 +284,9 @@ pub(super) static SEEDS: &[Seed] = &[
         make: || {
             answers("StartTransaction", |payload| {
                 if payload["idTagInfo"]["status"] != "Accepted" {
-                    payload.as_object_mut().map(|members| members.remove("transactionId"));
+                    payload
+                        .as_object_mut()
+                        .map(|members| members.remove("transactionId"));
                 }
             })
         },
@@ -248,7 +308,11 @@ pub(super) static SEEDS: &[Seed] = &[
     Seed {
         name: "stops the wrong transaction",
         breaks: "a remote stop carries the id that the start was given [1.6 §5.12]",
-        make: || calls("RemoteStopTransaction", |payload| payload["transactionId"] = 4_711.into()),
+        make: || {
+            calls("RemoteStopTransaction", |payload| {
+                payload["transactionId"] = 4_711.into()
+            })
+        },
     },
     Seed {
         name: "resets softly whatever was asked",
@@ -258,7 +322,11 @@ pub(super) static SEEDS: &[Seed] = &[
     Seed {
         name: "writes another value",
         breaks: "ChangeConfiguration carries the value that was meant [1.6 §5.3]",
-        make: || calls("ChangeConfiguration", |payload| payload["value"] = "42".into()),
+        make: || {
+            calls("ChangeConfiguration", |payload| {
+                payload["value"] = "42".into()
+            })
+        },
     },
     Seed {
         name: "reads everything whatever was asked",

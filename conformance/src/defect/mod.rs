@@ -24,7 +24,10 @@ pub(crate) struct Fate {
 impl Fate {
     /// It goes on as it is.
     pub(crate) fn pass(raw: &str) -> Self {
-        Self { on: vec![raw.to_owned()], back: Vec::new() }
+        Self {
+            on: vec![raw.to_owned()],
+            back: Vec::new(),
+        }
     }
 }
 
@@ -88,7 +91,9 @@ where
     F: FnMut(&mut Value) + Send + 'static,
 {
     habit(move |direction, action, message| match message {
-        Message::Call { id, payload, .. } if direction == Direction::FromSut && action == wanted => {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == wanted =>
+        {
             let mut payload = payload.clone();
             change(&mut payload);
             Some(becomes(json!([2, id, action, payload])))
@@ -121,7 +126,10 @@ where
         Message::Call { id, payload, .. }
             if direction == Direction::FromSut && action == wanted && unwanted(payload) =>
         {
-            Some(Fate { on: Vec::new(), back: vec![json!([3, id, answer()]).to_string()] })
+            Some(Fate {
+                on: Vec::new(),
+                back: vec![json!([3, id, answer()]).to_string()],
+            })
         }
         _ => None,
     })
@@ -134,7 +142,10 @@ where
 {
     habit(move |direction, action, message| match message {
         Message::Call { id, .. } if direction == Direction::ToSut && action == wanted => {
-            Some(Fate { on: Vec::new(), back: vec![json!([3, id, answer()]).to_string()] })
+            Some(Fate {
+                on: Vec::new(),
+                back: vec![json!([3, id, answer()]).to_string()],
+            })
         }
         _ => None,
     })
@@ -150,7 +161,10 @@ fn says(action: &'static str, instead_of: &'static str, word: &'static str) -> B
 }
 
 fn becomes(frame: Value) -> Fate {
-    Fate { on: vec![frame.to_string()], back: Vec::new() }
+    Fate {
+        on: vec![frame.to_string()],
+        back: Vec::new(),
+    }
 }
 
 /// The names of both sides are in the kill matrix, so they must differ; the rules they break must be cited.

@@ -38,20 +38,37 @@ pub(crate) enum Welcome {
 }
 
 /// Opens a socket and lets it report to the given post.
-pub(crate) async fn connect(knock: &Knock, socket: u64, events: mpsc::Sender<SocketEvent>) -> Result<Welcome> {
+pub(crate) async fn connect(
+    knock: &Knock,
+    socket: u64,
+    events: mpsc::Sender<SocketEvent>,
+) -> Result<Welcome> {
     let url = format!("{}/{}", knock.url.trim_end_matches('/'), knock.id);
-    let mut request = url.as_str().into_client_request().with_context(|| format!("{url} is no WebSocket URL"))?;
+    let mut request = url
+        .as_str()
+        .into_client_request()
+        .with_context(|| format!("{url} is no WebSocket URL"))?;
     if let Some(offer) = &knock.subprotocols {
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(offer)?);
+        request
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(offer)?);
     }
     if let Some(password) = &knock.password {
-        let token = base64::engine::general_purpose::STANDARD.encode(format!("{}:{password}", knock.id));
-        request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(&format!("Basic {token}"))?);
+        let token =
+            base64::engine::general_purpose::STANDARD.encode(format!("{}:{password}", knock.id));
+        request.headers_mut().insert(
+            AUTHORIZATION,
+            HeaderValue::from_str(&format!("Basic {token}"))?,
+        );
     }
-    match shake_hands(request).await.with_context(|| format!("cannot connect to {url}"))? {
+    match shake_hands(request)
+        .await
+        .with_context(|| format!("cannot connect to {url}"))?
+    {
         (status, _, _) if status != SWITCHING_PROTOCOLS => Ok(Welcome::Refused { status }),
         (_, subprotocol, stream) => {
-            let ws = WebSocketStream::from_raw_socket(stream, Role::Client, Some(socket_config())).await;
+            let ws =
+                WebSocketStream::from_raw_socket(stream, Role::Client, Some(socket_config())).await;
             tokio::spawn(carry(ws, socket, events));
             Ok(Welcome::Open { subprotocol })
         }
@@ -67,7 +84,11 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// server is to be watched. Gives the status and the confirmed subprotocol.
 async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream)> {
     let uri = request.uri();
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .to_owned();
     let mut stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
     stream.set_nodelay(true)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -77,9 +98,14 @@ async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).await?;
-    let answer = timeout(HANDSHAKE, read_head(&mut stream)).await.context("the handshake was not answered")??;
+    let answer = timeout(HANDSHAKE, read_head(&mut stream))
+        .await
+        .context("the handshake was not answered")??;
     let mut lines = answer.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|status| status.parse().ok());
     let status = status.with_context(|| format!("{answer:?} is no answer of HTTP"))?;
     let subprotocol = lines
         .filter_map(|line| line.split_once(':'))
@@ -98,7 +124,12 @@ async fn read_head(stream: &mut TcpStream) -> Result<String> {
         if head.len() >= HEAD_BYTES_MAX {
             bail!("the answer to the handshake has no end");
         }
-        head.push(stream.read_u8().await.context("the line was closed during the handshake")?);
+        head.push(
+            stream
+                .read_u8()
+                .await
+                .context("the line was closed during the handshake")?,
+        );
     }
     Ok(String::from_utf8_lossy(&head).into_owned())
 }

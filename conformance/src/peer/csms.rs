@@ -10,7 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::{
+    HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,9 +38,16 @@ impl CsmsServer {
     pub(crate) async fn listen(addr: SocketAddr, over: CancellationToken) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let server = Self { addr, stalls: Arc::default(), tasks: TaskTracker::new(), over };
+        let server = Self {
+            addr,
+            stalls: Arc::default(),
+            tasks: TaskTracker::new(),
+            over,
+        };
         let accepting = server.clone();
-        server.tasks.spawn(async move { accepting.accept(listener).await });
+        server
+            .tasks
+            .spawn(async move { accepting.accept(listener).await });
         Ok(server)
     }
 
@@ -50,7 +59,8 @@ impl CsmsServer {
     /// Asks for the sockets of an identity. A later call for the same identity takes them over.
     pub(crate) fn expect(&self, id: &str) -> Post {
         let (events, post) = post();
-        self.lock().insert(id.to_owned(), Stall { events, sockets: 0 });
+        self.lock()
+            .insert(id.to_owned(), Stall { events, sockets: 0 });
         post
     }
 
@@ -91,7 +101,10 @@ impl CsmsServer {
         let mut stall = None;
         let handshake = accept_hdr_async_with_config(
             stream,
-            #[expect(clippy::result_large_err, reason = "the signature belongs to the WebSocket library")]
+            #[expect(
+                clippy::result_large_err,
+                reason = "the signature belongs to the WebSocket library"
+            )]
             |request: &Request, response: Response| self.admit(request, response, &mut stall),
             Some(socket_config()),
         );
@@ -106,7 +119,10 @@ impl CsmsServer {
     }
 
     /// The identity is the last segment of the path [1.6J §3.1.1]; the subprotocol must be offered [1.6J §3.3].
-    #[expect(clippy::result_large_err, reason = "the signature belongs to the WebSocket library")]
+    #[expect(
+        clippy::result_large_err,
+        reason = "the signature belongs to the WebSocket library"
+    )]
     fn admit(
         &self,
         request: &Request,
@@ -121,15 +137,24 @@ impl CsmsServer {
             .flat_map(|value| value.split(','))
             .any(|token| token.trim() == SUBPROTOCOL_16);
         if !offered {
-            return Err(refuse(StatusCode::BAD_REQUEST, "the subprotocol ocpp1.6 was not offered"));
+            return Err(refuse(
+                StatusCode::BAD_REQUEST,
+                "the subprotocol ocpp1.6 was not offered",
+            ));
         }
         let mut stalls = self.lock();
         let Some(waiting) = stalls.get_mut(id) else {
-            return Err(refuse(StatusCode::NOT_FOUND, "no scenario waits for this identity"));
+            return Err(refuse(
+                StatusCode::NOT_FOUND,
+                "no scenario waits for this identity",
+            ));
         };
         waiting.sockets += 1;
         *stall = Some((waiting.sockets, waiting.events.clone()));
-        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL_16));
+        response.headers_mut().insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(SUBPROTOCOL_16),
+        );
         Ok(response)
     }
 }

@@ -39,7 +39,10 @@ enum SocketCommand {
 impl SocketWriter {
     /// Sends a text message; silently lost when the socket is gone, as on any network.
     pub(crate) async fn text(&self, text: &str) {
-        let _ = self.0.send(SocketCommand::Send(Message::Text(text.into()))).await;
+        let _ = self
+            .0
+            .send(SocketCommand::Send(Message::Text(text.into())))
+            .await;
     }
 
     /// Begins the closing handshake.
@@ -104,7 +107,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (commands, mut command) = mpsc::channel(64);
-    if events.send(SocketEvent::Opened { socket, writer: SocketWriter(commands) }).await.is_err() {
+    if events
+        .send(SocketEvent::Opened {
+            socket,
+            writer: SocketWriter(commands),
+        })
+        .await
+        .is_err()
+    {
         return;
     }
     let (mut sink, mut stream) = ws.split();
@@ -142,8 +152,12 @@ where
 
 fn close_reason(frame: Option<&CloseFrame>) -> String {
     match frame {
-        Some(CloseFrame { code, reason }) if reason.is_empty() => format!("closed with code {code}"),
-        Some(CloseFrame { code, reason }) => format!("closed with code {code}: {}", Utf8Bytes::as_str(reason)),
+        Some(CloseFrame { code, reason }) if reason.is_empty() => {
+            format!("closed with code {code}")
+        }
+        Some(CloseFrame { code, reason }) => {
+            format!("closed with code {code}: {}", Utf8Bytes::as_str(reason))
+        }
         None => "closed".to_owned(),
     }
 }

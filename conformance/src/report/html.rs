@@ -48,8 +48,12 @@ pub(super) fn render(report: &Report) -> Result<String> {
             names.push(&scenario.feature);
         }
     }
-    let features = names.into_iter().map(|name| feature_view(report, name)).collect();
-    let catalogue = report.coverage.catalogue.covered.len() + report.coverage.catalogue.missing.len();
+    let features = names
+        .into_iter()
+        .map(|name| feature_view(report, name))
+        .collect();
+    let catalogue =
+        report.coverage.catalogue.covered.len() + report.coverage.catalogue.missing.len();
     let page = Page {
         report,
         features,
@@ -61,9 +65,18 @@ pub(super) fn render(report: &Report) -> Result<String> {
 }
 
 fn feature_view<'a>(report: &'a Report, name: &'a str) -> FeatureView<'a> {
-    let scenarios: Vec<_> =
-        report.scenarios.iter().filter(|scenario| scenario.feature == name).map(scenario_view).collect();
-    let count = |status| scenarios.iter().filter(|view| view.scenario.status == status).count();
+    let scenarios: Vec<_> = report
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.feature == name)
+        .map(scenario_view)
+        .collect();
+    let count = |status| {
+        scenarios
+            .iter()
+            .filter(|view| view.scenario.status == status)
+            .count()
+    };
     FeatureView {
         name,
         passed: count(Status::Passed),
@@ -134,7 +147,13 @@ fn rows(scenario: &ScenarioReport) -> Vec<Row> {
         rows.push((frame.at, 2, row));
     }
     for note in &scenario.notes {
-        let row = Row { class: "note", at: since(note.at), mark: "·", text: note.text.clone(), detail: String::new() };
+        let row = Row {
+            class: "note",
+            at: since(note.at),
+            mark: "·",
+            text: note.text.clone(),
+            detail: String::new(),
+        };
         rows.push((note.at, 1, row));
     }
     rows.sort_by_key(|(at, rank, _)| (*at, *rank));

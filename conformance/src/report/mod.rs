@@ -53,7 +53,8 @@ pub(crate) struct Report {
 }
 
 /// What the tool is not.
-pub(crate) const DISCLAIMER: &str = "dynamo is not affiliated with the Open Charge Alliance. A pass is no certificate.";
+pub(crate) const DISCLAIMER: &str =
+    "dynamo is not affiliated with the Open Charge Alliance. A pass is no certificate.";
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Summary {
@@ -144,7 +145,12 @@ pub(crate) struct NoteReport {
 
 impl Summary {
     pub(crate) fn of(scenarios: &[ScenarioReport]) -> Self {
-        let count = |status| scenarios.iter().filter(|scenario| scenario.status == status).count();
+        let count = |status| {
+            scenarios
+                .iter()
+                .filter(|scenario| scenario.status == status)
+                .count()
+        };
         Self {
             scenarios: scenarios.len(),
             passed: count(Status::Passed),
@@ -158,14 +164,20 @@ impl Coverage {
     /// What the scenarios exercised: from the recorded frames, from the driver's exchanges, and from the tags of
     /// those that passed.
     pub(crate) fn of(scenarios: &[ScenarioReport], exchanges: &[HttpExchange]) -> Self {
-        Self { http: http_coverage(exchanges), ocpp: ocpp_coverage(scenarios), catalogue: catalogue_coverage(scenarios) }
+        Self {
+            http: http_coverage(exchanges),
+            ocpp: ocpp_coverage(scenarios),
+            catalogue: catalogue_coverage(scenarios),
+        }
     }
 }
 
 fn http_coverage(exchanges: &[HttpExchange]) -> Vec<HttpCoverage> {
     let mut seen: BTreeMap<(&str, &str, u16), BTreeSet<&str>> = BTreeMap::new();
     for exchange in exchanges {
-        seen.entry((exchange.method, &exchange.path, exchange.status)).or_default().insert(&exchange.scenario);
+        seen.entry((exchange.method, &exchange.path, exchange.status))
+            .or_default()
+            .insert(&exchange.scenario);
     }
     seen.into_iter()
         .map(|((_, path, status), scenarios)| HttpCoverage {
@@ -180,30 +192,56 @@ fn http_coverage(exchanges: &[HttpExchange]) -> Vec<HttpCoverage> {
 fn ocpp_coverage(scenarios: &[ScenarioReport]) -> Vec<OcppCoverage> {
     let mut seen: BTreeMap<(String, &'static str, String), usize> = BTreeMap::new();
     for scenario in scenarios {
-        let messages: Vec<(&'static str, Message)> =
-            scenario.frames.iter().map(|frame| (frame.direction, Message::read(&frame.raw))).collect();
+        let messages: Vec<(&'static str, Message)> = scenario
+            .frames
+            .iter()
+            .map(|frame| (frame.direction, Message::read(&frame.raw)))
+            .collect();
         let mut here = BTreeSet::new();
         for (direction, message) in &messages {
-            let Message::Call { id, action, .. } = message else { continue };
-            let outcome = messages.iter().filter(|(other, _)| other != direction).find_map(|(_, answer)| match answer {
-                Message::Result { id: other, payload } if other == id => Some(outcome_of(payload)),
-                Message::Error { id: other, code, .. } if other == id => Some(code.clone()),
-                _ => None,
-            });
-            here.insert((action.clone(), *direction, outcome.unwrap_or_else(|| "no answer".into())));
+            let Message::Call { id, action, .. } = message else {
+                continue;
+            };
+            let outcome = messages
+                .iter()
+                .filter(|(other, _)| other != direction)
+                .find_map(|(_, answer)| match answer {
+                    Message::Result { id: other, payload } if other == id => {
+                        Some(outcome_of(payload))
+                    }
+                    Message::Error {
+                        id: other, code, ..
+                    } if other == id => Some(code.clone()),
+                    _ => None,
+                });
+            here.insert((
+                action.clone(),
+                *direction,
+                outcome.unwrap_or_else(|| "no answer".into()),
+            ));
         }
         for key in here {
             *seen.entry(key).or_default() += 1;
         }
     }
     seen.into_iter()
-        .map(|((action, direction, outcome), scenarios)| OcppCoverage { action, direction, outcome, scenarios })
+        .map(|((action, direction, outcome), scenarios)| OcppCoverage {
+            action,
+            direction,
+            outcome,
+            scenarios,
+        })
         .collect()
 }
 
 fn outcome_of(payload: &Value) -> String {
-    let status = payload.get("status").or_else(|| payload.pointer("/idTagInfo/status"));
-    status.and_then(Value::as_str).unwrap_or("answered").to_owned()
+    let status = payload
+        .get("status")
+        .or_else(|| payload.pointer("/idTagInfo/status"));
+    status
+        .and_then(Value::as_str)
+        .unwrap_or("answered")
+        .to_owned()
 }
 
 fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
@@ -219,23 +257,34 @@ fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
 impl CatalogueCoverage {
     /// For the last line of a run.
     pub(crate) fn sentence(&self) -> String {
-        format!("{} of {} Core test case ids", self.covered.len(), self.covered.len() + self.missing.len())
+        format!(
+            "{} of {} Core test case ids",
+            self.covered.len(),
+            self.covered.len() + self.missing.len()
+        )
     }
 }
 
 impl Report {
     /// Writes the report in the form that the file's ending asks for.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder {} for the report", folder.display()))?;
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(folder).with_context(|| {
+                format!("cannot make the folder {} for the report", folder.display())
+            })?;
         }
         let text = match Form::of(path)? {
             Form::Html => html::render(self)?,
             Form::Junit => junit::render(self)?,
-            Form::Json => serde_json::to_string_pretty(self).context("cannot write the report as JSON")?,
+            Form::Json => {
+                serde_json::to_string_pretty(self).context("cannot write the report as JSON")?
+            }
         };
-        std::fs::write(path, text).with_context(|| format!("cannot write the report {}", path.display()))
+        std::fs::write(path, text)
+            .with_context(|| format!("cannot write the report {}", path.display()))
     }
 }
 
@@ -254,7 +303,10 @@ impl Form {
             Some("html") => Ok(Self::Html),
             Some("xml") => Ok(Self::Junit),
             Some("json") => Ok(Self::Json),
-            _ => bail!("--report {}: the name must end in .html, .xml (JUnit) or .json", path.display()),
+            _ => bail!(
+                "--report {}: the name must end in .html, .xml (JUnit) or .json",
+                path.display()
+            ),
         }
     }
 }
@@ -277,7 +329,11 @@ mod tests {
             steps: Vec::new(),
             frames: frames
                 .iter()
-                .map(|(direction, raw)| FrameReport { at: 0, direction, raw: (*raw).to_owned() })
+                .map(|(direction, raw)| FrameReport {
+                    at: 0,
+                    direction,
+                    raw: (*raw).to_owned(),
+                })
                 .collect(),
             notes: Vec::new(),
         }
@@ -285,8 +341,10 @@ mod tests {
 
     #[test]
     fn coverage_counts_what_passed_and_what_was_on_the_wire() {
-        let frames =
-            [("to_sut", r#"[2,"1","Reset",{"type":"Soft"}]"#), ("from_sut", r#"[3,"1",{"status":"Accepted"}]"#)];
+        let frames = [
+            ("to_sut", r#"[2,"1","Reset",{"type":"Soft"}]"#),
+            ("from_sut", r#"[3,"1",{"status":"Accepted"}]"#),
+        ];
         let scenarios = [
             scenario(&["TC_001_CS"], Status::Passed, &frames),
             scenario(&["TC_002_CS"], Status::Failed, &frames),
@@ -295,13 +353,24 @@ mod tests {
         assert_eq!(coverage.catalogue.covered, ["TC_001_CS"]);
         assert!(coverage.catalogue.missing.contains(&"TC_002_CS"));
         assert_eq!(coverage.ocpp.len(), 1);
-        assert_eq!((coverage.ocpp[0].outcome.as_str(), coverage.ocpp[0].scenarios), ("Accepted", 2));
+        assert_eq!(
+            (
+                coverage.ocpp[0].outcome.as_str(),
+                coverage.ocpp[0].scenarios
+            ),
+            ("Accepted", 2)
+        );
         assert_eq!(Summary::of(&scenarios).failed, 1);
     }
 
     #[test]
     fn a_report_needs_an_ending_it_knows() {
         assert_eq!(Form::of(Path::new("a/b.html")).unwrap(), Form::Html);
-        assert!(Form::of(Path::new("report.txt")).unwrap_err().to_string().contains(".html"));
+        assert!(
+            Form::of(Path::new("report.txt"))
+                .unwrap_err()
+                .to_string()
+                .contains(".html")
+        );
     }
 }

@@ -15,13 +15,18 @@ fn authorize(tag: &str) -> Expected {
 /// The tag behind the words, or the end of the scenario where this run has none.
 pub(super) fn tag(world: &mut World, word: TagWord) -> Result<String, Failure> {
     let rig = world.rig()?;
-    word.of(&rig.tags).map_err(|reason| world.cannot_run(reason))
+    word.of(&rig.tags)
+        .map_err(|reason| world.cannot_run(reason))
 }
 
 #[then(regex = r"^(before or after that, )?it asks about (the \w+ tag|another tag)$")]
 async fn asks(world: &mut World, beside: String, word: TagWord) -> StepResult {
     let tag = tag(world, word)?;
-    world.bench()?.expect(Order::of(&beside), &authorize(&tag)).await.map(|_| ())
+    world
+        .bench()?
+        .expect(Order::of(&beside), &authorize(&tag))
+        .await
+        .map(|_| ())
 }
 
 #[then(regex = r"^it may ask about (the \w+ tag|another tag)$")]
@@ -35,14 +40,18 @@ async fn may_ask(world: &mut World, word: TagWord) -> StepResult {
 async fn asks_if_set(world: &mut World, word: TagWord) -> StepResult {
     let tag = tag(world, word)?;
     let bench = world.bench()?;
-    if super::configuration::last_value_read(bench, "AuthorizeRemoteTxRequests")?.eq_ignore_ascii_case("true") {
+    if super::configuration::last_value_read(bench, "AuthorizeRemoteTxRequests")?
+        .eq_ignore_ascii_case("true")
+    {
         bench.expect(Order::Next, &authorize(&tag)).await?;
     }
     DONE
 }
 
 /// Looks back: the record since the named moment has no question about any tag.
-#[then(regex = r"^it has sent no Authorize since (the driver plugged in|the tag was presented|the remote start)$")]
+#[then(
+    regex = r"^it has sent no Authorize since (the driver plugged in|the tag was presented|the remote start)$"
+)]
 async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
     let bench = world.bench()?;
     let name = match moment.as_str() {
@@ -50,12 +59,20 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
         "the tag was presented" => "present",
         _ => "remote start",
     };
-    let from = bench.marks.get(name).copied().ok_or_else(|| Failure::new(format!("there was no {name:?} before")))?;
+    let from = bench
+        .marks
+        .get(name)
+        .copied()
+        .ok_or_else(|| Failure::new(format!("there was no {name:?} before")))?;
     let log = bench.line.log();
-    let asked = log.entries.iter().skip(from).find_map(|entry| match entry.call_from_sut() {
-        Some((_, "Authorize", payload)) => Some(payload.to_string()),
-        _ => None,
-    });
+    let asked = log
+        .entries
+        .iter()
+        .skip(from)
+        .find_map(|entry| match entry.call_from_sut() {
+            Some((_, "Authorize", payload)) => Some(payload.to_string()),
+            _ => None,
+        });
     match asked {
         Some(payload) => Err(Failure::new(format!("it sent Authorize {payload}"))),
         None => DONE,
@@ -65,7 +82,11 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
 #[given(regex = r"^the CSMS answers every Authorize with (\w+)$")]
 async fn answers_authorize(world: &mut World, status: String) -> StepResult {
     let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
-    world.bench()?.line.script().answer_always("Authorize", answer);
+    world
+        .bench()?
+        .line
+        .script()
+        .answer_always("Authorize", answer);
     DONE
 }
 
@@ -82,13 +103,23 @@ async fn one_group(world: &mut World) -> StepResult {
 /// The tag was asked about once, and the identification lapsed.
 #[given("the known tag is in the authorization cache")]
 async fn in_cache(world: &mut World) -> StepResult {
-    world.bench()?.configure("ConnectionTimeOut", "1").await.or_end(world)?;
+    world
+        .bench()?
+        .configure("ConnectionTimeOut", "1")
+        .await
+        .or_end(world)?;
     super::operator::present(world, TagWord::Known, Some(1)).await?;
     let tag = tag(world, TagWord::Known)?;
     let bench = world.bench()?;
     bench.expect(Order::Next, &authorize(&tag)).await?;
-    let status = |word: &str| Expected::call("StatusNotification").with("connectorId", 1).with("status", word);
-    bench.expect(Order::BesideLast, &status("Preparing")).await?;
+    let status = |word: &str| {
+        Expected::call("StatusNotification")
+            .with("connectorId", 1)
+            .with("status", word)
+    };
+    bench
+        .expect(Order::BesideLast, &status("Preparing"))
+        .await?;
     bench.expect(Order::Next, &status("Available")).await?;
     DONE
 }

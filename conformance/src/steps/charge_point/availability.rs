@@ -8,7 +8,13 @@ use crate::world::{DONE, World};
 
 #[when(regex = r"^the CSMS makes connector (\d+) (Operative|Inoperative)$")]
 async fn change_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
-    world.bench()?.command("ChangeAvailability", json!({"connectorId": connector, "type": kind})).await;
+    world
+        .bench()?
+        .command(
+            "ChangeAvailability",
+            json!({"connectorId": connector, "type": kind}),
+        )
+        .await;
     DONE
 }
 
@@ -20,6 +26,9 @@ async fn reset(world: &mut World, kind: String) -> StepResult {
 
 #[when(regex = r"^the CSMS unlocks connector (\d+)$")]
 async fn unlock(world: &mut World, connector: u32) -> StepResult {
-    world.bench()?.command("UnlockConnector", json!({"connectorId": connector})).await;
+    world
+        .bench()?
+        .command("UnlockConnector", json!({"connectorId": connector}))
+        .await;
     DONE
 }

@@ -17,7 +17,9 @@ const SLACK: Duration = Duration::from_millis(1_500);
 async fn booted_and_idle(world: &mut World) -> StepResult {
     let rig = world.rig()?;
     let demands = Demands::of(&world.tags);
-    let bench = Bench::with_charger(rig, &world.scenario, demands).await.or_end(world)?;
+    let bench = Bench::with_charger(rig, &world.scenario, demands)
+        .await
+        .or_end(world)?;
     world.bench = Some(bench);
     let bench = world.bench()?;
     let foreign = !matches!(bench.operator, crate::operator::Operator::Bundled(_));
@@ -25,7 +27,9 @@ async fn booted_and_idle(world: &mut World) -> StepResult {
         start_over(bench).await.or_end(world)?;
     }
     let bench = world.bench()?;
-    bench.expect(Order::Next, &Expected::call("BootNotification")).await?;
+    bench
+        .expect(Order::Next, &Expected::call("BootNotification"))
+        .await?;
     statuses(bench, 0, &["Available"], Order::Next).await
 }
 
@@ -33,25 +37,57 @@ async fn booted_and_idle(world: &mut World) -> StepResult {
 async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
     use dynamo_simulator::charge_point::{Action, CableSide};
     let patience = bench.rig.patience;
-    let open = bench.line.wait(patience, |log| log.connected.then_some(())).await;
+    let open = bench
+        .line
+        .wait(patience, |log| log.connected.then_some(()))
+        .await;
     open.ok_or_else(|| {
-        Failure::new(format!("the charge point {} did not connect within {patience:?}", bench.id))
+        Failure::new(format!(
+            "the charge point {} did not connect within {patience:?}",
+            bench.id
+        ))
     })?;
     let by_hand = !matches!(bench.operator, crate::operator::Operator::Absent);
     if by_hand {
         for connector_id in 1..=bench.traits.connectors {
             tidy(bench, Action::FreeLock { connector_id }).await?;
             tidy(bench, Action::ClearFault { connector_id }).await?;
-            tidy(bench, Action::Unplug { connector_id, side: CableSide::Ev }).await?;
-            tidy(bench, Action::Unplug { connector_id, side: CableSide::Station }).await?;
+            tidy(
+                bench,
+                Action::Unplug {
+                    connector_id,
+                    side: CableSide::Ev,
+                },
+            )
+            .await?;
+            tidy(
+                bench,
+                Action::Unplug {
+                    connector_id,
+                    side: CableSide::Station,
+                },
+            )
+            .await?;
         }
     }
-    bench.command("ChangeAvailability", json!({"connectorId": 0, "type": "Operative"})).await;
+    bench
+        .command(
+            "ChangeAvailability",
+            json!({"connectorId": 0, "type": "Operative"}),
+        )
+        .await;
     bench.answer().await?;
     bench.command("ClearCache", json!({})).await;
     bench.answer().await?;
     let restarted = bench.line.log().entries.len();
-    let by_power = by_hand && bench.operate(Action::PowerCycle { seconds: 0.0, backup: false }).await.is_ok();
+    let by_power = by_hand
+        && bench
+            .operate(Action::PowerCycle {
+                seconds: 0.0,
+                backup: false,
+            })
+            .await
+            .is_ok();
     if !by_power {
         bench.command("Reset", json!({"type": "Hard"})).await;
         bench.answer().await?;
@@ -64,7 +100,9 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
     log.cursor = restarted;
     log.cursor_before = restarted;
     if let Some(entry) = log.entries.iter_mut().skip(restarted).find(|entry| {
-        entry.call_from_sut().is_some_and(|(_, action, _)| action == "BootNotification")
+        entry
+            .call_from_sut()
+            .is_some_and(|(_, action, _)| action == "BootNotification")
     }) {
         entry.consumed = false;
     }
@@ -72,7 +110,10 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
 }
 
 /// An action whose failure does not matter: nothing was plugged in, nothing was jammed.
-async fn tidy(bench: &mut Bench, action: dynamo_simulator::charge_point::Action) -> Result<(), Closed> {
+async fn tidy(
+    bench: &mut Bench,
+    action: dynamo_simulator::charge_point::Action,
+) -> Result<(), Closed> {
     match bench.operate(action).await {
         Err(Closed::Failed(failure)) => Err(Closed::Failed(failure)),
         Ok(()) | Err(Closed::NotRun(_)) => Ok(()),
@@ -80,7 +121,12 @@ async fn tidy(bench: &mut Bench, action: dynamo_simulator::charge_point::Action)
 }
 
 /// Waits for the status of connectors `from` to the last, in whatever order they come.
-pub(super) async fn statuses(bench: &mut Bench, from: u32, words: &[&str], order: Order) -> StepResult {
+pub(super) async fn statuses(
+    bench: &mut Bench,
+    from: u32,
+    words: &[&str],
+    order: Order,
+) -> StepResult {
     let mut order = order;
     for connector in from..=bench.traits.connectors {
         let wanted = words.iter().map(|word| json!(word)).collect();
@@ -99,18 +145,28 @@ fn registration(status: &str, seconds: u64) -> Answer {
 
 #[given(regex = r"^the CSMS answers the next boot with (\w+) and an interval of (\d+) seconds?$")]
 async fn next_boot(world: &mut World, status: String, seconds: u64) -> StepResult {
-    world.bench()?.line.script().answer_once("BootNotification", registration(&status, seconds));
+    world
+        .bench()?
+        .line
+        .script()
+        .answer_once("BootNotification", registration(&status, seconds));
     DONE
 }
 
 #[given(regex = r"^the CSMS answers later boots with (\w+) and an interval of (\d+) seconds?$")]
 async fn later_boots(world: &mut World, status: String, seconds: u64) -> StepResult {
-    world.bench()?.line.script().answer_always("BootNotification", registration(&status, seconds));
+    world
+        .bench()?
+        .line
+        .script()
+        .answer_always("BootNotification", registration(&status, seconds));
     DONE
 }
 
 async fn boot(bench: &mut Bench) -> Result<Seen, Failure> {
-    bench.expect(Order::Next, &Expected::call("BootNotification")).await
+    bench
+        .expect(Order::Next, &Expected::call("BootNotification"))
+        .await
 }
 
 #[then("it boots")]
@@ -124,50 +180,82 @@ async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
     let before = last_boot_answer(bench)?;
     let interval = Duration::from_secs(seconds);
     let patience = bench.rig.patience.max(interval + SLACK);
-    let seen = bench.expect_within(Order::Next, &Expected::call("BootNotification"), patience).await?;
+    let seen = bench
+        .expect_within(Order::Next, &Expected::call("BootNotification"), patience)
+        .await?;
     let waited = seen.at.duration_since(before).unwrap_or_default();
     // Clocks of two processes are compared: a few milliseconds are no breach.
     if waited + Duration::from_millis(50) < interval {
-        return Err(Failure::new(format!("it booted again after {waited:?}, sooner than {interval:?}")));
+        return Err(Failure::new(format!(
+            "it booted again after {waited:?}, sooner than {interval:?}"
+        )));
     }
     DONE
 }
 
 fn last_boot_answer(bench: &Bench) -> Result<std::time::SystemTime, Failure> {
     let log = bench.line.log();
-    let boot = log.entries[..log.cursor].iter().rev().find_map(|entry| match entry.call_from_sut() {
-        Some((id, "BootNotification", _)) => Some(id.to_owned()),
-        _ => None,
-    });
+    let boot =
+        log.entries[..log.cursor]
+            .iter()
+            .rev()
+            .find_map(|entry| match entry.call_from_sut() {
+                Some((id, "BootNotification", _)) => Some(id.to_owned()),
+                _ => None,
+            });
     let boot = boot.ok_or_else(|| Failure::new("it has not booted before"))?;
     let answer = log.entries.iter().find(|entry| {
-        entry.frame(dynamo_protocol::trace::Direction::ToSut).and_then(crate::trace::Message::id) == Some(&boot)
+        entry
+            .frame(dynamo_protocol::trace::Direction::ToSut)
+            .and_then(crate::trace::Message::id)
+            == Some(&boot)
     });
-    answer.map(|entry| entry.at).ok_or_else(|| Failure::new("its boot was not answered"))
+    answer
+        .map(|entry| entry.at)
+        .ok_or_else(|| Failure::new("its boot was not answered"))
 }
 
 #[then(regex = r"^it sends a heartbeat within (\d+) seconds?$")]
 async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
     let patience = Duration::from_secs(seconds);
-    world.bench()?.expect_within(Order::Next, &Expected::call("Heartbeat"), patience).await.map(|_| ())
+    world
+        .bench()?
+        .expect_within(Order::Next, &Expected::call("Heartbeat"), patience)
+        .await
+        .map(|_| ())
 }
 
 #[then("it comes back without a boot")]
 async fn comes_back(world: &mut World) -> StepResult {
     let bench = world.bench()?;
-    let outage = bench.outage.ok_or_else(|| Failure::new("there was no outage before this step"))?;
+    let outage = bench
+        .outage
+        .ok_or_else(|| Failure::new("there was no outage before this step"))?;
     let patience = bench.rig.patience + outage.1;
-    let sockets = bench.marks.get("sockets before the outage").copied().unwrap_or(0);
-    let back = bench.line.wait(patience, |log| (log.connected && log.sockets > sockets).then_some(())).await;
+    let sockets = bench
+        .marks
+        .get("sockets before the outage")
+        .copied()
+        .unwrap_or(0);
+    let back = bench
+        .line
+        .wait(patience, |log| {
+            (log.connected && log.sockets > sockets).then_some(())
+        })
+        .await;
     back.ok_or_else(|| Failure::new(format!("it did not connect again within {patience:?}")))?;
-    bench.expect_none(SLACK, |action| action == "BootNotification").await
+    bench
+        .expect_none(SLACK, |action| action == "BootNotification")
+        .await
 }
 
 #[then("it boots and stops the transaction because of HardReset, in any order")]
 async fn boots_and_stops(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let stop = super::transaction::stop(bench, "HardReset");
-    bench.expect(Order::Next, &Expected::call("BootNotification")).await?;
+    bench
+        .expect(Order::Next, &Expected::call("BootNotification"))
+        .await?;
     bench.expect(Order::BesideLast, &stop).await?;
     DONE
 }
@@ -178,12 +266,24 @@ async fn every_connector(world: &mut World, status: String) -> StepResult {
     statuses(world.bench()?, 0, &[&status], Order::Next).await
 }
 
-#[then(regex = r"^(before or after that, )?it reports connector (\d+) as (\w+(?: or \w+)*) and the others as (\w+)$")]
-async fn one_and_others(world: &mut World, beside: String, one: u32, status: String, others: String) -> StepResult {
+#[then(
+    regex = r"^(before or after that, )?it reports connector (\d+) as (\w+(?: or \w+)*) and the others as (\w+)$"
+)]
+async fn one_and_others(
+    world: &mut World,
+    beside: String,
+    one: u32,
+    status: String,
+    others: String,
+) -> StepResult {
     let bench = world.bench()?;
     let mut order = Order::of(&beside);
     for connector in 0..=bench.traits.connectors {
-        let words = if connector == one { crate::params::words(&status) } else { vec![others.clone()] };
+        let words = if connector == one {
+            crate::params::words(&status)
+        } else {
+            vec![others.clone()]
+        };
         let wanted = words.into_iter().map(Value::from).collect();
         let expected = Expected::call("StatusNotification")
             .with("connectorId", connector)

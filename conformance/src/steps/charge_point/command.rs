@@ -14,9 +14,19 @@ async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepR
     let bench = world.bench()?;
     bench.mark("remote start");
     if connector == 0 || connector > bench.traits.connectors {
-        bench.command_that_may_fail("RemoteStartTransaction", json!({"connectorId": connector, "idTag": tag})).await;
+        bench
+            .command_that_may_fail(
+                "RemoteStartTransaction",
+                json!({"connectorId": connector, "idTag": tag}),
+            )
+            .await;
     } else {
-        bench.command("RemoteStartTransaction", json!({"connectorId": connector, "idTag": tag})).await;
+        bench
+            .command(
+                "RemoteStartTransaction",
+                json!({"connectorId": connector, "idTag": tag}),
+            )
+            .await;
     }
     DONE
 }
@@ -24,8 +34,12 @@ async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepR
 #[when("the CSMS stops the session remotely")]
 async fn remote_stop(world: &mut World) -> StepResult {
     let bench = world.bench()?;
-    let id = bench.transaction.ok_or_else(|| Failure::new("no transaction runs"))?;
-    bench.command("RemoteStopTransaction", json!({"transactionId": id})).await;
+    let id = bench
+        .transaction
+        .ok_or_else(|| Failure::new("no transaction runs"))?;
+    bench
+        .command("RemoteStopTransaction", json!({"transactionId": id}))
+        .await;
     DONE
 }
 
@@ -33,13 +47,21 @@ async fn remote_stop(world: &mut World) -> StepResult {
 async fn remote_stop_unknown(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let other = bench.transaction.unwrap_or(0) + 7_919;
-    bench.command("RemoteStopTransaction", json!({"transactionId": other})).await;
+    bench
+        .command("RemoteStopTransaction", json!({"transactionId": other}))
+        .await;
     DONE
 }
 
 #[when(regex = r"^the CSMS sends data of the vendor (\S+)$")]
 async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
-    world.bench()?.command("DataTransfer", json!({"vendorId": vendor, "data": "anything"})).await;
+    world
+        .bench()?
+        .command(
+            "DataTransfer",
+            json!({"vendorId": vendor, "data": "anything"}),
+        )
+        .await;
     DONE
 }
 
@@ -52,7 +74,10 @@ async fn answers(world: &mut World, wanted: String) -> StepResult {
 fn status_is(result: &Value, wanted: &[String]) -> StepResult {
     match result["status"].as_str() {
         Some(status) if wanted.iter().any(|word| word == status) => DONE,
-        Some(status) => Err(Failure::new(format!("it answered {status}, not {}", wanted.join(" or ")))),
+        Some(status) => Err(Failure::new(format!(
+            "it answered {status}, not {}",
+            wanted.join(" or ")
+        ))),
         None => Err(Failure::new(format!("its answer {result} has no status"))),
     }
 }
@@ -70,6 +95,8 @@ async fn answers_rejected_or_error(world: &mut World) -> StepResult {
 async fn answers_error(world: &mut World, wanted: String) -> StepResult {
     match world.bench()?.answer().await? {
         Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
-        other => Err(Failure::new(format!("its answer is {other}, not the error {wanted}"))),
+        other => Err(Failure::new(format!(
+            "its answer is {other}, not the error {wanted}"
+        ))),
     }
 }

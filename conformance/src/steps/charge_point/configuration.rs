@@ -34,11 +34,27 @@ const CORE_KEYS: [(&str, Option<bool>); 21] = [
 
 /// Required keys of the other profiles, all read-only unless said otherwise [1.6 §9.2, §9.4].
 const PROFILE_KEYS: [(&str, &str, Option<bool>); 7] = [
-    ("LocalAuthListManagement", "LocalAuthListEnabled", Some(false)),
-    ("LocalAuthListManagement", "LocalAuthListMaxLength", Some(true)),
-    ("LocalAuthListManagement", "SendLocalListMaxLength", Some(true)),
+    (
+        "LocalAuthListManagement",
+        "LocalAuthListEnabled",
+        Some(false),
+    ),
+    (
+        "LocalAuthListManagement",
+        "LocalAuthListMaxLength",
+        Some(true),
+    ),
+    (
+        "LocalAuthListManagement",
+        "SendLocalListMaxLength",
+        Some(true),
+    ),
     ("SmartCharging", "ChargeProfileMaxStackLevel", Some(true)),
-    ("SmartCharging", "ChargingScheduleAllowedChargingRateUnit", Some(true)),
+    (
+        "SmartCharging",
+        "ChargingScheduleAllowedChargingRateUnit",
+        Some(true),
+    ),
     ("SmartCharging", "ChargingScheduleMaxPeriods", Some(true)),
     ("SmartCharging", "MaxChargingProfilesInstalled", Some(true)),
 ];
@@ -56,7 +72,10 @@ async fn read_all(world: &mut World) -> StepResult {
 
 #[when(regex = r"^the CSMS reads ([A-Z]\w+)$")]
 async fn read(world: &mut World, key: String) -> StepResult {
-    world.bench()?.command("GetConfiguration", json!({"key": [key]})).await;
+    world
+        .bench()?
+        .command("GetConfiguration", json!({"key": [key]}))
+        .await;
     DONE
 }
 
@@ -67,13 +86,18 @@ async fn read_most(world: &mut World) -> StepResult {
         .parse()
         .map_err(|_| Failure::new("GetConfigurationMaxKeys is no number"))?;
     let keys: Vec<&str> = CORE_KEYS.iter().map(|(key, _)| *key).take(most).collect();
-    bench.command("GetConfiguration", json!({"key": keys})).await;
+    bench
+        .command("GetConfiguration", json!({"key": keys}))
+        .await;
     DONE
 }
 
 #[when(regex = r"^the CSMS sets (\w+) to (\S+)$")]
 async fn write(world: &mut World, key: String, value: String) -> StepResult {
-    world.bench()?.command("ChangeConfiguration", json!({"key": key, "value": value})).await;
+    world
+        .bench()?
+        .command("ChangeConfiguration", json!({"key": key, "value": value}))
+        .await;
     DONE
 }
 
@@ -95,16 +119,28 @@ async fn answers_value(world: &mut World, key: String) -> StepResult {
 #[then(regex = r"^it answers that (\w+) is unknown$")]
 async fn answers_unknown(world: &mut World, key: String) -> StepResult {
     let result = world.bench()?.result().await?;
-    let unknown = result["unknownKey"].as_array().is_some_and(|keys| keys.iter().any(|other| *other == key));
-    let known = result["configurationKey"].as_array().is_some_and(|keys| !keys.is_empty());
-    if unknown && !known { DONE } else { Err(Failure::new(format!("its answer is {result}"))) }
+    let unknown = result["unknownKey"]
+        .as_array()
+        .is_some_and(|keys| keys.iter().any(|other| *other == key));
+    let known = result["configurationKey"]
+        .as_array()
+        .is_some_and(|keys| !keys.is_empty());
+    if unknown && !known {
+        DONE
+    } else {
+        Err(Failure::new(format!("its answer is {result}")))
+    }
 }
 
 #[then(regex = r"^it answers that (\w+) is (\d+)$")]
 async fn answers_that(world: &mut World, key: String, value: String) -> StepResult {
     let result = world.bench()?.result().await?;
     let is = value_in(&result, &key)?;
-    if is == value { DONE } else { Err(Failure::new(format!("{key} is {is}, not {value}"))) }
+    if is == value {
+        DONE
+    } else {
+        Err(Failure::new(format!("{key} is {is}, not {value}")))
+    }
 }
 
 #[then("it answers with all of them and none unknown")]
@@ -118,7 +154,9 @@ async fn answers_all(world: &mut World) -> StepResult {
     if got == asked && unknown == 0 {
         return DONE;
     }
-    Err(Failure::new(format!("of {asked} keys it answered {got} and called {unknown} unknown")))
+    Err(Failure::new(format!(
+        "of {asked} keys it answered {got} and called {unknown} unknown"
+    )))
 }
 
 #[then("every required key of the profiles it claims is there, read-only where it must be")]
@@ -127,30 +165,59 @@ async fn required_keys(world: &mut World) -> StepResult {
     let claimed = last_value_read(bench, "SupportedFeatureProfiles")?;
     let claimed: Vec<&str> = claimed.split(',').map(str::trim).collect();
     let result = bench.result().await?;
-    let others = PROFILE_KEYS.iter().filter(|(profile, _, _)| claimed.contains(profile));
-    let wanted = CORE_KEYS.iter().copied().chain(others.map(|(_, key, readonly)| (*key, *readonly)));
-    let keys = result["configurationKey"].as_array().cloned().unwrap_or_default();
-    let wrong: Vec<String> = wanted.filter_map(|(key, readonly)| wrong_key(&keys, key, readonly)).collect();
+    let others = PROFILE_KEYS
+        .iter()
+        .filter(|(profile, _, _)| claimed.contains(profile));
+    let wanted = CORE_KEYS
+        .iter()
+        .copied()
+        .chain(others.map(|(_, key, readonly)| (*key, *readonly)));
+    let keys = result["configurationKey"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let wrong: Vec<String> = wanted
+        .filter_map(|(key, readonly)| wrong_key(&keys, key, readonly))
+        .collect();
     if !claimed.contains(&"Core") {
-        return Err(Failure::new(format!("it does not claim Core, only {}", claimed.join(", "))));
+        return Err(Failure::new(format!(
+            "it does not claim Core, only {}",
+            claimed.join(", ")
+        )));
     }
-    if wrong.is_empty() { DONE } else { Err(Failure::new(wrong.join("; "))) }
+    if wrong.is_empty() {
+        DONE
+    } else {
+        Err(Failure::new(wrong.join("; ")))
+    }
 }
 
 fn wrong_key(keys: &[Value], key: &str, readonly: Option<bool>) -> Option<String> {
-    match keys.iter().find(|entry| entry["key"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(key))) {
+    match keys.iter().find(|entry| {
+        entry["key"]
+            .as_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case(key))
+    }) {
         None => Some(format!("{key} is missing")),
         Some(entry) => {
             let is = entry["readonly"].as_bool();
-            (readonly.is_some() && is != readonly).then(|| format!("{key} is marked readonly {}", entry["readonly"]))
+            (readonly.is_some() && is != readonly)
+                .then(|| format!("{key} is marked readonly {}", entry["readonly"]))
         }
     }
 }
 
 fn value_in(result: &Value, key: &str) -> Result<String, Failure> {
-    let keys = result["configurationKey"].as_array().cloned().unwrap_or_default();
+    let keys = result["configurationKey"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     keys.iter()
-        .find(|entry| entry["key"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(key)))
+        .find(|entry| {
+            entry["key"]
+                .as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(key))
+        })
         .and_then(|entry| entry["value"].as_str().map(str::to_owned))
         .ok_or_else(|| Failure::new(format!("its answer {result} has no value of {key}")))
 }

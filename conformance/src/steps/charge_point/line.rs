@@ -11,19 +11,28 @@ use crate::world::{DONE, World};
 
 #[when("the CSMS sends an action that nobody knows")]
 async fn unknown_action(world: &mut World) -> StepResult {
-    world.bench()?.command_that_may_fail("DanceOnTheTable", json!({})).await;
+    world
+        .bench()?
+        .command_that_may_fail("DanceOnTheTable", json!({}))
+        .await;
     DONE
 }
 
 #[when("the CSMS sends Reset without its type")]
 async fn reset_without_type(world: &mut World) -> StepResult {
-    world.bench()?.command_that_may_fail("Reset", json!({})).await;
+    world
+        .bench()?
+        .command_that_may_fail("Reset", json!({}))
+        .await;
     DONE
 }
 
 #[when(regex = r"^the CSMS sends Reset of the type (\w+)$")]
 async fn reset_of_type(world: &mut World, kind: String) -> StepResult {
-    world.bench()?.command_that_may_fail("Reset", json!({"type": kind})).await;
+    world
+        .bench()?
+        .command_that_may_fail("Reset", json!({"type": kind}))
+        .await;
     DONE
 }
 

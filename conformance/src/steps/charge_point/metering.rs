@@ -1,6 +1,6 @@
 //! Meter values: how often, when, and in which order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cucumber::then;
 use dynamo_protocol::time::unix_ms;
@@ -26,12 +26,21 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
     let mut found = Vec::new();
     for value in payload["meterValue"].as_array().into_iter().flatten() {
         let text = value["timestamp"].as_str().unwrap_or_default();
-        let stamp = dynamo_protocol::DateTime::parse(text).map_err(|_| Failure::new(format!("{text:?} is no time stamp")))?;
+        let stamp = dynamo_protocol::DateTime::parse(text)
+            .map_err(|_| Failure::new(format!("{text:?} is no time stamp")))?;
         for sample in value["sampledValue"].as_array().into_iter().flatten() {
-            let is = |member: &str, wanted: &str, default: &str| sample[member].as_str().unwrap_or(default) == wanted;
+            let is = |member: &str, wanted: &str, default: &str| {
+                sample[member].as_str().unwrap_or(default) == wanted
+            };
             let energy = "Energy.Active.Import.Register";
-            if is("context", context, "Sample.Periodic") && is("measurand", energy, energy) && sample["phase"].is_null() {
-                found.push(Reading { at_ms: unix_ms(stamp), energy_wh: energy_wh(sample)? });
+            if is("context", context, "Sample.Periodic")
+                && is("measurand", energy, energy)
+                && sample["phase"].is_null()
+            {
+                found.push(Reading {
+                    at_ms: unix_ms(stamp),
+                    energy_wh: energy_wh(sample)?,
+                });
             }
         }
     }
@@ -40,50 +49,81 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
 
 fn energy_wh(sample: &Value) -> Result<f64, Failure> {
     let text = sample["value"].as_str().unwrap_or_default();
-    let number: f64 = text.parse().map_err(|_| Failure::new(format!("the reading {text:?} is no number")))?;
-    Ok(if sample["unit"].as_str() == Some("kWh") { number * 1_000.0 } else { number })
+    let number: f64 = text
+        .parse()
+        .map_err(|_| Failure::new(format!("the reading {text:?} is no number")))?;
+    Ok(if sample["unit"].as_str() == Some("kWh") {
+        number * 1_000.0
+    } else {
+        number
+    })
 }
 
-/// Waits for MeterValues of the scenario's transaction with this context.
-async fn next_readings(bench: &mut Bench, context: &str, patience: Duration) -> Result<Vec<Reading>, Failure> {
-    loop {
-        let mut expected = Expected::call("MeterValues");
-        if let Some(id) = bench.transaction {
-            expected = expected.with("transactionId", id);
-        }
-        let seen = bench.expect_within(Order::Next, &expected, patience).await?;
-        let found = readings(&seen.payload, context)?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
+/// Waits for MeterValues of the scenario's transaction until `enough` readings of this context are there; the whole
+/// takes no longer than this.
+async fn gather(
+    bench: &mut Bench,
+    context: &str,
+    patience: Duration,
+    enough: impl Fn(&[Reading]) -> bool,
+) -> Result<Vec<Reading>, Failure> {
+    let deadline = Instant::now() + patience;
+    let mut expected = Expected::call("MeterValues");
+    if let Some(id) = bench.transaction {
+        expected = expected.with("transactionId", id);
     }
+    let mut all = Vec::new();
+    while !enough(&all) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let came = all.len();
+            return Err(Failure::new(format!(
+                "{came} readings of {context} came within {patience:?}: not those wanted"
+            )));
+        }
+        let seen = bench.expect_within(Order::Next, &expected, left).await?;
+        all.extend(readings(&seen.payload, context)?);
+    }
+    Ok(all)
 }
 
 #[then(regex = r"^it sends (\d+) meter values of the transaction, sampled (\d+) seconds? apart$")]
 async fn sampled(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
-    let patience = bench.rig.patience + Duration::from_secs(seconds.unsigned_abs());
-    let mut all: Vec<Reading> = Vec::new();
-    while all.len() < count {
-        all.extend(next_readings(bench, "Sample.Periodic", patience).await?);
-    }
+    let all = gather(
+        bench,
+        "Sample.Periodic",
+        patience_for(bench, count, seconds),
+        |all| all.len() >= count,
+    )
+    .await?;
     for pair in all.windows(2) {
         let apart = pair[1].at_ms - pair[0].at_ms;
         if (apart - seconds * 1_000).abs() > SAMPLE_SLACK_MS {
-            return Err(Failure::new(format!("two samples are {apart} ms apart, not {seconds} s")));
+            return Err(Failure::new(format!(
+                "two samples are {apart} ms apart, not {seconds} s"
+            )));
         }
     }
     DONE
 }
 
+/// Time for this many readings, and the usual patience on top.
+fn patience_for(bench: &Bench, count: usize, seconds: i64) -> Duration {
+    bench.rig.patience
+        + Duration::from_secs(seconds.unsigned_abs()) * u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 #[then(regex = r"^it sends (\d+) meter values aligned to (\d+) seconds of the clock$")]
 async fn aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
-    let patience = bench.rig.patience + Duration::from_secs(seconds.unsigned_abs());
-    let mut all = Vec::new();
-    while all.len() < count {
-        all.extend(next_readings(bench, "Sample.Clock", patience).await?);
-    }
+    let all = gather(
+        bench,
+        "Sample.Clock",
+        patience_for(bench, count, seconds),
+        |all| all.len() >= count,
+    )
+    .await?;
     stand_on_the_clock(&all, seconds)
 }
 
@@ -100,15 +140,26 @@ async fn has_sent_aligned(world: &mut World, count: usize, seconds: i64) -> Step
         .map(|(_, _, payload)| payload.clone())
         .collect();
     let mut all = Vec::new();
-    for payload in payloads.iter().filter(|payload| payload["connectorId"] == 1) {
+    for payload in payloads
+        .iter()
+        .filter(|payload| payload["connectorId"] == 1)
+    {
         all.extend(readings(payload, "Sample.Clock")?);
     }
     if all.len() != count {
-        return Err(Failure::new(format!("it has sent {} of {count}", all.len())));
+        return Err(Failure::new(format!(
+            "it has sent {} of {count}",
+            all.len()
+        )));
     }
-    let gap = all.windows(2).find(|pair| pair[1].at_ms - pair[0].at_ms != seconds * 1_000);
+    let gap = all
+        .windows(2)
+        .find(|pair| pair[1].at_ms - pair[0].at_ms != seconds * 1_000);
     if let Some(pair) = gap {
-        return Err(Failure::new(format!("two of them are {} ms apart", pair[1].at_ms - pair[0].at_ms)));
+        return Err(Failure::new(format!(
+            "two of them are {} ms apart",
+            pair[1].at_ms - pair[0].at_ms
+        )));
     }
     stand_on_the_clock(&all, seconds)
 }
@@ -119,7 +170,9 @@ fn stand_on_the_clock(all: &[Reading], seconds: i64) -> StepResult {
     for reading in all {
         let off = reading.at_ms.rem_euclid(DAY_MS).rem_euclid(seconds * 1_000);
         if off > SAMPLE_SLACK_MS {
-            return Err(Failure::new(format!("a value was taken {off} ms after the aligned instant")));
+            return Err(Failure::new(format!(
+                "a value was taken {off} ms after the aligned instant"
+            )));
         }
     }
     DONE
@@ -128,17 +181,24 @@ fn stand_on_the_clock(all: &[Reading], seconds: i64) -> StepResult {
 #[then(regex = r"^it delivers at least (\d+) meter values taken during the outage, oldest first$")]
 async fn after_outage(world: &mut World, count: usize) -> StepResult {
     let bench = world.bench()?;
-    let (begun, length) = bench.outage.ok_or_else(|| Failure::new("there was no outage before this step"))?;
+    let (begun, length) = bench
+        .outage
+        .ok_or_else(|| Failure::new("there was no outage before this step"))?;
     let begun_ms = i64::try_from(crate::collect::unix_ms(begun)).unwrap_or(i64::MAX);
     let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     let within = begun_ms - SAMPLE_SLACK_MS..=begun_ms + length_ms + SAMPLE_SLACK_MS;
     let patience = bench.rig.patience + length;
-    let mut all: Vec<Reading> = Vec::new();
-    while all.iter().filter(|reading| within.contains(&reading.at_ms)).count() < count {
-        all.extend(next_readings(bench, "Sample.Periodic", patience).await?);
-    }
+    let enough = |all: &[Reading]| {
+        all.iter()
+            .filter(|reading| within.contains(&reading.at_ms))
+            .count()
+            >= count
+    };
+    let all = gather(bench, "Sample.Periodic", patience, enough).await?;
     if all.windows(2).any(|pair| pair[1].at_ms <= pair[0].at_ms) {
-        return Err(Failure::new("they came in another order than they were taken"));
+        return Err(Failure::new(
+            "they came in another order than they were taken",
+        ));
     }
     DONE
 }
@@ -148,7 +208,10 @@ async fn after_outage(world: &mut World, count: usize) -> StepResult {
 async fn never_backwards(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let number = |action: &str, member: &str| {
-        let told = bench.told.get(action).and_then(|told| told[member].as_f64());
+        let told = bench
+            .told
+            .get(action)
+            .and_then(|told| told[member].as_f64());
         told.ok_or_else(|| Failure::new(format!("there was no {action} before this step")))
     };
     let mut all = vec![number("StartTransaction", "meterStart")?];
@@ -163,11 +226,18 @@ async fn never_backwards(world: &mut World) -> StepResult {
         .map(|(_, _, payload)| payload.clone())
         .collect();
     for payload in &payloads {
-        all.extend(readings(payload, "Sample.Periodic")?.iter().map(|reading| reading.energy_wh));
+        all.extend(
+            readings(payload, "Sample.Periodic")?
+                .iter()
+                .map(|reading| reading.energy_wh),
+        );
     }
     all.push(stop);
     match all.windows(2).find(|pair| pair[1] < pair[0]) {
-        Some(pair) => Err(Failure::new(format!("it went from {} to {} Wh", pair[0], pair[1]))),
+        Some(pair) => Err(Failure::new(format!(
+            "it went from {} to {} Wh",
+            pair[0], pair[1]
+        ))),
         None if stop <= all[0] => Err(Failure::new(format!("it did not move from {stop} Wh"))),
         None => DONE,
     }

@@ -21,7 +21,11 @@ pub(super) async fn plug_in(world: &mut World, connector_id: u32) -> StepResult 
 
 #[when(regex = r"^the driver unplugs at the (car|station) on connector (\d+)$")]
 async fn unplug(world: &mut World, side: String, connector_id: u32) -> StepResult {
-    let side = if side == "car" { CableSide::Ev } else { CableSide::Station };
+    let side = if side == "car" {
+        CableSide::Ev
+    } else {
+        CableSide::Station
+    };
     operate(world, Action::Unplug { connector_id, side }).await
 }
 
@@ -31,15 +35,33 @@ async fn presents(world: &mut World, word: TagWord, connector_id: u32) -> StepRe
 }
 
 /// Holds a tag before the reader.
-pub(super) async fn present(world: &mut World, word: TagWord, connector_id: Option<u32>) -> StepResult {
+pub(super) async fn present(
+    world: &mut World,
+    word: TagWord,
+    connector_id: Option<u32>,
+) -> StepResult {
     let id_tag = super::authorization::tag(world, word)?;
     world.bench()?.mark("present");
-    operate(world, Action::PresentIdTag { connector_id, id_tag }).await
+    operate(
+        world,
+        Action::PresentIdTag {
+            connector_id,
+            id_tag,
+        },
+    )
+    .await
 }
 
 #[when(regex = r"^connector (\d+) fails with (\w+)$")]
 async fn fails(world: &mut World, connector_id: u32, error_code: String) -> StepResult {
-    operate(world, Action::RaiseFault { connector_id, error_code }).await
+    operate(
+        world,
+        Action::RaiseFault {
+            connector_id,
+            error_code,
+        },
+    )
+    .await
 }
 
 #[given(regex = r"^the lock of connector (\d+) is jammed$")]
@@ -50,12 +72,26 @@ async fn jam(world: &mut World, connector_id: u32) -> StepResult {
 
 #[when("the charge point is power cycled")]
 async fn power_cycle(world: &mut World) -> StepResult {
-    operate(world, Action::PowerCycle { seconds: 0.0, backup: false }).await
+    operate(
+        world,
+        Action::PowerCycle {
+            seconds: 0.0,
+            backup: false,
+        },
+    )
+    .await
 }
 
 #[when(regex = r"^the power fails for (\d+) seconds? and the backup holds for a moment$")]
 async fn power_fails(world: &mut World, seconds: u32) -> StepResult {
-    operate(world, Action::PowerCycle { seconds: f64::from(seconds), backup: true }).await
+    operate(
+        world,
+        Action::PowerCycle {
+            seconds: f64::from(seconds),
+            backup: true,
+        },
+    )
+    .await
 }
 
 #[when(regex = r"^the charge point loses its connection for (\d+) seconds?$")]
@@ -64,9 +100,18 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
     let sockets = bench.line.log().sockets;
     bench.marks.insert("sockets before the outage", sockets);
     bench.outage = Some((SystemTime::now(), Duration::from_secs(seconds.into())));
-    operate(world, Action::Disconnect { seconds: f64::from(seconds) }).await?;
+    operate(
+        world,
+        Action::Disconnect {
+            seconds: f64::from(seconds),
+        },
+    )
+    .await?;
     let bench = world.bench()?;
-    let down = bench.line.wait(bench.rig.patience, |log| (!log.connected).then_some(())).await;
+    let down = bench
+        .line
+        .wait(bench.rig.patience, |log| (!log.connected).then_some(()))
+        .await;
     down.ok_or_else(|| Failure::new("the line did not go down"))
 }
 
@@ -76,7 +121,10 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
 async fn time_passes(world: &mut World, number: u64, unit: String) -> StepResult {
     let length = duration(number, &unit)?;
     let bench = world.bench()?;
-    let clock = bench.clock.clone().ok_or_else(|| Failure::new("this charge point has its own clock"))?;
+    let clock = bench
+        .clock
+        .clone()
+        .ok_or_else(|| Failure::new("this charge point has its own clock"))?;
     let crate::operator::Operator::Bundled(station) = &bench.operator else {
         return Err(Failure::new("this charge point has its own clock"));
     };
@@ -88,7 +136,11 @@ async fn time_passes(world: &mut World, number: u64, unit: String) -> StepResult
         if now_ms >= end_ms {
             return DONE;
         }
-        clock.advance_to(state.next_wake_ms.map_or(end_ms, |wake| wake.clamp(now_ms + 1, end_ms)));
+        clock.advance_to(
+            state
+                .next_wake_ms
+                .map_or(end_ms, |wake| wake.clamp(now_ms + 1, end_ms)),
+        );
     }
 }
 
@@ -105,8 +157,17 @@ async fn quiet(
         let state = activity.borrow_and_update().clone();
         let (sent, received, pending) = {
             let log = bench.line.log();
-            let count = |direction| log.entries.iter().filter(|entry| entry.frame(direction).is_some()).count() as u64;
-            (count(Direction::ToSut), count(Direction::FromSut), log.answers_pending)
+            let count = |direction| {
+                log.entries
+                    .iter()
+                    .filter(|entry| entry.frame(direction).is_some())
+                    .count() as u64
+            };
+            (
+                count(Direction::ToSut),
+                count(Direction::FromSut),
+                log.answers_pending,
+            )
         };
         let all_here = state.frames_in == sent && state.frames_out == received && pending == 0;
         if state.quiet && state.clock_ms == clock.now().mono_ms && all_here {
@@ -122,7 +183,10 @@ async fn quiet(
             _ = bench.line.wait(short, |log| (log.entries.len() != entries).then_some(())) => {}
         }
         if tokio::time::Instant::now() > deadline {
-            return Err(Failure::new(format!("the line did not become quiet within {:?}", bench.rig.patience)));
+            return Err(Failure::new(format!(
+                "the line did not become quiet within {:?}",
+                bench.rig.patience
+            )));
         }
     }
 }

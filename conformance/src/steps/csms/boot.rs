@@ -30,7 +30,12 @@ async fn accepted(world: &mut World) -> StepResult {
     let registration = told(bench, "BootNotification", boot_notification()).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
     for connector in 0..=CONNECTORS {
-        told(bench, "StatusNotification", status(connector, "Available", "NoError")).await?;
+        told(
+            bench,
+            "StatusNotification",
+            status(connector, "Available", "NoError"),
+        )
+        .await?;
     }
     DONE
 }
@@ -42,14 +47,22 @@ async fn connects(world: &mut World) -> StepResult {
     world.bench()?.connect().await
 }
 
-#[when(regex = r"^a charge point offers (?:only the subprotocol|the subprotocols) (\S+)(?: and (\S+))?$")]
+#[when(
+    regex = r"^a charge point offers (?:only the subprotocol|the subprotocols) (\S+)(?: and (\S+))?$"
+)]
 async fn offers(world: &mut World, one: String, other: String) -> StepResult {
     let bench = Bench::with_csms(world.rig()?, &world.scenario)?;
     world.bench = Some(bench);
-    let offer = if other.is_empty() { one } else { format!("{one}, {other}") };
+    let offer = if other.is_empty() {
+        one
+    } else {
+        format!("{one}, {other}")
+    };
     let bench = world.bench()?;
     let welcome = bench.knock(&offer).await?;
-    bench.line.note(format!("rig: offered {offer}; the CSMS answered {welcome:?}"));
+    bench.line.note(format!(
+        "rig: offered {offer}; the CSMS answered {welcome:?}"
+    ));
     bench.welcome = Some(welcome);
     DONE
 }
@@ -61,8 +74,12 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
     match bench.welcome.take() {
         Some(Welcome::Refused { .. }) => DONE,
         Some(Welcome::Open { subprotocol: None }) => {
-            let closed = bench.line.wait(bench.rig.patience, |log| (log.sockets > 0 && !log.connected).then_some(()));
-            closed.await.ok_or_else(|| Failure::new("the line stayed open"))
+            let closed = bench.line.wait(bench.rig.patience, |log| {
+                (log.sockets > 0 && !log.connected).then_some(())
+            });
+            closed
+                .await
+                .ok_or_else(|| Failure::new("the line stayed open"))
         }
         other => Err(Failure::new(format!("the CSMS answered {other:?}"))),
     }
@@ -71,14 +88,19 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
 #[then(regex = r"^the CSMS confirms the subprotocol (\S+)$")]
 async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
     match world.bench()?.welcome.take() {
-        Some(Welcome::Open { subprotocol: Some(is) }) if is == wanted => DONE,
+        Some(Welcome::Open {
+            subprotocol: Some(is),
+        }) if is == wanted => DONE,
         other => Err(Failure::new(format!("the CSMS answered {other:?}"))),
     }
 }
 
 #[when("it boots")]
 async fn boots(world: &mut World) -> StepResult {
-    world.bench()?.command("BootNotification", boot_notification()).await;
+    world
+        .bench()?
+        .command("BootNotification", boot_notification())
+        .await;
     DONE
 }
 
@@ -89,16 +111,23 @@ async fn answers_boot(world: &mut World) -> StepResult {
     clock_is_right(&result)?;
     match result["interval"].as_i64() {
         Some(seconds) if seconds > 0 => DONE,
-        _ => Err(Failure::new(format!("the interval is {}", result["interval"]))),
+        _ => Err(Failure::new(format!(
+            "the interval is {}",
+            result["interval"]
+        ))),
     }
 }
 
 fn clock_is_right(result: &Value) -> StepResult {
     let text = result["currentTime"].as_str().unwrap_or_default();
-    let stamp: jiff::Timestamp = text.parse().map_err(|_| Failure::new(format!("{text:?} is no time")))?;
+    let stamp: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| Failure::new(format!("{text:?} is no time")))?;
     let off = jiff::Timestamp::now().duration_since(stamp).unsigned_abs();
     if off > CLOCK_SLACK {
-        return Err(Failure::new(format!("the clock of the CSMS is off by {off:?}")));
+        return Err(Failure::new(format!(
+            "the clock of the CSMS is off by {off:?}"
+        )));
     }
     DONE
 }
@@ -116,9 +145,21 @@ async fn answers_clock(world: &mut World) -> StepResult {
 }
 
 #[when(regex = r"^it reports connector (\d+) as (\w+)(?: with (\w+))?$")]
-async fn reports(world: &mut World, connector: u32, word: String, error_code: String) -> StepResult {
-    let error_code = if error_code.is_empty() { "NoError" } else { &error_code };
-    world.bench()?.command("StatusNotification", status(connector, &word, error_code)).await;
+async fn reports(
+    world: &mut World,
+    connector: u32,
+    word: String,
+    error_code: String,
+) -> StepResult {
+    let error_code = if error_code.is_empty() {
+        "NoError"
+    } else {
+        &error_code
+    };
+    world
+        .bench()?
+        .command("StatusNotification", status(connector, &word, error_code))
+        .await;
     DONE
 }
 
@@ -131,7 +172,10 @@ async fn acknowledges(world: &mut World) -> StepResult {
 async fn connects_again(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     bench.line.hang_up(true).await;
-    let down = bench.line.wait(bench.rig.patience, |log| (!log.connected).then_some(())).await;
+    let down = bench
+        .line
+        .wait(bench.rig.patience, |log| (!log.connected).then_some(()))
+        .await;
     down.ok_or_else(|| Failure::new("the line did not go down"))?;
     bench.connect().await
 }
@@ -145,7 +189,12 @@ async fn connects_beside(world: &mut World) -> StepResult {
 async fn closes_first(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let patience = bench.rig.patience;
-    let older = bench.older.as_ref().ok_or_else(|| Failure::new("there is only one line"))?;
-    let closed = older.wait(patience, |log| (!log.connected).then_some(())).await;
+    let older = bench
+        .older
+        .as_ref()
+        .ok_or_else(|| Failure::new("there is only one line"))?;
+    let closed = older
+        .wait(patience, |log| (!log.connected).then_some(()))
+        .await;
     closed.ok_or_else(|| Failure::new(format!("the first line is still open after {patience:?}")))
 }

@@ -18,7 +18,9 @@ const WATCH: Duration = Duration::from_millis(600);
 /// Has the driver order a command; `Err` when this run has no driver.
 async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     let driver = world.bench()?.csms()?.driver.clone();
-    let Some(driver) = driver else { return Err(world.cannot_run("needs --driver")) };
+    let Some(driver) = driver else {
+        return Err(world.cannot_run("needs --driver"));
+    };
     let bench = world.bench()?;
     bench.line.script().awaited.push(action.to_owned());
     bench.line.note(format!("driver: {action} {payload}"));
@@ -27,15 +29,27 @@ async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     DONE
 }
 
-#[when(regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$")]
+#[when(
+    regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$"
+)]
 async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = word.of(&world.rig()?.tags).map_err(|reason| world.cannot_run(reason))?;
-    order(world, "RemoteStartTransaction", json!({"connectorId": connector, "idTag": tag})).await
+    let tag = word
+        .of(&world.rig()?.tags)
+        .map_err(|reason| world.cannot_run(reason))?;
+    order(
+        world,
+        "RemoteStartTransaction",
+        json!({"connectorId": connector, "idTag": tag}),
+    )
+    .await
 }
 
 #[when("the operator has the CSMS stop the session")]
 async fn remote_stop(world: &mut World) -> StepResult {
-    let id = world.bench()?.transaction.ok_or_else(|| Failure::new("no transaction runs"))?;
+    let id = world
+        .bench()?
+        .transaction
+        .ok_or_else(|| Failure::new("no transaction runs"))?;
     order(world, "RemoteStopTransaction", json!({"transactionId": id})).await
 }
 
@@ -51,13 +65,22 @@ async fn unlock(world: &mut World, connector: u32) -> StepResult {
 
 #[when(regex = r"^the operator has the CSMS read (its whole configuration|\w+)$")]
 async fn read(world: &mut World, what: String) -> StepResult {
-    let payload = if what.contains(' ') { json!({}) } else { json!({"key": [what]}) };
+    let payload = if what.contains(' ') {
+        json!({})
+    } else {
+        json!({"key": [what]})
+    };
     order(world, "GetConfiguration", payload).await
 }
 
 #[when(regex = r"^the operator has the CSMS set (\w+) to (\S+)$")]
 async fn write(world: &mut World, key: String, value: String) -> StepResult {
-    order(world, "ChangeConfiguration", json!({"key": key, "value": value})).await
+    order(
+        world,
+        "ChangeConfiguration",
+        json!({"key": key, "value": value}),
+    )
+    .await
 }
 
 #[when("the operator has the CSMS clear the authorization cache")]
@@ -70,7 +93,9 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
     let bench = world.bench()?;
     match bench.expect(Order::Next, &expected).await {
         Ok(seen) => {
-            bench.held.push((seen.id, expected.action().to_owned(), seen.payload));
+            bench
+                .held
+                .push((seen.id, expected.action().to_owned(), seen.payload));
             DONE
         }
         Err(failure) => {
@@ -85,15 +110,30 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
 
 #[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
 async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = word.of(&world.rig()?.tags).map_err(|reason| world.cannot_run(reason))?;
+    let tag = word
+        .of(&world.rig()?.tags)
+        .map_err(|reason| world.cannot_run(reason))?;
     let expected = Expected::call("RemoteStartTransaction");
-    expect_command(world, expected.with("connectorId", connector).want("idTag", Want::Tag(tag))).await
+    expect_command(
+        world,
+        expected
+            .with("connectorId", connector)
+            .want("idTag", Want::Tag(tag)),
+    )
+    .await
 }
 
 #[then("the CSMS sends RemoteStopTransaction for the transaction")]
 async fn sends_remote_stop(world: &mut World) -> StepResult {
-    let id = world.bench()?.transaction.ok_or_else(|| Failure::new("no transaction runs"))?;
-    expect_command(world, Expected::call("RemoteStopTransaction").with("transactionId", id)).await
+    let id = world
+        .bench()?
+        .transaction
+        .ok_or_else(|| Failure::new("no transaction runs"))?;
+    expect_command(
+        world,
+        Expected::call("RemoteStopTransaction").with("transactionId", id),
+    )
+    .await
 }
 
 #[then(regex = r"^the CSMS sends Reset with the type (Hard|Soft)$")]
@@ -103,7 +143,11 @@ async fn sends_reset(world: &mut World, kind: String) -> StepResult {
 
 #[then(regex = r"^the CSMS sends UnlockConnector for connector (\d+)$")]
 async fn sends_unlock(world: &mut World, connector: u32) -> StepResult {
-    expect_command(world, Expected::call("UnlockConnector").with("connectorId", connector)).await
+    expect_command(
+        world,
+        Expected::call("UnlockConnector").with("connectorId", connector),
+    )
+    .await
 }
 
 #[then("the CSMS sends ClearCache")]
@@ -113,19 +157,32 @@ async fn sends_clear_cache(world: &mut World) -> StepResult {
 
 #[then(regex = r"^the CSMS sends ChangeConfiguration of (\w+) to (\S+)$")]
 async fn sends_change(world: &mut World, key: String, value: String) -> StepResult {
-    expect_command(world, Expected::call("ChangeConfiguration").with("key", key).with("value", value)).await
+    expect_command(
+        world,
+        Expected::call("ChangeConfiguration")
+            .with("key", key)
+            .with("value", value),
+    )
+    .await
 }
 
 /// An empty list means the same as none [1.6 §6.23].
 #[then(regex = r"^the CSMS asks for (the whole configuration|\w+)$")]
 async fn asks_for(world: &mut World, what: String) -> StepResult {
-    let want = if what.contains(' ') { Want::IsOrAbsent(json!([])) } else { Want::Is(json!([what])) };
+    let want = if what.contains(' ') {
+        Want::IsOrAbsent(json!([]))
+    } else {
+        Want::Is(json!([what]))
+    };
     expect_command(world, Expected::call("GetConfiguration").want("key", want)).await
 }
 
 #[when(regex = r"^it answers ([A-Z]\w+)$")]
 async fn answers(world: &mut World, status: String) -> StepResult {
-    world.bench()?.answer_held(&Answer::Result(json!({"status": status}))).await
+    world
+        .bench()?
+        .answer_held(&Answer::Result(json!({"status": status})))
+        .await
 }
 
 #[when("it answers with its configuration")]
@@ -135,17 +192,27 @@ async fn answers_configuration(world: &mut World) -> StepResult {
         {"key": "SupportedFeatureProfiles", "readonly": true, "value": "Core"},
         {"key": "HeartbeatInterval", "readonly": false, "value": "300"},
         {"key": "MeterValueSampleInterval", "readonly": false, "value": "60"}]);
-    let asked = bench.held.first().and_then(|(_, _, payload)| payload["key"][0].as_str().map(str::to_owned));
+    let asked = bench
+        .held
+        .first()
+        .and_then(|(_, _, payload)| payload["key"][0].as_str().map(str::to_owned));
     let mut keys = all.as_array().cloned().unwrap_or_default();
     if let Some(asked) = asked {
         keys.retain(|key| key["key"] == asked.as_str());
     }
-    bench.answer_held(&Answer::Result(json!({"configurationKey": keys}))).await
+    bench
+        .answer_held(&Answer::Result(json!({"configurationKey": keys})))
+        .await
 }
 
 #[when("it answers with the error NotSupported")]
 async fn answers_error(world: &mut World) -> StepResult {
-    world.bench()?.answer_held(&Answer::Error { code: "NotSupported" }).await
+    world
+        .bench()?
+        .answer_held(&Answer::Error {
+            code: "NotSupported",
+        })
+        .await
 }
 
 #[when("it answers the command on the first line")]
@@ -155,19 +222,30 @@ async fn answers_on_first_line(world: &mut World) -> StepResult {
         return Err(Failure::new("no command came on the first line"));
     }
     let (id, _, _) = bench.held.remove(0);
-    let older = bench.older.as_ref().ok_or_else(|| Failure::new("there is only one line"))?;
-    older.answer(&id, &Answer::Result(json!({"configurationKey": []}))).await;
+    let older = bench
+        .older
+        .as_ref()
+        .ok_or_else(|| Failure::new("there is only one line"))?;
+    older
+        .answer(&id, &Answer::Result(json!({"configurationKey": []})))
+        .await;
     DONE
 }
 
 #[then("the CSMS sends nothing more and still serves")]
 async fn still_serves(world: &mut World) -> StepResult {
     let bench = world.bench()?;
-    bench.expect_none(WATCH, |action| !matches!(action, "GetConfiguration" | "TriggerMessage")).await?;
+    bench
+        .expect_none(WATCH, |action| {
+            !matches!(action, "GetConfiguration" | "TriggerMessage")
+        })
+        .await?;
     let result = told(bench, "Heartbeat", json!({})).await?;
     match result["currentTime"].as_str() {
         Some(_) => DONE,
-        None => Err(Failure::new(format!("the answer {result} to a heartbeat has no time"))),
+        None => Err(Failure::new(format!(
+            "the answer {result} to a heartbeat has no time"
+        ))),
     }
 }
 
@@ -177,7 +255,11 @@ async fn one_alone(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let seen = next_of(bench, &["UnlockConnector", "ClearCache"]).await?;
     bench.held.push(seen);
-    bench.expect_none(WATCH, |action| matches!(action, "UnlockConnector" | "ClearCache")).await
+    bench
+        .expect_none(WATCH, |action| {
+            matches!(action, "UnlockConnector" | "ClearCache")
+        })
+        .await
 }
 
 #[when("it answers both in turn")]
@@ -190,32 +272,51 @@ async fn answers_both(world: &mut World) -> StepResult {
 }
 
 async fn answer_in_kind(bench: &mut Bench) -> StepResult {
-    let unlock = bench.held.first().is_some_and(|(_, action, _)| action == "UnlockConnector");
+    let unlock = bench
+        .held
+        .first()
+        .is_some_and(|(_, action, _)| action == "UnlockConnector");
     let status = if unlock { "Unlocked" } else { "Accepted" };
-    bench.answer_held(&Answer::Result(json!({"status": status}))).await
+    bench
+        .answer_held(&Answer::Result(json!({"status": status})))
+        .await
 }
 
 /// The next command that is one of these.
 async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String, Value), Failure> {
     let found = bench.line.wait(bench.rig.patience, |log| {
         let entry = log.entries.iter_mut().skip(log.cursor).find(|entry| {
-            !entry.consumed && entry.call_from_sut().is_some_and(|(_, action, _)| actions.contains(&action))
+            !entry.consumed
+                && entry
+                    .call_from_sut()
+                    .is_some_and(|(_, action, _)| actions.contains(&action))
         })?;
         entry.consumed = true;
         let (id, action, payload) = entry.call_from_sut()?;
         Some((id.to_owned(), action.to_owned(), payload.clone()))
     });
     let found = found.await;
-    found.ok_or_else(|| Failure::new(format!("neither {} came within {:?}", actions.join(" nor "), bench.rig.patience)))
+    found.ok_or_else(|| {
+        Failure::new(format!(
+            "neither {} came within {:?}",
+            actions.join(" nor "),
+            bench.rig.patience
+        ))
+    })
 }
 
 /// Both directions have a call open at the same time, which the standard allows.
 #[when("it is sent a command while it asks about the known tag")]
 async fn crossing(world: &mut World) -> StepResult {
-    let tag = TagWord::Known.of(&world.rig()?.tags).map_err(Failure::new)?;
+    let tag = TagWord::Known
+        .of(&world.rig()?.tags)
+        .map_err(Failure::new)?;
     order(world, "ClearCache", json!({})).await?;
     expect_command(world, Expected::call("ClearCache")).await?;
-    world.bench()?.command("Authorize", json!({"idTag": tag})).await;
+    world
+        .bench()?
+        .command("Authorize", json!({"idTag": tag}))
+        .await;
     DONE
 }
 
@@ -224,7 +325,13 @@ async fn both_answered(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let result = bench.result().await?;
     status_is(&result, "/idTagInfo/status", &["Accepted".to_owned()])?;
-    bench.answer_held(&Answer::Result(json!({"status": "Accepted"}))).await?;
+    bench
+        .answer_held(&Answer::Result(json!({"status": "Accepted"})))
+        .await?;
     let result = told(bench, "Heartbeat", json!({})).await?;
-    if result["currentTime"].is_string() { DONE } else { Err(Failure::new("the line does not serve any more")) }
+    if result["currentTime"].is_string() {
+        DONE
+    } else {
+        Err(Failure::new("the line does not serve any more"))
+    }
 }

@@ -11,28 +11,40 @@ use crate::world::{DONE, World};
 
 #[when("it sends an action that nobody knows")]
 async fn unknown_action(world: &mut World) -> StepResult {
-    world.bench()?.command_that_may_fail("DanceOnTheTable", json!({})).await;
+    world
+        .bench()?
+        .command_that_may_fail("DanceOnTheTable", json!({}))
+        .await;
     DONE
 }
 
 #[when("it sends StatusNotification without its status")]
 async fn without_status(world: &mut World) -> StepResult {
     let payload = json!({"connectorId": 1, "errorCode": "NoError"});
-    world.bench()?.command_that_may_fail("StatusNotification", payload).await;
+    world
+        .bench()?
+        .command_that_may_fail("StatusNotification", payload)
+        .await;
     DONE
 }
 
 #[when(regex = r"^it sends StatusNotification with the status (\w+)$")]
 async fn with_status(world: &mut World, status: String) -> StepResult {
     let payload = json!({"connectorId": 1, "errorCode": "NoError", "status": status});
-    world.bench()?.command_that_may_fail("StatusNotification", payload).await;
+    world
+        .bench()?
+        .command_that_may_fail("StatusNotification", payload)
+        .await;
     DONE
 }
 
 #[when(regex = r#"^it sends StatusNotification with the connector "(\w+)"$"#)]
 async fn with_connector(world: &mut World, connector: String) -> StepResult {
     let payload = json!({"connectorId": connector, "errorCode": "NoError", "status": "Available"});
-    world.bench()?.command_that_may_fail("StatusNotification", payload).await;
+    world
+        .bench()?
+        .command_that_may_fail("StatusNotification", payload)
+        .await;
     DONE
 }
 
@@ -47,7 +59,11 @@ async fn rubbish(world: &mut World) -> StepResult {
 
 #[when("it answers a call that nobody made")]
 async fn stray_answer(world: &mut World) -> StepResult {
-    world.bench()?.line.send(r#"[3,"nobody-asked",{"status":"Accepted"}]"#.to_owned()).await;
+    world
+        .bench()?
+        .line
+        .send(r#"[3,"nobody-asked",{"status":"Accepted"}]"#.to_owned())
+        .await;
     DONE
 }
 
@@ -64,7 +80,10 @@ async fn two_heartbeats(world: &mut World) -> StepResult {
 async fn answers_both(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     bench.result().await?;
-    let first = bench.earlier_call.take().ok_or_else(|| Failure::new("only one call was sent"))?;
+    let first = bench
+        .earlier_call
+        .take()
+        .ok_or_else(|| Failure::new("only one call was sent"))?;
     bench.last_call = Some((first, "Heartbeat".to_owned()));
     bench.result().await.map(|_| ())
 }
@@ -73,6 +92,8 @@ async fn answers_both(world: &mut World) -> StepResult {
 async fn answers_error(world: &mut World, wanted: String) -> StepResult {
     match world.bench()?.answer().await? {
         Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
-        other => Err(Failure::new(format!("the answer is {other}, not the error {wanted}"))),
+        other => Err(Failure::new(format!(
+            "the answer is {other}, not the error {wanted}"
+        ))),
     }
 }

@@ -26,7 +26,10 @@ async fn told(bench: &mut Bench, action: &str, payload: Value) -> Result<Value, 
 fn status_is(result: &Value, pointer: &str, wanted: &[String]) -> StepResult {
     match result.pointer(pointer).and_then(Value::as_str) {
         Some(status) if wanted.iter().any(|word| word == status) => DONE,
-        Some(status) => Err(Failure::new(format!("the CSMS answered {status}, not {}", wanted.join(" or ")))),
+        Some(status) => Err(Failure::new(format!(
+            "the CSMS answered {status}, not {}",
+            wanted.join(" or ")
+        ))),
         None => Err(Failure::new(format!("the answer {result} has no status"))),
     }
 }

@@ -11,25 +11,38 @@ use crate::world::{DONE, World};
 
 fn tag(world: &mut World, word: TagWord) -> Result<String, Failure> {
     let rig = world.rig()?;
-    word.of(&rig.tags).map_err(|reason| world.cannot_run(reason))
+    word.of(&rig.tags)
+        .map_err(|reason| world.cannot_run(reason))
 }
 
 /// The time, some minutes ago, as a charge point writes it.
 fn minutes_ago(minutes: i64) -> String {
     let at = jiff::Timestamp::now().as_millisecond() - minutes * 60_000;
-    jiff::Timestamp::from_millisecond(at).unwrap_or_default().to_string()
+    jiff::Timestamp::from_millisecond(at)
+        .unwrap_or_default()
+        .to_string()
 }
 
 /// The first number in the words, 0 where there are none.
 fn minutes_in(words: &str) -> i64 {
-    words.split(' ').find_map(|word| word.parse().ok()).unwrap_or(0)
+    words
+        .split(' ')
+        .find_map(|word| word.parse().ok())
+        .unwrap_or(0)
 }
 
 #[when(regex = r"^it asks about (the \w+ tag)( in lower case)?$")]
 async fn asks(world: &mut World, word: TagWord, lower: String) -> StepResult {
     let tag = tag(world, word)?;
-    let tag = if lower.is_empty() { tag } else { tag.to_lowercase() };
-    world.bench()?.command("Authorize", json!({"idTag": tag})).await;
+    let tag = if lower.is_empty() {
+        tag
+    } else {
+        tag.to_lowercase()
+    };
+    world
+        .bench()?
+        .command("Authorize", json!({"idTag": tag}))
+        .await;
     DONE
 }
 
@@ -38,7 +51,11 @@ async fn answers_tag(world: &mut World, status: String, transaction: String) -> 
     let bench = world.bench()?;
     let result = bench.result().await?;
     status_is(&result, "/idTagInfo/status", &[status])?;
-    if transaction.is_empty() { DONE } else { adopt(bench, &result) }
+    if transaction.is_empty() {
+        DONE
+    } else {
+        adopt(bench, &result)
+    }
 }
 
 fn adopt(bench: &mut Bench, result: &Value) -> StepResult {
@@ -47,13 +64,14 @@ fn adopt(bench: &mut Bench, result: &Value) -> StepResult {
             bench.transaction = Some(id);
             DONE
         }
-        None => Err(Failure::new(format!("the answer {result} has no transaction id"))),
+        None => Err(Failure::new(format!(
+            "the answer {result} has no transaction id"
+        ))),
     }
 }
 
 fn start(bench: &mut Bench, connector: u32, tag: &str, begun: String) -> Value {
-    let payload =
-        json!({"connectorId": connector, "idTag": tag, "meterStart": bench.meter_wh, "timestamp": begun});
+    let payload = json!({"connectorId": connector, "idTag": tag, "meterStart": bench.meter_wh, "timestamp": begun});
     bench.told.insert("StartTransaction", payload.clone());
     payload
 }
@@ -67,10 +85,14 @@ fn stop(bench: &mut Bench, transaction: i64, reason: &str, ended: String) -> Val
 }
 
 fn running(bench: &Bench) -> Result<i64, Failure> {
-    bench.transaction.ok_or_else(|| Failure::new("no transaction runs"))
+    bench
+        .transaction
+        .ok_or_else(|| Failure::new("no transaction runs"))
 }
 
-#[when(regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)(, begun \d+ minutes ago)?$")]
+#[when(
+    regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)(, begun \d+ minutes ago)?$"
+)]
 async fn starts(world: &mut World, connector: u32, word: TagWord, ago: String) -> StepResult {
     let tag = tag(world, word)?;
     let bench = world.bench()?;
@@ -98,7 +120,11 @@ async fn stops_unknown(world: &mut World) -> StepResult {
 
 #[when(regex = r"^it tells the same (start|stop) once more$")]
 async fn tells_again(world: &mut World, which: String) -> StepResult {
-    let action = if which == "start" { "StartTransaction" } else { "StopTransaction" };
+    let action = if which == "start" {
+        "StartTransaction"
+    } else {
+        "StopTransaction"
+    };
     let bench = world.bench()?;
     let payload = bench.told.get(action).cloned();
     let payload = payload.ok_or_else(|| Failure::new(format!("no {action} was told before")))?;
@@ -115,7 +141,10 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
     if (id == Some(before)) == (which == "the same") && id.is_some() {
         return DONE;
     }
-    Err(Failure::new(format!("the id was {before} before and is {} now", result["transactionId"])))
+    Err(Failure::new(format!(
+        "the id was {before} before and is {} now",
+        result["transactionId"]
+    )))
 }
 
 #[then("the CSMS acknowledges the end of the transaction")]
@@ -142,7 +171,13 @@ async fn meter_values(world: &mut World, which: String) -> StepResult {
 
 #[when(regex = r"^it sends data of the vendor (\S+)$")]
 async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
-    world.bench()?.command("DataTransfer", json!({"vendorId": vendor, "data": "anything"})).await;
+    world
+        .bench()?
+        .command(
+            "DataTransfer",
+            json!({"vendorId": vendor, "data": "anything"}),
+        )
+        .await;
     DONE
 }
 
@@ -156,7 +191,8 @@ async fn answers_one_of(world: &mut World, wanted: String) -> StepResult {
 pub(crate) async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepResult {
     let tag = tag(world, word)?;
     let bench = world.bench()?;
-    let status = |word: &str| json!({"connectorId": connector, "status": word, "errorCode": "NoError"});
+    let status =
+        |word: &str| json!({"connectorId": connector, "status": word, "errorCode": "NoError"});
     told(bench, "StatusNotification", status("Preparing")).await?;
     let answer = told(bench, "Authorize", json!({"idTag": tag})).await?;
     status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::expect::{Expected, Failure, Order, StepResult};
-use crate::line::Line;
+use crate::line::{Line, Log};
 use crate::operator::{Operator, OperatorError, describe};
 use crate::peer::SocketEvent;
 use crate::peer::charge_point::{Knock, Welcome, connect};
@@ -580,6 +580,46 @@ impl Bench {
             .await;
     }
 
+    /// Leaves a charger as it was found: no session, and the settings it had. What it says to that is not judged.
+    async fn leave_as_found(&mut self) {
+        let stopped = |log: &Log, id: i64| {
+            let mut calls = log.entries.iter().filter_map(Entry::call_from_sut);
+            calls.any(|(_, action, payload)| {
+                action == "StopTransaction" && payload["transactionId"] == id
+            })
+        };
+        if let Some(id) = self
+            .transaction
+            .filter(|id| !stopped(&self.line.log(), *id))
+        {
+            self.command("RemoteStopTransaction", json!({"transactionId": id}))
+                .await;
+            let accepted = self
+                .result()
+                .await
+                .is_ok_and(|result| result["status"] == "Accepted");
+            if accepted {
+                self.line
+                    .wait(self.rig.patience, |log| stopped(log, id).then_some(()))
+                    .await;
+            }
+        }
+        for (key, value) in std::mem::take(&mut self.settings_before) {
+            self.command("ChangeConfiguration", json!({"key": key, "value": value}))
+                .await;
+            if let Err(failure) = self.result().await {
+                self.line
+                    .note(format!("rig: {key} could not be set back: {failure}"));
+            }
+        }
+        // An answer that we still owe would be asked for again in the next scenario.
+        self.line
+            .wait(self.rig.patience, |log| {
+                (log.answers_pending == 0).then_some(())
+            })
+            .await;
+    }
+
     /// Ends the scenario's place; gives what was recorded, line by line.
     pub(crate) async fn close(mut self) -> Vec<Vec<Entry>> {
         let mut lines = Vec::new();
@@ -587,12 +627,9 @@ impl Bench {
             lines.push(older.finish().await.1);
         }
         let foreign_charger = self.side == Side::ChargePoint && self.station.is_none();
+        let judged = self.line.log().entries.len();
         if foreign_charger && self.line.log().connected {
-            for (key, value) in std::mem::take(&mut self.settings_before) {
-                self.line
-                    .call("ChangeConfiguration", &json!({"key": key, "value": value}))
-                    .await;
-            }
+            self.leave_as_found().await;
         }
         if self.side == Side::Csms {
             self.line.hang_up(false).await;
@@ -605,7 +642,10 @@ impl Bench {
         {
             station.stop().await;
         }
-        let (post, entries) = self.line.finish().await;
+        let (post, mut entries) = self.line.finish().await;
+        if foreign_charger {
+            entries.truncate(judged);
+        }
         lines.push(entries);
         match (&self.rig.charger, post) {
             (Some(ChargerUnderTest::Foreign { post: place, .. }), Some(post))

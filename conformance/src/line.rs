@@ -3,6 +3,7 @@
 //!
 //! One task per line owns the socket's events; steps hold a [`Line`] and look at the log.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +22,9 @@ use crate::trace::{Entry, EntryKind, Message};
 
 /// Entries kept of one scenario. A system that floods the line ends its scenario instead of the rig's memory.
 const ENTRIES_MAX: usize = 20_000;
+
+/// Ids of our calls differ in the whole process: a charger under test stays on its line from scenario to scenario.
+static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
 
 /// The rig's end of a line.
 #[derive(Debug)]
@@ -51,7 +55,6 @@ pub(crate) struct Log {
     pub(crate) sockets: usize,
     /// Answers of the rig that are still on their way.
     pub(crate) answers_pending: usize,
-    next_call: u64,
 }
 
 #[derive(Debug)]
@@ -174,11 +177,7 @@ impl Line {
 
     /// Sends a CALL and gives its id.
     pub(crate) async fn call(&self, action: &str, payload: &Value) -> String {
-        let id = {
-            let mut log = self.log();
-            log.next_call += 1;
-            format!("rig-{}", log.next_call)
-        };
+        let id = format!("rig-{}", NEXT_CALL.fetch_add(1, Ordering::Relaxed));
         self.send(serde_json::json!([2, id, action, payload]).to_string())
             .await;
         id
@@ -246,7 +245,7 @@ impl Pump {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Send(raw)) => self.to_sut(&raw, &post).await,
+                    Some(Command::Send(raw)) => self.pass_on(&raw, &post).await,
                     Some(Command::HangUp { abruptly }) => if let Some((_, writer)) = &post.open {
                         if abruptly { writer.cut().await } else { writer.close().await }
                     },
@@ -256,7 +255,7 @@ impl Pump {
                     let Some(event) = event else { return post };
                     for (delay, raw) in self.on_event(event, &post).await {
                         if delay.is_zero() {
-                            self.to_sut(&raw, &post).await;
+                            self.pass_on(&raw, &post).await;
                             self.log().answers_pending -= 1;
                         } else {
                             late.push(async move { sleep(delay).await; raw });
@@ -264,7 +263,7 @@ impl Pump {
                     }
                 }
                 Some(raw) = late.next() => {
-                    self.to_sut(&raw, &post).await;
+                    self.pass_on(&raw, &post).await;
                     self.log().answers_pending -= 1;
                 }
             }
@@ -298,11 +297,11 @@ impl Pump {
                 }
                 Vec::new()
             }
-            SocketEvent::Text(text) => self.from_sut(text, post).await,
+            SocketEvent::Text(text) => self.take(text, post).await,
         }
     }
 
-    async fn from_sut(&mut self, raw: Arc<str>, post: &Post) -> Vec<(Duration, String)> {
+    async fn take(&mut self, raw: Arc<str>, post: &Post) -> Vec<(Duration, String)> {
         let fate = self.fate(Direction::FromSut, &raw);
         if let Some((_, writer)) = &post.open {
             for text in &fate.back {
@@ -343,7 +342,7 @@ impl Pump {
         answer
     }
 
-    async fn to_sut(&mut self, raw: &str, post: &Post) {
+    async fn pass_on(&mut self, raw: &str, post: &Post) {
         self.log().push(EntryKind::Frame {
             direction: Direction::ToSut,
             raw: raw.into(),

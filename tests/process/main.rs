@@ -9,5 +9,6 @@
 mod bad_input;
 mod crash;
 mod foreign_peer;
+mod judged;
 mod signals;
 mod support;

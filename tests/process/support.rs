@@ -105,6 +105,18 @@ impl Process {
         })
     }
 
+    /// The first line of stderr for which `wanted` has an answer.
+    pub(crate) fn error<T>(&self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(found) = self.errors().lines().find_map(&wanted) {
+                return found;
+            }
+            std::thread::yield_now();
+        }
+        panic!("no {what}; stderr:\n{}", self.errors())
+    }
+
     /// What was written to stderr so far.
     pub(crate) fn errors(&self) -> String {
         self.errors.lock().unwrap().clone()
@@ -185,18 +197,34 @@ impl Csms {
     }
 
     pub(crate) fn start_at(database: &str, http: &str, ocpp: &str) -> Self {
-        let process = Process::start(&mut dynamo(&[
-            "csms",
+        Self::with_arguments(&[
             "--http",
             http,
             "--ocpp",
             ocpp,
             "--database",
             database,
-            "--api-key",
-            API_KEY,
             "--accept-unknown",
-        ]));
+        ])
+    }
+
+    /// On free ports, with these arguments more.
+    pub(crate) fn with(database: &str, more: &[&str]) -> Self {
+        let free = [
+            "--http",
+            "127.0.0.1:0",
+            "--ocpp",
+            "127.0.0.1:0",
+            "--database",
+            database,
+        ];
+        Self::with_arguments(&[&free, more].concat())
+    }
+
+    fn with_arguments(arguments: &[&str]) -> Self {
+        let process = Process::start(&mut dynamo(
+            &[&["csms", "--api-key", API_KEY], arguments].concat(),
+        ));
         let ready = process.line("ready line", |line| {
             line.strip_prefix("ready ").map(str::to_owned)
         });

@@ -94,18 +94,11 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
     }
     // What was said before the restart belongs to no scenario.
     let mut log = bench.line.log();
-    for entry in &mut log.entries {
+    for entry in log.entries.iter_mut().take(restarted) {
         entry.consumed = true;
     }
     log.cursor = restarted;
     log.cursor_before = restarted;
-    if let Some(entry) = log.entries.iter_mut().skip(restarted).find(|entry| {
-        entry
-            .call_from_sut()
-            .is_some_and(|(_, action, _)| action == "BootNotification")
-    }) {
-        entry.consumed = false;
-    }
     Ok(())
 }
 

@@ -154,7 +154,7 @@ async fn quiet(
     use dynamo_protocol::trace::Direction;
     let deadline = tokio::time::Instant::now() + bench.rig.patience;
     loop {
-        let state = activity.borrow_and_update().clone();
+        let state = *activity.borrow_and_update();
         let (sent, received, pending) = {
             let log = bench.line.log();
             let count = |direction| {

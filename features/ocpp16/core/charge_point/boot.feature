@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @boot
 Feature: A charge point announces itself
   A charge point says nothing until the CSMS has accepted it, asks again after the interval it was given, and then
   reports every connector and keeps the line alive.

@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @configuration
 Feature: The CSMS reads and writes the configuration
 
   Background:

@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @line
 Feature: The line keeps its rules whatever comes
 
   Background:

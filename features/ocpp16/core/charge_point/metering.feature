@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @metering
 Feature: Energy is measured and reported
 
   Background:

@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @offline
 Feature: The connection is lost and comes back
   What belongs to a transaction is kept while the line is down and told in order, with the time it happened.
 

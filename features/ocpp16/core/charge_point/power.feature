@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @power
 Feature: Power is lost during a session
 
   Background:

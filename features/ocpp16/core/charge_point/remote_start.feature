@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @remote-start
 Feature: A session is started by the CSMS
   A remote start is accepted where a session can begin, refused where it cannot, and authorized if the charge point
   is set so.

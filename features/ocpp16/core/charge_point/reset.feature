@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @reset
 Feature: The CSMS takes a charge point out of service and restarts it
 
   Background:

@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @start
 Feature: A session is started at the charge point
   Cable and identification come in either order; energy flows only for somebody who may charge.
 

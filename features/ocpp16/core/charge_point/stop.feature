@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @stop
 Feature: A session is stopped
   By the driver, by the car, or by the CSMS: the reason is told, and only those who may stop can.
 

@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point
+@ocpp16 @core @charge-point @unlock
 Feature: The CSMS unlocks a connector
 
   Background:

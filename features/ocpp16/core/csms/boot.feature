@@ -1,4 +1,4 @@
-@ocpp16 @core @csms
+@ocpp16 @core @csms @boot
 Feature: The CSMS takes a charge point in
 
   @TC_001_CSMS

@@ -1,4 +1,4 @@
-@ocpp16 @core @csms @driver
+@ocpp16 @core @csms @driver @command
 Feature: The CSMS sends what its operator wants, and copes with every answer
 
   Background:

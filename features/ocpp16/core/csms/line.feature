@@ -1,4 +1,4 @@
-@ocpp16 @core @csms
+@ocpp16 @core @csms @line
 Feature: The CSMS keeps the rules of the line whatever comes
 
   Background:

@@ -1,4 +1,4 @@
-@ocpp16 @core @csms
+@ocpp16 @core @csms @session
 Feature: The CSMS keeps the books of a session
 
   Background:

@@ -2,6 +2,7 @@
 //! exactly one answer, one call is open at a time, and nothing comes that no step accounts for.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, SystemTime};
 
 use dynamo_protocol::RawValue;
 use dynamo_protocol::decode::Decoding;
@@ -22,6 +23,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) allowed: &'a [Expected],
     /// Ids of our calls that may be answered with a CALLERROR.
     pub(crate) errors_expected: &'a HashSet<String>,
+    /// The scenario moves the clock of the system under test.
+    pub(crate) moved_clock: bool,
     /// Published schemas the user added.
     pub(crate) schemas: Option<&'a Schemas>,
 }
@@ -33,6 +36,9 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
     calls_are_answered_once(entries, circumstances, &mut found);
     one_call_is_open(entries, &mut found);
     ids_are_used_once(entries, &mut found);
+    if circumstances.side == Side::ChargePoint && !circumstances.moved_clock {
+        time_stamps_are_of_today(entries, &mut found);
+    }
     nothing_is_unaccounted(entries, circumstances, &mut found);
     found
 }
@@ -241,6 +247,30 @@ fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
     }
 }
 
+/// What a charge point dates may be old news, but not a day older than the record, and never of the future: it was told
+/// the time [1.6 §4.2, §4.6].
+fn time_stamps_are_of_today(entries: &[Entry], found: &mut Vec<String>) {
+    const OLD_MAX: Duration = Duration::from_secs(86_400);
+    const AHEAD_MAX: Duration = Duration::from_secs(60);
+    for entry in entries {
+        let Some((_, action, payload)) = entry.call_from_sut() else {
+            continue;
+        };
+        let stamp: Option<jiff::Timestamp> = payload["timestamp"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let Some(stamp) = stamp.map(SystemTime::from) else {
+            continue;
+        };
+        if stamp > entry.at + AHEAD_MAX || stamp + OLD_MAX < entry.at {
+            found.push(format!(
+                "its {action} is dated {}, which is not the time it was told",
+                payload["timestamp"]
+            ));
+        }
+    }
+}
+
 fn nothing_is_unaccounted(
     entries: &[Entry],
     circumstances: &Circumstances<'_>,
@@ -303,7 +333,6 @@ fn charge_point_may(action: &str, payload: &Value, status_of: &HashMap<i64, &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
 
     fn trace(frames: &[(Direction, &str)]) -> Vec<Entry> {
         frames
@@ -325,6 +354,7 @@ mod tests {
             side: Side::ChargePoint,
             allowed: &[],
             errors_expected: &HashSet::new(),
+            moved_clock: false,
             schemas: None,
         };
         breaches(entries, &circumstances)
@@ -345,7 +375,7 @@ mod tests {
 
     #[test]
     fn each_unspoken_rule_has_its_breach() {
-        let cases: [(&[(Direction, &str)], &str); 9] = [
+        let cases: [(&[(Direction, &str)], &str); 10] = [
             (&[(OUT, RESET)], "it never answered Reset"),
             (
                 &[(OUT, RESET), (IN, ACCEPTED), (IN, ACCEPTED)],
@@ -366,6 +396,14 @@ mod tests {
             ),
             (&[(IN, r#"[2,"a","Dance",{}]"#)], "is no action of OCPP 1.6"),
             (&[(IN, "hello")], "no OCPP-J frame"),
+            (
+                &[(
+                    IN,
+                    r#"[2,"a","StatusNotification",{"connectorId":0,"errorCode":"NoError","status":"Available",
+                    "timestamp":"1970-01-01T00:00:00Z"}]"#,
+                )],
+                "which is not the time it was told",
+            ),
             (
                 &[
                     (IN, r#"[2,"a","Heartbeat",{}]"#),

@@ -151,6 +151,7 @@ impl Running {
             error,
             started_ms: unix_ms(self.step_started),
             ended_ms: unix_ms(at),
+            started_us: unix_us(self.step_started),
         });
     }
 
@@ -170,6 +171,7 @@ impl Running {
                 error: Some(breach.clone()),
                 started_ms: unix_ms(at),
                 ended_ms: unix_ms(at),
+                started_us: unix_us(at),
             });
         }
         let (frames, notes) = split(&outcome.entries);
@@ -238,6 +240,7 @@ impl Running {
                 error: None,
                 started_ms: 0,
                 ended_ms: 0,
+                started_us: 0,
             });
         }
     }
@@ -259,27 +262,20 @@ pub(crate) fn all_tags(feature: &gherkin::Feature, scenario: &gherkin::Scenario)
 fn split(entries: &[Entry]) -> (Vec<FrameReport>, Vec<NoteReport>) {
     let (mut frames, mut notes) = (Vec::new(), Vec::new());
     for entry in entries {
-        let at = unix_ms(entry.at);
+        let (at, at_us) = (unix_ms(entry.at), unix_us(entry.at));
+        let note = |text: String| NoteReport { at, at_us, text };
         match &entry.kind {
             EntryKind::Frame { direction, raw, .. } => {
                 frames.push(FrameReport {
                     at,
+                    at_us,
                     direction: direction.as_str(),
                     raw: raw.to_string(),
                 });
             }
-            EntryKind::Opened => notes.push(NoteReport {
-                at,
-                text: "the line is open".into(),
-            }),
-            EntryKind::Closed(reason) => notes.push(NoteReport {
-                at,
-                text: format!("the line is down: {reason}"),
-            }),
-            EntryKind::Note(text) => notes.push(NoteReport {
-                at,
-                text: text.clone(),
-            }),
+            EntryKind::Opened => notes.push(note("the line is open".into())),
+            EntryKind::Closed(reason) => notes.push(note(format!("the line is down: {reason}"))),
+            EntryKind::Note(text) => notes.push(note(text.clone())),
         }
     }
     (frames, notes)
@@ -298,6 +294,12 @@ fn panic_text(info: &event::Info) -> String {
         .map(String::as_str)
         .or_else(|| info.downcast_ref::<&str>().copied());
     text.unwrap_or("the step broke off").to_owned()
+}
+
+fn unix_us(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }
 
 pub(crate) fn unix_ms(at: SystemTime) -> u64 {

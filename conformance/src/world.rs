@@ -68,6 +68,7 @@ impl World {
             let side = bench.side;
             let allowed = std::mem::take(&mut bench.allowed);
             let errors_expected = std::mem::take(&mut bench.errors_expected);
+            let moved_clock = bench.clock.is_some();
             let lines = bench.close().await;
             if steps_passed {
                 let schemas = rig.schemas.as_ref();
@@ -75,6 +76,7 @@ impl World {
                     side,
                     allowed: &allowed,
                     errors_expected: &errors_expected,
+                    moved_clock,
                     schemas,
                 };
                 outcome.breaches = lines

@@ -288,6 +288,15 @@ pub(super) static SEEDS: &[Seed] = &[
         },
     },
     Seed {
+        name: "lives in 1970",
+        breaks: "it takes over the time that the CSMS tells [1.6 §4.2]",
+        make: || {
+            calls("StatusNotification", |payload| {
+                payload["timestamp"] = "1970-01-01T00:00:00Z".into();
+            })
+        },
+    },
+    Seed {
         name: "answers twice",
         breaks: "each call has one answer [1.6J §4.1.1]",
         make: answers_twice,

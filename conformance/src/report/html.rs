@@ -39,6 +39,7 @@ struct Row {
     mark: &'static str,
     text: String,
     detail: String,
+    frame: bool,
 }
 
 pub(super) fn render(report: &Report) -> Result<String> {
@@ -110,54 +111,65 @@ fn seconds(ms: u64) -> String {
 
 fn rows(scenario: &ScenarioReport) -> Vec<Row> {
     let since = |at: u64| seconds(at.saturating_sub(scenario.started_ms));
-    let mut rows: Vec<(u64, u8, Row)> = Vec::new();
-    let mut last = scenario.started_ms;
-    for step in &scenario.steps {
-        let came = step.started_ms > 0;
-        if came {
-            last = step.started_ms;
-        }
-        let mark = match step.status {
-            Status::Passed => "✓",
-            Status::Failed => "✗",
-            Status::NotRun => "–",
+    let steps = scenario.steps.iter().map(|step| {
+        let came = step.started_us > 0;
+        let (class, mark) = match step.status {
+            Status::Passed => ("step passed", "✓"),
+            Status::Failed => ("step failed", "✗"),
+            Status::NotRun => ("step notrun", "–"),
         };
+        let at = if came {
+            since(step.started_ms)
+        } else {
+            String::new()
+        };
+        let detail = step.error.clone().unwrap_or_default();
         let row = Row {
-            class: match step.status {
-                Status::Passed => "step passed",
-                Status::Failed => "step failed",
-                Status::NotRun => "step notrun",
-            },
-            at: if came { since(last) } else { String::new() },
+            class,
+            at,
             mark,
             text: step.text.clone(),
-            detail: step.error.clone().unwrap_or_default(),
+            detail,
+            frame: false,
         };
-        rows.push((if came { last } else { u64::MAX }, 0, row));
-    }
-    for frame in &scenario.frames {
-        let to_sut = frame.direction == "to_sut";
-        let row = Row {
-            class: if to_sut { "frame out" } else { "frame in" },
-            at: since(frame.at),
-            mark: if to_sut { "→" } else { "←" },
-            text: title(&frame.raw),
-            detail: frame.raw.clone(),
+        (if came { step.started_us } else { u64::MAX }, row)
+    });
+    let frames = scenario.frames.iter().map(|frame| {
+        let (class, mark) = if frame.direction == "to_sut" {
+            ("frame out", "→")
+        } else {
+            ("frame in", "←")
         };
-        rows.push((frame.at, 2, row));
-    }
-    for note in &scenario.notes {
-        let row = Row {
-            class: "note",
-            at: since(note.at),
-            mark: "·",
-            text: note.text.clone(),
-            detail: String::new(),
-        };
-        rows.push((note.at, 1, row));
-    }
-    rows.sort_by_key(|(at, rank, _)| (*at, *rank));
-    rows.into_iter().map(|(_, _, row)| row).collect()
+        let (text, detail) = (title(&frame.raw), frame.raw.clone());
+        (
+            frame.at_us,
+            Row {
+                class,
+                at: since(frame.at),
+                mark,
+                text,
+                detail,
+                frame: true,
+            },
+        )
+    });
+    let notes = scenario.notes.iter().map(|note| {
+        let (text, detail) = (note.text.clone(), String::new());
+        (
+            note.at_us,
+            Row {
+                class: "note",
+                at: since(note.at),
+                mark: "·",
+                text,
+                detail,
+                frame: false,
+            },
+        )
+    });
+    let mut rows: Vec<(u64, Row)> = steps.chain(frames).chain(notes).collect();
+    rows.sort_by_key(|(at, _)| *at);
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What a frame is, in two words.

@@ -126,12 +126,17 @@ pub(crate) struct StepReport {
     pub(crate) error: Option<String>,
     pub(crate) started_ms: u64,
     pub(crate) ended_ms: u64,
+    /// For the order of things that happen in one millisecond.
+    #[serde(skip)]
+    pub(crate) started_us: u64,
 }
 
 /// A frame; `at` is Unix milliseconds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FrameReport {
     pub(crate) at: u64,
+    #[serde(skip)]
+    pub(crate) at_us: u64,
     pub(crate) direction: &'static str,
     pub(crate) raw: String,
 }
@@ -140,6 +145,8 @@ pub(crate) struct FrameReport {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct NoteReport {
     pub(crate) at: u64,
+    #[serde(skip)]
+    pub(crate) at_us: u64,
     pub(crate) text: String,
 }
 
@@ -331,6 +338,7 @@ mod tests {
                 .iter()
                 .map(|(direction, raw)| FrameReport {
                     at: 0,
+                    at_us: 0,
                     direction,
                     raw: (*raw).to_owned(),
                 })

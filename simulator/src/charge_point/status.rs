@@ -13,7 +13,8 @@ pub(super) struct Reporter {
     /// Acknowledged or on its way.
     told: Option<Status>,
     current: Status,
-    since_ms: i64,
+    /// Unset until the state is looked at after a boot: the clock before it may have been any.
+    since_ms: Option<i64>,
     /// When the state has lasted long enough to be worth a message [1.6 §9.1.20].
     stable: Deadline,
     /// The line was lost since the last report: what happened meanwhile needs no legal detour.
@@ -28,16 +29,16 @@ impl Reporter {
             known: None,
             told: None,
             current: Status::Available,
-            since_ms: 0,
+            since_ms: None,
             stable: Deadline::NEVER,
             away: false,
             again: false,
         }
     }
 
-    /// When the current state came to be, Unix ms.
+    /// When the current state came to be, Unix ms; for a state older than the boot, when that was found.
     pub(super) fn since_ms(&self) -> i64 {
-        self.since_ms
+        self.since_ms.unwrap_or_default()
     }
 
     pub(super) fn stable(&self) -> Deadline {
@@ -46,9 +47,10 @@ impl Reporter {
 
     /// Looks at the state; it must last `minimum_ms` before it is told.
     pub(super) fn observe(&mut self, status: Status, now: Time, wall_ms: i64, minimum_ms: Millis) {
+        self.since_ms.get_or_insert(wall_ms);
         if status != self.current {
             self.current = status;
-            self.since_ms = wall_ms;
+            self.since_ms = Some(wall_ms);
             self.stable = if self.told == Some(status) {
                 Deadline::NEVER
             } else {
@@ -99,6 +101,7 @@ impl Reporter {
 
     /// Everything is to be told again: after a boot.
     pub(super) fn forget(&mut self) {
+        self.since_ms = None;
         self.known = None;
         self.told = None;
         self.away = false;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use cucumber::World as _;
 use gherkin::Feature;
 use gherkin::tagexpr::TagOperation;
@@ -46,6 +46,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     if args.list {
         return listing::print(&features::keep(features, &wanted), &args.report);
     }
+    ensure_writable(&reports)?;
     let over = CancellationToken::new();
     let _ends_with_the_run = over.clone().drop_guard();
     if args.self_test {
@@ -123,6 +124,26 @@ pub(crate) fn reports(args: &Args) -> Result<Vec<PathBuf>> {
         Form::of(path)?;
     }
     Ok(args.report.clone())
+}
+
+/// A report that cannot be written is noticed before the work, not after it.
+fn ensure_writable(reports: &[PathBuf]) -> Result<()> {
+    for path in reports {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(folder).with_context(|| {
+                format!("cannot make the folder {} for the report", folder.display())
+            })?;
+        }
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Whether a scenario with these tags is wanted.

@@ -127,12 +127,14 @@ pub enum StartError {
         cause: std::io::Error,
     },
     /// The database cannot be opened or brought up to date.
-    #[error("cannot open the database {address} (--database): {cause}")]
+    #[error("cannot open the database {address} (--database): {cause}; {remedy}")]
     Database {
         /// What was asked for, without its password.
         address: String,
         /// What is wrong.
         cause: store::StoreError,
+        /// What to do.
+        remedy: &'static str,
     },
     /// The database is open and cannot be written.
     #[error("cannot prepare the database: {0}")]
@@ -285,6 +287,11 @@ pub(crate) async fn open_store(address: &str, metrics: Arc<Metrics>) -> Result<S
     opened.map_err(|cause| StartError::Database {
         address: without_password(address),
         cause,
+        remedy: if address.starts_with("postgres") {
+            "check that the server runs there and lets this user in"
+        } else {
+            "give a file that can be written, such as sqlite://dynamo.db"
+        },
     })
 }
 

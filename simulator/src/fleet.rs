@@ -63,7 +63,8 @@ pub(crate) async fn run(plan: Plan, shutdown: CancellationToken) -> Result<Verdi
     if let Some(ledger) = ledger {
         ledger.finish().await?;
     }
-    if ended == Ended::NobodyThere {
+    let nobody_came = fleet.tally.connections_opened.load(Relaxed) == 0;
+    if ended == Ended::NobodyThere || (ended == Ended::Time && nobody_came) {
         return Err(fleet.nobody_there());
     }
     fleet.verdict()
@@ -175,14 +176,19 @@ impl Fleet {
         }
     }
 
+    /// How long charge points tried to connect before the run was given up.
+    fn waited(&self) -> Duration {
+        FIRST_CONNECTION_WITHIN.min(self.plan.duration.unwrap_or(Duration::MAX))
+    }
+
     fn nobody_there(&self) -> InputError {
         let cause = self.tally.connection_failures().into_iter().next();
         let cause = cause.map_or("no answer".into(), |failure| failure.reason);
         InputError::new(format!(
-            "no charge point could connect to {} within {} s: {cause}; check --csms and that the CSMS is running and \
+            "no charge point could connect to {} within {:.0} s: {cause}; check --csms and that the CSMS is running and \
              knows {}",
             self.plan.csms,
-            FIRST_CONNECTION_WITHIN.as_secs(),
+            self.waited().as_secs_f64(),
             self.plan.id(1),
         ))
     }

@@ -275,14 +275,6 @@ impl CatalogueCoverage {
 impl Report {
     /// Writes the report in the form that the file's ending asks for.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder).with_context(|| {
-                format!("cannot make the folder {} for the report", folder.display())
-            })?;
-        }
         let text = match Form::of(path)? {
             Form::Html => html::render(self)?,
             Form::Junit => junit::render(self)?,

@@ -24,7 +24,7 @@ use sqlx::migrate::Migrator;
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -270,6 +270,8 @@ async fn open_sqlite(address: &str) -> Result<Pools> {
 
 async fn open_postgres(address: &str) -> Result<Pools> {
     let options = PgConnectOptions::from_str(address)?.disable_statement_logging();
+    // A pool tries until its time-out and then names only that; one connection names the cause at once.
+    options.connect().await?.close().await?;
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

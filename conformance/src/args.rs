@@ -123,11 +123,11 @@ pub struct Args {
     pub schemas: Option<PathBuf>,
 
     /// Lists the scenarios, their tags and what they need, and runs nothing
-    #[arg(long, conflicts_with_all = ["self_test"])]
+    #[arg(long, env = "DYNAMO_LIST", conflicts_with_all = ["self_test"])]
     pub list: bool,
 
     /// Proves the judge: every seeded defect must turn a scenario red
-    #[arg(long, conflicts_with_all = ["sut", "url", "listen"])]
+    #[arg(long, env = "DYNAMO_SELF_TEST", conflicts_with_all = ["sut", "url", "listen"])]
     pub self_test: bool,
 }
 

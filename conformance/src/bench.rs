@@ -23,6 +23,9 @@ use crate::trace::{Entry, Message};
 /// How long the bundled charge point takes from power to network: long enough to be a reboot, short for the reader.
 const BOOT_MS: u64 = 300;
 
+/// How long a scenario listens after its last answer.
+const AFTERTHOUGHT: Duration = Duration::from_millis(100);
+
 /// A call of the system under test that a step has found.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -67,6 +70,12 @@ pub(crate) struct Bench {
     pub(crate) told: HashMap<&'static str, Value>,
     /// Positions in the log that later steps look back to.
     pub(crate) marks: HashMap<&'static str, usize>,
+    /// When those points were.
+    pub(crate) acted: HashMap<&'static str, SystemTime>,
+    /// What is judged begins here: before it a charger was brought back to its beginnings.
+    pub(crate) judged_from: usize,
+    /// The CSMS under test has accepted the scripted charge point.
+    pub(crate) accepted: bool,
     /// When the last outage began and how long it was to last.
     pub(crate) outage: Option<(SystemTime, Duration)>,
     /// Settings the scenario has changed, with the values they had.
@@ -164,6 +173,9 @@ impl Bench {
             transaction: None,
             told: HashMap::new(),
             marks: HashMap::new(),
+            acted: HashMap::new(),
+            judged_from: 0,
+            accepted: false,
             outage: None,
             settings_before: Vec::new(),
             meter_wh: 1_000,
@@ -347,6 +359,7 @@ impl Bench {
         &mut self,
         action: dynamo_simulator::charge_point::Action,
     ) -> Result<(), Closed> {
+        self.begin_act();
         self.line.note(format!("operator: {}", describe(&action)));
         match self.operator.act(action).await {
             Ok(()) => Ok(()),
@@ -355,10 +368,18 @@ impl Bench {
         }
     }
 
+    /// What comes from now on is what the next steps speak of: an effect does not come before its cause.
+    fn begin_act(&self) {
+        let mut log = self.line.log();
+        log.cursor = log.entries.len();
+        log.cursor_before = log.cursor;
+    }
+
     /// Remembers this point of the record under a name.
     pub(crate) fn mark(&mut self, name: &'static str) {
         let index = self.line.log().entries.len();
         self.marks.insert(name, index);
+        self.acted.insert(name, SystemTime::now());
     }
 
     /// Waits for a call of the system under test.
@@ -475,6 +496,7 @@ impl Bench {
 
     /// Sends a call to the system under test; later steps speak of its answer.
     pub(crate) async fn command(&mut self, action: &str, payload: Value) {
+        self.begin_act();
         let id = self.line.call(action, &payload).await;
         self.last_call = Some((id, action.to_owned()));
     }
@@ -529,34 +551,42 @@ impl Bench {
         }
     }
 
-    /// Sets a configuration key of the charge point under test for the length of the scenario.
-    pub(crate) async fn configure(&mut self, key: &str, value: &str) -> Result<(), Closed> {
+    /// The value a key of the charge point under test has now; it is set back at the end of the scenario.
+    pub(crate) async fn remember(&mut self, key: &str) -> Result<Option<String>, Failure> {
         self.command("GetConfiguration", json!({"key": [key]}))
             .await;
         let before = self.result().await?;
         let now = before["configurationKey"][0]["value"]
             .as_str()
             .map(str::to_owned);
-        if now.as_deref() == Some(value) {
+        self.settings_before
+            .extend(now.clone().map(|now| (key.to_owned(), now)));
+        Ok(now)
+    }
+
+    /// Sets a configuration key of the charge point under test for the length of the scenario. A charge point that
+    /// lacks an optional key, or may keep it read-only, cannot run the scenario.
+    pub(crate) async fn configure(&mut self, key: &str, value: &str) -> Result<(), Closed> {
+        if self.remember(key).await?.as_deref() == Some(value) {
             return Ok(());
         }
         self.command("ChangeConfiguration", json!({"key": key, "value": value}))
             .await;
-        match self.result().await?["status"].as_str() {
-            Some("Accepted") => {
-                self.settings_before
-                    .extend(now.map(|now| (key.to_owned(), now)));
-                Ok(())
-            }
-            Some("NotSupported") => Err(Closed::NotRun(format!(
-                "the charge point has no setting {key}"
+        let result = self.result().await?;
+        let answer = result["status"].as_str().unwrap_or("no status");
+        let demanded = crate::steps::must_be_writable(key);
+        match answer {
+            "Accepted" => Ok(()),
+            "NotSupported" | "Rejected" if !demanded => Err(Closed::NotRun(format!(
+                "the charge point cannot set {key} to {value}: {answer}"
             ))),
-            other => {
-                let answer = other.unwrap_or("no status");
-                Err(Failure::new(format!(
-                    "the charge point answered {answer} when {key} was set to {value}"
-                ))
-                .into())
+            "RebootRequired" => Err(Closed::NotRun(format!(
+                "the charge point needs a reboot to set {key}; set it to {value} before the run"
+            ))),
+            _ => {
+                let text =
+                    format!("the charge point answered {answer} when {key} was set to {value}");
+                Err(Failure::new(text).into())
             }
         }
     }
@@ -564,7 +594,8 @@ impl Bench {
     /// Asks for a last answer, so that everything the system under test had to say before it is on record, and waits
     /// for answers that are still owed.
     pub(crate) async fn settle(&mut self) {
-        if self.line.log().connected {
+        let may_ask = self.side == Side::ChargePoint || self.accepted;
+        if self.line.log().connected && may_ask {
             let fence = match self.side {
                 Side::ChargePoint => ("GetConfiguration", json!({"key": ["HeartbeatInterval"]})),
                 Side::Csms => ("Heartbeat", json!({})),
@@ -578,6 +609,34 @@ impl Bench {
                 (log.answers_pending == 0 && log.unanswered_calls().is_empty()).then_some(())
             })
             .await;
+        // A queue of the system under test may be behind its answers: give it a moment to say more.
+        let entries = self.line.log().entries.len();
+        self.line
+            .wait(AFTERTHOUGHT, |log| {
+                (log.entries.len() > entries).then_some(())
+            })
+            .await;
+        self.line
+            .wait(self.rig.patience, |log| {
+                (log.answers_pending == 0).then_some(())
+            })
+            .await;
+    }
+
+    /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.
+    async fn stop_what_runs(&mut self) {
+        let stopped = self
+            .told
+            .get("StopTransaction")
+            .and_then(|told| told["transactionId"].as_i64());
+        if let Some(id) = self.transaction.filter(|id| stopped != Some(*id)) {
+            let payload = json!({"transactionId": id, "meterStop": self.meter_wh, "timestamp": crate::script::now()});
+            self.command("StopTransaction", payload).await;
+            if let Err(failure) = self.answer().await {
+                self.line
+                    .note(format!("rig: the transaction stays open: {failure}"));
+            }
+        }
     }
 
     /// Leaves a charger as it was found: no session, and the settings it had. What it says to that is not judged.
@@ -604,7 +663,8 @@ impl Bench {
                     .await;
             }
         }
-        for (key, value) in std::mem::take(&mut self.settings_before) {
+        // Last first: a key that was set twice ends with the value it had before the scenario.
+        for (key, value) in std::mem::take(&mut self.settings_before).into_iter().rev() {
             self.command("ChangeConfiguration", json!({"key": key, "value": value}))
                 .await;
             if let Err(failure) = self.result().await {
@@ -628,11 +688,15 @@ impl Bench {
         }
         let foreign_charger = self.side == Side::ChargePoint && self.station.is_none();
         let judged = self.line.log().entries.len();
-        if foreign_charger && self.line.log().connected {
-            self.leave_as_found().await;
-        }
-        if self.side == Side::Csms {
-            self.line.hang_up(false).await;
+        if self.line.log().connected {
+            match self.side {
+                Side::ChargePoint if foreign_charger => self.leave_as_found().await,
+                Side::ChargePoint => {}
+                Side::Csms => {
+                    self.stop_what_runs().await;
+                    self.line.hang_up(false).await;
+                }
+            }
         }
         self.operator = Operator::Absent;
         if let Some(station) = self
@@ -643,9 +707,8 @@ impl Bench {
             station.stop().await;
         }
         let (post, mut entries) = self.line.finish().await;
-        if foreign_charger {
-            entries.truncate(judged);
-        }
+        entries.truncate(judged);
+        entries.drain(..self.judged_from.min(entries.len()));
         lines.push(entries);
         match (&self.rig.charger, post) {
             (Some(ChargerUnderTest::Foreign { post: place, .. }), Some(post))

@@ -11,6 +11,7 @@ use dynamo_protocol::v16::Action;
 use serde_json::Value;
 
 use crate::expect::Expected;
+use crate::line::ENTRIES_MAX;
 use crate::rig::Side;
 use crate::schemas::Schemas;
 use crate::trace::{Entry, EntryKind, Message};
@@ -36,8 +37,16 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
     calls_are_answered_once(entries, circumstances, &mut found);
     one_call_is_open(entries, &mut found);
     ids_are_used_once(entries, &mut found);
-    if circumstances.side == Side::ChargePoint && !circumstances.moved_clock {
-        time_stamps_are_of_today(entries, &mut found);
+    if circumstances.side == Side::ChargePoint {
+        nothing_is_said_before_acceptance(entries, &mut found);
+        if !circumstances.moved_clock {
+            time_stamps_are_of_now(entries, &mut found);
+        }
+    }
+    if entries.len() >= ENTRIES_MAX {
+        found.push(format!(
+            "more than {ENTRIES_MAX} things happened on the line; the rest is not on record"
+        ));
     }
     nothing_is_unaccounted(entries, circumstances, &mut found);
     found
@@ -161,7 +170,8 @@ fn calls_are_answered_once(
                 ..
             }) => {
                 *answers.entry(id).or_default() += 1;
-                if !circumstances.errors_expected.contains(id) {
+                let names_a_call = asked.contains_key(id.as_str());
+                if names_a_call && !circumstances.errors_expected.contains(id) {
                     let action = asked.get(id.as_str()).copied().unwrap_or("something");
                     found.push(format!(
                         "it answered {action} with the error {code} {description:?}"
@@ -182,7 +192,14 @@ fn calls_are_answered_once(
             more => found.push(format!("it answered {action} {more} times")),
         }
     }
+    let rubbish =
+        |entry: &Entry| matches!(entry.frame(Direction::ToSut), Some(Message::Unreadable(_)));
+    let sent_rubbish = entries.iter().any(rubbish);
     for id in answers.keys().filter(|id| !asked.contains_key(*id)) {
+        // Rubbish has no id that an error could name; what stands there then is left to the peer.
+        if sent_rubbish && *id == "-1" {
+            continue;
+        }
         found.push(format!("it answered a call {id:?} that nobody made"));
     }
 }
@@ -247,11 +264,35 @@ fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
     }
 }
 
-/// What a charge point dates may be old news, but not a day older than the record, and never of the future: it was told
-/// the time [1.6 §4.2, §4.6].
-fn time_stamps_are_of_today(entries: &[Entry], found: &mut Vec<String>) {
-    const OLD_MAX: Duration = Duration::from_secs(86_400);
-    const AHEAD_MAX: Duration = Duration::from_secs(60);
+/// From a boot until it is accepted a charge point sends nothing but boots, and what it was told to send [1.6 §4.2].
+fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut Vec<String>) {
+    let mut boot: Option<&str> = None;
+    let mut accepted = true;
+    for entry in entries {
+        if let Some((id, action, _)) = entry.call_from_sut() {
+            if action == "BootNotification" {
+                (boot, accepted) = (Some(id), false);
+            } else if !accepted {
+                found.push(format!("it sent {action} before its boot was accepted"));
+            }
+        }
+        match entry.frame(Direction::ToSut) {
+            Some(Message::Result { id, payload }) if boot == Some(id) => {
+                accepted = payload["status"] == "Accepted"
+            }
+            // What it is told to send it may send.
+            Some(Message::Call { action, .. }) if action == "TriggerMessage" => accepted = true,
+            _ => {}
+        }
+    }
+}
+
+/// What a charge point dates happened while the record ran: it was told the time [1.6 §4.2, §4.6].
+fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<String>) {
+    const SLACK: Duration = Duration::from_secs(60);
+    let Some(begun) = entries.first().map(|entry| entry.at) else {
+        return;
+    };
     for entry in entries {
         let Some((_, action, payload)) = entry.call_from_sut() else {
             continue;
@@ -262,7 +303,7 @@ fn time_stamps_are_of_today(entries: &[Entry], found: &mut Vec<String>) {
         let Some(stamp) = stamp.map(SystemTime::from) else {
             continue;
         };
-        if stamp > entry.at + AHEAD_MAX || stamp + OLD_MAX < entry.at {
+        if stamp > entry.at + SLACK || stamp + SLACK < begun {
             found.push(format!(
                 "its {action} is dated {}, which is not the time it was told",
                 payload["timestamp"]
@@ -290,6 +331,9 @@ fn nothing_is_unaccounted(
                 Side::ChargePoint => charge_point_may(action, payload, &status_of),
                 Side::Csms => CSMS_MAY.contains(&action),
             };
+        if action == "BootNotification" {
+            status_of.clear();
+        }
         if action == "StatusNotification"
             && let (Some(connector), Some(status)) =
                 (payload["connectorId"].as_i64(), payload["status"].as_str())
@@ -303,28 +347,43 @@ fn nothing_is_unaccounted(
 }
 
 /// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
-const CSMS_MAY: [&str; 6] = [
+pub(crate) const CSMS_MAY: [&str; 9] = [
     "GetConfiguration",
     "ChangeConfiguration",
+    "ChangeAvailability",
     "TriggerMessage",
     "GetLocalListVersion",
     "SendLocalList",
     "ClearCache",
+    "DataTransfer",
+    "SetChargingProfile",
 ];
 
 /// What a charge point may say at any time: signs of life, readings, the status it had already, and that the car or
-/// the station pauses.
+/// the station does not take or give energy yet.
 fn charge_point_may(action: &str, payload: &Value, status_of: &HashMap<i64, &str>) -> bool {
     match action {
-        "Heartbeat" | "MeterValues" | "SecurityEventNotification" => true,
+        "Heartbeat"
+        | "MeterValues"
+        | "SecurityEventNotification"
+        | "DataTransfer"
+        | "FirmwareStatusNotification"
+        | "DiagnosticsStatusNotification"
+        | "LogStatusNotification" => true,
         "StatusNotification" => {
             let (connector, status) = (payload["connectorId"].as_i64(), payload["status"].as_str());
             let before = connector
                 .and_then(|connector| status_of.get(&connector))
                 .copied();
+            let pause = matches!(status, Some("SuspendedEV" | "SuspendedEVSE"));
             status == before
-                || (matches!(before, Some("Charging" | "SuspendedEV" | "SuspendedEVSE"))
-                    && matches!(status, Some("Charging" | "SuspendedEV" | "SuspendedEVSE")))
+                || (pause
+                    && matches!(
+                        before,
+                        Some("Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE")
+                    ))
+                || (status == Some("Charging")
+                    && matches!(before, Some("SuspendedEV" | "SuspendedEVSE")))
         }
         _ => false,
     }

@@ -85,7 +85,12 @@ pub(crate) fn keep(features: Vec<Feature>, wanted: impl Fn(&[String]) -> bool) -
         feature
             .scenarios
             .retain(|scenario| wanted(&all_tags(&tags, scenario)));
-        (!feature.scenarios.is_empty()).then_some(feature)
+        for rule in &mut feature.rules {
+            rule.scenarios
+                .retain(|scenario| wanted(&all_tags(&tags, scenario)));
+        }
+        feature.rules.retain(|rule| !rule.scenarios.is_empty());
+        (!feature.scenarios.is_empty() || !feature.rules.is_empty()).then_some(feature)
     };
     features.into_iter().filter_map(keep).collect()
 }

@@ -11,9 +11,9 @@ use dynamo_protocol::trace::Direction;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::defect::{Defect, Fate};
 use crate::peer::{Post, SocketEvent};
@@ -21,7 +21,10 @@ use crate::script::{Answer, Script};
 use crate::trace::{Entry, EntryKind, Message};
 
 /// Entries kept of one scenario. A system that floods the line ends its scenario instead of the rig's memory.
-const ENTRIES_MAX: usize = 20_000;
+pub(crate) const ENTRIES_MAX: usize = 20_000;
+
+/// How long the end of a recording may take.
+const END_MAX: Duration = Duration::from_secs(10);
 
 /// Ids of our calls differ in the whole process: a charger under test stays on its line from scenario to scenario.
 static NEXT_CALL: AtomicU64 = AtomicU64::new(1);
@@ -59,8 +62,11 @@ pub(crate) struct Log {
 
 #[derive(Debug)]
 enum Command {
-    Send(String),
-    HangUp { abruptly: bool },
+    /// Acknowledged once it stands in the record.
+    Send(String, oneshot::Sender<()>),
+    HangUp {
+        abruptly: bool,
+    },
     Stop,
 }
 
@@ -183,15 +189,11 @@ impl Line {
         id
     }
 
-    /// Sends any text, be it a frame or not.
+    /// Sends any text, be it a frame or not; comes back when it stands in the record.
     pub(crate) async fn send(&self, raw: String) {
-        let before = self.log().entries.len();
-        let _ = self.commands.send(Command::Send(raw)).await;
-        // The record must show the frame before anything that a later step does.
-        self.wait(Duration::from_secs(5), |log| {
-            (log.entries.len() > before).then_some(())
-        })
-        .await;
+        let (written, recorded) = oneshot::channel();
+        let _ = self.commands.send(Command::Send(raw, written)).await;
+        let _ = recorded.await;
     }
 
     /// Answers a held call.
@@ -208,8 +210,19 @@ impl Line {
 
     /// Ends the recording; gives back the post and what was recorded.
     pub(crate) async fn finish(self) -> (Option<Post>, Vec<Entry>) {
-        let _ = self.commands.send(Command::Stop).await;
-        let post = self.pump.await.ok();
+        let mut pump = self.pump;
+        let ended = async {
+            let _ = self.commands.send(Command::Stop).await;
+            (&mut pump).await
+        };
+        let post = match timeout(END_MAX, ended).await {
+            Ok(post) => post.ok(),
+            // It is stuck at a peer that does not read.
+            Err(_) => {
+                pump.abort();
+                None
+            }
+        };
         let entries = std::mem::take(
             &mut self
                 .shared
@@ -245,7 +258,10 @@ impl Pump {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Send(raw)) => self.pass_on(&raw, &post).await,
+                    Some(Command::Send(raw, written)) => {
+                        self.pass_on(&raw, &post).await;
+                        let _ = written.send(());
+                    }
                     Some(Command::HangUp { abruptly }) => if let Some((_, writer)) = &post.open {
                         if abruptly { writer.cut().await } else { writer.close().await }
                     },
@@ -283,6 +299,9 @@ impl Pump {
         match event {
             SocketEvent::Opened { .. } => {
                 let mut log = self.log();
+                if log.connected {
+                    log.push(EntryKind::Closed("a newer socket takes its place".into()));
+                }
                 log.push(EntryKind::Opened);
                 log.connected = true;
                 log.sockets += 1;
@@ -297,7 +316,16 @@ impl Pump {
                 }
                 Vec::new()
             }
-            SocketEvent::Text(text) => self.take(text, post).await,
+            SocketEvent::Text { socket, text }
+                if post.open.as_ref().is_some_and(|(open, _)| *open == socket) =>
+            {
+                self.take(text, post).await
+            }
+            SocketEvent::Text { text, .. } => {
+                self.log()
+                    .push(EntryKind::Note(format!("on an older socket: {text}")));
+                Vec::new()
+            }
         }
     }
 
@@ -343,6 +371,12 @@ impl Pump {
     }
 
     async fn pass_on(&mut self, raw: &str, post: &Post) {
+        if post.open.is_none() {
+            self.log().push(EntryKind::Note(format!(
+                "not sent, the line is down: {raw}"
+            )));
+            return;
+        }
         self.log().push(EntryKind::Frame {
             direction: Direction::ToSut,
             raw: raw.into(),

@@ -31,6 +31,8 @@ pub enum Verdict {
     Failed,
     /// No scenario passed or failed: nothing was tested.
     NothingRan,
+    /// Somebody ended the run before all scenarios had their turn; what ended is reported.
+    Interrupted,
 }
 
 /// Puts what the arguments name to the test, prints the verdict and writes the reports. When `shutdown` is
@@ -101,7 +103,11 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         report.write(path)?;
     }
     print_summary(&report, &reports)?;
-    Ok(verdict(&report.summary))
+    Ok(if shutdown.is_cancelled() {
+        Verdict::Interrupted
+    } else {
+        verdict(&report.summary)
+    })
 }
 
 fn verdict(summary: &Summary) -> Verdict {

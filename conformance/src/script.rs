@@ -37,8 +37,9 @@ pub(crate) struct Script {
     next_transaction: i64,
     /// How long every answer takes.
     pub(crate) delay: Duration,
-    /// The actions that steps are about to see (charge point role): the rest is the CSMS's own initiative.
-    pub(crate) awaited: Vec<String>,
+    /// The commands that steps are about to see (charge point role), action and members: the rest is the CSMS's own
+    /// initiative.
+    pub(crate) awaited: Vec<(String, Value)>,
 }
 
 impl Script {
@@ -57,6 +58,14 @@ impl Script {
     /// The next call of this action gets this answer.
     pub(crate) fn answer_once(&mut self, action: &str, answer: Answer) {
         self.once.push_back((action.to_owned(), answer));
+    }
+
+    /// The next start gets its transaction id, and this status for its tag.
+    pub(crate) fn refuse_next_start(&mut self, status: &str) {
+        let id = self.next_transaction;
+        self.next_transaction += 1;
+        let answer = json!({"transactionId": id, "idTagInfo": {"status": status}});
+        self.answer_once("StartTransaction", Answer::Result(answer));
     }
 
     /// Every call of this action gets this answer.
@@ -81,7 +90,11 @@ impl Script {
         }
         match self.role {
             Role::Csms => self.csms_answer(action, payload),
-            Role::ChargePoint => match self.awaited.iter().position(|awaited| awaited == action) {
+            Role::ChargePoint => match self
+                .awaited
+                .iter()
+                .position(|awaited| is_awaited(awaited, action, payload))
+            {
                 Some(index) => {
                     self.awaited.remove(index);
                     Answer::Held
@@ -123,6 +136,15 @@ impl Script {
             .cloned()
             .unwrap_or_else(|| json!({"status": "Invalid"}))
     }
+}
+
+/// The order of a step names some members; a CSMS may add others.
+fn is_awaited((wanted, members): &(String, Value), action: &str, payload: &Value) -> bool {
+    let same = |(name, value): (&String, &Value)| payload.get(name) == Some(value);
+    wanted == action
+        && members
+            .as_object()
+            .is_none_or(|members| members.iter().all(same))
 }
 
 /// What the scripted charge point answers to a CSMS that asks by itself.

@@ -69,29 +69,28 @@ pub(crate) async fn prepare(args: &Args, over: CancellationToken) -> Result<Prep
 
 /// Flags that have no meaning for this run are refused rather than ignored.
 fn refuse_strays(args: &Args) -> Result<()> {
-    let strays = match args.sut {
-        None => [
-            ("--url", args.url.is_some()),
-            ("--driver", args.driver.is_some()),
-            ("--listen", args.listen.is_some()),
-            ("--operator", args.operator.is_some()),
-        ],
-        Some(Sut::Csms) => [
-            ("--listen", args.listen.is_some()),
-            ("--operator", args.operator.is_some()),
-            ("", false),
-            ("", false),
-        ],
-        Some(Sut::ChargePoint) => [
-            ("--url", args.url.is_some()),
-            ("--driver", args.driver.is_some()),
-            ("--password", args.password.is_some()),
-            ("", false),
-        ],
+    let csms = [
+        ("--url", args.url.is_some()),
+        ("--driver", args.driver.is_some()),
+        ("--driver-header", !args.driver_header.is_empty()),
+        ("--password", args.password.is_some()),
+    ];
+    let charger = [
+        ("--listen", args.listen.is_some()),
+        ("--operator", args.operator.is_some()),
+    ];
+    let either = [("--charge-point-id", args.charge_point_id.is_some())];
+    let strays: Vec<(&str, bool)> = match args.sut {
+        None => [&csms[..], &charger, &either].concat(),
+        Some(Sut::Csms) => charger.to_vec(),
+        Some(Sut::ChargePoint) => csms.to_vec(),
     };
     match strays.iter().find(|(_, given)| *given) {
         Some((flag, _)) if args.sut.is_none() => bail!("{flag} needs --sut: csms or charge-point"),
         Some((flag, _)) => bail!("{flag} has no meaning with this --sut; leave it out"),
+        None if args.driver.is_none() && !args.driver_header.is_empty() => {
+            bail!("--driver-header needs --driver")
+        }
         None => Ok(()),
     }
 }

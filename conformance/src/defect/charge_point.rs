@@ -169,9 +169,7 @@ fn uses_one_id() -> Box<dyn Defect> {
 fn stamps_at_delivery(action: &'static str) -> Box<dyn Defect> {
     calls(action, |payload| {
         if age(&payload["timestamp"]) > QUEUED {
-            payload["timestamp"] = (jiff::Timestamp::now() + Duration::from_secs(60))
-                .to_string()
-                .into();
+            payload["timestamp"] = crate::script::now().into();
         }
     })
 }

@@ -89,7 +89,10 @@ async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream
         .unwrap_or_default()
         .trim_matches(['[', ']'])
         .to_owned();
-    let mut stream = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await?;
+    let connecting = TcpStream::connect((host, uri.port_u16().unwrap_or(80)));
+    let mut stream = timeout(HANDSHAKE, connecting)
+        .await
+        .context("nobody takes the connection")??;
     stream.set_nodelay(true)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut head = format!("GET {path} HTTP/1.1\r\n");

@@ -6,10 +6,12 @@ pub(crate) mod charge_point;
 pub(crate) mod csms;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -17,11 +19,14 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 /// Events of sockets that wait for a scenario to look at them.
 const EVENTS_MAX: usize = 1024;
 
+/// How long a peer may leave a text unread.
+const WRITE_MAX: Duration = Duration::from_secs(5);
+
 /// What a socket has to say. `socket` numbers the sockets of one identity, newest highest.
 #[derive(Debug)]
 pub(crate) enum SocketEvent {
     Opened { socket: u64, writer: SocketWriter },
-    Text(Arc<str>),
+    Text { socket: u64, text: Arc<str> },
     Closed { socket: u64, reason: String },
 }
 
@@ -39,10 +44,9 @@ enum SocketCommand {
 impl SocketWriter {
     /// Sends a text message; silently lost when the socket is gone, as on any network.
     pub(crate) async fn text(&self, text: &str) {
-        let _ = self
-            .0
-            .send(SocketCommand::Send(Message::Text(text.into())))
-            .await;
+        let sent = self.0.send(SocketCommand::Send(Message::Text(text.into())));
+        // A peer that does not read for that long gets nothing more.
+        let _ = timeout(WRITE_MAX, sent).await;
     }
 
     /// Begins the closing handshake.
@@ -73,7 +77,7 @@ impl Post {
             SocketEvent::Closed { socket, .. } => {
                 self.open.take_if(|(open, _)| open == socket);
             }
-            SocketEvent::Text(_) => {}
+            SocketEvent::Text { .. } => {}
         }
         Some(event)
     }
@@ -123,13 +127,13 @@ where
             received = stream.next() => match received {
                 Some(Ok(Message::Text(text))) => {
                     let text = Arc::from(text.as_str());
-                    if events.send(SocketEvent::Text(text)).await.is_err() {
+                    if events.send(SocketEvent::Text { socket, text }).await.is_err() {
                         break "the run is over".to_owned();
                     }
                 }
                 Some(Ok(Message::Binary(bytes))) => {
                     let text = format!("<{} bytes of binary>", bytes.len()).into();
-                    let _ = events.send(SocketEvent::Text(text)).await;
+                    let _ = events.send(SocketEvent::Text { socket, text }).await;
                 }
                 Some(Ok(Message::Close(frame))) => {
                     let _ = sink.flush().await;

@@ -251,13 +251,15 @@ fn outcome_of(payload: &Value) -> String {
         .to_owned()
 }
 
+/// An id is covered when every scenario that carries it passed.
 fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
-    let passed: BTreeSet<&str> = scenarios
-        .iter()
-        .filter(|scenario| scenario.status == Status::Passed)
-        .flat_map(|scenario| scenario.tags.iter().map(String::as_str))
-        .collect();
-    let (covered, missing) = catalogue::ids().partition(|id| passed.contains(id));
+    let (covered, missing) = catalogue::ids().partition(|id| {
+        let mut with = scenarios
+            .iter()
+            .filter(|scenario| scenario.tags.iter().any(|tag| tag == id))
+            .peekable();
+        with.peek().is_some() && with.all(|scenario| scenario.status == Status::Passed)
+    });
     CatalogueCoverage { covered, missing }
 }
 

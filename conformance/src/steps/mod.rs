@@ -5,6 +5,8 @@
 mod charge_point;
 mod csms;
 
+pub(crate) use charge_point::must_be_writable;
+
 /// Texts that are no frame, or frames that answer nothing.
 const RUBBISH: [&str; 8] = [
     "",

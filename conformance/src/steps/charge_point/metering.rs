@@ -1,5 +1,6 @@
 //! Meter values: how often, when, and in which order.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use cucumber::then;
@@ -9,6 +10,9 @@ use serde_json::Value;
 use crate::bench::Bench;
 use crate::expect::{Expected, Failure, Order, StepResult};
 use crate::world::{DONE, World};
+
+/// What a missing measurand means [1.6 §7.43].
+const ENERGY: &str = "Energy.Active.Import.Register";
 
 /// What a sample may come early or late.
 const SAMPLE_SLACK_MS: i64 = 700;
@@ -32,9 +36,8 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
             let is = |member: &str, wanted: &str, default: &str| {
                 sample[member].as_str().unwrap_or(default) == wanted
             };
-            let energy = "Energy.Active.Import.Register";
             if is("context", context, "Sample.Periodic")
-                && is("measurand", energy, energy)
+                && is("measurand", ENERGY, ENERGY)
                 && sample["phase"].is_null()
             {
                 found.push(Reading {
@@ -72,6 +75,9 @@ async fn gather(
     if let Some(id) = bench.transaction {
         expected = expected.with("transactionId", id);
     }
+    if let Some(start) = bench.told.get("StartTransaction") {
+        expected = expected.with("connectorId", start["connectorId"].clone());
+    }
     let mut all = Vec::new();
     while !enough(&all) {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -97,11 +103,19 @@ async fn sampled(world: &mut World, count: usize, seconds: i64) -> StepResult {
         |all| all.len() >= count,
     )
     .await?;
-    for pair in all.windows(2) {
-        let apart = pair[1].at_ms - pair[0].at_ms;
-        if (apart - seconds * 1_000).abs() > SAMPLE_SLACK_MS {
+    none_of(bench, "Sample.Clock")?;
+    evenly_apart(&all, seconds)
+}
+
+/// What was switched off is off.
+fn none_of(bench: &Bench, context: &str) -> StepResult {
+    for payload in payloads_of(bench)
+        .iter()
+        .filter(|payload| !payload["transactionId"].is_null())
+    {
+        if !readings(payload, context)?.is_empty() {
             return Err(Failure::new(format!(
-                "two samples are {apart} ms apart, not {seconds} s"
+                "it sent readings of {context}, which is switched off"
             )));
         }
     }
@@ -124,21 +138,15 @@ async fn aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
         |all| all.len() >= count,
     )
     .await?;
+    none_of(bench, "Sample.Periodic")?;
+    evenly_apart(&all, seconds)?;
     stand_on_the_clock(&all, seconds)
 }
 
 #[then(regex = r"^it has sent (\d+) meter values aligned to (\d+) seconds of the clock$")]
 async fn has_sent_aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
-    let payloads: Vec<Value> = bench
-        .line
-        .log()
-        .entries
-        .iter()
-        .filter_map(|entry| entry.call_from_sut())
-        .filter(|(_, action, _)| *action == "MeterValues")
-        .map(|(_, _, payload)| payload.clone())
-        .collect();
+    let payloads = payloads_of(bench);
     let mut all = Vec::new();
     for payload in payloads
         .iter()
@@ -178,8 +186,10 @@ fn stand_on_the_clock(all: &[Reading], seconds: i64) -> StepResult {
     DONE
 }
 
-#[then(regex = r"^it delivers at least (\d+) meter values taken during the outage, oldest first$")]
-async fn after_outage(world: &mut World, count: usize) -> StepResult {
+#[then(
+    regex = r"^it delivers at least (\d+) meter values taken during the outage, (\d+) seconds? apart and oldest first$"
+)]
+async fn after_outage(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
     let (begun, length) = bench
         .outage
@@ -189,18 +199,76 @@ async fn after_outage(world: &mut World, count: usize) -> StepResult {
     let within = begun_ms - SAMPLE_SLACK_MS..=begun_ms + length_ms + SAMPLE_SLACK_MS;
     let patience = bench.rig.patience + length;
     let enough = |all: &[Reading]| {
-        all.iter()
+        let taken = all
+            .iter()
             .filter(|reading| within.contains(&reading.at_ms))
-            .count()
-            >= count
+            .count();
+        // One from after the outage shows that none is missing at its end.
+        taken >= count
+            && all
+                .iter()
+                .any(|reading| reading.at_ms > begun_ms + length_ms)
     };
     let all = gather(bench, "Sample.Periodic", patience, enough).await?;
-    if all.windows(2).any(|pair| pair[1].at_ms <= pair[0].at_ms) {
-        return Err(Failure::new(
-            "they came in another order than they were taken",
-        ));
+    evenly_apart(&all, seconds)
+}
+
+/// Each reading comes this long after the one before, and all together take no longer than they should.
+fn evenly_apart(all: &[Reading], seconds: i64) -> StepResult {
+    for pair in all.windows(2) {
+        let apart = pair[1].at_ms - pair[0].at_ms;
+        if (apart - seconds * 1_000).abs() > SAMPLE_SLACK_MS {
+            return Err(Failure::new(format!(
+                "two samples are {apart} ms apart, not {seconds} s"
+            )));
+        }
+    }
+    let (Some(first), Some(last)) = (all.first(), all.last()) else {
+        return DONE;
+    };
+    let count = i64::try_from(all.len()).unwrap_or(i64::MAX) - 1;
+    let (took, should) = (last.at_ms - first.at_ms, count * seconds * 1_000);
+    if (took - should).abs() > SAMPLE_SLACK_MS {
+        return Err(Failure::new(format!(
+            "{} samples took {took} ms, not {should} ms",
+            all.len()
+        )));
     }
     DONE
+}
+
+/// The measurands of all readings of the transaction so far are those that were set, no more and no fewer.
+#[then(regex = r"^they hold (\S+) and nothing else$")]
+async fn hold_measurands(world: &mut World, measurands: String) -> StepResult {
+    let bench = world.bench()?;
+    let wanted: BTreeSet<&str> = measurands.split(',').collect();
+    for payload in payloads_of(bench)
+        .iter()
+        .filter(|payload| !payload["transactionId"].is_null())
+    {
+        for value in payload["meterValue"].as_array().into_iter().flatten() {
+            let samples = value["sampledValue"].as_array().into_iter().flatten();
+            let is: BTreeSet<&str> = samples
+                .map(|sample| sample["measurand"].as_str().unwrap_or(ENERGY))
+                .collect();
+            if is != wanted {
+                return Err(Failure::new(format!(
+                    "a reading holds {is:?}, not {wanted:?}"
+                )));
+            }
+        }
+    }
+    DONE
+}
+
+/// The payloads of all MeterValues so far.
+fn payloads_of(bench: &Bench) -> Vec<Value> {
+    let log = bench.line.log();
+    let calls = log.entries.iter().filter_map(|entry| entry.call_from_sut());
+    calls
+        .filter(|(_, action, _)| *action == "MeterValues")
+        .map(|(_, _, payload)| payload.clone())
+        .collect()
 }
 
 /// All readings of the transaction, from its start to its end, never fall.
@@ -216,15 +284,7 @@ async fn never_backwards(world: &mut World) -> StepResult {
     };
     let mut all = vec![number("StartTransaction", "meterStart")?];
     let stop = number("StopTransaction", "meterStop")?;
-    let payloads: Vec<Value> = bench
-        .line
-        .log()
-        .entries
-        .iter()
-        .filter_map(|entry| entry.call_from_sut())
-        .filter(|(_, action, _)| *action == "MeterValues")
-        .map(|(_, _, payload)| payload.clone())
-        .collect();
+    let payloads = payloads_of(bench);
     for payload in &payloads {
         all.extend(
             readings(payload, "Sample.Periodic")?

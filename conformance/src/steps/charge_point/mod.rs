@@ -10,3 +10,5 @@ mod metering;
 mod operator;
 mod status;
 mod transaction;
+
+pub(crate) use configuration::must_be_writable;

@@ -1,9 +1,11 @@
 //! What a charge point reports of its connectors, and what it keeps to itself.
 
+use std::time::Duration;
+
 use cucumber::then;
 use serde_json::Value;
 
-use crate::expect::{Expected, Order, StepResult, Want};
+use crate::expect::{Expected, Failure, Order, StepResult, Want};
 use crate::params::{duration, words};
 use crate::world::{DONE, World};
 
@@ -53,4 +55,64 @@ async fn none_of(world: &mut World, action: String, number: u64, unit: String) -
         .bench()?
         .expect_none(duration(number, &unit)?, |other| other == action)
         .await
+}
+
+/// When an identification lapses is known to the second.
+#[then(
+    regex = r"^it reports connector (\d+) as (\w+), (\d+) seconds after the (tag was presented|remote start)$"
+)]
+async fn reports_after(
+    world: &mut World,
+    connector: u32,
+    word: String,
+    seconds: u64,
+    act: String,
+) -> StepResult {
+    const EARLY: Duration = Duration::from_millis(300);
+    const LATE: Duration = Duration::from_millis(2_000);
+    let bench = world.bench()?;
+    let name = if act == "remote start" {
+        "remote start"
+    } else {
+        "present"
+    };
+    let acted = *bench
+        .acted
+        .get(name)
+        .ok_or_else(|| Failure::new(format!("there was no {act} before")))?;
+    let seen = bench.expect(Order::Next, &status(connector, &word)).await?;
+    let (took, should) = (
+        seen.at.duration_since(acted).unwrap_or_default(),
+        Duration::from_secs(seconds),
+    );
+    if took + EARLY < should || took > should + LATE {
+        return Err(Failure::new(format!(
+            "it came {took:?} after the {act}, not {should:?}"
+        )));
+    }
+    DONE
+}
+
+#[then(regex = r"^connector (\d+) is not reported as (\w+) for (\d+) (\w+)$")]
+async fn not_reported(
+    world: &mut World,
+    connector: u32,
+    word: String,
+    number: u64,
+    unit: String,
+) -> StepResult {
+    let bench = world.bench()?;
+    match bench
+        .expect_within(
+            Order::Next,
+            &status(connector, &word),
+            duration(number, &unit)?,
+        )
+        .await
+    {
+        Ok(_) => Err(Failure::new(format!(
+            "it reported connector {connector} as {word}"
+        ))),
+        Err(_) => DONE,
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use cucumber::{given, then};
+use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Seen};
@@ -10,6 +11,7 @@ use crate::expect::{Expected, Failure, Order, StepResult, Want};
 use crate::params::TagWord;
 use crate::rig::Side;
 use crate::script::Answer;
+use crate::trace::Message;
 use crate::world::{DONE, World};
 
 /// What the clocks of a charge point and of the rig may differ.
@@ -43,19 +45,21 @@ pub(super) fn stop(bench: &Bench, reason: &str) -> Expected {
     }
 }
 
-/// Takes a start in: the scenario speaks of this transaction from now on.
-fn adopt(bench: &mut Bench, seen: &Seen) -> StepResult {
-    let log = bench.line.log();
-    let answer = log.entries.iter().find_map(|entry| {
-        match entry.frame(dynamo_protocol::trace::Direction::ToSut)? {
-            crate::trace::Message::Result { id, payload } if *id == seen.id => {
-                payload["transactionId"].as_i64()
-            }
-            _ => None,
-        }
+/// Takes a start in, once it is answered: the scenario speaks of this transaction from now on.
+async fn adopt(bench: &mut Bench, seen: &Seen) -> StepResult {
+    let answer = bench.line.wait(bench.rig.patience, |log| {
+        log.entries
+            .iter()
+            .find_map(|entry| match entry.frame(Direction::ToSut)? {
+                Message::Result { id, payload } if *id == seen.id => {
+                    Some(payload["transactionId"].as_i64())
+                }
+                Message::Error { id, .. } if *id == seen.id => Some(None),
+                _ => None,
+            })
     });
-    drop(log);
-    bench.transaction = answer;
+    let answer = answer.await;
+    bench.transaction = answer.ok_or_else(|| Failure::new("the start was not answered"))?;
     bench.told.insert("StartTransaction", seen.payload.clone());
     DONE
 }
@@ -79,21 +83,7 @@ async fn starts(
     if !outage.is_empty() {
         during_outage(bench, &seen.payload)?;
     }
-    // The answer stands in the record right behind the call; wait until it does.
-    let id = seen.id.clone();
-    bench
-        .line
-        .wait(patience, |log| {
-            let answered = log.entries.iter().any(|entry| {
-                entry
-                    .frame(dynamo_protocol::trace::Direction::ToSut)
-                    .and_then(crate::trace::Message::id)
-                    == Some(&id)
-            });
-            answered.then_some(())
-        })
-        .await;
-    adopt(bench, &seen)
+    adopt(bench, &seen).await
 }
 
 #[then(
@@ -132,16 +122,16 @@ async fn stops(
     DONE
 }
 
-/// The time stamp of a message lies within the last outage.
+/// The message is dated when the tag was presented, long before it could be told.
 fn during_outage(bench: &Bench, payload: &Value) -> StepResult {
-    let (begun, length) = bench
-        .outage
-        .ok_or_else(|| Failure::new("there was no outage before"))?;
+    let acted = *bench
+        .acted
+        .get("present")
+        .ok_or_else(|| Failure::new("no tag was presented before"))?;
     let at = stamp(payload)?;
-    let (first, last) = (begun - CLOCK_SLACK, begun + length + CLOCK_SLACK);
-    if at < first || at > last {
+    if at + CLOCK_SLACK < acted || at > acted + CLOCK_SLACK {
         return Err(Failure::new(format!(
-            "its timestamp {} lies outside the outage",
+            "its timestamp {} is not when it happened",
             payload["timestamp"]
         )));
     }
@@ -181,7 +171,7 @@ async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepR
         .push(Expected::call("Authorize").want("idTag", Want::Tag(tag.clone())));
     let seen = bench.expect(Order::Next, &start(connector, &tag)).await?;
     bench.expect(Order::BesideLast, &status("Charging")).await?;
-    adopt(bench, &seen)
+    adopt(bench, &seen).await
 }
 
 #[given("the CSMS cannot process the next StartTransaction")]
@@ -208,6 +198,7 @@ async fn starts_again(world: &mut World) -> StepResult {
     let seen = bench
         .expect(Order::Next, &Expected::call("StartTransaction"))
         .await?;
+    adopt(bench, &seen).await?;
     if seen.payload != told {
         return Err(Failure::new(format!(
             "it sent {} and then {}",
@@ -215,4 +206,44 @@ async fn starts_again(world: &mut World) -> StepResult {
         )));
     }
     DONE
+}
+
+#[given(regex = r"^the CSMS answers the next StartTransaction with (\w+)$")]
+async fn answers_start(world: &mut World, status: String) -> StepResult {
+    world.bench()?.line.script().refuse_next_start(&status);
+    DONE
+}
+
+/// Both are right after a power cut [1.6 §4.10]: stopped with the reading at the cut, or resumed.
+#[then(
+    "it has stopped the transaction because of PowerLoss, or goes on until the known tag stops it"
+)]
+async fn stopped_or_resumed(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    let expected = stop(bench, "PowerLoss");
+    let resumed = {
+        let log = bench.line.log();
+        let mut calls = log.entries[log.cursor_before..]
+            .iter()
+            .filter_map(|entry| entry.call_from_sut());
+        calls.any(|(_, action, payload)| {
+            action == "StatusNotification" && payload["status"] == "Charging"
+        })
+    };
+    if !resumed {
+        let seen = bench.expect(Order::BesideLast, &expected).await?;
+        bench.told.insert("StopTransaction", seen.payload);
+        return DONE;
+    }
+    super::operator::present(world, TagWord::Known, Some(1)).await?;
+    let bench = world.bench()?;
+    let tag = TagWord::Known.of(&bench.rig.tags).map_err(Failure::new)?;
+    bench
+        .allowed
+        .push(Expected::call("Authorize").want("idTag", Want::Tag(tag)));
+    bench
+        .allowed
+        .push(Expected::call("StatusNotification").with("status", "Finishing"));
+    let expected = stop(bench, "Local").want_reason_local();
+    bench.expect(Order::Next, &expected).await.map(|_| ())
 }

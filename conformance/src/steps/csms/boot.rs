@@ -15,6 +15,9 @@ use crate::world::{DONE, World};
 /// What the clock of a CSMS may differ from the rig's.
 const CLOCK_SLACK: Duration = Duration::from_secs(300);
 
+/// How soon "at once" is.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
 fn boot_notification() -> Value {
     json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted", "firmwareVersion": "1.0"})
 }
@@ -29,6 +32,7 @@ async fn accepted(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let registration = told(bench, "BootNotification", boot_notification()).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
+    bench.accepted = true;
     for connector in 0..=CONNECTORS {
         told(
             bench,
@@ -72,9 +76,11 @@ async fn offers(world: &mut World, one: String, other: String) -> StepResult {
 async fn no_subprotocol(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     match bench.welcome.take() {
-        Some(Welcome::Refused { .. }) => DONE,
+        Some(Welcome::Refused {
+            status: 400 | 403 | 406 | 426,
+        }) => DONE,
         Some(Welcome::Open { subprotocol: None }) => {
-            let closed = bench.line.wait(bench.rig.patience, |log| {
+            let closed = bench.line.wait(AT_ONCE, |log| {
                 (log.sockets > 0 && !log.connected).then_some(())
             });
             closed
@@ -106,8 +112,10 @@ async fn boots(world: &mut World) -> StepResult {
 
 #[then("the CSMS answers Accepted with its clock and an interval")]
 async fn answers_boot(world: &mut World) -> StepResult {
-    let result = world.bench()?.result().await?;
+    let bench = world.bench()?;
+    let result = bench.result().await?;
     status_is(&result, "/status", &["Accepted".to_owned()])?;
+    bench.accepted = true;
     clock_is_right(&result)?;
     match result["interval"].as_i64() {
         Some(seconds) if seconds > 0 => DONE,

@@ -22,7 +22,11 @@ async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
         return Err(world.cannot_run("needs --driver"));
     };
     let bench = world.bench()?;
-    bench.line.script().awaited.push(action.to_owned());
+    bench
+        .line
+        .script()
+        .awaited
+        .push((action.to_owned(), payload.clone()));
     bench.line.note(format!("driver: {action} {payload}"));
     let order = driver.order(&bench.scenario, &bench.id, action, &payload);
     bench.orders.push(order);
@@ -236,9 +240,7 @@ async fn answers_on_first_line(world: &mut World) -> StepResult {
 async fn still_serves(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     bench
-        .expect_none(WATCH, |action| {
-            !matches!(action, "GetConfiguration" | "TriggerMessage")
-        })
+        .expect_none(WATCH, |action| !crate::checks::CSMS_MAY.contains(&action))
         .await?;
     let result = told(bench, "Heartbeat", json!({})).await?;
     match result["currentTime"].as_str() {

@@ -7,10 +7,11 @@ Feature: Energy is measured and reported
   @TC_070_CS
   Scenario: Samples come at the interval that was set
     Given the setting ClockAlignedDataInterval is 0
-    And the setting MeterValuesSampledData is Energy.Active.Import.Register
-    And the setting MeterValueSampleInterval is 1
+    And the setting MeterValuesSampledData is Energy.Active.Import.Register,Power.Active.Import
+    And the setting MeterValueSampleInterval is 2
     And a session with the known tag runs on connector 1
-    Then it sends 3 meter values of the transaction, sampled 1 second apart
+    Then it sends 3 meter values of the transaction, sampled 2 seconds apart
+    And they hold Energy.Active.Import.Register,Power.Active.Import and nothing else
 
   @TC_071_CS
   Scenario: Clock-aligned values stand on the aligned instants
@@ -18,7 +19,8 @@ Feature: Energy is measured and reported
     And the setting MeterValuesAlignedData is Energy.Active.Import.Register
     And the setting ClockAlignedDataInterval is 2
     And a session with the known tag runs on connector 1
-    Then it sends 2 meter values aligned to 2 seconds of the clock
+    Then it sends 3 meter values aligned to 2 seconds of the clock
+    And they hold Energy.Active.Import.Register and nothing else
 
   @moved-clock
   Scenario: A day of clock-aligned values misses none

@@ -7,51 +7,58 @@ Feature: The connection is lost and comes back
 
   @TC_036_CS
   Scenario: Meter values of an outage arrive in the order they were taken
-    Given the setting MeterValueSampleInterval is 1
+    Given the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
     And a session with the known tag runs on connector 1
     When the charge point loses its connection for 4 seconds
-    Then it delivers at least 3 meter values taken during the outage, oldest first
+    Then it delivers at least 3 meter values taken during the outage, 1 second apart and oldest first
 
   @TC_037_1_CS
   Scenario: A session that began during an outage is told afterwards
     Given the setting LocalAuthorizeOffline is true
     And the setting AuthorizationCacheEnabled is true
-    And the setting ConnectionTimeOut is 2
     And the known tag is in the authorization cache
-    When the charge point loses its connection for 3 seconds
+    When the charge point loses its connection for 4 seconds
     And the driver plugs in at connector 1
     And the driver presents the known tag at connector 1
     Then it starts a transaction on connector 1 with the known tag, begun during the outage
     And before or after that, it reports connector 1 as Charging
 
   @TC_037_2_CS
-  Scenario: A session of an unknown tag that began during an outage gets no more energy
+  Scenario: A session that began during an outage gets no more energy when its tag is refused
     Given the setting StopTransactionOnInvalidId is false
-    And the setting AllowOfflineTxForUnknownId is true
-    When the charge point loses its connection for 3 seconds
+    And the setting LocalAuthorizeOffline is true
+    And the setting AuthorizationCacheEnabled is true
+    And the known tag is in the authorization cache
+    And the CSMS answers the next StartTransaction with Invalid
+    When the charge point loses its connection for 4 seconds
     And the driver plugs in at connector 1
-    And the driver presents the unknown tag at connector 1
-    Then it starts a transaction on connector 1 with the unknown tag, begun during the outage
-    And before or after that, it may report connector 1 as Charging
-    And before or after that, it reports connector 1 as SuspendedEVSE
+    And the driver presents the known tag at connector 1
+    Then it starts a transaction on connector 1 with the known tag, begun during the outage
+    And before or after that, it reports connector 1 as Charging
+    And it reports connector 1 as SuspendedEVSE
     And it sends no StopTransaction for 1 second
+    And connector 1 is not reported as Charging for 500 milliseconds
 
   @TC_037_3_CS
-  Scenario: A session of an unknown tag that began during an outage is stopped
+  Scenario: A session that began during an outage is stopped when its tag is refused
     Given the setting StopTransactionOnInvalidId is true
-    And the setting AllowOfflineTxForUnknownId is true
-    When the charge point loses its connection for 3 seconds
+    And the setting LocalAuthorizeOffline is true
+    And the setting AuthorizationCacheEnabled is true
+    And the known tag is in the authorization cache
+    And the CSMS answers the next StartTransaction with Invalid
+    When the charge point loses its connection for 4 seconds
     And the driver plugs in at connector 1
-    And the driver presents the unknown tag at connector 1
-    Then it starts a transaction on connector 1 with the unknown tag, begun during the outage
-    And before or after that, it may report connector 1 as Charging
+    And the driver presents the known tag at connector 1
+    Then it starts a transaction on connector 1 with the known tag, begun during the outage
+    And before or after that, it reports connector 1 as Charging
     And it stops the transaction because of DeAuthorized
     And before or after that, it reports connector 1 as Finishing
 
   @TC_038_CS
   Scenario: A session that ended during an outage is told afterwards
     Given a session with the known tag runs on connector 1
-    When the charge point loses its connection for 3 seconds
+    When the charge point loses its connection for 4 seconds
     And the driver presents the known tag at connector 1
     Then it stops the transaction because of Local, ended during the outage
     And before or after that, it reports connector 1 as Finishing
@@ -60,9 +67,8 @@ Feature: The connection is lost and comes back
   Scenario: A whole session during an outage is told afterwards
     Given the setting LocalAuthorizeOffline is true
     And the setting AuthorizationCacheEnabled is true
-    And the setting ConnectionTimeOut is 2
     And the known tag is in the authorization cache
-    When the charge point loses its connection for 3 seconds
+    When the charge point loses its connection for 4 seconds
     And the driver plugs in at connector 1
     And the driver presents the known tag at connector 1
     And the driver presents the known tag at connector 1

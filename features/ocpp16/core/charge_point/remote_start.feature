@@ -8,12 +8,13 @@ Feature: A session is started by the CSMS
 
   @TC_010_CS
   Scenario: Cable first, then the remote start
-    Given the setting AuthorizeRemoteTxRequests is true
+    When the CSMS reads AuthorizeRemoteTxRequests
+    Then it answers with a value of AuthorizeRemoteTxRequests
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
     When the CSMS starts a session remotely with the known tag on connector 1
     Then it answers Accepted
-    And it asks about the known tag
+    And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And it starts a transaction on connector 1 with the known tag
     And before or after that, it reports connector 1 as Charging
 
@@ -49,7 +50,7 @@ Feature: A session is started by the CSMS
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
-    And it reports connector 1 as Available
+    And it reports connector 1 as Available, 2 seconds after the remote start
 
   @TC_007_2_CS
   Scenario: A remote start with a tag in the cache asks nothing

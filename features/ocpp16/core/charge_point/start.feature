@@ -30,7 +30,7 @@ Feature: A session is started at the charge point
     Then it asks about the known tag
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
-    And it reports connector 1 as Available
+    And it reports connector 1 as Available, 2 seconds after the tag was presented
 
   @TC_023_4_CS
   Scenario: An unknown tag starts nothing

@@ -32,6 +32,7 @@ Feature: A session is stopped
     When the driver unplugs at the car on connector 1
     Then it stops the transaction because of EVDisconnected
     And before or after that, it reports connector 1 as Finishing
+    And the cable cannot be taken out at the station on connector 1
     When the CSMS unlocks connector 1
     Then it answers Unlocked
     When the driver unplugs at the station on connector 1

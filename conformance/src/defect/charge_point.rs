@@ -5,7 +5,10 @@ use std::time::Duration;
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
-use super::{Defect, Fate, Seed, answers, becomes, calls, habit, never_calls, only_says, says};
+use super::{
+    Defect, Fate, Seed, answers, answers_twice, becomes, calls, habit, never_answers, never_calls,
+    only_says, says, swaps_error_codes,
+};
 use crate::trace::Message;
 
 /// A message older than this was queued.
@@ -65,46 +68,6 @@ fn charges_anybody() -> Box<dyn Defect> {
             let mut payload = payload.clone();
             payload["idTagInfo"]["status"] = "Accepted".into();
             Some(becomes(json!([3, id, payload])))
-        }
-        _ => None,
-    })
-}
-
-fn answers_twice() -> Box<dyn Defect> {
-    habit(|direction, _, message| match message {
-        Message::Result { id, payload } if direction == Direction::FromSut => {
-            let frame = json!([3, id, payload]).to_string();
-            Some(Fate {
-                on: vec![frame.clone(), frame],
-                back: Vec::new(),
-            })
-        }
-        _ => None,
-    })
-}
-
-fn never_answers(wanted: &'static str) -> Box<dyn Defect> {
-    habit(move |direction, action, message| {
-        let answer = !matches!(message, Message::Call { .. });
-        (direction == Direction::FromSut && answer && action == wanted).then(Fate::default)
-    })
-}
-
-/// Mixes up the two codes for what it does not do.
-fn swaps_error_codes() -> Box<dyn Defect> {
-    habit(|direction, _, message| match message {
-        Message::Error {
-            id,
-            code,
-            description,
-            details,
-        } if direction == Direction::FromSut => {
-            let other = match code.as_str() {
-                "NotImplemented" => "NotSupported",
-                "NotSupported" => "NotImplemented",
-                _ => return None,
-            };
-            Some(becomes(json!([4, id, other, description, details])))
         }
         _ => None,
     })

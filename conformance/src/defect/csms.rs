@@ -3,7 +3,10 @@
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
-use super::{Defect, Fate, Seed, answers, becomes, calls, habit, says};
+use super::{
+    Defect, Fate, Seed, answers, answers_twice, becomes, calls, habit, never_answers, says,
+    swaps_error_codes,
+};
 use crate::trace::Message;
 
 /// Lets in a tag that should be refused with this status.
@@ -75,26 +78,6 @@ fn refuses_unknown_stops() -> Box<dyn Defect> {
     })
 }
 
-fn never_answers(wanted: &'static str) -> Box<dyn Defect> {
-    habit(move |direction, action, message| {
-        let answer = !matches!(message, Message::Call { .. });
-        (direction == Direction::FromSut && answer && action == wanted).then(Fate::default)
-    })
-}
-
-fn answers_twice() -> Box<dyn Defect> {
-    habit(|direction, _, message| match message {
-        Message::Result { id, payload } if direction == Direction::FromSut => {
-            let frame = json!([3, id, payload]).to_string();
-            Some(Fate {
-                on: vec![frame.clone(), frame],
-                back: Vec::new(),
-            })
-        }
-        _ => None,
-    })
-}
-
 /// Answers with an id of its own.
 fn answers_with_another_id() -> Box<dyn Defect> {
     habit(|direction, action, message| match message {
@@ -140,26 +123,6 @@ fn insists() -> Box<dyn Defect> {
                 on: vec![json!([3, id, payload]).to_string()],
                 back: vec![again],
             })
-        }
-        _ => None,
-    })
-}
-
-/// Mixes up the two codes for what it does not do.
-fn swaps_error_codes() -> Box<dyn Defect> {
-    habit(|direction, _, message| match message {
-        Message::Error {
-            id,
-            code,
-            description,
-            details,
-        } if direction == Direction::FromSut => {
-            let other = match code.as_str() {
-                "NotImplemented" => "NotSupported",
-                "NotSupported" => "NotImplemented",
-                _ => return None,
-            };
-            Some(becomes(json!([4, id, other, description, details])))
         }
         _ => None,
     })

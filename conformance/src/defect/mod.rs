@@ -160,6 +160,46 @@ fn says(action: &'static str, instead_of: &'static str, word: &'static str) -> B
     })
 }
 
+fn answers_twice() -> Box<dyn Defect> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload } if direction == Direction::FromSut => {
+            let frame = json!([3, id, payload]).to_string();
+            Some(Fate {
+                on: vec![frame.clone(), frame],
+                back: Vec::new(),
+            })
+        }
+        _ => None,
+    })
+}
+
+fn never_answers(wanted: &'static str) -> Box<dyn Defect> {
+    habit(move |direction, action, message| {
+        let answer = !matches!(message, Message::Call { .. });
+        (direction == Direction::FromSut && answer && action == wanted).then(Fate::default)
+    })
+}
+
+/// Mixes up the two codes for what it does not do.
+fn swaps_error_codes() -> Box<dyn Defect> {
+    habit(|direction, _, message| match message {
+        Message::Error {
+            id,
+            code,
+            description,
+            details,
+        } if direction == Direction::FromSut => {
+            let other = match code.as_str() {
+                "NotImplemented" => "NotSupported",
+                "NotSupported" => "NotImplemented",
+                _ => return None,
+            };
+            Some(becomes(json!([4, id, other, description, details])))
+        }
+        _ => None,
+    })
+}
+
 fn becomes(frame: Value) -> Fate {
     Fate {
         on: vec![frame.to_string()],

@@ -4,17 +4,6 @@
 
 mod charge_point;
 mod csms;
+mod line;
 
 pub(crate) use charge_point::must_be_writable;
-
-/// Texts that are no frame, or frames that answer nothing.
-const RUBBISH: [&str; 8] = [
-    "",
-    "hello",
-    "{}",
-    "[]",
-    "[2]",
-    r#"[9,"x","Heartbeat",{}]"#,
-    r#"[3,"nobody-asked",{}]"#,
-    r#"[4,"nobody-asked","GenericError","",{}]"#,
-];

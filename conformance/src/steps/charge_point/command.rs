@@ -90,13 +90,3 @@ async fn answers_rejected_or_error(world: &mut World) -> StepResult {
         other => Err(Failure::new(format!("its answer is {other}"))),
     }
 }
-
-#[then(regex = r"^it answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]
-async fn answers_error(world: &mut World, wanted: String) -> StepResult {
-    match world.bench()?.answer().await? {
-        Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
-        other => Err(Failure::new(format!(
-            "its answer is {other}, not the error {wanted}"
-        ))),
-    }
-}

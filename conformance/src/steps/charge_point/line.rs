@@ -6,17 +6,7 @@ use cucumber::{given, when};
 use serde_json::json;
 
 use crate::expect::StepResult;
-use crate::steps::RUBBISH;
 use crate::world::{DONE, World};
-
-#[when("the CSMS sends an action that nobody knows")]
-async fn unknown_action(world: &mut World) -> StepResult {
-    world
-        .bench()?
-        .command_that_may_fail("DanceOnTheTable", json!({}))
-        .await;
-    DONE
-}
 
 #[when("the CSMS sends Reset without its type")]
 async fn reset_without_type(world: &mut World) -> StepResult {
@@ -33,15 +23,6 @@ async fn reset_of_type(world: &mut World, kind: String) -> StepResult {
         .bench()?
         .command_that_may_fail("Reset", json!({"type": kind}))
         .await;
-    DONE
-}
-
-#[when("the CSMS sends rubbish")]
-async fn rubbish(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    for text in RUBBISH {
-        bench.line.send(text.to_owned()).await;
-    }
     DONE
 }
 

@@ -4,19 +4,7 @@ use cucumber::{then, when};
 use serde_json::json;
 
 use crate::expect::{Failure, StepResult};
-use crate::params::words;
-use crate::steps::RUBBISH;
-use crate::trace::Message;
 use crate::world::{DONE, World};
-
-#[when("it sends an action that nobody knows")]
-async fn unknown_action(world: &mut World) -> StepResult {
-    world
-        .bench()?
-        .command_that_may_fail("DanceOnTheTable", json!({}))
-        .await;
-    DONE
-}
 
 #[when("it sends StatusNotification without its status")]
 async fn without_status(world: &mut World) -> StepResult {
@@ -45,15 +33,6 @@ async fn with_connector(world: &mut World, connector: String) -> StepResult {
         .bench()?
         .command_that_may_fail("StatusNotification", payload)
         .await;
-    DONE
-}
-
-#[when("it sends rubbish")]
-async fn rubbish(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    for text in RUBBISH {
-        bench.line.send(text.to_owned()).await;
-    }
     DONE
 }
 
@@ -86,14 +65,4 @@ async fn answers_both(world: &mut World) -> StepResult {
         .ok_or_else(|| Failure::new("only one call was sent"))?;
     bench.last_call = Some((first, "Heartbeat".to_owned()));
     bench.result().await.map(|_| ())
-}
-
-#[then(regex = r"^the CSMS answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]
-async fn answers_error(world: &mut World, wanted: String) -> StepResult {
-    match world.bench()?.answer().await? {
-        Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
-        other => Err(Failure::new(format!(
-            "the answer is {other}, not the error {wanted}"
-        ))),
-    }
 }

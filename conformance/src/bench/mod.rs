@@ -1,5 +1,8 @@
 //! One scenario's place at the rig: its line, its system under test, and what it has to remember.
 
+mod leave;
+mod look;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,15 +13,14 @@ use dynamo_simulator::{Clock, Handle, RigClock, Station, spawn};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::expect::{Expected, Failure, Order, StepResult};
-use crate::line::{Line, Log};
+use crate::expect::{Expected, Failure, StepResult};
+use crate::line::Line;
 use crate::operator::{Operator, OperatorError, describe};
 use crate::peer::SocketEvent;
 use crate::peer::charge_point::{Knock, Welcome, connect};
 use crate::peer::post;
 use crate::rig::{ChargerTraits, ChargerUnderTest, CsmsUnderTest, Identity, Rig, Side};
 use crate::script::{Answer, Role, Script};
-use crate::trace::{Entry, Message};
 
 /// How long the bundled charge point takes from power to network: long enough to be a reboot, short for the reader.
 const BOOT_MS: u64 = 300;
@@ -368,189 +370,6 @@ impl Bench {
         }
     }
 
-    /// What comes from now on is what the next steps speak of: an effect does not come before its cause.
-    fn begin_act(&self) {
-        let mut log = self.line.log();
-        log.cursor = log.entries.len();
-        log.cursor_before = log.cursor;
-    }
-
-    /// Remembers this point of the record under a name.
-    pub(crate) fn mark(&mut self, name: &'static str) {
-        let index = self.line.log().entries.len();
-        self.marks.insert(name, index);
-        self.acted.insert(name, SystemTime::now());
-    }
-
-    /// Waits for a call of the system under test.
-    pub(crate) async fn expect(
-        &mut self,
-        order: Order,
-        expected: &Expected,
-    ) -> Result<Seen, Failure> {
-        self.expect_within(order, expected, self.rig.patience).await
-    }
-
-    /// Waits for a call of the system under test, no longer than this.
-    pub(crate) async fn expect_within(
-        &mut self,
-        order: Order,
-        expected: &Expected,
-        patience: Duration,
-    ) -> Result<Seen, Failure> {
-        let found = self.line.wait(patience, |log| {
-            let from = if order == Order::Next {
-                log.cursor
-            } else {
-                log.cursor_before
-            };
-            let index = log
-                .entries
-                .iter()
-                .enumerate()
-                .skip(from)
-                .position(|(_, entry)| {
-                    !entry.consumed
-                        && entry
-                            .call_from_sut()
-                            .is_some_and(|(_, action, payload)| expected.matches(action, payload))
-                })?
-                + from;
-            match order {
-                Order::Next => {
-                    log.cursor_before = log.cursor;
-                    log.cursor = index + 1;
-                }
-                Order::BesideLast => {}
-            }
-            let entry = &mut log.entries[index];
-            entry.consumed = true;
-            let at = entry.at;
-            let (id, _, payload) = entry.call_from_sut()?;
-            Some(Seen {
-                id: id.to_owned(),
-                payload: payload.clone(),
-                at,
-            })
-        });
-        match found.await {
-            Some(seen) => Ok(seen),
-            None => Err(Failure::new(self.missing(order, expected, patience))),
-        }
-    }
-
-    /// Why an expected call counts as missing, with what came instead.
-    fn missing(&self, order: Order, expected: &Expected, patience: Duration) -> String {
-        let log = self.line.log();
-        let from = if order == Order::Next {
-            log.cursor
-        } else {
-            log.cursor_before
-        };
-        let came: Vec<String> = log.entries[from.min(log.entries.len())..]
-            .iter()
-            .filter(|entry| !entry.consumed)
-            .filter_map(|entry| {
-                let (_, action, payload) = entry.call_from_sut()?;
-                let why = (action == expected.action())
-                    .then(|| expected.mismatch(payload))
-                    .flatten();
-                Some(match why {
-                    Some(why) => format!("{action} ({why})"),
-                    None => format!("{action} {payload}"),
-                })
-            })
-            .collect();
-        let instead = if came.is_empty() {
-            "nothing else".to_owned()
-        } else {
-            came.join("; ")
-        };
-        let line = if log.connected {
-            ""
-        } else {
-            " (the line is down)"
-        };
-        let side = self.side.name();
-        format!("no {expected} within {patience:?}{line}; the {side} sent {instead}")
-    }
-
-    /// Makes sure that no such call comes for a while.
-    pub(crate) async fn expect_none(
-        &self,
-        patience: Duration,
-        unwanted: impl Fn(&str) -> bool,
-    ) -> StepResult {
-        let from = self.line.log().cursor;
-        let found = self.line.wait(patience, |log| {
-            log.entries.iter().skip(from).find_map(|entry| {
-                let (_, action, payload) = entry.call_from_sut()?;
-                (!entry.consumed && unwanted(action)).then(|| format!("{action} {payload}"))
-            })
-        });
-        match found.await {
-            Some(call) => Err(Failure::new(format!("it sent {call}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// Sends a call to the system under test; later steps speak of its answer.
-    pub(crate) async fn command(&mut self, action: &str, payload: Value) {
-        self.begin_act();
-        let id = self.line.call(action, &payload).await;
-        self.last_call = Some((id, action.to_owned()));
-    }
-
-    /// The payload of the last call to the system under test.
-    pub(crate) fn last_call_payload(&self) -> Result<Value, Failure> {
-        let missing = || Failure::new("no call was sent before this step");
-        let (wanted, _) = self.last_call.as_ref().ok_or_else(missing)?;
-        let log = self.line.log();
-        let calls = log.entries.iter().rev().filter_map(Entry::call_to_sut);
-        calls
-            .filter(|(id, _, _)| id == wanted)
-            .map(|(_, _, payload)| payload.clone())
-            .next()
-            .ok_or_else(missing)
-    }
-
-    /// Sends a call that may be answered with a CALLERROR.
-    pub(crate) async fn command_that_may_fail(&mut self, action: &str, payload: Value) {
-        self.command(action, payload).await;
-        self.errors_expected
-            .extend(self.last_call.clone().map(|(id, _)| id));
-    }
-
-    /// The answer to the last call.
-    pub(crate) async fn answer(&mut self) -> Result<Message, Failure> {
-        let (id, action) = self
-            .last_call
-            .clone()
-            .ok_or_else(|| Failure::new("no call was sent before this step"))?;
-        let found = self.line.wait(self.rig.patience, |log| {
-            let index = log.answer_to(&id)?;
-            log.entries[index].consumed = true;
-            log.entries[index]
-                .frame(dynamo_protocol::trace::Direction::FromSut)
-                .cloned()
-        });
-        let found = found.await;
-        found.ok_or_else(|| {
-            Failure::new(format!(
-                "{action} was not answered within {:?}",
-                self.rig.patience
-            ))
-        })
-    }
-
-    /// The payload of the answer to the last call.
-    pub(crate) async fn result(&mut self) -> Result<Value, Failure> {
-        match self.answer().await? {
-            Message::Result { payload, .. } => Ok(payload),
-            other => Err(Failure::new(format!("the answer is {other}"))),
-        }
-    }
-
     /// The value a key of the charge point under test has now; it is set back at the end of the scenario.
     pub(crate) async fn remember(&mut self, key: &str) -> Result<Option<String>, Failure> {
         self.command("GetConfiguration", json!({"key": [key]}))
@@ -589,141 +408,6 @@ impl Bench {
                 Err(Failure::new(text).into())
             }
         }
-    }
-
-    /// Asks for a last answer, so that everything the system under test had to say before it is on record, and waits
-    /// for answers that are still owed.
-    pub(crate) async fn settle(&mut self) {
-        let may_ask = self.side == Side::ChargePoint || self.accepted;
-        if self.line.log().connected && may_ask {
-            let fence = match self.side {
-                Side::ChargePoint => ("GetConfiguration", json!({"key": ["HeartbeatInterval"]})),
-                Side::Csms => ("Heartbeat", json!({})),
-            };
-            self.line
-                .note("rig: a last question, so that everything before it is on record");
-            self.line.call(fence.0, &fence.1).await;
-        }
-        self.line
-            .wait(self.rig.patience, |log| {
-                (log.answers_pending == 0 && log.unanswered_calls().is_empty()).then_some(())
-            })
-            .await;
-        // A queue of the system under test may be behind its answers: give it a moment to say more.
-        let entries = self.line.log().entries.len();
-        self.line
-            .wait(AFTERTHOUGHT, |log| {
-                (log.entries.len() > entries).then_some(())
-            })
-            .await;
-        self.line
-            .wait(self.rig.patience, |log| {
-                (log.answers_pending == 0).then_some(())
-            })
-            .await;
-    }
-
-    /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.
-    async fn stop_what_runs(&mut self) {
-        let stopped = self
-            .told
-            .get("StopTransaction")
-            .and_then(|told| told["transactionId"].as_i64());
-        if let Some(id) = self.transaction.filter(|id| stopped != Some(*id)) {
-            let payload = json!({"transactionId": id, "meterStop": self.meter_wh, "timestamp": crate::script::now()});
-            self.command("StopTransaction", payload).await;
-            if let Err(failure) = self.answer().await {
-                self.line
-                    .note(format!("rig: the transaction stays open: {failure}"));
-            }
-        }
-    }
-
-    /// Leaves a charger as it was found: no session, and the settings it had. What it says to that is not judged.
-    async fn leave_as_found(&mut self) {
-        let stopped = |log: &Log, id: i64| {
-            let mut calls = log.entries.iter().filter_map(Entry::call_from_sut);
-            calls.any(|(_, action, payload)| {
-                action == "StopTransaction" && payload["transactionId"] == id
-            })
-        };
-        if let Some(id) = self
-            .transaction
-            .filter(|id| !stopped(&self.line.log(), *id))
-        {
-            self.command("RemoteStopTransaction", json!({"transactionId": id}))
-                .await;
-            let accepted = self
-                .result()
-                .await
-                .is_ok_and(|result| result["status"] == "Accepted");
-            if accepted {
-                self.line
-                    .wait(self.rig.patience, |log| stopped(log, id).then_some(()))
-                    .await;
-            }
-        }
-        // Last first: a key that was set twice ends with the value it had before the scenario.
-        for (key, value) in std::mem::take(&mut self.settings_before).into_iter().rev() {
-            self.command("ChangeConfiguration", json!({"key": key, "value": value}))
-                .await;
-            if let Err(failure) = self.result().await {
-                self.line
-                    .note(format!("rig: {key} could not be set back: {failure}"));
-            }
-        }
-        // An answer that we still owe would be asked for again in the next scenario.
-        self.line
-            .wait(self.rig.patience, |log| {
-                (log.answers_pending == 0).then_some(())
-            })
-            .await;
-    }
-
-    /// Ends the scenario's place; gives what was recorded, line by line.
-    pub(crate) async fn close(mut self) -> Vec<Vec<Entry>> {
-        let mut lines = Vec::new();
-        if let Some(older) = self.older.take() {
-            lines.push(older.finish().await.1);
-        }
-        let foreign_charger = self.side == Side::ChargePoint && self.station.is_none();
-        let judged = self.line.log().entries.len();
-        if self.line.log().connected {
-            match self.side {
-                Side::ChargePoint if foreign_charger => self.leave_as_found().await,
-                Side::ChargePoint => {}
-                Side::Csms => {
-                    self.stop_what_runs().await;
-                    self.line.hang_up(false).await;
-                }
-            }
-        }
-        self.operator = Operator::Absent;
-        if let Some(station) = self
-            .station
-            .take()
-            .and_then(|station| Arc::try_unwrap(station).ok())
-        {
-            station.stop().await;
-        }
-        let (post, mut entries) = self.line.finish().await;
-        entries.truncate(judged);
-        entries.drain(..self.judged_from.min(entries.len()));
-        lines.push(entries);
-        match (&self.rig.charger, post) {
-            (Some(ChargerUnderTest::Foreign { post: place, .. }), Some(post))
-                if foreign_charger =>
-            {
-                *place.lock().await = Some(post);
-            }
-            _ if self.side == Side::ChargePoint => {
-                if let Some(server) = &self.rig.server {
-                    server.forget(&self.id);
-                }
-            }
-            _ => {}
-        }
-        lines
     }
 
     /// Answers the oldest held command of the CSMS under test.

@@ -1,0 +1,49 @@
+//! What should not be on a line, whichever side is under test, and the error it is answered with.
+
+use cucumber::{then, when};
+use serde_json::json;
+
+use crate::expect::{Failure, StepResult};
+use crate::params::words;
+use crate::trace::Message;
+use crate::world::{DONE, World};
+
+/// Texts that are no frame, or frames that answer nothing.
+const RUBBISH: [&str; 8] = [
+    "",
+    "hello",
+    "{}",
+    "[]",
+    "[2]",
+    r#"[9,"x","Heartbeat",{}]"#,
+    r#"[3,"nobody-asked",{}]"#,
+    r#"[4,"nobody-asked","GenericError","",{}]"#,
+];
+
+#[when(regex = r"^(?:the CSMS|it) sends an action that nobody knows$")]
+async fn unknown_action(world: &mut World) -> StepResult {
+    world
+        .bench()?
+        .command_that_may_fail("DanceOnTheTable", json!({}))
+        .await;
+    DONE
+}
+
+#[when(regex = r"^(?:the CSMS|it) sends rubbish$")]
+async fn rubbish(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    for text in RUBBISH {
+        bench.line.send(text.to_owned()).await;
+    }
+    DONE
+}
+
+#[then(regex = r"^(?:the CSMS|it) answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]
+async fn answers_error(world: &mut World, wanted: String) -> StepResult {
+    match world.bench()?.answer().await? {
+        Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
+        other => Err(Failure::new(format!(
+            "the answer is {other}, not the error {wanted}"
+        ))),
+    }
+}

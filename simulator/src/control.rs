@@ -2,6 +2,9 @@
 //!
 //! `POST /{action}` with the charge point and the action's fields as JSON; `GET /charge_points`. It does what a
 //! person at the charge point could do, nothing that only a CSMS could.
+//!
+//! Refusals say `{code, message}`: 400 for what makes no sense, 404 for what there is not, 409 for what is not possible
+//! as things are (the cable is locked), 501 for what this hardware never can.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,7 +20,7 @@ use dynamo_protocol::v16::ChargePointErrorCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::charge_point::{Action, ConnectorId, Snapshot};
+use crate::charge_point::{Action, ConnectorId, ID_TAG_CHARS_MAX, Snapshot};
 use crate::driver::{Controls, OperateError};
 
 /// A request says a handful of things.
@@ -115,6 +118,9 @@ async fn operate(
     match controls.operate(action).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(OperateError::Impossible(reason)) => Err(cannot(reason)),
+        Err(OperateError::Refused(reason)) => {
+            Err(Refusal::new(StatusCode::CONFLICT, "refused", reason))
+        }
         Err(OperateError::Gone) => Err(Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "ending",
@@ -151,7 +157,17 @@ fn check(action: &Action, snapshot: &Snapshot) -> Result<(), Refusal> {
             }
             (Some(*connector_id), None)
         }
-        Action::PresentIdTag { connector_id, .. } => (*connector_id, None),
+        Action::PresentIdTag {
+            connector_id,
+            id_tag,
+        } => {
+            if id_tag.is_empty() || id_tag.chars().count() > ID_TAG_CHARS_MAX {
+                return Err(malformed(format!(
+                    "id_tag has 1 to {ID_TAG_CHARS_MAX} characters, not {id_tag:?}"
+                )));
+            }
+            (*connector_id, None)
+        }
         Action::PowerCycle { seconds, .. } | Action::Disconnect { seconds } => {
             (None, Some(*seconds))
         }

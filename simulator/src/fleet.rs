@@ -112,6 +112,10 @@ impl Fleet {
                 let offset = f64::from(number - 1) / self.plan.ramp.per_second;
                 tokio::time::sleep_until(self.started + Duration::from_secs_f64(offset)).await;
                 self.start(number);
+                // Charge points that are not started yet are unknown to the operator's API until they are.
+                if let Some(control) = control.filter(|_| number == 1) {
+                    control.say_ready();
+                }
             }
         };
         match ends_at {
@@ -121,9 +125,6 @@ impl Fleet {
                 }
             }
             None => all.await,
-        }
-        if let Some(control) = control {
-            control.say_ready();
         }
         match ends_at {
             Some(ends_at) => tokio::time::sleep_until(ends_at).await,
@@ -157,7 +158,7 @@ impl Fleet {
             grace: GRACE,
             mailbox,
             published,
-            visitor: Some(Visitor::new(id_tag, plan.sessions, !seed)),
+            visitor: Some(Visitor::new(id_tag, plan.sessions, plan.speed, !seed)),
             observer: Some(Observer {
                 tally: Arc::clone(&self.tally),
                 index,
@@ -200,6 +201,15 @@ impl Fleet {
         }
         // Whoever closed the pipe does not want to read it.
         let _ = std::io::stdout().write_all(summary(&report).as_bytes());
+        let undelivered = report.transactions.undelivered_charge_points;
+        if undelivered > 0 {
+            let _ = writeln!(
+                std::io::stderr(),
+                "warning: {undelivered} of {} charge points ended with transaction messages the CSMS had not taken; its \
+                 records are incomplete",
+                self.plan.count
+            );
+        }
         let failed: Vec<String> = report
             .thresholds
             .iter()

@@ -107,6 +107,7 @@ mod tests {
                 meter_stop: None,
                 reason: None,
                 meter_values: vec![("2026-01-01T00:00:10Z".into(), 12)],
+                truncated: false,
             },
         }
     }
@@ -129,6 +130,7 @@ mod tests {
         assert_eq!(first["transaction_id"], 0);
         assert!(first["meter_stop"].is_null());
         assert_eq!(first["meter_values"][0][1], 12);
+        assert!(first.get("truncated").is_none());
     }
 
     #[tokio::test]

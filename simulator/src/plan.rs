@@ -8,7 +8,7 @@ use std::time::Duration;
 use dynamo_protocol::{ChargePointId, Millis};
 
 use crate::args::OcppVersion;
-use crate::charge_point::{Hardware, Setup};
+use crate::charge_point::{Hardware, ID_TAG_CHARS_MAX, Setup};
 use crate::scenario::{Rate, Scenario, SessionLengths, SessionsSpec};
 use crate::thresholds::Thresholds;
 use crate::visitor::Sessions;
@@ -18,13 +18,14 @@ use crate::{Args, InputError};
 const COUNT_MAX: u32 = 999_999;
 /// Connectors of one charge point.
 const CONNECTORS_MAX: u32 = 100;
-/// `idTag` is a CiString20 [1.6 §7.27].
-const ID_TAG_CHARS_MAX: usize = 20;
 const ID_TAG_DEFAULT: &str = "RFID-USER-4A2F";
 /// With back-to-back sessions of half a minute, the usual minute between meter values would show none.
 const SAMPLE_INTERVAL: (&str, &str) = ("MeterValueSampleInterval", "10");
 const RAMP_DEFAULT: Rate = Rate { per_second: 200.0 };
 const DURATION_DEFAULT: Duration = Duration::from_secs(60);
+/// Charge points a second.
+const RAMPS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
+const DURATION_DAYS_MAX: u64 = 366;
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.001..=10_000.0;
 /// The longest session or pause, in seconds.
 const SESSION_S_MAX: f64 = 7.0 * 86_400.0;
@@ -104,12 +105,21 @@ impl Plan {
             configure(&mut setup, SAMPLE_INTERVAL.0, SAMPLE_INTERVAL.1)?;
         }
         let duration = args.duration.or(scenario.duration).map(|span| span.0);
+        if let Some(duration) = duration.filter(|d| d.as_secs() > DURATION_DAYS_MAX * 86_400) {
+            let wanted = format!("at most {} h", DURATION_DAYS_MAX * 24);
+            return Err(bad("duration", format!("{} s", duration.as_secs()), wanted));
+        }
+        let ramp = args.ramp.or(scenario.ramp).unwrap_or(RAMP_DEFAULT);
+        if !RAMPS.contains(&ramp.per_second) {
+            let wanted = format!("{}/s to {}/s", RAMPS.start(), RAMPS.end());
+            return Err(bad("ramp", format!("{:e}/s", ramp.per_second), wanted));
+        }
         Ok(Self {
             name: scenario.name.unwrap_or_else(|| "fleet".into()),
             csms,
             count,
             id_prefix,
-            ramp: args.ramp.or(scenario.ramp).unwrap_or(RAMP_DEFAULT),
+            ramp,
             duration: duration.or(args.control.is_none().then_some(DURATION_DEFAULT)),
             speed,
             seed: args.seed.or(scenario.seed).unwrap_or(42),
@@ -250,12 +260,19 @@ fn setup(
     setup.set_clock = speed == 1.0;
     setup.heartbeat_jitter = true;
     setup.ledger = ledger;
+    setup.leave_ms = scaled(setup.leave_ms, speed);
+    setup.boot_retry_ms = scaled(setup.boot_retry_ms, speed);
     setup.reconnect_min_ms = (RECONNECT_MS.0 * speed).ceil() as Millis;
     setup.reconnect_max_ms = (RECONNECT_MS.1 * speed).ceil() as Millis;
     for (key, value) in configuration {
         configure(&mut setup, key, &value.0)?;
     }
     Ok(setup)
+}
+
+/// Real milliseconds on a clock of this speed: what waits for the CSMS, which lives in real time.
+pub(crate) fn scaled(real_ms: Millis, speed: f64) -> Millis {
+    (real_ms as f64 * speed).ceil() as Millis
 }
 
 fn configure(setup: &mut Setup, key: &str, value: &str) -> Result<(), InputError> {
@@ -388,6 +405,10 @@ mod tests {
         assert_eq!(plan.id_tags, ["C", "D"]);
         assert_eq!(plan.id(7).as_str(), "X-000007");
         assert!(!plan.setup.set_clock);
+        assert_eq!(
+            (plan.setup.leave_ms, plan.setup.boot_retry_ms),
+            (20_000, 60_000)
+        );
     }
 
     #[test]
@@ -402,6 +423,12 @@ mod tests {
         for (flags, part) in [
             (["--count", "0"], "count 0"),
             (["--count", "1000000"], "1000000"),
+            (["--ramp", "1e-300/s"], "ramp 1e-300/s"),
+            (["--ramp", "1e300/s"], "ramp 1e300/s"),
+            (
+                ["--duration", "9000000000000000000s"],
+                "duration 9000000000000000000 s",
+            ),
             (["--speed", "0"], "speed 0"),
             (["--speed", "nan"], "speed NaN"),
             (["--id-prefix", "a/b"], "a/b"),
@@ -424,6 +451,8 @@ mod tests {
             ("sessions: {charge_s: [5, 4]}", "sessions.charge_s [5, 4]"),
             ("configuration: {NoSuchKey: 1}", "NoSuchKey"),
             ("id_tags: []", "id_tags"),
+            ("ramp: 1e-300/s", "ramp 1e-300/s"),
+            ("duration: 9000h", "duration 32400000 s"),
         ] {
             let error = scenario(text, &[]).unwrap_err().to_string();
             assert!(error.contains(part), "{text:?} gives {error:?}");

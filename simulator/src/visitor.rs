@@ -4,16 +4,16 @@
 //! OCPP; it sees lamps and cables. One visitor serves one charge point and uses its connectors in turn.
 
 use dynamo_protocol::Millis;
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 
-use crate::charge_point::{Action, CableSide, ConnectorId, ConnectorSnapshot, Snapshot};
+use crate::charge_point::{Action, CableSide, Chance, ConnectorId, ConnectorSnapshot, Snapshot};
+use crate::plan::scaled;
 
 /// From plugging in to the card, in milliseconds of the charge point's clock.
 const CARD_AFTER_MS: Millis = 1_000;
-/// How long a visitor waits for charging to begin or to end before leaving, in milliseconds.
+/// How long a visitor waits for charging to begin or to end before leaving, in real milliseconds.
 const PATIENCE_MS: Millis = 60_000;
-/// At the end of a run: how long after the card the cable is pulled, if the session still runs, in milliseconds.
+/// At the end of a run: how long after the card the cable is pulled, if the session still runs, in real
+/// milliseconds.
 const LAST_CARD_PATIENCE_MS: Millis = 3_000;
 
 /// How long sessions and the pauses between them last, in milliseconds of the charge point's clock.
@@ -57,7 +57,10 @@ enum Stage {
 
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    rng: ChaCha8Rng,
+    chance: Chance,
+    /// [`PATIENCE_MS`] and [`LAST_CARD_PATIENCE_MS`] on the charge point's clock.
+    patience_ms: Millis,
+    last_card_patience_ms: Millis,
     id_tag: String,
     sessions: Option<Sessions>,
     connector: ConnectorId,
@@ -66,15 +69,17 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// A visitor with this card; without sessions one who only ends what others began.
-    pub(crate) fn new(id_tag: String, sessions: Option<Sessions>, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    pub(crate) fn new(id_tag: String, sessions: Option<Sessions>, speed: f64, seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
         let stage = match sessions {
             // Not everybody comes in the same second.
-            Some(sessions) => Stage::Away(rng.random_range(0..=sessions.pause_ms.1)),
+            Some(sessions) => Stage::Away(chance.below(sessions.pause_ms.1 + 1)),
             None => Stage::Absent,
         };
         Self {
-            rng,
+            chance,
+            patience_ms: scaled(PATIENCE_MS, speed),
+            last_card_patience_ms: scaled(LAST_CARD_PATIENCE_MS, speed),
             id_tag,
             sessions,
             connector: 0,
@@ -90,7 +95,7 @@ impl Visitor {
             | Stage::Starting(at)
             | Stage::Charging(at)
             | Stage::Stopping(at) => Some(at),
-            Stage::Ending(card) => card.map(|at| at + LAST_CARD_PATIENCE_MS),
+            Stage::Ending(card) => card.map(|at| at + self.last_card_patience_ms),
             Stage::Arriving | Stage::Absent | Stage::Gone => None,
         }
     }
@@ -130,7 +135,7 @@ impl Visitor {
             }
             Stage::Arriving if seen.accepted && seen.powered => self.plug_in(now, seen),
             Stage::Plugged(_) if due => {
-                self.stage = Stage::Starting(now + PATIENCE_MS);
+                self.stage = Stage::Starting(now + self.patience_ms);
                 Some(self.card())
             }
             Stage::Starting(_) if charging => {
@@ -138,7 +143,7 @@ impl Visitor {
                 None
             }
             Stage::Charging(_) if due && charging => {
-                self.stage = Stage::Stopping(now + PATIENCE_MS);
+                self.stage = Stage::Stopping(now + self.patience_ms);
                 Some(self.card())
             }
             Stage::Stopping(_) if !charging => self.leave(now, connector),
@@ -192,7 +197,7 @@ impl Visitor {
                     id_tag: id_tag.clone(),
                 })
             }
-            (Some(at), _) if busy.charging && now < at + LAST_CARD_PATIENCE_MS => None,
+            (Some(at), _) if busy.charging && now < at + self.last_card_patience_ms => None,
             _ if busy.plugged => {
                 self.stage = Stage::Ending(None);
                 Some(unplug(busy))
@@ -203,7 +208,7 @@ impl Visitor {
 
     fn draw(&mut self, range: fn(&Sessions) -> (Millis, Millis)) -> Millis {
         let (least, most) = range(&self.sessions.unwrap_or_default());
-        self.rng.random_range(least..=most.max(least))
+        least + self.chance.below(most.saturating_sub(least) + 1)
     }
 }
 
@@ -240,7 +245,7 @@ mod tests {
     }
 
     fn visitor() -> Visitor {
-        Visitor::new("TAG".into(), Some(Sessions::default()), 7)
+        Visitor::new("TAG".into(), Some(Sessions::default()), 1.0, 7)
     }
 
     fn card(connector_id: ConnectorId) -> Option<Action> {
@@ -289,6 +294,15 @@ mod tests {
     }
 
     #[test]
+    fn patience_is_counted_in_real_time() {
+        let seen = seen();
+        let mut visitor = Visitor::new("TAG".into(), Some(Sessions::default()), 30.0, 7);
+        wake(&mut visitor, &seen);
+        let (carded, _) = wake(&mut visitor, &seen);
+        assert_eq!(visitor.next_wake(), Some(carded + 30 * PATIENCE_MS));
+    }
+
+    #[test]
     fn nobody_comes_before_the_charge_point_is_accepted() {
         let (mut visitor, mut seen) = (visitor(), seen());
         seen.accepted = false;
@@ -300,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_end_stops_every_session_with_its_own_card_or_by_the_cable() {
-        let mut visitor = Visitor::new("MINE".into(), None, 7);
+        let mut visitor = Visitor::new("MINE".into(), None, 1.0, 7);
         let mut seen = seen();
         assert_eq!((visitor.next_wake(), visitor.act(0, &seen)), (None, None));
         seen.connectors[1].plugged = true;
@@ -320,7 +334,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_is_the_same_person() {
-        let wakes = |seed| Visitor::new("TAG".into(), Some(Sessions::default()), seed).next_wake();
+        let wakes =
+            |seed| Visitor::new("TAG".into(), Some(Sessions::default()), 1.0, seed).next_wake();
         assert_eq!(wakes(7), wakes(7));
         assert!((0..20).any(|seed| wakes(seed) != wakes(7)));
     }

@@ -74,6 +74,14 @@ impl ChargePoint {
                 Some(connector) => connector.reporter.acknowledged(status),
                 None => self.whole.reporter.acknowledged(status),
             },
+            (
+                Note::MeterValues {
+                    transaction_id: Some(transaction_id),
+                    reading,
+                    ..
+                },
+                Ok(_),
+            ) => self.queue.read_besides(transaction_id, &reading),
             (Note::Authorize { id_tag, purpose }, Ok(Answer::Authorize(info))) => {
                 self.judged(id_tag, purpose, info, now);
             }
@@ -88,7 +96,7 @@ impl ChargePoint {
     fn set_clock(&mut self, csms_ms: i64, now: Time) {
         if self.setup.set_clock {
             self.clock.set(now, csms_ms);
-            self.arm_aligned(now);
+            self.realign(now);
         }
     }
 
@@ -154,7 +162,9 @@ impl ChargePoint {
             // A lost socket is no attempt of the CSMS to process anything.
             Err(Failure::Disconnected) => return,
             Err(Failure::Refused(_) | Failure::TimedOut) => {
-                return self.queue.failed(now, &self.configuration);
+                let abandoned = self.queue.failed(now, &self.configuration);
+                out.extend(abandoned.map(|entry| Output::Fact(Fact::TransactionAbandoned(entry))));
+                return;
             }
         };
         let (given, info) = match answer {
@@ -165,7 +175,7 @@ impl ChargePoint {
             Answer::StopTransaction { id_tag_info } => (None, id_tag_info),
             _ => (None, None),
         };
-        match self.queue.acknowledged(given, self.setup.ledger) {
+        match self.queue.acknowledged(given) {
             Some(Done::Started(own, id_tag)) => {
                 if let Some(transaction_id) = given {
                     out.push(Output::Fact(Fact::TransactionStarted { transaction_id }));
@@ -174,11 +184,19 @@ impl ChargePoint {
                     self.started(own, &id_tag, info, now);
                 }
             }
-            Some(Done::Stopped { id_tag, entry }) => {
+            Some(Done::Stopped {
+                id_tag,
+                energy_wh,
+                entry,
+            }) => {
                 if let (Some(id_tag), Some(info)) = (id_tag, info) {
                     self.authorization.learn(&id_tag, info, &self.configuration);
                 }
-                out.extend(entry.map(|entry| Output::Fact(Fact::TransactionStopped(entry))));
+                out.extend(
+                    energy_wh.map(|energy_wh| {
+                        Output::Fact(Fact::TransactionStopped { energy_wh, entry })
+                    }),
+                );
             }
             Some(Done::Read) | None => {}
         }

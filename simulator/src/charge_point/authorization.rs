@@ -54,8 +54,11 @@ impl Authorization {
                 parent: info.parent_id_tag.clone(),
             },
             (_, _, true) => Decision::Ask,
-            // Known and not valid is not unknown: it stays out [1.6 §3.5.4].
-            (_, None, false) if configuration.bool(Key::AllowOfflineTxForUnknownId) => {
+            // Known and not valid is not unknown: it stays out [1.6 §3.5.4]. A good one that the cache may not vouch for
+            // is worth as much as an unknown one.
+            (Some(_), _, false) | (_, None, false)
+                if configuration.bool(Key::AllowOfflineTxForUnknownId) =>
+            {
                 Decision::Accepted { parent: None }
             }
             _ => Decision::Refused,
@@ -158,6 +161,20 @@ mod tests {
                 false,
                 vec![(offline, "false")],
                 0,
+                Decision::Refused,
+            ),
+            (
+                "good",
+                false,
+                vec![(offline, "false"), (unknown, "true")],
+                0,
+                yes(),
+            ),
+            (
+                "good",
+                false,
+                vec![(offline, "false"), (unknown, "true")],
+                1_000,
                 Decision::Refused,
             ),
             ("bad", false, vec![(unknown, "true")], 0, Decision::Refused),

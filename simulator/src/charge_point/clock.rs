@@ -71,10 +71,10 @@ impl Deadline {
 
 /// Numbers that look random and follow from the seed alone (SplitMix64, 8 bytes of state).
 #[derive(Debug)]
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -87,7 +87,7 @@ impl Chance {
     }
 
     /// Below `bound`; 0 when that is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.next() % bound }
     }
 }

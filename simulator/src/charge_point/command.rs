@@ -184,11 +184,14 @@ impl ChargePoint {
         }
         self.stop(connector_id, StopReason::UnlockCommand, None, now);
         match self.connector(connector_id) {
-            Some(connector) if !connector.jammed => {
-                connector.locked = false;
-                UnlockReply::Unlocked
+            Some(connector) => {
+                if connector.unlock() {
+                    UnlockReply::Unlocked
+                } else {
+                    UnlockReply::UnlockFailed
+                }
             }
-            _ => UnlockReply::UnlockFailed,
+            None => UnlockReply::NotSupported,
         }
     }
 
@@ -198,7 +201,7 @@ impl ChargePoint {
             ResetKind::Soft => {
                 self.stop_all(StopReason::SoftReset, now);
                 if !self.power.is_leaving() {
-                    self.power.leave(now, Then::Reboot);
+                    self.leave(Then::Reboot, now);
                 }
             }
             ResetKind::Hard => {

@@ -10,7 +10,7 @@ use dynamo_protocol::{Millis, Time};
 use super::clock::Deadline;
 use super::message::Reading;
 use super::status::Reporter;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, same_group, same_tag};
 use super::words::{Context, FaultCode, Measurand, Status};
 use crate::ev::{AC_POWER_W_MAX, Ev, MJ_PER_WH};
 
@@ -35,6 +35,23 @@ pub(super) struct Authorized {
     pub(super) until: Deadline,
 }
 
+/// Who may have a locked cable back.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) id_tag: Arc<str>,
+    pub(super) parent: Option<Arc<str>>,
+}
+
+impl Owner {
+    pub(super) fn is(&self, id_tag: &str) -> bool {
+        same_tag(&self.id_tag, id_tag)
+    }
+
+    pub(super) fn shares(&self, parent: Option<&Arc<str>>) -> bool {
+        same_group(self.parent.as_ref(), parent)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Connector {
     pub(super) cable: Cable,
@@ -49,6 +66,8 @@ pub(super) struct Connector {
     pub(super) authorized: Option<Box<Authorized>>,
     pub(super) transaction: Option<Box<Transaction>>,
     pub(super) reporter: Reporter,
+    /// Whose cable it is that stays locked after it left the car, until the owner shows a tag [1.6 §9.1.31].
+    pub(super) held: Option<Box<Owner>>,
     car: Option<Box<Ev>>,
     register_mj: u64,
     metered_ms: Millis,
@@ -68,6 +87,7 @@ impl Connector {
             authorized: None,
             transaction: None,
             reporter: Reporter::new(),
+            held: None,
             car: None,
             register_mj: 0,
             metered_ms: 0,
@@ -132,10 +152,25 @@ impl Connector {
         }
     }
 
+    /// Lets go of the plug. Whether the lock moved.
+    pub(super) fn unlock(&mut self) -> bool {
+        if !self.jammed {
+            self.locked = false;
+            self.held = None;
+        }
+        !self.jammed
+    }
+
+    /// Whether the cable is kept here, in the station only, for this owner.
+    pub(super) fn is_held_for(&self, is_owner: impl Fn(&Owner) -> bool) -> bool {
+        self.cable == Cable::Station && self.held.as_deref().is_some_and(is_owner)
+    }
+
     /// A transaction begins.
     pub(super) fn begin(&mut self, transaction: Transaction, now: Time) {
         self.metered_ms = now.mono_ms;
         self.finishing = false;
+        self.held = None;
         self.authorized = None;
         self.transaction = Some(Box::new(transaction));
         self.plan_flow(now);
@@ -151,11 +186,11 @@ impl Connector {
         Some(ended)
     }
 
-    /// Lets energy flow up to now.
-    pub(super) fn meter(&mut self, now: Time) {
+    /// Lets energy flow up to now, if there was power.
+    pub(super) fn meter(&mut self, now: Time, powered: bool) {
         let elapsed = now.mono_ms.saturating_sub(self.metered_ms);
         self.metered_ms = now.mono_ms;
-        if elapsed == 0 || self.transaction.is_none() {
+        if elapsed == 0 || !powered || self.transaction.is_none() {
             return;
         }
         let offered = self.offered_w();
@@ -288,15 +323,18 @@ mod tests {
     #[test]
     fn the_register_only_grows_and_only_while_energy_flows() {
         let mut connector = charging();
-        connector.meter(at(3_600_000));
+        connector.meter(at(3_600_000), true);
         let full_hour = connector.register_wh();
         assert!(full_hour > 1_000, "{full_hour}");
         connector.unplug(true);
-        connector.meter(at(7_200_000));
+        connector.meter(at(7_200_000), true);
         assert_eq!(connector.register_wh(), full_hour);
         connector.plug_in(|| unreachable!("the same car"));
-        connector.meter(at(7_260_000));
+        connector.meter(at(7_260_000), true);
         assert!(connector.register_wh() > full_hour);
+        let before = connector.register_wh();
+        connector.meter(at(7_320_000), false);
+        assert_eq!(connector.register_wh(), before, "no power, no energy");
     }
 
     #[test]
@@ -309,9 +347,9 @@ mod tests {
             .flow
             .millis()
             .unwrap();
-        connector.meter(at(full - 1));
+        connector.meter(at(full - 1), true);
         assert_eq!(connector.status(None), Status::Charging);
-        connector.meter(at(full));
+        connector.meter(at(full), true);
         assert_eq!(connector.status(None), Status::SuspendedEv);
     }
 
@@ -327,12 +365,12 @@ mod tests {
             .flow
             .millis()
             .unwrap();
-        connector.meter(at(stop));
+        connector.meter(at(stop), true);
         assert_eq!(
             (connector.status(None), connector.register_wh()),
             (Status::SuspendedEvse, 100)
         );
-        connector.meter(at(stop + 3_600_000));
+        connector.meter(at(stop + 3_600_000), true);
         assert_eq!(connector.register_wh(), 100);
     }
 }

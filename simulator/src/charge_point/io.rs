@@ -41,7 +41,7 @@ pub enum Output {
     Connect,
     /// Drop the WebSocket; with a close frame unless it is lost to power or radio. Not answered.
     Disconnect { abruptly: bool },
-    /// Send a message to the CSMS; at most a few are under way at a time.
+    /// Send a message to the CSMS; the next one follows when this one is answered.
     Send { tag: Tag, report: Report },
     /// Answer a command.
     Reply {
@@ -134,10 +134,26 @@ pub enum Fact {
     Accepted,
     /// The CSMS acknowledged the start of a transaction.
     TransactionStarted { transaction_id: i64 },
-    /// The CSMS acknowledged the end of a transaction: what the ledger holds about it.
-    TransactionStopped(Box<LedgerEntry>),
-    /// An operator's action was refused by the hardware, e.g. no socket to unplug at a fixed cable.
-    ActionImpossible { reason: String },
+    /// The CSMS acknowledged the end of a transaction.
+    TransactionStopped {
+        /// From its start to its end, Wh.
+        energy_wh: i64,
+        /// Its line in the ledger, where one is wanted.
+        entry: Option<Box<LedgerEntry>>,
+    },
+    /// The CSMS acknowledged the start of a transaction, and telling it the end was given up: its line in the ledger.
+    TransactionAbandoned(Box<LedgerEntry>),
+    /// An operator's action was not done.
+    NotDone(NotDone),
+}
+
+/// Why an operator's action was not done; a sentence each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotDone {
+    /// The hardware lacks the part, e.g. a lock at a fixed cable: it never works here.
+    Impossible(String),
+    /// Not possible as things are, e.g. the cable is locked or the power is away: it may work later.
+    Refused(String),
 }
 
 /// An acknowledged transaction as the charge point knows it.
@@ -161,16 +177,19 @@ pub struct LedgerEntry {
     pub reason: Option<String>,
     /// Acknowledged meter readings in order: (timestamp as sent, register in Wh).
     pub meter_values: Vec<(String, i64)>,
+    /// There were more readings than are kept; left out of the JSON when there were not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
-/// How long the driver may sleep and what it should know about the charge point now.
+/// A charge point as an operator sees it, as of its last step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Snapshot {
     /// Whether the last boot was accepted.
     pub accepted: bool,
     /// Whether it has power.
     pub powered: bool,
-    /// Messages that wait for the CSMS.
+    /// Messages that wait for their turn or for the CSMS; without the one under way unless it belongs to a transaction.
     pub queued: usize,
     /// One per connector, from connector 1.
     pub connectors: Vec<ConnectorSnapshot>,

@@ -241,10 +241,6 @@ pub enum Report {
         /// At least one.
         readings: Vec<Reading>,
     },
-    /// No diagnostics are being uploaded [1.6 §4.4].
-    DiagnosticsIdle,
-    /// No firmware is being installed [1.6 §4.5].
-    FirmwareIdle,
 }
 
 /// What a meter showed at one instant [1.6 §7.33].

@@ -38,12 +38,14 @@ use dynamo_protocol::{Millis, Time};
 pub use configuration::ConfigurationError;
 pub use io::*;
 pub use message::*;
+pub(crate) use operate::ID_TAG_CHARS_MAX;
 pub use setup::Setup;
 pub use words::*;
 
 use authorization::Authorization;
 use boot::Boot;
-use clock::{Chance, Clock, Deadline};
+pub(crate) use clock::Chance;
+use clock::{Clock, Deadline};
 use configuration::{Configuration, Key};
 use connection::Connection;
 use connector::{Cable, Connector};
@@ -99,6 +101,8 @@ struct Aligned {
     due: Deadline,
     /// The instant it stands for, Unix ms of the own clock.
     stamp_ms: i64,
+    /// The last instant that was read.
+    read_ms: Option<i64>,
 }
 
 /// The message under way.
@@ -147,7 +151,7 @@ impl ChargePoint {
             connectors: (0..connectors)
                 .map(|_| Connector::new(hardware.max_power_w))
                 .collect(),
-            queue: Queue::default(),
+            queue: Queue::new(setup.ledger),
             outbox: Outbox::default(),
             flight: None,
             place: 0,
@@ -161,8 +165,9 @@ impl ChargePoint {
     /// The only way in. Everything that happens to a charge point is an input, everything it wants done is an
     /// output, in order.
     pub fn step(&mut self, input: Input, now: Time, out: &mut Vec<Output>) {
+        let powered = self.power.is_running();
         for connector in &mut self.connectors {
-            connector.meter(now);
+            connector.meter(now, powered);
         }
         match input {
             Input::PowerOn if !self.power.is_powered() => self.come_up(now),
@@ -235,6 +240,19 @@ impl ChargePoint {
         }
     }
 
+    /// The ledger's lines of transactions whose start the CSMS acknowledged and whose end it did not; none without
+    /// [`Setup::ledger`].
+    #[must_use]
+    pub fn open_transactions(&self) -> Vec<LedgerEntry> {
+        self.queue.open_entries().cloned().collect()
+    }
+
+    /// Messages of transactions that the CSMS has not taken yet.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Seconds between WebSocket pings that are in force since the last start; 0 for none [1.6 §9.1.34].
     #[must_use]
     pub fn ping_interval_s(&self) -> u32 {
@@ -267,6 +285,14 @@ impl ChargePoint {
         self.ping_interval_s = self.configuration.integer(Key::WebSocketPingInterval);
         self.connection.want(now);
         self.arm_aligned(now);
+    }
+
+    /// Begins an orderly way down: nothing new begins on it.
+    fn leave(&mut self, then: Then, now: Time) {
+        for connector in &mut self.connectors {
+            connector.authorized = None;
+        }
+        self.power.leave(now, then, self.setup.leave_ms);
     }
 
     /// Stops to work. What is persistent stays: configuration, availability, cache, registers, queue.

@@ -9,13 +9,10 @@ use super::connector::Cable;
 use super::outbox::Purpose;
 use super::power::Then;
 use super::words::{FaultCode, StopReason};
-use super::{Action, CableSide, ChargePoint, ConnectorId, Fact, Output};
+use super::{Action, CableSide, ChargePoint, ConnectorId, Fact, NotDone, Output};
 
 /// Longest id tag [1.6 §7.28].
-const ID_TAG_CHARS_MAX: usize = 20;
-
-/// Why an action cannot be done.
-type Impossible = String;
+pub(crate) const ID_TAG_CHARS_MAX: usize = 20;
 
 impl ChargePoint {
     pub(super) fn operate(&mut self, action: Action, now: Time, out: &mut Vec<Output>) {
@@ -41,22 +38,22 @@ impl ChargePoint {
             Action::JamLock { connector_id } => self.jam(connector_id, true),
             Action::FreeLock { connector_id } => self.jam(connector_id, false),
         };
-        if let Err(reason) = done {
-            out.push(Output::Fact(Fact::ActionImpossible { reason }));
+        if let Err(not_done) = done {
+            out.push(Output::Fact(Fact::NotDone(not_done)));
         }
     }
 
-    fn check_connector(&self, connector_id: ConnectorId) -> Result<usize, Impossible> {
+    fn check_connector(&self, connector_id: ConnectorId) -> Result<usize, NotDone> {
         match connector_id.checked_sub(1).map(|index| index as usize) {
             Some(index) if index < self.connectors.len() => Ok(index),
-            _ => Err(format!(
+            _ => Err(NotDone::Impossible(format!(
                 "there is no connector {connector_id}, only 1 to {}",
                 self.connectors.len()
-            )),
+            ))),
         }
     }
 
-    fn plug_in(&mut self, connector_id: ConnectorId, now: Time) -> Result<(), Impossible> {
+    fn plug_in(&mut self, connector_id: ConnectorId, now: Time) -> Result<(), NotDone> {
         let index = self.check_connector(connector_id)?;
         let chance = &mut self.chance;
         let connector = &mut self.connectors[index];
@@ -78,18 +75,24 @@ impl ChargePoint {
         connector_id: ConnectorId,
         side: CableSide,
         now: Time,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), NotDone> {
         let index = self.check_connector(connector_id)?;
         let fixed_cable = self.hardware.fixed_cable;
         let connector = &mut self.connectors[index];
         if side == CableSide::Station && fixed_cable {
-            return Err("the cable is part of the station".into());
+            return Err(NotDone::Impossible(
+                "the cable is part of the station".into(),
+            ));
         }
         if connector.cable == Cable::Out {
-            return Ok(());
+            return Err(NotDone::Refused(format!(
+                "nothing is plugged in at connector {connector_id}"
+            )));
         }
         if connector.locked && (side == CableSide::Station || connector.cable == Cable::Station) {
-            return Err(format!("connector {connector_id} is locked"));
+            return Err(NotDone::Refused(format!(
+                "connector {connector_id} is locked"
+            )));
         }
         if connector.transaction.is_none() {
             let held = connector.locked;
@@ -108,8 +111,9 @@ impl ChargePoint {
             let connector = &mut self.connectors[index];
             connector.unplug(!fixed_cable && side == CableSide::Ev);
         } else {
+            // A fixed cable is never in a socket: it hangs in its holder.
             let connector = &mut self.connectors[index];
-            connector.unplug(true);
+            connector.unplug(!fixed_cable);
             connector.plan_flow(now);
         }
         Ok(())
@@ -120,20 +124,26 @@ impl ChargePoint {
         connector_id: Option<ConnectorId>,
         id_tag: &str,
         now: Time,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), NotDone> {
         if !self.power.is_running() {
-            return Err("the reader has no power".into());
+            return Err(NotDone::Refused("the reader has no power".into()));
         }
         if id_tag.is_empty() || id_tag.chars().count() > ID_TAG_CHARS_MAX {
-            return Err(format!(
+            return Err(NotDone::Refused(format!(
                 "an id tag has 1 to {ID_TAG_CHARS_MAX} characters, not {id_tag:?}"
-            ));
+            )));
         }
         if let Some(connector_id) = connector_id {
             self.check_connector(connector_id)?;
         }
         let id_tag: Arc<str> = id_tag.into();
         let own = self.running(|transaction| transaction.belongs_to(&id_tag));
+        let kept = match connector_id {
+            Some(id) => Some(id).filter(|id| {
+                self.connectors[*id as usize - 1].is_held_for(|owner| owner.is(&id_tag))
+            }),
+            None => self.held(|owner| owner.is(&id_tag)),
+        };
         let running_here = |id: ConnectorId| self.connectors[id as usize - 1].transaction.is_some();
         match connector_id {
             // The tag that began a transaction ends it, unasked [1.6 §4.1].
@@ -146,14 +156,20 @@ impl ChargePoint {
             {
                 self.stop_own(Some(id), id_tag, now);
             }
+            // The owner of a cable that was kept gets it back; nobody else can begin while it is in the way.
+            None if kept.is_some() => self.give_back(kept),
+            Some(id) if kept == Some(id) => self.give_back(kept),
+            Some(id) if self.connectors[id as usize - 1].is_held_for(|_| true) => {
+                self.authorize(id_tag, Purpose::Stop(id), now);
+            }
             Some(id) if running_here(id) => self.authorize(id_tag, Purpose::Stop(id), now),
             Some(id) if self.can_start(id) => {
                 self.authorize(id_tag, Purpose::Start(Some(id)), now);
             }
             None => match self.waiting_connector() {
                 Some(id) => self.authorize(id_tag, Purpose::Start(Some(id)), now),
-                // It may be meant to end the transaction of somebody of its group.
-                None if self.running(|_| true).is_some() => {
+                // It may be meant for the transaction or the cable of somebody of its group.
+                None if self.running(|_| true).is_some() || self.held(|_| true).is_some() => {
                     self.authorize(id_tag, Purpose::Start(None), now);
                 }
                 None => {
@@ -165,6 +181,12 @@ impl ChargePoint {
             Some(_) => {}
         }
         Ok(())
+    }
+
+    fn give_back(&mut self, connector_id: Option<ConnectorId>) {
+        if let Some(connector) = connector_id.and_then(|id| self.connector(id)) {
+            connector.unlock();
+        }
     }
 
     fn stop_own(&mut self, connector_id: Option<ConnectorId>, id_tag: Arc<str>, now: Time) {
@@ -179,18 +201,20 @@ impl ChargePoint {
         backup: bool,
         now: Time,
         out: &mut Vec<Output>,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), NotDone> {
         if backup && !self.hardware.backup_power {
-            return Err("this charge point has no backup power".into());
+            return Err(NotDone::Impossible(
+                "this charge point has no backup power".into(),
+            ));
         }
         if !self.power.is_powered() {
-            return Err("the power is away already".into());
+            return Err(NotDone::Refused("the power is away already".into()));
         }
         // The last register value is kept; without backup its message waits for the next boot.
         self.stop_all(StopReason::PowerLoss, now);
         let then = Then::Off(millis(seconds));
         if backup && self.power.is_running() {
-            self.power.leave(now, then);
+            self.leave(then, now);
         } else {
             self.go_down(then, true, now, out);
         }
@@ -204,9 +228,11 @@ impl ChargePoint {
         connector_id: ConnectorId,
         error_code: &str,
         now: Time,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), NotDone> {
         let Some(code) = FaultCode::from_word(error_code) else {
-            return Err(format!("{error_code:?} is no error code of OCPP 1.6"));
+            return Err(NotDone::Refused(format!(
+                "{error_code:?} is no error code of OCPP 1.6"
+            )));
         };
         if connector_id == 0 {
             if self
@@ -234,7 +260,7 @@ impl ChargePoint {
         Ok(())
     }
 
-    fn clear_fault(&mut self, connector_id: ConnectorId) -> Result<(), Impossible> {
+    fn clear_fault(&mut self, connector_id: ConnectorId) -> Result<(), NotDone> {
         if connector_id == 0 {
             self.whole.fault = None;
             return Ok(());
@@ -244,16 +270,19 @@ impl ChargePoint {
         Ok(())
     }
 
-    fn jam(&mut self, connector_id: ConnectorId, jammed: bool) -> Result<(), Impossible> {
+    fn jam(&mut self, connector_id: ConnectorId, jammed: bool) -> Result<(), NotDone> {
         let index = self.check_connector(connector_id)?;
         if self.hardware.fixed_cable {
-            return Err("a fixed cable has no lock".into());
+            return Err(NotDone::Impossible("a fixed cable has no lock".into()));
         }
         let connector = &mut self.connectors[index];
         connector.jammed = jammed;
         if !jammed {
             // A lock that moves again lets go of a plug that no transaction holds.
             connector.locked &= connector.transaction.is_some();
+            if !connector.locked {
+                connector.held = None;
+            }
             if connector.fault == Some(FaultCode::ConnectorLockFailure) {
                 connector.fault = None;
             }

@@ -32,8 +32,6 @@ pub(super) enum Note {
         transaction_id: Option<i64>,
         reading: Reading,
     },
-    DiagnosticsIdle,
-    FirmwareIdle,
 }
 
 /// What a tag is meant to do.
@@ -129,7 +127,7 @@ mod tests {
     fn at_the_bound_there_is_room_for_states_only() {
         let mut outbox = Outbox::default();
         for place in 0..100 {
-            outbox.push(place, Note::FirmwareIdle);
+            outbox.push(place, Note::Boot);
         }
         assert_eq!(outbox.len(), NOTES_MAX);
         for place in 0..100 {

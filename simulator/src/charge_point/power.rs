@@ -4,10 +4,6 @@ use dynamo_protocol::{Millis, Time};
 
 use super::clock::Deadline;
 
-/// How long an orderly way down may take until the messages of its transactions are through; what is not sent
-/// then is sent after the next boot. In milliseconds.
-pub(super) const LEAVE_MS_MAX: Millis = 10_000;
-
 /// What comes after the way down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
@@ -64,10 +60,10 @@ impl Power {
         self.0 = State::On;
     }
 
-    /// Begins an orderly way down.
-    pub(super) fn leave(&mut self, now: Time, then: Then) {
+    /// Begins an orderly way down that may take this long.
+    pub(super) fn leave(&mut self, now: Time, then: Then, leave_ms: Millis) {
         self.0 = State::Leaving {
-            until: Deadline::at(now.mono_ms + LEAVE_MS_MAX),
+            until: Deadline::at(now.mono_ms.saturating_add(leave_ms)),
             then,
         };
     }
@@ -132,13 +128,10 @@ mod tests {
 
     #[test]
     fn leaving_ends_when_nothing_is_left_or_time_is_up() {
-        for (now, nothing_left, over) in [
-            (1, true, true),
-            (1, false, false),
-            (LEAVE_MS_MAX, false, true),
-        ] {
+        for (now, nothing_left, over) in [(1, true, true), (1, false, false), (10_000, false, true)]
+        {
             let mut power = Power::new();
-            power.leave(at(0), Then::Reboot);
+            power.leave(at(0), Then::Reboot, 10_000);
             assert!(power.is_running() && power.is_leaving());
             assert_eq!(power.take_left(at(now), nothing_left).is_some(), over);
         }

@@ -19,7 +19,7 @@ use super::words::StopReason;
 /// Most waiting messages; beyond it readings are thinned out, and no new transaction begins.
 pub(super) const MESSAGES_MAX: usize = 256;
 /// Most readings remembered per transaction for the ledger.
-const LEDGER_READINGS_MAX: usize = 4_096;
+const LEDGER_READINGS_MAX: usize = 20_000;
 
 /// The charge point's own number of a transaction, before and beside the CSMS's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +69,29 @@ enum Id {
 struct Record {
     own: Own,
     id: Id,
-    entry: Box<LedgerEntry>,
+    meter_start_wh: i64,
+    /// Only where a ledger is wanted.
+    entry: Option<Box<LedgerEntry>>,
+}
+
+impl Record {
+    /// The CSMS has this reading.
+    fn read(&mut self, reading: &Reading) {
+        let (Some(entry), Some(wh)) = (&mut self.entry, reading.energy_wh()) else {
+            return;
+        };
+        if entry.meter_values.len() < LEDGER_READINGS_MAX {
+            let stamp = date_time(reading.at_ms).to_string();
+            entry.meter_values.push((stamp, wh));
+        } else {
+            entry.truncated = true;
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
+    ledger: bool,
     messages: VecDeque<Message>,
     records: Vec<Record>,
     last: u32,
@@ -88,12 +106,22 @@ pub(super) enum Done {
     Read,
     Stopped {
         id_tag: Option<Arc<str>>,
-        /// Absent when the start was given up.
+        /// Wh; absent when the start was given up.
+        energy_wh: Option<i64>,
+        /// Absent when the start was given up, and where no ledger is wanted.
         entry: Option<Box<LedgerEntry>>,
     },
 }
 
 impl Queue {
+    /// An empty one; `ledger` says whether it keeps the books of its transactions.
+    pub(super) fn new(ledger: bool) -> Self {
+        Self {
+            ledger,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
@@ -127,21 +155,25 @@ impl Queue {
     ) -> Own {
         self.last = self.last.wrapping_add(1);
         let own = Own(self.last);
-        let entry = LedgerEntry {
-            transaction_id: -1,
-            connector_id,
-            id_tag: id_tag.to_string(),
-            start_time: date_time(at_ms).to_string(),
-            stop_time: None,
-            meter_start: meter_start_wh,
-            meter_stop: None,
-            reason: None,
-            meter_values: Vec::new(),
-        };
+        let entry = self.ledger.then(|| {
+            Box::new(LedgerEntry {
+                transaction_id: -1,
+                connector_id,
+                id_tag: id_tag.to_string(),
+                start_time: date_time(at_ms).to_string(),
+                stop_time: None,
+                meter_start: meter_start_wh,
+                meter_stop: None,
+                reason: None,
+                meter_values: Vec::new(),
+                truncated: false,
+            })
+        });
         self.records.push(Record {
             own,
             id: Id::Unknown,
-            entry: Box::new(entry),
+            meter_start_wh,
+            entry,
         });
         self.push(
             place,
@@ -227,7 +259,7 @@ impl Queue {
     }
 
     /// The CSMS has the message under way. `given` is the id in its answer to a start.
-    pub(super) fn acknowledged(&mut self, given: Option<i64>, ledger: bool) -> Option<Done> {
+    pub(super) fn acknowledged(&mut self, given: Option<i64>) -> Option<Done> {
         let message = self.take()?;
         let index = self.records.iter().position(|r| r.own == message.own)?;
         let record = &mut self.records[index];
@@ -235,49 +267,75 @@ impl Queue {
             Body::Start { id_tag, .. } => {
                 if let Some(id) = given {
                     record.id = Id::Given(id);
-                    record.entry.transaction_id = id;
+                    if let Some(entry) = &mut record.entry {
+                        entry.transaction_id = id;
+                    }
                 }
                 Done::Started(message.own, id_tag)
             }
             Body::Reading { reading, .. } => {
-                let values = &mut record.entry.meter_values;
-                if let Some(wh) = reading.energy_wh()
-                    && ledger
-                    && values.len() < LEDGER_READINGS_MAX
-                {
-                    values.push((date_time(reading.at_ms).to_string(), wh));
-                }
+                record.read(&reading);
                 Done::Read
             }
             Body::Stop(stop) => {
                 let mut record = self.forget(index);
-                record.entry.stop_time = Some(date_time(stop.at_ms).to_string());
-                record.entry.meter_stop = Some(stop.meter_stop_wh);
-                record.entry.reason = Some(stop.reason.word().to_owned());
+                let is_known = matches!(record.id, Id::Given(_));
+                if let Some(entry) = &mut record.entry {
+                    entry.stop_time = Some(date_time(stop.at_ms).to_string());
+                    entry.meter_stop = Some(stop.meter_stop_wh);
+                    entry.reason = Some(stop.reason.word().to_owned());
+                }
                 Done::Stopped {
                     id_tag: stop.id_tag,
-                    entry: matches!(record.id, Id::Given(_)).then_some(record.entry),
+                    energy_wh: is_known.then_some(stop.meter_stop_wh - record.meter_start_wh),
+                    entry: record.entry.filter(|_| is_known),
                 }
             }
         })
     }
 
+    /// The CSMS has a reading that was no message of this queue and named the transaction.
+    pub(super) fn read_besides(&mut self, transaction_id: i64, reading: &Reading) {
+        let mut records = self.records.iter_mut();
+        if let Some(record) = records.find(|r| r.id == Id::Given(transaction_id)) {
+            record.read(reading);
+        }
+    }
+
+    /// What the books say of transactions whose start the CSMS has acknowledged, and whose end it has not.
+    pub(super) fn open_entries(&self) -> impl Iterator<Item = &LedgerEntry> {
+        self.records
+            .iter()
+            .filter(|record| matches!(record.id, Id::Given(_)))
+            .filter_map(|record| record.entry.as_deref())
+    }
+
     /// The CSMS did not process the message under way: it is tried again after a wait that grows with every try, and
-    /// given up in the end [1.6 §3.7.1].
-    pub(super) fn failed(&mut self, now: Time, configuration: &Configuration) {
+    /// given up in the end [1.6 §3.7.1]. When that was the end of a transaction, its book is closed as it is.
+    pub(super) fn failed(
+        &mut self,
+        now: Time,
+        configuration: &Configuration,
+    ) -> Option<Box<LedgerEntry>> {
         self.attempts += 1;
         let limit = configuration.integer(Key::TransactionMessageAttempts);
         if i64::from(self.attempts) < i64::from(limit) {
             let wait = configuration.interval_ms(Key::TransactionMessageRetryInterval);
             self.retry = Deadline::at(now.mono_ms + wait * u64::from(self.attempts));
-            return;
+            return None;
         }
-        let Some(message) = self.take() else { return };
-        if let Some(index) = self.records.iter().position(|r| r.own == message.own) {
-            match message.body {
-                Body::Start { .. } => self.records[index].id = Id::GivenUp,
-                Body::Reading { .. } => {}
-                Body::Stop(_) => drop(self.forget(index)),
+        let message = self.take()?;
+        let index = self.records.iter().position(|r| r.own == message.own)?;
+        match message.body {
+            Body::Start { .. } => {
+                self.records[index].id = Id::GivenUp;
+                None
+            }
+            Body::Reading { .. } => None,
+            Body::Stop(_) => {
+                let record = self.forget(index);
+                let is_known = matches!(record.id, Id::Given(_));
+                record.entry.filter(|_| is_known)
             }
         }
     }
@@ -348,12 +406,12 @@ mod tests {
 
     #[test]
     fn the_given_id_reaches_what_was_queued_before_it_was_known() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(true);
         let own = queue.start(1, 1, "A".into(), 10, 0);
         queue.push(2, own, reading(11));
         queue.push(3, own, stop(12));
         assert_eq!(queue.id(own), None);
-        queue.acknowledged(Some(77), true);
+        queue.acknowledged(Some(77));
         assert!(matches!(
             queue.report(),
             Some(Report::MeterValues {
@@ -361,7 +419,7 @@ mod tests {
                 ..
             })
         ));
-        queue.acknowledged(None, true);
+        queue.acknowledged(None);
         assert!(matches!(
             queue.report(),
             Some(Report::StopTransaction {
@@ -371,7 +429,7 @@ mod tests {
         ));
         let Some(Done::Stopped {
             entry: Some(entry), ..
-        }) = queue.acknowledged(None, true)
+        }) = queue.acknowledged(None)
         else {
             panic!("not stopped");
         };
@@ -414,9 +472,36 @@ mod tests {
             })
         ));
         assert!(matches!(
-            queue.acknowledged(None, true),
+            queue.acknowledged(None),
             Some(Done::Stopped { entry: None, .. })
         ));
+    }
+
+    #[test]
+    fn one_book_has_every_acknowledged_reading_or_says_that_it_does_not() {
+        let mut queue = Queue::new(true);
+        let own = queue.start(1, 1, "A".into(), 10, 0);
+        assert_eq!(queue.open_entries().count(), 0, "not acknowledged yet");
+        queue.acknowledged(Some(77));
+        let Body::Reading { reading, .. } = reading(11) else {
+            unreachable!("a reading")
+        };
+        queue.read_besides(78, &reading);
+        for _ in 0..LEDGER_READINGS_MAX {
+            queue.read_besides(77, &reading);
+        }
+        let book = queue.open_entries().next().unwrap();
+        assert_eq!(book.meter_values.len(), LEDGER_READINGS_MAX);
+        assert!(!book.truncated);
+        queue.read_besides(77, &reading);
+        // A stop that is given up closes the book as it is.
+        queue.push(2, own, stop(12));
+        let mut configuration = Configuration::default();
+        let attempts = configuration.preset("TransactionMessageAttempts", "1");
+        attempts.unwrap();
+        let book = queue.failed(at(0), &configuration).unwrap();
+        assert!(book.truncated && book.meter_stop.is_none());
+        assert_eq!((queue.open_entries().count(), queue.records.len()), (0, 0));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use super::status::Reporter;
 use super::words::{Context, Registration, Status};
 use super::{Aligned, Cargo, ChargePoint, ConnectorId, Flight, Output, Tag};
 
+/// A correction of the clock up to this is no step: whoever tells it rounds to seconds. In milliseconds.
+const CORRECTION_MS: i64 = 1_000;
+
 impl ChargePoint {
     /// Begins to count the interval anew [1.6 §4.6].
     pub(super) fn arm_heartbeat(&mut self, now: Time) {
@@ -34,22 +37,42 @@ impl ChargePoint {
         }
     }
 
-    /// Looks for the next aligned instant of the own wall clock; to be called when clock or interval changed.
+    /// Looks for the next aligned instant of the own wall clock; to be called when the interval changed.
     pub(super) fn arm_aligned(&mut self, now: Time) {
-        let wall_ms = self.clock.wall_ms(now);
-        self.arm_aligned_after(wall_ms, now);
+        self.arm_aligned_after(self.clock.wall_ms(now), now);
+    }
+
+    /// The clock was put right. An instant that a small correction jumped over is read now, late but once.
+    pub(super) fn realign(&mut self, now: Time) {
+        let late_ms = self
+            .clock
+            .wall_ms(now)
+            .saturating_sub(self.aligned.stamp_ms);
+        if self.aligned.due.is_set() && (0..=CORRECTION_MS).contains(&late_ms) {
+            self.aligned.due = Deadline::at(now.mono_ms);
+        } else {
+            self.arm_aligned(now);
+        }
     }
 
     fn arm_aligned_after(&mut self, after_ms: i64, now: Time) {
-        let interval = self.configuration.integer(Key::ClockAlignedDataInterval);
-        self.aligned = Aligned::default();
-        if interval > 0 {
-            let stamp_ms = aligned_after(after_ms, i64::from(interval) * 1_000);
+        let interval_ms =
+            i64::from(self.configuration.integer(Key::ClockAlignedDataInterval)) * 1_000;
+        let read_ms = self.aligned.read_ms;
+        self.aligned = Aligned {
+            read_ms,
+            ..Aligned::default()
+        };
+        if interval_ms > 0 {
+            // What was read is not read again when the clock goes back a little; one that was far ahead is forgotten.
+            let read_ms = read_ms.filter(|read| read.saturating_sub(after_ms) <= interval_ms);
+            let stamp_ms = aligned_after(
+                read_ms.map_or(after_ms, |read| read.max(after_ms)),
+                interval_ms,
+            );
             let wait = stamp_ms.saturating_sub(self.clock.wall_ms(now));
-            self.aligned = Aligned {
-                due: Deadline::at(now.mono_ms + u64::try_from(wait).unwrap_or(0)),
-                stamp_ms,
-            };
+            self.aligned.due = Deadline::at(now.mono_ms + u64::try_from(wait).unwrap_or(0));
+            self.aligned.stamp_ms = stamp_ms;
         }
     }
 
@@ -59,12 +82,13 @@ impl ChargePoint {
         }
         let (stamp_ms, wall_ms) = (self.aligned.stamp_ms, self.clock.wall_ms(now));
         // A wake a little early by the wall clock means this instant all the same; a clock that went back does not.
-        if wall_ms + 1_000 >= stamp_ms {
+        if wall_ms + CORRECTION_MS >= stamp_ms {
             for connector_id in 1..=self.connectors.len() as ConnectorId {
                 self.read_aligned(connector_id, stamp_ms);
             }
+            self.aligned.read_ms = Some(stamp_ms);
         }
-        self.arm_aligned_after(wall_ms.max(stamp_ms.min(wall_ms + 1_000)), now);
+        self.arm_aligned(now);
     }
 
     fn read_aligned(&mut self, connector_id: ConnectorId, stamp_ms: i64) {
@@ -237,8 +261,6 @@ impl ChargePoint {
                 transaction_id: *transaction_id,
                 readings: vec![reading.clone()],
             },
-            Note::DiagnosticsIdle => Report::DiagnosticsIdle,
-            Note::FirmwareIdle => Report::FirmwareIdle,
         };
         self.send(Cargo::Note(note), report, out);
     }

@@ -7,7 +7,7 @@ use dynamo_protocol::Time;
 use super::authorization::Decision;
 use super::clock::Deadline;
 use super::configuration::Key;
-use super::connector::{Authorized, Cable};
+use super::connector::{Authorized, Cable, Owner};
 use super::outbox::{Note, Purpose};
 use super::queue::{Body, Stop};
 use super::transaction::Transaction;
@@ -64,6 +64,13 @@ impl ChargePoint {
         ConnectorId::try_from(index + 1).ok()
     }
 
+    /// The connector that keeps the cable of this owner.
+    pub(super) fn held(&self, is_owner: impl Fn(&Owner) -> bool) -> Option<ConnectorId> {
+        let mut ids = (1..).zip(&self.connectors);
+        ids.find(|(_, connector)| connector.is_held_for(&is_owner))
+            .map(|(id, _)| id)
+    }
+
     /// A tag wants something: judged here if possible, else by the CSMS [1.6 §4.1].
     pub(super) fn authorize(&mut self, id_tag: Arc<str>, purpose: Purpose, now: Time) {
         let online = self.is_online();
@@ -109,7 +116,9 @@ impl ChargePoint {
             Purpose::Stop(connector_id) => (None, Some(connector_id)),
             Purpose::Start(Some(connector_id)) => (Some(connector_id), None),
             Purpose::Start(None) => {
-                let relative = self.running(|transaction| transaction.shares(parent.as_ref()));
+                let relative = self
+                    .running(|transaction| transaction.shares(parent.as_ref()))
+                    .or_else(|| self.held(|owner| owner.shares(parent.as_ref())));
                 (self.choose_connector(), relative)
             }
         };
@@ -119,6 +128,8 @@ impl ChargePoint {
             let running = self.connectors[index].transaction.as_ref();
             if running.is_some_and(|transaction| transaction.shares(parent.as_ref())) {
                 self.stop(relative, StopReason::Local, Some(id_tag), now);
+            } else if self.connectors[index].is_held_for(|owner| owner.shares(parent.as_ref())) {
+                self.connectors[index].unlock();
             }
             return;
         }
@@ -146,6 +157,9 @@ impl ChargePoint {
 
     /// Begins the transaction once user and cable are there and the plug is locked.
     pub(super) fn begin_if_ready(&mut self, connector_id: ConnectorId, now: Time) {
+        if self.power.is_leaving() {
+            return;
+        }
         let fixed_cable = self.hardware.fixed_cable;
         let Some(connector) = self.connector(connector_id) else {
             return;
@@ -217,6 +231,12 @@ impl ChargePoint {
         // A lock that is stuck stays where it is. After DeAuthorized the standard would rather keep the cable until
         // its owner shows a tag [1.6 §4.8]; nobody comes to a virtual charge point, so it lets go.
         connector.locked &= stays_locked || connector.jammed;
+        if stays_locked && connector.locked {
+            connector.held = Some(Box::new(Owner {
+                id_tag: transaction.id_tag.clone(),
+                parent: transaction.parent.clone(),
+            }));
+        }
         let meter_stop_wh = connector.register_wh();
         let own = transaction.own;
         let stop = Stop {
@@ -317,6 +337,7 @@ impl ChargePoint {
                 && let Some(operative) = connector.scheduled.take()
             {
                 connector.operative = operative;
+                connector.finishing &= operative;
             }
         }
         if self.connectors.iter().all(|c| c.transaction.is_none())

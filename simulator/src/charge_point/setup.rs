@@ -3,8 +3,10 @@
 use dynamo_protocol::Millis;
 
 use super::configuration::{Configuration, ConfigurationError};
+use super::io::CALL_TIMEOUT_MS;
 
-/// Choices of whoever runs the charge point. Times are in milliseconds of the charge point's own clock.
+/// Choices of whoever runs the charge point. Times are in milliseconds of the charge point's own clock, unless they
+/// say otherwise.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Take over the time the CSMS tells [1.6 §4.2, §4.6]. Off for fleets whose clock runs fast on purpose.
@@ -17,6 +19,11 @@ pub struct Setup {
     pub boot_ms: Millis,
     /// Between two boots when the CSMS leaves the choice to the charge point or does not answer.
     pub boot_retry_ms: Millis,
+    /// How long an orderly way down (soft reset, backup power) may take until its messages are through; what is not
+    /// sent then is sent after the next boot.
+    pub leave_ms: Millis,
+    /// How long the CSMS may take to answer a call, in real milliseconds; [`CALL_TIMEOUT_MS`] unless changed.
+    pub call_timeout_ms: Millis,
     /// First wait before the socket is opened again; doubles with every failure.
     pub reconnect_min_ms: Millis,
     /// Longest wait before the socket is opened again.
@@ -33,6 +40,8 @@ impl Default for Setup {
             ledger: false,
             boot_ms: 1_000,
             boot_retry_ms: 30_000,
+            leave_ms: 10_000,
+            call_timeout_ms: CALL_TIMEOUT_MS,
             reconnect_min_ms: 1_000,
             reconnect_max_ms: 60_000,
             configuration: Configuration::default(),

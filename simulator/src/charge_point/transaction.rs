@@ -36,17 +36,14 @@ impl Transaction {
         }
     }
 
-    /// Whether this tag began it. Tags are compared without case [1.6 §7.28].
+    /// Whether this tag began it.
     pub(super) fn belongs_to(&self, id_tag: &str) -> bool {
-        self.id_tag.eq_ignore_ascii_case(id_tag)
+        same_tag(&self.id_tag, id_tag)
     }
 
     /// Whether a tag of this group may end it [1.6 §3.10].
     pub(super) fn shares(&self, parent: Option<&Arc<str>>) -> bool {
-        match (&self.parent, parent) {
-            (Some(mine), Some(other)) => mine.eq_ignore_ascii_case(other),
-            _ => false,
-        }
+        same_group(self.parent.as_ref(), parent)
     }
 
     /// Keeps a reading for the end of the transaction.
@@ -64,6 +61,16 @@ impl Transaction {
     pub(super) fn into_readings(self) -> Vec<Reading> {
         self.readings
     }
+}
+
+/// Tags are compared without case [1.6 §7.28].
+pub(super) fn same_tag(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// Whether both belong to a group, and to the same.
+pub(super) fn same_group(one: Option<&Arc<str>>, other: Option<&Arc<str>>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if same_tag(one, other))
 }
 
 #[cfg(test)]

@@ -19,16 +19,15 @@ impl ChargePoint {
         let first = match message {
             Triggered::MeterValues => 1,
             Triggered::Status => 0,
-            Triggered::Boot
-            | Triggered::Heartbeat
-            | Triggered::DiagnosticsStatus
-            | Triggered::FirmwareStatus => {
+            Triggered::Boot | Triggered::Heartbeat => {
                 return self.trigger_note(match message {
                     Triggered::Boot => Note::Boot,
-                    Triggered::Heartbeat => Note::Heartbeat,
-                    Triggered::DiagnosticsStatus => Note::DiagnosticsIdle,
-                    _ => Note::FirmwareIdle,
+                    _ => Note::Heartbeat,
                 });
+            }
+            // They belong to the profile FirmwareManagement, which `SupportedFeatureProfiles` does not name.
+            Triggered::DiagnosticsStatus | Triggered::FirmwareStatus => {
+                return TriggerReply::NotImplemented;
             }
         };
         let wanted = match connector_id {

@@ -110,6 +110,7 @@ impl Driver {
 
     pub(super) fn read(&mut self, message: Option<Result<Message, SocketError>>) {
         self.heard = true;
+        self.watch.heard();
         match message {
             Some(Ok(Message::Text(text))) => {
                 self.frames_in += 1;
@@ -171,12 +172,7 @@ impl Driver {
     fn answered(&mut self, tag: Tag, action: &'static str, result: Result<&RawValue, CallError>) {
         let result = result.and_then(|payload| self.dialect.decode_answer(action, payload));
         match &result {
-            Ok(answer) => {
-                if let Some(open) = &mut self.open_transactions {
-                    open.acknowledged(tag, answer);
-                }
-                self.count_call(action, &CallEnd::Ok);
-            }
+            Ok(_) => self.count_call(action, &CallEnd::Ok),
             Err(error) => {
                 tracing::debug!(charge_point = %self.id, action, ?error, "a call was refused");
                 self.count_call(action, &CallEnd::Error(error));
@@ -197,7 +193,12 @@ impl Driver {
                 self.write(Message::text(reply)).await;
             } else if let Some(call) = self.link.poll_transmit(self.link_now()) {
                 self.call_written = Some(Instant::now());
+                self.watch.call_written(Instant::now());
                 self.write(Message::text(call)).await;
+                // What the kernel made the charge point wait for its turn is no latency of the CSMS.
+                if let Some(written) = &mut self.call_written {
+                    *written = Instant::now();
+                }
             } else {
                 return;
             }
@@ -243,8 +244,16 @@ impl Driver {
         }
     }
 
+    /// Halfway through the time-out of a call: an answer to a ping tells a CSMS that ignores one message from a line
+    /// that is dead.
+    pub(super) async fn probe_if_due(&mut self) {
+        if self.watch.take_probe(Instant::now()) && self.link.next_deadline().is_some() {
+            self.write(Message::Ping(Bytes::new())).await;
+        }
+    }
+
     /// The socket is gone and the charge point did not want that.
-    fn lost(&mut self, reason: &str) {
+    pub(super) fn lost(&mut self, reason: &str) {
         tracing::debug!(charge_point = %self.id, reason, "connection lost");
         self.socket = Socket::Down;
         if let Some(observer) = &self.observer {
@@ -271,6 +280,7 @@ impl Driver {
     /// Gives open and waiting calls back, and forgets the CSMS's.
     fn drop_calls(&mut self) {
         self.ping_at = None;
+        self.watch.heard();
         self.commands.clear();
         self.replies.clear();
         for (tag, action) in self.link.disconnect() {

@@ -4,9 +4,9 @@
 //! starts the same task without a handle. The driver decides nothing about charging: it carries inputs in and
 //! outputs out, in order.
 
+mod call_watch;
 mod clock;
 mod line;
-mod open;
 mod socket;
 mod task;
 
@@ -22,7 +22,7 @@ pub(crate) use clock::unix_now_ms;
 pub use clock::{Clock, RigClock};
 pub(crate) use task::{Job, Observer, drive};
 
-use crate::charge_point::{Action, ChargePoint, Hardware, Setup, Snapshot};
+use crate::charge_point::{Action, ChargePoint, Hardware, NotDone, Setup, Snapshot};
 
 /// Actions of operators that may wait for one charge point; whoever has one more waits too.
 const MAILBOX_ACTIONS_MAX: usize = 8;
@@ -109,7 +109,7 @@ impl Handle {
     /// it can at once.
     ///
     /// # Errors
-    /// When the hardware cannot do that, or the charge point is gone.
+    /// When the hardware lacks the part, things do not allow it now, or the charge point is gone.
     pub async fn operate(&self, action: Action) -> Result<(), OperateError> {
         self.controls.operate(action).await
     }
@@ -169,7 +169,7 @@ impl Controls {
             .await
             .map_err(|_| OperateError::Gone)?;
         match answer.await {
-            Ok(result) => result.map_err(OperateError::Impossible),
+            Ok(result) => result.map_err(OperateError::from),
             Err(_) => Err(OperateError::Gone),
         }
     }
@@ -187,19 +187,31 @@ impl Controls {
 /// Why an action was not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OperateError {
-    /// This charge point cannot do that; the sentence says why.
+    /// The hardware lacks the part: it never works here. The sentence says why.
     #[error("{0}")]
     Impossible(String),
+    /// Not possible as things are, e.g. the cable is locked or the power is away. The sentence says why.
+    #[error("{0}")]
+    Refused(String),
     /// The charge point has ended.
     #[error("the charge point is gone")]
     Gone,
+}
+
+impl From<NotDone> for OperateError {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::Impossible(reason) => Self::Impossible(reason),
+            NotDone::Refused(reason) => Self::Refused(reason),
+        }
+    }
 }
 
 /// An action on its way to the task.
 #[derive(Debug)]
 pub(crate) struct Mail {
     action: Action,
-    done: oneshot::Sender<Result<(), String>>,
+    done: oneshot::Sender<Result<(), NotDone>>,
 }
 
 /// What the task shows of itself to those who asked for it.

@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::call_watch::CallWatch;
 use super::clock::RunningClock;
 use super::line::{Closing, Event, Socket, socket_event};
-use super::open::OpenTransactions;
 use super::socket::Target;
 use super::{Activity, Clock, Mail, Published};
 use crate::charge_point::{
-    Action, Answer, CALL_TIMEOUT_MS, ChargePoint, CommandId, Fact, Failure, Hardware, Input,
+    Action, Answer, ChargePoint, CommandId, Fact, Failure, Hardware, Input, LedgerEntry, NotDone,
     Output, Reply, Report, Setup, Tag,
 };
 use crate::dialect::Dialect;
@@ -79,6 +79,8 @@ pub(super) struct Driver {
     pub(super) link: Link<(Tag, &'static str)>,
     /// When the open call was written.
     pub(super) call_written: Option<Instant>,
+    /// Whether the CSMS shows any sign of life while a call is open.
+    pub(super) watch: CallWatch,
     /// Commands of the CSMS that the charge point has not replied to yet.
     pub(super) commands: Vec<(CommandId, MessageId)>,
     pub(super) next_command: u64,
@@ -95,8 +97,6 @@ pub(super) struct Driver {
     outputs: Vec<Output>,
     pub(super) replies: VecDeque<String>,
     ledger_lines: Vec<LedgerLine>,
-    /// Only where a ledger is wanted.
-    pub(super) open_transactions: Option<Box<OpenTransactions>>,
     mailbox: Option<mpsc::Receiver<Box<Mail>>>,
     published: Option<Arc<Published>>,
     visitor: Option<Visitor>,
@@ -114,6 +114,7 @@ pub(super) struct Driver {
 impl Driver {
     fn new(job: Job) -> Self {
         let dialect = Dialect::V16;
+        let call_timeout_ms = job.setup.call_timeout_ms;
         let password = job.password.as_deref();
         let target = Target::new(&job.csms_url, &job.id, password, dialect.subprotocol())
             .map(Arc::new)
@@ -125,11 +126,12 @@ impl Driver {
             point: ChargePoint::new(job.hardware, job.setup, job.seed),
             link: Link::new(LinkConfig {
                 version: dialect.version(),
-                call_timeout_ms: CALL_TIMEOUT_MS,
+                call_timeout_ms,
                 queue_calls_max: QUEUE_CALLS_MAX,
                 id_seed: job.seed,
             }),
             call_written: None,
+            watch: CallWatch::new(Duration::from_millis(call_timeout_ms)),
             commands: Vec::new(),
             next_command: 0,
             socket: Socket::Down,
@@ -144,11 +146,6 @@ impl Driver {
             outputs: Vec::new(),
             replies: VecDeque::new(),
             ledger_lines: Vec::new(),
-            open_transactions: job
-                .observer
-                .as_ref()
-                .and_then(|observer| observer.ledger.as_ref())
-                .map(|_| Box::default()),
             mailbox: job.mailbox,
             published: job.published,
             visitor: job.visitor,
@@ -233,6 +230,7 @@ impl Driver {
         woken
             .chain(call)
             .chain(self.ping_at)
+            .chain(self.watch.probe_at())
             .chain(self.ends_at)
             .min()
     }
@@ -240,6 +238,7 @@ impl Driver {
     /// Does everything that can be done now, until only the outside can bring something new.
     async fn settle(&mut self) {
         self.ping_if_due().await;
+        self.probe_if_due().await;
         for _ in 0..ROUNDS_MAX {
             self.collect_due();
             let mut stepped = false;
@@ -260,7 +259,12 @@ impl Driver {
     /// What time alone brings.
     fn collect_due(&mut self) {
         let now = self.clock.now();
-        if let Some((tag, action)) = self.link.expire(self.link_now()) {
+        let link_now = self.link_now();
+        let expires = self.link.next_deadline().is_some_and(|at| at <= link_now);
+        if expires && self.watch.is_silent() {
+            // Not the message is at fault but the line: that is no attempt of the CSMS to process anything.
+            self.lost("the CSMS was silent for a whole call time-out");
+        } else if let Some((tag, action)) = self.link.expire(link_now) {
             self.count_call(action, &CallEnd::TimedOut);
             self.answer(tag, Err(Failure::TimedOut));
         }
@@ -284,23 +288,23 @@ impl Driver {
                 return visited;
             };
             visited = true;
-            if let Err(reason) = self.operate(action).await {
-                tracing::debug!(charge_point = %self.id, reason, "the visitor could not do that");
+            if let Err(not_done) = self.operate(action).await {
+                tracing::debug!(charge_point = %self.id, ?not_done, "the visitor could not do that");
                 return false;
             }
         }
         visited
     }
 
-    async fn operate(&mut self, action: Action) -> Result<(), String> {
+    async fn operate(&mut self, action: Action) -> Result<(), NotDone> {
         let input = Input::Operator(action);
         self.point.step(input, self.clock.now(), &mut self.outputs);
-        let impossible = self.outputs.iter().find_map(|output| match output {
-            Output::Fact(Fact::ActionImpossible { reason }) => Some(reason.clone()),
+        let not_done = self.outputs.iter().find_map(|output| match output {
+            Output::Fact(Fact::NotDone(not_done)) => Some(not_done.clone()),
             _ => None,
         });
         self.perform().await;
-        impossible.map_or(Ok(()), Err)
+        not_done.map_or(Ok(()), Err)
     }
 
     /// Carries out what the charge point wants done, in order.
@@ -326,9 +330,6 @@ impl Driver {
     fn call(&mut self, tag: Tag, report: &Report) {
         if !matches!(self.socket, Socket::Up(_)) {
             return self.answer(tag, Err(Failure::Disconnected));
-        }
-        if let Some(open) = &mut self.open_transactions {
-            open.sent(tag, report);
         }
         let (action, payload) = self.dialect.encode(report);
         if self.link.call((tag, action), action, payload).is_err() {
@@ -367,22 +368,25 @@ impl Driver {
             Fact::TransactionStarted { .. } => {
                 tally.transactions_started.fetch_add(1, Relaxed);
             }
-            Fact::TransactionStopped(entry) => {
+            Fact::TransactionStopped { energy_wh, entry } => {
                 tally.transactions_stopped.fetch_add(1, Relaxed);
-                let energy_wh = entry.meter_stop.unwrap_or(entry.meter_start) - entry.meter_start;
                 tally
                     .energy_wh
                     .fetch_add(u64::try_from(energy_wh).unwrap_or(0), Relaxed);
-                if let Some(open) = &mut self.open_transactions {
-                    open.stopped(entry.transaction_id);
-                    self.ledger_lines.push(LedgerLine {
-                        charge_point_id: self.id.clone(),
-                        entry: *entry,
-                    });
+                if let Some(entry) = entry {
+                    self.note_in_ledger(*entry);
                 }
             }
-            Fact::ActionImpossible { .. } => {}
+            Fact::TransactionAbandoned(entry) => self.note_in_ledger(*entry),
+            Fact::NotDone(_) => {}
         }
+    }
+
+    fn note_in_ledger(&mut self, entry: LedgerEntry) {
+        self.ledger_lines.push(LedgerLine {
+            charge_point_id: self.id.clone(),
+            entry,
+        });
     }
 
     pub(super) fn count_call(&mut self, action: &'static str, end: &CallEnd<'_>) {
@@ -421,17 +425,12 @@ impl Driver {
 
     async fn finish(&mut self) {
         if let Some(observer) = &self.observer
-            && self.point.snapshot().queued > 0
+            && self.point.undelivered() > 0
         {
             observer.tally.undelivered.fetch_add(1, Relaxed);
         }
-        if let Some(mut open) = self.open_transactions.take() {
-            for entry in open.take() {
-                self.ledger_lines.push(LedgerLine {
-                    charge_point_id: self.id.clone(),
-                    entry,
-                });
-            }
+        for entry in self.point.open_transactions() {
+            self.note_in_ledger(entry);
         }
         self.write_ledger().await;
         self.disconnect(false);

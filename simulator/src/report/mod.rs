@@ -196,7 +196,13 @@ mod tests {
     #[test]
     fn the_summary_has_a_line_for_each_action_and_threshold() {
         let text = summary(&sample());
-        for part in ["Heartbeat", "FAILED", "accepted: 9", "10 planned"] {
+        for part in [
+            "Heartbeat",
+            "cut off",
+            "FAILED",
+            "accepted: 9",
+            "10 planned",
+        ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
     }

@@ -53,7 +53,7 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
     if transactions.undelivered_charge_points > 0 {
         writeln!(
             text,
-            "               {} charge points ended with messages the CSMS had not taken",
+            "               {} charge points ended with transaction messages the CSMS had not taken",
             transactions.undelivered_charge_points
         )?;
     }
@@ -73,16 +73,17 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
     if !calls.by_action.is_empty() {
         writeln!(
             text,
-            "\n{:<30} {:>9} {:>7} {:>9} {:>9} {:>9} {:>9}",
-            "action", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"
+            "\n{:<30} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9} {:>9}",
+            "action", "ok", "failed", "cut off", "p50 ms", "p95 ms", "p99 ms", "max ms"
         )?;
         for (action, of) in &calls.by_action {
             let latency = &of.latency_ms;
             writeln!(
                 text,
-                "{action:<30} {:>9} {:>7} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
+                "{action:<30} {:>9} {:>7} {:>7} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
                 of.ok,
-                of.error + of.timeout + of.cut_off,
+                of.error + of.timeout,
+                of.cut_off,
                 latency.p50,
                 latency.p95,
                 latency.p99,

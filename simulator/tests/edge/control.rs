@@ -77,6 +77,18 @@ async fn an_operator_drives_a_session_and_mistakes_are_told_apart() {
     for (action, body, status, code) in [
         ("unplug", station_side, 501, "cannot"),
         ("tamper", on_first.clone(), 501, "cannot"),
+        (
+            "unplug",
+            json!({"charge_point_id": id, "connector_id": 2}),
+            409,
+            "refused",
+        ),
+        (
+            "present_id_tag",
+            json!({"charge_point_id": id, "id_tag": "123456789012345678901"}),
+            400,
+            "malformed",
+        ),
         ("dance", on_first.clone(), 404, "unknown_action"),
         (
             "plug_in",

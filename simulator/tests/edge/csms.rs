@@ -24,6 +24,10 @@ pub(crate) struct Script {
     pub(crate) subprotocol: Option<&'static str>,
     /// How long each answer takes.
     pub(crate) delay: Duration,
+    /// The action it reads and never answers.
+    pub(crate) ignores: Option<&'static str>,
+    /// The action whose first call makes it freeze.
+    pub(crate) dies_of: Option<&'static str>,
     /// Answers by action; `Err` is the code of a CALLERROR.
     pub(crate) answer: Answer,
 }
@@ -35,6 +39,8 @@ impl Default for Script {
         Self {
             subprotocol: Some("ocpp1.6"),
             delay: Duration::ZERO,
+            ignores: None,
+            dies_of: None,
             answer,
         }
     }
@@ -135,6 +141,11 @@ impl Csms {
         self.shared.frozen.send_replace(true);
     }
 
+    /// New sockets are served again.
+    pub(crate) fn thaw(&self) {
+        self.shared.frozen.send_replace(false);
+    }
+
     /// Loses every socket without a word.
     pub(crate) fn lose_sockets(&self) {
         for (task, _) in self.shared.sockets.lock().unwrap().drain(..) {
@@ -163,11 +174,7 @@ impl Csms {
 
     /// How many calls of this action have come.
     pub(crate) fn count(&self, action: &str) -> usize {
-        let frames = self.shared.frames.borrow();
-        frames
-            .iter()
-            .filter(|f| f.received && f.is_call(action))
-            .count()
+        calls(&self.shared.frames.borrow(), action)
     }
 
     /// Waits until the frames so far fulfil a condition.
@@ -257,7 +264,15 @@ async fn serve(number: usize, stream: TcpStream, script: Script, shared: Arc<Sha
                 Some(Ok(Message::Text(text))) => {
                     log(true, &text);
                     let json: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-                    if json[0] == 2 {
+                    let dies = script.dies_of.is_some_and(|action| {
+                        json[2] == action && calls(&shared.frames.borrow(), action) == 1
+                    });
+                    if dies {
+                        shared.frozen.send_replace(true);
+                        continue;
+                    }
+                    let ignored = script.ignores.is_some_and(|action| json[2] == action);
+                    if json[0] == 2 && !ignored {
                         // Reading goes on while the answer takes its time.
                         let (outgoing, script) = (outgoing.clone(), script.clone());
                         tokio::spawn(async move {
@@ -279,6 +294,11 @@ async fn serve(number: usize, stream: TcpStream, script: Script, shared: Arc<Sha
             }
         }
     }
+}
+
+fn calls(frames: &[Frame], action: &str) -> usize {
+    let of_action = |f: &&Frame| f.received && f.is_call(action);
+    frames.iter().filter(of_action).count()
 }
 
 async fn freezes(frozen: &mut watch::Receiver<bool>) {

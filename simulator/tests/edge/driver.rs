@@ -149,6 +149,73 @@ async fn a_csms_that_is_silent_to_pings_is_left() {
     handle.stop().await;
 }
 
+/// A charge point whose calls time out after half a second, with one attempt for transaction messages.
+fn impatient(csms: &Csms) -> dynamo_simulator::Station {
+    let mut station = station(csms.url(), FAST);
+    station.setup.call_timeout_ms = 500;
+    let attempts = station.setup.configure("TransactionMessageAttempts", "1");
+    attempts.unwrap();
+    station
+}
+
+#[tokio::test]
+async fn a_dead_line_is_no_attempt_and_costs_no_transaction() {
+    let csms = Csms::start(Script {
+        dies_of: Some("StartTransaction"),
+        ..Script::default()
+    })
+    .await;
+    let handle = spawn(impatient(&csms));
+    let mut activity = handle.activity();
+    until(&handle, "it is accepted", |s| s.accepted).await;
+    handle
+        .operate(Action::PlugIn { connector_id: 1 })
+        .await
+        .unwrap();
+    handle.operate(card()).await.unwrap();
+    csms.until("the line dies with the start", |frames| {
+        frames.iter().any(|f| f.is_call("StartTransaction"))
+    })
+    .await;
+    activity.wait_for(|a| !a.connected).await.unwrap();
+    csms.thaw();
+    until(&handle, "the start is acknowledged on a new socket", |s| {
+        s.connectors[0].transaction_id.is_some()
+    })
+    .await;
+    assert_eq!(csms.count("StartTransaction"), 2);
+    handle.stop().await;
+}
+
+#[tokio::test]
+async fn a_csms_that_lives_and_ignores_a_message_keeps_its_socket() {
+    let csms = Csms::start(Script {
+        ignores: Some("StartTransaction"),
+        ..Script::default()
+    })
+    .await;
+    let handle = spawn(impatient(&csms));
+    until(&handle, "it is accepted", |s| s.accepted).await;
+    handle
+        .operate(Action::PlugIn { connector_id: 1 })
+        .await
+        .unwrap();
+    handle.operate(card()).await.unwrap();
+    csms.until("the start was given up, the state is told", |frames| {
+        let start = frames.iter().position(|f| f.is_call("StartTransaction"));
+        start.is_some_and(|at| {
+            frames[at..]
+                .iter()
+                .any(|f| f.json[3]["status"] == "Charging")
+        })
+    })
+    .await;
+    let frames = csms.frames();
+    assert!(frames.iter().all(|f| f.socket == 0), "no socket was lost");
+    assert_eq!(csms.count("StartTransaction"), 1);
+    handle.stop().await;
+}
+
 #[tokio::test]
 async fn a_day_of_heartbeats_takes_no_day() {
     let csms = Csms::start(Script::default()).await;

@@ -312,14 +312,14 @@ fn triggered_messages() {
         (
             Triggered::DiagnosticsStatus,
             None,
-            TriggerReply::Accepted,
-            &["Diagnostics"],
+            TriggerReply::NotImplemented,
+            &[],
         ),
         (
             Triggered::FirmwareStatus,
             None,
-            TriggerReply::Accepted,
-            &["Firmware"],
+            TriggerReply::NotImplemented,
+            &[],
         ),
     ] {
         let command = Command::Trigger {

@@ -3,7 +3,7 @@
 use super::harness::{Rig, info, refused};
 use crate::charge_point::{
     Action, Answer, AuthorizationStatus, CableSide, Command, ConfigurationReply, Fact, Failure,
-    Hardware, Input, Registration, Reply, Report, TriggerReply, Triggered, UnlockReply,
+    Hardware, Input, NotDone, Registration, Reply, Report, TriggerReply, Triggered, UnlockReply,
 };
 
 fn boot_answer(registration: Registration, interval_s: u32) -> Option<Result<Answer, Failure>> {
@@ -180,7 +180,7 @@ fn tc_005_cable_out_at_the_car() {
             });
             assert!(matches!(
                 rig.facts.last(),
-                Some(Fact::ActionImpossible { .. })
+                Some(Fact::NotDone(NotDone::Refused(_)))
             ));
             assert_eq!(
                 rig.command(Command::Unlock { connector_id: 1 }),
@@ -308,7 +308,7 @@ fn tc_032_power_loss_with_and_without_backup() {
     });
     assert!(matches!(
         rig.facts.last(),
-        Some(Fact::ActionImpossible { .. })
+        Some(Fact::NotDone(NotDone::Impossible(_)))
     ));
     rig.act(Action::PowerCycle {
         seconds: 5.0,
@@ -368,7 +368,10 @@ fn tc_070_sampled_values() {
     };
     assert_eq!(readings.len(), 5, "begin, three samples, end");
     assert_eq!(readings[4].energy_wh(), Some(*meter_stop_wh));
-    let Some(Fact::TransactionStopped(entry)) = rig.facts.last() else {
+    let Some(Fact::TransactionStopped {
+        entry: Some(entry), ..
+    }) = rig.facts.last()
+    else {
         panic!("no ledger entry");
     };
     assert_eq!(

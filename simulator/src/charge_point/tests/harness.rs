@@ -312,7 +312,5 @@ fn words(report: &Report) -> String {
                 readings[0].context
             )
         }
-        Report::DiagnosticsIdle => "Diagnostics".into(),
-        Report::FirmwareIdle => "Firmware".into(),
     }
 }

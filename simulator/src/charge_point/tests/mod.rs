@@ -1,6 +1,7 @@
 //! The charge point driven by a scripted CSMS: the exchanges of the Core profile, and what no input may break.
 
 mod commands;
+mod edges;
 mod exchange;
 mod harness;
 mod offline;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::time::unix_ms;
 use dynamo_protocol::v16::{
-    Action, AuthorizeResponse, BootNotificationResponse, DiagnosticsStatusNotificationResponse,
-    FirmwareStatusNotificationResponse, HeartbeatResponse, MeterValuesResponse, RegistrationStatus,
-    StartTransactionResponse, StatusNotificationResponse, StopTransactionResponse,
+    Action, AuthorizeResponse, BootNotificationResponse, HeartbeatResponse, MeterValuesResponse,
+    RegistrationStatus, StartTransactionResponse, StatusNotificationResponse,
+    StopTransactionResponse,
 };
 use dynamo_protocol::{CallError, RawValue, v16};
 
@@ -54,14 +54,6 @@ pub(in crate::dialect) fn decode(action: &str, payload: &RawValue) -> Result<Ans
         }
         Some(Action::MeterValues) => {
             strict.decode::<MeterValuesResponse>(payload)?;
-            Answer::Acknowledged
-        }
-        Some(Action::DiagnosticsStatusNotification) => {
-            strict.decode::<DiagnosticsStatusNotificationResponse>(payload)?;
-            Answer::Acknowledged
-        }
-        Some(Action::FirmwareStatusNotification) => {
-            strict.decode::<FirmwareStatusNotificationResponse>(payload)?;
             Answer::Acknowledged
         }
         _ => {

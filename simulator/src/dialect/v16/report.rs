@@ -4,15 +4,14 @@ use dynamo_protocol::frame::payload;
 use dynamo_protocol::time::date_time;
 use dynamo_protocol::v16::{
     AuthorizeRequest, BootNotificationRequest, ChargePointErrorCode, ChargePointStatus,
-    DiagnosticsStatus, DiagnosticsStatusNotificationRequest, FirmwareStatus,
-    FirmwareStatusNotificationRequest, HeartbeatRequest, Location, MeterValue, MeterValuesRequest,
-    ReadingContext, Reason, SampledValue, StartTransactionRequest, StatusNotificationRequest,
-    StopTransactionRequest, UnitOfMeasure,
+    HeartbeatRequest, Location, MeterValue, MeterValuesRequest, ReadingContext, Reason,
+    SampledValue, StartTransactionRequest, StatusNotificationRequest, StopTransactionRequest,
+    UnitOfMeasure,
 };
 use dynamo_protocol::{Request, v16};
 use serde::Serialize;
 
-use crate::charge_point::{Context, Measurand, Reading, Report, StopReason};
+use crate::charge_point::{Context, Measurand, Reading, Report};
 
 pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
     match report {
@@ -61,7 +60,9 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             readings,
         } => message(&StopTransactionRequest {
             id_tag: id_tag.as_deref().map(str::to_owned),
-            reason: stop_reason(*reason),
+            // `Local` is what an absent reason means, and it is said all the same: peers that do not know that exist
+            // [1.6 §6.49].
+            reason: Some(Reason::from_wire(reason.word())),
             transaction_data: (!readings.is_empty())
                 .then(|| readings.iter().map(meter_value).collect()),
             ..StopTransactionRequest::new(
@@ -81,12 +82,6 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
                 readings.iter().map(meter_value).collect::<Vec<_>>(),
             )
         }),
-        Report::DiagnosticsIdle => message(&DiagnosticsStatusNotificationRequest::new(
-            DiagnosticsStatus::Idle,
-        )),
-        Report::FirmwareIdle => message(&FirmwareStatusNotificationRequest::new(
-            FirmwareStatus::Idle,
-        )),
     }
 }
 
@@ -97,12 +92,6 @@ fn message<R: Request<Action = v16::Action> + Serialize>(request: &R) -> (&'stat
 /// The wire's integers have 32 bits; a register beyond them (2 TWh) stays at its largest.
 fn integer(value: i64) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-/// `Local` is what an absent reason means, and it is said all the same: peers that do not know that exist
-/// [1.6 §6.49].
-fn stop_reason(reason: StopReason) -> Option<Reason> {
-    Some(Reason::from_wire(reason.word()))
 }
 
 fn meter_value(reading: &Reading) -> MeterValue {

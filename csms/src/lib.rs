@@ -68,7 +68,8 @@ pub struct Options {
     pub ocpp: SocketAddr,
     /// `sqlite://PATH` or `postgres://…`.
     pub database: String,
-    /// The key of the default organization on an empty database; generated when `None`.
+    /// The key of the default organization on a database without keys, at least 8 characters; generated
+    /// when `None`.
     pub api_key: Option<String>,
     /// Tags that are accepted from the start.
     pub id_tags: Vec<String>,
@@ -144,6 +145,9 @@ pub enum StartError {
     Value(String),
 }
 
+/// Shortest API key that can be given.
+const API_KEY_CHARS_MIN: usize = 8;
+
 /// What everything inside shares.
 pub(crate) struct App {
     pub options: Options,
@@ -153,6 +157,8 @@ pub(crate) struct App {
     pub passwords: ocpp::Passwords,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
+    /// Tells this process from every other one on the same database.
+    pub run_id: String,
     pub shutdown: CancellationToken,
     /// The tasks that own a socket.
     pub sockets: TaskTracker,
@@ -179,12 +185,7 @@ pub struct Csms {
 /// # Errors
 /// When an address cannot be bound or the database cannot be opened.
 pub async fn start(options: Options) -> Result<Csms, StartError> {
-    if options.command_timeout.is_zero() {
-        return Err(StartError::Value(
-            "the command time-out (--command-timeout) must be longer than 0s, such as 10s"
-                .to_owned(),
-        ));
-    }
+    check(&options)?;
     let (http, http_addr) = listen("--http", options.http)?;
     let (ocpp, ocpp_addr) = listen("--ocpp", options.ocpp)?;
     let metrics = Arc::new(Metrics::default());
@@ -196,6 +197,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         passwords: ocpp::Passwords::default(),
         metrics,
         mono: Mono::start(),
+        run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
         store,
@@ -251,16 +253,22 @@ impl Csms {
         &self.app.sessions
     }
 
-    /// Closes all sockets, commits what is queued, and closes the database.
+    /// Closes all sockets, commits what is queued, and closes the database. Takes 10 seconds at most, also
+    /// when the database or a peer does not answer.
     pub async fn shutdown(self) {
         let presences = self.app.sessions.presences();
         self.app.shutdown.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
-        self.app.sockets.close();
-        self.app.sockets.wait().await;
-        if let Err(error) = self.app.store.heard_of(presences).await {
-            tracing::warn!(%error, "the times charge points were last seen are lost");
+        let gone = async {
+            self.tasks.wait().await;
+            self.app.sockets.close();
+            self.app.sockets.wait().await;
+            if let Err(error) = self.app.store.heard_of(presences).await {
+                tracing::warn!(%error, "the times charge points were last seen are lost");
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, gone).await.is_err() {
+            tracing::warn!("some requests or connections were cut off");
         }
         self.app.store.close().await;
     }
@@ -313,21 +321,44 @@ async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), Sta
                 "the id tag {tag:?} (--id-tag) must have 1 to 20 characters"
             )));
         }
-        store.set_tag(TagSetting::accepted(tag)).await?;
+        // Only one that is not there yet: what an operator blocked stays blocked.
+        store.add_tag(TagSetting::accepted(tag)).await?;
     }
     let scopes = vec![SCOPE_READ.to_owned(), SCOPE_WRITE.to_owned()];
     let mut new = NewApiKey::generate(DEFAULT_ORGANIZATION, scopes);
     if let Some(key) = &options.api_key {
         new.key.clone_from(key);
-        store.create_api_key(new).await?;
-        return Ok((key.clone(), false));
-    }
-    if store.has_api_keys().await? {
-        return Ok((String::new(), false));
     }
     let key = new.key.clone();
-    store.create_api_key(new).await?;
-    Ok((key, true))
+    let made = store.create_first_api_key(new).await?;
+    let Some(given) = &options.api_key else {
+        return Ok((if made { key } else { String::new() }, made));
+    };
+    if store.api_key(given).await?.is_none() {
+        tracing::warn!(
+            "the API key that was given (--api-key) opens nothing: this database has other keys; \
+             make one with `admin api-key create`"
+        );
+    }
+    Ok((key, false))
+}
+
+/// What is wrong with the values of the options.
+fn check(options: &Options) -> Result<(), StartError> {
+    if options.command_timeout.is_zero() {
+        return Err(StartError::Value(
+            "the command time-out (--command-timeout) must be longer than 0s, such as 10s"
+                .to_owned(),
+        ));
+    }
+    let key_chars = options.api_key.as_ref().map(|key| key.chars().count());
+    if let Some(chars) = key_chars.filter(|chars| *chars < API_KEY_CHARS_MIN) {
+        return Err(StartError::Value(format!(
+            "the API key (--api-key) has {chars} characters and must have at least \
+             {API_KEY_CHARS_MIN}; leave it out to get a generated one"
+        )));
+    }
+    Ok(())
 }
 
 async fn write_presences(app: Arc<App>) {
@@ -346,6 +377,9 @@ async fn write_presences(app: Arc<App>) {
         }
     }
 }
+
+/// How long requests, sockets and the last times may take at shutdown, before the store is closed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Charge points whose times are written in one job; between two jobs others get their turn.
 const PRESENCES_PER_COMMIT: usize = 200;

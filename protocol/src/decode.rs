@@ -3,6 +3,8 @@
 //! `ocpp-kit` checks lengths, enumerations, bounds and occurrence. What it leaves open is closed here, so that
 //! [`Decoding::strict`] agrees with the schemas: members the schema does not name, explicit `null`s and arrays
 //! in the place of objects are refused, and date-times, URIs and `multipleOf 0.1` are checked ([`format`]).
+//! A member the schema does not name is a `FormationViolation`: the message is not of the form of its action.
+//! U+0000 in a text is refused always.
 //! Date-times that the calendar of the types cannot hold become the nearest that it can.
 
 mod format;
@@ -20,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::v16::{Action, transcode_request, transcode_response};
-use crate::{CallError, RawValue};
+use crate::{CallError, MESSAGE_BYTES_MAX, RawValue};
 use tree::Tree;
 
 /// Date-times of one payload that may have to be brought into the calendar, each costing one more decoding.
@@ -107,7 +109,7 @@ impl Decoding {
     }
 
     fn options(self) -> DecodeOptions {
-        let mut options = DecodeOptions::strict();
+        let mut options = DecodeOptions::strict().with_max_payload_size(MESSAGE_BYTES_MAX);
         if self.allow_unknown_values {
             options.unknown_enum_values = UnknownEnumValues::Preserve;
         }
@@ -151,6 +153,7 @@ impl Decoding {
                 "",
                 "an array in the place of an object",
             )),
+            (Tree::Text(text), _) => no_nul(text),
             _ => Ok(()),
         }
     }
@@ -170,9 +173,12 @@ impl Decoding {
                 Err(DecodeError::new(DecodeErrorKind::Type, "", reason))
             } else {
                 let reason = "the schema does not name this member";
-                Err(DecodeError::new(DecodeErrorKind::UnknownField, "", reason))
+                Err(DecodeError::new(DecodeErrorKind::Format, "", reason))
             };
         };
+        if let Tree::Text(text) = value {
+            no_nul(text)?;
+        }
         let wrong = match value {
             Tree::Text(text) if format::is_date_time_member(name) => (!self.allow_loose_date_times
                 && !format::is_date_time(text))
@@ -191,6 +197,15 @@ impl Decoding {
             Err(DecodeError::new(DecodeErrorKind::Property, "", reason))
         })
     }
+}
+
+/// U+0000 has no meaning in any text of OCPP, and not every database can hold it.
+fn no_nul(text: &str) -> Result<(), DecodeError> {
+    if text.contains('\0') {
+        let reason = "a text cannot contain U+0000";
+        return Err(DecodeError::new(DecodeErrorKind::Property, "", reason));
+    }
+    Ok(())
 }
 
 /// Decodes, and where a date-time is sound but outside the calendar of the types, once more with its nearest
@@ -279,7 +294,7 @@ mod tests {
             code::<Status>(
                 r#"{"connectorId":1,"errorCode":"NoError","status":"Available","mood":"fine"}"#
             ),
-            ErrorCode::ProtocolError
+            ErrorCode::FormatViolation
         );
         assert_eq!(
             code::<Status>(
@@ -288,6 +303,25 @@ mod tests {
             ErrorCode::TypeConstraintViolation
         );
         assert_eq!(code::<Status>("[]"), ErrorCode::FormatViolation);
+    }
+
+    #[test]
+    fn a_nul_in_a_text_is_refused_however_lenient() {
+        let status =
+            r#"{"connectorId":1,"errorCode":"NoError","status":"Available","info":"a\u0000b"}"#;
+        let text = RawValue::from_string(status.to_owned()).unwrap();
+        let list = RawValue::from_string(r#"{"key":["a","b\u0000"]}"#.to_owned()).unwrap();
+        for decoding in [Decoding::strict(), Decoding::lenient()] {
+            for refused in [
+                decoding.decode::<StatusNotificationRequest>(&text).err(),
+                decoding
+                    .check_request(Action::GetConfiguration, &list)
+                    .err(),
+            ] {
+                let code = refused.expect("refused").code;
+                assert_eq!(code, ErrorCode::PropertyConstraintViolation);
+            }
+        }
     }
 
     #[test]

@@ -31,9 +31,9 @@ pub mod v16 {
 /// The WebSocket subprotocol of OCPP 1.6J [1.6J §3.3].
 pub const SUBPROTOCOL_16: &str = "ocpp1.6";
 
-/// The largest WebSocket message either side accepts, in bytes. OCPP sets no limit; a full
-/// `GetConfiguration` answer or a long `StopTransaction` stays far below it.
-pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The largest WebSocket message either side accepts, in bytes. OCPP sets no limit; a `StopTransaction` that
+/// brings a day of samples, one of several measurands each minute, has about 1 MiB.
+pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The read buffer of a socket, in bytes. The library's default of 128 KiB would cost every idle
 /// connection that much memory.

@@ -31,6 +31,7 @@ create table charge_point (
 );
 create index charge_point_organization on charge_point (organization_id, id);
 
+-- received_by and received_number: the process that received the report, and its place among what it received.
 create table connector (
     charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
@@ -41,6 +42,8 @@ create table connector (
     vendor_error_code text,
     reported_at_ms bigint not null,
     received_at_ms bigint not null,
+    received_by text not null,
+    received_number bigint not null,
     primary key (charge_point_id, connector_id)
 );
 
@@ -97,7 +100,7 @@ create table meter_value (
 );
 create index meter_value_transaction on meter_value (transaction_id, sampled_at_ms);
 
--- StopTransaction messages whose transaction is unknown, or another charge point's.
+-- StopTransaction messages whose transaction is unknown, another charge point's, or stopped otherwise before.
 create table orphan_stop (
     charge_point_id text not null references charge_point (id),
     transaction_number bigint not null,
@@ -106,16 +109,20 @@ create table orphan_stop (
     message text not null,
     stop_answer text,
     received_at_ms bigint not null,
-    primary key (charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh)
+    content_hash text not null,
+    primary key (charge_point_id, transaction_number, content_hash)
 );
 
--- What charge points said about themselves: boots, firmware, diagnostics, logs, security events.
+-- What charge points said about themselves: boots, firmware, diagnostics, logs, security events. content_hash is
+-- set where the message has a stamp of its own: the same one again is a retransmission.
 create table charge_point_event (
     id bigint generated always as identity primary key not null,
     charge_point_id text not null references charge_point (id),
     kind text not null,
     message text not null,
+    content_hash text,
     reported_at_ms bigint not null,
-    received_at_ms bigint not null
+    received_at_ms bigint not null,
+    unique (charge_point_id, kind, content_hash)
 );
 create index charge_point_event_charge_point on charge_point_event (charge_point_id, id);

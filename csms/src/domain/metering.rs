@@ -2,8 +2,8 @@
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
-use sha2::{Digest as _, Sha256};
 
+use super::content_hash;
 use crate::store::{Result, Store};
 
 /// The samples of one instant.
@@ -31,17 +31,16 @@ pub(crate) struct MeterReport {
 impl MeterReport {
     /// The same content from the same place has the same hash: a retransmission is stored once.
     pub(crate) fn content_hash(&self, reading: &Reading) -> String {
-        let mut hash = Sha256::new();
         let place = (self.connector_id, self.transaction_number, reading.at_ms);
-        hash.update(format!("{place:?}").as_bytes());
-        hash.update(reading.samples.as_bytes());
-        let digest = hash.finalize();
-        digest[..16].iter().map(|b| format!("{b:02x}")).collect()
+        content_hash(&[&format!("{place:?}"), &reading.samples])
     }
 }
 
-/// A sampled energy register in whole Wh, rounded to the nearest. `None` when the text is no number or the
-/// unit none of energy.
+/// Registers beyond this, in Wh either way, are no readings of a meter; they are kept as text only.
+const REGISTER_WH_MAX: u64 = 1_000_000_000_000_000;
+
+/// A sampled energy register in whole Wh, rounded to the nearest. `None` when the text is no number, the
+/// unit none of energy, or the value beyond 10^15 Wh.
 #[must_use]
 pub fn register_wh(value: &str, unit: Option<&str>) -> Option<i64> {
     let number = value
@@ -54,7 +53,8 @@ pub fn register_wh(value: &str, unit: Option<&str>) -> Option<i64> {
         Some("kWh") => number.checked_mul(Decimal::ONE_THOUSAND)?,
         Some(_) => return None,
     };
-    wh.round().to_i64()
+    let whole = wh.round().to_i64()?;
+    (whole.unsigned_abs() <= REGISTER_WH_MAX).then_some(whole)
 }
 
 /// Keeps a report. Readings that are kept already are not counted again.
@@ -85,6 +85,12 @@ mod tests {
         assert_eq!(register_wh("twelve", None), None);
         assert_eq!(register_wh("", None), None);
         assert_eq!(register_wh("9e99", Some("kWh")), None);
+        assert_eq!(register_wh("1000000000000001", None), None);
+        assert_eq!(register_wh("-9223372036854775808", None), None);
+        assert_eq!(
+            register_wh("1000000000000", Some("kWh")),
+            Some(1_000_000_000_000_000)
+        );
     }
 
     #[test]

@@ -3,7 +3,19 @@
 //! Each file holds a rule (pure: values and time in, decision out) and the use cases around it (load,
 //! decide, store, in one transaction).
 
+use sha2::{Digest as _, Sha256};
+
 pub mod authorization;
 pub mod metering;
 pub(crate) mod reports;
 pub mod transaction;
+
+/// What makes one content different from another: a retransmission has the same.
+pub(crate) fn content_hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    digest[..16].iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -11,8 +11,8 @@ pub(crate) struct Event {
     pub kind: &'static str,
     /// Its payload as JSON text.
     pub message: String,
-    /// The charge point's stamp, or the time of arrival.
-    pub reported_at_ms: i64,
+    /// The charge point's stamp, if the message has one. With it the same text again is a retransmission.
+    pub stamp_ms: Option<i64>,
     pub received_at_ms: i64,
 }
 
@@ -46,8 +46,8 @@ pub(crate) async fn connector_status(store: &Store, report: ConnectorReport) -> 
     store
         .write(report, |report, conn| {
             Box::pin(async move {
-                conn.set_connector(report).await?;
-                if report.status != "Available" || report.connector_id == 0 {
+                let kept = conn.set_connector(report).await?;
+                if !kept || report.status != "Available" || report.connector_id == 0 {
                     return Ok(());
                 }
                 let (charge_point, connector) = (&report.charge_point_id, report.connector_id);

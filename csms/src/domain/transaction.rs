@@ -6,7 +6,8 @@
 //!   by its configuration whether it goes on.
 //! - A boot or a lost socket ends nothing. A transaction without a stop is abandoned at its last meter value
 //!   when its connector starts another one or reports Available; a late stop corrects that record.
-//! - A stop of an id that is not this charge point's is kept beside, and touches nothing.
+//! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
+//!   kept beside, and touches nothing.
 
 use super::authorization::{UnknownTags, Verdict, judge};
 use super::metering::{MeterReport, Reading};
@@ -26,7 +27,7 @@ pub fn available_abandons(reported_at_ms: Option<i64>, started_at_ms: i64) -> bo
 /// charge point's error to explain, not ours to hide.
 #[must_use]
 pub const fn energy_wh(meter_start_wh: i64, meter_stop_wh: i64) -> i64 {
-    meter_stop_wh - meter_start_wh
+    meter_stop_wh.saturating_sub(meter_start_wh)
 }
 
 /// A StartTransaction.
@@ -89,7 +90,7 @@ pub(crate) struct StopReport {
     pub reason: Option<String>,
     pub id_tag: Option<String>,
     pub readings: Vec<Reading>,
-    /// The whole message, kept when its transaction is unknown.
+    /// The whole message, kept when it cannot stop anything.
     pub message: String,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
@@ -124,7 +125,7 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
         keep_readings(stop, conn).await?;
         return Ok(verdict);
     }
-    let first = match conn.stop_answer(stop).await? {
+    let first = match conn.answer_to_same_stop(stop).await? {
         Some(answer) => answer,
         None => {
             let orphan = OrphanStop {
@@ -177,5 +178,6 @@ mod tests {
     fn energy_is_the_difference_of_the_registers() {
         assert_eq!(energy_wh(1_000, 1_750), 750);
         assert_eq!(energy_wh(1_000, 900), -100);
+        assert_eq!(energy_wh(i64::MIN, i64::MAX), i64::MAX);
     }
 }

@@ -16,7 +16,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, SUBPROTOCOL_16};
+use dynamo_protocol::{
+    ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES, SUBPROTOCOL_16,
+};
 
 use super::session;
 use crate::App;
@@ -42,11 +44,13 @@ async fn handshake(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let supported = offers_ocpp16(&headers);
+    let will_talk = supported && upgrade.is_ok();
     let admitted = match &path {
-        Ok(Path(identity)) => admit(&app, identity, &headers).await,
+        Ok(Path(identity)) => admit(&app, identity, &headers, will_talk).await,
         Err(_) => Err(Refusal::NoIdentity("the identity is not UTF-8".to_owned())),
     };
-    let (id, charge_point) = match admitted {
+    let (id, admitted) = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => {
             app.metrics.handshake_refused();
@@ -58,7 +62,6 @@ async fn handshake(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let supported = offers_ocpp16(&headers);
     if supported {
         upgrade.set_selected_protocol(HeaderValue::from_static(SUBPROTOCOL_16));
     }
@@ -71,12 +74,12 @@ async fn handshake(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             sessions.track_future(async move {
-                if supported {
-                    let organization = charge_point.organization_id.into();
-                    session::run(app, id, organization, socket).await;
-                } else {
-                    tracing::info!(charge_point = %id, "no supported subprotocol was offered");
-                    session::refuse(socket).await;
+                match admitted.filter(|_| supported) {
+                    Some(admitted) => session::run(app, id, admitted, socket).await,
+                    None => {
+                        tracing::info!(charge_point = %id, "no supported subprotocol was offered");
+                        session::refuse(socket).await;
+                    }
                 }
             })
         })
@@ -109,17 +112,32 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// A charge point that was let in, as it was read then.
+pub(crate) struct Admitted {
+    pub charge_point: ChargePoint,
+    /// When it was read, by the monotonic clock.
+    pub read_ms: Millis,
+}
+
+/// Lets a charge point in, or not. One that nobody registered is recorded only when it `will_talk`; until
+/// then there is nothing to be read of it.
 async fn admit(
     app: &App,
     identity: &str,
     headers: &HeaderMap,
-) -> Result<(ChargePointId, ChargePoint), Refusal> {
+    will_talk: bool,
+) -> Result<(ChargePointId, Option<Admitted>), Refusal> {
     let id =
         ChargePointId::new(identity).map_err(|error| Refusal::NoIdentity(error.to_string()))?;
+    let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
     if known.is_none() && app.options.accept_unknown.charge_points {
+        if !will_talk {
+            return Ok((id, None));
+        }
         let recorded = app.store.record_unknown_charge_point(id.as_str()).await;
         recorded.map_err(|error| unreadable(&id, &error))?;
+        read_ms = app.mono.now_ms();
         known = find(app, &id).await?;
     }
     let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
@@ -130,7 +148,11 @@ async fn admit(
             return Err(wrong());
         }
     }
-    Ok((id, charge_point))
+    let admitted = Admitted {
+        charge_point,
+        read_ms,
+    };
+    Ok((id, Some(admitted)))
 }
 
 async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {

@@ -5,7 +5,7 @@
 //! reconnects after an outage does not have to pay again. A changed hash makes the memory worthless.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -26,7 +26,7 @@ type Digest = [u8; 32];
 /// Verifies passwords.
 pub(crate) struct Passwords {
     salt: [u8; 16],
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     /// The stored hash it was verified against, and the digest of the password.
     verified: Mutex<HashMap<ChargePointId, (String, Digest)>>,
 }
@@ -35,7 +35,7 @@ impl Default for Passwords {
     fn default() -> Self {
         Self {
             salt: uuid::Uuid::new_v4().into_bytes(),
-            slots: Semaphore::new(VERIFICATIONS_MAX),
+            slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             verified: Mutex::default(),
         }
     }
@@ -53,11 +53,13 @@ impl Passwords {
         if remembered {
             return true;
         }
-        let Ok(_slot) = self.slots.acquire().await else {
+        let Ok(slot) = self.slots.clone().acquire_owned().await else {
             return false;
         };
         let (password, hash) = (password.to_vec(), stored.to_owned());
         let good = tokio::task::spawn_blocking(move || {
+            // Held until the work is done: a caller that goes away does not make room for another.
+            let _slot = slot;
             PasswordHash::new(&hash)
                 .is_ok_and(|hash| argon2().verify_password(&password, &hash).is_ok())
         });
@@ -112,5 +114,19 @@ mod tests {
         assert!(!passwords.verify(&id, b"old", &new).await);
         assert!(passwords.verify(&id, b"new", &new).await);
         assert!(!passwords.verify(&id, b"old", "no hash").await);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_does_not_free_a_slot_before_the_work_is_done() {
+        let passwords = Passwords::default();
+        let id = ChargePointId::new("CP-1").unwrap();
+        let hash = hash_password("right");
+        let mut gone = Box::pin(passwords.verify(&id, b"wrong", &hash));
+        assert!(futures_util::poll!(&mut gone).is_pending());
+        drop(gone);
+        assert_eq!(passwords.slots.available_permits(), VERIFICATIONS_MAX - 1);
+        let all = passwords.slots.acquire_many(2).await.unwrap();
+        drop(all);
+        assert_eq!(passwords.slots.available_permits(), VERIFICATIONS_MAX);
     }
 }

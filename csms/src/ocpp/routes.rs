@@ -17,23 +17,31 @@ use futures_util::future::BoxFuture;
 
 use super::sessions::Contact;
 use crate::App;
-use crate::store::{Registration, StoreError};
+use crate::store::{ChargePoint, Registration, StoreError};
 
 /// How old a registration may be when a call is judged by it: half of the second in which a change has to
 /// take effect.
 const REGISTRATION_AGE_MS_MAX: Millis = 500;
 
 /// What a handler knows besides the request.
-#[derive(Clone)]
 pub(crate) struct Cx {
     pub app: Arc<App>,
     pub charge_point: ChargePointId,
-    pub organization: Arc<str>,
+    /// What the handshake read: whose it is, and the password it was let in with.
+    pub admitted: Arc<ChargePoint>,
     pub contact: Arc<Contact>,
     /// When the call arrived, in Unix milliseconds.
     pub received_at_ms: i64,
+    /// Grows with every message of the charge point that this process receives, over its connections too.
+    pub receipt: i64,
     /// The payload as it arrived.
-    pub raw: Arc<RawValue>,
+    pub raw: Box<RawValue>,
+}
+
+impl Cx {
+    pub(crate) fn organization(&self) -> &str {
+        &self.admitted.organization_id
+    }
 }
 
 type Handler =
@@ -89,12 +97,10 @@ impl Routes {
 }
 
 async fn gate(action: Action, cx: &Cx) -> Result<(), CallError> {
-    if action == Action::BootNotification {
-        return Ok(());
-    }
     match registration(cx).await? {
+        _ if action == Action::BootNotification => Ok(()),
         Registration::Accepted => Ok(()),
-        Registration::Pending if was_triggered(&cx.contact, action) => Ok(()),
+        Registration::Pending if use_trigger(&cx.contact, action) => Ok(()),
         status => Err(CallError::new(
             ErrorCode::SecurityError,
             format!(
@@ -120,43 +126,54 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
     }
     let id = cx.charge_point.as_str();
     let charge_point = cx.app.store.charge_point(id).await?;
-    let read = charge_point
-        .ok_or_else(|| StoreError::Missing(format!("the charge point {id:?}")))?
-        .registration;
-    remember_registration(cx, read);
-    Ok(read)
+    let read =
+        charge_point.ok_or_else(|| StoreError::Missing(format!("the charge point {id:?}")))?;
+    let admitted = &cx.admitted;
+    if read.organization_id != admitted.organization_id
+        || read.password_hash != admitted.password_hash
+    {
+        // It was let in as somebody it is no more: the session ends, and it is judged anew.
+        cx.contact.outdated.cancel();
+        return Err(CallError::new(
+            ErrorCode::SecurityError,
+            "the registration of this charge point has changed: connect again",
+        ));
+    }
+    remember_registration(&cx.contact, read.registration, now_ms);
+    Ok(read.registration)
 }
 
-pub(crate) fn remember_registration(cx: &Cx, registration: Registration) {
+/// Remembers a registration that was read at `now_ms` of the monotonic clock.
+pub(crate) fn remember_registration(contact: &Contact, registration: Registration, now_ms: Millis) {
     let code = match registration {
         Registration::Accepted => 1,
         Registration::Pending => 2,
         Registration::Rejected => 3,
     };
-    let contact = &cx.contact;
     contact.registration.store(code, Relaxed);
-    contact
-        .registration_read_ms
-        .store(cx.app.mono.now_ms(), Relaxed);
+    contact.registration_read_ms.store(now_ms, Relaxed);
 }
 
-/// Remembers that this CSMS asked for a message, so that a Pending charge point may send it.
-pub(crate) fn remember_trigger(contact: &Contact, action: Action, payload: &str) {
+/// The message that a command asks the charge point for.
+pub(crate) fn triggered_by(command: Action, payload: &str) -> Option<Action> {
     if !matches!(
-        action,
+        command,
         Action::TriggerMessage | Action::ExtendedTriggerMessage
     ) {
-        return;
+        return None;
     }
-    let value: Option<serde_json::Value> = serde_json::from_str(payload).ok();
-    let wanted = value.as_ref().and_then(|v| v["requestedMessage"].as_str());
-    if let Some(action) = wanted.and_then(Action::from_wire) {
-        contact.triggered.fetch_or(bit(action), Relaxed);
-    }
+    let value: serde_json::Value = serde_json::from_str(payload).ok()?;
+    Action::from_wire(value["requestedMessage"].as_str()?)
 }
 
-fn was_triggered(contact: &Contact, action: Action) -> bool {
-    contact.triggered.load(Relaxed) & bit(action) != 0
+/// Lets a Pending charge point send a message once, because it is asked for it.
+pub(crate) fn allow_trigger(contact: &Contact, action: Action) {
+    contact.triggered.fetch_or(bit(action), Relaxed);
+}
+
+/// Takes the permission back; whether there was one.
+pub(crate) fn use_trigger(contact: &Contact, action: Action) -> bool {
+    contact.triggered.fetch_and(!bit(action), Relaxed) & bit(action) != 0
 }
 
 fn bit(action: Action) -> u64 {

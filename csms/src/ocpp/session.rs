@@ -15,19 +15,27 @@ use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use dynamo_protocol::link::{Link, LinkConfig, Received};
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, ErrorCode, MessageId, Millis, RawValue, Version};
+use dynamo_protocol::{
+    CallError, ChargePointId, ErrorCode, MESSAGE_BYTES_MAX, MessageId, Millis, RawValue, Version,
+};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Error as WebSocketError;
 
+use super::accept::Admitted;
 use super::routes::{self, Cx};
 use super::sessions::{CallFailure, Command, Seat};
 use crate::App;
 use crate::metrics::Outcome;
+use crate::store::ChargePoint;
 
 /// How long the peer gets to take part in closing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Bytes of calls that may wait for their turn. One more is refused, unless none waits.
+const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
 type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
 
@@ -46,6 +54,10 @@ enum End {
     Shutdown,
     /// The peer speaks something that is not OCPP-J.
     Unsupported,
+    /// The peer sent a message above the limit.
+    TooLarge,
+    /// The registration is not the one that let the peer in.
+    Outdated,
 }
 
 impl End {
@@ -57,6 +69,19 @@ impl End {
             Self::Replaced => Some((close_code::POLICY, "a newer connection took over")),
             Self::Shutdown => Some((close_code::AWAY, "the CSMS shuts down")),
             Self::Unsupported => Some((close_code::UNSUPPORTED, "OCPP-J messages are text")),
+            Self::TooLarge => Some((close_code::SIZE, "the message is too large")),
+            Self::Outdated => Some((
+                close_code::POLICY,
+                "the registration has changed: connect again",
+            )),
+        }
+    }
+
+    /// What a failed read says about the peer.
+    fn of_error(error: axum::Error) -> Self {
+        match error.into_inner().downcast_ref() {
+            Some(WebSocketError::Capacity(_)) => Self::TooLarge,
+            _ => Self::Peer,
         }
     }
 }
@@ -65,8 +90,9 @@ impl End {
 struct WaitingCall {
     id: MessageId,
     action: String,
-    raw: Arc<RawValue>,
+    raw: Box<RawValue>,
     received_at_ms: i64,
+    receipt: i64,
 }
 
 /// How a handler ended.
@@ -78,15 +104,15 @@ struct Answered {
 }
 
 /// Lives a connection from the handshake to its end.
-pub(crate) async fn run(
-    app: Arc<App>,
-    id: ChargePointId,
-    organization: Arc<str>,
-    socket: WebSocket,
-) {
+pub(crate) async fn run(app: Arc<App>, id: ChargePointId, admitted: Admitted, socket: WebSocket) {
     let seat = app.sessions.connect(&id, app.clock().now_ms());
     app.metrics.connected();
     tracing::info!(charge_point = %id, generation = seat.generation, "connected");
+    let Admitted {
+        charge_point,
+        read_ms,
+    } = admitted;
+    routes::remember_registration(&seat.contact, charge_point.registration, read_ms);
     let now_ms = app.mono.now_ms();
     let mut session = Session {
         link: Link::new(LinkConfig {
@@ -96,11 +122,14 @@ pub(crate) async fn run(
             id_seed: u64::from(uuid::Uuid::new_v4().as_fields().0),
         }),
         waiting: VecDeque::new(),
+        waiting_bytes: 0,
+        receipts: 0,
+        trigger: None,
         heard_ms: now_ms,
         ping_at_ms: now_ms + duration_ms(app.options.ping_interval),
         app,
         id,
-        organization,
+        admitted: Arc::new(charge_point),
         seat,
         socket,
     };
@@ -111,11 +140,17 @@ pub(crate) async fn run(
 struct Session {
     app: Arc<App>,
     id: ChargePointId,
-    organization: Arc<str>,
+    admitted: Arc<ChargePoint>,
     seat: Seat,
     socket: WebSocket,
     link: Link<Reply>,
     waiting: VecDeque<WaitingCall>,
+    /// Bytes of the payloads that wait.
+    waiting_bytes: usize,
+    /// Messages of this connection so far.
+    receipts: u32,
+    /// The message that the open command asks for.
+    trigger: Option<Action>,
     heard_ms: Millis,
     ping_at_ms: Millis,
 }
@@ -130,10 +165,16 @@ impl Session {
 
     async fn turns(&mut self) -> Result<std::convert::Infallible, End> {
         let mut handler: Option<BoxFuture<'static, Answered>> = None;
+        // Tokens of this session alone, waited for once: the one of the whole CSMS would be a lock for all.
+        let shutdown = self.app.shutdown.child_token();
+        let (replaced, contact) = (self.seat.replaced.clone(), self.seat.contact.clone());
+        let mut shutdown = std::pin::pin!(shutdown.cancelled());
+        let mut replaced = std::pin::pin!(replaced.cancelled());
+        let mut outdated = std::pin::pin!(contact.outdated.cancelled());
         let mut sleep = std::pin::pin!(sleep_until(self.app.mono.instant(self.ping_at_ms)));
         loop {
             if handler.is_none() {
-                handler = self.waiting.pop_front().map(|call| self.handle(call));
+                handler = self.next_waiting().map(|call| self.handle(call));
             }
             if let Some(text) = self.link.poll_transmit(self.app.mono.now_ms()) {
                 self.send(Message::Text(text.into())).await?;
@@ -141,11 +182,13 @@ impl Session {
             self.set_alarm(sleep.as_mut());
             let idle = self.link.calls_pending() == 0;
             tokio::select! {
-                () = self.app.shutdown.cancelled() => return Err(End::Shutdown),
-                () = self.seat.replaced.cancelled() => return Err(End::Replaced),
+                () = shutdown.as_mut() => return Err(End::Shutdown),
+                () = replaced.as_mut() => return Err(End::Replaced),
+                () = outdated.as_mut() => return Err(End::Outdated),
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.receive(message).await?,
-                    _ => return Err(End::Peer),
+                    Some(Err(error)) => return Err(End::of_error(error)),
+                    None => return Err(End::Peer),
                 },
                 answered = finished(&mut handler) => {
                     handler = None;
@@ -173,13 +216,31 @@ impl Session {
                 id,
                 action,
                 payload,
-            } => self.waiting.push_back(WaitingCall {
-                id,
-                action: action.into_owned(),
-                raw: Arc::from(payload.to_owned()),
-                received_at_ms,
-            }),
+            } => {
+                let bytes = payload.get().len();
+                if !self.waiting.is_empty() && self.waiting_bytes + bytes > WAITING_BYTES_MAX {
+                    let text = "too many bytes wait to be answered; send this again later";
+                    let error = CallError::new(ErrorCode::GenericError, text);
+                    return match self.link.answer(&id, Err(&error)) {
+                        Some(text) => self.send(Message::Text(text.into())).await,
+                        None => Ok(()),
+                    };
+                }
+                self.waiting_bytes += bytes;
+                self.receipts = self.receipts.saturating_add(1);
+                self.waiting.push_back(WaitingCall {
+                    id,
+                    action: action.into_owned(),
+                    raw: payload.to_owned(),
+                    received_at_ms,
+                    receipt: self.seat.first_receipt() + i64::from(self.receipts),
+                });
+            }
             Received::Answer { tag, result } => {
+                if self.trigger.is_some() {
+                    let accepted = result.as_ref().is_ok_and(|answer| is_accepted(answer));
+                    self.end_trigger(accepted);
+                }
                 let result = result.map(RawValue::to_owned);
                 // A caller that has given up does not hear the answer.
                 let _ = tag.send(result.map_err(CallFailure::Refused));
@@ -197,14 +258,28 @@ impl Session {
         Ok(())
     }
 
+    fn next_waiting(&mut self) -> Option<WaitingCall> {
+        let call = self.waiting.pop_front()?;
+        self.waiting_bytes -= call.raw.get().len();
+        Some(call)
+    }
+
+    /// The open command is answered, or too late to be: what it asked for may be sent only if that was agreed.
+    fn end_trigger(&mut self, accepted: bool) {
+        if let Some(action) = self.trigger.take().filter(|_| !accepted) {
+            routes::use_trigger(&self.seat.contact, action);
+        }
+    }
+
     fn handle(&self, call: WaitingCall) -> BoxFuture<'static, Answered> {
         let app = self.app.clone();
         let cx = Cx {
             app: app.clone(),
             charge_point: self.id.clone(),
-            organization: self.organization.clone(),
+            admitted: self.admitted.clone(),
             contact: self.seat.contact.clone(),
             received_at_ms: call.received_at_ms,
+            receipt: call.receipt,
             raw: call.raw,
         };
         let begun = Instant::now();
@@ -256,7 +331,10 @@ impl Session {
         if command.reply.is_closed() {
             return;
         }
-        routes::remember_trigger(&self.seat.contact, command.action, &command.payload);
+        self.trigger = routes::triggered_by(command.action, &command.payload);
+        if let Some(action) = self.trigger {
+            routes::allow_trigger(&self.seat.contact, action);
+        }
         let action = command.action.as_str();
         // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say
         // that the charge point is offline.
@@ -266,13 +344,15 @@ impl Session {
     async fn wake(&mut self) -> Result<(), End> {
         let now_ms = self.app.mono.now_ms();
         if let Some(reply) = self.link.expire(now_ms) {
+            self.end_trigger(false);
             let _ = reply.send(Err(CallFailure::TimedOut));
         }
         if now_ms >= self.dead_at_ms() {
             // What lies unread proves life: it may be this side that is slow.
             match self.socket.recv().now_or_never() {
                 Some(Some(Ok(message))) => self.receive(message).await?,
-                Some(_) => return Err(End::Peer),
+                Some(Some(Err(error))) => return Err(End::of_error(error)),
+                Some(None) => return Err(End::Peer),
                 None => return Err(End::Dead),
             }
         }
@@ -310,12 +390,15 @@ impl Session {
         }
         let current = self.app.sessions.disconnect(&self.id, self.seat.generation);
         self.seat.mailbox.close();
+        while let Ok(command) = self.seat.mailbox.try_recv() {
+            let _ = command.reply.send(Err(CallFailure::Offline));
+        }
         self.app.metrics.disconnected();
         tracing::info!(charge_point = %self.id, generation = self.seat.generation, ?end, "disconnected");
         let presence = self.seat.contact.presence(&self.id);
         let goodbye = say_goodbye(&mut self.socket, end);
-        if current {
-            // A newer connection writes its own times.
+        if current && end != End::Shutdown {
+            // A newer connection writes its own times, and at shutdown all are written at once.
             let stored = self.app.store.heard_of(vec![presence]);
             let (stored, ()) = tokio::join!(stored, goodbye);
             if let Err(error) = stored {
@@ -325,6 +408,11 @@ impl Session {
             goodbye.await;
         }
     }
+}
+
+fn is_accepted(answer: &RawValue) -> bool {
+    let answer = serde_json::from_str::<serde_json::Value>(answer.get());
+    answer.is_ok_and(|answer| answer["status"] == "Accepted")
 }
 
 /// The end of the running handler; never, when none runs.

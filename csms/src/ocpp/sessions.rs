@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, RawValue, Request, frame};
+use dynamo_protocol::{CallError, ChargePointId, MESSAGE_BYTES_MAX, RawValue};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +18,9 @@ use crate::store::Presence;
 
 /// Commands that may wait for the one that is open. More are refused as busy.
 pub(crate) const MAILBOX_COMMANDS_MAX: usize = 8;
+
+/// Bytes of a command's payload: the frame around it needs some of the message.
+const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
 
 /// Why a call to a charge point has no good answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -35,9 +37,9 @@ pub enum CallFailure {
     /// It answered with a CALLERROR.
     #[error("the charge point refused: {}", .0.description)]
     Refused(CallError),
-    /// It answered with what the schema of this action does not allow.
-    #[error("the charge point's answer breaks the schema: {}", .0.description)]
-    InvalidAnswer(CallError),
+    /// The payload is above [`MESSAGE_BYTES_MAX`]; nothing was sent.
+    #[error("the payload is too large: {MESSAGE_BYTES_MAX} bytes are allowed")]
+    TooLarge,
 }
 
 /// A command on its way to the session that sends it.
@@ -57,6 +59,8 @@ pub(crate) struct Contact {
     pub registration_read_ms: AtomicU64,
     /// One bit per action that this CSMS asked for with TriggerMessage on this connection.
     pub triggered: AtomicU64,
+    /// Cancelled when the registration turns out not to be the one that let the connection in.
+    pub outdated: CancellationToken,
 }
 
 impl Contact {
@@ -88,6 +92,13 @@ pub(crate) struct Seat {
     /// Cancelled when a newer connection of the identity takes over.
     pub replaced: CancellationToken,
     pub contact: Arc<Contact>,
+}
+
+impl Seat {
+    /// Receipts of this connection are counted from here: above those of every older connection.
+    pub(crate) fn first_receipt(&self) -> i64 {
+        i64::try_from(self.generation << 32).unwrap_or(i64::MAX / 2)
+    }
 }
 
 /// The map of connected charge points.
@@ -170,25 +181,10 @@ impl Sessions {
             .collect()
     }
 
-    /// Sends a typed request and waits for its answer.
+    /// Sends a request whose payload is JSON text and waits for the answer's, which is not looked into.
     ///
     /// # Errors
     /// As [`CallFailure`] tells apart. Never waits longer than the command time-out.
-    pub async fn call<T>(&self, id: &ChargePointId, request: T) -> Result<T::Response, CallFailure>
-    where
-        T: Request<Action = Action>,
-    {
-        let payload = frame::payload(&request);
-        let answer = self.call_raw(id, T::ACTION, payload).await?;
-        Decoding::lenient()
-            .decode(&answer)
-            .map_err(CallFailure::InvalidAnswer)
-    }
-
-    /// Sends a request whose payload is JSON text already and waits for the answer's.
-    ///
-    /// # Errors
-    /// As [`CallFailure`] tells apart, except for an invalid answer: it is not looked into.
     pub async fn call_raw(
         &self,
         id: &ChargePointId,
@@ -214,6 +210,9 @@ impl Sessions {
         action: Action,
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(CallFailure::TooLarge);
+        }
         let mailbox = self.read().get(id).map(|handle| handle.mailbox.clone());
         let mailbox = mailbox.ok_or(CallFailure::Offline)?;
         let (reply, answer) = oneshot::channel();

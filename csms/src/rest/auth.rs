@@ -46,7 +46,12 @@ async fn known_key(parts: &Parts, app: &App) -> Result<ApiKey, ApiError> {
     key.ok_or(ApiError::Unauthorized)
 }
 
+/// The secret the caller shows; an empty one is none.
 fn secret(parts: &Parts) -> Option<&str> {
+    shown(parts).filter(|key| !key.is_empty())
+}
+
+fn shown(parts: &Parts) -> Option<&str> {
     if let Some(key) = parts.headers.get("x-api-key") {
         return key.to_str().ok();
     }

@@ -9,6 +9,8 @@ use std::time::Instant;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
+use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ChargePointId, RawValue, Version};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,7 +20,7 @@ use super::error::{Answer, ApiError, Body};
 use crate::App;
 use crate::clock::rfc3339;
 use crate::ocpp::sessions::CallFailure;
-use crate::ocpp::v16::commands::{self, CommandType};
+use crate::ocpp::v16::commands;
 use crate::store::Registration;
 
 pub(super) fn router() -> Router<Arc<App>> {
@@ -44,7 +46,7 @@ async fn send_command(
     let identity = body
         .charge_point_id
         .ok_or_else(|| ApiError::field("charge_point_id", "the charge point's id is wanted"))?;
-    let command = commands::find(&name).ok_or_else(|| {
+    let action = commands::find(&name).ok_or_else(|| {
         ApiError::field(
             "command",
             format!("{name:?} is no command that OCPP 1.6 lets a CSMS send"),
@@ -54,16 +56,18 @@ async fn send_command(
         Some(payload) if payload.get() != "null" => payload,
         _ => RawValue::from_string("{}".to_owned()).expect("this is JSON"),
     };
-    (command.check_request)(&payload).map_err(|error| invalid_payload(&error))?;
-    let id = addressee(&app, &organization, &identity).await?;
+    let checked = Decoding::strict().check_request(action, &payload);
+    checked.map_err(|error| invalid_payload(&error))?;
+    let id = ChargePointId::new(&identity)
+        .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
+    check_addressee(&app, &organization, &id, action).await?;
     let sent_at = rfc3339(app.clock().now_ms());
     let begun = Instant::now();
-    let action = command.action;
     let result = app
         .sessions
         .call_raw(&id, action, payload.get().to_owned())
         .await;
-    let (status, response) = outcome(command, result)?;
+    let (status, response) = outcome(action, result)?;
     let response_time_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let answer = json!({
         "charge_point_id": identity,
@@ -76,33 +80,38 @@ async fn send_command(
     Ok(Json(answer))
 }
 
-/// The charge point, when it is one of this organization and may be talked to.
-async fn addressee(
+/// Whether the charge point is one of this organization and may be sent this [1.6 §4.2].
+async fn check_addressee(
     app: &App,
     organization: &str,
-    identity: &str,
-) -> Result<ChargePointId, ApiError> {
-    let missing = || ApiError::NotFound(format!("no charge point {identity:?} is registered"));
-    let id = ChargePointId::new(identity).map_err(|_| missing())?;
-    let known = app.store.charge_point(identity).await?;
+    id: &ChargePointId,
+    action: Action,
+) -> Result<(), ApiError> {
+    let missing = || ApiError::NotFound(format!("no charge point {:?} is registered", id.as_str()));
+    let known = app.store.charge_point(id.as_str()).await?;
     let charge_point = known
         .filter(|found| found.organization_id == organization)
         .ok_or_else(missing)?;
-    if charge_point.registration == Registration::Rejected {
-        return Err(ApiError::NotRegistered);
+    let starts_or_stops = matches!(
+        action,
+        Action::RemoteStartTransaction | Action::RemoteStopTransaction
+    );
+    match charge_point.registration {
+        Registration::Accepted => Ok(()),
+        Registration::Pending if !starts_or_stops => Ok(()),
+        registration => Err(ApiError::NotRegistered(registration)),
     }
-    Ok(id)
 }
 
 /// Status and response of whatever was answered; an error when nothing was, or nothing that fits.
 fn outcome(
-    command: &CommandType,
+    action: Action,
     result: Result<Box<RawValue>, CallFailure>,
 ) -> Result<(String, Value), ApiError> {
     match result {
         Ok(payload) => {
             let response = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
-            match (command.check_answer)(&payload) {
+            match Decoding::strict().check_response(action, &payload) {
                 Ok(()) => {
                     let status = response.get("status").and_then(Value::as_str);
                     Ok((status.unwrap_or("Accepted").to_owned(), response))
@@ -119,7 +128,7 @@ fn outcome(
             });
             Ok((code, response))
         }
-        Err(CallFailure::InvalidAnswer(error)) => Err(invalid_answer(&error, Value::Null)),
+        Err(CallFailure::TooLarge) => Err(ApiError::PayloadTooLarge),
         Err(CallFailure::Offline) => Err(ApiError::Offline),
         Err(CallFailure::Busy) => Err(ApiError::Busy),
         Err(CallFailure::TimedOut) => Err(ApiError::Timeout),

@@ -8,12 +8,13 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::{Duration, timeout};
 
 use super::BODY_BYTES_MAX;
-use crate::store::StoreError;
+use crate::store::{Registration, StoreError};
 
 /// How long a client may take for a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,8 +46,8 @@ pub(crate) enum ApiError {
     Busy,
     /// The charge point has no socket, or lost it.
     Offline,
-    /// The charge point is registered as Rejected: nothing may be sent to it [1.6 §4.2].
-    NotRegistered,
+    /// The charge point is not Accepted, and may not be sent this [1.6 §4.2].
+    NotRegistered(Registration),
     /// The charge point answered in a way that makes no answer of ours; further fields of the body.
     OcppRejected(String, Map<String, Value>),
     /// Ours; the cause is for the log.
@@ -75,7 +76,7 @@ impl ApiError {
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Offline => (StatusCode::UNPROCESSABLE_ENTITY, "charge_point_offline"),
-            Self::NotRegistered => (
+            Self::NotRegistered(_) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "charge_point_not_registered",
             ),
@@ -102,10 +103,10 @@ impl ApiError {
             Self::Timeout => "the charge point did not answer in time".to_owned(),
             Self::Busy => "too many commands wait for this charge point".to_owned(),
             Self::Offline => "the charge point is offline".to_owned(),
-            Self::NotRegistered => {
-                "the registration of this charge point is Rejected: nothing may be sent to it"
-                    .to_owned()
-            }
+            Self::NotRegistered(registration) => format!(
+                "the registration of this charge point is {}: this may not be sent to it",
+                registration.as_str()
+            ),
             Self::Internal(_) => "the request could not be served".to_owned(),
         }
     }
@@ -168,10 +169,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let read = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX);
-        let bytes = match timeout(BODY_TIMEOUT, read).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(_)) => return Err(ApiError::PayloadTooLarge),
+        let bytes = match timeout(BODY_TIMEOUT, read(request.into_body())).await {
+            Ok(read) => read?,
             Err(_) => return Err(ApiError::field("body", "it did not arrive in time")),
         };
         let parsed = serde_json::from_slice(&bytes);
@@ -179,6 +178,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             ApiError::field("body", format!("it is not the JSON wanted here: {error}"))
         })
     }
+}
+
+async fn read(body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::field("body", "it broke off"))?;
+        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(ApiError::PayloadTooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// The query string.

@@ -6,6 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use dynamo_protocol::ChargePointId;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,12 +37,13 @@ async fn active_transactions(
 ) -> Answer {
     let missing = || ApiError::NotFound("no charge point of this id is registered".to_owned());
     let Path(id) = path.map_err(|_| missing())?;
+    ChargePointId::new(&id).map_err(|_| missing())?;
     let known = app.store.charge_point(&id).await?;
     known
         .filter(|found| found.organization_id == organization)
         .ok_or_else(missing)?;
     let now_ms = app.clock().now_ms();
-    let open = app.store.active_transactions(&id).await?;
+    let open = app.store.active_transactions(&organization, &id).await?;
     let shown: Vec<Value> = open.iter().map(|t| show_active(t, now_ms)).collect();
     Ok(Json(json!({
         "charge_point_id": id,
@@ -62,7 +64,7 @@ fn show_active(transaction: &ActiveTransaction, now_ms: i64) -> Value {
         "meter_start": transaction.meter_start_wh,
         "current_meter_value": current_wh,
         "energy_delivered_wh": energy_wh(transaction.meter_start_wh, current_wh),
-        "duration_seconds": (now_ms - transaction.started_at_ms).max(0) / 1000,
+        "duration_seconds": now_ms.saturating_sub(transaction.started_at_ms).max(0) / 1000,
     })
 }
 
@@ -82,6 +84,13 @@ async fn transactions(
     Params(query): Params<TransactionQuery>,
 ) -> Answer {
     let (page, per_page) = query.paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
+    if let Some(id) = &query.charge_point_id {
+        ChargePointId::new(id)
+            .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
+    }
+    if query.id_tag.as_ref().is_some_and(|tag| tag.contains('\0')) {
+        return Err(ApiError::field("id_tag", "it cannot contain U+0000"));
+    }
     let filter = TransactionFilter {
         organization_id: organization,
         charge_point_id: query.charge_point_id,

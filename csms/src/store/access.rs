@@ -98,15 +98,23 @@ impl Store {
         .await
     }
 
-    /// Whether any API key was ever made.
+    /// Makes a key if none was ever made; whether it did.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn has_api_keys(&self) -> Result<bool> {
-        let mut conn = self.reader().await?;
-        let keys: i64 = on_db!(&mut conn, db => sqlx::query_scalar("select count(*) from api_key")
-            .fetch_one(db))?;
-        Ok(keys > 0)
+    /// When the database fails, or the organization does not exist.
+    pub(crate) async fn create_first_api_key(&self, key: NewApiKey) -> Result<bool> {
+        self.write(key, |key, conn| {
+            Box::pin(async move {
+                let keys: i64 = on_db!(conn, db => sqlx::query_scalar("select count(*) from api_key")
+                    .fetch_one(db))?;
+                if keys > 0 {
+                    return Ok(false);
+                }
+                conn.insert_api_key(key).await?;
+                Ok(true)
+            })
+        })
+        .await
     }
 
     /// Makes a key; one with the same secret that exists already stays as it is, revoked or not.
@@ -115,16 +123,7 @@ impl Store {
     /// When the database fails, or the organization does not exist.
     pub async fn create_api_key(&self, key: NewApiKey) -> Result<()> {
         self.write(key, |key, conn| {
-            Box::pin(async move {
-                conn.need_organization(&key.organization_id).await?;
-                run_on_db!(conn, db => sqlx::query(
-                    "insert into api_key (id, organization_id, key_hash, scopes, created_at_ms)
-                     values ($1, $2, $3, $4, $5) on conflict do nothing")
-                    .bind(&key.id).bind(&key.organization_id).bind(key_hash(&key.key))
-                    .bind(key.scopes.join(" ")).bind(system_ms())
-                    .execute(db))?;
-                Ok(())
-            })
+            Box::pin(async move { conn.insert_api_key(key).await })
         })
         .await
     }
@@ -166,6 +165,16 @@ impl Store {
 }
 
 impl Conn {
+    async fn insert_api_key(&mut self, key: &NewApiKey) -> Result<()> {
+        self.need_organization(&key.organization_id).await?;
+        run_on_db!(self, db => sqlx::query(
+            "insert into api_key (id, organization_id, key_hash, scopes, created_at_ms)
+             values ($1, $2, $3, $4, $5) on conflict do nothing")
+            .bind(&key.id).bind(&key.organization_id).bind(key_hash(&key.key))
+            .bind(key.scopes.join(" ")).bind(system_ms())
+            .execute(db))
+    }
+
     pub(super) async fn need_organization(&mut self, id: &str) -> Result<()> {
         let found: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "select id from organization where id = $1")

@@ -83,6 +83,8 @@ pub(crate) struct ConnectorReport {
     /// The charge point's stamp, if it gave one.
     pub stamp_ms: Option<i64>,
     pub received_at_ms: i64,
+    /// The process that received it, and the report's place among what it received.
+    pub receipt: (String, i64),
 }
 
 /// The last reported status of a connector; connector 0 is the charge point itself.
@@ -268,25 +270,69 @@ impl Conn {
         Ok((registration_of(&registration)?, interval_s))
     }
 
-    pub(crate) async fn set_connector(&mut self, report: &ConnectorReport) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
+    /// Keeps a status; false when this process received a later one before, on a newer connection. The order
+    /// is counted: a clock can be set back.
+    pub(crate) async fn set_connector(&mut self, report: &ConnectorReport) -> Result<bool> {
+        let (process, number) = &report.receipt;
+        let kept: Option<i64> = on_db!(self, db => sqlx::query_scalar(
             "insert into connector (charge_point_id, connector_id, status, error_code, info, vendor_id,
-                 vendor_error_code, reported_at_ms, received_at_ms)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                 vendor_error_code, reported_at_ms, received_at_ms, received_by, received_number)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              on conflict (charge_point_id, connector_id) do update set status = excluded.status,
                  error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
                  vendor_error_code = excluded.vendor_error_code,
-                 reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms")
+                 reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms,
+                 received_by = excluded.received_by, received_number = excluded.received_number
+             where connector.received_by <> excluded.received_by
+                or connector.received_number <= excluded.received_number
+             returning connector_id")
             .bind(&report.charge_point_id).bind(report.connector_id).bind(&report.status)
             .bind(&report.error_code).bind(&report.info).bind(&report.vendor_id)
             .bind(&report.vendor_error_code)
             .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(report.received_at_ms)
-            .execute(db))?;
-        Ok(())
+            .bind(process).bind(number)
+            .fetch_optional(db))?;
+        Ok(kept.is_some())
     }
 }
 
 fn registration_of(word: &str) -> Result<Registration> {
     Registration::from_word(word)
         .ok_or_else(|| StoreError::Corrupt(format!("a charge point registered as {word:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reports::connector_status;
+
+    #[tokio::test]
+    async fn a_status_received_earlier_does_not_overwrite_a_later_one_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        store.record_unknown_charge_point("CP-1").await.unwrap();
+        for (process, number, received_at_ms, status, kept) in [
+            ("a", 2, 1_000, "Charging", "Charging"),
+            ("a", 1, 2_000, "Available", "Charging"),
+            ("a", 3, 500, "Finishing", "Finishing"),
+            ("b", 1, 400, "Available", "Available"),
+        ] {
+            let report = ConnectorReport {
+                charge_point_id: "CP-1".into(),
+                connector_id: 1,
+                status: status.into(),
+                error_code: "NoError".into(),
+                info: None,
+                vendor_id: None,
+                vendor_error_code: None,
+                stamp_ms: None,
+                received_at_ms,
+                receipt: (process.into(), number),
+            };
+            connector_status(&store, report).await.unwrap();
+            let row = &store.statuses(DEFAULT_ORGANIZATION).await.unwrap()[0];
+            assert_eq!(row.connectors[0].status, kept, "{process} {number}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,9 +47,13 @@ use crate::metrics::Metrics;
 pub const DEFAULT_ORGANIZATION: &str = "org_default";
 
 /// How long a statement waits for another process that holds SQLite's write lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a read waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one statement may take, its wait for a lock included.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long closing may take; what is not committed by then is lost, and nobody was told that it was kept.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// Connections of PostgreSQL that write at the same time.
@@ -71,6 +76,9 @@ pub enum StoreError {
     /// The address is none of ours.
     #[error("{0}")]
     Address(String),
+    /// The database did not answer in time.
+    #[error("the database did not answer in time")]
+    TimedOut,
     /// A row holds what no version of this program writes.
     #[error("the database holds {0}")]
     Corrupt(String),
@@ -97,17 +105,32 @@ pub(crate) enum Conn {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// Runs one query text on whichever database the connection belongs to.
+/// Runs one query text on whichever database the connection belongs to, within [`STATEMENT_TIMEOUT`]. A
+/// connection that did not answer by then is in an unknown state and is not used again.
 macro_rules! on_db {
     ($conn:expr, $db:ident => $query:expr) => {
         match $conn {
             $crate::store::Conn::Sqlite(connection) => {
                 let $db = &mut **connection;
-                $query.await.map_err($crate::store::StoreError::from)
+                let limited = tokio::time::timeout($crate::store::STATEMENT_TIMEOUT, $query).await;
+                limited.map_or_else(
+                    |_| {
+                        connection.close_on_drop();
+                        Err($crate::store::StoreError::TimedOut)
+                    },
+                    |done| done.map_err($crate::store::StoreError::from),
+                )
             }
             $crate::store::Conn::Postgres(connection) => {
                 let $db = &mut **connection;
-                $query.await.map_err($crate::store::StoreError::from)
+                let limited = tokio::time::timeout($crate::store::STATEMENT_TIMEOUT, $query).await;
+                limited.map_or_else(
+                    |_| {
+                        connection.close_on_drop();
+                        Err($crate::store::StoreError::TimedOut)
+                    },
+                    |done| done.map_err($crate::store::StoreError::from),
+                )
             }
         }
     };
@@ -221,26 +244,34 @@ impl Store {
         result.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Whether the database answers.
+    /// Whether the database takes writes: goes the way of every fact, and changes nothing.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<()> {
-        let mut conn = self.reader().await?;
-        run_on_db!(&mut conn, db => sqlx::query("select 1").execute(db))
+        self.write((), |(), conn| {
+            Box::pin(async move { run_on_db!(conn, db => sqlx::query("select 1").execute(db)) })
+        })
+        .await
     }
 
-    /// Commits what is queued and closes the database. Later writes fail with [`StoreError::Closed`].
+    /// Commits what is queued and closes the database. Later writes fail with [`StoreError::Closed`]. A
+    /// database that does not answer is left after a few seconds.
     pub async fn close(&self) {
         self.inner.closing.cancel();
         self.inner.writers.close();
-        self.inner.writers.wait().await;
-        match &self.inner.pools {
-            Pools::Sqlite { readers, writer } => {
-                readers.close().await;
-                writer.close().await;
+        let closed = async {
+            self.inner.writers.wait().await;
+            match &self.inner.pools {
+                Pools::Sqlite { readers, writer } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
+                Pools::Postgres(pool) => pool.close().await,
             }
-            Pools::Postgres(pool) => pool.close().await,
+        };
+        if timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+            tracing::error!("the database does not answer and was not closed");
         }
     }
 }

@@ -46,27 +46,45 @@ impl Store {
     pub async fn set_tag(&self, setting: TagSetting) -> Result<()> {
         self.write(setting, |tag, conn| {
             Box::pin(async move {
-                conn.need_organization(&tag.organization_id).await?;
+                conn.insert_tag(tag).await?;
                 run_on_db!(conn, db => sqlx::query(
-                    "insert into id_tag (organization_id, tag_key, tag, status, parent_tag, expires_at_ms,
-                         single_transaction, created_at_ms)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8)
-                     on conflict (organization_id, tag_key) do update set tag = excluded.tag,
-                         status = excluded.status, parent_tag = excluded.parent_tag,
-                         expires_at_ms = excluded.expires_at_ms,
-                         single_transaction = excluded.single_transaction")
+                    "update id_tag set tag = $3, status = $4, parent_tag = $5, expires_at_ms = $6,
+                         single_transaction = $7
+                     where organization_id = $1 and tag_key = $2")
                     .bind(&tag.organization_id).bind(tag_key(&tag.tag)).bind(&tag.tag)
                     .bind(tag.status.as_str()).bind(&tag.parent_tag).bind(tag.expires_at_ms)
-                    .bind(tag.single_transaction).bind(crate::clock::system_ms())
-                    .execute(db))?;
-                Ok(())
+                    .bind(tag.single_transaction)
+                    .execute(db))
             })
+        })
+        .await
+    }
+
+    /// Registers a tag; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// When the database fails, or the organization does not exist.
+    pub(crate) async fn add_tag(&self, setting: TagSetting) -> Result<()> {
+        self.write(setting, |tag, conn| {
+            Box::pin(async move { conn.insert_tag(tag).await })
         })
         .await
     }
 }
 
 impl Conn {
+    async fn insert_tag(&mut self, tag: &TagSetting) -> Result<()> {
+        self.need_organization(&tag.organization_id).await?;
+        run_on_db!(self, db => sqlx::query(
+            "insert into id_tag (organization_id, tag_key, tag, status, parent_tag, expires_at_ms,
+                 single_transaction, created_at_ms)
+             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing")
+            .bind(&tag.organization_id).bind(tag_key(&tag.tag)).bind(&tag.tag)
+            .bind(tag.status.as_str()).bind(&tag.parent_tag).bind(tag.expires_at_ms)
+            .bind(tag.single_transaction).bind(crate::clock::system_ms())
+            .execute(db))
+    }
+
     pub(crate) async fn tag(&mut self, organization: &str, tag: &str) -> Result<Option<Tag>> {
         let row: Option<TagColumns> = on_db!(self, db => sqlx::query_as(
             "select status, parent_tag, expires_at_ms, single_transaction from id_tag

@@ -2,6 +2,7 @@
 
 use super::{Conn, Result, Store, on_db, run_on_db};
 use crate::domain::authorization::tag_key;
+use crate::domain::content_hash;
 use crate::domain::transaction::{Start, StopReport};
 
 /// A transaction to insert, with the answer its start gets.
@@ -16,7 +17,7 @@ pub(crate) struct Stop<'a> {
     pub answer: Option<String>,
 }
 
-/// A stop whose transaction is not there, with the answer it gets.
+/// A stop that stops nothing, with the answer it gets.
 pub(crate) struct OrphanStop<'a> {
     pub stop: &'a StopReport,
     pub answer: Option<String>,
@@ -60,17 +61,22 @@ pub(crate) struct TransactionFilter {
     pub offset: i64,
 }
 
+/// Reason, id tag and answer of a stop.
+type StopColumns = (Option<String>, Option<String>, Option<String>);
+
 impl Store {
-    /// The open transactions of one charge point, oldest first.
+    /// The open transactions of one charge point that are this organization's, oldest first.
     pub(crate) async fn active_transactions(
         &self,
+        organization: &str,
         charge_point: &str,
     ) -> Result<Vec<ActiveTransaction>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
-             from charge_transaction where charge_point_id = $1 and state = 'open' order by id")
-            .bind(charge_point)
+             from charge_transaction
+             where charge_point_id = $1 and organization_id = $2 and state = 'open' order by id")
+            .bind(charge_point).bind(organization)
             .fetch_all(db))
     }
 
@@ -187,35 +193,43 @@ impl Conn {
         Ok(stopped.is_some())
     }
 
-    /// The answer the stop of this transaction got; the outer `None` when it is not this charge point's.
-    pub(crate) async fn stop_answer(
+    /// The answer this very stop got before; the outer `None` when it stopped no transaction.
+    pub(crate) async fn answer_to_same_stop(
         &mut self,
         stop: &StopReport,
     ) -> Result<Option<Option<String>>> {
-        on_db!(self, db => sqlx::query_scalar(
-            "select stop_answer from charge_transaction where id = $1 and charge_point_id = $2")
+        let first: Option<StopColumns> = on_db!(self, db => sqlx::query_as(
+            "select reason, stop_id_tag, stop_answer from charge_transaction
+             where id = $1 and charge_point_id = $2 and stopped_at_ms = $3 and meter_stop_wh = $4")
             .bind(stop.transaction_number).bind(&stop.charge_point_id)
-            .fetch_optional(db))
+            .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh)
+            .fetch_optional(db))?;
+        Ok(first
+            .filter(|(reason, tag, _)| *reason == stop.reason && *tag == stop.id_tag)
+            .map(|(.., answer)| answer))
     }
 
-    /// Keeps a stop that belongs to no transaction; the answer is that of its first arrival.
+    /// Keeps a stop that stopped no transaction; the answer is that of its first arrival.
     pub(crate) async fn insert_orphan_stop(
         &mut self,
         orphan: &OrphanStop<'_>,
     ) -> Result<Option<String>> {
         let stop = orphan.stop;
+        let (at_ms, meter_wh) = (stop.stopped_at_ms, stop.meter_stop_wh);
+        let content = (at_ms, meter_wh, &stop.reason, &stop.id_tag);
+        let hash = content_hash(&[&format!("{content:?}")]);
         run_on_db!(self, db => sqlx::query(
             "insert into orphan_stop (charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh,
-                 message, stop_answer, received_at_ms)
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing")
+                 message, stop_answer, received_at_ms, content_hash)
+             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing")
             .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(stop.stopped_at_ms)
             .bind(stop.meter_stop_wh).bind(&stop.message).bind(&orphan.answer).bind(stop.now_ms)
+            .bind(&hash)
             .execute(db))?;
         on_db!(self, db => sqlx::query_scalar(
             "select stop_answer from orphan_stop where charge_point_id = $1 and transaction_number = $2
-               and stopped_at_ms = $3 and meter_stop_wh = $4")
-            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(stop.stopped_at_ms)
-            .bind(stop.meter_stop_wh)
+               and content_hash = $3")
+            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(&hash)
             .fetch_one(db))
     }
 }

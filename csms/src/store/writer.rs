@@ -26,6 +26,9 @@ pub(crate) type Step<I, T> = for<'c> fn(&'c I, &'c mut Conn) -> BoxFuture<'c, Re
 
 /// A job in the queue.
 pub(super) trait Job: Send {
+    /// Whether its caller still waits. A job nobody waits for is not run: its charge point was not answered
+    /// and says it again, maybe on a connection that is further already.
+    fn is_wanted(&self) -> bool;
     /// Runs it inside the open transaction.
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>>;
     /// Tells the caller, after the commit or the failure.
@@ -55,6 +58,10 @@ where
 }
 
 impl<I: Send + Sync, T: Send> Job for Work<I, T> {
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>> {
         Box::pin(async move {
             self.outcome = Some((self.step)(&self.input, conn).await?);
@@ -148,33 +155,59 @@ impl Writer {
                     job.finish(Ok(()));
                 }
             }
-            Err(Failure::Job(_)) if batch.len() > 1 => {
-                for mut job in batch.drain(..) {
-                    let committed = self.commit(std::slice::from_mut(&mut job)).await;
-                    job.finish(committed.map_err(Failure::into_error));
-                }
-            }
-            Err(failure) => {
-                let error = failure.into_error();
-                tracing::error!(jobs = batch.len(), %error, "the store could not commit");
-                for job in batch.drain(..) {
-                    job.finish(Err(error.clone()));
+            Err(Failure::Job(_)) if batch.len() > 1 => self.commit_each(batch).await,
+            Err(Failure::Job(error)) => fail_all(batch, &error),
+            Err(Failure::Transaction(error)) => self.fail_everything(batch, &error),
+        }
+    }
+
+    async fn commit_each(&self, batch: &mut Vec<Box<dyn Job>>) {
+        let mut jobs = std::mem::take(batch).into_iter();
+        while let Some(mut job) = jobs.next() {
+            match self.commit(std::slice::from_mut(&mut job)).await {
+                Ok(()) => job.finish(Ok(())),
+                Err(Failure::Job(error)) => job.finish(Err(error)),
+                Err(Failure::Transaction(error)) => {
+                    batch.push(job);
+                    batch.extend(jobs.by_ref());
+                    self.fail_everything(batch, &error);
                 }
             }
         }
     }
 
-    async fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
-        for job in &mut *jobs {
-            if let Err(error) = job.run(&mut conn).await {
-                roll_back(conn).await;
-                return Err(Failure::Job(error));
+    /// The database takes nothing: neither these jobs nor those in the queue are kept waiting for it.
+    fn fail_everything(&self, batch: &mut Vec<Box<dyn Job>>, error: &StoreError) {
+        // Who holds the lock waits for jobs, so the queue is empty, or empties it like this.
+        if let Ok(mut queue) = self.queue.try_lock() {
+            while let Ok(job) = queue.try_recv() {
+                batch.push(job);
             }
         }
-        if let Err(error) = execute(&mut conn, "commit").await {
-            roll_back(conn).await;
-            return Err(Failure::Transaction(error));
+        tracing::error!(jobs = batch.len(), %error, "the store could not commit");
+        fail_all(batch, error);
+    }
+
+    async fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
+        for job in jobs.iter_mut().filter(|job| job.is_wanted()) {
+            match job.run(&mut conn).await {
+                Ok(()) => {}
+                Err(error @ StoreError::TimedOut) => return Err(Failure::Transaction(error)),
+                Err(error) => {
+                    roll_back(conn).await;
+                    return Err(Failure::Job(error));
+                }
+            }
+        }
+        match execute(&mut conn, "commit").await {
+            Ok(()) => {}
+            // The connection is closed already, see `on_db`.
+            Err(error @ StoreError::TimedOut) => return Err(Failure::Transaction(error)),
+            Err(error) => {
+                roll_back(conn).await;
+                return Err(Failure::Transaction(error));
+            }
         }
         self.metrics.committed(jobs.len());
         Ok(())
@@ -188,11 +221,9 @@ enum Failure {
     Transaction(StoreError),
 }
 
-impl Failure {
-    fn into_error(self) -> StoreError {
-        match self {
-            Self::Job(error) | Self::Transaction(error) => error,
-        }
+fn fail_all(batch: &mut Vec<Box<dyn Job>>, error: &StoreError) {
+    for job in batch.drain(..) {
+        job.finish(Err(error.clone()));
     }
 }
 
@@ -207,5 +238,24 @@ async fn roll_back(mut conn: Conn) {
             Conn::Sqlite(connection) => drop(connection.detach()),
             Conn::Postgres(connection) => drop(connection.detach()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+
+    #[tokio::test]
+    async fn a_job_nobody_waits_for_any_more_is_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let mut gone = Box::pin(store.record_unknown_charge_point("CP-1"));
+        // In the queue, and dropped before the writer had its turn.
+        assert!(futures_util::poll!(&mut gone).is_pending());
+        drop(gone);
+        store.record_unknown_charge_point("CP-2").await.unwrap();
+        assert!(store.charge_point("CP-1").await.unwrap().is_none());
+        assert!(store.charge_point("CP-2").await.unwrap().is_some());
     }
 }

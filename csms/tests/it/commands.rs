@@ -152,7 +152,7 @@ async fn who_cannot_be_sent_a_command_is_told_why() {
     let _rejected = rig.connect("REJECTED").await;
     for (id, status, code) in [
         ("NOBODY", 404, "not_found"),
-        ("a/b", 404, "not_found"),
+        ("a/b", 400, "validation_error"),
         ("OFFLINE", 422, "charge_point_offline"),
         ("REJECTED", 422, "charge_point_not_registered"),
     ] {
@@ -228,4 +228,48 @@ async fn a_socket_lost_under_a_command_is_said_at_once() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(body["code"], "charge_point_offline");
     assert!(begun.elapsed() < Duration::from_secs(5), "not the time-out");
+}
+
+#[tokio::test]
+async fn a_large_command_arrives_and_a_too_large_one_harms_nobody() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = ChargePointId::new("CP-1").unwrap();
+    let payload = |bytes: usize| format!(r#"{{"vendorId":"V","data":"{}"}}"#, "x".repeat(bytes));
+    let call = |bytes| {
+        let sessions = rig.csms.sessions();
+        sessions.call_raw(&id, Action::DataTransfer, payload(bytes))
+    };
+    let refused = call(dynamo_protocol::MESSAGE_BYTES_MAX).await.unwrap_err();
+    assert_eq!(refused, dynamo_csms::sessions::CallFailure::TooLarge);
+    let large = call(dynamo_protocol::MESSAGE_BYTES_MAX - 1_000);
+    let answer = async {
+        let (id, ..) = cp.next_call().await;
+        cp.answer(&id, json!({"status": "Accepted"})).await;
+    };
+    let (answered, ()) = tokio::join!(large, answer);
+    answered.unwrap();
+    cp.boot().await;
+}
+
+#[tokio::test]
+async fn a_pending_charge_point_is_not_told_to_charge() {
+    let rig = rig().await;
+    rig.set_charge_point(ChargePointSetting {
+        id: "CP-1".into(),
+        registration: Some(Registration::Pending),
+        ..ChargePointSetting::default()
+    })
+    .await;
+    let mut cp = rig.connect("CP-1").await;
+    for (command, payload) in [
+        ("RemoteStartTransaction", json!({"idTag": "TAG"})),
+        ("RemoteStopTransaction", json!({"transactionId": 1})),
+    ] {
+        let (status, body) = rig.command("CP-1", command, payload).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(body["code"], "charge_point_not_registered");
+    }
+    // Nothing was sent: the first frame that comes is an answer.
+    cp.boot().await;
 }

@@ -53,9 +53,13 @@ async fn a_life(address: String) {
         assert_eq!(answer["idTagInfo"]["status"], status);
     }
     let security = json!({"type": "StartupOfTheDevice", "timestamp": T0});
-    cp.call("SecurityEventNotification", security)
-        .await
-        .unwrap();
+    for _ in 0..2 {
+        let said = cp.call("SecurityEventNotification", security.clone());
+        said.await.unwrap();
+    }
+    assert_eq!(count(&options.database, "charge_point_event").await, 2);
+    let nul = cp.call("Authorize", json!({"idTag": "A\u{0}"})).await;
+    assert_eq!(nul.unwrap_err().code, "PropertyConstraintViolation");
     let first = cp.start(1, "ONE", T0, 100).await;
     assert_eq!(first["idTagInfo"]["parentIdTag"], "GROUP");
     assert_eq!(cp.start(1, "ONE", T0, 100).await, first);
@@ -80,6 +84,21 @@ async fn a_life(address: String) {
     for _ in 0..2 {
         cp.stop(&json!(999), T2, 1).await;
     }
+    assert_eq!(count(&options.database, "orphan_stop").await, 1);
+    // Another stop of the same transaction is kept beside, with its readings.
+    let other = json!({"transactionId": id, "timestamp": T2, "meterStop": 400, "idTag": "ONE",
+        "reason": "PowerLoss", "transactionData": [{"timestamp": T2, "sampledValue": [{"value": "401"}]}]});
+    for _ in 0..2 {
+        let answer = cp.call("StopTransaction", other.clone()).await.unwrap();
+        assert_eq!(answer["idTagInfo"]["status"], "Accepted");
+    }
+    assert_eq!(count(&options.database, "orphan_stop").await, 2);
+    let first = rig.transactions("CP-1").await[0].clone();
+    assert_eq!(
+        (&first["reason"], &first["energy_wh"]),
+        (&json!("Local"), &json!(300))
+    );
+    assert_eq!(first["meter_values"], 4);
     let (_, status) = rig.get("/api/v1/ocpp16/charge_points/status").await;
     assert_eq!(
         status["charge_points"][0]["connectors"][0]["status"],
@@ -89,6 +108,24 @@ async fn a_life(address: String) {
     drop(cp);
     rig.csms.shutdown().await;
     after_a_restart(rig.folder, options).await;
+}
+
+/// Rows of a table.
+async fn count(address: &str, table: &str) -> i64 {
+    let query = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
+    if address.starts_with("postgres") {
+        let mut connection = PgConnection::connect(address).await.unwrap();
+        sqlx::query_scalar(query)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    } else {
+        let mut connection = SqliteConnection::connect(address).await.unwrap();
+        sqlx::query_scalar(query)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    }
 }
 
 async fn register(store: &Store) {

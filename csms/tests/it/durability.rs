@@ -125,3 +125,26 @@ async fn what_stops_a_start_is_one_sentence_with_value_and_remedy() {
         assert!(!text.contains('\n'), "{text}");
     }
 }
+
+/// Another process holds the write lock and does not let it go.
+#[tokio::test]
+async fn a_store_that_takes_nothing_hangs_nobody() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    let path = rig.folder.path().join("csms.db");
+    let file = SqliteConnectOptions::new().filename(path);
+    let mut database = SqliteConnection::connect_with(&file).await.unwrap();
+    sqlx::query("begin immediate")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let start = json!({"connectorId": 1, "idTag": "TAG", "timestamp": T0, "meterStart": 0});
+    let ready = rig.client().get(rig.url("/readyz")).send();
+    let (ready, refused) = tokio::join!(ready, cp.call("StartTransaction", start));
+    assert_eq!(ready.unwrap().status(), 503);
+    assert_eq!(refused.unwrap_err().code, "InternalError");
+    let begun = std::time::Instant::now();
+    rig.csms.shutdown().await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(11));
+}

@@ -139,3 +139,79 @@ async fn a_plain_request_is_told_to_upgrade() {
     let status = rig.client().get(url).send().await.unwrap().status();
     assert!(status.is_client_error(), "{status}");
 }
+
+#[tokio::test]
+async fn who_is_registered_otherwise_now_has_to_connect_again() {
+    let rig = rig().await;
+    let store = rig.csms.store();
+    store
+        .create_organization("org_other", "Other")
+        .await
+        .unwrap();
+    for (id, organization_id, password_hash) in [
+        ("CP-1", Some("org_other".to_owned()), None),
+        ("CP-2", None, Some(hash_password("new"))),
+    ] {
+        let mut cp = rig.connect(id).await;
+        cp.start(1, "TAG", "2026-01-01T00:00:00Z", 0).await;
+        rig.set_charge_point(ChargePointSetting {
+            id: id.into(),
+            organization_id,
+            password_hash,
+            ..ChargePointSetting::default()
+        })
+        .await;
+        // The registration is read again when it is half a second old.
+        let closed = loop {
+            cp.send_call("Heartbeat", serde_json::json!({})).await;
+            match cp.next_frame().await {
+                Some(frame) if frame[0] == 3 => {}
+                Some(frame) => {
+                    assert_eq!(frame[2], "SecurityError");
+                    break cp.closed().await;
+                }
+                None => break None,
+            }
+        };
+        if let Some((code, reason)) = closed {
+            assert_eq!(code, 1008);
+            assert!(reason.contains("connect again"), "{reason}");
+        }
+    }
+    // What it did for its former organization is not the new one's.
+    let new = dynamo_csms::store::NewApiKey::generate(
+        "org_other",
+        vec![dynamo_csms::store::SCOPE_READ.to_owned()],
+    );
+    store.create_api_key(new.clone()).await.unwrap();
+    let path = "/api/v1/ocpp16/active_transactions/CP-1";
+    let answer = rig.request(reqwest::Method::GET, path, None, &new.key);
+    assert_eq!(answer.await.1["total"], 0);
+}
+
+#[tokio::test]
+async fn only_who_will_talk_is_recorded() {
+    let rig = rig().await;
+    let address = rig.csms.ocpp_addr();
+    let plain = format!("http://{address}/ocpp16/CP-1");
+    let status = rig.client().get(plain).send().await.unwrap().status();
+    assert!(status.is_client_error(), "{status}");
+    raw(&rig, "Sec-WebSocket-Protocol: ocpp2.0.1\r\n", |_| false).await;
+    assert!(
+        rig.csms
+            .store()
+            .charge_point("CP-1")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    rig.connect("CP-1").await;
+    assert!(
+        rig.csms
+            .store()
+            .charge_point("CP-1")
+            .await
+            .unwrap()
+            .is_some()
+    );
+}

@@ -146,3 +146,67 @@ async fn shutdown_closes_sockets_with_a_reason() {
     let (closed, ()) = tokio::join!(cp.closed(), rig.csms.shutdown());
     assert_eq!(closed.expect("a close frame").0, 1001);
 }
+
+#[tokio::test]
+async fn a_day_of_samples_fits_into_a_stop() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = cp.start(1, "TAG", "2026-01-01T00:00:00Z", 0).await["transactionId"].clone();
+    let sample =
+        |measurand: &str| json!({"value": "12345.6", "measurand": measurand, "location": "Outlet"});
+    let minutes: Vec<_> = (0..24 * 60)
+        .map(|minute| {
+            let at = format!("2026-01-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
+            let samples = [
+                "Energy.Active.Import.Register",
+                "Voltage",
+                "Current.Import",
+                "SoC",
+            ]
+            .map(sample);
+            json!({"timestamp": at, "sampledValue": samples})
+        })
+        .collect();
+    let stop = json!({
+        "transactionId": id, "timestamp": "2026-01-02T00:00:00Z", "meterStop": 5, "transactionData": minutes,
+    });
+    assert!(stop.to_string().len() > 256 * 1024);
+    cp.call("StopTransaction", stop).await.unwrap();
+    assert_eq!(rig.transactions("CP-1").await[0]["meter_values"], 24 * 60);
+}
+
+#[tokio::test]
+async fn calls_that_wait_are_bounded_by_their_bytes_too() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let data = "x".repeat(1_900_000);
+    let calls = 6;
+    for _ in 0..calls {
+        cp.send_call("DataTransfer", json!({"vendorId": "V", "data": data}))
+            .await;
+    }
+    // Each has its answer, and the line goes on.
+    for _ in 0..calls {
+        let frame = cp.next_frame().await.expect("an answer");
+        assert!(frame[0] == 3 || frame[2] == "GenericError", "{frame}");
+    }
+    cp.boot().await;
+}
+
+#[tokio::test]
+async fn commands_that_wait_for_a_lost_socket_are_told_at_once() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let begun = std::time::Instant::now();
+    let commands = (0..4).map(|_| rig.command("CP-1", "ClearCache", json!({})));
+    let lost = async {
+        cp.next_call().await;
+        drop(cp);
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(commands), lost);
+    for (status, body) in answers {
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(body["code"], "charge_point_offline");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "not the time-out");
+}

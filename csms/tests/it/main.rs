@@ -16,5 +16,6 @@ mod line;
 mod messages;
 mod rest;
 mod rubbish;
+mod start;
 mod support;
 mod transactions;

@@ -139,6 +139,8 @@ async fn payloads_that_break_the_schema_get_the_standards_code() {
     for (payload, code) in [
         (json!({}), "OccurenceConstraintViolation"),
         (json!({"idTag": 5}), "TypeConstraintViolation"),
+        (json!({"idTag": "A", "mood": "fine"}), "FormationViolation"),
+        (json!({"idTag": "A\u{0}"}), "PropertyConstraintViolation"),
         (
             json!({"idTag": "x".repeat(21)}),
             "PropertyConstraintViolation",
@@ -180,4 +182,54 @@ async fn notes_are_taken() {
     }
     let answer = cp.call("DataTransfer", json!({"vendorId": "nobody"})).await;
     assert_eq!(answer.unwrap()["status"], "UnknownVendorId");
+}
+
+#[tokio::test]
+async fn what_a_pending_charge_point_was_asked_for_it_may_say_once_and_only_if_it_agreed() {
+    let rig = rig().await;
+    rig.set_charge_point(ChargePointSetting {
+        id: "CP-1".into(),
+        registration: Some(Registration::Pending),
+        ..ChargePointSetting::default()
+    })
+    .await;
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    for (answer, allowed) in [("Accepted", true), ("Rejected", false)] {
+        let payload = json!({"requestedMessage": "Heartbeat"});
+        let command = rig.command("CP-1", "TriggerMessage", payload);
+        let answered = async {
+            let (id, ..) = cp.next_call().await;
+            cp.answer(&id, json!({"status": answer})).await;
+        };
+        tokio::join!(command, answered);
+        let first = cp.call("Heartbeat", json!({})).await;
+        assert_eq!(first.is_ok(), allowed, "{answer}");
+        let second = cp.call("Heartbeat", json!({})).await.unwrap_err();
+        assert_eq!(second.code, "SecurityError");
+    }
+}
+
+#[tokio::test]
+async fn connectors_have_numbers_that_can_be() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let at = "2026-01-01T00:00:00Z";
+    for connector in [-1, 1_001, i32::MIN, i32::MAX] {
+        let status =
+            json!({"connectorId": connector, "errorCode": "NoError", "status": "Available"});
+        let meter = json!({"connectorId": connector,
+            "meterValue": [{"timestamp": at, "sampledValue": [{"value": "1"}]}]});
+        let start =
+            json!({"connectorId": connector, "idTag": "TAG", "timestamp": at, "meterStart": 0});
+        for (action, payload) in [
+            ("StatusNotification", status),
+            ("MeterValues", meter),
+            ("StartTransaction", start),
+        ] {
+            let error = cp.call(action, payload).await.unwrap_err();
+            assert_eq!(error.code, "PropertyConstraintViolation", "{action}");
+        }
+    }
+    cp.status(1_000, "Available", None).await;
 }

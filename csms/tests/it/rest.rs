@@ -74,6 +74,21 @@ async fn errors_have_one_shape_on_every_path() {
             404,
             "not_found",
         ),
+        (
+            get("/api/v1/ocpp16/active_transactions/A%00"),
+            404,
+            "not_found",
+        ),
+        (
+            get("/api/v1/ocpp16/transactions?charge_point_id=A%00"),
+            400,
+            "validation_error",
+        ),
+        (
+            get("/api/v1/ocpp16/transactions?id_tag=A%00"),
+            400,
+            "validation_error",
+        ),
     ] {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status, "{}", response.url());

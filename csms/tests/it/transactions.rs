@@ -220,3 +220,15 @@ async fn repeated_meter_values_count_once_and_foreign_ones_are_kept_apart() {
     let (_, active) = rig.get("/api/v1/ocpp16/active_transactions/CP-1").await;
     assert_eq!(active["active_transactions"][0]["current_meter_value"], 20);
 }
+
+#[tokio::test]
+async fn a_register_no_meter_has_is_kept_and_not_counted() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = cp.start(1, "TAG", T0, 10).await["transactionId"].clone();
+    cp.meter(&id, T1, "9223372036854775807").await;
+    cp.meter(&id, T2, "-9223372036854775808").await;
+    let (_, active) = rig.get("/api/v1/ocpp16/active_transactions/CP-1").await;
+    assert_eq!(active["active_transactions"][0]["energy_delivered_wh"], 0);
+    assert_eq!(only(&rig, "CP-1").await["meter_values"], 2);
+}

@@ -13,7 +13,7 @@ pub(super) async fn authorize(
     let unknown = cx.app.options.accept_unknown.unknown_tags();
     let verdict = authorization::authorize(
         &cx.app.store,
-        &cx.organization,
+        cx.organization(),
         &request.id_tag,
         unknown,
         cx.app.clock().now_ms(),

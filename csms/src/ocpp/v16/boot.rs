@@ -9,6 +9,7 @@ use dynamo_protocol::v16::{
 use dynamo_protocol::{CallError, time};
 
 use super::super::routes::{Cx, remember_registration};
+use super::connector;
 use super::notes::event;
 use crate::domain::reports;
 use crate::store::{BootFacts, ConnectorReport, Registration};
@@ -29,7 +30,7 @@ pub(super) async fn boot_notification(
     };
     let event = event(&cx, "BootNotification", None);
     let (registration, interval_s) = reports::boot(&cx.app.store, facts, event).await?;
-    remember_registration(&cx, registration);
+    remember_registration(&cx.contact, registration, cx.app.mono.now_ms());
     let status = match registration {
         Registration::Accepted => RegistrationStatus::Accepted,
         Registration::Pending => RegistrationStatus::Pending,
@@ -54,7 +55,7 @@ pub(super) async fn status_notification(
 ) -> Result<StatusNotificationResponse, CallError> {
     let report = ConnectorReport {
         charge_point_id: cx.charge_point.as_str().to_owned(),
-        connector_id: i64::from(request.connector_id),
+        connector_id: connector(request.connector_id)?,
         status: request.status.as_str().to_owned(),
         error_code: request.error_code.as_str().to_owned(),
         info: request.info,
@@ -62,6 +63,7 @@ pub(super) async fn status_notification(
         vendor_error_code: request.vendor_error_code,
         stamp_ms: request.timestamp.map(time::unix_ms),
         received_at_ms: cx.received_at_ms,
+        receipt: (cx.app.run_id.clone(), cx.receipt),
     };
     reports::connector_status(&cx.app.store, report).await?;
     Ok(StatusNotificationResponse::new())

@@ -7,6 +7,7 @@ use dynamo_protocol::v16::{
 use dynamo_protocol::{CallError, frame, time};
 
 use super::super::routes::Cx;
+use super::connector;
 use crate::domain::metering::{self, MeterReport, Reading};
 
 pub(super) async fn meter_values(
@@ -15,7 +16,7 @@ pub(super) async fn meter_values(
 ) -> Result<MeterValuesResponse, CallError> {
     let report = MeterReport {
         charge_point_id: cx.charge_point.as_str().to_owned(),
-        connector_id: Some(i64::from(request.connector_id)),
+        connector_id: Some(connector(request.connector_id)?),
         transaction_number: request.transaction_id.map(i64::from),
         readings: request.meter_value.iter().map(reading).collect(),
         received_at_ms: cx.received_at_ms,

@@ -11,11 +11,27 @@ mod transaction;
 #[cfg(test)]
 use dynamo_protocol::v16::Action;
 
+use dynamo_protocol::{CallError, ErrorCode};
+
 use super::routes::Routes;
 
 #[cfg(test)]
 /// What a charge point may send and this CSMS does not serve: it has no certificate authority.
 pub(crate) const NOT_SERVED: &[Action] = &[Action::SignCertificate];
+
+/// The highest connector number that is taken; no charge point has as many.
+const CONNECTOR_MAX: i32 = 1_000;
+
+/// A connector's number, 0 for the whole charge point.
+fn connector(number: i32) -> Result<i64, CallError> {
+    if (0..=CONNECTOR_MAX).contains(&number) {
+        return Ok(i64::from(number));
+    }
+    Err(CallError::new(
+        ErrorCode::PropertyConstraintViolation,
+        format!("connectorId: a number from 0 to {CONNECTOR_MAX} is wanted, not {number}"),
+    ))
+}
 
 pub(crate) fn routes() -> Routes {
     Routes::new()

@@ -20,7 +20,7 @@ pub(super) fn event(cx: &Cx, kind: &'static str, stamp: Option<DateTime>) -> Eve
         charge_point_id: cx.charge_point.as_str().to_owned(),
         kind,
         message: cx.raw.get().to_owned(),
-        reported_at_ms: stamp.map_or(cx.received_at_ms, time::unix_ms),
+        stamp_ms: stamp.map(time::unix_ms),
         received_at_ms: cx.received_at_ms,
     }
 }

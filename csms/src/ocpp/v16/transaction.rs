@@ -8,6 +8,7 @@ use dynamo_protocol::{CallError, ErrorCode, time};
 
 use super::super::routes::Cx;
 use super::authorize::id_tag_info;
+use super::connector;
 use super::meter_values::reading;
 use crate::domain::transaction::{self, Start, StopReport};
 
@@ -15,14 +16,14 @@ pub(super) async fn start_transaction(
     cx: Cx,
     request: StartTransactionRequest,
 ) -> Result<StartTransactionResponse, CallError> {
-    if request.connector_id < 1 {
+    if connector(request.connector_id)? == 0 {
         return Err(CallError::new(
             ErrorCode::PropertyConstraintViolation,
             "connectorId: a transaction needs a connector, from 1",
         ));
     }
     let start = Start {
-        organization_id: cx.organization.to_string(),
+        organization_id: cx.organization().to_owned(),
         charge_point_id: cx.charge_point.as_str().to_owned(),
         connector_id: i64::from(request.connector_id),
         id_tag: request.id_tag,
@@ -48,7 +49,7 @@ pub(super) async fn stop_transaction(
 ) -> Result<StopTransactionResponse, CallError> {
     let readings = request.transaction_data.iter().flatten().map(reading);
     let stop = StopReport {
-        organization_id: cx.organization.to_string(),
+        organization_id: cx.organization().to_owned(),
         charge_point_id: cx.charge_point.as_str().to_owned(),
         transaction_number: i64::from(request.transaction_id),
         stopped_at_ms: time::unix_ms(request.timestamp),

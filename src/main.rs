@@ -79,7 +79,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             dynamo_conformance::Verdict::Passed => ExitCode::SUCCESS,
             dynamo_conformance::Verdict::Failed => ExitCode::from(VERDICT_BAD),
             dynamo_conformance::Verdict::Interrupted => {
-                anyhow::bail!("the run was interrupted: scenarios that had not ended are not in the report")
+                anyhow::bail!(
+                    "the run was interrupted: scenarios that had not ended are not in the report"
+                )
             }
             dynamo_conformance::Verdict::NothingRan => {
                 anyhow::bail!(

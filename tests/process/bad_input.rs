@@ -138,7 +138,13 @@ fn ports_that_are_taken() {
     let taken = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("x.db").display());
-    let csms = ["csms", "--database", &database, "--api-key", "k"];
+    let csms = [
+        "csms",
+        "--database",
+        &database,
+        "--api-key",
+        "a-key-of-the-test",
+    ];
     refused(
         &[&csms[..], &["--http", &taken, "--ocpp", "127.0.0.1:0"]].concat(),
         &taken,

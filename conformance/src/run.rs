@@ -143,11 +143,16 @@ fn ensure_writable(reports: &[PathBuf]) -> Result<()> {
                 format!("cannot make the folder {} for the report", folder.display())
             })?;
         }
+        let is_new = !path.exists();
         std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(path)
             .with_context(|| format!("cannot write the report {}", path.display()))?;
+        // A run that is given up leaves no empty report behind.
+        if is_new {
+            let _ = std::fs::remove_file(path);
+        }
     }
     Ok(())
 }

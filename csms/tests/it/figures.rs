@@ -12,7 +12,7 @@ const TRANSACTIONS_EACH: usize = 50;
 const IDLE_SOCKETS: usize = 5_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
+#[ignore = "measures, asserts nothing: run by hand in release with --ignored figures"]
 async fn durable_transactions_per_second() {
     let rig = rig().await;
     let mut charge_points = Vec::new();
@@ -46,7 +46,7 @@ async fn durable_transactions_per_second() {
 }
 
 #[tokio::test]
-#[ignore = "a measurement"]
+#[ignore = "measures, asserts nothing: run by hand in release with --ignored figures"]
 async fn memory_of_an_idle_connection() {
     let rig = rig().await;
     let before = resident_kib();

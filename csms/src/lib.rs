@@ -75,6 +75,16 @@ pub struct Options {
     pub id_tags: Vec<String>,
     /// What of unknown origin is let in.
     pub accept_unknown: AcceptUnknown,
+    /// Signs the tokens of accounts, at least 32 bytes; generated and kept in the database when `None`.
+    pub jwt_key: Option<String>,
+    /// How long a token of an account is good.
+    pub jwt_lifetime: Duration,
+    /// How the REST API is reached from outside, such as `https://csms.example.com`; the listener when `None`.
+    pub public_http: Option<String>,
+    /// How charge points reach this server, such as `wss://ocpp.example.com`; the listener when `None`.
+    pub public_ocpp: Option<String>,
+    /// The tax contained in prices, in percent.
+    pub tax_rate: rust_decimal::Decimal,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
     /// How often a charge point is pinged. One that sends nothing for two of these is dead.
@@ -101,6 +111,11 @@ impl Default for Options {
             api_key: None,
             id_tags: Vec::new(),
             accept_unknown: AcceptUnknown::default(),
+            jwt_key: None,
+            jwt_lifetime: Duration::from_hours(24),
+            public_http: None,
+            public_ocpp: None,
+            tax_rate: rust_decimal::Decimal::from(20),
             command_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
@@ -155,6 +170,8 @@ pub(crate) struct App {
     pub sessions: Sessions,
     pub routes: ocpp::routes::Routes,
     pub passwords: ocpp::Passwords,
+    pub tokens: rest::token::Tokens,
+    pub urls: PublicUrls,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
     /// Tells this process from every other one on the same database.
@@ -191,10 +208,17 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, metrics.clone()).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
+    let tokens = tokens(&store, &options).await?;
+    let urls = PublicUrls {
+        http: public_url(&options.public_http, "http", http_addr),
+        ocpp: public_url(&options.public_ocpp, "ws", ocpp_addr),
+    };
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
         passwords: ocpp::Passwords::default(),
+        tokens,
+        urls,
         metrics,
         mono: Mono::start(),
         run_id: uuid::Uuid::new_v4().simple().to_string(),
@@ -343,6 +367,30 @@ async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), Sta
     Ok((key, false))
 }
 
+/// Where people and charge points find this server; without a slash at the end.
+pub(crate) struct PublicUrls {
+    #[expect(dead_code, reason = "invitations carry it")]
+    pub http: String,
+    #[expect(dead_code, reason = "registrations answer it")]
+    pub ocpp: String,
+}
+
+fn public_url(given: &Option<String>, scheme: &str, listener: SocketAddr) -> String {
+    match given {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("{scheme}://{listener}"),
+    }
+}
+
+/// The maker of tokens, with the key that was given or the one this database keeps.
+async fn tokens(store: &Store, options: &Options) -> Result<rest::token::Tokens, StartError> {
+    let key = match &options.jwt_key {
+        Some(key) => key.clone(),
+        None => store.secret("jwt_key", store::random_text(64)).await?,
+    };
+    Ok(rest::token::Tokens::new(&key, options.jwt_lifetime))
+}
+
 /// What is wrong with the values of the options.
 fn check(options: &Options) -> Result<(), StartError> {
     if options.command_timeout.is_zero() {
@@ -350,6 +398,21 @@ fn check(options: &Options) -> Result<(), StartError> {
             "the command time-out (--command-timeout) must be longer than 0s, such as 10s"
                 .to_owned(),
         ));
+    }
+    if options.jwt_lifetime.is_zero() {
+        return Err(StartError::Value(
+            "the lifetime of tokens (--jwt-lifetime) must be longer than 0s, such as 24h"
+                .to_owned(),
+        ));
+    }
+    let short = options.jwt_key.as_ref();
+    if let Some(key) = short.filter(|key| key.len() < rest::token::KEY_BYTES_MIN) {
+        return Err(StartError::Value(format!(
+            "the key for tokens (--jwt-key) has {} bytes and must have at least {}; leave it out to get \
+             a generated one",
+            key.len(),
+            rest::token::KEY_BYTES_MIN
+        )));
     }
     let key_chars = options.api_key.as_ref().map(|key| key.chars().count());
     if let Some(chars) = key_chars.filter(|chars| *chars < API_KEY_CHARS_MIN) {

@@ -27,6 +27,8 @@ type Digest = [u8; 32];
 pub(crate) struct Passwords {
     salt: [u8; 16],
     slots: Arc<Semaphore>,
+    /// People who log in do not keep charge points waiting.
+    login_slots: Arc<Semaphore>,
     /// The stored hash it was verified against, and the digest of the password.
     verified: Mutex<HashMap<ChargePointId, (String, Digest)>>,
 }
@@ -36,6 +38,7 @@ impl Default for Passwords {
         Self {
             salt: uuid::Uuid::new_v4().into_bytes(),
             slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
+            login_slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             verified: Mutex::default(),
         }
     }
@@ -72,6 +75,32 @@ impl Passwords {
             verified.insert(id.clone(), (stored.to_owned(), digest));
         }
         good
+    }
+
+    /// The hash of a new password of a person.
+    pub(crate) async fn hash(&self, password: String) -> String {
+        let slot = self.login_slots.clone().acquire_owned().await;
+        let hashing = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            hash_password(&password)
+        });
+        hashing.await.expect("hashing does not panic")
+    }
+
+    /// Whether this is the password of a person. Takes as long where there is no hash to compare with.
+    pub(crate) async fn verify_login(&self, password: String, stored: Option<String>) -> bool {
+        let slot = self.login_slots.clone().acquire_owned().await;
+        let verifying = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            let Some(stored) = stored else {
+                // For the time it takes.
+                let _ = hash_password(&password);
+                return false;
+            };
+            PasswordHash::new(&stored)
+                .is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+        });
+        verifying.await.unwrap_or(false)
     }
 
     fn digest(&self, password: &[u8]) -> Digest {

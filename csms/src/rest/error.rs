@@ -3,25 +3,40 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::request::Parts;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt as _;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
-use tokio::time::{Duration, timeout};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::BODY_BYTES_MAX;
 use crate::store::{Registration, StoreError};
 
-/// How long a client may take for a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What every error says; some say more, by further fields.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    /// For programs.
+    #[schema(example = "validation_error")]
+    code: &'static str,
+    /// For people.
+    message: String,
+    /// Which fields of the request are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    details: Vec<Detail>,
+    /// Finds the request in the server's log.
+    request_id: String,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    further: Map<String, Value>,
+}
 
 /// A field that is wrong, and why.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Detail {
+    /// By its path in the body, or its name in the query.
     pub field: String,
     pub reason: String,
 }
@@ -33,13 +48,19 @@ pub(crate) enum ApiError {
     Validation(Vec<Detail>),
     /// No key, or none that is known.
     Unauthorized,
-    /// The key lacks this scope.
+    /// E-mail address or password are wrong; which, is not said.
+    WrongLogin,
+    /// Another kind of credentials is wanted, or a scope.
     Forbidden(&'static str),
     /// No such thing, or none of this organization.
     NotFound(String),
     MethodNotAllowed,
     UnsupportedMediaType,
     PayloadTooLarge,
+    /// It exists already, or is not in a state for this; code and message.
+    Conflict(&'static str, String),
+    /// Understood, and not possible as things are; code and message.
+    Unprocessable(&'static str, String),
     /// The charge point did not answer in time.
     Timeout,
     /// Too many commands wait for the charge point.
@@ -65,7 +86,7 @@ impl ApiError {
     const fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Validation(_) => (StatusCode::BAD_REQUEST, "validation_error"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Unauthorized | Self::WrongLogin => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -73,6 +94,8 @@ impl ApiError {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::Conflict(code, _) => (StatusCode::CONFLICT, code),
+            Self::Unprocessable(code, _) => (StatusCode::UNPROCESSABLE_ENTITY, code),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Offline => (StatusCode::UNPROCESSABLE_ENTITY, "charge_point_offline"),
@@ -93,10 +116,16 @@ impl ApiError {
                 .collect::<Vec<_>>()
                 .join("; "),
             Self::Unauthorized => {
-                "an API key is wanted: Authorization: Bearer KEY, or X-API-Key: KEY".to_owned()
+                "an API key (Authorization: Bearer KEY, or X-API-Key: KEY) or the token of an account \
+                 (Authorization: Bearer TOKEN) is wanted"
+                    .to_owned()
             }
-            Self::Forbidden(scope) => format!("the API key lacks the scope {scope}"),
-            Self::NotFound(message) | Self::OcppRejected(message, _) => message.clone(),
+            Self::WrongLogin => "the e-mail address or the password is wrong".to_owned(),
+            Self::Forbidden(message) => (*message).to_owned(),
+            Self::NotFound(message)
+            | Self::Conflict(_, message)
+            | Self::Unprocessable(_, message)
+            | Self::OcppRejected(message, _) => message.clone(),
             Self::MethodNotAllowed => "this path has other methods, see Allow".to_owned(),
             Self::UnsupportedMediaType => "the body must be application/json".to_owned(),
             Self::PayloadTooLarge => format!("the body may have {BODY_BYTES_MAX} bytes"),
@@ -113,21 +142,22 @@ impl ApiError {
 
     /// The body, once the request has its id.
     pub(super) fn body(&self, request_id: &str) -> Value {
-        let mut body = Map::new();
-        body.insert("code".to_owned(), json!(self.status_and_code().1));
-        body.insert("message".to_owned(), json!(self.message()));
-        if let Self::Validation(details) = self {
-            let details: Vec<_> = details
-                .iter()
-                .map(|detail| json!({"field": detail.field, "reason": detail.reason}))
-                .collect();
-            body.insert("details".to_owned(), json!(details));
-        }
-        if let Self::OcppRejected(_, fields) = self {
-            body.extend(fields.clone());
-        }
-        body.insert("request_id".to_owned(), json!(request_id));
-        Value::Object(body)
+        let details = match self {
+            Self::Validation(details) => details.clone(),
+            _ => Vec::new(),
+        };
+        let further = match self {
+            Self::OcppRejected(_, fields) => fields.clone(),
+            _ => Map::new(),
+        };
+        let body = ErrorBody {
+            code: self.status_and_code().1,
+            message: self.message(),
+            details,
+            request_id: request_id.to_owned(),
+            further,
+        };
+        serde_json::to_value(body).expect("texts and JSON values can be written as JSON")
     }
 }
 
@@ -136,7 +166,7 @@ impl IntoResponse for ApiError {
         let mut response = self.status_and_code().0.into_response();
         let headers = response.headers_mut();
         match self {
-            Self::Unauthorized => {
+            Self::Unauthorized | Self::WrongLogin => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::Busy => {
@@ -156,80 +186,8 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// A JSON body.
-pub(crate) struct Body<T>(pub T);
+/// What handlers return.
+pub(crate) type Answer<T> = Result<Json<T>, ApiError>;
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let kind = request.headers().get(CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
-        let kind = kind.split(';').next().unwrap_or("").trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(ApiError::UnsupportedMediaType);
-        }
-        let bytes = match timeout(BODY_TIMEOUT, read(request.into_body())).await {
-            Ok(read) => read?,
-            Err(_) => return Err(ApiError::field("body", "it did not arrive in time")),
-        };
-        let parsed = serde_json::from_slice(&bytes);
-        parsed.map(Self).map_err(|error| {
-            ApiError::field("body", format!("it is not the JSON wanted here: {error}"))
-        })
-    }
-}
-
-async fn read(body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
-    let mut chunks = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| ApiError::field("body", "it broke off"))?;
-        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
-            return Err(ApiError::PayloadTooLarge);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// The query string.
-pub(crate) struct Params<T>(pub T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(ApiError::field("query", rejection.body_text())),
-        }
-    }
-}
-
-/// Which page of a list; from 1.
-#[derive(Debug, serde::Deserialize)]
-pub(crate) struct Paging {
-    page: Option<String>,
-    per_page: Option<String>,
-}
-
-impl Paging {
-    /// Page and size; a size above the maximum becomes the maximum.
-    pub(crate) fn resolve(&self, default: i64, max: i64) -> Result<(i64, i64), ApiError> {
-        let number = |field: &str, text: &Option<String>, default: i64| match text {
-            None => Ok(default),
-            Some(text) => text
-                .parse::<u32>()
-                .ok()
-                .filter(|number| *number >= 1)
-                .map(i64::from)
-                .ok_or_else(|| ApiError::field(field, "a number from 1 is wanted")),
-        };
-        let page = number("page", &self.page, 1)?;
-        let per_page = number("per_page", &self.per_page, default)?;
-        Ok((page, per_page.min(max)))
-    }
-}
-
-pub(crate) type Answer = Result<Json<Value>, ApiError>;
+/// The same with another status than 200.
+pub(crate) type StatusAnswer<T> = Result<(StatusCode, Json<T>), ApiError>;

@@ -1,10 +1,19 @@
 //! The REST API: one file per resource, errors in one shape everywhere.
 
+#![allow(
+    unused_qualifications,
+    reason = "what utoipa's attribute writes into the handlers is qualified"
+)]
+
 mod auth;
-mod command;
+mod charge_point;
 mod error;
-mod status;
-mod transactions;
+mod input;
+mod installer;
+mod ocpp16;
+mod openapi;
+mod stamp;
+pub(crate) mod token;
 
 use std::sync::Arc;
 
@@ -15,6 +24,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
 
 use crate::App;
 use error::ApiError;
@@ -26,17 +38,24 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything on the HTTP listener.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    let (api, description) = api().split_for_parts();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .merge(command::router())
-        .merge(status::router())
-        .merge(transactions::router())
+        .merge(api)
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(middleware::from_fn(finish_errors))
         .with_state(app)
+}
+
+/// Every operation with its description.
+fn api() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(installer::router())
+        .merge(ocpp16::router())
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

@@ -1,6 +1,8 @@
 //! Charge points and their connectors.
 
-use super::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
+use super::{
+    Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
+};
 use crate::clock::system_ms;
 
 /// Whether a charge point is let in after its boot [1.6 §4.2].
@@ -215,15 +217,16 @@ impl Store {
         .await
     }
 
-    /// All charge points of an organization with their connectors, by identity.
-    pub(crate) async fn statuses(&self, organization: &str) -> Result<Vec<StatusRow>> {
+    /// All charge points of an owner with their connectors, by identity.
+    pub(crate) async fn statuses(&self, owner: &Owner) -> Result<Vec<StatusRow>> {
         let mut conn = self.reader().await?;
         let rows: Vec<StatusColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select p.id, p.last_heartbeat_at_ms, c.connector_id, c.status, c.error_code, c.info,
+            concat!("select p.id, p.last_heartbeat_at_ms, c.connector_id, c.status, c.error_code, c.info,
                  c.reported_at_ms
              from charge_point p left join connector c on c.charge_point_id = p.id
-             where p.organization_id = $1 order by p.id, c.connector_id")
-            .bind(organization)
+             where p.deleted_at_ms is null and ", owned!("p", "$1", "$2", "$3"),
+             " order by p.id, c.connector_id"))
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_all(db))?;
         let mut statuses: Vec<StatusRow> = Vec::new();
         for (id, last_heartbeat_at_ms, connector, status, error_code, info, at) in rows {
@@ -331,7 +334,10 @@ mod tests {
                 receipt: (process.into(), number),
             };
             connector_status(&store, report).await.unwrap();
-            let row = &store.statuses(DEFAULT_ORGANIZATION).await.unwrap()[0];
+            let row = &store
+                .statuses(&Owner::organization(DEFAULT_ORGANIZATION.to_owned()))
+                .await
+                .unwrap()[0];
             assert_eq!(row.connectors[0].status, kept, "{process} {number}");
         }
     }

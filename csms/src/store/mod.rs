@@ -9,9 +9,12 @@
 //! is a unique key.
 
 mod access;
+mod account;
 mod charge_point;
 mod event;
 mod meter;
+mod project;
+mod record;
 mod tag;
 mod transaction;
 mod writer;
@@ -32,8 +35,12 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use access::random_text;
 pub use access::{ApiKey, NewApiKey, SCOPE_READ, SCOPE_WRITE};
+pub use account::Owner;
+pub(crate) use account::{Account, Role, owned};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
+pub(crate) use project::Project;
+pub(crate) use record::ChargePointRecord;
 pub use tag::TagSetting;
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,

@@ -1,6 +1,6 @@
 //! Transactions.
 
-use super::{Conn, Result, Store, on_db, run_on_db};
+use super::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
 use crate::domain::authorization::tag_key;
 use crate::domain::content_hash;
 use crate::domain::transaction::{Start, StopReport};
@@ -52,7 +52,7 @@ pub(crate) struct TransactionRow {
 
 /// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start.
 pub(crate) struct TransactionFilter {
-    pub organization_id: String,
+    pub owner: Owner,
     pub charge_point_id: Option<String>,
     pub id_tag: Option<String>,
     pub from_ms: i64,
@@ -65,18 +65,17 @@ pub(crate) struct TransactionFilter {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point that are this organization's, oldest first.
+    /// The open transactions of one charge point, oldest first.
     pub(crate) async fn active_transactions(
         &self,
-        organization: &str,
         charge_point: &str,
     ) -> Result<Vec<ActiveTransaction>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
              from charge_transaction
-             where charge_point_id = $1 and organization_id = $2 and state = 'open' order by id")
-            .bind(charge_point).bind(organization)
+             where charge_point_id = $1 and state = 'open' order by id")
+            .bind(charge_point)
             .fetch_all(db))
     }
 
@@ -88,22 +87,25 @@ impl Store {
         let mut conn = self.reader().await?;
         let tag = filter.id_tag.as_deref().map(tag_key);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
-            "select count(*) from charge_transaction
-             where organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
-               and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)")
-            .bind(&filter.organization_id).bind(filter.from_ms).bind(filter.to_ms)
+            concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
+             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+               and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)"))
+            .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
+            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id)
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
-            "select id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
+            concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
                  meter_start_wh, meter_stop_wh, reason,
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
-             from charge_transaction t
-             where organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
+             from charge_transaction t join charge_point p on p.id = t.charge_point_id
+             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)
-             order by id limit $6 offset $7")
-            .bind(&filter.organization_id).bind(filter.from_ms).bind(filter.to_ms)
-            .bind(&filter.charge_point_id).bind(&tag).bind(filter.limit).bind(filter.offset)
+             order by t.id limit $8 offset $9"))
+            .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
+            .bind(&filter.charge_point_id).bind(&tag)
+            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id)
+            .bind(filter.limit).bind(filter.offset)
             .fetch_all(db))?;
         Ok((rows, total))
     }

@@ -2,44 +2,92 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use dynamo_protocol::ChargePointId;
 use dynamo_protocol::v16::ChargePointStatus;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::auth::Reader;
-use super::error::{Answer, ApiError, Paging, Params};
 use crate::App;
-use crate::clock::rfc3339;
+use crate::rest::auth::AnyReader;
+use crate::rest::charge_point::is_online;
+use crate::rest::error::{Answer, ApiError};
+use crate::rest::input::{Paging, Params};
+use crate::rest::openapi::{AccessErrors, QueryErrors};
+use crate::rest::stamp::Stamp;
 use crate::store::{ConnectorStatus, StatusRow};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 200;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/api/v1/ocpp16/charge_points/status", get(statuses))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(statuses))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct StatusQuery {
+    /// A status of a connector, in the words of OCPP, or `available`, `occupied`, `offline`.
+    #[param(example = "Faulted")]
     status: Option<String>,
     #[serde(flatten)]
+    #[param(ignore)]
     paging: Paging,
 }
 
+#[derive(Serialize, ToSchema)]
+struct Statuses {
+    charge_points: Vec<ChargePointBody>,
+    total: usize,
+    page: i64,
+    per_page: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ChargePointBody {
+    charge_point_id: String,
+    /// Whether it has a socket now.
+    online: bool,
+    last_heartbeat_at: Option<Stamp>,
+    /// What it reported of itself: connector 0.
+    charge_point: Option<ConnectorBody>,
+    connectors: Vec<ConnectorBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ConnectorBody {
+    connector_id: i64,
+    #[schema(example = "Available")]
+    status: String,
+    #[schema(example = "NoError")]
+    error_code: String,
+    info: Option<String>,
+    /// The charge point's stamp, or the time of arrival.
+    timestamp: Stamp,
+}
+
+/// Lists the status of all charge points, page by page.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ocpp16/charge_points/status",
+    tag = "OCPP 1.6 commands",
+    params(StatusQuery, Paging),
+    responses((status = 200, body = Statuses), AccessErrors, QueryErrors),
+    security(("apiKey" = []), ("installer" = []))
+)]
 async fn statuses(
     State(app): State<Arc<App>>,
-    Reader(organization): Reader,
+    AnyReader(owner): AnyReader,
     Params(query): Params<StatusQuery>,
-) -> Answer {
+) -> Answer<Statuses> {
     let (page, per_page) = query.paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     let wanted = query.status.as_deref().map(Wanted::parse).transpose()?;
     let rows: Vec<(StatusRow, bool)> = app
         .store
-        .statuses(&organization)
+        .statuses(&owner)
         .await?
         .into_iter()
         .map(|row| {
@@ -50,47 +98,41 @@ async fn statuses(
         .collect();
     let skip = usize::try_from((page - 1) * per_page).unwrap_or(usize::MAX);
     let take = usize::try_from(per_page).unwrap_or(0);
-    let shown: Vec<Value> = rows
+    let shown = rows
         .iter()
         .skip(skip)
         .take(take)
         .map(|(row, online)| show(&app, row, *online))
         .collect();
-    Ok(Json(json!({
-        "charge_points": shown,
-        "total": rows.len(),
-        "page": page,
-        "per_page": per_page,
-    })))
+    Ok(Json(Statuses {
+        charge_points: shown,
+        total: rows.len(),
+        page,
+        per_page,
+    }))
 }
 
-fn is_online(app: &App, id: &str) -> bool {
-    ChargePointId::new(id).is_ok_and(|id| app.sessions.is_online(&id))
-}
-
-fn show(app: &App, row: &StatusRow, online: bool) -> Value {
+fn show(app: &App, row: &StatusRow, online: bool) -> ChargePointBody {
     let id = ChargePointId::new(&row.charge_point_id);
     let live = id
         .ok()
         .and_then(|id| app.sessions.last_heartbeat_at_ms(&id));
-    let connector = |c: &ConnectorStatus| {
-        json!({
-            "connector_id": c.connector_id,
-            "status": c.status,
-            "error_code": c.error_code,
-            "info": c.info,
-            "timestamp": rfc3339(c.reported_at_ms),
-        })
+    let connector = |c: &ConnectorStatus| ConnectorBody {
+        connector_id: c.connector_id,
+        status: c.status.clone(),
+        error_code: c.error_code.clone(),
+        info: c.info.clone(),
+        timestamp: Stamp(c.reported_at_ms),
     };
     let (whole, connectors): (Vec<_>, Vec<_>) =
         row.connectors.iter().partition(|c| c.connector_id == 0);
-    json!({
-        "charge_point_id": row.charge_point_id,
-        "online": online,
-        "last_heartbeat_at": live.or(row.last_heartbeat_at_ms).map(rfc3339),
-        "charge_point": whole.first().map(|c| connector(c)),
-        "connectors": connectors.into_iter().map(connector).collect::<Vec<_>>(),
-    })
+    ChargePointBody {
+        charge_point_id: row.charge_point_id.clone(),
+        online,
+        last_heartbeat_at: live.or(row.last_heartbeat_at_ms).map(Stamp),
+        charge_point: whole.first().map(|c| connector(c)),
+        connectors: connectors.into_iter().map(connector).collect(),
+    }
 }
 
 /// What `?status=` asks for, in the words of OCPP, of the concepts text, of the search, or of OCPI.

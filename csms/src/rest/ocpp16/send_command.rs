@@ -6,46 +6,78 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
 use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ChargePointId, RawValue, Version};
-use serde::Deserialize;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::auth::Writer;
-use super::error::{Answer, ApiError, Body};
 use crate::App;
-use crate::clock::rfc3339;
 use crate::ocpp::sessions::CallFailure;
 use crate::ocpp::v16::commands;
-use crate::store::Registration;
+use crate::rest::auth::AnyWriter;
+use crate::rest::charge_point;
+use crate::rest::error::{Answer, ApiError};
+use crate::rest::input::Body;
+use crate::rest::openapi::{AccessErrors, BodyErrors, CommandErrors};
+use crate::rest::stamp::Stamp;
+use crate::store::{Owner, Registration};
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new().route("/api/v1/ocpp16/send_command", post(send_command))
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(send_command))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema, Validate)]
 struct SendCommand {
-    charge_point_id: Option<String>,
+    #[garde(skip)]
+    #[schema(example = "CP-SITE42-001")]
+    charge_point_id: String,
+    /// Any OCPP 1.6 command; `action` is taken as well.
+    #[garde(skip)]
     #[serde(alias = "action")]
-    command: Option<String>,
+    #[schema(example = "GetConfiguration")]
+    command: String,
+    /// What the command carries; `{}` when left out.
+    #[garde(skip)]
+    #[schema(value_type = Option<Object>, example = json!({"key": ["HeartbeatInterval"]}))]
     payload: Option<Box<RawValue>>,
 }
 
+#[derive(Serialize, ToSchema)]
+struct CommandAnswer {
+    charge_point_id: String,
+    command: String,
+    /// The charge point's; `Accepted` where the answer has none; the code of a CALLERROR.
+    status: String,
+    /// The whole answer.
+    #[schema(value_type = Object)]
+    response: Value,
+    sent_at: Stamp,
+    response_time_ms: u64,
+}
+
+/// Sends any OCPP 1.6 command. Whatever the charge point answers is a 200 with its status.
+#[utoipa::path(
+    post,
+    path = "/api/v1/ocpp16/send_command",
+    tag = "OCPP 1.6 commands",
+    request_body = SendCommand,
+    responses((status = 200, body = CommandAnswer), AccessErrors, BodyErrors, CommandErrors),
+    security(("apiKey" = []), ("installer" = []))
+)]
 async fn send_command(
     State(app): State<Arc<App>>,
-    Writer(organization): Writer,
+    AnyWriter(owner): AnyWriter,
     Body(body): Body<SendCommand>,
-) -> Answer {
-    let name = body
-        .command
-        .ok_or_else(|| ApiError::field("command", "the name of an OCPP 1.6 command is wanted"))?;
-    let identity = body
-        .charge_point_id
-        .ok_or_else(|| ApiError::field("charge_point_id", "the charge point's id is wanted"))?;
+) -> Answer<CommandAnswer> {
+    let name = body.command;
+    let identity = body.charge_point_id;
     let action = commands::find(&name).ok_or_else(|| {
         ApiError::field(
             "command",
@@ -60,8 +92,8 @@ async fn send_command(
     checked.map_err(|error| invalid_payload(&error))?;
     let id = ChargePointId::new(&identity)
         .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
-    check_addressee(&app, &organization, &id, action).await?;
-    let sent_at = rfc3339(app.clock().now_ms());
+    check_addressee(&app, &owner, &id, action).await?;
+    let sent_at = Stamp(app.clock().now_ms());
     let begun = Instant::now();
     let result = app
         .sessions
@@ -69,34 +101,30 @@ async fn send_command(
         .await;
     let (status, response) = outcome(action, result)?;
     let response_time_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let answer = json!({
-        "charge_point_id": identity,
-        "command": name,
-        "status": status,
-        "response": response,
-        "sent_at": sent_at,
-        "response_time_ms": response_time_ms,
-    });
-    Ok(Json(answer))
+    Ok(Json(CommandAnswer {
+        charge_point_id: identity,
+        command: name,
+        status,
+        response,
+        sent_at,
+        response_time_ms,
+    }))
 }
 
-/// Whether the charge point is one of this organization and may be sent this [1.6 §4.2].
+/// Whether the charge point is the owner's and may be sent this [1.6 §4.2].
 async fn check_addressee(
     app: &App,
-    organization: &str,
+    owner: &Owner,
     id: &ChargePointId,
     action: Action,
 ) -> Result<(), ApiError> {
-    let missing = || ApiError::NotFound(format!("no charge point {:?} is registered", id.as_str()));
-    let known = app.store.charge_point(id.as_str()).await?;
-    let charge_point = known
-        .filter(|found| found.organization_id == organization)
-        .ok_or_else(missing)?;
+    let found = charge_point::find(app, owner, id.as_str()).await?;
+    let registration = Registration::from_word(&found.registration);
     let starts_or_stops = matches!(
         action,
         Action::RemoteStartTransaction | Action::RemoteStopTransaction
     );
-    match charge_point.registration {
+    match registration.unwrap_or(Registration::Rejected) {
         Registration::Accepted => Ok(()),
         Registration::Pending if !starts_or_stops => Ok(()),
         registration => Err(ApiError::NotRegistered(registration)),

@@ -1,0 +1,241 @@
+-- The platform around the charge points: people, projects, money, messages to the outside.
+-- Decimals are text, instants Unix milliseconds, structured values JSON text.
+
+-- Keys that this server made for itself: jwt_key, authority_key, authority_certificate.
+create table secret (
+    name text primary key not null,
+    value text not null
+);
+
+create table account (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    role text not null,
+    name text not null,
+    email text not null,
+    email_key text not null unique,
+    company text,
+    password_hash text not null,
+    created_at_ms bigint not null
+);
+
+-- access_policy: open, or list: only access_tags may charge. site_owner_id is set when the owner accepted.
+create table project (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    installer_id text not null references account (id),
+    site_owner_id text references account (id),
+    name text not null,
+    address text not null,
+    site_owner_email text,
+    access_policy text not null,
+    access_tags text not null,
+    created_at_ms bigint not null,
+    handed_over_at_ms bigint,
+    sign_off_notes text,
+    installer_signature text
+);
+create index project_installer on project (installer_id);
+create index project_site_owner on project (site_owner_id);
+
+create table invitation (
+    id text primary key not null,
+    project_id text not null references project (id),
+    email text not null,
+    message text,
+    token_hash text not null unique,
+    created_at_ms bigint not null,
+    expires_at_ms bigint not null,
+    accepted_at_ms bigint
+);
+
+create table site (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    installer_id text references account (id),
+    name text not null,
+    address text not null,
+    latitude double precision,
+    longitude double precision,
+    created_at_ms bigint not null
+);
+create index site_organization on site (organization_id);
+
+-- vendor, model, serial_number of 0001 are what the boot said; these are what was registered. A deleted charge
+-- point keeps its records under the id ID/deleted/N, which no charge point can have.
+alter table charge_point add column name text;
+alter table charge_point add column registered_vendor text;
+alter table charge_point add column registered_model text;
+alter table charge_point add column registered_serial_number text;
+alter table charge_point add column ocpp_version text not null default '1.6';
+alter table charge_point add column id_was_generated boolean not null default false;
+alter table charge_point add column installer_id text references account (id);
+alter table charge_point add column project_id text references project (id);
+alter table charge_point add column site_id text references site (id);
+alter table charge_point add column latitude double precision;
+alter table charge_point add column longitude double precision;
+alter table charge_point add column address text;
+-- The square of the map it lies in; see domain/place.rs.
+alter table charge_point add column map_cell bigint;
+alter table charge_point add column connector_count bigint;
+alter table charge_point add column connector_type text;
+alter table charge_point add column max_power_kw double precision;
+alter table charge_point add column configured_at_ms bigint;
+alter table charge_point add column connected_at_ms bigint;
+alter table charge_point add column commissioned_at_ms bigint;
+-- What the last handshake proved.
+alter table charge_point add column identity_verified boolean not null default false;
+alter table charge_point add column tls_enabled boolean not null default false;
+alter table charge_point add column deleted_at_ms bigint;
+create index charge_point_installer on charge_point (installer_id, id);
+create index charge_point_project on charge_point (project_id, id);
+create index charge_point_map on charge_point (map_cell);
+
+-- Configuration keys an installer set. pushed: saved, applied, reboot_required, rejected, not_supported.
+create table configuration_key (
+    charge_point_id text not null references charge_point (id) on update cascade,
+    key text not null,
+    value text not null,
+    pushed text not null,
+    changed_at_ms bigint not null,
+    primary key (charge_point_id, key)
+);
+
+create table certificate (
+    id text primary key not null,
+    charge_point_id text not null references charge_point (id) on update cascade,
+    serial_number text not null unique,
+    fingerprint text not null unique,
+    certificate_pem text not null,
+    issued_at_ms bigint not null,
+    expires_at_ms bigint not null,
+    revoked_at_ms bigint
+);
+create index certificate_charge_point on certificate (charge_point_id, issued_at_ms);
+
+-- One run at a time per charge point: the partial index holds it.
+create table commissioning (
+    id text primary key not null,
+    charge_point_id text not null references charge_point (id) on update cascade,
+    installer_id text not null references account (id),
+    status text not null,
+    run_test_transaction boolean not null,
+    notify_on_complete boolean not null,
+    checks text not null,
+    started_at_ms bigint not null,
+    completed_at_ms bigint
+);
+create unique index commissioning_running on commissioning (charge_point_id) where status = 'in_progress';
+create index commissioning_charge_point on commissioning (charge_point_id, started_at_ms);
+
+create table commissioning_entry (
+    commissioning_id text not null references commissioning (id),
+    number bigint not null,
+    at_ms bigint not null,
+    entry text not null,
+    primary key (commissioning_id, number)
+);
+
+-- owner: a charge point's id, or a project's. Prices include tax.
+create table tariff (
+    id text primary key not null,
+    owner_kind text not null,
+    owner_id text not null,
+    currency text not null,
+    price_per_kwh text not null,
+    session_fee text not null,
+    idle_fee_per_minute text not null,
+    free_idle_minutes bigint not null,
+    updated_at_ms bigint not null,
+    unique (owner_kind, owner_id)
+);
+
+-- What a transaction costs: the tariff as it was at the start, the idle time by the charge point's stamps,
+-- and the total once it is stopped. Absent where nothing is billed.
+create table transaction_cost (
+    transaction_id bigint primary key not null references charge_transaction (id),
+    currency text not null,
+    tariff text not null,
+    idle_minutes bigint,
+    total text
+);
+
+-- Every status a connector reported, in the order of its stamps.
+create table connector_history (
+    charge_point_id text not null references charge_point (id) on update cascade,
+    connector_id bigint not null,
+    reported_at_ms bigint not null,
+    status text not null,
+    error_code text not null,
+    primary key (charge_point_id, connector_id, reported_at_ms, status)
+);
+
+create table guest_session (
+    token text primary key not null,
+    organization_id text not null references organization (id),
+    charge_point_id text not null references charge_point (id) on update cascade,
+    connector_id bigint not null,
+    id_tag text not null unique,
+    transaction_id bigint references charge_transaction (id),
+    status text not null,
+    payment_method_id text not null,
+    payment_reference text,
+    payment_status text not null,
+    next_action_url text,
+    tariff text not null,
+    created_at_ms bigint not null,
+    expires_at_ms bigint not null,
+    ended_at_ms bigint
+);
+create index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
+
+create table integration_request (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    integration_type text not null,
+    partner_name text not null,
+    description text,
+    status text not null,
+    created_at_ms bigint not null
+);
+create index integration_request_organization on integration_request (organization_id, created_at_ms);
+
+create table webhook (
+    id text primary key not null,
+    organization_id text not null references organization (id),
+    url text not null,
+    events text not null,
+    secret text not null,
+    created_at_ms bigint not null,
+    deleted_at_ms bigint
+);
+create index webhook_organization on webhook (organization_id) where deleted_at_ms is null;
+
+-- Letters that wait for their way out: mail and webhooks. lane: what must arrive in order.
+create table outbox (
+    id integer primary key autoincrement not null,
+    kind text not null,
+    recipient text not null,
+    lane text not null,
+    subject text,
+    body text not null,
+    created_at_ms bigint not null,
+    due_at_ms bigint not null,
+    attempts bigint not null,
+    sent_at_ms bigint,
+    given_up_at_ms bigint,
+    last_error text
+);
+create index outbox_waiting on outbox (lane, id) where sent_at_ms is null and given_up_at_ms is null;
+
+-- Answers to commands that came with an Idempotency-Key; status is null while the first is under way.
+create table idempotent_answer (
+    organization_id text not null references organization (id),
+    key text not null,
+    request_hash text not null,
+    status bigint,
+    body text,
+    created_at_ms bigint not null,
+    primary key (organization_id, key)
+);
+create index idempotent_answer_age on idempotent_answer (created_at_ms);

@@ -1,0 +1,248 @@
+//! What comes in: bodies, query strings and pages, read and checked before a handler sees them.
+
+use axum::body::Body as RawBody;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use futures_util::StreamExt as _;
+use garde::Validate;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Duration, timeout};
+use utoipa::IntoParams;
+
+use super::BODY_BYTES_MAX;
+use super::error::{ApiError, Detail};
+
+/// How long a client may take for a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A JSON object that is what its type says, bounds included. Fields nobody knows are ignored.
+pub(crate) struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(read_as(request).await?))
+    }
+}
+
+/// The same where the body may be left out.
+pub(crate) struct OptionalBody<T>(pub Option<T>);
+
+impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S>
+    for OptionalBody<T>
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let headers = request.headers();
+        let empty = headers.get("content-length").is_none_or(|l| l == "0")
+            && !headers.contains_key("transfer-encoding");
+        if empty {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(read_as(request).await?)))
+    }
+}
+
+async fn read_as<T>(request: Request) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let kind = request.headers().get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    let bytes = match timeout(BODY_TIMEOUT, read(request.into_body())).await {
+        Ok(read) => read?,
+        Err(_) => return Err(ApiError::field("body", "it did not arrive in time")),
+    };
+    parse(&bytes)
+}
+
+async fn read(body: RawBody) -> Result<Vec<u8>, ApiError> {
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::field("body", "it broke off"))?;
+        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(ApiError::PayloadTooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn parse<T>(bytes: &[u8]) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    // serde takes an array for a struct, in the order of its fields; nobody means that.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::field("body", "a JSON object is wanted"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        wrong_field(&path, &error.into_inner().to_string())
+    })?;
+    reader
+        .end()
+        .map_err(|error| ApiError::field("body", format!("it is no JSON: {error}")))?;
+    value.validate().map_err(|report| {
+        let details = report.into_inner().into_iter().map(|(path, error)| Detail {
+            field: path.to_string(),
+            reason: error.to_string(),
+        });
+        ApiError::Validation(details.collect())
+    })?;
+    Ok(value)
+}
+
+/// The error of a field that is missing or of another type.
+fn wrong_field(path: &str, message: &str) -> ApiError {
+    let reason = message.split(" at line ").next().unwrap_or(message);
+    let path = if path == "." { "" } else { path };
+    let dot = if path.is_empty() { "" } else { "." };
+    if let Some(name) = reason.strip_prefix("missing field `") {
+        let name = name.trim_end_matches('`');
+        return ApiError::field(&format!("{path}{dot}{name}"), "it is required");
+    }
+    let field = if path.is_empty() { "body" } else { path };
+    ApiError::field(field, reason)
+}
+
+/// The query string. Parameters nobody knows are ignored.
+pub(crate) struct Params<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(ApiError::field("query", rejection.body_text())),
+        }
+    }
+}
+
+/// An id in the path. One that cannot be an id is simply not found.
+pub(crate) struct PathId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
+        match path {
+            Ok(Path(id)) if !id.contains('\0') => Ok(Self(id)),
+            _ => Err(ApiError::NotFound("there is nothing of this id".to_owned())),
+        }
+    }
+}
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// From 1.
+    #[param(value_type = Option<u32>, minimum = 1)]
+    page: Option<String>,
+    /// Entries per page; above its maximum it becomes the maximum.
+    #[param(value_type = Option<u32>, minimum = 1)]
+    per_page: Option<String>,
+}
+
+impl Paging {
+    /// Page and size; a size above the maximum becomes the maximum.
+    pub(crate) fn resolve(&self, default: i64, max: i64) -> Result<(i64, i64), ApiError> {
+        let number = |field: &str, text: &Option<String>, default: i64| match text {
+            None => Ok(default),
+            Some(text) => text
+                .parse::<u32>()
+                .ok()
+                .filter(|number| *number >= 1)
+                .map(i64::from)
+                .ok_or_else(|| ApiError::field(field, "a number from 1 is wanted")),
+        };
+        let page = number("page", &self.page, 1)?;
+        let per_page = number("per_page", &self.per_page, default)?;
+        Ok((page, per_page.min(max)))
+    }
+}
+
+/// Rows to take and to skip for a page.
+pub(crate) fn slice(page: i64, per_page: i64) -> (i64, i64) {
+    (per_page, (page - 1).saturating_mul(per_page))
+}
+
+/// Text of a name: no control characters. For `#[garde(custom(plain))]`, beside a length.
+pub(crate) fn plain(text: &str, (): &()) -> garde::Result {
+    if text.chars().any(char::is_control) {
+        return Err(garde::Error::new("it has control characters"));
+    }
+    if !text.is_empty() && text.trim().is_empty() {
+        return Err(garde::Error::new("it is blank"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Place {
+        #[garde(range(min = -90.0, max = 90.0))]
+        latitude: f64,
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    struct Thing {
+        #[garde(length(chars, min = 1, max = 5), custom(plain))]
+        name: String,
+        #[garde(dive)]
+        place: Option<Place>,
+    }
+
+    fn refused(body: &str) -> Vec<(String, String)> {
+        let error = parse::<Thing>(body.as_bytes()).unwrap_err();
+        let body = error.body("req");
+        let details = body["details"].as_array().unwrap();
+        let text = |v: &Value, key: &str| v[key].as_str().unwrap().to_owned();
+        details
+            .iter()
+            .map(|d| (text(d, "field"), text(d, "reason")))
+            .collect()
+    }
+
+    #[test]
+    fn each_wrong_field_is_named_by_its_path() {
+        let one = |body: &str| refused(body).remove(0);
+        assert_eq!(one("{}"), ("name".into(), "it is required".into()));
+        assert_eq!(
+            one(r#"{"name":"a","place":{}}"#),
+            ("place.latitude".into(), "it is required".into())
+        );
+        assert_eq!(one(r#"{"name":1}"#).0, "name");
+        assert_eq!(
+            one(r#"{"name":"a","place":{"latitude":"x"}}"#).0,
+            "place.latitude"
+        );
+        assert_eq!(one(r#"["a"]"#).0, "body");
+        assert_eq!(one("").0, "body");
+        assert_eq!(one(r#"{"name":"a"} x"#).0, "body");
+        let two = refused(r#"{"name":"","place":{"latitude":91}}"#);
+        let fields: Vec<_> = two.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["name", "place.latitude"]);
+        assert_eq!(one("{\"name\":\"a\\u0000\"}").0, "name");
+        assert!(parse::<Thing>(br#"{"name":"a","more":1}"#).is_ok());
+    }
+}

@@ -1,0 +1,18 @@
+//! `/api/v1/ocpp16/*`: commands to charge points that speak OCPP 1.6, and what they reported.
+
+mod send_command;
+mod status;
+mod transactions;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::App;
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(send_command::router())
+        .merge(status::router())
+        .merge(transactions::router())
+}

@@ -1,0 +1,213 @@
+//! Transactions: the open ones of a charge point, and all of the organization.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use dynamo_protocol::ChargePointId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::domain::transaction::energy_wh;
+use crate::rest::auth::AnyReader;
+use crate::rest::charge_point;
+use crate::rest::error::{Answer, ApiError};
+use crate::rest::input::{Paging, Params, PathId, slice};
+use crate::rest::openapi::{AccessErrors, MissingErrors, QueryErrors};
+use crate::rest::stamp::Stamp;
+use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow};
+
+const PER_PAGE: i64 = 50;
+const PER_PAGE_MAX: i64 = 1000;
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(active_transactions))
+        .routes(routes!(transactions))
+}
+
+#[derive(Serialize, ToSchema)]
+struct ActiveTransactions {
+    charge_point_id: String,
+    active_transactions: Vec<ActiveBody>,
+    total: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ActiveBody {
+    #[schema(example = 10042)]
+    transaction_id: i64,
+    connector_id: i64,
+    id_tag: String,
+    start_time: Stamp,
+    /// In Wh.
+    meter_start: i64,
+    /// In Wh, as last reported.
+    current_meter_value: i64,
+    energy_delivered_wh: i64,
+    duration_seconds: i64,
+}
+
+/// Lists the open transactions of a charge point.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ocpp16/active_transactions/{charge_point_id}",
+    tag = "OCPP 1.6 commands",
+    params(("charge_point_id" = String, Path)),
+    responses((status = 200, body = ActiveTransactions), AccessErrors, MissingErrors),
+    security(("apiKey" = []), ("installer" = []))
+)]
+async fn active_transactions(
+    State(app): State<Arc<App>>,
+    AnyReader(owner): AnyReader,
+    PathId(id): PathId,
+) -> Answer<ActiveTransactions> {
+    let found = charge_point::find(&app, &owner, &id).await?;
+    let now_ms = app.clock().now_ms();
+    let open = app.store.active_transactions(&found.id).await?;
+    let shown: Vec<ActiveBody> = open.iter().map(|t| show_active(t, now_ms)).collect();
+    Ok(Json(ActiveTransactions {
+        charge_point_id: found.id,
+        total: shown.len(),
+        active_transactions: shown,
+    }))
+}
+
+fn show_active(transaction: &ActiveTransaction, now_ms: i64) -> ActiveBody {
+    let current_wh = transaction
+        .last_meter_wh
+        .unwrap_or(transaction.meter_start_wh);
+    ActiveBody {
+        transaction_id: transaction.id,
+        connector_id: transaction.connector_id,
+        id_tag: transaction.id_tag.clone(),
+        start_time: Stamp(transaction.started_at_ms),
+        meter_start: transaction.meter_start_wh,
+        current_meter_value: current_wh,
+        energy_delivered_wh: energy_wh(transaction.meter_start_wh, current_wh),
+        duration_seconds: now_ms.saturating_sub(transaction.started_at_ms).max(0) / 1000,
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TransactionQuery {
+    charge_point_id: Option<String>,
+    id_tag: Option<String>,
+    /// Started at this time or later.
+    #[param(example = "2030-01-31T12:00:00Z")]
+    from: Option<String>,
+    /// Started before this time.
+    #[param(example = "2030-02-01T12:00:00Z")]
+    to: Option<String>,
+    #[serde(flatten)]
+    #[param(ignore)]
+    paging: Paging,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Transactions {
+    transactions: Vec<TransactionBody>,
+    total: i64,
+    page: i64,
+    per_page: i64,
+}
+
+/// A transaction; what is not known yet is `null`.
+#[derive(Serialize, ToSchema)]
+struct TransactionBody {
+    transaction_id: i64,
+    charge_point_id: String,
+    connector_id: i64,
+    id_tag: String,
+    /// `open`, `stopped`, or `abandoned`: over without a stop.
+    status: String,
+    start_time: Stamp,
+    stop_time: Option<Stamp>,
+    /// In Wh.
+    meter_start: i64,
+    /// In Wh.
+    meter_stop: Option<i64>,
+    energy_wh: Option<i64>,
+    reason: Option<String>,
+    /// How many were kept.
+    meter_values: i64,
+    /// In the currency, tax included; `null` where nothing is billed.
+    cost: Option<f64>,
+    currency: Option<String>,
+}
+
+/// Lists transactions, oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ocpp16/transactions",
+    tag = "OCPP 1.6 commands",
+    params(TransactionQuery, Paging),
+    responses((status = 200, body = Transactions), AccessErrors, QueryErrors),
+    security(("apiKey" = []), ("installer" = []))
+)]
+async fn transactions(
+    State(app): State<Arc<App>>,
+    AnyReader(owner): AnyReader,
+    Params(query): Params<TransactionQuery>,
+) -> Answer<Transactions> {
+    let (page, per_page) = query.paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
+    if let Some(id) = &query.charge_point_id {
+        ChargePointId::new(id)
+            .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
+    }
+    if query.id_tag.as_ref().is_some_and(|tag| tag.contains('\0')) {
+        return Err(ApiError::field("id_tag", "it cannot contain U+0000"));
+    }
+    let (limit, offset) = slice(page, per_page);
+    let filter = TransactionFilter {
+        owner,
+        charge_point_id: query.charge_point_id,
+        id_tag: query.id_tag,
+        from_ms: instant("from", query.from.as_deref())?.unwrap_or(i64::MIN),
+        to_ms: instant("to", query.to.as_deref())?.unwrap_or(i64::MAX),
+        limit,
+        offset,
+    };
+    let (rows, total) = app.store.transactions(&filter).await?;
+    Ok(Json(Transactions {
+        transactions: rows.iter().map(show).collect(),
+        total,
+        page,
+        per_page,
+    }))
+}
+
+fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
+    let parsed = text.map(|text| {
+        text.parse::<Timestamp>()
+            .map(Timestamp::as_millisecond)
+            .map_err(|_| ApiError::field(field, "a time such as 2030-01-31T12:00:00Z is wanted"))
+    });
+    parsed.transpose()
+}
+
+fn show(row: &TransactionRow) -> TransactionBody {
+    TransactionBody {
+        transaction_id: row.id,
+        charge_point_id: row.charge_point_id.clone(),
+        connector_id: row.connector_id,
+        id_tag: row.id_tag.clone(),
+        status: row.state.clone(),
+        start_time: Stamp(row.started_at_ms),
+        stop_time: row.stopped_at_ms.map(Stamp),
+        meter_start: row.meter_start_wh,
+        meter_stop: row.meter_stop_wh,
+        energy_wh: row
+            .meter_stop_wh
+            .map(|stop_wh| energy_wh(row.meter_start_wh, stop_wh)),
+        reason: row.reason.clone(),
+        meter_values: row.meter_values,
+        cost: None,
+        currency: None,
+    }
+}

@@ -1,0 +1,99 @@
+//! The description of the API, OpenAPI 3.1, made from the handlers, and the page that shows it.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi as Description, Ref, RefOr, Response, ResponseBuilder,
+};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use super::error::ErrorBody;
+
+/// What stands around the operations.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "dynamo",
+        description = "The REST API of the Charge Station Management System: installers, CPOs, OCPP commands, \
+                       guest sessions."
+    ),
+    components(schemas(ErrorBody)),
+    modifiers(&Security)
+)]
+pub(super) struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, description: &mut Description) {
+        let components = description.components.get_or_insert_default();
+        let key = ApiKey::Header(ApiKeyValue::with_description(
+            "X-API-Key",
+            "The key of an organization; `Authorization: Bearer KEY` is taken as well.",
+        ));
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(key));
+        let mut token = Http::new(HttpAuthScheme::Bearer);
+        token.bearer_format = Some("JWT".to_owned());
+        token.description = Some("What POST /api/v1/installer/login answers.".to_owned());
+        components.add_security_scheme("installer", SecurityScheme::Http(token));
+    }
+}
+
+/// Groups of errors that operations share, for their `responses(…)`.
+macro_rules! error_groups {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal: $text:literal),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([$(($status.to_owned(), error($text).into())),+])
+            }
+        }
+    )+};
+}
+
+error_groups! {
+    /// Of everything that wants to know who asks.
+    AccessErrors {
+        "401": "No credentials, or none that are known.",
+        "403": "Credentials of another kind, or without the scope.",
+    }
+    /// Of everything with a body.
+    BodyErrors {
+        "400": "What is wrong stands in `details`, by field.",
+        "413": "The body is above 1 MiB.",
+        "415": "The body is not application/json.",
+    }
+    /// Of everything with parameters in the query.
+    QueryErrors {
+        "400": "What is wrong stands in `details`, by field.",
+    }
+    /// Of everything with an id.
+    MissingErrors {
+        "404": "There is no such thing, or it is somebody else's.",
+    }
+    /// Of what must be unique.
+    ConflictErrors {
+        "409": "It exists already.",
+    }
+    /// Of everything that is sent to a charge point.
+    CommandErrors {
+        "404": "There is no such charge point, or it is somebody else's.",
+        "408": "The charge point did not answer in time.",
+        "409": "Another request came with this Idempotency-Key.",
+        "422": "The charge point is offline, or refused.",
+        "429": "Too many commands for this charge point; see Retry-After.",
+    }
+}
+
+fn error(text: &str) -> Response {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Error")))
+        .build();
+    ResponseBuilder::new()
+        .description(text)
+        .content("application/json", content)
+        .build()
+}

@@ -156,7 +156,7 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// A JSON body.
+/// A JSON object as body.
 pub(crate) struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -173,6 +173,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             Ok(read) => read?,
             Err(_) => return Err(ApiError::field("body", "it did not arrive in time")),
         };
+        // Serde would also take the fields in order, as an array.
+        let begins_with = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        if begins_with.is_some_and(|byte| *byte != b'{') {
+            return Err(ApiError::field("body", "a JSON object is wanted"));
+        }
         let parsed = serde_json::from_slice(&bytes);
         parsed.map(Self).map_err(|error| {
             ApiError::field("body", format!("it is not the JSON wanted here: {error}"))

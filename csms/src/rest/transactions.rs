@@ -15,7 +15,7 @@ use super::auth::Reader;
 use super::error::{Answer, ApiError, Paging, Params};
 use crate::App;
 use crate::clock::rfc3339;
-use crate::domain::transaction::energy_wh;
+use crate::domain::transaction::{energy_wh, irregularities};
 use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow};
 
 const PER_PAGE: i64 = 50;
@@ -121,7 +121,7 @@ fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
 fn show(row: &TransactionRow) -> Value {
     let energy = row
         .meter_stop_wh
-        .map(|stop_wh| energy_wh(row.meter_start_wh, stop_wh));
+        .and_then(|stop_wh| energy_wh(row.meter_start_wh, stop_wh));
     json!({
         "transaction_id": row.id,
         "charge_point_id": row.charge_point_id,
@@ -135,6 +135,7 @@ fn show(row: &TransactionRow) -> Value {
         "energy_wh": energy,
         "reason": row.reason,
         "meter_values": row.meter_values,
+        "irregularities": irregularities(&row.told()),
         "cost": null,
         "currency": null,
     })

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -47,14 +47,55 @@ const NOT_TRIED: u8 = 2;
 
 fn main() -> ExitCode {
     end_quietly_without_a_reader();
-    let cli = Cli::parse();
-    match start(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            say("error", &format!("{error:#}"));
-            ExitCode::from(NOT_TRIED)
-        }
+    let ended = match read_arguments() {
+        Ok(cli) => start(cli),
+        Err(error) => answer_usage(&error),
+    };
+    ended.unwrap_or_else(|error| {
+        say("error", &format!("{error:#}"));
+        ExitCode::from(NOT_TRIED)
+    })
+}
+
+fn read_arguments() -> Result<Cli, clap::Error> {
+    let command = strict_about_truth(Cli::command());
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
+/// The environment has flags as words, and clap takes any word for true: `DYNAMO_CHECK=maybe` is a mistake here.
+fn strict_about_truth(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| match (arg.get_action(), arg.get_env()) {
+            (ArgAction::SetTrue, Some(variable)) => {
+                let variable = variable.to_string_lossy().into_owned();
+                arg.value_parser(move |word: &str| truth(word, &variable))
+            }
+            _ => arg,
+        })
+        .mut_subcommands(strict_about_truth)
+}
+
+fn truth(word: &str, variable: &str) -> Result<bool, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        // An empty variable is one that is not set.
+        "false" | "0" | "no" | "" => Ok(false),
+        _ => Err(format!("give {variable} true or false, 1 or 0, yes or no")),
     }
+}
+
+/// Help and version are results and belong to stdout; everything else is an error.
+fn answer_usage(answer: &clap::Error) -> anyhow::Result<ExitCode> {
+    match answer.print() {
+        Err(error) if !answer.use_stderr() && error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(unwritable(&error))
+        }
+        _ => Ok(ExitCode::from(u8::try_from(answer.exit_code())?)),
+    }
+}
+
+fn unwritable(error: &io::Error) -> anyhow::Error {
+    anyhow::anyhow!("cannot write to stdout: {error}; send it where there is room")
 }
 
 fn start(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -72,15 +113,18 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let shutdown = CancellationToken::new();
-    tokio::spawn(cancel_on_signal(shutdown.clone()));
+    let ending = dynamo_simulator::Shutdown::default();
+    let shutdown = ending.in_order.clone();
+    let can_hurry = matches!(command, Command::Simulator(_));
+    let hurry = can_hurry.then(|| ending.at_once.clone());
+    tokio::spawn(cancel_on_signal(shutdown.clone(), hurry));
     Ok(match command {
         Command::Conformance(args) => match dynamo_conformance::run(args, shutdown).await? {
             dynamo_conformance::Verdict::Passed => ExitCode::SUCCESS,
             dynamo_conformance::Verdict::Failed => ExitCode::from(VERDICT_BAD),
             dynamo_conformance::Verdict::Interrupted => {
                 anyhow::bail!(
-                    "the run was interrupted: scenarios that had not ended are not in the report"
+                    "the run was interrupted: scenarios that had not ended are `not run` in the report"
                 )
             }
             dynamo_conformance::Verdict::NothingRan => {
@@ -93,13 +137,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             match args.command.take() {
                 Some(dynamo_csms::Command::Admin(admin)) => {
                     let result = dynamo_csms::admin(admin).await?;
-                    writeln!(io::stdout(), "{result}")?;
+                    writeln!(io::stdout(), "{result}").map_err(|error| unwritable(&error))?;
                 }
                 None => dynamo_csms::run(args, shutdown).await?,
             }
             ExitCode::SUCCESS
         }
-        Command::Simulator(args) => match dynamo_simulator::run(args, shutdown).await? {
+        Command::Simulator(args) => match dynamo_simulator::run(args, ending).await? {
             dynamo_simulator::Verdict::Held => ExitCode::SUCCESS,
             dynamo_simulator::Verdict::NotHeld(thresholds) => {
                 for threshold in thresholds {
@@ -111,8 +155,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The first Ctrl-C or SIGTERM asks for a clean end, the second one does not ask.
-async fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
+/// The first Ctrl-C or SIGTERM asks for a clean end, the second one hurries whoever can be hurried, and the next does
+/// not ask.
+async fn cancel_on_signal(
+    in_order: CancellationToken,
+    at_once: Option<CancellationToken>,
+) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     loop {
@@ -120,10 +168,14 @@ async fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        if shutdown.is_cancelled() {
-            std::process::exit(i32::from(NOT_TRIED));
+        match &at_once {
+            _ if !in_order.is_cancelled() => in_order.cancel(),
+            Some(at_once) if !at_once.is_cancelled() => at_once.cancel(),
+            _ => {
+                say("error", "ended at once by another signal");
+                std::process::exit(i32::from(NOT_TRIED));
+            }
         }
-        shutdown.cancel();
     }
 }
 

@@ -4,12 +4,13 @@
 use clap::Subcommand;
 use dynamo_protocol::ChargePointId;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
-use crate::domain::authorization::TagStatus;
+use crate::domain::authorization::{TagStatus, check_tag};
 use crate::store::{
-    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Registration, SCOPE_READ, SCOPE_WRITE,
-    Store, StoreError, TagSetting, random_text,
+    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, Registration, SCOPE_READ,
+    SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
 };
 use crate::{StartError, hash_password, open_store};
 
@@ -56,7 +57,7 @@ pub enum AdminCommand {
 pub enum OrganizationCommand {
     /// Makes an organization and prints its id
     Create {
-        /// Its name
+        /// Its name, 1 to 255 characters
         name: String,
     },
 }
@@ -93,11 +94,11 @@ pub enum IdTagCommand {
         /// What it may do
         #[arg(long, default_value = "Accepted", value_parser = ["Accepted", "Blocked", "Expired", "Invalid"])]
         status: String,
-        /// The group it belongs to
+        /// The group it belongs to, another tag
         #[arg(long, value_name = "TAG")]
         parent: Option<String>,
         /// When it expires, such as 2030-01-01T00:00:00Z
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = parse_expiry)]
         expires: Option<Timestamp>,
         /// One transaction at a time: a second start is answered ConcurrentTx
         #[arg(long)]
@@ -112,7 +113,8 @@ pub enum ChargePointCommand {
     Set {
         /// Its identity
         id: String,
-        /// Password for HTTP Basic at the handshake
+        /// Password for HTTP Basic at the handshake, 16 to 40 characters that are visible ASCII: what fits
+        /// into the AuthorizationKey of OCPP 1.6
         #[arg(
             long,
             value_name = "P",
@@ -140,10 +142,20 @@ pub enum AdminError {
     Open(#[from] StartError),
     /// The database refused the change.
     #[error("nothing was changed: {0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// A value cannot be used.
     #[error("{0}")]
     Value(String),
+}
+
+// Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        match error.remedy() {
+            Some(remedy) => Self::Value(format!("nothing was changed: {error}; {remedy}")),
+            None => Self::Store(error),
+        }
+    }
 }
 
 /// Makes the change and returns one JSON object as text.
@@ -151,10 +163,76 @@ pub enum AdminError {
 /// # Errors
 /// When the database cannot be opened, or a value is refused.
 pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
-    let store = open_store(&args.database, std::sync::Arc::default()).await?;
+    check(&args.command).map_err(AdminError::Value)?;
+    let store = open_store(&args.database, Opener::Admin).await?;
     let result = change(&store, args.command).await;
     store.close().await;
     Ok(result?.to_string())
+}
+
+/// Lengths of passwords: AuthorizationKey takes 16 to 40 characters [1.6 security whitepaper §2.3, §5].
+const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 16..=40;
+const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=255;
+
+/// What is wrong with the values, before any database is opened.
+fn check(command: &AdminCommand) -> Result<(), String> {
+    match command {
+        AdminCommand::Organization(OrganizationCommand::Create { name }) => check_name(name),
+        AdminCommand::ApiKey(_) => Ok(()),
+        AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
+            check_tag(tag)?;
+            parent.as_deref().map_or(Ok(()), check_tag)
+        }
+        AdminCommand::ChargePoint(ChargePointCommand::Set { id, password, .. }) => {
+            ChargePointId::new(id)
+                .map_err(|error| format!("{id:?} cannot be an identity: {error}"))?;
+            password.as_deref().map_or(Ok(()), check_password)
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let chars = name.chars().count();
+    if !NAME_CHARS.contains(&chars) {
+        return Err(format!(
+            "the name of an organization must have 1 to 255 characters, this one has {chars}"
+        ));
+    }
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err(format!(
+            "the name {name:?} must have something that can be read and no control characters"
+        ));
+    }
+    Ok(())
+}
+
+/// The password itself is not repeated.
+fn check_password(password: &str) -> Result<(), String> {
+    let chars = password.chars().count();
+    let visible = password.chars().all(|c| c.is_ascii_graphic());
+    if PASSWORD_CHARS.contains(&chars) && visible {
+        return Ok(());
+    }
+    let wrong = if visible {
+        format!("this one has {chars}")
+    } else {
+        "this one has others".to_owned()
+    };
+    Err(format!(
+        "the password (--password) must have 16 to 40 characters that are visible ASCII, {wrong}"
+    ))
+}
+
+/// A time; one after the last instant that can be kept, on the last two days of the year 9999, becomes that.
+fn parse_expiry(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let civil = text.strip_suffix(['Z', 'z']);
+    match civil.and_then(|civil| civil.parse::<DateTime>().ok()) {
+        Some(civil) if civil.year() == 9999 => Ok(Timestamp::MAX),
+        _ => Err("a time such as 2030-01-31T12:00:00Z is wanted".to_owned()),
+    }
 }
 
 async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminError> {
@@ -201,13 +279,6 @@ async fn id_tag(store: &Store, command: IdTagCommand) -> Result<Value, AdminErro
         expires,
         single_transaction,
     } = command;
-    for text in std::iter::once(&tag).chain(&parent) {
-        if text.is_empty() || text.chars().count() > 20 {
-            return Err(AdminError::Value(format!(
-                "the id tag {text:?} must have 1 to 20 characters"
-            )));
-        }
-    }
     let status = TagStatus::from_setting(&status)
         .ok_or_else(|| AdminError::Value(format!("{status:?} is no status of an id tag")))?;
     let answer = json!({"id": tag, "status": status});
@@ -232,8 +303,6 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         interval,
         organization,
     } = command;
-    let valid = ChargePointId::new(&id);
-    valid.map_err(|error| AdminError::Value(format!("{id:?} cannot be an identity: {error}")))?;
     let registration = registration.as_deref().and_then(Registration::from_word);
     store
         .set_charge_point(ChargePointSetting {

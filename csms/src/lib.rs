@@ -29,10 +29,13 @@ pub use clock::Clock;
 pub use ocpp::{hash_password, sessions};
 
 use clock::Mono;
-use domain::authorization::UnknownTags;
+use domain::authorization::{UnknownTags, check_tag};
 use metrics::Metrics;
 use sessions::Sessions;
-use store::{DEFAULT_ORGANIZATION, NewApiKey, SCOPE_READ, SCOPE_WRITE, Store, TagSetting};
+use store::{
+    DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
+    TagSetting, without_password,
+};
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,16 +151,23 @@ pub enum StartError {
         /// What was asked for, without its password.
         address: String,
         /// What is wrong.
-        cause: store::StoreError,
+        cause: StoreError,
         /// What to do.
         remedy: &'static str,
     },
     /// The database is open and cannot be written.
-    #[error("cannot prepare the database: {0}")]
-    Prepare(#[from] store::StoreError),
+    #[error("cannot prepare the database (--database): {0}")]
+    Prepare(StoreError),
     /// A flag has a value that cannot be used.
     #[error("{0}")]
     Value(String),
+}
+
+// Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Prepare(error)
+    }
 }
 
 /// Shortest API key that can be given.
@@ -174,6 +184,8 @@ pub(crate) struct App {
     pub urls: PublicUrls,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
+    pub probe: Probe,
+    pub refusals: ocpp::refusals::RefusalLog,
     /// Tells this process from every other one on the same database.
     pub run_id: String,
     pub shutdown: CancellationToken,
@@ -206,7 +218,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let (http, http_addr) = listen("--http", options.http)?;
     let (ocpp, ocpp_addr) = listen("--ocpp", options.ocpp)?;
     let metrics = Arc::new(Metrics::default());
-    let store = open_store(&options.database, metrics.clone()).await?;
+    let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let tokens = tokens(&store, &options).await?;
     let urls = PublicUrls {
@@ -221,6 +233,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         urls,
         metrics,
         mono: Mono::start(),
+        probe: Probe::default(),
+        refusals: ocpp::refusals::RefusalLog::default(),
         run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
@@ -288,7 +302,7 @@ impl Csms {
             self.app.sockets.close();
             self.app.sockets.wait().await;
             if let Err(error) = self.app.store.heard_of(presences).await {
-                tracing::warn!(%error, "the times charge points were last seen are lost");
+                tracing::warn!(cause = %error, "the times charge points were last seen are lost");
             }
         };
         if tokio::time::timeout(DRAIN_TIMEOUT, gone).await.is_err() {
@@ -314,37 +328,29 @@ fn listen(
         })
 }
 
-pub(crate) async fn open_store(address: &str, metrics: Arc<Metrics>) -> Result<Store, StartError> {
-    let opened = Store::open_with(address, metrics).await;
-    opened.map_err(|cause| StartError::Database {
-        address: without_password(address),
-        cause,
-        remedy: if address.starts_with("postgres") {
-            "check that the server runs there and lets this user in"
-        } else {
-            "give a file that can be written, such as sqlite://dynamo.db"
-        },
+pub(crate) async fn open_store(address: &str, opener: Opener) -> Result<Store, StartError> {
+    let opened = Store::open_for(address, opener).await;
+    opened.map_err(|cause| match cause {
+        StoreError::Address(sentence) => StartError::Value(sentence),
+        cause => {
+            let usual = if address.starts_with("postgres") {
+                "check that the server runs there and lets this user in"
+            } else {
+                "give a file that can be written, such as sqlite://dynamo.db"
+            };
+            StartError::Database {
+                address: without_password(address),
+                remedy: cause.remedy().unwrap_or(usual),
+                cause,
+            }
+        }
     })
-}
-
-/// A database address that can be shown.
-fn without_password(address: &str) -> String {
-    let hidden = address.split_once("://").and_then(|(scheme, rest)| {
-        let (user, host) = rest.rsplit_once('@')?;
-        let (user, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{user}:***@{host}"))
-    });
-    hidden.unwrap_or_else(|| address.to_owned())
 }
 
 /// Makes what the options promise: the API key and the tags. True when the key was generated.
 async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), StartError> {
     for tag in &options.id_tags {
-        if tag.is_empty() || tag.chars().count() > 20 {
-            return Err(StartError::Value(format!(
-                "the id tag {tag:?} (--id-tag) must have 1 to 20 characters"
-            )));
-        }
+        check_tag(tag).map_err(|why| StartError::Value(format!("--id-tag: {why}")))?;
         // Only one that is not there yet: what an operator blocked stays blocked.
         store.add_tag(TagSetting::accepted(tag)).await?;
     }
@@ -434,8 +440,11 @@ async fn write_presences(app: Arc<App>) {
             () = app.shutdown.cancelled() => return,
         }
         for presences in app.sessions.presences().chunks(PRESENCES_PER_COMMIT) {
-            if let Err(error) = app.store.heard_of(presences.to_vec()).await {
-                tracing::warn!(%error, "the times charge points were last seen were not written");
+            match app.store.heard_of(presences.to_vec()).await {
+                Err(error) if !error.is_in_the_log() => tracing::warn!(
+                    cause = %error, "the times charge points were last seen were not written"
+                ),
+                _ => {}
             }
         }
     }
@@ -446,18 +455,3 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Charge points whose times are written in one job; between two jobs others get their turn.
 const PRESENCES_PER_COMMIT: usize = 200;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_of_databases_are_not_shown() {
-        assert_eq!(
-            without_password("postgres://u:p@ss@h/db"),
-            "postgres://u:***@h/db"
-        );
-        assert_eq!(without_password("postgres://u@h/db"), "postgres://u@h/db");
-        assert_eq!(without_password("sqlite://x.db"), "sqlite://x.db");
-    }
-}

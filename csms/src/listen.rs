@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +24,10 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that may wait to be accepted: a fleet reconnects at once.
 const BACKLOG: i32 = 4096;
+
+/// Who sent a request, as an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub SocketAddr);
 
 /// Binds an address.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -46,26 +53,32 @@ pub(crate) async fn serve(
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                tasks.spawn(connection(stream, router.clone(), stop.clone()));
+            Ok((stream, address)) => {
+                let peer = Peer(address);
+                tasks.spawn(connection(stream, peer, router.clone(), stop.clone()));
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted; is the limit of open files too low?");
+                tracing::warn!(cause = %error, "a connection could not be accepted; is the limit of open files too low?");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY was not set");
+        tracing::debug!(cause = %error, "TCP_NODELAY was not set");
     }
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
     let result = tokio::select! {
@@ -79,6 +92,6 @@ async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) 
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "an HTTP connection broke");
+        tracing::debug!(peer = %peer.0, cause = %error, "an HTTP connection broke");
     }
 }

@@ -13,14 +13,18 @@ pub(crate) enum Outcome {
     Ok,
     Error,
     TimedOut,
+    /// The socket went before the answer.
     Lost,
+    /// The charge point was offline or busy: nothing was sent.
+    Unsent,
 }
 
-const OUTCOMES: [(Outcome, &str); 4] = [
+const OUTCOMES: [(Outcome, &str); 5] = [
     (Outcome::Ok, "ok"),
     (Outcome::Error, "error"),
     (Outcome::TimedOut, "timeout"),
     (Outcome::Lost, "lost"),
+    (Outcome::Unsent, "unsent"),
 ];
 
 /// Actions by their place in [`Action::ALL`]; the last slot is for names nobody knows.
@@ -106,44 +110,54 @@ impl Metrics {
     /// The text Prometheus reads.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
-        let single = [
+        let connections = u64::try_from(self.connections.load(Relaxed)).unwrap_or(0);
+        for (name, kind, help, value) in [
             (
                 "dynamo_csms_connections",
                 "gauge",
-                u64::try_from(self.connections.load(Relaxed)).unwrap_or(0),
+                "Charge points that have a socket now.",
+                connections,
             ),
             (
                 "dynamo_csms_connections_total",
                 "counter",
+                "Sockets of charge points that were opened.",
                 self.connections_total.load(Relaxed),
             ),
             (
                 "dynamo_csms_handshakes_refused_total",
                 "counter",
+                "Handshakes that were refused before the upgrade.",
                 self.handshakes_refused_total.load(Relaxed),
             ),
             (
                 "dynamo_csms_commits_total",
                 "counter",
+                "Transactions of the database that were committed.",
                 self.commits_total.load(Relaxed),
             ),
             (
                 "dynamo_csms_committed_jobs_total",
                 "counter",
+                "Jobs in these transactions: one commit may hold the facts of many charge points.",
                 self.committed_jobs_total.load(Relaxed),
             ),
-        ];
-        for (name, kind, value) in single {
-            let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {value}");
+        ] {
+            describe(&mut text, name, kind, help);
+            let _ = writeln!(text, "{name} {value}");
         }
-        render_by_action(
-            &mut text,
-            "dynamo_csms_calls_received_total",
-            &self.received,
-        );
-        render_by_action(&mut text, "dynamo_csms_calls_sent_total", &self.sent);
+        let name = "dynamo_csms_calls_received_total";
+        let help = "Calls of charge points that were answered, with a CALLRESULT (ok) or a CALLERROR (error).";
+        describe(&mut text, name, "counter", help);
+        render_by_action(&mut text, name, &self.received);
+        let name = "dynamo_csms_calls_sent_total";
+        let help = "Commands to charge points by how they ended; lost: the socket went before the answer, \
+                    unsent: the charge point was offline or busy and nothing was sent.";
+        describe(&mut text, name, "counter", help);
+        render_by_action(&mut text, name, &self.sent);
         let name = "dynamo_csms_answer_seconds";
-        let _ = writeln!(text, "# TYPE {name} histogram");
+        let help = "Time from a charge point's call to its answer, its commit included.";
+        describe(&mut text, name, "histogram", help);
         for (bound, bucket) in LATENCY_BOUNDS_US.iter().zip(&self.latency_buckets) {
             let (le, count) = (seconds(*bound), bucket.load(Relaxed));
             let _ = writeln!(text, "{name}_bucket{{le=\"{le}\"}} {count}");
@@ -167,8 +181,11 @@ fn count(by_action: &ByAction, action: Option<Action>, outcome: Outcome) {
     by_action[slot][index].fetch_add(1, Relaxed);
 }
 
+fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
 fn render_by_action(text: &mut String, name: &str, by_action: &ByAction) {
-    let _ = writeln!(text, "# TYPE {name} counter");
     for (slot, outcomes) in by_action.iter().enumerate() {
         let action = Action::ALL.get(slot).map_or("unknown", |a| a.as_str());
         for ((_, outcome), value) in OUTCOMES.iter().zip(outcomes) {
@@ -210,5 +227,26 @@ mod tests {
         assert!(text.contains("dynamo_csms_answer_seconds_bucket{le=\"0.002500\"} 2"));
         assert!(text.contains("dynamo_csms_answer_seconds_sum 0.004000"));
         assert!(Action::ALL.len() < SLOTS);
+    }
+
+    #[test]
+    fn every_figure_says_what_it_is() {
+        let metrics = Metrics::default();
+        metrics.commanded(Action::Reset, Outcome::Unsent);
+        metrics.answered(Some(Action::Heartbeat), Outcome::Ok, Duration::ZERO);
+        let text = metrics.render();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let family = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end));
+            let family = family.unwrap_or(name);
+            for what in ["HELP", "TYPE"] {
+                assert!(
+                    text.contains(&format!("# {what} {family} ")),
+                    "{what} of {line}"
+                );
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Longest identity accepted, in characters. OCPP 1.6 sets no limit; 2.0.1 sets this one.
 const IDENTITY_CHARS_MAX: usize = 48;
 
-/// The identity of a charge point, 1 to 48 printable ASCII characters without `/`.
+/// The identity of a charge point, 1 to 48 printable ASCII characters without `/`, and not `.` or `..`.
 ///
 /// Cheap to clone: everybody who talks about a charge point shares one text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,10 +16,13 @@ impl ChargePointId {
     /// Checks and wraps an identity that is not percent-encoded.
     ///
     /// # Errors
-    /// When it is empty, too long, or has a character that cannot stand in a URL segment unescaped.
+    /// When it is empty, too long, `.` or `..` (URLs lose such a segment), or has a character that cannot stand in a URL segment unescaped.
     pub fn new(text: &str) -> Result<Self, IdentityError> {
         if text.is_empty() || text.len() > IDENTITY_CHARS_MAX {
             return Err(IdentityError::Length(text.chars().count()));
+        }
+        if text == "." || text == ".." {
+            return Err(IdentityError::Dots);
         }
         match text.chars().find(|c| !is_identity_char(*c)) {
             Some(c) => Err(IdentityError::Character(c)),
@@ -61,6 +64,9 @@ pub enum IdentityError {
     /// Not a letter, a digit, or one of `-_.~*=:+|@`.
     #[error("a charge point identity cannot contain {0:?}")]
     Character(char),
+    /// `.` or `..`.
+    #[error("a charge point identity cannot be . or ..: in a URL they name a folder")]
+    Dots,
 }
 
 #[cfg(test)]
@@ -72,6 +78,10 @@ mod tests {
         for good in ["CP-1", "SIM-000001", "cp_001", "DE*ABC*E01", "a"] {
             assert_eq!(ChargePointId::new(good).unwrap().as_str(), good);
         }
+        for dots in [".", ".."] {
+            assert_eq!(ChargePointId::new(dots), Err(IdentityError::Dots));
+        }
+        assert!(ChargePointId::new("...").is_ok());
         assert_eq!(ChargePointId::new(""), Err(IdentityError::Length(0)));
         assert_eq!(
             ChargePointId::new(&"x".repeat(49)),

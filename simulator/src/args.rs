@@ -18,7 +18,13 @@ Examples:
   dynamo simulator --csms ws://127.0.0.1:9000/ocpp16 --control 127.0.0.1:7000
 
 Each flag can also be given in the environment, as DYNAMO_CSMS, DYNAMO_ID_PREFIX and so on.
-Exit code: 0 all thresholds held, 1 one did not, 2 wrong input or no connection at all within 10 s.";
+With --control, GET / of that address answers what an operator can do: actions, their fields, the answers. In short:
+  curl ADDR/charge_points
+  curl ADDR/plug_in -d '{\"charge_point_id\": \"SIM-000001\", \"connector_id\": 1}'
+Actions: plug_in, unplug, present_id_tag, power_cycle, disconnect, raise_fault, clear_fault, jam_lock, free_lock, tamper.
+Ctrl-C or SIGTERM stops sessions and delivers their messages first, while the CSMS answers; a second one ends at once.
+Exit code: 0 all thresholds held, 1 one did not, 2 wrong input, no connection at all within 10 s, results that could
+not be written, or a run that was ended at once.";
 
 /// A fleet of virtual charge points against any CSMS.
 #[derive(Clone, Debug, clap::Args)]

@@ -3,13 +3,16 @@
 //! `POST /{action}` with the charge point and the action's fields as JSON; `GET /charge_points`. It does what a
 //! person at the charge point could do, nothing that only a CSMS could.
 //!
-//! Refusals say `{code, message}`: 400 for what makes no sense, 404 for what there is not, 409 for what is not possible
-//! as things are (the cable is locked), 501 for what this hardware never can.
+//! Refusals say `{code, error}`: 400 for what makes no sense, 404 for what there is not, 409 for what is not possible
+//! as things are (the cable is locked), 501 for what this hardware never can. `GET /` answers all of it.
+
+mod actions;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -19,44 +22,54 @@ use dynamo_protocol::ChargePointId;
 use dynamo_protocol::v16::ChargePointErrorCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
-use crate::charge_point::{Action, ConnectorId, ID_TAG_CHARS_MAX, Snapshot};
-use crate::driver::{Controls, OperateError};
+use crate::charge_point::{Action, Snapshot};
+use crate::driver::{Controls, OperateError, Silence};
 
 /// A request says a handful of things.
 const BODY_BYTES_MAX: usize = 16 * 1024;
-/// The names of [`Action`] in URLs.
-const ACTIONS: [&str; 9] = [
-    "plug_in",
-    "unplug",
-    "present_id_tag",
-    "power_cycle",
-    "disconnect",
-    "raise_fault",
-    "clear_fault",
-    "jam_lock",
-    "free_lock",
-];
-/// Known to the API, but no charge point has the part for it.
-const IMPOSSIBLE_ACTIONS: [&str; 1] = ["tamper"];
+/// Sockets that may be lost without a sign at once: each is an open file besides that of its charge point.
+const SILENT_SOCKETS_MAX: usize = 32;
 
 /// The charge points that can be operated; the fleet adds each as it starts.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Operated(Arc<RwLock<BTreeMap<ChargePointId, Controls>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Operated {
+    all: Arc<RwLock<BTreeMap<ChargePointId, Controls>>>,
+    silences: Arc<Semaphore>,
+}
+
+impl Default for Operated {
+    fn default() -> Self {
+        Self {
+            all: Arc::default(),
+            silences: Arc::new(Semaphore::new(SILENT_SOCKETS_MAX)),
+        }
+    }
+}
 
 impl Operated {
     pub(crate) fn add(&self, id: ChargePointId, controls: Controls) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(id, controls);
     }
 
     fn get(&self, id: &ChargePointId) -> Option<Controls> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         all.get(id).cloned()
     }
 
+    /// A place for one more socket that is lost without a sign.
+    fn silence(&self) -> Result<Silence, Refusal> {
+        Arc::clone(&self.silences).try_acquire_owned().map_err(|_| {
+            refused(format!(
+                "{SILENT_SOCKETS_MAX} connections are lost silently already; wait until some are back"
+            ))
+        })
+    }
+
     fn list(&self) -> Vec<Listed> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         all.iter()
             .map(|(id, controls)| Listed {
                 charge_point_id: id.to_string(),
@@ -78,8 +91,18 @@ struct Listed {
 
 pub(crate) fn router(operated: Operated) -> Router {
     Router::new()
+        .route("/", get(async || Json(actions::guide())))
         .route("/charge_points", get(charge_points))
         .route("/{action}", post(operate))
+        .fallback(async || no_such("path", "there is no such path; GET / lists what there is"))
+        .method_not_allowed_fallback(async || {
+            let sentence = "this path has another method, see Allow; GET / lists what there is";
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                sentence.into(),
+            )
+        })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(operated)
 }
@@ -90,37 +113,43 @@ async fn charge_points(State(operated): State<Operated>) -> Json<Vec<Listed>> {
 
 async fn operate(
     State(operated): State<Operated>,
-    Path(name): Path<String>,
-    body: Bytes,
+    name: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Refusal> {
-    let impossible = IMPOSSIBLE_ACTIONS.contains(&name.as_str());
-    if !impossible && !ACTIONS.contains(&name.as_str()) {
-        return Err(Refusal::new(
-            StatusCode::NOT_FOUND,
-            "unknown_action",
-            format!(
-                "there is no action {name:?}; there are {}",
-                ACTIONS.join(", ")
-            ),
+    let name = name.map_or_else(|_| "no text".into(), |Path(name)| name);
+    let Some(entry) = actions::find(&name) else {
+        let known = actions::names();
+        return Err(no_such(
+            "action",
+            &format!("there is no action {name:?}; there are {known}"),
         ));
-    }
-    let mut fields: Map<String, Value> =
-        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))?;
+    };
+    let body = body.map_err(unread)?;
+    let body = serde_json::from_slice(&body)
+        .map_err(|error| malformed(format!("the body is no JSON: {error}")))?;
+    let Value::Object(mut fields) = body else {
+        return Err(malformed("the body must be a JSON object".into()));
+    };
+    // A null says no more than an absent field.
+    fields.retain(|_, value| !value.is_null());
     let controls = charge_point(&operated, &mut fields)?;
-    if impossible {
+    entry.check(&fields).map_err(malformed)?;
+    let snapshot = controls.snapshot();
+    check_connector(&fields, snapshot.connectors.len())?;
+    if entry.impossible {
         let sentence = format!("no simulated charge point can {name}");
         return Err(cannot(sentence));
     }
+    let silent = fields.remove("silent") == Some(Value::Bool(true));
     fields.insert("action".into(), name.into());
     let action: Action = serde_json::from_value(Value::Object(fields))
         .map_err(|error| malformed(error.to_string()))?;
-    check(&action, &controls.snapshot())?;
-    match controls.operate(action).await {
+    check_error_code(&action)?;
+    let silence = silent.then(|| operated.silence()).transpose()?;
+    match controls.operate(action, silence).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(OperateError::Impossible(reason)) => Err(cannot(reason)),
-        Err(OperateError::Refused(reason)) => {
-            Err(Refusal::new(StatusCode::CONFLICT, "refused", reason))
-        }
+        Err(OperateError::Refused(reason)) => Err(refused(reason)),
         Err(OperateError::Gone) => Err(Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "ending",
@@ -137,66 +166,45 @@ fn charge_point(operated: &Operated, fields: &mut Map<String, Value>) -> Result<
         .ok()
         .and_then(|id| operated.get(&id))
         .ok_or_else(|| {
-            Refusal::new(
-                StatusCode::NOT_FOUND,
-                "unknown_charge_point",
-                format!("there is no charge point {id:?}; GET /charge_points lists them"),
-            )
+            let sentence =
+                format!("there is no charge point {id:?}; GET /charge_points lists them");
+            no_such("charge_point", &sentence)
         })
 }
 
-/// What the type of an action leaves open.
-fn check(action: &Action, snapshot: &Snapshot) -> Result<(), Refusal> {
-    let (connector_id, seconds): (Option<ConnectorId>, Option<f64>) = match action {
-        Action::PlugIn { connector_id }
-        | Action::Unplug { connector_id, .. }
-        | Action::JamLock { connector_id }
-        | Action::FreeLock { connector_id } => {
-            if *connector_id == 0 {
-                return Err(malformed("connector_id counts from 1 here".into()));
-            }
-            (Some(*connector_id), None)
+fn check_connector(fields: &Map<String, Value>, connectors: usize) -> Result<(), Refusal> {
+    let connector_id = fields.get("connector_id").and_then(Value::as_u64);
+    match connector_id.filter(|id| *id > connectors as u64) {
+        Some(id) => {
+            let sentence =
+                format!("there is no connector {id}; this charge point has {connectors}");
+            Err(no_such("connector", &sentence))
         }
-        Action::PresentIdTag {
-            connector_id,
-            id_tag,
-        } => {
-            if id_tag.is_empty() || id_tag.chars().count() > ID_TAG_CHARS_MAX {
-                return Err(malformed(format!(
-                    "id_tag has 1 to {ID_TAG_CHARS_MAX} characters, not {id_tag:?}"
-                )));
-            }
-            (*connector_id, None)
-        }
-        Action::PowerCycle { seconds, .. } | Action::Disconnect { seconds } => {
-            (None, Some(*seconds))
-        }
-        Action::RaiseFault {
-            connector_id,
-            error_code,
-        } => {
-            if !is_error_code(error_code) {
-                return Err(malformed(format!(
-                    "{error_code:?} is no error code of OCPP 1.6 (ConnectorLockFailure, GroundFailure, …)"
-                )));
-            }
-            (Some(*connector_id), None)
-        }
-        Action::ClearFault { connector_id } => (Some(*connector_id), None),
-    };
-    if seconds.is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0) {
-        return Err(malformed("seconds cannot be negative".into()));
+        None => Ok(()),
     }
-    match connector_id {
-        Some(id) if id as usize > snapshot.connectors.len() => Err(Refusal::new(
-            StatusCode::NOT_FOUND,
-            "unknown_connector",
-            format!(
-                "there is no connector {id}; this charge point has {}",
-                snapshot.connectors.len()
-            ),
-        )),
+}
+
+fn check_error_code(action: &Action) -> Result<(), Refusal> {
+    match action {
+        Action::RaiseFault { error_code, .. } if !is_error_code(error_code) => {
+            Err(malformed(format!(
+                "error_code {error_code:?} is none of OCPP 1.6: {}",
+                ChargePointErrorCode::VARIANTS.join(", ")
+            )))
+        }
         _ => Ok(()),
+    }
+}
+
+/// Why a body could not be read.
+fn unread(rejection: BytesRejection) -> Refusal {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("the body may have {BODY_BYTES_MAX} bytes"),
+        ),
+        _ => malformed("the body cannot be read".into()),
     }
 }
 
@@ -208,31 +216,40 @@ fn is_error_code(word: &str) -> bool {
 #[derive(Debug)]
 struct Refusal {
     status: StatusCode,
-    code: &'static str,
-    message: String,
+    code: String,
+    error: String,
 }
 
 impl Refusal {
-    const fn new(status: StatusCode, code: &'static str, message: String) -> Self {
+    fn new(status: StatusCode, code: &str, error: String) -> Self {
         Self {
             status,
-            code,
-            message,
+            code: code.to_owned(),
+            error,
         }
     }
 }
 
-fn malformed(message: String) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "malformed", message)
+fn malformed(sentence: String) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "malformed", sentence)
 }
 
-fn cannot(message: String) -> Refusal {
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, "cannot", message)
+fn no_such(what: &str, sentence: &str) -> Refusal {
+    let code = format!("unknown_{what}");
+    Refusal::new(StatusCode::NOT_FOUND, &code, sentence.to_owned())
+}
+
+fn refused(sentence: String) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "refused", sentence)
+}
+
+fn cannot(sentence: String) -> Refusal {
+    Refusal::new(StatusCode::NOT_IMPLEMENTED, "cannot", sentence)
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({"code": self.code, "message": self.message});
+        let body = serde_json::json!({"code": self.code, "error": self.error});
         (self.status, Json(body)).into_response()
     }
 }

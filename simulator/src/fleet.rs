@@ -1,6 +1,8 @@
 //! A fleet from its first charge point's start to its verdict.
 
-use std::io::{IsTerminal as _, Write as _};
+mod ending;
+
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -16,15 +18,13 @@ use tokio_util::sync::CancellationToken;
 use crate::control::{self, Operated};
 use crate::driver::{Clock, Controls, Job, Observer, drive, unix_now_ms};
 use crate::ledger::{Ledger, LedgerLine};
+use crate::output::{print, tell};
 use crate::plan::Plan;
-use crate::report::{self, ChargePoints, Connections, Report, Transactions, summary};
+use crate::report::{self, ChargePoints, Connections, Ended, Report, Transactions, summary};
 use crate::tally::Tally;
 use crate::visitor::Visitor;
-use crate::{InputError, Verdict};
+use crate::{InputError, Shutdown, Verdict};
 
-/// How long sessions may be ended and queues drained after the run. Closing comes on top, and everything must be
-/// over within 30 s.
-const GRACE: Duration = Duration::from_secs(26);
 /// How long a fleet tries before it says that nobody is there.
 const FIRST_CONNECTION_WITHIN: Duration = Duration::from_secs(10);
 /// File descriptors that are not sockets of charge points.
@@ -33,8 +33,8 @@ const DESCRIPTORS_SPARE: u64 = 64;
 const PROGRESS_LINE_EVERY: Duration = Duration::from_secs(10);
 const PROGRESS_BAR_EVERY: Duration = Duration::from_millis(250);
 
-/// Runs the plan until its time is over or `shutdown` is cancelled.
-pub(crate) async fn run(plan: Plan, shutdown: CancellationToken) -> Result<Verdict, InputError> {
+/// Runs the plan until its time is over or `shutdown` says so.
+pub(crate) async fn run(plan: Plan, shutdown: Shutdown) -> Result<Verdict, InputError> {
     ensure_descriptors(plan.count)?;
     for (_, path) in &plan.reports {
         report::ensure_writable(path)?;
@@ -47,6 +47,7 @@ pub(crate) async fn run(plan: Plan, shutdown: CancellationToken) -> Result<Verdi
     let mut fleet = Fleet {
         tally: Arc::default(),
         end: CancellationToken::new(),
+        at_once: CancellationToken::new(),
         lines: ledger.as_ref().map(Ledger::lines),
         operated: control.as_ref().map(|control| control.operated.clone()),
         tasks: JoinSet::new(),
@@ -54,34 +55,36 @@ pub(crate) async fn run(plan: Plan, shutdown: CancellationToken) -> Result<Verdi
         started_at: date_time(unix_now_ms()).to_string(),
         plan,
     };
-    let ended = fleet.live(control.as_ref(), &shutdown).await;
-    fleet.wind_up().await;
+    let ended = fleet.live(control.as_ref(), &shutdown.in_order).await;
+    let ended = match ended {
+        Some(ended) => fleet.wind_up(ended, &shutdown).await,
+        None => {
+            fleet.at_once.cancel();
+            fleet.wind_up(Ended::Duration, &shutdown).await;
+            return Err(fleet.nobody_there());
+        }
+    };
     if let Some(control) = control {
         control.close().await;
     }
     fleet.lines = None;
-    if let Some(ledger) = ledger {
-        ledger.finish().await?;
-    }
+    let ledger = match ledger {
+        Some(ledger) => ledger.finish().await,
+        None => Ok(()),
+    };
     let nobody_came = fleet.tally.connections_opened.load(Relaxed) == 0;
-    if ended == Ended::NobodyThere || (ended == Ended::Time && nobody_came) {
+    if ended == Ended::Duration && nobody_came {
         return Err(fleet.nobody_there());
     }
-    fleet.verdict()
-}
-
-/// Why a run was over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    Time,
-    Stopped,
-    NobodyThere,
+    fleet.verdict(ended, ledger)
 }
 
 struct Fleet {
     plan: Plan,
     tally: Arc<Tally>,
     end: CancellationToken,
+    /// Whoever has not ended by then does.
+    at_once: CancellationToken,
     lines: Option<mpsc::Sender<LedgerLine>>,
     operated: Option<Operated>,
     tasks: JoinSet<()>,
@@ -90,14 +93,19 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn live(&mut self, control: Option<&Control>, shutdown: &CancellationToken) -> Ended {
+    /// How it ended; `None` when nobody could connect.
+    async fn live(
+        &mut self,
+        control: Option<&Control>,
+        shutdown: &CancellationToken,
+    ) -> Option<Ended> {
         let tally = Arc::clone(&self.tally);
         let progress = Progress::new(&self.plan, self.started);
         let ended = tokio::select! {
-            ended = self.launch_and_wait(control) => ended,
-            () = shutdown.cancelled() => Ended::Stopped,
-            () = nobody_connects(&tally) => Ended::NobodyThere,
-            never = progress.show(&tally) => never,
+            ended = self.launch_and_wait(control) => Some(ended),
+            () = shutdown.cancelled() => Some(Ended::Stopped),
+            () = nobody_connects(&tally) => None,
+            never = progress.show(&tally) => Some(never),
         };
         progress.clear();
         ended
@@ -130,7 +138,7 @@ impl Fleet {
             Some(ends_at) => tokio::time::sleep_until(ends_at).await,
             None => std::future::pending().await,
         }
-        Ended::Time
+        Ended::Duration
     }
 
     fn start(&mut self, number: u32) {
@@ -155,7 +163,8 @@ impl Fleet {
             seed,
             clock: Clock::Real { speed: plan.speed },
             end: self.end.clone(),
-            grace: GRACE,
+            at_once: self.at_once.clone(),
+            grace: ending::GRACE,
             mailbox,
             published,
             visitor: Some(Visitor::new(id_tag, plan.sessions, plan.speed, !seed)),
@@ -165,16 +174,6 @@ impl Fleet {
                 ledger: self.lines.clone(),
             }),
         }));
-    }
-
-    /// Ends every charge point; each does so within its grace.
-    async fn wind_up(&mut self) {
-        self.end.cancel();
-        while let Some(joined) = self.tasks.join_next().await {
-            if let Err(error) = joined {
-                tracing::error!(%error, "the task of a charge point ended badly");
-            }
-        }
     }
 
     /// How long charge points tried to connect before the run was given up.
@@ -194,21 +193,25 @@ impl Fleet {
         ))
     }
 
-    fn verdict(&self) -> Result<Verdict, InputError> {
-        let report = self.report();
-        for (format, path) in &self.plan.reports {
-            report.write(*format, path)?;
+    /// Writes the reports and the summary, and judges. Whatever cannot be written, the rest is.
+    fn verdict(&self, ended: Ended, ledger: Result<(), InputError>) -> Result<Verdict, InputError> {
+        let report = self.report(ended);
+        let written = self.plan.reports.iter();
+        let written = written.map(|(format, path)| report.write(*format, path));
+        let mut failures: Vec<InputError> =
+            written.chain([ledger]).filter_map(Result::err).collect();
+        failures.extend(print(&summary(&report)).err());
+        let refused = report.refused_id_tags.iter();
+        for warning in (report.transactions.undelivered().into_iter())
+            .chain(refused.map(|refused| refused.sentence()))
+        {
+            tell(&format!("warning: {warning}"));
         }
-        // Whoever closed the pipe does not want to read it.
-        let _ = std::io::stdout().write_all(summary(&report).as_bytes());
-        let undelivered = report.transactions.undelivered_charge_points;
-        if undelivered > 0 {
-            let _ = writeln!(
-                std::io::stderr(),
-                "warning: {undelivered} of {} charge points ended with transaction messages the CSMS had not taken; its \
-                 records are incomplete",
-                self.plan.count
-            );
+        if ended == Ended::CutOff {
+            failures.push(InputError::new(
+                "the run was ended at once by a second signal: sessions were left as they were; the summary and the \
+                 reports hold what was known by then",
+            ));
         }
         let failed: Vec<String> = report
             .thresholds
@@ -216,6 +219,17 @@ impl Fleet {
             .filter(|judged| !judged.ok)
             .map(|judged| judged.sentence())
             .collect();
+        if !failures.is_empty() {
+            // The summary may not have reached anybody.
+            for sentence in &failed {
+                tell(&format!("not held: {sentence}"));
+            }
+            if failed.is_empty() {
+                tell(&format!("all {} thresholds held", report.thresholds.len()));
+            }
+            let sentences: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            return Err(InputError::new(sentences.join("; also: ")));
+        }
         Ok(if failed.is_empty() {
             Verdict::Held
         } else {
@@ -223,7 +237,7 @@ impl Fleet {
         })
     }
 
-    fn report(&self) -> Report {
+    fn report(&self, ended: Ended) -> Report {
         let (plan, tally) = (&self.plan, &self.tally);
         let charge_points = ChargePoints {
             planned: plan.count.into(),
@@ -234,7 +248,8 @@ impl Fleet {
             started: tally.transactions_started.load(Relaxed),
             stopped: tally.transactions_stopped.load(Relaxed),
             energy_wh: tally.energy_wh.load(Relaxed),
-            undelivered_charge_points: tally.undelivered.load(Relaxed),
+            undelivered_messages: tally.undelivered_messages.load(Relaxed),
+            undelivered_charge_points: tally.undelivered_charge_points.load(Relaxed),
         };
         let connections = Connections {
             opened: tally.connections_opened.load(Relaxed),
@@ -260,6 +275,8 @@ impl Fleet {
             calls,
             transactions,
             connections,
+            refused_id_tags: tally.refused_id_tags(),
+            ended,
         }
     }
 }
@@ -322,9 +339,8 @@ impl Control {
     }
 
     fn say_ready(&self) {
-        let mut stdout = std::io::stdout();
-        let _ = writeln!(stdout, "ready control=http://{}", self.address);
-        let _ = stdout.flush();
+        // Where this cannot be written, neither can the summary, which then is the error.
+        let _ = print(&format!("ready control=http://{}\n", self.address));
     }
 
     async fn close(self) {

@@ -15,12 +15,15 @@ pub mod ev;
 mod fleet;
 mod input_error;
 mod ledger;
+mod output;
 mod plan;
+mod reach;
 mod report;
 mod scenario;
 mod tally;
 mod thresholds;
 mod visitor;
+mod yaml_error;
 
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +31,25 @@ pub use args::Args;
 pub use driver::{Activity, Clock, Handle, OperateError, RigClock, Station, spawn};
 pub use input_error::InputError;
 pub use ledger::LedgerLine;
+
+/// How the outside ends a run.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    /// Sessions are stopped, messages delivered, sockets closed, as far as that takes a few seconds.
+    pub in_order: CancellationToken,
+    /// Nothing is waited for any more; reports are still written.
+    pub at_once: CancellationToken,
+}
+
+impl From<CancellationToken> for Shutdown {
+    /// Ends in order when the token is cancelled; nobody hurries it.
+    fn from(in_order: CancellationToken) -> Self {
+        Self {
+            in_order,
+            at_once: CancellationToken::new(),
+        }
+    }
+}
 
 /// What a finished run says about its thresholds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +60,17 @@ pub enum Verdict {
     NotHeld(Vec<String>),
 }
 
-/// Runs a fleet as the arguments say, until its time is over or `shutdown` is cancelled; either way sessions are
-/// stopped properly and reports are written.
+/// Runs a fleet as the arguments say, until its time is over or `shutdown` says so; either way sessions are stopped
+/// properly, unless it shall end at once, and reports are written.
 ///
 /// # Errors
 /// One sentence that names the value and the remedy: arguments or files that make no sense, files that cannot be
-/// written, and a CSMS to which no connection at all came about.
-pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict, InputError> {
+/// written, a CSMS to which no connection at all came about, and a run that was ended at once.
+pub async fn run(args: Args, shutdown: impl Into<Shutdown>) -> Result<Verdict, InputError> {
     let plan = plan::Plan::from_args(&args)?;
     if args.check {
         plan.describe()?;
         return Ok(Verdict::Held);
     }
-    fleet::run(plan, shutdown).await
+    fleet::run(plan, shutdown.into()).await
 }

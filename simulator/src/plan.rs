@@ -1,6 +1,5 @@
 //! What a run will do: the arguments over the scenario file over the defaults, all of it checked.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +8,11 @@ use dynamo_protocol::{ChargePointId, Millis};
 
 use crate::args::OcppVersion;
 use crate::charge_point::{Hardware, ID_TAG_CHARS_MAX, Setup};
+use crate::reach::{self, Reach};
 use crate::scenario::{Rate, Scenario, SessionLengths, SessionsSpec};
 use crate::thresholds::Thresholds;
 use crate::visitor::Sessions;
-use crate::{Args, InputError};
+use crate::{Args, InputError, output};
 
 /// Charge points of one process; identities have six digits.
 const COUNT_MAX: u32 = 999_999;
@@ -114,13 +114,27 @@ impl Plan {
             let wanted = format!("{}/s to {}/s", RAMPS.start(), RAMPS.end());
             return Err(bad("ramp", format!("{:e}/s", ramp.per_second), wanted));
         }
+        let duration = duration.or(args.control.is_none().then_some(DURATION_DEFAULT));
+        if let Some(thresholds) = &scenario.thresholds {
+            let started = reach::started(count, ramp, duration);
+            let nobody_else = args.control.is_none();
+            let transactions = nobody_else
+                .then(|| reach::transactions_max(count, duration, sessions, speed))
+                .flatten();
+            thresholds
+                .check(&Reach {
+                    started,
+                    transactions,
+                })
+                .map_err(InputError::new)?;
+        }
         Ok(Self {
             name: scenario.name.unwrap_or_else(|| "fleet".into()),
             csms,
             count,
             id_prefix,
             ramp,
-            duration: duration.or(args.control.is_none().then_some(DURATION_DEFAULT)),
+            duration,
             speed,
             seed: args.seed.or(scenario.seed).unwrap_or(42),
             id_tags: checked_tags(&args.id_tag, scenario.id_tags)?,
@@ -187,9 +201,7 @@ impl Plan {
         if let Some(path) = &self.ledger {
             line("ledger", path.display().to_string());
         }
-        std::io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(|error| InputError::new(format!("cannot write to stdout: {error}")))
+        output::print(&text)
     }
 }
 
@@ -461,11 +473,45 @@ mod tests {
 
     #[test]
     fn urls_that_cannot_be_used_are_refused_before_anything_starts() {
-        for url in ["wss://h", "http://h", "nonsense"] {
+        for url in ["wss://h", "http://h", "nonsense", "ws://127.0.0.1:70000"] {
             let command = Command::try_parse_from(["simulator", "--csms", url]).unwrap();
             let error = Plan::from_args(&command.args).unwrap_err().to_string();
             assert!(error.contains(url), "{error}");
         }
+    }
+
+    #[test]
+    fn thresholds_that_can_never_hold_are_refused() {
+        for (text, part) in [
+            (
+                "count: 9\nthresholds: {accepted_min: 10}",
+                "accepted_min 10 can never hold: 9",
+            ),
+            (
+                "count: 9\nramp: 1/s\nduration: 4s\nthresholds: {accepted_min: 9}",
+                "accepted_min 9 can never hold: 5",
+            ),
+            (
+                "sessions: none\nthresholds: {transactions_min: 1}",
+                "at most 0 transactions",
+            ),
+            (
+                "duration: 60s\nsessions: {charge_s: [28, 30], pause_s: [1, 2]}\nthresholds: {transactions_min: 4}",
+                "at most 3 transactions",
+            ),
+            ("thresholds: {p95_ms_max: 0}", "p95_ms_max 0"),
+            ("thresholds: {p99_ms_max: -1}", "p99_ms_max -1"),
+        ] {
+            let error = scenario(text, &["--check"]).unwrap_err().to_string();
+            assert!(error.contains(part), "{text:?} gives {error:?}");
+        }
+        let operated = "sessions: none\nthresholds: {transactions_min: 1}";
+        scenario(operated, &["--control", "127.0.0.1:0"]).unwrap();
+        scenario(
+            "count: 9\nthresholds: {accepted_min: 9, p99_ms_max: 5}",
+            &[],
+        )
+        .unwrap();
     }
 
     #[test]

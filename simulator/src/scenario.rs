@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,9 +15,13 @@ use serde::{Deserialize, Deserializer};
 use crate::InputError;
 use crate::charge_point::Hardware;
 use crate::thresholds::Thresholds;
+use crate::yaml_error;
 
 /// The files of `scenarios/`, so that they are at hand without a copy of the sources.
 static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
+
+/// A scenario is some dozen lines.
+const SCENARIO_BYTES_MAX: u64 = 1 << 20;
 
 /// A scenario file. Every key is optional; flags override it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -57,9 +62,9 @@ pub(crate) struct SessionLengths {
 impl Scenario {
     /// Reads a file, or a bundled scenario when no such file exists.
     pub(crate) fn read(path: &Path) -> Result<Self, InputError> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_bounded(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match bundled(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match bundled(path) {
                 Some(text) => text.to_owned(),
                 None => {
                     return Err(InputError::new(format!(
@@ -71,34 +76,39 @@ impl Scenario {
             },
             Err(error) => {
                 return Err(InputError::new(format!(
-                    "cannot read {}: {error}",
+                    "cannot read {}: {error}; give --scenario a YAML file",
                     path.display()
                 )));
             }
         };
         let mut scenario = Self::parse(&text)
-            .map_err(|error| InputError::new(format!("cannot read {}: {error}", path.display())))?;
+            .map_err(|error| InputError::new(format!("{}:{error}", path.display())))?;
         if scenario.name.is_none() {
             scenario.name = path.file_stem().map(|stem| stem.to_string_lossy().into());
         }
         Ok(scenario)
     }
 
-    /// The sentence of the error names the line.
+    /// The error is `line:column: sentence`.
     fn parse(text: &str) -> Result<Self, String> {
         // An empty document is an empty scenario.
         let parsed: Result<Option<Self>, _> = serde_saphyr::from_str(text);
-        parsed.map(Option::unwrap_or_default).map_err(|error| {
-            let place = error.location().map_or(String::new(), |location| {
-                format!("line {}: ", location.line())
-            });
-            let sentence = error.without_snippet().to_string();
-            let sentence = sentence.lines().next().unwrap_or_default();
-            // The place stands in front already.
-            let sentence = sentence.split(" at line ").next().unwrap_or_default();
-            format!("{place}{sentence}{}", did_you_mean(sentence))
-        })
+        parsed
+            .map(Option::unwrap_or_default)
+            .map_err(|error| yaml_error::explain(&error))
     }
+}
+
+/// Reads no more than a scenario can have: a device or a log given by mistake ends here.
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(SCENARIO_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SCENARIO_BYTES_MAX {
+        let bound = format!("it has more than {} MiB", SCENARIO_BYTES_MAX >> 20);
+        return Err(io::Error::other(bound));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8 text"))
 }
 
 fn bundled(path: &Path) -> Option<&'static str> {
@@ -115,41 +125,6 @@ fn bundled_names() -> Vec<String> {
     let mut names: Vec<String> = BUNDLED.files().filter_map(stem).collect();
     names.sort();
     names
-}
-
-/// An unknown name stands in backticks, what was expected in a list behind it: the nearest of them is what was
-/// meant, if it is near.
-fn did_you_mean(sentence: &str) -> String {
-    let found = sentence.split('`').nth(1);
-    let (Some(found), Some((_, expected))) = (found, sentence.split_once(", expected ")) else {
-        return String::new();
-    };
-    expected
-        .trim_start_matches("one of ")
-        .split(", ")
-        .map(|word| word.trim_matches('`'))
-        .map(|word| (distance(found, word), word))
-        .min()
-        .filter(|(distance, _)| *distance <= 1 + found.len() / 3)
-        .map_or(String::new(), |(_, word)| {
-            format!("; did you mean `{word}`?")
-        })
-}
-
-/// Letters to insert, remove or replace.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl<'de> Deserialize<'de> for SessionsSpec {
@@ -318,36 +293,84 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_its_line() {
+    fn a_mistake_is_named_with_its_place_and_what_is_known() {
         for (text, wanted) in [
             (
                 "count: 1\ncuont: 2\n",
-                ["line 2: ", "did you mean `count`?"],
+                "2:1: there is no key cuont; did you mean count? known here: ",
             ),
-            ("count: many\n", ["line 1: ", ""]),
+            ("count: many\n", "1:8: expected a whole number"),
+            ("count: -1\n", "1:8: expected a whole number"),
+            ("count: [1]\n", "1:8: expected a single value"),
+            ("count:\n  a: 1\n", "2:3: expected "),
             (
                 "\nhardware:\n  fixed_cabel: true\n",
-                ["line 3: ", "did you mean `fixed_cable`?"],
+                "3:3: there is no key fixed_cabel; did you mean fixed_cable? known here: connectors, ",
             ),
+            (
+                "hardware: {fixed_cable: perhaps}\n",
+                "1:25: expected true or false",
+            ),
+            ("hardware: 5\n", "1:11: expected a mapping"),
             (
                 "sessions: {charge: [1, 2]}\n",
-                ["line 1: ", "did you mean `charge_s`?"],
+                "1:12: there is no key charge; did you mean charge_s? ",
             ),
-            ("sessions: some\n", ["line 1: ", "`none`"]),
-            ("duration: soon\n", ["line 1: ", "60s"]),
-            ("ramp: 200\n", ["line 1: ", "200/s"]),
+            ("sessions: {charge_s: [1]}\n", "1:"),
+            ("sessions: {charge_s: 1}\n", "1:22: expected "),
+            ("sessions: some\n", "1:11: "),
+            ("duration: soon\n", "1:11: "),
+            ("ramp: 200\n", "1:7: "),
             (
                 "thresholds: {call_errors: 0}\n",
-                ["line 1: ", "did you mean `call_errors_max`?"],
+                "1:14: there is no key call_errors; did you mean call_errors_max? known here: accepted_min, ",
             ),
-            ("[1, 2", ["line 1: ", ""]),
+            (
+                "thresholds: {accepted_min: all}\n",
+                "1:28: expected a whole number",
+            ),
+            (
+                "count: 1\ncount: 2\n",
+                "2:1: the key count stands here a second time",
+            ),
+            ("id_tags: TAG\n", "1:10: expected a list"),
+            ("[1, 2", "1:"),
+            ("- 1\n", "1:1: expected a mapping"),
+            ("count: 1\n---\ncount: 2\n", "3:1: "),
+            ("count: *x\n", "1:8: "),
         ] {
             let error = Scenario::parse(text).unwrap_err();
-            for part in wanted {
-                assert!(error.contains(part), "{text:?} gives {error:?}");
-            }
+            println!("{text:?}: {error}");
+            assert!(error.starts_with(wanted), "{text:?} gives {error:?}");
             assert!(!error.contains('\n'), "{error:?} is one line");
+            for rust in [
+                "u32",
+                "u64",
+                "f64",
+                "bool",
+                "struct ",
+                "field `",
+                " at line ",
+            ] {
+                assert!(!error.contains(rust), "{text:?} gives {error:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_its_end() {
+        for (path, part) in [("/dev/zero", "more than 1 MiB"), ("/", "/: ")] {
+            let error = Scenario::read(Path::new(path)).unwrap_err().to_string();
+            assert!(error.contains(path) && error.contains(part), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.yaml");
+        std::fs::write(&path, "count: 1\nname: 5x\ncuont: 2\n").unwrap();
+        let error = Scenario::read(&path).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("{}:3:1: ", path.display())),
+            "{error}"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dynamo_protocol::CallError;
+use dynamo_protocol::{CallError, Version};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -52,8 +52,10 @@ pub(crate) struct Tally {
     pub(crate) transactions_started: AtomicU64,
     pub(crate) transactions_stopped: AtomicU64,
     pub(crate) energy_wh: AtomicU64,
-    /// Charge points that ended with transaction messages nobody took.
-    pub(crate) undelivered: AtomicU64,
+    /// Transaction messages that the CSMS never took: still waiting at the end, or given up before.
+    pub(crate) undelivered_messages: AtomicU64,
+    /// Charge points they belong to.
+    pub(crate) undelivered_charge_points: AtomicU64,
 }
 
 type Shard = BTreeMap<&'static str, ActionTally>;
@@ -72,6 +74,8 @@ struct ActionTally {
 struct Reasons {
     calls: BTreeMap<(&'static str, String), u64>,
     connections: BTreeMap<String, u64>,
+    /// By tag and the CSMS's word.
+    id_tags: BTreeMap<(String, &'static str), u64>,
 }
 
 impl Default for ActionTally {
@@ -98,7 +102,11 @@ impl Tally {
         took: Duration,
     ) {
         if let CallEnd::Error(error) = end {
-            let reason = format!("{:?}: {}", error.code, error.description);
+            let reason = format!(
+                "{}: {}",
+                error.code.as_wire(Version::V1_6),
+                error.description
+            );
             count_reason(&mut lock(&self.reasons).calls, (action, reason));
         }
         let mut shard = lock(&self.shards[shard % SHARDS]);
@@ -129,6 +137,27 @@ impl Tally {
             reason: reason.clone(),
             count: *count,
         }))
+    }
+
+    /// The CSMS does not let this tag charge.
+    pub(crate) fn tag_refused(&self, id_tag: &str, status: &'static str) {
+        let key = (id_tag.to_owned(), status);
+        count_reason(&mut lock(&self.reasons).id_tags, key);
+    }
+
+    /// Tags that the CSMS refused, most frequent first.
+    pub(crate) fn refused_id_tags(&self) -> Vec<RefusedIdTag> {
+        let reasons = lock(&self.reasons);
+        let refused = reasons.id_tags.iter();
+        let mut refused: Vec<_> = refused
+            .map(|((id_tag, status), count)| RefusedIdTag {
+                id_tag: id_tag.clone(),
+                status,
+                count: *count,
+            })
+            .collect();
+        refused.sort_by_key(|refused| std::cmp::Reverse(refused.count));
+        refused
     }
 
     /// All calls so far.
@@ -162,6 +191,12 @@ impl Tally {
             errors: sorted(errors),
             by_action,
         }
+    }
+
+    /// Calls that the CSMS has answered so far, one way or the other.
+    pub(crate) fn calls_answered(&self) -> u64 {
+        let answered = |shard: &Shard| shard.values().map(|a| a.ok + a.error).sum::<u64>();
+        self.shards.iter().map(|shard| answered(&lock(shard))).sum()
     }
 
     /// Calls that have ended so far, without the cost of merging histograms.
@@ -253,6 +288,33 @@ pub(crate) struct Reason {
     pub(crate) action: Option<&'static str>,
     pub(crate) reason: String,
     pub(crate) count: u64,
+}
+
+/// An id tag that the CSMS did not let charge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct RefusedIdTag {
+    pub(crate) id_tag: String,
+    /// The CSMS's word: `Blocked`, `Expired`, `Invalid` or `ConcurrentTx`.
+    pub(crate) status: &'static str,
+    pub(crate) count: u64,
+}
+
+impl RefusedIdTag {
+    /// For people: what the CSMS said, how often, and what helps.
+    pub(crate) fn sentence(&self) -> String {
+        let Self {
+            id_tag,
+            status,
+            count,
+        } = self;
+        let times = if *count == 1 { "time" } else { "times" };
+        let remedy = match *status {
+            "ConcurrentTx" => "it charges elsewhere already; give more tags (--id-tag, repeated)",
+            "Invalid" => "register it at the CSMS, or name a tag that it accepts (--id-tag)",
+            _ => "unblock or renew it at the CSMS, or name a tag that it accepts (--id-tag)",
+        };
+        format!("the CSMS refused id tag {id_tag} as {status}, {count} {times}; {remedy}")
+    }
 }
 
 fn count_reason<K: Ord>(reasons: &mut BTreeMap<K, u64>, key: K) {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::reach::Reach;
 use crate::report::{ChargePoints, Connections, Transactions};
 use crate::tally::Calls;
 
@@ -59,6 +60,39 @@ impl Thresholds {
             call_errors_max: Some(0),
             ..Self::default()
         }
+    }
+
+    /// Whether each bound can hold at all in such a run.
+    ///
+    /// # Errors
+    /// A sentence that names the bound and what the run can reach.
+    pub(crate) fn check(&self, reach: &Reach) -> Result<(), String> {
+        if let Some(least) = self.accepted_min.filter(|least| *least > reach.started) {
+            return Err(format!(
+                "thresholds.accepted_min {least} can never hold: {} charge points are started in the time of the run; \
+                 lower it, or give more --count, --ramp or --duration",
+                reach.started
+            ));
+        }
+        if let (Some(least), Some(most)) = (self.transactions_min, reach.transactions)
+            && least > most
+        {
+            return Err(format!(
+                "thresholds.transactions_min {least} can never hold: the sessions of this run make at most {most} \
+                 transactions; lower it, or give more --count or --duration"
+            ));
+        }
+        for (name, most) in [
+            ("p95_ms_max", self.p95_ms_max),
+            ("p99_ms_max", self.p99_ms_max),
+        ] {
+            if let Some(most) = most.filter(|most| !(most.is_finite() && *most > 0.0)) {
+                return Err(format!(
+                    "thresholds.{name} {most} can never hold or never fail; give milliseconds above 0"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What is wanted, one sentence for each bound.

@@ -9,7 +9,7 @@ use crate::charge_point::{Action, CableSide, Chance, ConnectorId, ConnectorSnaps
 use crate::plan::scaled;
 
 /// From plugging in to the card, in milliseconds of the charge point's clock.
-const CARD_AFTER_MS: Millis = 1_000;
+pub(crate) const CARD_AFTER_MS: Millis = 1_000;
 /// How long a visitor waits for charging to begin or to end before leaving, in real milliseconds.
 const PATIENCE_MS: Millis = 60_000;
 /// At the end of a run: how long after the card the cable is pulled, if the session still runs, in real

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod crash;
+mod fleet;
 mod foreign_peer;
 mod judged;
 mod signals;

@@ -134,9 +134,14 @@ impl Process {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Any signal, as `kill` writes it: `-STOP`.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(sent.success(), "cannot send SIGTERM to process {id}");
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success(), "cannot send {signal} to process {id}");
     }
 
     /// Closes standard input, which some wait for.

@@ -77,6 +77,8 @@ create table charge_transaction (
     reason text,
     stop_id_tag text,
     stop_answer text,
+    -- What the stop's stamp is compared with.
+    stop_received_at_ms bigint,
     last_meter_wh bigint,
     last_meter_at_ms bigint,
     received_at_ms bigint not null,
@@ -126,3 +128,9 @@ create table charge_point_event (
     unique (charge_point_id, kind, content_hash)
 );
 create index charge_point_event_charge_point on charge_point_event (charge_point_id, id);
+
+-- One row that /readyz writes: a probe that changes nothing proves nothing.
+create table probe (
+    id bigint primary key not null,
+    probed_at_ms bigint not null
+);

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Result, Store};
+use crate::store::{self, Conn, Store};
 
 /// What the standard lets a CSMS say about a tag [1.6 §7.2].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,14 +99,48 @@ pub fn tag_key(tag: &str) -> String {
     tag.to_lowercase()
 }
 
+/// Longest id tag, in characters [1.6 §7.28].
+const TAG_CHARS_MAX: usize = 20;
+
+/// Whether an operator may register this as an id tag; why not, as a sentence.
+///
+/// # Errors
+/// When it is empty, longer than 20 characters, only blank, or has control characters.
+pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
+    let chars = tag.chars().count();
+    if chars == 0 || chars > TAG_CHARS_MAX {
+        return Err(format!(
+            "the id tag {tag:?} must have 1 to {TAG_CHARS_MAX} characters, it has {chars}"
+        ));
+    }
+    if is_blank(tag) || tag.chars().any(char::is_control) {
+        return Err(format!(
+            "the id tag {tag:?} must have something that can be read and no control characters"
+        ));
+    }
+    Ok(())
+}
+
+/// A reader that read nothing: nobody's tag, whoever is let in.
+fn is_blank(tag: &str) -> bool {
+    tag.chars().all(|c| c.is_whitespace() || c.is_control())
+}
+
 /// Whether a tag nobody registered is recorded as accepted, or is `Invalid`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownTags {
     /// Invalid.
     #[default]
     Refuse,
-    /// Accepted and recorded.
+    /// Accepted and recorded, except one that is empty or only blank.
     Accept,
+}
+
+impl UnknownTags {
+    /// Whether this tag is recorded when nobody registered it.
+    pub(crate) fn records(self, tag: &str) -> bool {
+        self == Self::Accept && !is_blank(tag)
+    }
 }
 
 /// Answers an Authorize [1.6 §4.1].
@@ -116,9 +150,9 @@ pub(crate) async fn authorize(
     tag: &str,
     unknown: UnknownTags,
     now_ms: i64,
-) -> Result<Verdict> {
+) -> store::Result<Verdict> {
     let known = store.reader().await?.tag(organization, tag).await?;
-    if known.is_some() || unknown == UnknownTags::Refuse {
+    if known.is_some() || !unknown.records(tag) {
         return Ok(judge(known.as_ref(), now_ms, false));
     }
     let input = (organization.to_owned(), tag.to_owned(), now_ms);
@@ -126,6 +160,23 @@ pub(crate) async fn authorize(
         Box::pin(async move { conn.tag_or_record(organization, tag, *now_ms).await })
     });
     Ok(judge(Some(&recorded.await?), now_ms, false))
+}
+
+/// The tag inside a transaction; one that nobody registered is recorded where that is wanted.
+pub(crate) async fn known_tag(
+    conn: &mut Conn,
+    organization: &str,
+    tag: &str,
+    unknown: UnknownTags,
+    now_ms: i64,
+) -> store::Result<Option<Tag>> {
+    if unknown.records(tag) {
+        return conn
+            .tag_or_record(organization, tag, now_ms)
+            .await
+            .map(Some);
+    }
+    conn.tag(organization, tag).await
 }
 
 #[cfg(test)]
@@ -175,6 +226,19 @@ mod tests {
     fn the_parent_goes_with_the_answer() {
         let verdict = judge(Some(&tag(TagStatus::Blocked)), 0, false);
         assert_eq!(verdict.parent_tag.as_deref(), Some("GROUP"));
+    }
+
+    #[test]
+    fn what_a_reader_did_not_read_is_no_tag() {
+        for blank in ["", " ", "\t \u{a0}", "\u{0}"] {
+            assert!(!UnknownTags::Accept.records(blank), "{blank:?}");
+            assert!(check_tag(blank).is_err(), "{blank:?}");
+        }
+        assert!(UnknownTags::Accept.records(" A "));
+        assert!(!UnknownTags::Refuse.records("A"));
+        assert!(check_tag(&"x".repeat(20)).is_ok());
+        assert!(check_tag(&"x".repeat(21)).is_err());
+        assert!(check_tag("A\nB").is_err());
     }
 
     #[test]

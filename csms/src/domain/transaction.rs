@@ -9,7 +9,7 @@
 //! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
 //!   kept beside, and touches nothing.
 
-use super::authorization::{UnknownTags, Verdict, judge};
+use super::authorization::{UnknownTags, Verdict, judge, known_tag};
 use super::metering::{MeterReport, Reading};
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -23,11 +23,75 @@ pub fn available_abandons(reported_at_ms: Option<i64>, started_at_ms: i64) -> bo
     reported_at_ms.is_none_or(|reported| reported > started_at_ms)
 }
 
-/// Energy between two readings of a register, in Wh. Negative when the register ran backwards, which is the
-/// charge point's error to explain, not ours to hide.
+/// Energy between two readings of a register, in Wh. `None` when the register ran backwards: that is no
+/// energy, and [`irregularities`] says so.
 #[must_use]
-pub const fn energy_wh(meter_start_wh: i64, meter_stop_wh: i64) -> i64 {
-    meter_stop_wh.saturating_sub(meter_start_wh)
+pub fn energy_wh(meter_start_wh: i64, meter_stop_wh: i64) -> Option<i64> {
+    Some(meter_stop_wh.saturating_sub(meter_start_wh)).filter(|energy_wh| *energy_wh >= 0)
+}
+
+/// How far ahead of its arrival a stamp may be: clocks differ, and time zones are mistaken for UTC.
+const AHEAD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
+/// How old a stamp may be at its arrival: charge points keep transactions while they are offline.
+const OLD_MS_MAX: i64 = 366 * AHEAD_MS_MAX;
+
+/// What a transaction says of itself, and when that was received.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// The stamp of the start, in Unix milliseconds.
+    pub started_at_ms: i64,
+    /// When the start was received.
+    pub start_received_at_ms: i64,
+    /// The stamp of the stop, or of the last reading of an abandoned transaction.
+    pub stopped_at_ms: Option<i64>,
+    /// When the stop was received; `None` without a stop.
+    pub stop_received_at_ms: Option<i64>,
+    /// The register at the start, in Wh.
+    pub meter_start_wh: i64,
+    /// The register at the end, in Wh.
+    pub meter_stop_wh: Option<i64>,
+}
+
+/// What cannot be true of a transaction as it was told. The facts are kept as they are; nobody should bill
+/// by them unseen.
+#[must_use]
+pub fn irregularities(told: &Told) -> Vec<&'static str> {
+    let implausible = |stamp_ms: i64, received_at_ms: i64| {
+        let ahead_ms = stamp_ms.saturating_sub(received_at_ms);
+        !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
+    };
+    let stop_time = told.stopped_at_ms.zip(told.stop_received_at_ms);
+    let found = [
+        ("meter_start_negative", told.meter_start_wh < 0),
+        (
+            "meter_stop_negative",
+            told.meter_stop_wh.is_some_and(|stop_wh| stop_wh < 0),
+        ),
+        (
+            "meter_stop_below_start",
+            told.meter_stop_wh
+                .is_some_and(|stop_wh| stop_wh < told.meter_start_wh),
+        ),
+        (
+            "start_time_implausible",
+            implausible(told.started_at_ms, told.start_received_at_ms),
+        ),
+        (
+            "stop_time_implausible",
+            stop_time
+                .is_some_and(|(stamp_ms, received_at_ms)| implausible(stamp_ms, received_at_ms)),
+        ),
+        (
+            "stop_before_start",
+            told.stopped_at_ms
+                .is_some_and(|at_ms| at_ms < told.started_at_ms),
+        ),
+    ];
+    found
+        .iter()
+        .filter(|(_, is)| *is)
+        .map(|(word, _)| *word)
+        .collect()
 }
 
 /// A StartTransaction.
@@ -45,20 +109,40 @@ pub(crate) struct Start {
 
 /// Records a start and answers with the transaction's id.
 pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Verdict)> {
-    store
+    let told = Told {
+        started_at_ms: start.started_at_ms,
+        start_received_at_ms: start.now_ms,
+        meter_start_wh: start.meter_start_wh,
+        ..Told::default()
+    };
+    let charge_point = start.charge_point_id.clone();
+    let (id, verdict, is_new) = store
         .write(start, |start, conn| Box::pin(begin(start, conn)))
-        .await
+        .await?;
+    if is_new {
+        warn_of(&charge_point, id, &told);
+    }
+    Ok((id, verdict))
 }
 
-async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict)> {
+/// Tells the log what is irregular; the API shows it with the transaction.
+fn warn_of(charge_point: &str, transaction_id: i64, told: &Told) {
+    let found = irregularities(told);
+    if !found.is_empty() {
+        tracing::warn!(
+            charge_point,
+            transaction_id,
+            irregularities = found.join(", "),
+            "a transaction was recorded that cannot be right as it was told: look at its charge point"
+        );
+    }
+}
+
+/// Id and answer, and whether this start is told for the first time.
+async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     let organization = &start.organization_id;
-    let tag = match start.unknown_tags {
-        UnknownTags::Refuse => conn.tag(organization, &start.id_tag).await?,
-        UnknownTags::Accept => Some(
-            conn.tag_or_record(organization, &start.id_tag, start.now_ms)
-                .await?,
-        ),
-    };
+    let (tag, unknown) = (&start.id_tag, start.unknown_tags);
+    let tag = known_tag(conn, organization, tag, unknown, start.now_ms).await?;
     let elsewhere = match &tag {
         Some(tag) if tag.single_transaction => {
             conn.lock_tag(organization, &start.id_tag).await?;
@@ -73,11 +157,11 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict)> {
     };
     let Some(id) = conn.insert_transaction(&new).await? else {
         let (id, answer) = conn.transaction_by_key(start).await?;
-        return Ok((id, from_json(&answer)?));
+        return Ok((id, from_json(&answer)?, false));
     };
     conn.abandon_others(&start.charge_point_id, start.connector_id, id)
         .await?;
-    Ok((id, verdict))
+    Ok((id, verdict, true))
 }
 
 /// A StopTransaction.
@@ -98,22 +182,23 @@ pub(crate) struct StopReport {
 
 /// Records a stop. The verdict is about the tag that stopped, when one was given.
 pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Option<Verdict>> {
-    store
+    let (charge_point, id) = (stop.charge_point_id.clone(), stop.transaction_number);
+    let (verdict, told) = store
         .write(stop, |stop, conn| Box::pin(end(stop, conn)))
-        .await
+        .await?;
+    if let Some(told) = told {
+        warn_of(&charge_point, id, &told);
+    }
+    Ok(verdict)
 }
 
-async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
+/// The verdict, and the whole transaction when this stop ended it.
+async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Option<Told>)> {
     let verdict = match &stop.id_tag {
         None => None,
         Some(tag) => {
-            let known = match stop.unknown_tags {
-                UnknownTags::Refuse => conn.tag(&stop.organization_id, tag).await?,
-                UnknownTags::Accept => Some(
-                    conn.tag_or_record(&stop.organization_id, tag, stop.now_ms)
-                        .await?,
-                ),
-            };
+            let (organization, unknown) = (&stop.organization_id, stop.unknown_tags);
+            let known = known_tag(conn, organization, tag, unknown, stop.now_ms).await?;
             Some(judge(known.as_ref(), stop.now_ms, false))
         }
     };
@@ -121,9 +206,9 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
         stop,
         answer: verdict.as_ref().map(to_json),
     };
-    if conn.stop_transaction(&record).await? {
+    if let Some(told) = conn.stop_transaction(&record).await? {
         keep_readings(stop, conn).await?;
-        return Ok(verdict);
+        return Ok((verdict, Some(told)));
     }
     let first = match conn.answer_to_same_stop(stop).await? {
         Some(answer) => answer,
@@ -136,7 +221,8 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
             conn.insert_orphan_stop(&orphan).await?
         }
     };
-    first.as_deref().map(from_json).transpose()
+    let first = first.as_deref().map(from_json).transpose()?;
+    Ok((first, None))
 }
 
 async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
@@ -175,9 +261,78 @@ mod tests {
     }
 
     #[test]
-    fn energy_is_the_difference_of_the_registers() {
-        assert_eq!(energy_wh(1_000, 1_750), 750);
-        assert_eq!(energy_wh(1_000, 900), -100);
-        assert_eq!(energy_wh(i64::MIN, i64::MAX), i64::MAX);
+    fn energy_is_the_difference_of_the_registers_and_never_negative() {
+        assert_eq!(energy_wh(1_000, 1_750), Some(750));
+        assert_eq!(energy_wh(1_000, 1_000), Some(0));
+        assert_eq!(energy_wh(1_000, 900), None);
+        assert_eq!(energy_wh(i64::MIN, i64::MAX), Some(i64::MAX));
+    }
+
+    #[test]
+    fn what_cannot_be_has_a_name() {
+        const DAY: i64 = AHEAD_MS_MAX;
+        let fine = Told {
+            started_at_ms: 1_000 * DAY,
+            start_received_at_ms: 1_000 * DAY,
+            stopped_at_ms: Some(1_000 * DAY + 1),
+            stop_received_at_ms: Some(1_001 * DAY),
+            meter_start_wh: 10,
+            meter_stop_wh: Some(10),
+        };
+        let open = Told {
+            stopped_at_ms: None,
+            stop_received_at_ms: None,
+            meter_stop_wh: None,
+            ..fine
+        };
+        assert!(irregularities(&fine).is_empty());
+        assert!(irregularities(&open).is_empty());
+        for (told, words) in [
+            (
+                Told {
+                    meter_stop_wh: Some(9),
+                    ..fine
+                },
+                &["meter_stop_below_start"][..],
+            ),
+            (
+                Told {
+                    meter_start_wh: -2,
+                    meter_stop_wh: Some(-1),
+                    ..fine
+                },
+                &["meter_start_negative", "meter_stop_negative"],
+            ),
+            (
+                Told {
+                    started_at_ms: 1_001 * DAY + 1,
+                    ..open
+                },
+                &["start_time_implausible"],
+            ),
+            (
+                Told {
+                    started_at_ms: 633 * DAY,
+                    ..open
+                },
+                &["start_time_implausible"],
+            ),
+            (
+                Told {
+                    stopped_at_ms: Some(i64::MAX),
+                    ..fine
+                },
+                &["stop_time_implausible"],
+            ),
+            (
+                Told {
+                    stopped_at_ms: Some(999 * DAY),
+                    ..fine
+                },
+                &["stop_before_start"],
+            ),
+        ] {
+            assert_eq!(irregularities(&told), words, "{told:?}");
+        }
     }
 }

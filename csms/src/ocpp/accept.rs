@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State, WebSocketUpgrade};
 use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dynamo_protocol::{
@@ -22,10 +22,14 @@ use dynamo_protocol::{
 
 use super::session;
 use crate::App;
+use crate::listen::Peer;
 use crate::store::ChargePoint;
 
 /// Bytes that may wait in a socket's write buffer.
 const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+/// Folders before an identity. Alone they are a path whose identity was forgotten.
+const FOLDERS: [&str; 3] = ["ocpp", "ocpp16", "ocpp201"];
 
 /// The routes of the OCPP listener. The folder in the path is for people; it decides nothing.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -34,12 +38,22 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/ocpp/{id}", get(handshake))
         .route("/ocpp16/{id}", get(handshake))
         .route("/ocpp201/{id}", get(handshake))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "connect to /ocpp16/IDENTITY\n") })
+        .fallback(no_such_path)
         .with_state(app)
+}
+
+async fn no_such_path(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    uri: Uri,
+) -> Response {
+    refused(&app, peer, &uri, Refusal::Path)
 }
 
 async fn handshake(
     State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    uri: Uri,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -48,19 +62,19 @@ async fn handshake(
     let will_talk = supported && upgrade.is_ok();
     let admitted = match &path {
         Ok(Path(identity)) => admit(&app, identity, &headers, will_talk).await,
-        Err(_) => Err(Refusal::NoIdentity("the identity is not UTF-8".to_owned())),
+        Err(_) => Err(Refusal::Identity("the identity is not UTF-8".to_owned())),
     };
     let (id, admitted) = match admitted {
         Ok(admitted) => admitted,
-        Err(refusal) => {
-            app.metrics.handshake_refused();
-            tracing::info!(path = ?path.ok().map(|p| p.0), %refusal, "handshake refused");
-            return refusal.into_response();
-        }
+        Err(refusal) => return refused(&app, peer, &uri, refusal),
     };
     let mut upgrade = match upgrade {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => {
+            app.metrics.handshake_refused();
+            tell(&app, peer, &uri, &Refusal::Upgrade(rejection.body_text()));
+            return rejection.into_response();
+        }
     };
     if supported {
         upgrade.set_selected_protocol(HeaderValue::from_static(SUBPROTOCOL_16));
@@ -75,9 +89,9 @@ async fn handshake(
         .on_upgrade(move |socket| {
             sessions.track_future(async move {
                 match admitted.filter(|_| supported) {
-                    Some(admitted) => session::run(app, id, admitted, socket).await,
+                    Some(admitted) => session::run(app, id, peer, admitted, socket).await,
                     None => {
-                        tracing::info!(charge_point = %id, "no supported subprotocol was offered");
+                        tell(&app, peer, &uri, &Refusal::Subprotocol(id));
                         session::refuse(socket).await;
                     }
                 }
@@ -88,24 +102,74 @@ async fn handshake(
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
+    #[error("no charge point connects to this path: connect to /ocpp16/IDENTITY")]
+    Path,
     #[error("{0}")]
-    NoIdentity(String),
+    Identity(String),
     #[error("no charge point {0:?} is registered")]
     Unknown(String),
     #[error("user and password of the charge point {0:?} are wanted (HTTP Basic)")]
     Password(String),
-    #[error("the store cannot be read, try again")]
+    #[error("the charge point {0} offers no subprotocol that is supported")]
+    Subprotocol(ChargePointId),
+    #[error("this is no WebSocket handshake: {0}")]
+    Upgrade(String),
+    #[error("the store cannot be read or written, try again")]
     Store,
+}
+
+impl Refusal {
+    /// What the operator can do about it.
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Path | Self::Identity(_) => {
+                "let the charge point's URL end with /ocpp16/ and its identity"
+            }
+            Self::Unknown(_) => {
+                "register it with `dynamo csms admin charge-point set`, or start with --accept-unknown"
+            }
+            Self::Password(_) => {
+                "give the charge point the password of `dynamo csms admin charge-point set`"
+            }
+            Self::Subprotocol(_) => "let the charge point speak OCPP 1.6 as JSON (ocpp1.6)",
+            Self::Upgrade(_) => "connect with a WebSocket client; the REST API has another address",
+            Self::Store => "see what the log says about the database",
+        }
+    }
+}
+
+/// Counts, tells and answers a refusal.
+fn refused(app: &App, peer: Peer, uri: &Uri, refusal: Refusal) -> Response {
+    app.metrics.handshake_refused();
+    tell(app, peer, uri, &refusal);
+    refusal.into_response()
+}
+
+fn tell(app: &App, Peer(peer): Peer, uri: &Uri, refusal: &Refusal) {
+    let (now_ms, reason) = (app.mono.now_ms(), refusal.to_string());
+    let refusals = &app.refusals;
+    refusals.tell(
+        now_ms,
+        &peer.to_string(),
+        uri.path(),
+        &reason,
+        refusal.remedy(),
+    );
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let text = format!("{self}\n");
         match self {
-            Self::NoIdentity(_) | Self::Unknown(_) => (StatusCode::NOT_FOUND, text).into_response(),
+            Self::Path | Self::Identity(_) | Self::Unknown(_) => {
+                (StatusCode::NOT_FOUND, text).into_response()
+            }
             Self::Password(_) => {
                 let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")];
                 (StatusCode::UNAUTHORIZED, challenge, text).into_response()
+            }
+            Self::Subprotocol(_) | Self::Upgrade(_) => {
+                (StatusCode::BAD_REQUEST, text).into_response()
             }
             Self::Store => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
         }
@@ -127,8 +191,15 @@ async fn admit(
     headers: &HeaderMap,
     will_talk: bool,
 ) -> Result<(ChargePointId, Option<Admitted>), Refusal> {
-    let id =
-        ChargePointId::new(identity).map_err(|error| Refusal::NoIdentity(error.to_string()))?;
+    if FOLDERS
+        .iter()
+        .any(|folder| identity.eq_ignore_ascii_case(folder))
+    {
+        let text = format!("the path names no identity: {identity:?} is a folder");
+        return Err(Refusal::Identity(text));
+    }
+    let id = ChargePointId::new(identity)
+        .map_err(|error| Refusal::Identity(format!("{identity:?} is no identity: {error}")))?;
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
     if known.is_none() && app.options.accept_unknown.charge_points {
@@ -161,7 +232,9 @@ async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refu
 }
 
 fn unreadable(id: &ChargePointId, error: &crate::store::StoreError) -> Refusal {
-    tracing::error!(charge_point = %id, %error, "a handshake could not be served");
+    if !error.is_in_the_log() {
+        tracing::error!(charge_point = %id, cause = %error, "a handshake could not be served");
+    }
     Refusal::Store
 }
 

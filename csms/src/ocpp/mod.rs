@@ -5,7 +5,9 @@
 //! version has its handlers in a folder of its own.
 
 pub(crate) mod accept;
+mod end;
 mod password;
+pub(crate) mod refusals;
 pub(crate) mod routes;
 pub(crate) mod session;
 pub mod sessions;

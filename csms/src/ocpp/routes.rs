@@ -186,7 +186,11 @@ impl From<StoreError> for CallError {
     /// the log, under the number that the answer carries.
     fn from(error: StoreError) -> Self {
         let correlation_id = uuid::Uuid::new_v4().simple().to_string();
-        tracing::error!(%correlation_id, %error, "a call could not be served");
+        if error.is_in_the_log() {
+            tracing::debug!(correlation_id, cause = %error, "a call could not be served");
+        } else {
+            tracing::error!(correlation_id, cause = %error, "a call could not be served");
+        }
         Self::new(
             ErrorCode::InternalError,
             format!("the message could not be stored, send it again ({correlation_id})"),

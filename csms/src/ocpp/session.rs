@@ -5,6 +5,7 @@
 //! sends nothing for two pings is dead, one that does not read is given up after the write time-out.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use dynamo_protocol::link::{Link, LinkConfig, Received};
+use dynamo_protocol::link::{Link, LinkConfig, Received, Stray};
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{
     CallError, ChargePointId, ErrorCode, MESSAGE_BYTES_MAX, MessageId, Millis, RawValue, Version,
@@ -22,12 +23,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Error as WebSocketError;
 
 use super::accept::Admitted;
+use super::end::End;
 use super::routes::{self, Cx};
 use super::sessions::{CallFailure, Command, Seat};
 use crate::App;
+use crate::listen::Peer;
 use crate::metrics::Outcome;
 use crate::store::ChargePoint;
 
@@ -38,53 +40,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
 type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The peer closed, or the socket broke.
-    Peer,
-    /// The peer sent nothing for two pings.
-    Dead,
-    /// The peer does not read.
-    Stuck,
-    /// A newer connection of this identity is there.
-    Replaced,
-    /// The CSMS goes.
-    Shutdown,
-    /// The peer speaks something that is not OCPP-J.
-    Unsupported,
-    /// The peer sent a message above the limit.
-    TooLarge,
-    /// The registration is not the one that let the peer in.
-    Outdated,
-}
-
-impl End {
-    /// What to say to the peer, where it can still hear it.
-    const fn farewell(self) -> Option<(u16, &'static str)> {
-        match self {
-            Self::Peer | Self::Stuck => None,
-            Self::Dead => Some((close_code::AWAY, "nothing was heard for two pings")),
-            Self::Replaced => Some((close_code::POLICY, "a newer connection took over")),
-            Self::Shutdown => Some((close_code::AWAY, "the CSMS shuts down")),
-            Self::Unsupported => Some((close_code::UNSUPPORTED, "OCPP-J messages are text")),
-            Self::TooLarge => Some((close_code::SIZE, "the message is too large")),
-            Self::Outdated => Some((
-                close_code::POLICY,
-                "the registration has changed: connect again",
-            )),
-        }
-    }
-
-    /// What a failed read says about the peer.
-    fn of_error(error: axum::Error) -> Self {
-        match error.into_inner().downcast_ref() {
-            Some(WebSocketError::Capacity(_)) => Self::TooLarge,
-            _ => Self::Peer,
-        }
-    }
-}
 
 /// A call of the charge point that waits for its turn.
 struct WaitingCall {
@@ -104,10 +59,16 @@ struct Answered {
 }
 
 /// Lives a connection from the handshake to its end.
-pub(crate) async fn run(app: Arc<App>, id: ChargePointId, admitted: Admitted, socket: WebSocket) {
+pub(crate) async fn run(
+    app: Arc<App>,
+    id: ChargePointId,
+    Peer(peer): Peer,
+    admitted: Admitted,
+    socket: WebSocket,
+) {
     let seat = app.sessions.connect(&id, app.clock().now_ms());
     app.metrics.connected();
-    tracing::info!(charge_point = %id, generation = seat.generation, "connected");
+    tracing::info!(charge_point = %id, %peer, generation = seat.generation, "connected");
     let Admitted {
         charge_point,
         read_ms,
@@ -129,6 +90,7 @@ pub(crate) async fn run(app: Arc<App>, id: ChargePointId, admitted: Admitted, so
         ping_at_ms: now_ms + duration_ms(app.options.ping_interval),
         app,
         id,
+        peer,
         admitted: Arc::new(charge_point),
         seat,
         socket,
@@ -140,6 +102,7 @@ pub(crate) async fn run(app: Arc<App>, id: ChargePointId, admitted: Admitted, so
 struct Session {
     app: Arc<App>,
     id: ChargePointId,
+    peer: SocketAddr,
     admitted: Arc<ChargePoint>,
     seat: Seat,
     socket: WebSocket,
@@ -188,7 +151,7 @@ impl Session {
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.receive(message).await?,
                     Some(Err(error)) => return Err(End::of_error(error)),
-                    None => return Err(End::Peer),
+                    None => return Err(End::Broken),
                 },
                 answered = finished(&mut handler) => {
                     handler = None;
@@ -206,9 +169,9 @@ impl Session {
         self.seat.contact.seen_at_ms.store(received_at_ms, Relaxed);
         let text = match message {
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(End::Unsupported),
+            Message::Binary(_) => return Err(End::NotText),
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Peer),
+            Message::Close(_) => return Err(End::Closed),
         };
         tracing::trace!(charge_point = %self.id, frame = %text, "received");
         match self.link.receive(&text) {
@@ -246,7 +209,12 @@ impl Session {
                 let _ = tag.send(result.map_err(CallFailure::Refused));
             }
             Received::Stray(stray) => {
-                tracing::debug!(charge_point = %self.id, ?stray, "an answer nobody waits for");
+                let why = match stray {
+                    Stray::Late => "its call had timed out",
+                    Stray::Double => "its call was answered before",
+                    Stray::Unknown => "there was no such call",
+                };
+                tracing::debug!(charge_point = %self.id, why, "an answer nobody waits for");
             }
             Received::Refused { reply, reason } => {
                 tracing::debug!(charge_point = %self.id, reason, "a frame was refused");
@@ -316,8 +284,8 @@ impl Session {
         match &result {
             Ok(_) => tracing::debug!(charge_point = %self.id, action, call_id = %id, "answered"),
             Err(error) => tracing::info!(
-                charge_point = %self.id, action, call_id = %id, code = ?error.code,
-                description = error.description, "answered with an error"
+                charge_point = %self.id, action, call_id = %id,
+                code = error.code.as_wire(Version::V1_6), description = error.description, "answered with an error"
             ),
         }
         let text = self.link.answer(&id, result.as_ref().map(String::as_str));
@@ -352,7 +320,7 @@ impl Session {
             match self.socket.recv().now_or_never() {
                 Some(Some(Ok(message))) => self.receive(message).await?,
                 Some(Some(Err(error))) => return Err(End::of_error(error)),
-                Some(None) => return Err(End::Peer),
+                Some(None) => return Err(End::Broken),
                 None => return Err(End::Dead),
             }
         }
@@ -379,7 +347,7 @@ impl Session {
     async fn send(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.app.options.write_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Peer),
+            Ok(Err(_)) => Err(End::Broken),
             Err(_) => Err(End::Stuck),
         }
     }
@@ -394,18 +362,31 @@ impl Session {
             let _ = command.reply.send(Err(CallFailure::Offline));
         }
         self.app.metrics.disconnected();
-        tracing::info!(charge_point = %self.id, generation = self.seat.generation, ?end, "disconnected");
+        self.log_end(&end);
         let presence = self.seat.contact.presence(&self.id);
-        let goodbye = say_goodbye(&mut self.socket, end);
+        let goodbye = say_goodbye(&mut self.socket, &end);
         if current && end != End::Shutdown {
             // A newer connection writes its own times, and at shutdown all are written at once.
             let stored = self.app.store.heard_of(vec![presence]);
             let (stored, ()) = tokio::join!(stored, goodbye);
-            if let Err(error) = stored {
-                tracing::warn!(charge_point = %self.id, %error, "the time it was last seen is lost");
+            match stored {
+                Err(error) if !error.is_in_the_log() => tracing::warn!(
+                    charge_point = %self.id, cause = %error, "the time it was last seen is lost"
+                ),
+                _ => {}
             }
         } else {
             goodbye.await;
+        }
+    }
+
+    fn log_end(&self, end: &End) {
+        let (id, peer, reason) = (&self.id, self.peer, end.reason());
+        let generation = self.seat.generation;
+        if end.is_fault() {
+            tracing::warn!(charge_point = %id, %peer, generation, reason, "disconnected");
+        } else {
+            tracing::info!(charge_point = %id, %peer, generation, reason, "disconnected");
         }
     }
 }
@@ -423,7 +404,7 @@ async fn finished(handler: &mut Option<BoxFuture<'static, Answered>>) -> Answere
     }
 }
 
-async fn say_goodbye(socket: &mut WebSocket, end: End) {
+async fn say_goodbye(socket: &mut WebSocket, end: &End) {
     let closing = async {
         if let Some((code, reason)) = end.farewell() {
             let frame = CloseFrame {

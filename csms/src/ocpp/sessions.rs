@@ -191,25 +191,37 @@ impl Sessions {
         action: Action,
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
-        let result = self.call_mailbox(id, action, payload).await;
-        self.metrics.commanded(
-            action,
-            match &result {
-                Ok(_) => Outcome::Ok,
-                Err(CallFailure::TimedOut) => Outcome::TimedOut,
-                Err(CallFailure::Offline) => Outcome::Lost,
-                Err(_) => Outcome::Error,
-            },
-        );
+        let answer = match self.post(id, action, payload) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                self.metrics.commanded(action, Outcome::Unsent);
+                return Err(failure);
+            }
+        };
+        // The session keeps the time of the open call; this one also covers waiting for its turn. A command
+        // whose caller has gone is not sent any more.
+        let result = match tokio::time::timeout(self.call_timeout, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(CallFailure::Offline),
+            Err(_) => Err(CallFailure::TimedOut),
+        };
+        let outcome = match &result {
+            Ok(_) => Outcome::Ok,
+            Err(CallFailure::TimedOut) => Outcome::TimedOut,
+            Err(CallFailure::Offline) => Outcome::Lost,
+            Err(_) => Outcome::Error,
+        };
+        self.metrics.commanded(action, outcome);
         result
     }
 
-    async fn call_mailbox(
+    /// Puts a command into the charge point's mailbox; its answer comes through what is returned.
+    fn post(
         &self,
         id: &ChargePointId,
         action: Action,
         payload: String,
-    ) -> Result<Box<RawValue>, CallFailure> {
+    ) -> Result<oneshot::Receiver<Result<Box<RawValue>, CallFailure>>, CallFailure> {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(CallFailure::TooLarge);
         }
@@ -225,13 +237,7 @@ impl Sessions {
             mpsc::error::TrySendError::Full(_) => CallFailure::Busy,
             mpsc::error::TrySendError::Closed(_) => CallFailure::Offline,
         })?;
-        drop(mailbox);
-        // The session keeps the time of the open call; this one also covers waiting for its turn. A command
-        // whose caller has gone is not sent any more.
-        match tokio::time::timeout(self.call_timeout, answer).await {
-            Ok(answer) => answer.map_err(|_| CallFailure::Offline)?,
-            Err(_) => Err(CallFailure::TimedOut),
-        }
+        Ok(answer)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ChargePointId, Handle>> {

@@ -58,12 +58,17 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .merge(ocpp16::router())
 }
 
+/// Ready is who commits: a database that can only be read, is locked or full takes no facts.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.store.ping().await {
+    match app.probe.run(&app.store).await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
-            tracing::warn!(%error, "not ready");
-            let text = "the database does not answer\n";
+            if error.is_in_the_log() {
+                tracing::debug!(cause = %error, "not ready");
+            } else {
+                tracing::warn!(cause = %error, "not ready");
+            }
+            let text = "the database takes no facts, the log says why\n";
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }

@@ -11,23 +11,23 @@
 mod access;
 mod account;
 mod charge_point;
+mod error;
 mod event;
+mod file;
 mod meter;
 mod project;
 mod record;
+mod open;
+mod probe;
 mod tag;
 mod transaction;
 mod writer;
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
-use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::pool::PoolConnection;
+use sqlx::{Postgres, Sqlite};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,9 @@ pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
+pub use error::StoreError;
+pub(crate) use open::without_password;
+pub(crate) use probe::Probe;
 pub use tag::TagSetting;
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
@@ -48,6 +51,8 @@ pub(crate) use transaction::{
 pub(crate) use writer::Step;
 
 use crate::metrics::Metrics;
+use open::Pools;
+use writer::WriterPool;
 
 /// The organization that owns what belongs to nobody else: `--api-key`, `--id-tag`, and what
 /// `--accept-unknown` lets in.
@@ -61,47 +66,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long closing may take; what is not committed by then is lost, and nobody was told that it was kept.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
-const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
 /// Connections of PostgreSQL that write at the same time.
 const POSTGRES_WRITERS: usize = 8;
 /// Jobs that wait for the writer. Who brings one more waits in line.
 const QUEUE_JOBS_MAX: usize = 4096;
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
-
-/// Why the store could not do what was asked. Nothing of the failed job is in the database.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database refused or is gone.
-    #[error("the database failed: {0}")]
-    Database(Arc<sqlx::Error>),
-    /// The schema could not be brought up to date.
-    #[error("the database schema could not be brought up to date: {0}")]
-    Migration(Arc<sqlx::migrate::MigrateError>),
-    /// The address is none of ours.
-    #[error("{0}")]
-    Address(String),
-    /// The database did not answer in time.
-    #[error("the database did not answer in time")]
-    TimedOut,
-    /// A row holds what no version of this program writes.
-    #[error("the database holds {0}")]
-    Corrupt(String),
-    /// A row that the job needs is not there.
-    #[error("{0} is not in the database")]
-    Missing(String),
-    /// The store is closed: the program is shutting down.
-    #[error("the store is closed")]
-    Closed,
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
-    }
-}
 
 /// Result of everything in the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -152,12 +120,12 @@ macro_rules! run_on_db {
 }
 pub(crate) use run_on_db;
 
-enum Pools {
-    Sqlite {
-        readers: SqlitePool,
-        writer: SqlitePool,
-    },
-    Postgres(PgPool),
+/// Who opens the store.
+pub(crate) enum Opener {
+    /// A CSMS: a missing SQLite file is made, and an outage is told to the log.
+    Csms(Arc<Metrics>),
+    /// A command that ends with what it is told: it makes no file and logs nothing.
+    Admin,
 }
 
 /// The open database. Cheap to clone.
@@ -180,20 +148,22 @@ impl Store {
     /// # Errors
     /// When the address is none of these, or the database cannot be opened or migrated.
     pub async fn open(address: &str) -> Result<Self> {
-        Self::open_with(address, Arc::default()).await
+        Self::open_for(address, Opener::Csms(Arc::default())).await
     }
 
-    pub(crate) async fn open_with(address: &str, metrics: Arc<Metrics>) -> Result<Self> {
-        let pools = if address.starts_with("sqlite://") {
-            open_sqlite(address).await?
-        } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            open_postgres(address).await?
-        } else {
-            return Err(StoreError::Address(format!(
-                "{address:?} is no database address: use sqlite://PATH or postgres://USER@HOST/NAME"
-            )));
+    pub(crate) async fn open_for(address: &str, opener: Opener) -> Result<Self> {
+        let (metrics, serves) = match opener {
+            Opener::Csms(metrics) => (metrics, true),
+            Opener::Admin => (Arc::default(), false),
         };
+        let pools = open::open(address, serves).await?;
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
+        let (pool, tasks) = match &pools {
+            Pools::Sqlite { writer, file, .. } => {
+                (WriterPool::Sqlite(writer.clone(), file.clone()), 1)
+            }
+            Pools::Postgres(pool) => (WriterPool::Postgres(pool.clone()), POSTGRES_WRITERS),
+        };
         let store = Self {
             inner: Arc::new(Inner {
                 pools,
@@ -203,24 +173,9 @@ impl Store {
             }),
         };
         let closing = store.inner.closing.clone();
-        match &store.inner.pools {
-            Pools::Sqlite { writer, .. } => {
-                let writer = writer.clone();
-                let pool = writer::WriterPool::Sqlite(writer);
-                writer::spawn(&store.inner.writers, pool, 1, queue, closing, metrics);
-            }
-            Pools::Postgres(pool) => {
-                let pool = writer::WriterPool::Postgres(pool.clone());
-                writer::spawn(
-                    &store.inner.writers,
-                    pool,
-                    POSTGRES_WRITERS,
-                    queue,
-                    closing,
-                    metrics,
-                );
-            }
-        }
+        let health = writer::Health::new(serves);
+        let writer = writer::Writer::new(pool, queue, closing, metrics, health);
+        writer.spawn(&store.inner.writers, tasks);
         store
             .create_organization(DEFAULT_ORGANIZATION, "default")
             .await?;
@@ -251,17 +206,6 @@ impl Store {
         result.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Whether the database takes writes: goes the way of every fact, and changes nothing.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<()> {
-        self.write((), |(), conn| {
-            Box::pin(async move { run_on_db!(conn, db => sqlx::query("select 1").execute(db)) })
-        })
-        .await
-    }
-
     /// Commits what is queued and closes the database. Later writes fail with [`StoreError::Closed`]. A
     /// database that does not answer is left after a few seconds.
     pub async fn close(&self) {
@@ -270,7 +214,9 @@ impl Store {
         let closed = async {
             self.inner.writers.wait().await;
             match &self.inner.pools {
-                Pools::Sqlite { readers, writer } => {
+                Pools::Sqlite {
+                    readers, writer, ..
+                } => {
                     readers.close().await;
                     writer.close().await;
                 }
@@ -281,51 +227,4 @@ impl Store {
             tracing::error!("the database does not answer and was not closed");
         }
     }
-}
-
-async fn open_sqlite(address: &str) -> Result<Pools> {
-    let options = SqliteConnectOptions::from_str(address)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .disable_statement_logging();
-    let pool = |connections| {
-        PoolOptions::<Sqlite>::new()
-            .max_connections(connections)
-            .min_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-    };
-    let writer = pool(1).connect_with(options.clone()).await?;
-    migrate(&SQLITE, &mut *writer.acquire().await?).await?;
-    let readers = pool(SQLITE_READERS).connect_with(options).await?;
-    Ok(Pools::Sqlite { readers, writer })
-}
-
-async fn open_postgres(address: &str) -> Result<Pools> {
-    let options = PgConnectOptions::from_str(address)?.disable_statement_logging();
-    // A pool tries until its time-out and then names only that; one connection names the cause at once.
-    options.connect().await?.close().await?;
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
-    migrate(&POSTGRES, &mut *pool.acquire().await?).await?;
-    Ok(Pools::Postgres(pool))
-}
-
-async fn migrate<'c, C>(migrator: &Migrator, conn: C) -> Result<()>
-where
-    C: sqlx::Acquire<'c>,
-    <C::Connection as std::ops::Deref>::Target: sqlx::migrate::Migrate,
-{
-    migrator
-        .run(conn)
-        .await
-        .map_err(|error| StoreError::Migration(Arc::new(error)))
 }

@@ -36,17 +36,21 @@ impl TagSetting {
     }
 }
 
+/// Groups within groups; more is an error of whoever registers them.
+const PARENTS_MAX: usize = 16;
+
 type TagColumns = (String, Option<String>, Option<i64>, bool);
 
 impl Store {
     /// Registers or changes a tag. Takes effect with the next message about it.
     ///
     /// # Errors
-    /// When the database fails, or the organization does not exist.
+    /// When the database fails, the organization does not exist, or the tag would be its own parent.
     pub async fn set_tag(&self, setting: TagSetting) -> Result<()> {
         self.write(setting, |tag, conn| {
             Box::pin(async move {
                 conn.insert_tag(tag).await?;
+                conn.check_parents(tag).await?;
                 run_on_db!(conn, db => sqlx::query(
                     "update id_tag set tag = $3, status = $4, parent_tag = $5, expires_at_ms = $6,
                          single_transaction = $7
@@ -83,6 +87,28 @@ impl Conn {
             .bind(tag.status.as_str()).bind(&tag.parent_tag).bind(tag.expires_at_ms)
             .bind(tag.single_transaction).bind(crate::clock::system_ms())
             .execute(db))
+    }
+
+    /// Parents may have parents, up to [`PARENTS_MAX`], and end somewhere.
+    async fn check_parents(&mut self, tag: &TagSetting) -> Result<()> {
+        let own = tag_key(&tag.tag);
+        let mut above = tag.parent_tag.clone();
+        for _ in 0..PARENTS_MAX {
+            let Some(parent) = above else { return Ok(()) };
+            if tag_key(&parent) == own {
+                return Err(StoreError::Refused(format!(
+                    "the id tag {:?} cannot have the parent {:?}: it would be its own parent",
+                    tag.tag,
+                    tag.parent_tag.as_deref().unwrap_or_default()
+                )));
+            }
+            let known = self.tag(&tag.organization_id, &parent).await?;
+            above = known.and_then(|known| known.parent_tag);
+        }
+        Err(StoreError::Refused(format!(
+            "the id tag {:?} has more than {PARENTS_MAX} parents above it",
+            tag.tag
+        )))
     }
 
     pub(crate) async fn tag(&mut self, organization: &str, tag: &str) -> Result<Option<Tag>> {

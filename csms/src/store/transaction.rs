@@ -3,7 +3,7 @@
 use super::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
 use crate::domain::authorization::tag_key;
 use crate::domain::content_hash;
-use crate::domain::transaction::{Start, StopReport};
+use crate::domain::transaction::{Start, StopReport, Told};
 
 /// A transaction to insert, with the answer its start gets.
 pub(crate) struct NewTransaction<'a> {
@@ -48,6 +48,21 @@ pub(crate) struct TransactionRow {
     pub meter_stop_wh: Option<i64>,
     pub reason: Option<String>,
     pub meter_values: i64,
+    pub received_at_ms: i64,
+    pub stop_received_at_ms: Option<i64>,
+}
+
+impl TransactionRow {
+    pub(crate) const fn told(&self) -> Told {
+        Told {
+            started_at_ms: self.started_at_ms,
+            start_received_at_ms: self.received_at_ms,
+            stopped_at_ms: self.stopped_at_ms,
+            stop_received_at_ms: self.stop_received_at_ms,
+            meter_start_wh: self.meter_start_wh,
+            meter_stop_wh: self.meter_stop_wh,
+        }
+    }
 }
 
 /// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start.
@@ -96,7 +111,7 @@ impl Store {
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
             concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
-                 meter_start_wh, meter_stop_wh, reason,
+                 meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms,
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
              from charge_transaction t join charge_point p on p.id = t.charge_point_id
              where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
@@ -182,17 +197,29 @@ impl Conn {
             .fetch_all(db))
     }
 
-    /// Stops this charge point's open or abandoned transaction; false when it has none of that number.
-    pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<bool> {
+    /// Stops this charge point's open or abandoned transaction; `None` when it has none of that number.
+    pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<Option<Told>> {
         let stop = record.stop;
-        let stopped = on_db!(self, db => sqlx::query_scalar::<_, i64>(
+        let stopped: Option<(i64, i64, i64)> = on_db!(self, db => sqlx::query_as(
             "update charge_transaction set state = 'stopped', stopped_at_ms = $3, meter_stop_wh = $4,
-                 reason = $5, stop_id_tag = $6, stop_answer = $7
-             where id = $1 and charge_point_id = $2 and state <> 'stopped' returning id")
+                 reason = $5, stop_id_tag = $6, stop_answer = $7, stop_received_at_ms = $8
+             where id = $1 and charge_point_id = $2 and state <> 'stopped'
+             returning started_at_ms, received_at_ms, meter_start_wh")
             .bind(stop.transaction_number).bind(&stop.charge_point_id).bind(stop.stopped_at_ms)
             .bind(stop.meter_stop_wh).bind(&stop.reason).bind(&stop.id_tag).bind(&record.answer)
+            .bind(stop.now_ms)
             .fetch_optional(db))?;
-        Ok(stopped.is_some())
+        let told = stopped.map(
+            |(started_at_ms, start_received_at_ms, meter_start_wh)| Told {
+                started_at_ms,
+                start_received_at_ms,
+                stopped_at_ms: Some(stop.stopped_at_ms),
+                stop_received_at_ms: Some(stop.now_ms),
+                meter_start_wh,
+                meter_stop_wh: Some(stop.meter_stop_wh),
+            },
+        );
+        Ok(told)
     }
 
     /// The answer this very stop got before; the outer `None` when it stopped no transaction.

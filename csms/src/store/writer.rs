@@ -5,9 +5,12 @@
 //! job runs in a transaction of its own, so one bad job spoils nobody else's. On PostgreSQL several tasks
 //! commit one job each.
 //!
+//! A database that takes no commit at all fails every job at once; the log hears of it once.
+//!
 //! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::future::BoxFuture;
 use sqlx::{PgPool, SqlitePool};
@@ -15,6 +18,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::file::OpenFile;
 use super::{Conn, Result, StoreError, run_on_db};
 use crate::metrics::Metrics;
 
@@ -79,57 +83,107 @@ impl<I: Send + Sync, T: Send> Job for Work<I, T> {
 
 #[derive(Clone)]
 pub(super) enum WriterPool {
-    Sqlite(SqlitePool),
+    Sqlite(SqlitePool, OpenFile),
     Postgres(PgPool),
 }
 
 impl WriterPool {
     async fn begin(&self) -> Result<Conn> {
+        self.check_file()?;
         // SQLite: `immediate` takes the write lock at once; a later upgrade could not wait for it.
         let (mut conn, begin) = match self {
-            Self::Sqlite(pool) => (Conn::Sqlite(pool.acquire().await?), "begin immediate"),
+            Self::Sqlite(pool, _) => (Conn::Sqlite(pool.acquire().await?), "begin immediate"),
             Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), "begin"),
         };
         execute(&mut conn, begin).await?;
         Ok(conn)
     }
 
+    /// What is written into a file that nobody finds again is not stored.
+    fn check_file(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_, file) if !file.is_there() => {
+                Err(StoreError::FileGone(file.path().to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     const fn batch_jobs_max(&self) -> usize {
         match self {
-            Self::Sqlite(_) => BATCH_JOBS_MAX,
+            Self::Sqlite(..) => BATCH_JOBS_MAX,
             Self::Postgres(_) => 1,
         }
     }
 }
 
-pub(super) fn spawn(
-    tracker: &TaskTracker,
-    pool: WriterPool,
-    tasks: usize,
-    queue: mpsc::Receiver<Box<dyn Job>>,
-    closing: CancellationToken,
-    metrics: Arc<Metrics>,
-) {
-    let queue = Arc::new(Mutex::new(queue));
-    for _ in 0..tasks {
-        let writer = Writer {
-            pool: pool.clone(),
-            queue: queue.clone(),
-            closing: closing.clone(),
-            metrics: metrics.clone(),
-        };
-        tracker.spawn(writer.run());
+/// Whether the database takes commits, as the log was told. An outage is one line, however many jobs it
+/// fails, and its end another one.
+pub(super) struct Health {
+    is_logged: bool,
+    failing: AtomicBool,
+}
+
+impl Health {
+    pub(super) const fn new(is_logged: bool) -> Self {
+        Self {
+            is_logged,
+            failing: AtomicBool::new(false),
+        }
+    }
+
+    fn failed(&self, error: &StoreError) {
+        if self.failing.swap(true, Relaxed) || !self.is_logged {
+            return;
+        }
+        let remedy = error.remedy().unwrap_or("see what the database says");
+        tracing::error!(
+            cause = %error, remedy,
+            "nothing can be stored: charge points are told to send again, and /readyz says 503"
+        );
+    }
+
+    fn committed(&self) {
+        if self.failing.load(Relaxed) && self.failing.swap(false, Relaxed) && self.is_logged {
+            tracing::info!("the database takes facts again");
+        }
     }
 }
 
-struct Writer {
+/// A task that commits; all clones share one queue.
+#[derive(Clone)]
+pub(super) struct Writer {
     pool: WriterPool,
     queue: Arc<Mutex<mpsc::Receiver<Box<dyn Job>>>>,
     closing: CancellationToken,
     metrics: Arc<Metrics>,
+    health: Arc<Health>,
 }
 
 impl Writer {
+    pub(super) fn new(
+        pool: WriterPool,
+        queue: mpsc::Receiver<Box<dyn Job>>,
+        closing: CancellationToken,
+        metrics: Arc<Metrics>,
+        health: Health,
+    ) -> Self {
+        Self {
+            pool,
+            queue: Arc::new(Mutex::new(queue)),
+            closing,
+            metrics,
+            health: Arc::new(health),
+        }
+    }
+
+    /// Runs as many tasks as may commit at the same time.
+    pub(super) fn spawn(self, tracker: &TaskTracker, tasks: usize) {
+        for _ in 0..tasks {
+            tracker.spawn(self.clone().run());
+        }
+    }
+
     async fn run(self) {
         let mut batch = Vec::new();
         while self.take(&mut batch).await {
@@ -157,7 +211,7 @@ impl Writer {
             }
             Err(Failure::Job(_)) if batch.len() > 1 => self.commit_each(batch).await,
             Err(Failure::Job(error)) => fail_all(batch, &error),
-            Err(Failure::Transaction(error)) => self.fail_everything(batch, &error),
+            Err(Failure::Transaction(error)) => self.fail_everything(batch, error),
         }
     }
 
@@ -170,22 +224,22 @@ impl Writer {
                 Err(Failure::Transaction(error)) => {
                     batch.push(job);
                     batch.extend(jobs.by_ref());
-                    self.fail_everything(batch, &error);
+                    self.fail_everything(batch, error);
                 }
             }
         }
     }
 
     /// The database takes nothing: neither these jobs nor those in the queue are kept waiting for it.
-    fn fail_everything(&self, batch: &mut Vec<Box<dyn Job>>, error: &StoreError) {
+    fn fail_everything(&self, batch: &mut Vec<Box<dyn Job>>, error: StoreError) {
         // Who holds the lock waits for jobs, so the queue is empty, or empties it like this.
         if let Ok(mut queue) = self.queue.try_lock() {
             while let Ok(job) = queue.try_recv() {
                 batch.push(job);
             }
         }
-        tracing::error!(jobs = batch.len(), %error, "the store could not commit");
-        fail_all(batch, error);
+        self.health.failed(&error);
+        fail_all(batch, &StoreError::Outage(Arc::new(error)));
     }
 
     async fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
@@ -193,10 +247,17 @@ impl Writer {
         for job in jobs.iter_mut().filter(|job| job.is_wanted()) {
             match job.run(&mut conn).await {
                 Ok(()) => {}
+                // The connection is closed already, see `on_db`.
                 Err(error @ StoreError::TimedOut) => return Err(Failure::Transaction(error)),
                 Err(error) => {
                     roll_back(conn).await;
-                    return Err(Failure::Job(error));
+                    let all = error.concerns_everybody();
+                    let failure = if all {
+                        Failure::Transaction
+                    } else {
+                        Failure::Job
+                    };
+                    return Err(failure(error));
                 }
             }
         }
@@ -209,6 +270,9 @@ impl Writer {
                 return Err(Failure::Transaction(error));
             }
         }
+        // Moved away meanwhile: maybe the commit is in the moved file, and maybe it comes back. It is said again.
+        self.pool.check_file().map_err(Failure::Transaction)?;
+        self.health.committed();
         self.metrics.committed(jobs.len());
         Ok(())
     }

@@ -5,7 +5,7 @@ use dynamo_csms::{AdminArgs, AdminError, admin};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Rig, rig_with};
+use crate::support::{Log, Rig, rig_with};
 
 #[derive(Parser)]
 struct Cli {
@@ -96,4 +96,121 @@ async fn tags_and_charge_points_are_set() {
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("a/b"));
+}
+
+/// One sentence that says what is wrong with a value.
+async fn refused(rig: &Rig, arguments: &[&str]) -> String {
+    let error = run(rig, arguments).await.unwrap_err();
+    // A source would be printed after the sentence that has it in it already.
+    assert!(std::error::Error::source(&error).is_none());
+    let text = error.to_string();
+    assert!(!text.contains('\n'), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn names_passwords_and_tags_have_bounds() {
+    let (log, _listening) = Log::listen();
+    let rig = rig_with(|_| {}).await;
+    for name in ["", "  ", "A\nB", &"x".repeat(256)] {
+        let text = refused(&rig, &["organization", "create", name]).await;
+        assert!(text.contains("characters"), "{text}");
+    }
+    let longest = "é".repeat(255);
+    run(&rig, &["organization", "create", &longest])
+        .await
+        .unwrap();
+    let (short, long) = ("x".repeat(15), "x".repeat(41));
+    for password in ["", &short, &long, "0123456789 abcdef", "0123456789é01234"] {
+        let set = ["charge-point", "set", "CP-1", "--password", password];
+        let text = refused(&rig, &set).await;
+        assert!(
+            text.contains("--password") && text.contains("16 to 40"),
+            "{text}"
+        );
+        assert!(password.is_empty() || !text.contains(password), "{text}");
+    }
+    for password in [&"x".repeat(16), &"x".repeat(40)] {
+        let set = ["charge-point", "set", "CP-1", "--password", password];
+        run(&rig, &set).await.unwrap();
+    }
+    for id in [".", ".."] {
+        refused(&rig, &["charge-point", "set", id]).await;
+    }
+    let long = "x".repeat(21);
+    for tag in ["", " ", &long, "A\tB"] {
+        refused(&rig, &["id-tag", "set", tag]).await;
+        refused(&rig, &["id-tag", "set", "T", "--parent", tag]).await;
+    }
+    let unknown = ["id-tag", "set", "T", "--organization", "org_x"];
+    assert!(refused(&rig, &unknown).await.contains("org_x"));
+    assert!(log.lines("ERROR").is_empty(), "{:?}", log.lines("ERROR"));
+}
+
+#[tokio::test]
+async fn a_tag_is_not_its_own_parent_over_however_many() {
+    let rig = rig_with(|_| {}).await;
+    let set = async |tag: &str, parent: &str| {
+        run(&rig, &["id-tag", "set", tag, "--parent", parent]).await
+    };
+    for (tag, parent) in [("A", "B"), ("B", "C"), ("D", "B")] {
+        set(tag, parent).await.unwrap();
+    }
+    for (tag, parent) in [("A", "a"), ("C", "A"), ("c", "b"), ("NEW", "new")] {
+        let text = set(tag, parent).await.unwrap_err().to_string();
+        assert!(text.contains("its own parent"), "{tag} {parent}: {text}");
+    }
+    // Nothing of what was refused is there.
+    let mut cp = rig.connect("CP-1").await;
+    for tag in ["C", "NEW"] {
+        let answer = cp.call("Authorize", json!({"idTag": tag})).await.unwrap();
+        assert_eq!(answer["idTagInfo"], json!({"status": "Invalid"}), "{tag}");
+    }
+    set("C", "ELSEWHERE").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mistyped_path_is_told_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mistyped.db");
+    let database = format!("sqlite://{}", path.display());
+    let arguments = [
+        "admin",
+        "organization",
+        "create",
+        "Acme",
+        "--database",
+        &database,
+    ];
+    let cli = Cli::try_parse_from(arguments).unwrap();
+    let text = admin(cli.admin).await.unwrap_err().to_string();
+    for word in [
+        "no database at",
+        &database,
+        "start `dynamo csms",
+        "check the path",
+    ] {
+        assert!(text.contains(word), "{text}");
+    }
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn the_last_second_of_the_calendar_is_an_expiry() {
+    let rig = rig_with(|_| {}).await;
+    for (time, kept) in [
+        ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z"),
+        ("2030-01-01T00:00:00+01:00", "2029-12-31T23:00:00Z"),
+    ] {
+        let set = ["id-tag", "set", "T1", "--expires", time];
+        run(&rig, &set).await.unwrap();
+        let mut cp = rig.connect("CP-1").await;
+        let answer = cp.call("Authorize", json!({"idTag": "T1"})).await.unwrap();
+        assert_eq!(answer["idTagInfo"]["status"], "Accepted");
+        assert_eq!(answer["idTagInfo"]["expiryDate"], kept);
+    }
+    for time in ["tomorrow", "10000-01-01T00:00:00Z", "9999-13-01T00:00:00Z"] {
+        let arguments = ["admin", "id-tag", "set", "T1", "--expires", time];
+        assert!(Cli::try_parse_from(arguments).is_err(), "{time}");
+    }
 }

@@ -163,6 +163,12 @@ async fn who_cannot_be_sent_a_command_is_told_why() {
             "{id}"
         );
     }
+    // What was never sent was not lost.
+    let text = rig.client().get(rig.url("/metrics")).send().await.unwrap();
+    let text = text.text().await.unwrap();
+    let sent = "dynamo_csms_calls_sent_total{action=\"ClearCache\",outcome=";
+    assert!(text.contains(&format!("{sent}\"unsent\"}} 1")), "{text}");
+    assert!(!text.contains(&format!("{sent}\"lost\"")), "{text}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::{PATIENCE, Rig, handshake, rig, rig_with};
+use crate::support::{Log, PATIENCE, Rig, handshake, rig, rig_with};
 
 const OFFER: (&str, &str) = ("sec-websocket-protocol", "ocpp1.6");
 
@@ -85,9 +85,13 @@ async fn a_password_is_asked_for_where_one_is_set() {
 
 /// Shakes hands with these header lines and reads until `enough`, or until the server closes.
 async fn raw(rig: &Rig, offer: &str, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    raw_at(rig, "/ocpp16/CP-1", offer, enough).await
+}
+
+async fn raw_at(rig: &Rig, path: &str, offer: &str, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(rig.csms.ocpp_addr()).await.unwrap();
     let request = format!(
-        "GET /ocpp16/CP-1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -214,4 +218,51 @@ async fn only_who_will_talk_is_recorded() {
             .unwrap()
             .is_some()
     );
+}
+
+/// Who forgot the identity does not become a charge point named like a folder.
+#[tokio::test]
+async fn a_path_without_an_identity_is_nobody() {
+    let (log, _listening) = Log::listen();
+    let rig = rig().await;
+    let paths = [
+        "/",
+        "/ocpp",
+        "/ocpp16",
+        "/ocpp16/",
+        "/ocpp201",
+        "/OCPP16",
+        "/ocpp16/ocpp16",
+        "/ocpp1%36",
+        "/ocpp16/.",
+        "/ocpp16/..",
+        "/ocpp16/%2e%2e",
+        "/ocpp16/%2E",
+        "/..",
+        "/%2e%2e",
+        "/ocpp16%2f",
+        "/ocpp16/%2fCP-1",
+        "/ocpp16/%FF",
+    ];
+    for path in paths {
+        let offer = "Sec-WebSocket-Protocol: ocpp1.6\r\n";
+        let answer = raw_at(&rig, path, offer, |answer| head_end(answer).is_some()).await;
+        let text = String::from_utf8_lossy(&answer);
+        assert!(text.starts_with("HTTP/1.1 404"), "{path}: {text}");
+    }
+    let (_, body) = rig.get("/api/v1/ocpp16/charge_points/status").await;
+    assert_eq!(body["total"], 0, "{body}");
+    let lines = log.lines("a handshake was refused");
+    assert_eq!(lines.len(), paths.len(), "{lines:?}");
+    for (line, path) in lines.iter().zip(paths) {
+        for word in ["WARN", path, "peer=", "reason=", "remedy="] {
+            assert!(line.contains(word), "{path}: {line}");
+        }
+        assert!(!line.contains("Some("), "{line}");
+    }
+    // A flood is told in part.
+    for _ in 0..30 {
+        raw_at(&rig, "/", "", |answer| head_end(answer).is_some()).await;
+    }
+    assert_eq!(log.lines("a handshake was refused").len(), 20);
 }

@@ -19,6 +19,7 @@ async fn health_readiness_and_metrics_need_no_key() {
     let boots = "dynamo_csms_calls_received_total{action=\"BootNotification\",outcome=\"ok\"} 1";
     assert!(text.contains(boots), "{text}");
     assert!(!text.contains("CP-1"));
+    assert!(text.contains("# HELP dynamo_csms_connections "));
 }
 
 #[tokio::test]
@@ -47,6 +48,12 @@ async fn errors_have_one_shape_on_every_path() {
         (post(json_type, "{".into()), 400, "validation_error"),
         (post(json_type, "[]".into()), 400, "validation_error"),
         (post(json_type, "{}".into()), 400, "validation_error"),
+        (
+            post(json_type, r#" ["CP-1","ClearCache",{}]"#.into()),
+            400,
+            "validation_error",
+        ),
+        (post(json_type, "\"{}\"".into()), 400, "validation_error"),
         (
             post("text/plain", "{}".into()),
             415,

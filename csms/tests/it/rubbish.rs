@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, rig};
+use crate::support::{Log, PATIENCE, rig};
 
 const FRAMES: usize = 10_000;
 
@@ -106,6 +106,40 @@ async fn random_bytes_on_both_ports_do_no_harm() {
                 .await
                 .expect("the server closes");
         }
+    }
+    assert_eq!(rig.connect("CP-1").await.boot().await["status"], "Accepted");
+}
+
+/// The peer hears the code of what it did, and the log says who did it, in words.
+#[tokio::test]
+async fn who_breaks_websocket_is_told_how_and_named_in_the_log() {
+    use tokio::io::AsyncWriteExt as _;
+    let (log, _listening) = Log::listen();
+    let rig = rig().await;
+    let zero_mask = [0; 4];
+    let not_utf8 = [&[0x81, 0x82][..], &zero_mask, &[0xc3, 0x28]].concat();
+    let unmasked = vec![0x81, 0x02, b'[', b']'];
+    let reserved_bits = [&[0xf1, 0x82][..], &zero_mask, b"[]"].concat();
+    let opcode = [&[0x83, 0x82][..], &zero_mask, b"[]"].concat();
+    let huge = [&[0x81, 0xff][..], &(1_u64 << 40).to_be_bytes(), &zero_mask].concat();
+    let binary = [&[0x82, 0x82][..], &zero_mask, b"[]"].concat();
+    for (id, frame, code, words) in [
+        ("CP-UTF8", not_utf8, 1007, "not UTF-8"),
+        ("CP-UNMASKED", unmasked, 1002, "unmasked frame"),
+        ("CP-BITS", reserved_bits, 1002, "Reserved bits"),
+        ("CP-OPCODE", opcode, 1002, "rules of WebSocket"),
+        ("CP-HUGE", huge, 1009, "more than"),
+        ("CP-BINARY", binary, 1003, "are text"),
+    ] {
+        let mut cp = rig.connect(id).await;
+        cp.socket.get_mut().write_all(&frame).await.unwrap();
+        let (got, reason) = cp.closed().await.expect("a close frame");
+        assert_eq!(got, code, "{id}: {reason}");
+        let line = log.lines("disconnected").pop().unwrap();
+        for word in [id, words, "WARN", "peer=127.0.0.1:"] {
+            assert!(line.contains(word), "{word}: {line}");
+        }
+        assert!(!line.contains("Some(") && !line.contains("end="), "{line}");
     }
     assert_eq!(rig.connect("CP-1").await.boot().await["status"], "Accepted");
 }

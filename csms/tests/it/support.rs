@@ -1,5 +1,7 @@
 //! A CSMS for one test, a charge point that says what the test says, and an API client.
 
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use dynamo_csms::store::{ChargePointSetting, TagSetting};
@@ -127,6 +129,64 @@ impl Rig {
 
     pub(crate) async fn set_charge_point(&self, setting: ChargePointSetting) {
         self.csms.store().set_charge_point(setting).await.unwrap();
+    }
+}
+
+/// What this thread logs, as text. A test with one thread hears the whole CSMS.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+thread_local! {
+    static LISTENING: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// Ends the listening.
+pub(crate) struct Listening;
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENING.set(None);
+    }
+}
+
+/// Writes to whoever listens in this thread. One subscriber for all threads: with one per thread, what the
+/// library caches about a log line may come from a thread where nobody listens.
+struct ToListener;
+
+impl std::io::Write for ToListener {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LISTENING.with_borrow(|log| {
+            if let Some(Log(text)) = log {
+                text.lock().unwrap().extend_from_slice(bytes);
+            }
+        });
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Listens until the guard is dropped.
+    pub(crate) fn listen() -> (Self, Listening) {
+        static SUBSCRIBED: Once = Once::new();
+        SUBSCRIBED.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_ansi(false);
+            subscriber.with_writer(|| ToListener).init();
+        });
+        let log = Self::default();
+        LISTENING.set(Some(log.clone()));
+        (log, Listening)
+    }
+
+    /// The lines of a level, or all that have a word.
+    pub(crate) fn lines(&self, word: &str) -> Vec<String> {
+        let bytes = self.0.lock().unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let found = text.lines().filter(|line| line.contains(word));
+        found.map(str::to_owned).collect()
     }
 }
 

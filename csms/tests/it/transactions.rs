@@ -1,7 +1,7 @@
 use dynamo_csms::store::TagSetting;
 use serde_json::{Value, json};
 
-use crate::support::{Rig, rig};
+use crate::support::{Log, Rig, rig, rig_with};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T10:30:00Z";
@@ -231,4 +231,75 @@ async fn a_register_no_meter_has_is_kept_and_not_counted() {
     let (_, active) = rig.get("/api/v1/ocpp16/active_transactions/CP-1").await;
     assert_eq!(active["active_transactions"][0]["energy_delivered_wh"], 0);
     assert_eq!(only(&rig, "CP-1").await["meter_values"], 2);
+}
+
+/// Facts are kept as they were told, and what cannot be true of them is said.
+#[tokio::test]
+async fn what_cannot_be_right_is_kept_and_marked() {
+    let (log, _listening) = Log::listen();
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let now = jiff::Timestamp::now().to_string();
+    let id = cp.start(1, "TAG", &now, 1_000).await["transactionId"].clone();
+    cp.meter(&id, &now, "400").await;
+    let (_, active) = rig.get("/api/v1/ocpp16/active_transactions/CP-1").await;
+    let open = &active["active_transactions"][0];
+    assert_eq!(open["energy_delivered_wh"], Value::Null);
+    assert_eq!(open["current_meter_value"], 400);
+    assert!(log.lines("WARN").is_empty(), "{:?}", log.lines("WARN"));
+    cp.stop(&id, &now, 900).await;
+    let backwards = only(&rig, "CP-1").await;
+    assert_eq!(backwards["energy_wh"], Value::Null);
+    assert_eq!(backwards["meter_stop"], 900);
+    assert_eq!(
+        backwards["irregularities"],
+        json!(["meter_stop_below_start"])
+    );
+    let warned = log.lines("meter_stop_below_start");
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("WARN") && warned[0].contains("CP-1"));
+    let mut cp = rig.connect("CP-2").await;
+    let id = cp.start(1, "TAG", "1726-01-01T00:00:00Z", -5).await["transactionId"].clone();
+    cp.stop(&id, "2426-01-01T00:00:00Z", 10).await;
+    cp.start(1, "TAG", "1726-01-01T00:00:00Z", -5).await;
+    assert_eq!(log.lines("start_time_implausible").len(), 2);
+    let words = [
+        "meter_start_negative",
+        "start_time_implausible",
+        "stop_time_implausible",
+    ];
+    let marked = only(&rig, "CP-2").await;
+    assert_eq!(marked["irregularities"], json!(words));
+    assert_eq!(marked["energy_wh"], 15);
+    let mut cp = rig.connect("CP-3").await;
+    let id = cp.start(1, "TAG", &now, 0).await["transactionId"].clone();
+    cp.stop(&id, &now, 10).await;
+    assert_eq!(only(&rig, "CP-3").await["irregularities"], json!([]));
+}
+
+#[tokio::test]
+async fn a_blank_tag_is_invalid_whoever_is_let_in() {
+    let rig = rig_with(|options| options.accept_unknown.tags = true).await;
+    let mut cp = rig.connect("CP-1").await;
+    let status = |answer: &Value| answer["idTagInfo"]["status"].as_str().unwrap().to_owned();
+    for tag in ["", " ", "   "] {
+        let asked = cp.call("Authorize", json!({"idTag": tag})).await.unwrap();
+        assert_eq!(status(&asked), "Invalid", "{tag:?}");
+        let started = cp.start(1, tag, T0, 0).await;
+        assert_eq!(status(&started), "Invalid", "{tag:?}");
+        let stop = json!({"transactionId": started["transactionId"], "timestamp": T1, "meterStop": 0,
+            "idTag": tag});
+        let stopped = cp.call("StopTransaction", stop).await.unwrap();
+        assert_eq!(status(&stopped), "Invalid", "{tag:?}");
+    }
+    let asked = cp.call("Authorize", json!({"idTag": "NEW"})).await.unwrap();
+    assert_eq!(status(&asked), "Accepted");
+    let file = rig.folder.path().join("csms.db");
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut database = sqlx::ConnectOptions::connect(&file).await.unwrap();
+    let tags: Vec<String> = sqlx::query_scalar("select tag from id_tag order by tag")
+        .fetch_all(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(tags, ["NEW", "TAG"]);
 }

@@ -83,7 +83,7 @@ impl ChargePoint {
                 Ok(_),
             ) => self.queue.read_besides(transaction_id, &reading),
             (Note::Authorize { id_tag, purpose }, Ok(Answer::Authorize(info))) => {
-                self.judged(id_tag, purpose, info, now);
+                self.judged(id_tag, purpose, info, now, out);
             }
             (
                 Note::Authorize { id_tag, purpose },
@@ -140,7 +140,15 @@ impl ChargePoint {
     }
 
     /// The CSMS judged a tag.
-    fn judged(&mut self, id_tag: Arc<str>, purpose: Purpose, info: IdTagInfo, now: Time) {
+    fn judged(
+        &mut self,
+        id_tag: Arc<str>,
+        purpose: Purpose,
+        info: IdTagInfo,
+        now: Time,
+        out: &mut Vec<Output>,
+    ) {
+        out.extend(refusal(&id_tag, &info));
         let (accepted, parent) = (
             info.status == AuthorizationStatus::Accepted,
             info.parent_id_tag.clone(),
@@ -162,8 +170,11 @@ impl ChargePoint {
             // A lost socket is no attempt of the CSMS to process anything.
             Err(Failure::Disconnected) => return,
             Err(Failure::Refused(_) | Failure::TimedOut) => {
-                let abandoned = self.queue.failed(now, &self.configuration);
-                out.extend(abandoned.map(|entry| Output::Fact(Fact::TransactionAbandoned(entry))));
+                if let Some(given_up) = self.queue.failed(now, &self.configuration) {
+                    out.push(Output::Fact(Fact::MessageGivenUp));
+                    let abandoned = given_up.entry.map(Fact::TransactionAbandoned);
+                    out.extend(abandoned.map(Output::Fact));
+                }
                 return;
             }
         };
@@ -181,6 +192,7 @@ impl ChargePoint {
                     out.push(Output::Fact(Fact::TransactionStarted { transaction_id }));
                 }
                 if let Some(info) = info {
+                    out.extend(refusal(&id_tag, &info));
                     self.started(own, &id_tag, info, now);
                 }
             }
@@ -238,4 +250,14 @@ impl ChargePoint {
             transaction.parent = parent;
         }
     }
+}
+
+/// A tag that the CSMS does not let charge is worth knowing: such a charge point works and does nothing.
+fn refusal(id_tag: &Arc<str>, info: &IdTagInfo) -> Option<Output> {
+    (info.status != AuthorizationStatus::Accepted).then(|| {
+        Output::Fact(Fact::TagRefused {
+            id_tag: id_tag.clone(),
+            status: info.status,
+        })
+    })
 }

@@ -3,10 +3,13 @@
 //! A dialect translates [`Report`] and [`Reply`] into messages of its version, and messages into [`Command`] and
 //! [`Answer`]. A driver gives the charge point a socket, time and an operator.
 
+use std::sync::Arc;
+
 use dynamo_protocol::{CallError, Millis};
 use serde::{Deserialize, Serialize};
 
 use super::message::{Answer, Command, Reply, Report};
+use super::words::AuthorizationStatus;
 
 /// A connector, counted from 1. 0 is the charge point as a whole where a message allows that.
 pub type ConnectorId = u32;
@@ -143,6 +146,13 @@ pub enum Fact {
     },
     /// The CSMS acknowledged the start of a transaction, and telling it the end was given up: its line in the ledger.
     TransactionAbandoned(Box<LedgerEntry>),
+    /// A message of a transaction was given up after its last attempt [1.6 §3.7.1]: the CSMS never learns of it.
+    MessageGivenUp,
+    /// The CSMS said that this tag may not charge.
+    TagRefused {
+        id_tag: Arc<str>,
+        status: AuthorizationStatus,
+    },
     /// An operator's action was not done.
     NotDone(NotDone),
 }
@@ -154,6 +164,16 @@ pub enum NotDone {
     Impossible(String),
     /// Not possible as things are, e.g. the cable is locked or the power is away: it may work later.
     Refused(String),
+}
+
+impl NotDone {
+    /// Why.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::Impossible(sentence) | Self::Refused(sentence) => sentence,
+        }
+    }
 }
 
 /// An acknowledged transaction as the charge point knows it.

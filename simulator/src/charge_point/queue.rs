@@ -99,6 +99,13 @@ pub(super) struct Queue {
     retry: Deadline,
 }
 
+/// The message under way is not tried again.
+#[derive(Debug)]
+pub(super) struct GivenUp {
+    /// The ledger's line of its transaction, when it was the end of one that the CSMS knows.
+    pub(super) entry: Option<Box<LedgerEntry>>,
+}
+
 /// What became of an acknowledged message.
 #[derive(Debug)]
 pub(super) enum Done {
@@ -312,11 +319,7 @@ impl Queue {
 
     /// The CSMS did not process the message under way: it is tried again after a wait that grows with every try, and
     /// given up in the end [1.6 §3.7.1]. When that was the end of a transaction, its book is closed as it is.
-    pub(super) fn failed(
-        &mut self,
-        now: Time,
-        configuration: &Configuration,
-    ) -> Option<Box<LedgerEntry>> {
+    pub(super) fn failed(&mut self, now: Time, configuration: &Configuration) -> Option<GivenUp> {
         self.attempts += 1;
         let limit = configuration.integer(Key::TransactionMessageAttempts);
         if i64::from(self.attempts) < i64::from(limit) {
@@ -326,7 +329,7 @@ impl Queue {
         }
         let message = self.take()?;
         let index = self.records.iter().position(|r| r.own == message.own)?;
-        match message.body {
+        let entry = match message.body {
             Body::Start { .. } => {
                 self.records[index].id = Id::GivenUp;
                 None
@@ -337,7 +340,8 @@ impl Queue {
                 let is_known = matches!(record.id, Id::Given(_));
                 record.entry.filter(|_| is_known)
             }
-        }
+        };
+        Some(GivenUp { entry })
     }
 
     /// The id the CSMS gave to a transaction.
@@ -499,7 +503,8 @@ mod tests {
         let mut configuration = Configuration::default();
         let attempts = configuration.preset("TransactionMessageAttempts", "1");
         attempts.unwrap();
-        let book = queue.failed(at(0), &configuration).unwrap();
+        let given_up = queue.failed(at(0), &configuration).unwrap();
+        let book = given_up.entry.unwrap();
         assert!(book.truncated && book.meter_stop.is_none());
         assert_eq!((queue.open_entries().count(), queue.records.len()), (0, 0));
     }

@@ -141,6 +141,20 @@ pub enum AuthorizationStatus {
     ConcurrentTx,
 }
 
+impl AuthorizationStatus {
+    /// The word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Blocked => "Blocked",
+            Self::Expired => "Expired",
+            Self::Invalid => "Invalid",
+            Self::ConcurrentTx => "ConcurrentTx",
+        }
+    }
+}
+
 /// Why a transaction ended [1.6 §7.36].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StopReason {

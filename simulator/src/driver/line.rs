@@ -6,21 +6,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use dynamo_protocol::link::Received;
+use dynamo_protocol::link::{Received, Stray};
 use dynamo_protocol::{CallError, MessageId, RawValue};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Bytes, Error as SocketError, Message};
 
-use super::Mail;
 use super::clock::RunningClock;
 use super::socket::{self, OpenError, WebSocket};
 use super::task::Driver;
+use super::{Mail, Silence};
 use crate::charge_point::{CommandId, Failure, Input, Tag};
 use crate::tally::CallEnd;
 
 /// How long the kernel may refuse to take a frame before the socket counts as lost.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the other side of a parked socket is left in the dark at most.
+const SILENT_MAX: Duration = Duration::from_secs(600);
 
 pub(super) type Opening = Pin<Box<dyn Future<Output = Result<WebSocket, OpenError>> + Send>>;
 pub(super) type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -30,6 +33,14 @@ pub(super) enum Socket {
     Down,
     Opening(Opening),
     Up(WebSocket),
+}
+
+/// A socket that nobody reads, writes or closes, as if power or radio were gone: its other side learns nothing until
+/// it is dropped.
+pub(super) struct Parked {
+    _socket: WebSocket,
+    _silence: Silence,
+    pub(super) until: Instant,
 }
 
 /// What the task was woken for.
@@ -79,6 +90,7 @@ impl Driver {
         match result {
             Ok(socket) => {
                 self.socket = Socket::Up(socket);
+                self.parked = None;
                 if let Some(observer) = &self.observer {
                     let tally = &observer.tally;
                     tally.connections_opened.fetch_add(1, Relaxed);
@@ -145,7 +157,12 @@ impl Driver {
                 result,
             } => self.answered(tag, action, result),
             Received::Stray(stray) => {
-                tracing::debug!(charge_point = %self.id, ?stray, "an answer nobody waits for");
+                let what = match stray {
+                    Stray::Late => "its call had timed out",
+                    Stray::Double => "its call was answered before",
+                    Stray::Unknown => "there was no such call",
+                };
+                tracing::debug!(charge_point = %self.id, what, "an answer nobody waits for");
             }
             Received::Refused { reply, reason } => {
                 tracing::debug!(charge_point = %self.id, reason, "a frame was refused");
@@ -174,7 +191,11 @@ impl Driver {
         match &result {
             Ok(_) => self.count_call(action, &CallEnd::Ok),
             Err(error) => {
-                tracing::debug!(charge_point = %self.id, action, ?error, "a call was refused");
+                let (code, reason) = (
+                    error.code.as_wire(self.dialect.version()),
+                    &error.description,
+                );
+                tracing::debug!(charge_point = %self.id, action, code, %reason, "a call was refused");
                 self.count_call(action, &CallEnd::Error(error));
             }
         }
@@ -255,6 +276,7 @@ impl Driver {
     /// The socket is gone and the charge point did not want that.
     pub(super) fn lost(&mut self, reason: &str) {
         tracing::debug!(charge_point = %self.id, reason, "connection lost");
+        self.silence = None;
         self.socket = Socket::Down;
         if let Some(observer) = &self.observer {
             observer.tally.connections_lost.fetch_add(1, Relaxed);
@@ -272,8 +294,15 @@ impl Driver {
             }
             if !abruptly {
                 self.closing = Some(Box::pin(socket::close(socket)));
+            } else if let Some(silence) = self.silence.take() {
+                self.parked = Some(Box::new(Parked {
+                    _socket: socket,
+                    _silence: silence,
+                    until: Instant::now() + SILENT_MAX,
+                }));
             }
         }
+        self.silence = None;
         self.drop_calls();
     }
 

@@ -4,6 +4,7 @@
 //! starts the same task without a handle. The driver decides nothing about charging: it carries inputs in and
 //! outputs out, in order.
 
+mod book;
 mod call_watch;
 mod clock;
 mod line;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dynamo_protocol::{ChargePointId, Millis};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +84,7 @@ pub fn spawn(station: Station) -> Handle {
         seed: station.seed,
         clock: station.clock,
         end: end.clone(),
+        at_once: CancellationToken::new(),
         grace: Duration::ZERO,
         mailbox: Some(mailbox),
         published: Some(controls.published()),
@@ -111,7 +113,7 @@ impl Handle {
     /// # Errors
     /// When the hardware lacks the part, things do not allow it now, or the charge point is gone.
     pub async fn operate(&self, action: Action) -> Result<(), OperateError> {
-        self.controls.operate(action).await
+        self.controls.operate(action, None).await
     }
 
     /// What an operator sees.
@@ -162,10 +164,19 @@ impl Controls {
         Arc::clone(&self.published)
     }
 
-    pub(crate) async fn operate(&self, action: Action) -> Result<(), OperateError> {
+    /// With a `silence`, the socket that the action takes away goes without a sign.
+    pub(crate) async fn operate(
+        &self,
+        action: Action,
+        silence: Option<Silence>,
+    ) -> Result<(), OperateError> {
         let (done, answer) = oneshot::channel();
         self.mailbox
-            .send(Box::new(Mail { action, done }))
+            .send(Box::new(Mail {
+                action,
+                silence,
+                done,
+            }))
             .await
             .map_err(|_| OperateError::Gone)?;
         match answer.await {
@@ -207,10 +218,14 @@ impl From<NotDone> for OperateError {
     }
 }
 
+/// A place among the sockets that may be silent at once.
+pub(crate) type Silence = OwnedSemaphorePermit;
+
 /// An action on its way to the task.
 #[derive(Debug)]
 pub(crate) struct Mail {
     action: Action,
+    silence: Option<Silence>,
     done: oneshot::Sender<Result<(), NotDone>>,
 }
 
@@ -223,11 +238,6 @@ pub(crate) struct Published {
 
 /// Whether a URL can be used for [`Station::csms_url`]; the sentence says why not.
 pub(crate) fn check_url(csms_url: &str) -> Result<(), String> {
-    if csms_url.starts_with("wss://") {
-        return Err(format!(
-            "{csms_url}: connections with TLS are not supported; use a ws:// URL"
-        ));
-    }
     let id = ChargePointId::new("x").expect("a letter is an identity");
     socket::Target::new(csms_url, &id, None, "")
         .map(drop)

@@ -30,8 +30,8 @@ pub(super) type WebSocket = Box<WebSocketStream<TcpStream>>;
 /// Why no WebSocket came about, as a sentence.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
-    #[error("{0} is not a URL of the form ws://host[:port][/path]")]
-    Url(String),
+    #[error("{url}: {why}; give a URL of the form ws://host[:port][/path]")]
+    Url { url: String, why: String },
     #[error("the password has characters that cannot stand in an HTTP header")]
     Password,
     #[error("cannot connect to {address}: {cause}")]
@@ -67,16 +67,17 @@ impl Target {
         password: Option<&str>,
         subprotocol: &'static str,
     ) -> Result<Self, OpenError> {
+        check_base(base)?;
         let (path, query) = match base.split_once('?') {
             Some((path, query)) => (path, format!("?{query}")),
             None => (base, String::new()),
         };
         let uri: Uri = format!("{}/{id}{query}", path.trim_end_matches('/'))
             .parse()
-            .map_err(|_| OpenError::Url(base.to_owned()))?;
-        if uri.scheme_str() != Some("ws") || uri.host().is_none_or(str::is_empty) {
-            return Err(OpenError::Url(base.to_owned()));
-        }
+            .map_err(|error| OpenError::Url {
+                url: base.to_owned(),
+                why: format!("{error}"),
+            })?;
         let authorization = password
             .map(|password| {
                 let pair = BASE64_STANDARD.encode(format!("{id}:{password}"));
@@ -144,6 +145,65 @@ impl Target {
     }
 }
 
+/// What a parser of URLs in general lets pass, and what would then mean something else than its writer thought.
+fn check_base(base: &str) -> Result<(), OpenError> {
+    let wrong = |why: String| {
+        Err(OpenError::Url {
+            url: base.to_owned(),
+            why,
+        })
+    };
+    let Some(rest) = base.strip_prefix("ws://") else {
+        if base.starts_with("wss://") {
+            return wrong("connections with TLS (wss) are not built yet".into());
+        }
+        return wrong("it does not begin with ws://".into());
+    };
+    if base.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return wrong("it has a space".into());
+    }
+    if base.contains('#') {
+        return wrong("a WebSocket URL has no fragment (#)".into());
+    }
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if let Some((_, host)) = authority.rsplit_once('@') {
+        // The user's part may be a secret.
+        return Err(OpenError::Url {
+            url: format!("ws://…@{host}"),
+            why: "user and password do not stand in the URL; the user is the identity, the password is --password"
+                .into(),
+        });
+    }
+    let (host, port) = match authority.rfind(':') {
+        Some(colon) if !authority[colon..].contains(']') => {
+            (&authority[..colon], Some(&authority[colon + 1..]))
+        }
+        _ => (authority, None),
+    };
+    if host.is_empty() {
+        return wrong("the host is missing".into());
+    }
+    let inside = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let is_host = match inside {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
+    };
+    if !is_host {
+        return wrong(format!("{host} is no host"));
+    }
+    match port {
+        Some(port)
+            if !port.bytes().all(|b| b.is_ascii_digit())
+                || !port.parse::<u16>().is_ok_and(|port| port > 0) =>
+        {
+            wrong(format!("the port {port:?} is not 1 to 65535"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -188,8 +248,36 @@ mod tests {
         ] {
             assert_eq!(target(base).unwrap().uri.to_string(), uri, "{base}");
         }
-        for bad in ["", "http://h/", "h:9000", "ws://", "wss://h", "ws://a b"] {
-            assert!(target(bad).is_err(), "{bad}");
+    }
+
+    #[test]
+    fn a_url_that_would_mean_something_else_is_refused_with_its_reason() {
+        for (bad, why) in [
+            ("", "ws://"),
+            ("http://h/", "does not begin with ws://"),
+            ("h:9000", "does not begin with ws://"),
+            ("wss://h", "TLS"),
+            ("ws://", "host is missing"),
+            ("ws:///path", "host is missing"),
+            ("ws://:9000", "host is missing"),
+            ("ws://h:70000", "\"70000\" is not 1 to 65535"),
+            ("ws://h:0", "\"0\" is not"),
+            ("ws://h:", "\"\" is not"),
+            ("ws://h:+80", "\"+80\" is not"),
+            ("ws://h:90a/x", "\"90a\" is not"),
+            ("ws://[::1]:65536", "\"65536\" is not"),
+            ("ws://[::g]:80", "no host"),
+            ("ws://::1", "no host"),
+            ("ws://a b", "a space"),
+            (" ws://h", "does not begin"),
+            ("ws://h/a ", "a space"),
+            ("ws://h/a#b", "fragment"),
+            ("ws://user:geheim@h/a", "--password"),
+            ("ws://h%41/a", "no host"),
+        ] {
+            let error = target(bad).unwrap_err().to_string();
+            assert!(error.contains(why), "{bad}: {error}");
+            assert!(!error.contains("geheim"), "{error}");
         }
     }
 

@@ -16,12 +16,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::call_watch::CallWatch;
 use super::clock::RunningClock;
-use super::line::{Closing, Event, Socket, socket_event};
+use super::line::{Closing, Event, Parked, Socket, socket_event};
 use super::socket::Target;
-use super::{Activity, Clock, Mail, Published};
+use super::{Activity, Clock, Mail, Published, Silence};
 use crate::charge_point::{
-    Action, Answer, ChargePoint, CommandId, Fact, Failure, Hardware, Input, LedgerEntry, NotDone,
-    Output, Reply, Report, Setup, Tag,
+    Action, Answer, ChargePoint, CommandId, Fact, Failure, Hardware, Input, NotDone, Output, Reply,
+    Report, Setup, Tag,
 };
 use crate::dialect::Dialect;
 use crate::ledger::LedgerLine;
@@ -32,6 +32,8 @@ use crate::visitor::Visitor;
 const QUEUE_CALLS_MAX: usize = 64;
 /// Rounds of steps before other events get their turn.
 const ROUNDS_MAX: usize = 64;
+/// How long the other side may take to confirm a close frame when everything shall end at once.
+const HASTY_FAREWELL: Duration = Duration::from_millis(200);
 /// Things a visitor may do in one round.
 const VISITS_MAX: usize = 8;
 
@@ -46,7 +48,9 @@ pub(crate) struct Job {
     pub(crate) clock: Clock,
     /// Cancelled when the charge point shall end.
     pub(crate) end: CancellationToken,
-    /// How long after that the visitor may end sessions, and queues may drain.
+    /// Cancelled when it shall end whatever is left.
+    pub(crate) at_once: CancellationToken,
+    /// How long after `end` the visitor may end sessions, and queues may drain.
     pub(crate) grace: Duration,
     pub(crate) mailbox: Option<mpsc::Receiver<Box<Mail>>>,
     pub(crate) published: Option<Arc<Published>>,
@@ -89,20 +93,28 @@ pub(super) struct Driver {
     pub(super) clock: RunningClock,
     started: Instant,
     sleep: Pin<Box<Sleep>>,
+    /// First the wish to end, then the wish to end at once.
     end: Pin<Box<WaitForCancellationFutureOwned>>,
+    at_once: CancellationToken,
     grace: Duration,
     /// Set once the charge point shall end: the instant at which it does so whatever is left.
     ends_at: Option<Instant>,
     pub(super) inputs: VecDeque<Input>,
     outputs: Vec<Output>,
     pub(super) replies: VecDeque<String>,
-    ledger_lines: Vec<LedgerLine>,
+    pub(super) ledger_lines: Vec<LedgerLine>,
     mailbox: Option<mpsc::Receiver<Box<Mail>>>,
     published: Option<Arc<Published>>,
     visitor: Option<Visitor>,
     pub(super) observer: Option<Observer>,
     pub(super) connected_before: bool,
-    accepted_before: bool,
+    pub(super) accepted_before: bool,
+    /// Transaction messages that are not tried any more.
+    pub(super) given_up: u64,
+    /// The next socket that goes abruptly goes without a sign, if there is a place for that.
+    pub(super) silence: Option<Silence>,
+    /// A socket that is lost to the charge point while its other side does not know.
+    pub(super) parked: Option<Box<Parked>>,
     pub(super) frames_in: u64,
     pub(super) frames_out: u64,
     /// When the next ping is due, while a socket is open and pings are wanted.
@@ -140,6 +152,7 @@ impl Driver {
             started: Instant::now(),
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             end: Box::pin(job.end.cancelled_owned()),
+            at_once: job.at_once,
             grace: job.grace,
             ends_at: None,
             inputs: VecDeque::from([Input::PowerOn]),
@@ -152,6 +165,9 @@ impl Driver {
             observer: job.observer,
             connected_before: false,
             accepted_before: false,
+            given_up: 0,
+            silence: None,
+            parked: None,
             frames_in: 0,
             frames_out: 0,
             ping_at: None,
@@ -176,7 +192,23 @@ impl Driver {
                     self.closing = None;
                     None
                 }
-                Event::Mail(Some(mail)) => Some((mail.done, self.operate(mail.action).await)),
+                Event::Mail(Some(mail)) => {
+                    let Mail {
+                        action,
+                        silence,
+                        done,
+                    } = *mail;
+                    self.silence = silence;
+                    let result = self.operate(action).await;
+                    if result.is_err() {
+                        self.silence = None;
+                    }
+                    Some((done, result))
+                }
+                Event::End if self.ends_at.is_some() => {
+                    self.ends_at = Some(Instant::now());
+                    None
+                }
                 Event::Mail(None) | Event::End => {
                     self.begin_to_end();
                     None
@@ -206,7 +238,7 @@ impl Driver {
             event = socket_event(&mut self.socket) => event,
             () = finished(&mut self.closing) => Event::Closed,
             mail = received(&mut self.mailbox), if !ending => Event::Mail(mail),
-            () = self.end.as_mut(), if !ending => Event::End,
+            () = self.end.as_mut() => Event::End,
             () = self.clock.moved() => Event::Time,
             () = self.sleep.as_mut(), if deadline.is_some() => Event::Time,
         }
@@ -232,6 +264,7 @@ impl Driver {
             .chain(self.ping_at)
             .chain(self.watch.probe_at())
             .chain(self.ends_at)
+            .chain(self.parked.as_ref().map(|parked| parked.until))
             .min()
     }
 
@@ -258,6 +291,7 @@ impl Driver {
 
     /// What time alone brings.
     fn collect_due(&mut self) {
+        self.parked.take_if(|parked| parked.until <= Instant::now());
         let now = self.clock.now();
         let link_now = self.link_now();
         let expires = self.link.next_deadline().is_some_and(|at| at <= link_now);
@@ -289,7 +323,7 @@ impl Driver {
             };
             visited = true;
             if let Err(not_done) = self.operate(action).await {
-                tracing::debug!(charge_point = %self.id, ?not_done, "the visitor could not do that");
+                tracing::debug!(charge_point = %self.id, reason = not_done.sentence(), "the visitor could not do that");
                 return false;
             }
         }
@@ -353,51 +387,6 @@ impl Driver {
         self.inputs.push_back(Input::Answer { tag, result });
     }
 
-    fn note(&mut self, fact: Fact) {
-        let Some(observer) = &self.observer else {
-            return;
-        };
-        let tally = &observer.tally;
-        match fact {
-            Fact::Accepted => {
-                if !self.accepted_before {
-                    self.accepted_before = true;
-                    tally.accepted.fetch_add(1, Relaxed);
-                }
-            }
-            Fact::TransactionStarted { .. } => {
-                tally.transactions_started.fetch_add(1, Relaxed);
-            }
-            Fact::TransactionStopped { energy_wh, entry } => {
-                tally.transactions_stopped.fetch_add(1, Relaxed);
-                tally
-                    .energy_wh
-                    .fetch_add(u64::try_from(energy_wh).unwrap_or(0), Relaxed);
-                if let Some(entry) = entry {
-                    self.note_in_ledger(*entry);
-                }
-            }
-            Fact::TransactionAbandoned(entry) => self.note_in_ledger(*entry),
-            Fact::NotDone(_) => {}
-        }
-    }
-
-    fn note_in_ledger(&mut self, entry: LedgerEntry) {
-        self.ledger_lines.push(LedgerLine {
-            charge_point_id: self.id.clone(),
-            entry,
-        });
-    }
-
-    pub(super) fn count_call(&mut self, action: &'static str, end: &CallEnd<'_>) {
-        let written = self.call_written.take();
-        if let (Some(observer), Some(written)) = (&self.observer, written) {
-            observer
-                .tally
-                .call(observer.index, action, end, written.elapsed());
-        }
-    }
-
     pub(super) fn link_now(&self) -> Millis {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
@@ -405,6 +394,7 @@ impl Driver {
     /// From now on sessions are ended and queues drained, for as long as the grace lasts.
     fn begin_to_end(&mut self) {
         self.mailbox = None;
+        self.end = Box::pin(self.at_once.clone().cancelled_owned());
         self.ends_at = Some(Instant::now() + self.grace);
         if let Some(visitor) = &mut self.visitor {
             visitor.end();
@@ -425,9 +415,12 @@ impl Driver {
 
     async fn finish(&mut self) {
         if let Some(observer) = &self.observer
-            && self.point.undelivered() > 0
+            && let undelivered = self.point.undelivered() as u64 + self.given_up
+            && undelivered > 0
         {
-            observer.tally.undelivered.fetch_add(1, Relaxed);
+            let tally = &observer.tally;
+            tally.undelivered_messages.fetch_add(undelivered, Relaxed);
+            tally.undelivered_charge_points.fetch_add(1, Relaxed);
         }
         for entry in self.point.open_transactions() {
             self.note_in_ledger(entry);
@@ -435,18 +428,14 @@ impl Driver {
         self.write_ledger().await;
         self.disconnect(false);
         if let Some(closing) = self.closing.take() {
-            closing.await;
+            let patience = if self.at_once.is_cancelled() {
+                HASTY_FAREWELL
+            } else {
+                Duration::MAX
+            };
+            let _ = tokio::time::timeout(patience, closing).await;
         }
         self.publish();
-    }
-
-    pub(super) async fn write_ledger(&mut self) {
-        if let Some(ledger) = self.observer.as_ref().and_then(|o| o.ledger.as_ref()) {
-            for line in self.ledger_lines.drain(..) {
-                // The writer is gone only after an error that the end of the run reports.
-                let _ = ledger.send(line).await;
-            }
-        }
     }
 
     fn publish(&mut self) {

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::Report;
-use crate::tally::Reason;
+use super::{Ended, Report};
+use crate::tally::{Reason, RefusedIdTag};
 
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2430}\
@@ -12,6 +12,7 @@ p.sub{color:#5b6675;margin-top:0}table{border-collapse:collapse;width:100%}\
 td,th{padding:.3rem .6rem;border-bottom:1px solid #dde2e8;text-align:right}\
 td:first-child,th:first-child{text-align:left}th{font-weight:600;color:#5b6675}\
 .verdict{display:inline-block;padding:.1rem .6rem;border-radius:.3rem;color:#fff}\
+.remark{border-left:.25rem solid #b3261e;padding-left:.6rem}\
 .good{background:#1f7a45}.bad{background:#b3261e}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.5rem}dt{color:#5b6675}dd{margin:0}";
 
@@ -38,12 +39,29 @@ fn write_page(report: &Report, page: &mut String) -> fmt::Result {
         report.seed,
         report.version,
     )?;
+    write_remarks(report, page)?;
     write_thresholds(report, page)?;
     write_figures(report, page)?;
     write_calls(report, page)?;
     write_reasons("Refused calls", &report.calls.errors, page)?;
     write_reasons("Failed connections", &report.connections.failures, page)?;
     page.write_str("</body></html>\n")
+}
+
+/// What a reader must know before the figures.
+fn write_remarks(report: &Report, page: &mut String) -> fmt::Result {
+    let cut_off = (report.ended == Ended::CutOff).then(|| {
+        "ended at once by a second signal: what was under way then is not counted".to_owned()
+    });
+    let refused = report.refused_id_tags.iter();
+    let remarks = cut_off
+        .into_iter()
+        .chain(report.transactions.undelivered())
+        .chain(refused.map(RefusedIdTag::sentence));
+    for remark in remarks {
+        writeln!(page, "<p class=\"remark\">{}</p>", escape(&remark))?;
+    }
+    Ok(())
 }
 
 fn write_thresholds(report: &Report, page: &mut String) -> fmt::Result {
@@ -88,13 +106,6 @@ fn write_figures(report: &Report, page: &mut String) -> fmt::Result {
         calls.timeout,
         calls.cut_off,
     )?;
-    if transactions.undelivered_charge_points > 0 {
-        writeln!(
-            page,
-            "<p>{} charge points ended with transaction messages the CSMS had not taken.</p>",
-            transactions.undelivered_charge_points
-        )?;
-    }
     Ok(())
 }
 

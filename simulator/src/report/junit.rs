@@ -5,6 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::Report;
+use crate::tally::RefusedIdTag;
 
 pub(super) fn document(report: &Report) -> String {
     let took = Duration::try_from_secs_f64(report.duration_s).unwrap_or_default();
@@ -21,6 +22,12 @@ pub(super) fn document(report: &Report) -> String {
         let mut case = TestCase::new(judged.name, status);
         case.set_classname("dynamo.simulator");
         suite.add_test_case(case);
+    }
+    let remarks = report.transactions.undelivered().into_iter();
+    let refused = report.refused_id_tags.iter().map(RefusedIdTag::sentence);
+    let remarks: Vec<String> = remarks.chain(refused).collect();
+    if !remarks.is_empty() {
+        suite.set_system_err(remarks.join("\n"));
     }
     let mut document = quick_junit::Report::new("dynamo simulator");
     document.set_time(took);

@@ -1,5 +1,6 @@
 //! What came of a run: one value, written as JSON, HTML, JUnit and a table for the terminal.
 
+mod file;
 mod html;
 mod junit;
 mod summary;
@@ -12,7 +13,7 @@ pub(crate) use summary::summary;
 
 use crate::InputError;
 use crate::plan::ReportFormat;
-use crate::tally::{Calls, Reason};
+use crate::tally::{Calls, Reason, RefusedIdTag};
 use crate::thresholds::Judged;
 
 /// The result of a run. Its JSON form is part of the product's outside.
@@ -36,7 +37,23 @@ pub(crate) struct Report {
     pub(crate) calls: Calls,
     pub(crate) transactions: Transactions,
     pub(crate) connections: Connections,
+    /// Most frequent first.
+    pub(crate) refused_id_tags: Vec<RefusedIdTag>,
+    /// How the run ended: `duration`, `stopped` by a signal, or `cut_off` by a second one.
+    pub(crate) ended: Ended,
     pub(crate) thresholds: Vec<Judged>,
+}
+
+/// Why a run was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ended {
+    /// Its time was over.
+    Duration,
+    /// It was told to end, and did so in order or when the time for that was over.
+    Stopped,
+    /// It was told to end at once: what was under way is not in the report.
+    CutOff,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -56,8 +73,33 @@ pub(crate) struct Transactions {
     pub(crate) stopped: u64,
     /// Of the stopped ones.
     pub(crate) energy_wh: u64,
-    /// Charge points that ended with transaction messages the CSMS had not taken.
+    /// Messages that the CSMS never took: still waiting at the end, or given up after their last attempt.
+    pub(crate) undelivered_messages: u64,
+    /// Charge points they belong to.
     pub(crate) undelivered_charge_points: u64,
+}
+
+impl Transactions {
+    /// For people, if anything was not delivered.
+    pub(crate) fn undelivered(&self) -> Option<String> {
+        let Self {
+            undelivered_messages: messages,
+            undelivered_charge_points: points,
+            ..
+        } = self;
+        let (message, was) = if *messages == 1 {
+            ("message", "was")
+        } else {
+            ("messages", "were")
+        };
+        let point = if *points == 1 { "point" } else { "points" };
+        (*messages > 0).then(|| {
+            format!(
+                "{messages} transaction {message} of {points} charge {point} {was} never taken by the CSMS; its records \
+                 are incomplete"
+            )
+        })
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -87,20 +129,18 @@ impl Report {
             ReportFormat::Html => html::page(self),
             ReportFormat::JUnit => junit::document(self),
         };
-        std::fs::write(path, text).map_err(|error| unwritable(path, &error))
+        file::write_whole(path, &text).map_err(|error| unwritable(path, &error))
     }
 }
 
-/// Says before a run that its report could not be written after it.
+/// Says before a run that its report could not be written after it; leaves no file behind.
 pub(crate) fn ensure_writable(path: &Path) -> Result<(), InputError> {
-    let mut options = std::fs::OpenOptions::new();
-    let opened = options.create(true).append(true).open(path);
-    opened.map(drop).map_err(|error| unwritable(path, &error))
+    file::try_out(path).map_err(|error| unwritable(path, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> InputError {
     InputError::new(format!(
-        "cannot write the report {}: {error}; give --report a file in a folder that can be written",
+        "cannot write the report {}: {error}; give --report a file that can be written",
         path.display()
     ))
 }
@@ -133,6 +173,8 @@ mod tests {
             calls: tally.calls(),
             transactions: Transactions::default(),
             connections: Connections::default(),
+            refused_id_tags: Vec::new(),
+            ended: Ended::Duration,
             thresholds: vec![Judged {
                 name: "accepted",
                 ok: false,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
+use super::{Ended, Report};
 
 pub(crate) fn summary(report: &Report) -> String {
     let mut text = String::new();
@@ -26,6 +26,12 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
         text,
         "{name} against {csms}: {duration_s:.1} s, seed {seed}"
     )?;
+    if report.ended == Ended::CutOff {
+        writeln!(
+            text,
+            "ended at once by a second signal: what was under way then is not counted"
+        )?;
+    }
     writeln!(
         text,
         "charge points  {} planned, {} connected, {} accepted",
@@ -50,12 +56,11 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
         transactions.stopped,
         transactions.energy_wh as f64 / 1e3
     )?;
-    if transactions.undelivered_charge_points > 0 {
-        writeln!(
-            text,
-            "               {} charge points ended with transaction messages the CSMS had not taken",
-            transactions.undelivered_charge_points
-        )?;
+    if let Some(undelivered) = transactions.undelivered() {
+        writeln!(text, "               {undelivered}")?;
+    }
+    for refused in &report.refused_id_tags {
+        writeln!(text, "               {}", refused.sentence())?;
     }
     writeln!(
         text,

@@ -135,9 +135,88 @@ async fn an_operator_drives_a_session_and_mistakes_are_told_apart() {
             (status, Some(code)),
             "{action} {body}"
         );
-        assert!(answer["message"].is_string());
+        assert!(answer["error"].is_string());
     }
-    assert_eq!(http(free, "POST /plug_in", "{").await.0, 400);
+    for (request, body, status) in [
+        ("POST /plug_in", "{", 400),
+        ("POST /plug_in", "[]", 400),
+        ("POST /plug_in", "", 400),
+        ("POST /%ff", "{}", 404),
+        ("GET /nowhere/at/all", "", 404),
+        ("GET /plug_in", "", 405),
+        ("POST /charge_points", "", 405),
+        ("DELETE /", "", 405),
+        ("POST /plug_in", &" ".repeat(20_000), 413),
+    ] {
+        let (got, answer) = http(free, request, body).await;
+        assert_eq!(got, status, "{request}: {answer}");
+        assert!(
+            answer["error"].is_string() && answer["code"].is_string(),
+            "{request} answers {answer}"
+        );
+    }
+    for (action, body, named) in [
+        (
+            "disconnect",
+            json!({"seconds": 86_401}),
+            ["seconds", "86400"],
+        ),
+        (
+            "power_cycle",
+            json!({"seconds": 1e300}),
+            ["seconds", "86400"],
+        ),
+        (
+            "power_cycle",
+            json!({"seconds": "5"}),
+            ["seconds", "a number"],
+        ),
+        ("power_cycle", json!({"sekonds": 5}), ["sekonds", "seconds"]),
+        (
+            "power_cycle",
+            json!({"backup": 1}),
+            ["backup", "true or false"],
+        ),
+        (
+            "plug_in",
+            json!({"connector_id": 1, "side": "ev"}),
+            ["side", "connector_id"],
+        ),
+        (
+            "plug_in",
+            json!({"connector_id": 1.5}),
+            ["connector_id", "whole number"],
+        ),
+        (
+            "unplug",
+            json!({"connector_id": 1, "side": "left"}),
+            ["side", "station"],
+        ),
+        ("raise_fault", json!({}), ["error_code", "missing"]),
+        (
+            "raise_fault",
+            json!({"error_code": "NoError"}),
+            ["error_code", "GroundFailure"],
+        ),
+        ("tamper", json!({"force": 3}), ["force", "charge_point_id"]),
+    ] {
+        let mut body = body;
+        body["charge_point_id"] = id.into();
+        let (got, answer) = post(free, action, body.clone()).await;
+        let sentence = answer["error"].as_str().unwrap_or_default();
+        assert_eq!(got, 400, "{action} {body}: {answer}");
+        assert!(
+            named.iter().all(|part| sentence.contains(part)),
+            "{action} {body}: {sentence}"
+        );
+    }
+    let (status, guide) = http(free, "GET /", "").await;
+    assert_eq!(status, 200);
+    let actions = guide["actions"].as_object().unwrap();
+    assert_eq!(actions.len(), 10);
+    assert_eq!(actions["disconnect"]["fields"][0]["name"], "seconds");
+    assert_eq!(actions["disconnect"]["fields"][0]["required"], true);
+    assert!(guide["answers"]["409"].is_string());
 
     // The end of the run ends the session that is still running.
     shutdown.cancel();
@@ -145,6 +224,47 @@ async fn an_operator_drives_a_session_and_mistakes_are_told_apart() {
     assert_eq!(csms.count("StopTransaction"), 1);
     let refused = TcpStream::connect(free).await;
     assert!(refused.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_silent_loss_is_no_end_of_the_socket_for_the_other_side() {
+    let csms = Csms::start(Script::default()).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let control = free.to_string();
+    let shutdown = CancellationToken::new();
+    let flags = ["--scenario", "fixed-cable", "--control", &control];
+    let running = tokio::spawn(run(args(&csms.url(), &flags), shutdown.clone()));
+    csms.until("it has booted", |frames| {
+        frames
+            .iter()
+            .filter(|f| f.is_call("StatusNotification"))
+            .count()
+            >= 3
+    })
+    .await;
+    let loss =
+        |silent: bool| json!({"charge_point_id": "SIM-000001", "seconds": 600, "silent": silent});
+    assert_eq!(post(free, "disconnect", loss(true)).await.0, 204);
+    let (_, list) = http(free, "GET /charge_points", "").await;
+    assert_eq!(list[0]["connected"], false, "the charge point knows");
+    // What is sent into the dead line is taken by nobody and refused by nobody.
+    csms.call("q1", "GetConfiguration", json!({}));
+    let noticed = tokio::time::timeout(std::time::Duration::from_secs(1), csms.socket_ended(0));
+    assert!(noticed.await.is_err(), "the CSMS noticed the loss");
+    assert!(
+        csms.frames()
+            .iter()
+            .all(|f| !(f.received && f.json[1] == "q1"))
+    );
+    // Once the charge point is back, the old socket is let go.
+    let again = json!({"charge_point_id": "SIM-000001", "seconds": 0});
+    assert_eq!(post(free, "disconnect", again).await.0, 204);
+    csms.socket_ended(0).await;
+    shutdown.cancel();
+    assert!(running.await.unwrap().is_ok());
 }
 
 #[tokio::test]

@@ -101,6 +101,8 @@ struct Shared {
     sockets: Mutex<Vec<(JoinHandle<()>, Option<Outgoing>)>>,
     away: watch::Sender<bool>,
     frozen: watch::Sender<bool>,
+    /// Numbers of the sockets that have ended.
+    ended: watch::Sender<Vec<usize>>,
 }
 
 pub(crate) struct Csms {
@@ -172,6 +174,13 @@ impl Csms {
         self.shared.frames.borrow().clone()
     }
 
+    /// Waits until this socket has ended, as far as the CSMS can see.
+    pub(crate) async fn socket_ended(&self, number: usize) {
+        let mut ended = self.shared.ended.subscribe();
+        let seen = ended.wait_for(|ended| ended.contains(&number));
+        tokio::time::timeout(PATIENCE, seen).await.unwrap().unwrap();
+    }
+
     /// How many calls of this action have come.
     pub(crate) fn count(&self, action: &str) -> usize {
         calls(&self.shared.frames.borrow(), action)
@@ -214,7 +223,11 @@ async fn accept(listener: TcpListener, script: Script, shared: Arc<Shared>) {
         if *shared.away.borrow() {
             continue;
         }
-        let task = tokio::spawn(serve(number, stream, script.clone(), Arc::clone(&shared)));
+        let (script, of_task) = (script.clone(), Arc::clone(&shared));
+        let task = tokio::spawn(async move {
+            serve(number, stream, script, Arc::clone(&of_task)).await;
+            of_task.ended.send_modify(|ended| ended.push(number));
+        });
         shared.sockets.lock().unwrap().push((task, None));
     }
 }

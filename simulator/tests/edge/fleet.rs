@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use dynamo_simulator::{Args, InputError, Verdict, run};
+use dynamo_simulator::{Args, InputError, Shutdown, Verdict, run};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -213,6 +213,193 @@ async fn a_run_ends_in_time_even_if_the_csms_never_comes_back() {
         "{:?}",
         stopped.elapsed()
     );
+}
+
+/// A CSMS that takes every start and answers no end of a transaction.
+fn silent_about_stops() -> Script {
+    Script {
+        ignores: Some("StopTransaction"),
+        ..Script::default()
+    }
+}
+
+#[tokio::test]
+async fn after_a_signal_a_silent_csms_is_waited_for_shortly_and_what_it_never_took_is_told() {
+    let csms = Csms::start(silent_about_stops()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let [json, html, xml] =
+        ["r.json", "r.html", "r.xml"].map(|name| folder.path().join(name).display().to_string());
+    let mut flags = vec!["--count", "2", "--speed", "30", "--duration", "1h"];
+    for report in [&json, &html, &xml] {
+        flags.extend(["--report", report]);
+    }
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(run(args(&csms.url(), &flags), shutdown.clone()));
+    csms.until("both charge", |frames| {
+        frames
+            .iter()
+            .filter(|f| f.is_call("StartTransaction"))
+            .count()
+            >= 2
+    })
+    .await;
+    shutdown.cancel();
+    let stopped = Instant::now();
+    running.await.unwrap().unwrap();
+    assert!(
+        stopped.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        stopped.elapsed()
+    );
+    let report = json_file(Path::new(&json));
+    let transactions = &report["transactions"];
+    assert_eq!(transactions["undelivered_charge_points"], 2);
+    assert!(
+        transactions["undelivered_messages"].as_u64() >= Some(2),
+        "{transactions}"
+    );
+    assert_eq!(report["ended"], "stopped");
+    let sentence = format!(
+        "{} transaction messages of 2 charge points were never taken",
+        transactions["undelivered_messages"]
+    );
+    for path in [html, xml] {
+        let page = std::fs::read_to_string(&path).unwrap();
+        assert!(page.contains(&sentence), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_shall_end_at_once_does_and_still_writes_what_it_knows() {
+    let csms = Csms::start(silent_about_stops()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("r.json");
+    let report = json.display().to_string();
+    let flags = [
+        "--count",
+        "3",
+        "--speed",
+        "30",
+        "--duration",
+        "1h",
+        "--report",
+        &report,
+    ];
+    let shutdown = Shutdown::default();
+    let running = tokio::spawn(run(args(&csms.url(), &flags), shutdown.clone()));
+    csms.until("all charge", |frames| {
+        frames
+            .iter()
+            .filter(|f| f.is_call("StartTransaction"))
+            .count()
+            >= 3
+    })
+    .await;
+    shutdown.in_order.cancel();
+    csms.until("the end has begun", |frames| {
+        frames.iter().any(|f| f.is_call("StopTransaction"))
+    })
+    .await;
+    shutdown.at_once.cancel();
+    let hurried = Instant::now();
+    let error = running.await.unwrap().unwrap_err().to_string();
+    assert!(
+        hurried.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        hurried.elapsed()
+    );
+    assert!(error.contains("second signal"), "{error}");
+    let report = json_file(&json);
+    assert_eq!(report["ended"], "cut_off");
+    assert_eq!(report["charge_points"]["accepted"], 3);
+    assert!(report["transactions"]["undelivered_messages"].as_u64() >= Some(1));
+}
+
+#[tokio::test]
+async fn messages_that_were_given_up_count_as_undelivered() {
+    let refuses_stops = |action: &str, payload: &Value| match action {
+        "StopTransaction" => Err("InternalError"),
+        _ => answer(action, payload),
+    };
+    let csms = Csms::start(Script {
+        answer: refuses_stops,
+        ..Script::default()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("r.json");
+    let report = json.display().to_string();
+    let scenario = folder.path().join("s.yaml");
+    std::fs::write(
+        &scenario,
+        "configuration: {TransactionMessageAttempts: 1, TransactionMessageRetryInterval: 0}\n",
+    )
+    .unwrap();
+    let scenario = scenario.display().to_string();
+    let flags = [
+        "--scenario",
+        &scenario,
+        "--duration",
+        "2s",
+        "--speed",
+        "60",
+        "--report",
+        &report,
+    ];
+    let _ = simulate(&csms.url(), &flags).await;
+    let transactions = &json_file(&json)["transactions"];
+    let stops = csms.count("StopTransaction");
+    assert!(stops >= 1);
+    assert_eq!(transactions["undelivered_messages"], stops);
+    assert_eq!(transactions["undelivered_charge_points"], 1);
+}
+
+#[tokio::test]
+async fn a_tag_that_the_csms_refuses_is_named_with_its_status() {
+    let blocks = |action: &str, payload: &Value| match action {
+        "Authorize" => Ok(json!({"idTagInfo": {"status": "Blocked"}})),
+        _ => answer(action, payload),
+    };
+    let csms = Csms::start(Script {
+        answer: blocks,
+        ..Script::default()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let [json, html, xml] =
+        ["r.json", "r.html", "r.xml"].map(|name| folder.path().join(name).display().to_string());
+    let mut flags = vec!["--duration", "2s", "--speed", "60", "--id-tag", "LOST-CARD"];
+    for report in [&json, &html, &xml] {
+        flags.extend(["--report", report]);
+    }
+    // The thresholds hold: nothing was asked for that did not come.
+    assert_eq!(simulate(&csms.url(), &flags).await, Ok(Verdict::Held));
+    let count = csms.count("Authorize");
+    assert!(count >= 1);
+    let refused = &json_file(Path::new(&json))["refused_id_tags"];
+    let wanted = json!([{"id_tag": "LOST-CARD", "status": "Blocked", "count": count}]);
+    assert_eq!(*refused, wanted);
+    for path in [html, xml] {
+        let page = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            page.contains("refused id tag LOST-CARD as Blocked") && page.contains("--id-tag"),
+            "{path}: {page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_given_up_leaves_no_report() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("r.json").display().to_string();
+    let flags = ["--duration", "1s", "--report", &report];
+    let error = simulate(&format!("ws://{free}"), &flags).await.unwrap_err();
+    assert!(error.to_string().contains("no charge point could connect"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

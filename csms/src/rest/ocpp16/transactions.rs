@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::transaction::energy_wh;
+use crate::domain::transaction::{energy_wh, irregularities};
 use crate::rest::auth::AnyReader;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError};
@@ -48,7 +48,8 @@ struct ActiveBody {
     meter_start: i64,
     /// In Wh, as last reported.
     current_meter_value: i64,
-    energy_delivered_wh: i64,
+    /// `null` while the meter stands below its start.
+    energy_delivered_wh: Option<i64>,
     duration_seconds: i64,
 }
 
@@ -136,6 +137,8 @@ struct TransactionBody {
     reason: Option<String>,
     /// How many were kept.
     meter_values: i64,
+    /// What cannot be true of it as it was told, such as `meter_stop_below_start`.
+    irregularities: Vec<&'static str>,
     /// In the currency, tax included; `null` where nothing is billed.
     cost: Option<f64>,
     currency: Option<String>,
@@ -204,9 +207,10 @@ fn show(row: &TransactionRow) -> TransactionBody {
         meter_stop: row.meter_stop_wh,
         energy_wh: row
             .meter_stop_wh
-            .map(|stop_wh| energy_wh(row.meter_start_wh, stop_wh)),
+            .and_then(|stop_wh| energy_wh(row.meter_start_wh, stop_wh)),
         reason: row.reason.clone(),
         meter_values: row.meter_values,
+        irregularities: irregularities(&row.told()),
         cost: None,
         currency: None,
     }

@@ -1,0 +1,174 @@
+//! Opening the database that an address names, and bringing its schema up to date.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
+
+use super::file::OpenFile;
+use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Result, StoreError};
+
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The connections to the database.
+pub(super) enum Pools {
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+        file: OpenFile,
+    },
+    Postgres(PgPool),
+}
+
+/// Opens what the address names; an SQLite file that is missing is made only when `create`.
+pub(super) async fn open(address: &str, create: bool) -> Result<Pools> {
+    if address.starts_with("sqlite:") {
+        open_sqlite(address, create).await
+    } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+        open_postgres(address).await
+    } else {
+        Err(StoreError::Address(format!(
+            "{:?} is no database address (--database): use sqlite://PATH or postgres://USER@HOST/NAME",
+            without_password(address)
+        )))
+    }
+}
+
+/// A database address that can be shown.
+pub(crate) fn without_password(address: &str) -> String {
+    let hidden = address.split_once("://").and_then(|(scheme, rest)| {
+        let (user, host) = rest.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{host}"))
+    });
+    hidden.unwrap_or_else(|| address.to_owned())
+}
+
+/// An address of SQLite names a file: in memory each connection would have a database of its own.
+fn check_sqlite(address: &str) -> Result<()> {
+    let rest = address.strip_prefix("sqlite://").unwrap_or_default();
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let in_memory = path == ":memory:" || query.split('&').any(|part| part == "mode=memory");
+    if path.is_empty() || in_memory {
+        return Err(StoreError::Address(format!(
+            "the database address {address:?} (--database) names no file: give its path, such as \
+             sqlite://dynamo.db"
+        )));
+    }
+    Ok(())
+}
+
+async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
+    check_sqlite(address)?;
+    let options = SqliteConnectOptions::from_str(address)?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging();
+    let path = options.get_filename().to_owned();
+    if create {
+        // Once, and not for every connection that is opened later: that would put an empty file in the place
+        // of one that was moved away.
+        let making = options.clone().create_if_missing(true);
+        making.connect().await?.close().await?;
+    } else if !path.exists() {
+        return Err(StoreError::Address(format!(
+            "there is no database at {address} (--database): start `dynamo csms --database {address}` first, \
+             or check the path"
+        )));
+    }
+    let options = options.create_if_missing(false);
+    let pool = |connections| {
+        PoolOptions::<Sqlite>::new()
+            .max_connections(connections)
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writer = pool(1).connect_with(options.clone()).await?;
+    migrate(&SQLITE, &mut *writer.acquire().await?).await?;
+    let readers = pool(SQLITE_READERS).connect_with(options).await?;
+    let file = remember(&path)?;
+    Ok(Pools::Sqlite {
+        readers,
+        writer,
+        file,
+    })
+}
+
+fn remember(path: &Path) -> Result<OpenFile> {
+    OpenFile::at(path).map_err(|error| sqlx::Error::Io(error).into())
+}
+
+async fn open_postgres(address: &str) -> Result<Pools> {
+    let options = PgConnectOptions::from_str(address)?.disable_statement_logging();
+    // A pool tries until its time-out and then names only that; one connection names the cause at once.
+    options.connect().await?.close().await?;
+    let pool = PoolOptions::<Postgres>::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    migrate(&POSTGRES, &mut *pool.acquire().await?).await?;
+    Ok(Pools::Postgres(pool))
+}
+
+async fn migrate<'c, C>(migrator: &Migrator, conn: C) -> Result<()>
+where
+    C: sqlx::Acquire<'c>,
+    <C::Connection as std::ops::Deref>::Target: sqlx::migrate::Migrate,
+{
+    let done = migrator.run(conn).await;
+    done.map_err(|error| StoreError::Migration(std::sync::Arc::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_databases_are_not_shown() {
+        assert_eq!(
+            without_password("postgres://u:p@ss@h/db"),
+            "postgres://u:***@h/db"
+        );
+        assert_eq!(without_password("postgres://u@h/db"), "postgres://u@h/db");
+        assert_eq!(without_password("sqlite://x.db"), "sqlite://x.db");
+    }
+
+    #[test]
+    fn an_address_of_sqlite_names_a_file() {
+        for good in [
+            "sqlite://x.db",
+            "sqlite:///a/b.db",
+            "sqlite://x.db?mode=rwc",
+        ] {
+            assert!(check_sqlite(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "sqlite://",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            "sqlite://?mode=rwc",
+            "sqlite://x?mode=memory",
+        ] {
+            let text = check_sqlite(bad).unwrap_err().to_string();
+            assert!(
+                text.contains(bad) && text.contains("sqlite://dynamo.db"),
+                "{text}"
+            );
+        }
+    }
+}

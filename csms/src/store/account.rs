@@ -53,10 +53,20 @@ impl Owner {
     }
 }
 
-/// The condition that a charge point (or a row with the same columns) is the owner's; bind organization,
-/// installer and site owner in this order.
+/// The condition that what is in a row is the owner's: the row that says of which organization it is, and the
+/// charge point's. They are two where a charge point had another organization when it happened. Bind
+/// organization, installer and site owner in this order.
 macro_rules! owned {
-    ($row:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
+    ($charge_point:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
+        $crate::store::owned!(
+            $charge_point,
+            $charge_point,
+            $organization,
+            $installer,
+            $site_owner
+        )
+    };
+    ($row:literal, $charge_point:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
         concat!(
             $row,
             ".organization_id = ",
@@ -64,14 +74,14 @@ macro_rules! owned {
             " and (",
             $installer,
             " is null or ",
-            $row,
+            $charge_point,
             ".installer_id = ",
             $installer,
             ")",
             " and (",
             $site_owner,
             " is null or ",
-            $row,
+            $charge_point,
             ".project_id in",
             " (select o.id from project o where o.site_owner_id = ",
             $site_owner,

@@ -15,10 +15,10 @@ mod error;
 mod event;
 mod file;
 mod meter;
-mod project;
-mod record;
 mod open;
 mod probe;
+mod project;
+mod record;
 mod tag;
 mod transaction;
 mod writer;
@@ -39,11 +39,11 @@ pub use account::Owner;
 pub(crate) use account::{Account, Role, owned};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
-pub(crate) use project::Project;
-pub(crate) use record::ChargePointRecord;
 pub use error::StoreError;
 pub(crate) use open::without_password;
 pub(crate) use probe::Probe;
+pub(crate) use project::Project;
+pub(crate) use record::ChargePointRecord;
 pub use tag::TagSetting;
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,

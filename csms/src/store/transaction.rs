@@ -80,17 +80,18 @@ pub(crate) struct TransactionFilter {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point, oldest first.
+    /// The open transactions of one charge point that are this organization's, oldest first.
     pub(crate) async fn active_transactions(
         &self,
+        organization: &str,
         charge_point: &str,
     ) -> Result<Vec<ActiveTransaction>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
              from charge_transaction
-             where charge_point_id = $1 and state = 'open' order by id")
-            .bind(charge_point)
+             where charge_point_id = $1 and organization_id = $2 and state = 'open' order by id")
+            .bind(charge_point).bind(organization)
             .fetch_all(db))
     }
 
@@ -103,7 +104,7 @@ impl Store {
         let tag = filter.id_tag.as_deref().map(tag_key);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
             concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+             where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
@@ -114,7 +115,7 @@ impl Store {
                  meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms,
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
              from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+             where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)
              order by t.id limit $8 offset $9"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)

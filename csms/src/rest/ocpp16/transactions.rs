@@ -69,7 +69,10 @@ async fn active_transactions(
 ) -> Answer<ActiveTransactions> {
     let found = charge_point::find(&app, &owner, &id).await?;
     let now_ms = app.clock().now_ms();
-    let open = app.store.active_transactions(&found.id).await?;
+    let open = app
+        .store
+        .active_transactions(&found.organization_id, &found.id)
+        .await?;
     let shown: Vec<ActiveBody> = open.iter().map(|t| show_active(t, now_ms)).collect();
     Ok(Json(ActiveTransactions {
         charge_point_id: found.id,

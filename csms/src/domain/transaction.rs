@@ -9,7 +9,7 @@
 //! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
 //!   kept beside, and touches nothing.
 
-use super::authorization::{UnknownTags, Verdict, judge};
+use super::authorization::{Shown, UnknownTags, Verdict, judge, tag_at};
 use super::metering::{MeterReport, Reading};
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -28,6 +28,11 @@ pub fn available_abandons(reported_at_ms: Option<i64>, started_at_ms: i64) -> bo
 #[must_use]
 pub const fn energy_wh(meter_start_wh: i64, meter_stop_wh: i64) -> i64 {
     meter_stop_wh.saturating_sub(meter_start_wh)
+}
+
+/// The id of a transaction outside OCPP.
+pub(crate) fn platform_id(id: i64) -> String {
+    format!("txn_{id:08x}")
 }
 
 /// A StartTransaction.
@@ -52,13 +57,14 @@ pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Verdict)>
 
 async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict)> {
     let organization = &start.organization_id;
-    let tag = match start.unknown_tags {
-        UnknownTags::Refuse => conn.tag(organization, &start.id_tag).await?,
-        UnknownTags::Accept => Some(
-            conn.tag_or_record(organization, &start.id_tag, start.now_ms)
-                .await?,
-        ),
+    let shown = Shown {
+        organization_id: organization.clone(),
+        charge_point_id: start.charge_point_id.clone(),
+        id_tag: start.id_tag.clone(),
+        unknown_tags: start.unknown_tags,
+        now_ms: start.now_ms,
     };
+    let tag = tag_at(conn, &shown).await?;
     let elsewhere = match &tag {
         Some(tag) if tag.single_transaction => {
             conn.lock_tag(organization, &start.id_tag).await?;
@@ -107,13 +113,14 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
     let verdict = match &stop.id_tag {
         None => None,
         Some(tag) => {
-            let known = match stop.unknown_tags {
-                UnknownTags::Refuse => conn.tag(&stop.organization_id, tag).await?,
-                UnknownTags::Accept => Some(
-                    conn.tag_or_record(&stop.organization_id, tag, stop.now_ms)
-                        .await?,
-                ),
+            let shown = Shown {
+                organization_id: stop.organization_id.clone(),
+                charge_point_id: stop.charge_point_id.clone(),
+                id_tag: tag.clone(),
+                unknown_tags: stop.unknown_tags,
+                now_ms: stop.now_ms,
             };
+            let known = tag_at(conn, &shown).await?;
             Some(judge(known.as_ref(), stop.now_ms, false))
         }
     };
@@ -172,6 +179,11 @@ mod tests {
         assert!(!available_abandons(Some(1_000), 1_000));
         assert!(available_abandons(Some(1_001), 1_000));
         assert!(available_abandons(None, 1_000));
+    }
+
+    #[test]
+    fn the_platform_names_a_transaction_in_hexadecimal() {
+        assert_eq!(platform_id(10_042), "txn_0000273a");
     }
 
     #[test]

@@ -12,9 +12,13 @@ mod access;
 mod account;
 mod charge_point;
 mod event;
+mod invitation;
 mod meter;
+mod outbox;
 mod project;
 mod record;
+mod registration;
+mod site;
 mod tag;
 mod transaction;
 mod writer;
@@ -33,14 +37,18 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use access::random_text;
 pub use access::{ApiKey, NewApiKey, SCOPE_READ, SCOPE_WRITE};
+pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
-pub(crate) use account::{Account, Role, owned};
+pub(crate) use account::{Account, Role, email_key, owned};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
+pub(crate) use invitation::Invitation;
+pub(crate) use outbox::Mail;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
+pub(crate) use registration::RecordFilter;
+pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,

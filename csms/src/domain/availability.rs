@@ -2,41 +2,34 @@
 
 use crate::store::ConnectorStatus;
 
-/// The word for a charge point without a socket.
-const OFFLINE: &str = "Offline";
-/// The word for one that reported nothing yet.
-const UNKNOWN: &str = "Unknown";
-
 /// From the best for a driver to the worst [1.6 §7.7].
 const BEST_FIRST: [&str; 9] = [
     "Available",
     "Preparing",
-    "Finishing",
     "Charging",
     "SuspendedEV",
     "SuspendedEVSE",
+    "Finishing",
     "Reserved",
-    "Unavailable",
     "Faulted",
+    "Unavailable",
 ];
 
-/// The status of a charge point as a whole, in the words of OCPP: what it says of itself when that stops all
-/// its connectors, otherwise that of its best connector. `Offline` without a socket, `Unknown` before a report.
-pub(crate) fn operational_status(online: bool, reported: &[ConnectorStatus]) -> &str {
-    if !online {
-        return OFFLINE;
-    }
+/// The status of a charge point as a whole as last reported, in the words of OCPP: what it says of itself when
+/// that puts all its connectors out of order, otherwise that of its best connector. `Unavailable` where nothing
+/// was reported.
+pub(crate) fn operational_status(reported: &[ConnectorStatus]) -> &str {
     let (whole, connectors): (Vec<_>, Vec<_>) = reported.iter().partition(|c| c.connector_id == 0);
     let whole = whole.first().map(|whole| whole.status.as_str());
     if let Some(stopped @ ("Faulted" | "Unavailable")) = whole {
         return stopped;
     }
-    let worth = |status: &str| BEST_FIRST.iter().position(|known| *known == status);
+    let rank = |status: &str| BEST_FIRST.iter().position(|known| *known == status);
     let best = connectors
         .iter()
         .map(|connector| connector.status.as_str())
-        .min_by_key(|status| worth(status).unwrap_or(BEST_FIRST.len()));
-    best.or(whole).unwrap_or(UNKNOWN)
+        .min_by_key(|status| rank(status).unwrap_or(BEST_FIRST.len()));
+    best.or(whole).unwrap_or("Unavailable")
 }
 
 #[cfg(test)]
@@ -62,13 +55,9 @@ mod tests {
             (&["Available", "Faulted", "Faulted"], "Faulted"),
             (&["Unavailable", "Available"], "Unavailable"),
             (&["Available"], "Available"),
-            (&[], "Unknown"),
+            (&[], "Unavailable"),
         ] {
-            assert_eq!(operational_status(true, &reported(statuses)), word);
+            assert_eq!(operational_status(&reported(statuses)), word);
         }
-        assert_eq!(
-            operational_status(false, &reported(&["Available"])),
-            "Offline"
-        );
     }
 }

@@ -152,51 +152,50 @@ async fn take(
     conn: &mut Conn,
 ) -> Result<std::result::Result<(Account, Project), Refused>> {
     let now_ms = acceptance.now_ms;
+    let Some(known) = conn.invitation(&acceptance.token_hash).await? else {
+        return Ok(Err(Refused::Unknown));
+    };
+    // Who accepts at the same time waits here, and sees then what this one did.
+    conn.lock_project(&known.project_id).await?;
     let invitation = conn.invitation(&acceptance.token_hash).await?;
     if let Err(refused) = check(invitation.as_ref(), now_ms) {
         return Ok(Err(refused));
     }
-    let Some(invitation) = invitation else {
+    let Some(project) = conn.project_by_id(&known.project_id).await? else {
         return Ok(Err(Refused::Unknown));
     };
-    let Some(project) = conn.project_by_id(&invitation.project_id).await? else {
-        return Ok(Err(Refused::Unknown));
-    };
-    let known = conn
-        .account_by_email_key(&email_key(&invitation.email))
-        .await?;
     if project.site_owner_id.is_some() {
         return Ok(Err(Refused::Accepted));
     }
-    let account = match known {
-        Some(account)
-            if account.role != Role::SiteOwner
-                || account.organization_id != project.organization_id =>
-        {
-            return Ok(Err(Refused::OtherAccount));
-        }
-        Some(account) => account,
-        None => Account {
-            id: acceptance.account_id.clone(),
-            organization_id: project.organization_id.clone(),
-            role: Role::SiteOwner,
-            name: acceptance.name.clone(),
-            email: invitation.email.clone(),
-            company: None,
-            password_hash: acceptance.password_hash.clone(),
-            created_at_ms: now_ms,
-        },
+    let fresh = Account {
+        id: acceptance.account_id.clone(),
+        organization_id: project.organization_id.clone(),
+        role: Role::SiteOwner,
+        name: acceptance.name.clone(),
+        email: known.email.clone(),
+        company: None,
+        password_hash: acceptance.password_hash.clone(),
+        created_at_ms: now_ms,
     };
-    if !conn.use_invitation(&invitation.id, now_ms).await? {
-        return Ok(Err(Refused::Accepted));
-    }
-    // False when it is the known one.
-    conn.insert_account(&account).await?;
+    let account = if conn.insert_account(&fresh).await? {
+        fresh
+    } else {
+        let account = conn.account_by_email_key(&email_key(&known.email)).await?;
+        match account {
+            Some(account) if may_own(&account, &project) => account,
+            _ => return Ok(Err(Refused::OtherAccount)),
+        }
+    };
+    conn.use_invitation(&known.id, now_ms).await?;
     conn.set_site_owner(&project.id, &account.id).await?;
     let project = conn.project_by_id(&project.id).await?;
     Ok(project
         .map(|project| (account, project))
         .ok_or(Refused::Unknown))
+}
+
+fn may_own(account: &Account, project: &Project) -> bool {
+    account.role == Role::SiteOwner && account.organization_id == project.organization_id
 }
 
 /// What an installer signs.

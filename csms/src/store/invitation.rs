@@ -41,12 +41,10 @@ impl Conn {
             .execute(db))
     }
 
-    /// Uses an invitation up; false when it was used before.
-    pub(crate) async fn use_invitation(&mut self, id: &str, now_ms: i64) -> Result<bool> {
-        let used: Option<String> = on_db!(self, db => sqlx::query_scalar(
-            "update invitation set accepted_at_ms = $2 where id = $1 and accepted_at_ms is null returning id")
+    /// Uses an invitation up.
+    pub(crate) async fn use_invitation(&mut self, id: &str, now_ms: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query("update invitation set accepted_at_ms = $2 where id = $1")
             .bind(id).bind(now_ms)
-            .fetch_optional(db))?;
-        Ok(used.is_some())
+            .execute(db))
     }
 }

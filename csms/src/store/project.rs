@@ -161,14 +161,18 @@ impl Conn {
             .execute(db))
     }
 
-    /// Gives a project its site owner; false when it has another one.
-    pub(crate) async fn set_site_owner(&mut self, project: &str, account: &str) -> Result<bool> {
-        let set: Option<String> = on_db!(self, db => sqlx::query_scalar(
-            "update project set site_owner_id = $2
-             where id = $1 and (site_owner_id is null or site_owner_id = $2) returning id")
+    /// Keeps others from changing a project before this transaction ends (SQLite has one writer anyway).
+    pub(crate) async fn lock_project(&mut self, id: &str) -> Result<()> {
+        run_on_db!(self, db => sqlx::query("update project set name = name where id = $1")
+            .bind(id)
+            .execute(db))
+    }
+
+    /// Gives a project its site owner.
+    pub(crate) async fn set_site_owner(&mut self, project: &str, account: &str) -> Result<()> {
+        run_on_db!(self, db => sqlx::query("update project set site_owner_id = $2 where id = $1")
             .bind(project).bind(account)
-            .fetch_optional(db))?;
-        Ok(set.is_some())
+            .execute(db))
     }
 
     /// Hands a project over, once; what was signed first stays.

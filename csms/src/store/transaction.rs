@@ -76,7 +76,9 @@ impl Store {
         on_db!(&mut conn, db => sqlx::query_as(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
              from charge_transaction
-             where charge_point_id = $1 and state = 'open' order by id")
+             where charge_point_id = $1 and state = 'open'
+               and organization_id = (select p.organization_id from charge_point p where p.id = $1)
+             order by id")
             .bind(charge_point)
             .fetch_all(db))
     }
@@ -90,7 +92,7 @@ impl Store {
         let tag = filter.id_tag.as_deref().map(tag_key);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
             concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+             where ", owned!("p", "$1", "$6", "$7"), " and t.organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
                and ($4 is null or charge_point_id = $4
                    or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
                and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)"))
@@ -103,7 +105,7 @@ impl Store {
                  meter_start_wh, meter_stop_wh, reason,
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
              from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+             where ", owned!("p", "$1", "$6", "$7"), " and t.organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
                and ($4 is null or charge_point_id = $4
                    or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
                and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)

@@ -152,7 +152,7 @@ async fn a_deleted_identity_can_be_registered_again_with_an_empty_history() {
         assert_eq!(made["last_seen_at"], Value::Null);
         let state = ours.get(&format!("{PATH}/cp_001/status")).await;
         assert_eq!(state["connectors"], json!([]));
-        assert_eq!(state["operational_status"], "Offline");
+        assert_eq!(state["operational_status"], "Unavailable");
         let past = rig.transactions("cp_001").await;
         assert_eq!(past.len(), 2);
         assert!(past.iter().all(|row| row["charge_point_id"] == "cp_001"));
@@ -409,11 +409,11 @@ async fn the_status_names_connectors_and_their_transactions() {
     ours.register(example("CP-1")).await;
     let path = format!("{PATH}/CP-1/status");
     let state = ours.get(&path).await;
-    assert_eq!(state["operational_status"], "Offline");
+    assert_eq!(state["operational_status"], "Unavailable");
     assert!(state["last_updated_at"].is_string());
     let mut cp = rig.connect("CP-1").await;
     cp.boot().await;
-    assert_eq!(ours.get(&path).await["operational_status"], "Unknown");
+    assert_eq!(ours.get(&path).await["online"], true);
     cp.status(0, "Available", None).await;
     cp.status(1, "Available", None).await;
     cp.status(2, "Charging", Some("2030-01-01T00:00:00Z")).await;

@@ -378,8 +378,8 @@ struct ChargePointState {
     charge_point_id: String,
     /// Whether it has a socket now.
     online: bool,
-    /// In the words of OCPP that of its best connector; `Offline` without a socket, `Unknown` before its first
-    /// report.
+    /// As last reported, in the words of OCPP: of the charge point itself where it is out of order, else of the
+    /// connector that is best to use. `Unavailable` where nothing was reported.
     #[schema(example = "Available")]
     operational_status: String,
     connectors: Vec<ConnectorState>,
@@ -429,7 +429,7 @@ async fn status(
     let last_ms = last_ms
         .or(record.last_seen_at_ms)
         .unwrap_or(record.created_at_ms);
-    let operational_status = operational_status(online, &reported).to_owned();
+    let operational_status = operational_status(&reported).to_owned();
     let connectors = reported
         .into_iter()
         .filter(|connector| connector.connector_id > 0);

@@ -1,5 +1,6 @@
 //! What installers do with charge points.
 
+use dynamo_csms::store::{ChargePointSetting, Registration};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -178,6 +179,54 @@ async fn a_deleted_charge_point_is_not_let_in() {
         panic!("it was let in");
     };
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_another_server_deletes_its_charge_point() {
+    let here = rig().await;
+    let database = here.database().to_owned();
+    let there = rig_with(|options| options.database = database).await;
+    let ours = installer(&here, "a@acme.example").await;
+    ours.register(example("CP-1")).await;
+    let mut cp = there.connect("CP-1").await;
+    cp.boot().await;
+    assert_eq!(ours.delete("CP-1").await.0, 204);
+    // The registration is read again when it is half a second old.
+    let refused = loop {
+        cp.send_call("Heartbeat", json!({})).await;
+        match cp.next_frame().await {
+            Some(frame) if frame[0] == 3 => {}
+            other => break other,
+        }
+    };
+    if let Some(frame) = refused {
+        assert_eq!(frame[2], "SecurityError");
+        cp.closed().await;
+    }
+    there.until_offline("CP-1").await;
+}
+
+#[tokio::test]
+async fn only_an_accepted_boot_makes_a_charge_point_connected() {
+    let rig = rig().await;
+    let ours = installer(&rig, "a@acme.example").await;
+    ours.register(example("CP-1")).await;
+    for (registration, status) in [
+        (Registration::Pending, "registered"),
+        (Registration::Accepted, "connected"),
+        (Registration::Rejected, "connected"),
+    ] {
+        rig.set_charge_point(ChargePointSetting {
+            id: "CP-1".into(),
+            registration: Some(registration),
+            ..ChargePointSetting::default()
+        })
+        .await;
+        let mut cp = rig.connect("CP-1").await;
+        assert_eq!(cp.boot().await["status"], registration.as_str());
+        let found = ours.get(&format!("{PATH}/CP-1")).await;
+        assert_eq!(found["status"], status);
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,12 @@
 use sha2::{Digest as _, Sha256};
 
 pub mod authorization;
+pub(crate) mod billing;
 pub(crate) mod lifecycle;
 pub mod metering;
+pub(crate) mod nearby;
+pub(crate) mod place;
+pub(crate) mod price;
 pub(crate) mod reports;
 pub mod transaction;
 

@@ -7,12 +7,15 @@
 
 mod auth;
 mod charge_point;
+mod cpo;
 mod error;
 mod input;
 mod installer;
+mod money;
 mod ocpp16;
 mod openapi;
 mod stamp;
+mod tariff;
 pub(crate) mod token;
 
 use std::sync::Arc;
@@ -54,8 +57,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// Every operation with its description.
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(cpo::router())
         .merge(installer::router())
         .merge(ocpp16::router())
+        .merge(tariff::router())
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

@@ -13,9 +13,11 @@ mod account;
 mod charge_point;
 mod event;
 mod meter;
+mod place;
 mod project;
 mod record;
 mod tag;
+mod tariff;
 mod transaction;
 mod writer;
 
@@ -39,9 +41,12 @@ pub use account::Owner;
 pub(crate) use account::{Account, Role, owned};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
+pub use place::PlacedChargePoint;
+pub(crate) use place::{PlacedChange, PlacedRow, Searched};
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
 pub use tag::TagSetting;
+pub(crate) use tariff::{Billed, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };

@@ -7,7 +7,9 @@
 )]
 
 mod admin;
+mod billing;
 mod commands;
+mod cpo;
 mod databases;
 mod durability;
 mod figures;

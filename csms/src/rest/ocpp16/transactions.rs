@@ -17,9 +17,10 @@ use crate::rest::auth::AnyReader;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError};
 use crate::rest::input::{Paging, Params, PathId, slice};
+use crate::rest::money::Amount;
 use crate::rest::openapi::{AccessErrors, MissingErrors, QueryErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow};
+use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow, amount};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 1000;
@@ -137,7 +138,7 @@ struct TransactionBody {
     /// How many were kept.
     meter_values: i64,
     /// In the currency, tax included; `null` where nothing is billed.
-    cost: Option<f64>,
+    cost: Option<Amount>,
     currency: Option<String>,
 }
 
@@ -174,8 +175,9 @@ async fn transactions(
         offset,
     };
     let (rows, total) = app.store.transactions(&filter).await?;
+    let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(show).collect();
     Ok(Json(Transactions {
-        transactions: rows.iter().map(show).collect(),
+        transactions: shown?,
         total,
         page,
         per_page,
@@ -191,13 +193,14 @@ fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
     parsed.transpose()
 }
 
-fn show(row: &TransactionRow) -> TransactionBody {
-    TransactionBody {
+fn show(row: TransactionRow) -> Result<TransactionBody, ApiError> {
+    let cost = row.cost.as_deref().map(amount).transpose()?;
+    Ok(TransactionBody {
         transaction_id: row.id,
-        charge_point_id: row.charge_point_id.clone(),
+        charge_point_id: row.charge_point_id,
         connector_id: row.connector_id,
-        id_tag: row.id_tag.clone(),
-        status: row.state.clone(),
+        id_tag: row.id_tag,
+        status: row.state,
         start_time: Stamp(row.started_at_ms),
         stop_time: row.stopped_at_ms.map(Stamp),
         meter_start: row.meter_start_wh,
@@ -205,9 +208,9 @@ fn show(row: &TransactionRow) -> TransactionBody {
         energy_wh: row
             .meter_stop_wh
             .map(|stop_wh| energy_wh(row.meter_start_wh, stop_wh)),
-        reason: row.reason.clone(),
+        reason: row.reason,
         meter_values: row.meter_values,
-        cost: None,
-        currency: None,
-    }
+        currency: row.currency.filter(|_| cost.is_some()),
+        cost: cost.map(Amount),
+    })
 }

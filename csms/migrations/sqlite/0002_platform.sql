@@ -89,10 +89,12 @@ alter table charge_point add column tls_enabled boolean not null default false;
 alter table charge_point add column deleted_at_ms bigint;
 create index charge_point_installer on charge_point (installer_id, id);
 create index charge_point_project on charge_point (project_id, id);
--- All that a search looks at before it knows what is near: it reads nothing but these.
-create index charge_point_map on charge_point (map_cell, latitude, longitude, id)
+-- All that a search looks at before it knows what is near: it reads nothing but these. The last columns are for
+-- SQLite, which reads the row where an index leaves out what its own condition says.
+create index charge_point_map on charge_point (map_cell, latitude, longitude, id, commissioned_at_ms, deleted_at_ms)
     where deleted_at_ms is null and commissioned_at_ms is not null;
-create index charge_point_organization_map on charge_point (organization_id, map_cell, latitude, longitude, id)
+create index charge_point_organization_map
+    on charge_point (organization_id, map_cell, latitude, longitude, id, deleted_at_ms)
     where deleted_at_ms is null;
 
 -- Configuration keys an installer set. pushed: saved, applied, reboot_required, rejected, not_supported.

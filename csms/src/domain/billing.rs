@@ -40,7 +40,7 @@ pub(crate) async fn settle(conn: &mut Conn, transaction: i64) -> Result<()> {
 }
 
 /// A transaction's bill: final, or so far.
-#[expect(dead_code, reason = "guest sessions show it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "guest sessions show it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Bill {
     pub billed: Billed,
@@ -50,7 +50,7 @@ pub(crate) struct Bill {
 
 /// The bill of a transaction; of an open one with the last meter value and the idle time until now. `None` when
 /// it is not billed.
-#[expect(dead_code, reason = "guest sessions show it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "guest sessions show it"))]
 pub(crate) async fn bill(store: &Store, transaction: i64, now_ms: i64) -> Result<Option<Bill>> {
     let mut conn = store.reader().await?;
     let Some(billed) = conn.billed(transaction).await? else {
@@ -73,4 +73,115 @@ async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> R
         energy_wh: energy_wh(billed.meter_start_wh, meter_wh),
         idle_minutes: idle_minutes(&history, billed.started_at_ms, to_ms),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::authorization::UnknownTags;
+    use super::super::metering::{self, MeterReport, Reading};
+    use super::super::price::Tariff;
+    use super::super::reports;
+    use super::super::transaction::{Start, StopReport, start, stop};
+    use super::*;
+    use crate::store::{ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, TariffOwner};
+
+    const MINUTE_MS: i64 = 60_000;
+
+    fn reading(at_ms: i64, register_wh: i64) -> Reading {
+        Reading {
+            at_ms,
+            samples: "[]".into(),
+            register_wh: Some(register_wh),
+        }
+    }
+
+    fn status(number: i64, status: &str, at_ms: i64) -> ConnectorReport {
+        ConnectorReport {
+            charge_point_id: "CP".into(),
+            connector_id: 1,
+            status: status.into(),
+            error_code: "NoError".into(),
+            info: None,
+            vendor_id: None,
+            vendor_error_code: None,
+            stamp_ms: Some(at_ms),
+            received_at_ms: at_ms,
+            receipt: ("a".into(), number),
+        }
+    }
+
+    async fn begun(store: &Store) -> i64 {
+        store.record_unknown_charge_point("CP").await.unwrap();
+        let tariff = NewTariff {
+            owner_kind: TariffOwner::ChargePoint,
+            owner_id: "CP".into(),
+            tariff: Tariff {
+                currency: "GBP".into(),
+                price_per_kwh: "0.35".parse().unwrap(),
+                session_fee: "1".parse().unwrap(),
+                idle_fee_per_minute: "0.10".parse().unwrap(),
+                free_idle_minutes: 5,
+            },
+            now_ms: 0,
+        };
+        store.set_tariff(tariff).await.unwrap();
+        let begin = Start {
+            organization_id: DEFAULT_ORGANIZATION.into(),
+            charge_point_id: "CP".into(),
+            connector_id: 1,
+            id_tag: "TAG".into(),
+            reservation_id: None,
+            started_at_ms: 0,
+            meter_start_wh: 1_000,
+            unknown_tags: UnknownTags::Accept,
+            now_ms: 0,
+        };
+        start(store, begin).await.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn an_open_transaction_has_a_cost_so_far_and_a_stopped_one_its_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        assert!(bill(&store, 1, 0).await.unwrap().is_none());
+        let id = begun(&store).await;
+        let so_far = async |minute: i64| {
+            let bill = bill(&store, id, minute * MINUTE_MS).await.unwrap().unwrap();
+            let parts = bill.price.session + bill.price.energy + bill.price.idle;
+            assert_eq!(parts, bill.price.total);
+            assert_eq!(bill.billed.tariff.currency, "GBP");
+            (bill.usage.energy_wh, bill.price.total.to_string())
+        };
+        assert_eq!(so_far(1).await, (0, "1".into()));
+        let report = MeterReport {
+            charge_point_id: "CP".into(),
+            connector_id: Some(1),
+            transaction_number: Some(id),
+            readings: vec![reading(10 * MINUTE_MS, 3_000)],
+            received_at_ms: 10 * MINUTE_MS,
+        };
+        metering::record(&store, report).await.unwrap();
+        assert_eq!(so_far(11).await, (2_000, "1.70".into()));
+        let full = status(1, "SuspendedEV", 20 * MINUTE_MS);
+        reports::connector_status(&store, full).await.unwrap();
+        assert_eq!(so_far(25).await, (2_000, "1.70".into()));
+        assert_eq!(so_far(30).await, (2_000, "2.20".into()));
+        let end = StopReport {
+            organization_id: DEFAULT_ORGANIZATION.into(),
+            charge_point_id: "CP".into(),
+            transaction_number: id,
+            stopped_at_ms: 40 * MINUTE_MS,
+            meter_stop_wh: 4_000,
+            reason: None,
+            id_tag: None,
+            readings: Vec::new(),
+            message: String::new(),
+            unknown_tags: UnknownTags::Accept,
+            now_ms: 0,
+        };
+        stop(&store, end).await.unwrap();
+        // 1.00 + 3 kWh x 0.35 + 15 x 0.10, whatever the time is now.
+        assert_eq!(so_far(999).await, (3_000, "3.55".into()));
+    }
 }

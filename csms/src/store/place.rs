@@ -79,6 +79,15 @@ pub(crate) enum Searched {
     Public,
 }
 
+impl Searched {
+    fn organization(&self) -> &str {
+        match self {
+            Self::Of(organization) => organization,
+            Self::Public => "",
+        }
+    }
+}
+
 /// The details of charge points whose ids the text given selects.
 macro_rules! placed_query {
     ($ids:literal) => {
@@ -103,37 +112,54 @@ macro_rules! placed_query {
     };
 }
 
-/// What is in the squares of a cover; `cross join` makes SQLite go from the rows of the map to the index, never
-/// the other way round.
+/// What is in the squares of a cover: from the rows of the map to the index, never the other way round. The two
+/// databases are told so in different words; without them PostgreSQL reads everything when it has no statistics.
 macro_rules! squares_query {
-    ($condition:literal, $rest:literal) => {
+    (sqlite, $condition:literal, $rest:literal) => {
         concat!(
             "with recursive line (n) as (select $2 union all select n + $6 from line where n < $3)
              select p.id, p.latitude, p.longitude from line cross join charge_point p
              where p.map_cell between line.n + $4 and line.n + $5 and p.deleted_at_ms is null and ",
             $condition,
-            " ",
             $rest
         )
     };
-}
-
-/// Of an organization.
-macro_rules! owned_squares {
+    (postgres, $condition:literal, $rest:literal) => {
+        concat!(
+            "with recursive line (n) as (select $2 union all select n + $6 from line where n < $3)
+             select p.id, p.latitude, p.longitude from line cross join lateral (
+                 select p.id, p.latitude, p.longitude from charge_point p
+                 where p.map_cell between line.n + $4 and line.n + $5 and p.deleted_at_ms is null and ",
+            $condition,
+            " offset 0) p",
+            $rest
+        )
+    };
     ($rest:literal) => {
-        squares_query!("p.organization_id = $1", $rest)
+        // Of an organization, and of everybody; there the organization is left empty.
+        [
+            [
+                squares_query!(sqlite, "p.organization_id = $1", $rest),
+                squares_query!(sqlite, "p.commissioned_at_ms is not null and $1 = ''", $rest),
+            ],
+            [
+                squares_query!(postgres, "p.organization_id = $1", $rest),
+                squares_query!(postgres, "p.commissioned_at_ms is not null and $1 = ''", $rest),
+            ],
+        ]
     };
 }
 
-/// Of everybody; the organization is left empty.
-macro_rules! public_squares {
-    ($rest:literal) => {
-        squares_query!("p.commissioned_at_ms is not null and $1 = ''", $rest)
-    };
-}
+const IN_SQUARES: [[&str; 2]; 2] = squares_query!(" limit $7");
+/// As near as a flat map tells: degrees, those to the east and west as short as they are there.
+const NEAREST_IN_SQUARES: [[&str; 2]; 2] = squares_query!(
+    " order by (p.latitude - $8) * (p.latitude - $8)
+         + (p.longitude - $9) * (p.longitude - $9) * $10 limit $7"
+);
 
 impl Store {
-    /// Charge points in the squares of a cover, `limit` at most, and whether these are all. Nothing but an index is
+    /// Charge points in the squares of a cover, `limit` at most on each side of the date line, and whether these are
+    /// all. Nothing but an index is
     /// read. In no order; where they are not all, the nearest, as nearly as a flat map tells.
     pub(crate) async fn candidates(
         &self,
@@ -250,14 +276,12 @@ impl Conn {
         cover: &Cover,
         limit: usize,
     ) -> Result<Vec<Candidate>> {
-        let (text, organization) = match searched {
-            Searched::Of(organization) => (owned_squares!("limit $7"), organization.as_str()),
-            Searched::Public => (public_squares!("limit $7"), ""),
-        };
+        let text = self.text_of(&IN_SQUARES, searched);
         let mut all = Vec::new();
         for (first, last) in &cover.columns {
             let found: Vec<Candidate> = on_db!(&mut *self, db => sqlx::query_as(text)
-                .bind(organization).bind(cover.rows.0 * COLUMNS).bind(cover.rows.1 * COLUMNS)
+                .bind(searched.organization())
+                .bind(cover.rows.0 * COLUMNS).bind(cover.rows.1 * COLUMNS)
                 .bind(*first).bind(*last).bind(COLUMNS).bind(rows(limit))
                 .fetch_all(db))?;
             all.extend(found);
@@ -272,34 +296,31 @@ impl Conn {
         cover: &Cover,
         limit: usize,
     ) -> Result<Vec<Candidate>> {
-        let (text, organization) = match searched {
-            Searched::Of(organization) => (
-                owned_squares!(
-                    "order by (p.latitude - $8) * (p.latitude - $8)
-                         + (p.longitude - $9) * (p.longitude - $9) * $10 limit $7"
-                ),
-                organization.as_str(),
-            ),
-            Searched::Public => (
-                public_squares!(
-                    "order by (p.latitude - $8) * (p.latitude - $8)
-                         + (p.longitude - $9) * (p.longitude - $9) * $10 limit $7"
-                ),
-                "",
-            ),
-        };
+        let text = self.text_of(&NEAREST_IN_SQUARES, searched);
         let shrink = centre.latitude.to_radians().cos().powi(2);
         let mut all = Vec::new();
         for (first, last) in &cover.columns {
             let longitude = seen_from(centre.longitude, *first, *last);
             let found: Vec<Candidate> = on_db!(&mut *self, db => sqlx::query_as(text)
-                .bind(organization).bind(cover.rows.0 * COLUMNS).bind(cover.rows.1 * COLUMNS)
+                .bind(searched.organization())
+                .bind(cover.rows.0 * COLUMNS).bind(cover.rows.1 * COLUMNS)
                 .bind(*first).bind(*last).bind(COLUMNS).bind(rows(limit))
                 .bind(centre.latitude).bind(longitude).bind(shrink)
                 .fetch_all(db))?;
             all.extend(found);
         }
         Ok(all)
+    }
+
+    const fn text_of(&self, texts: &[[&'static str; 2]; 2], searched: &Searched) -> &'static str {
+        let database = match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(_) => 1,
+        };
+        match searched {
+            Searched::Of(_) => texts[database][0],
+            Searched::Public => texts[database][1],
+        }
     }
 }
 

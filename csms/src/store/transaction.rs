@@ -68,7 +68,8 @@ pub(crate) struct TransactionFilter {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point, oldest first.
+    /// The open transactions of one charge point, oldest first; what it did for a former organization is not among
+    /// them.
     pub(crate) async fn active_transactions(
         &self,
         charge_point: &str,
@@ -77,7 +78,9 @@ impl Store {
         on_db!(&mut conn, db => sqlx::query_as(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
              from charge_transaction
-             where charge_point_id = $1 and state = 'open' order by id")
+             where charge_point_id = $1 and state = 'open'
+               and organization_id = (select p.organization_id from charge_point p where p.id = $1)
+             order by id")
             .bind(charge_point)
             .fetch_all(db))
     }
@@ -91,7 +94,7 @@ impl Store {
         let tag = filter.id_tag.as_deref().map(tag_key);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
             concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+             where ", owned!("p", "$1", "$6", "$7"), " and t.organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
                and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
@@ -104,7 +107,7 @@ impl Store {
                  c.total as cost, c.currency
              from charge_transaction t join charge_point p on p.id = t.charge_point_id
                  left join transaction_cost c on c.transaction_id = t.id
-             where ", owned!("p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+             where ", owned!("p", "$1", "$6", "$7"), " and t.organization_id = $1 and started_at_ms >= $2 and started_at_ms < $3
                and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)
              order by t.id limit $8 offset $9"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)

@@ -24,12 +24,16 @@ impl Serialize for Amount {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Its text is what was written, or the shortest one of the same double: the decimal that was meant.
-        let text = serde_json::Number::deserialize(deserializer)?.to_string();
-        let decimal = text.parse().or_else(|_| Decimal::from_scientific(&text));
+        // Its text is the shortest one of the double: the decimal that was meant. What has more digits than a
+        // decimal can hold is rounded to those that it can.
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let decimal = number.to_string().parse().or_else(|_| {
+            let digits = number.as_f64().map(|double| format!("{double:.28}"));
+            digits.unwrap_or_default().parse()
+        });
         decimal
             .map(Self)
-            .map_err(|_| D::Error::custom("a number of at most 28 digits is wanted"))
+            .map_err(|_| D::Error::custom("it is too large"))
     }
 }
 
@@ -75,7 +79,15 @@ mod tests {
         for text in ["\"1\"", "null", "true", "[]"] {
             assert!(serde_json::from_str::<Amount>(text).is_err(), "{text}");
         }
-        // Beyond what decimals can hold there is either a decimal near it or an error, and never a panic.
+        for (text, near) in [
+            ("5e-324", "0"),
+            ("1e-7", "0.0000001"),
+            ("1.2345678901234567e-20", "0.0000000000000000000123456789"),
+        ] {
+            let amount: Amount = serde_json::from_str(text).unwrap();
+            assert_eq!(amount.0, near.parse().unwrap(), "{text}");
+        }
+        // Beyond what decimals can hold there is an error, and never a panic.
         for text in ["1e300", "1e-300", "-1e28", "1.7976931348623157e308"] {
             let _ = serde_json::from_str::<Amount>(text);
         }

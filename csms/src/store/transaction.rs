@@ -85,7 +85,8 @@ pub(crate) struct TransactionFilter {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point that are its organization's, oldest first.
+    /// The open transactions of one charge point, oldest first; what it did for a former organization is not among
+    /// them.
     pub(crate) async fn active_transactions(
         &self,
         charge_point: &str,

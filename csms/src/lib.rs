@@ -179,6 +179,9 @@ pub(crate) struct App {
     pub shutdown: CancellationToken,
     /// The tasks that own a socket.
     pub sockets: TaskTracker,
+    /// Work that outlives the request it came with.
+    pub jobs: TaskTracker,
+    pub pace: ocpp::pace::Pace,
 }
 
 impl App {
@@ -224,6 +227,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
+        jobs: TaskTracker::new(),
+        pace: ocpp::pace::Pace::default(),
         store,
         options,
     });
@@ -287,6 +292,8 @@ impl Csms {
             self.tasks.wait().await;
             self.app.sockets.close();
             self.app.sockets.wait().await;
+            self.app.jobs.close();
+            self.app.jobs.wait().await;
             if let Err(error) = self.app.store.heard_of(presences).await {
                 tracing::warn!(%error, "the times charge points were last seen are lost");
             }

@@ -17,7 +17,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::store::Presence;
 
 /// Commands that may wait for the one that is open. More are refused as busy.
-pub(crate) const MAILBOX_COMMANDS_MAX: usize = 8;
+pub(crate) const MAILBOX_COMMANDS_MAX: usize = 16;
 
 /// Bytes of a command's payload: the frame around it needs some of the message.
 const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;

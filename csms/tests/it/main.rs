@@ -14,6 +14,7 @@ mod figures;
 mod handshake;
 mod line;
 mod messages;
+mod ocpp16;
 mod rest;
 mod rubbish;
 mod start;

@@ -7,6 +7,7 @@
 mod admin;
 mod args;
 mod clock;
+mod commissioning;
 pub mod domain;
 mod listen;
 mod metrics;
@@ -87,6 +88,8 @@ pub struct Options {
     pub tax_rate: rust_decimal::Decimal,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
+    /// How long a commissioning run waits for what a charge point agreed to do.
+    pub commissioning_wait: Duration,
     /// How often a charge point is pinged. One that sends nothing for two of these is dead.
     pub ping_interval: Duration,
     /// How long a message may take to leave, before a peer that does not read is given up.
@@ -117,6 +120,7 @@ impl Default for Options {
             public_ocpp: None,
             tax_rate: rust_decimal::Decimal::from(20),
             command_timeout: Duration::from_secs(10),
+            commissioning_wait: Duration::from_mins(1),
             ping_interval: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
             presence_interval: Duration::from_secs(30),
@@ -182,6 +186,10 @@ pub(crate) struct App {
     /// Work that outlives the request it came with.
     pub jobs: TaskTracker,
     pub pace: ocpp::pace::Pace,
+    pub taps: ocpp::taps::Taps,
+    /// Turns of pushing configuration after a boot.
+    pub pushes: tokio::sync::Semaphore,
+    pub runs: commissioning::Runs,
 }
 
 impl App {
@@ -229,6 +237,9 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         sockets: TaskTracker::new(),
         jobs: TaskTracker::new(),
         pace: ocpp::pace::Pace::default(),
+        taps: ocpp::taps::Taps::default(),
+        pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
+        runs: commissioning::Runs::default(),
         store,
         options,
     });
@@ -241,6 +252,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         tasks.spawn(served);
     }
     tasks.spawn(write_presences(app.clone()));
+    tasks.spawn(commissioning::take_up_all(app.clone()));
     Ok(Csms {
         app,
         tasks,

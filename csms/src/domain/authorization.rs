@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::commissioning::judge_test_tag;
 use crate::store::{Result, Store};
 
 /// What the standard lets a CSMS say about a tag [1.6 §7.2].
@@ -113,11 +114,17 @@ pub enum UnknownTags {
 pub(crate) async fn authorize(
     store: &Store,
     organization: &str,
+    charge_point: &str,
     tag: &str,
     unknown: UnknownTags,
     now_ms: i64,
 ) -> Result<Verdict> {
-    let known = store.reader().await?.tag(organization, tag).await?;
+    let mut conn = store.reader().await?;
+    if let Some(verdict) = judge_test_tag(&mut conn, charge_point, tag).await? {
+        return Ok(verdict);
+    }
+    let known = conn.tag(organization, tag).await?;
+    drop(conn);
     if known.is_some() || unknown == UnknownTags::Refuse {
         return Ok(judge(known.as_ref(), now_ms, false));
     }

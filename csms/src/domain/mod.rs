@@ -6,9 +6,11 @@
 use sha2::{Digest as _, Sha256};
 
 pub mod authorization;
+pub(crate) mod commissioning;
 pub(crate) mod lifecycle;
 pub mod metering;
 pub(crate) mod reports;
+pub(crate) mod template;
 pub mod transaction;
 
 /// What makes one content different from another: a retransmission has the same.

@@ -10,6 +10,7 @@
 //!   kept beside, and touches nothing.
 
 use super::authorization::{UnknownTags, Verdict, judge};
+use super::commissioning::judge_test_tag;
 use super::metering::{MeterReport, Reading};
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -51,6 +52,25 @@ pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Verdict)>
 }
 
 async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict)> {
+    let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
+    let verdict = match test {
+        Some(verdict) => verdict,
+        None => judge_start(start, conn).await?,
+    };
+    let new = NewTransaction {
+        start,
+        answer: to_json(&verdict),
+    };
+    let Some(id) = conn.insert_transaction(&new).await? else {
+        let (id, answer) = conn.transaction_by_key(start).await?;
+        return Ok((id, from_json(&answer)?));
+    };
+    conn.abandon_others(&start.charge_point_id, start.connector_id, id)
+        .await?;
+    Ok((id, verdict))
+}
+
+async fn judge_start(start: &Start, conn: &mut Conn) -> Result<Verdict> {
     let organization = &start.organization_id;
     let tag = match start.unknown_tags {
         UnknownTags::Refuse => conn.tag(organization, &start.id_tag).await?,
@@ -66,18 +86,7 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict)> {
         }
         _ => false,
     };
-    let verdict = judge(tag.as_ref(), start.now_ms, elsewhere);
-    let new = NewTransaction {
-        start,
-        answer: to_json(&verdict),
-    };
-    let Some(id) = conn.insert_transaction(&new).await? else {
-        let (id, answer) = conn.transaction_by_key(start).await?;
-        return Ok((id, from_json(&answer)?));
-    };
-    conn.abandon_others(&start.charge_point_id, start.connector_id, id)
-        .await?;
-    Ok((id, verdict))
+    Ok(judge(tag.as_ref(), start.now_ms, elsewhere))
 }
 
 /// A StopTransaction.
@@ -106,16 +115,10 @@ pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Option<Verdi
 async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
     let verdict = match &stop.id_tag {
         None => None,
-        Some(tag) => {
-            let known = match stop.unknown_tags {
-                UnknownTags::Refuse => conn.tag(&stop.organization_id, tag).await?,
-                UnknownTags::Accept => Some(
-                    conn.tag_or_record(&stop.organization_id, tag, stop.now_ms)
-                        .await?,
-                ),
-            };
-            Some(judge(known.as_ref(), stop.now_ms, false))
-        }
+        Some(tag) => match judge_test_tag(conn, &stop.charge_point_id, tag).await? {
+            Some(verdict) => Some(verdict),
+            None => Some(judge_stop(stop, tag, conn).await?),
+        },
     };
     let record = Stop {
         stop,
@@ -137,6 +140,15 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<Option<Verdict>> {
         }
     };
     first.as_deref().map(from_json).transpose()
+}
+
+async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
+    let organization = &stop.organization_id;
+    let known = match stop.unknown_tags {
+        UnknownTags::Refuse => conn.tag(organization, tag).await?,
+        UnknownTags::Accept => Some(conn.tag_or_record(organization, tag, stop.now_ms).await?),
+    };
+    Ok(judge(known.as_ref(), stop.now_ms, false))
 }
 
 async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {

@@ -4,12 +4,13 @@
 //! nobody registered gets 404, a missing or wrong password 401; both are said before the upgrade. When no
 //! offered subprotocol fits, the upgrade is made without one and the socket is closed [1.6J §3.3].
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, State, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, Extension, Path, State, WebSocketUpgrade};
 use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -41,6 +42,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 async fn handshake(
     State(app): State<Arc<App>>,
     path: Result<Path<String>, PathRejection>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -50,7 +52,7 @@ async fn handshake(
         Ok(Path(identity)) => admit(&app, identity, &headers, will_talk).await,
         Err(_) => Err(Refusal::NoIdentity("the identity is not UTF-8".to_owned())),
     };
-    let (id, admitted) = match admitted {
+    let (id, mut admitted) = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => {
             app.metrics.handshake_refused();
@@ -58,6 +60,9 @@ async fn handshake(
             return refusal.into_response();
         }
     };
+    if let (Some(admitted), Some(Extension(ConnectInfo(peer)))) = (&mut admitted, peer) {
+        admitted.peer = Some(peer.ip());
+    }
     let mut upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
@@ -117,6 +122,8 @@ pub(crate) struct Admitted {
     pub charge_point: ChargePoint,
     /// When it was read, by the monotonic clock.
     pub read_ms: Millis,
+    /// The other end of the socket.
+    pub peer: Option<IpAddr>,
 }
 
 /// Lets a charge point in, or not. One that nobody registered is recorded only when it `will_talk`; until
@@ -151,6 +158,7 @@ async fn admit(
     let admitted = Admitted {
         charge_point,
         read_ms,
+        peer: None,
     };
     Ok((id, Some(admitted)))
 }

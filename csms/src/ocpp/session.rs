@@ -25,8 +25,10 @@ use tokio::time::{Sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 
 use super::accept::Admitted;
+use super::push::push_later;
 use super::routes::{self, Cx};
 use super::sessions::{CallFailure, Command, Seat};
+use super::taps::{Frame, Heard};
 use crate::App;
 use crate::metrics::Outcome;
 use crate::store::ChargePoint;
@@ -108,10 +110,15 @@ pub(crate) async fn run(app: Arc<App>, id: ChargePointId, admitted: Admitted, so
     let seat = app.sessions.connect(&id, app.clock().now_ms());
     app.metrics.connected();
     tracing::info!(charge_point = %id, generation = seat.generation, "connected");
+    app.taps.hear(&id, || Heard::Connected);
     let Admitted {
         charge_point,
         read_ms,
+        peer,
     } = admitted;
+    if let Some(peer) = peer {
+        let _ = seat.contact.peer.set(peer);
+    }
     routes::remember_registration(&seat.contact, charge_point.registration, read_ms);
     let now_ms = app.mono.now_ms();
     let mut session = Session {
@@ -211,6 +218,7 @@ impl Session {
             Message::Close(_) => return Err(End::Peer),
         };
         tracing::trace!(charge_point = %self.id, frame = %text, "received");
+        self.tell_listener(true, &text);
         match self.link.receive(&text) {
             Received::Call {
                 id,
@@ -238,7 +246,9 @@ impl Session {
             }
             Received::Answer { tag, result } => {
                 if self.trigger.is_some() {
-                    let accepted = result.as_ref().is_ok_and(|answer| is_accepted(answer));
+                    let accepted = result
+                        .as_ref()
+                        .is_ok_and(|answer| is_accepted(answer.get()));
                     self.end_trigger(accepted);
                 }
                 let result = result.map(RawValue::to_owned);
@@ -321,10 +331,24 @@ impl Session {
             ),
         }
         let text = self.link.answer(&id, result.as_ref().map(String::as_str));
-        match text {
-            Some(text) => self.send(Message::Text(text.into())).await,
-            None => Ok(()),
+        if let Some(text) = text {
+            self.send(Message::Text(text.into())).await?;
         }
+        if known == Some(Action::BootNotification) && result.is_ok_and(|r| is_accepted(&r)) {
+            push_later(&self.app, &self.id);
+        }
+        Ok(())
+    }
+
+    /// For who listens in on this line.
+    fn tell_listener(&self, from_charge_point: bool, text: &str) {
+        self.app.taps.hear(&self.id, || {
+            Heard::Frame(Frame {
+                at_ms: self.app.clock().now_ms(),
+                from_charge_point,
+                text: text.to_owned(),
+            })
+        });
     }
 
     fn command(&mut self, command: Command) {
@@ -377,6 +401,9 @@ impl Session {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {
+        if let Message::Text(text) = &message {
+            self.tell_listener(false, text);
+        }
         match timeout(self.app.options.write_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Peer),
@@ -410,8 +437,8 @@ impl Session {
     }
 }
 
-fn is_accepted(answer: &RawValue) -> bool {
-    let answer = serde_json::from_str::<serde_json::Value>(answer.get());
+fn is_accepted(answer: &str) -> bool {
+    let answer = serde_json::from_str::<serde_json::Value>(answer);
     answer.is_ok_and(|answer| answer["status"] == "Accepted")
 }
 

@@ -78,6 +78,10 @@ error_groups! {
     ConflictErrors {
         "409": "It exists already.",
     }
+    /// Of what needs the charge point's socket.
+    NotConnectedErrors {
+        "422": "The charge point is not connected, or its boot was not accepted.",
+    }
     /// Of everything that is sent to a charge point.
     CommandErrors {
         "404": "There is no such charge point, or it is somebody else's.",

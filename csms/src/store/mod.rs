@@ -11,6 +11,8 @@
 mod access;
 mod account;
 mod charge_point;
+mod commissioning;
+mod configuration;
 mod event;
 mod idempotency;
 mod meter;
@@ -40,6 +42,8 @@ pub use account::Owner;
 pub(crate) use account::{Account, Role, owned};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
+pub(crate) use commissioning::{LogEntry, Mail, Run, RunEnd};
+pub(crate) use configuration::{ConfigurationKey, SAVED};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;

@@ -14,6 +14,7 @@ pub(super) async fn authorize(
     let verdict = authorization::authorize(
         &cx.app.store,
         cx.organization(),
+        cx.charge_point.as_str(),
         &request.id_tag,
         unknown,
         cx.app.clock().now_ms(),

@@ -1,6 +1,9 @@
 //! `/api/v1/installer/*`: what installers do, from signing up to handing over.
 
 mod account;
+mod commissioning;
+mod configuration;
+mod connection;
 mod project;
 
 use std::sync::Arc;
@@ -13,4 +16,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(account::router())
         .merge(project::router())
+        .merge(configuration::router())
+        .merge(connection::router())
+        .merge(commissioning::router())
 }

@@ -8,6 +8,9 @@
 
 mod admin;
 mod commands;
+mod commissioning;
+mod configuration;
+mod connection;
 mod databases;
 mod durability;
 mod figures;

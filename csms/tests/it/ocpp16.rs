@@ -467,7 +467,7 @@ async fn ten_commands_at_once_are_sent_and_the_eleventh_is_told_when() {
 }
 
 /// A command with a key: status, body, and whether it is said to be a replay.
-async fn keyed(rig: &Rig, key: &str, command: &str, body: Value) -> (u16, Value, bool) {
+pub(crate) async fn keyed(rig: &Rig, key: &str, command: &str, body: Value) -> (u16, Value, bool) {
     let request = rig
         .client()
         .post(rig.url(&path_of(command)))

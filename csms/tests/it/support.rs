@@ -7,6 +7,7 @@ use dynamo_csms::{AcceptUnknown, Csms, Options, start};
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -21,6 +22,7 @@ pub(crate) const KEY: &str = "test-key";
 pub(crate) struct Rig {
     pub(crate) csms: Csms,
     pub(crate) folder: TempDir,
+    database: String,
     http: reqwest::Client,
 }
 
@@ -55,6 +57,7 @@ impl Rig {
         // The HTTP client wants a TLS provider even for plain HTTP. A second installation is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
+            database: options.database.clone(),
             csms: start(options).await.unwrap(),
             folder,
             http: reqwest::Client::new(),
@@ -119,6 +122,56 @@ impl Rig {
         let (status, body) = self.get(&path).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         body["transactions"].as_array().unwrap().clone()
+    }
+
+    /// Opens an account for an installer; its token.
+    pub(crate) async fn installer(&self, email: &str) -> String {
+        let sign_up = json!({"name": "I", "email": email, "password": "s3cur3P@ssword!"});
+        let path = "/api/v1/installer/signup";
+        let (status, body) = self
+            .request(Method::POST, path, Some(sign_up.clone()), "")
+            .await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        let path = "/api/v1/installer/login";
+        let (_, body) = self.request(Method::POST, path, Some(sign_up), "").await;
+        body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs SQL on the database, for states that no door leads to.
+    pub(crate) async fn sql(&self, text: &str) -> Vec<sqlx::sqlite::SqliteRow> {
+        let mut connection = sqlx::SqliteConnection::connect(&self.database)
+            .await
+            .unwrap();
+        let query = sqlx::query(sqlx::AssertSqlSafe(text.to_owned()));
+        query.fetch_all(&mut connection).await.unwrap()
+    }
+
+    /// The same on either database, where no rows are wanted.
+    pub(crate) async fn execute(&self, text: &str) {
+        let query = sqlx::query(sqlx::AssertSqlSafe(text.to_owned()));
+        if self.database.starts_with("postgres") {
+            let mut connection = sqlx::PgConnection::connect(&self.database).await.unwrap();
+            query.execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&self.database)
+                .await
+                .unwrap();
+            query.execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// A charge point that this installer registered.
+    pub(crate) async fn installed(&self, id: &str, email: &str, model: &str) {
+        self.set_charge_point(ChargePointSetting {
+            id: id.to_owned(),
+            ..ChargePointSetting::default()
+        })
+        .await;
+        self.execute(&format!(
+            "update charge_point set installer_id = (select id from account where email = '{email}'),
+                 registered_vendor = 'ABB', registered_model = '{model}' where id = '{id}'"
+        ))
+        .await;
     }
 
     pub(crate) async fn set_tag(&self, tag: TagSetting) {
@@ -187,8 +240,12 @@ impl ChargePoint {
 
     /// The next text message as JSON; `None` when the socket is closed.
     pub(crate) async fn next_frame(&mut self) -> Option<Value> {
+        self.next_frame_for(PATIENCE).await
+    }
+
+    pub(crate) async fn next_frame_for(&mut self, patience: Duration) -> Option<Value> {
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await;
+            let message = timeout(patience, self.socket.next()).await;
             match message.expect("something within the patience")? {
                 Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
                 Ok(Message::Close(_)) | Err(_) => return None,

@@ -93,14 +93,7 @@ impl<'a> Line<'a> {
 
     /// Sends a command and waits for the answer; an error says why there is none.
     pub(super) async fn call(&mut self, action: Action, payload: Value) -> Result<Taken, String> {
-        self.call_text(action, payload.to_string()).await
-    }
-
-    pub(super) async fn call_text(
-        &mut self,
-        action: Action,
-        payload: String,
-    ) -> Result<Taken, String> {
+        let payload = payload.to_string();
         let sent = self.app.sessions.call_raw(&self.id, action, payload).await;
         match sent {
             Ok(answer) => Ok(Taken::Answered(parse(&answer))),

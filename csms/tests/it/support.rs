@@ -148,15 +148,15 @@ impl Rig {
 
     /// The same on either database, where no rows are wanted.
     pub(crate) async fn execute(&self, text: &str) {
-        let query = sqlx::query(sqlx::AssertSqlSafe(text.to_owned()));
+        let text = sqlx::AssertSqlSafe(text.to_owned());
         if self.database.starts_with("postgres") {
             let mut connection = sqlx::PgConnection::connect(&self.database).await.unwrap();
-            query.execute(&mut connection).await.unwrap();
+            sqlx::query(text).execute(&mut connection).await.unwrap();
         } else {
             let mut connection = sqlx::SqliteConnection::connect(&self.database)
                 .await
                 .unwrap();
-            query.execute(&mut connection).await.unwrap();
+            sqlx::query(text).execute(&mut connection).await.unwrap();
         }
     }
 

@@ -165,7 +165,7 @@ struct EntryBody {
     /// `sent` to or `received` from the charge point; `null` for a sentence.
     direction: Option<String>,
     /// As OCPP-J has it: `[2, id, action, payload]` and its answer.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<Value>>)]
     frame: Option<Value>,
     message: Option<String>,
 }

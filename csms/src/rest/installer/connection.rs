@@ -28,7 +28,7 @@ use crate::store::Registration;
 const OCPP_VERSION: &str = "1.6";
 
 /// What an installer's ping asks for; the answer does not matter.
-pub(crate) const PING: &str = r#"{"key":["HeartbeatInterval"]}"#;
+const PING: &str = r#"{"key":["HeartbeatInterval"]}"#;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()

@@ -60,6 +60,7 @@ struct ChargingSchedulePeriod {
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
+#[expect(clippy::enum_variant_names, reason = "the words of the standard")]
 pub(super) enum Purpose {
     ChargePointMaxProfile,
     TxDefaultProfile,

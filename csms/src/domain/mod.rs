@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 pub mod authorization;
 pub(crate) mod lifecycle;
 pub mod metering;
+pub(crate) mod occurrence;
 pub(crate) mod reports;
 pub mod transaction;
 

@@ -10,7 +10,11 @@
 //!   kept beside, and touches nothing.
 
 use super::authorization::{UnknownTags, Verdict, judge, known_tag};
+use serde_json::json;
+
 use super::metering::{MeterReport, Reading};
+use super::occurrence::Occurrence;
+use crate::clock::rfc3339;
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
 /// Whether a connector that reports Available has left its open transaction.
@@ -105,6 +109,8 @@ pub(crate) struct Start {
     pub meter_start_wh: i64,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// How webhooks are told.
+    pub told: Option<Occurrence>,
 }
 
 /// Records a start and answers with the transaction's id.
@@ -161,6 +167,17 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     };
     conn.abandon_others(&start.charge_point_id, start.connector_id, id)
         .await?;
+    if let Some(told) = &start.told {
+        let data = json!({
+            "transaction_id": id,
+            "connector_id": start.connector_id,
+            "id_tag": start.id_tag,
+            "id_tag_status": verdict.status,
+            "start_time": rfc3339(start.started_at_ms),
+            "meter_start": start.meter_start_wh,
+        });
+        conn.tell(told, &data).await?;
+    }
     Ok((id, verdict, true))
 }
 
@@ -178,6 +195,8 @@ pub(crate) struct StopReport {
     pub message: String,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// How webhooks are told.
+    pub told: Option<Occurrence>,
 }
 
 /// Records a stop. The verdict is about the tag that stopped, when one was given.
@@ -208,6 +227,10 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     };
     if let Some(told) = conn.stop_transaction(&record).await? {
         keep_readings(stop, conn).await?;
+        if let Some(occurrence) = &stop.told {
+            let place = conn.place_of_transaction(stop.transaction_number).await?;
+            conn.tell(occurrence, &stopped(stop, &told, place)).await?;
+        }
         return Ok((verdict, Some(told)));
     }
     let first = match conn.answer_to_same_stop(stop).await? {
@@ -225,6 +248,25 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     Ok((first, None))
 }
 
+fn stopped(
+    stop: &StopReport,
+    told: &Told,
+    (connector_id, id_tag): (i64, String),
+) -> serde_json::Value {
+    json!({
+        "transaction_id": stop.transaction_number,
+        "connector_id": connector_id,
+        "id_tag": id_tag,
+        "stop_id_tag": stop.id_tag,
+        "reason": stop.reason.as_deref().unwrap_or("Local"),
+        "start_time": rfc3339(told.started_at_ms),
+        "stop_time": rfc3339(stop.stopped_at_ms),
+        "meter_start": told.meter_start_wh,
+        "meter_stop": stop.meter_stop_wh,
+        "energy_wh": energy_wh(told.meter_start_wh, stop.meter_stop_wh),
+    })
+}
+
 async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
     if stop.readings.is_empty() {
         return Ok(());
@@ -235,6 +277,7 @@ async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
         transaction_number: Some(stop.transaction_number),
         readings: stop.readings.clone(),
         received_at_ms: stop.now_ms,
+        told: None,
     };
     conn.insert_readings(&report).await
 }

@@ -10,10 +10,12 @@ mod charge_point;
 mod error;
 mod input;
 mod installer;
+mod integration_request;
 mod ocpp16;
 mod openapi;
 mod stamp;
 pub(crate) mod token;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -56,6 +58,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(installer::router())
         .merge(ocpp16::router())
+        .merge(integration_request::router())
+        .merge(webhook::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

@@ -78,6 +78,10 @@ error_groups! {
     ConflictErrors {
         "409": "It exists already.",
     }
+    /// Of what there can be so many of.
+    LimitErrors {
+        "422": "There are as many as there can be.",
+    }
     /// Of everything that is sent to a charge point.
     CommandErrors {
         "404": "There is no such charge point, or it is somebody else's.",

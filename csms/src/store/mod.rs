@@ -15,12 +15,14 @@ mod error;
 mod event;
 mod file;
 mod meter;
+mod open;
+mod outbox;
+mod probe;
 mod project;
 mod record;
-mod open;
-mod probe;
 mod tag;
 mod transaction;
+mod webhook;
 mod writer;
 
 use std::sync::Arc;
@@ -39,15 +41,17 @@ pub use account::Owner;
 pub(crate) use account::{Account, Role, owned};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
-pub(crate) use project::Project;
-pub(crate) use record::ChargePointRecord;
 pub use error::StoreError;
 pub(crate) use open::without_password;
+pub(crate) use outbox::{Attempt, Letter, OutboxRow, Wanted};
 pub(crate) use probe::Probe;
+pub(crate) use project::Project;
+pub(crate) use record::ChargePointRecord;
 pub use tag::TagSetting;
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };
+pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use writer::Step;
 
 use crate::metrics::Metrics;

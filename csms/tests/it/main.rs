@@ -19,3 +19,4 @@ mod rubbish;
 mod start;
 mod support;
 mod transactions;
+mod webhooks;

@@ -66,6 +66,7 @@ fn read_arguments() -> anyhow::Result<Cli> {
     let mut matches = command.clone().try_get_matches()?;
     let config = matches
         .subcommand_matches("csms")
+        .filter(|csms| csms.subcommand_name().is_none())
         .and_then(|csms| csms.get_one::<PathBuf>("config"));
     if let Some(path) = config {
         // What the file says is a default: flags and environment win over it.

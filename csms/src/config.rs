@@ -40,7 +40,7 @@ pub(crate) struct Limits {
     #[serde(alias = "heartbeat-interval", deserialize_with = "duration")]
     heartbeat_interval: Option<Duration>,
     /// How long a webhook or the mail server may take for one letter.
-    #[serde(alias = "letter-timeout", deserialize_with = "duration")]
+    #[serde(alias = "letter-timeout", deserialize_with = "letter_timeout")]
     letter_timeout: Option<Duration>,
 }
 
@@ -57,7 +57,6 @@ impl Limits {
         set(&mut options.write_timeout, self.write_timeout);
         set(&mut options.presence_interval, self.presence_interval);
         set(&mut options.letter_timeout, self.letter_timeout);
-        options.letter_timeout = options.letter_timeout.min(LETTER_TIMEOUT_MAX);
         if let Some(interval) = self.heartbeat_interval {
             options.heartbeat_interval_s =
                 i32::try_from(interval.as_secs()).unwrap_or(options.heartbeat_interval_s);
@@ -75,6 +74,19 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
         return Err(serde::de::Error::custom(text));
     }
     Ok(Some(duration))
+}
+
+/// One that ends before the lease of a letter does.
+fn letter_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let duration = duration(deserializer)?;
+    match duration {
+        Some(long) if long > LETTER_TIMEOUT_MAX => Err(serde::de::Error::custom(
+            "it is out of bounds: 1ms to 20s can be used",
+        )),
+        _ => Ok(duration),
+    }
 }
 
 /// Makes what the file says of flags the defaults of the command.
@@ -300,6 +312,10 @@ mod tests {
             (
                 "[limits]\nping-interval = '0s'",
                 "csms.toml:2:17: \"0s\" is out of bounds",
+            ),
+            (
+                "[limits]\nletter_timeout = '21s'",
+                "csms.toml:2:18: it is out of bounds",
             ),
             ("[limit]\nx = 1", "csms.toml:1:2: \"limit\" is no flag"),
         ] {

@@ -316,6 +316,25 @@ impl Csms {
         &self.app.sessions
     }
 
+    /// Puts a mail into the outbox; it leaves when SMTP is configured.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn post_mail(
+        &self,
+        recipient: &str,
+        subject: &str,
+        body: &str,
+    ) -> Result<(), StoreError> {
+        let now_ms = self.app.clock().now_ms();
+        self.app
+            .store
+            .post_mail(recipient, subject, body, now_ms)
+            .await?;
+        self.app.outbox.posted();
+        Ok(())
+    }
+
     /// Closes all sockets, commits what is queued, and closes the database. Takes 10 seconds at most, also
     /// when the database or a peer does not answer.
     pub async fn shutdown(self) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use tokio::time::timeout;
 
 use super::webhook::said;
 use crate::store::Attempt;
@@ -29,6 +30,7 @@ impl std::fmt::Debug for MailSettings {
 pub(crate) struct Mail {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    timeout: Duration,
 }
 
 /// The way for mail that these settings mean.
@@ -52,7 +54,11 @@ pub(crate) fn mail(settings: &MailSettings, timeout: Duration) -> Result<Mail, S
             settings.from
         )
     })?;
-    Ok(Mail { transport, from })
+    Ok(Mail {
+        transport,
+        from,
+        timeout,
+    })
 }
 
 impl Mail {
@@ -70,9 +76,11 @@ impl Mail {
             Ok(message) => message,
             Err(error) => return Attempt::Impossible(said(&error)),
         };
-        match self.transport.send(message).await {
-            Ok(_) => Attempt::Sent,
-            Err(error) => Attempt::Failed(said(&error)),
+        // The transport's own time is per command; a server that is slow at each of them is cut off as well.
+        match timeout(self.timeout, self.transport.send(message)).await {
+            Ok(Ok(_)) => Attempt::Sent,
+            Ok(Err(error)) => Attempt::Failed(said(&error)),
+            Err(_) => Attempt::Failed("the mail server did not take it in time".to_owned()),
         }
     }
 }

@@ -66,7 +66,6 @@ impl Conn {
     ///
     /// # Errors
     /// When the database fails.
-    #[allow(dead_code, reason = "invitations and commissioning use it")]
     pub(crate) async fn post_mail(
         &mut self,
         recipient: &str,
@@ -324,6 +323,24 @@ impl Store {
                     conn.tell(occurrence, data).await?;
                 }
                 Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Puts a mail into the outbox by itself; see [`Conn::post_mail`].
+    pub(crate) async fn post_mail(
+        &self,
+        recipient: &str,
+        subject: &str,
+        body: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        let mail = [recipient, subject, body].map(str::to_owned);
+        self.write((mail, now_ms), |(mail, now_ms), conn| {
+            Box::pin(async move {
+                let [recipient, subject, body] = mail;
+                conn.post_mail(recipient, subject, body, *now_ms).await
             })
         })
         .await

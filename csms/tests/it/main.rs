@@ -13,6 +13,7 @@ mod durability;
 mod figures;
 mod handshake;
 mod line;
+mod mail;
 mod messages;
 mod rest;
 mod rubbish;

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::databases::postgres;
 use crate::support::{KEY, PATIENCE, Rig, options, rig, rig_with};
 
 const PATH: &str = "/api/v1/webhooks";
@@ -170,7 +171,8 @@ const ALL: [&str; 9] = [
 async fn what_happens_is_told_in_order_and_signed() {
     let rig = rig().await;
     let receiver = Receiver::start(|_| Status::NO_CONTENT).await;
-    subscribe(&rig, &receiver.url, &ALL).await;
+    let made = subscribe(&rig, &receiver.url, &ALL).await;
+    assert_eq!(made["events"], json!(ALL));
     let mut cp = rig.connect("CP-1").await;
     cp.boot().await;
     cp.status(1, "Available", Some("2026-01-01T00:00:00Z"))
@@ -245,7 +247,17 @@ async fn what_happens_is_told_in_order_and_signed() {
 
 #[tokio::test]
 async fn a_lane_waits_for_its_first_letter_and_the_id_stays() {
-    let rig = rig().await;
+    failing_first(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_lane_waits_for_its_first_letter_on_postgres_too() {
+    if let Some(address) = postgres().await {
+        failing_first(rig_with(|options| options.database = address).await).await;
+    }
+}
+
+async fn failing_first(rig: Rig) {
     // Neither an error nor a redirect is an arrival.
     let receiver = Receiver::start(|number| match number {
         0 => Status::INTERNAL_SERVER_ERROR,
@@ -339,9 +351,24 @@ async fn a_restart_loses_no_letter_and_changes_no_order() {
 }
 
 #[tokio::test]
-async fn two_processes_on_one_database_send_each_letter_once() {
-    let rig = rig().await;
-    let other = dynamo_csms::start(options_on(&rig)).await.unwrap();
+async fn two_processes_on_one_sqlite_send_each_letter_once() {
+    two_processes(None).await;
+}
+
+#[tokio::test]
+async fn two_processes_on_one_postgres_send_each_letter_once() {
+    if let Some(address) = postgres().await {
+        two_processes(Some(address)).await;
+    }
+}
+
+/// Two CSMS on one database, an SQLite file when there is no address.
+async fn two_processes(address: Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address.unwrap_or(options.database);
+    let rig = Rig::start(folder, options.clone()).await;
+    let other = dynamo_csms::start(options).await.unwrap();
     let receiver = Receiver::start(|_| Status::OK).await;
     subscribe(&rig, &receiver.url, &["charge_point.status_changed"]).await;
     let mut points = Vec::new();
@@ -372,17 +399,14 @@ async fn two_processes_on_one_database_send_each_letter_once() {
             .collect();
         assert_eq!(told, ["Available", "Preparing"].repeat(5), "{id}");
     }
-    // What the other process hears of is told by it, within a second of the subscription.
+    // The other process knows of the webhook since a second after it was made.
     let url = format!("ws://{}/ocpp16/CP-9", other.ocpp_addr());
     let offer = [("sec-websocket-protocol", "ocpp1.6")];
     let mut cp = crate::support::handshake(&url, &offer).await.unwrap().0;
     cp.status(1, "Available", None).await;
     assert_eq!(receiver.letters(51).await[50]["charge_point_id"], "CP-9");
     other.shutdown().await;
-}
-
-fn options_on(rig: &Rig) -> dynamo_csms::Options {
-    options(&rig.folder)
+    rig.csms.shutdown().await;
 }
 
 #[tokio::test]

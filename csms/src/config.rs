@@ -93,7 +93,6 @@ fn letter_timeout<'de, D: Deserializer<'de>>(
 ///
 /// # Errors
 /// Beside the unchanged command: when the file cannot be read, is no TOML, or says what cannot be; one line.
-#[must_use]
 pub fn with_defaults(command: Command, path: &Path) -> (Command, Result<(), StartError>) {
     match defaults(&command, path) {
         Ok(defaults) => {

@@ -113,7 +113,6 @@ const PAUSE_MS_MAX: i64 = 60 * 60 * 1000;
 pub(crate) fn pause_ms(attempts: i64, chance: f64) -> i64 {
     let doublings = u32::try_from(attempts.clamp(1, 32) - 1).unwrap_or(0);
     let full = PAUSE_MS.saturating_mul(1 << doublings).min(PAUSE_MS_MAX);
-    #[expect(clippy::cast_possible_truncation, reason = "from 0 to half an hour")]
     let spared = (chance.clamp(0.0, 1.0) * (full / 2) as f64) as i64;
     full - spared
 }

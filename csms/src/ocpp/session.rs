@@ -41,6 +41,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes of calls that may wait for their turn. One more is refused, unless none waits.
 const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
+/// Bytes of an answer to a command that webhooks are told; of a longer one they are told the status.
+const TOLD_BYTES_MAX: usize = 16 * 1024;
+
 type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
 
 /// A call of the charge point that waits for its turn.
@@ -428,6 +431,12 @@ impl Session {
             Err(_) => ("connection_lost", Value::Null),
         };
         let status = response.get("status").cloned().unwrap_or_default();
+        let sent = result.as_ref().map_or(0, |answer| answer.get().len());
+        let response = if sent > TOLD_BYTES_MAX {
+            Value::Null
+        } else {
+            response
+        };
         let data = json!({
             "command": command.as_str(),
             "outcome": outcome,

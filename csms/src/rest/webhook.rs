@@ -72,6 +72,7 @@ struct NewWebhook {
     #[garde(length(chars, min = 1, max = 2048), custom(reachable))]
     #[schema(
         format = "uri",
+        pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$",
         min_length = 1,
         max_length = 2048,
         example = "https://example.com/events"

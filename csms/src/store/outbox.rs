@@ -157,10 +157,8 @@ impl Conn {
         let mut leased = Vec::new();
         for (id, lane) in due {
             match self.first_of(&lane).await? {
-                Some((first, _)) if first == id => {
-                    if leased.len() < wanted.limit {
-                        leased.extend(self.lease(id, now_ms).await?);
-                    }
+                Some((first, _)) if first == id && leased.len() < wanted.limit => {
+                    leased.extend(self.lease(id, now_ms).await?);
                 }
                 Some((_, first_due_at_ms)) if first_due_at_ms > now_ms => {
                     run_on_db!(self, db => sqlx::query(

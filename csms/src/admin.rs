@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::domain::authorization::{TagStatus, check_tag};
+use crate::domain::security::SecurityProfile;
 use crate::store::{
     ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, Registration, SCOPE_READ,
     SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
@@ -131,6 +132,10 @@ pub enum ChargePointCommand {
         /// The organization it belongs to; the default one for a new charge point without it
         #[arg(long, value_name = "ID")]
         organization: Option<String>,
+        /// What it must prove at the handshake: 0 the password if one is set, 1 a password, 2 a password over
+        /// TLS, 3 its certificate
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=3))]
+        security_profile: Option<i64>,
     },
 }
 
@@ -302,6 +307,7 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         registration,
         interval,
         organization,
+        security_profile,
     } = command;
     let registration = registration.as_deref().and_then(Registration::from_word);
     store
@@ -311,6 +317,7 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
             password_hash: password.as_deref().map(hash_password),
             registration,
             interval_s: interval,
+            security_profile: security_profile.and_then(SecurityProfile::from_number),
         })
         .await?;
     Ok(json!({"id": id}))

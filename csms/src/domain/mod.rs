@@ -9,6 +9,7 @@ pub mod authorization;
 pub(crate) mod lifecycle;
 pub mod metering;
 pub(crate) mod reports;
+pub(crate) mod security;
 pub mod transaction;
 
 /// What makes one content different from another: a retransmission has the same.

@@ -131,12 +131,23 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
     let admitted = &cx.admitted;
     if read.organization_id != admitted.organization_id
         || read.password_hash != admitted.password_hash
+        || read.security_profile != admitted.security_profile
     {
         // It was let in as somebody it is no more: the session ends, and it is judged anew.
         cx.contact.outdated.cancel();
         return Err(CallError::new(
             ErrorCode::SecurityError,
             "the registration of this charge point has changed: connect again",
+        ));
+    }
+    // Another server on this database may have revoked it.
+    if let Some(certificate) = cx.contact.certificate.get()
+        && cx.app.store.is_revoked(certificate).await?
+    {
+        cx.contact.revoke();
+        return Err(CallError::new(
+            ErrorCode::SecurityError,
+            "the certificate of this charge point was revoked: connect with another",
         ));
     }
     remember_registration(&cx.contact, read.registration, now_ms);

@@ -10,15 +10,16 @@
 
 mod access;
 mod account;
+mod certificate;
 mod charge_point;
 mod error;
 mod event;
 mod file;
 mod meter;
-mod project;
-mod record;
 mod open;
 mod probe;
+mod project;
+mod record;
 mod tag;
 mod transaction;
 mod writer;
@@ -37,13 +38,16 @@ pub(crate) use access::random_text;
 pub use access::{ApiKey, NewApiKey, SCOPE_READ, SCOPE_WRITE};
 pub use account::Owner;
 pub(crate) use account::{Account, Role, owned};
+pub(crate) use certificate::{Certificate, NewCertificate};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
-pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
-pub(crate) use project::Project;
-pub(crate) use record::ChargePointRecord;
+pub use charge_point::{
+    ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
+};
 pub use error::StoreError;
 pub(crate) use open::without_password;
 pub(crate) use probe::Probe;
+pub(crate) use project::Project;
+pub(crate) use record::ChargePointRecord;
 pub use tag::TagSetting;
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,

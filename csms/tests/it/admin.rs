@@ -13,7 +13,7 @@ struct Cli {
     admin: AdminArgs,
 }
 
-async fn run(rig: &Rig, arguments: &[&str]) -> Result<Value, AdminError> {
+pub(crate) async fn run(rig: &Rig, arguments: &[&str]) -> Result<Value, AdminError> {
     let database = format!("sqlite://{}/csms.db", rig.folder.path().display());
     let arguments = [&["admin"], arguments, &["--database", &database]].concat();
     let cli = Cli::try_parse_from(arguments).unwrap();

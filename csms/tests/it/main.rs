@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod certificates;
 mod commands;
 mod databases;
 mod durability;
@@ -19,3 +20,4 @@ mod rubbish;
 mod start;
 mod support;
 mod transactions;
+mod transport;

@@ -1,6 +1,7 @@
 //! `/api/v1/installer/*`: what installers do, from signing up to handing over.
 
 mod account;
+mod certificate;
 mod project;
 
 use std::sync::Arc;
@@ -12,5 +13,6 @@ use crate::App;
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(account::router())
+        .merge(certificate::router())
         .merge(project::router())
 }

@@ -28,14 +28,17 @@ async fn charge_point_of(rig: &Rig, id: &str, installer: &str) {
         ..ChargePointSetting::default()
     };
     rig.set_charge_point(setting).await;
-    let address = format!("sqlite://{}/csms.db", rig.folder.path().display());
+    let sql = "update charge_point set installer_id = $2 where id = $1";
+    let address = rig.database();
+    if address.starts_with("postgres") {
+        let mut database = sqlx::PgConnection::connect(&address).await.unwrap();
+        let set = sqlx::query(sql).bind(id).bind(installer);
+        set.execute(&mut database).await.unwrap();
+        return database.close().await.unwrap();
+    }
     let mut database = sqlx::SqliteConnection::connect(&address).await.unwrap();
-    sqlx::query("update charge_point set installer_id = $2 where id = $1")
-        .bind(id)
-        .bind(installer)
-        .execute(&mut database)
-        .await
-        .unwrap();
+    let set = sqlx::query(sql).bind(id).bind(installer);
+    set.execute(&mut database).await.unwrap();
     database.close().await.unwrap();
 }
 
@@ -64,7 +67,25 @@ async fn revoke(rig: &Rig, token: &str, id: &str, certificate: &str) -> u16 {
 
 #[tokio::test]
 async fn a_certificate_opens_the_socket_until_it_is_revoked() {
-    let rig = rig_with(with_tls).await;
+    one_life(rig_with(with_tls).await).await;
+}
+
+#[tokio::test]
+async fn postgres_keeps_certificates_too() {
+    if let Some(address) = crate::databases::postgres().await {
+        one_life(
+            rig_with(|options| {
+                with_tls(options);
+                options.database = address;
+            })
+            .await,
+        )
+        .await;
+    }
+}
+
+/// From its issue to its end.
+async fn one_life(rig: Rig) {
     let (id, token) = installer(&rig, "a@example.com").await;
     charge_point_of(&rig, "CP-1", &id).await;
     set_profile(&rig, "CP-1", 3).await;

@@ -23,6 +23,7 @@ pub(crate) const KEY: &str = "test-key";
 
 pub(crate) struct Rig {
     pub(crate) csms: Csms,
+    database: String,
     pub(crate) folder: TempDir,
     http: reqwest::Client,
 }
@@ -58,6 +59,7 @@ impl Rig {
         // The HTTP client wants a TLS provider even for plain HTTP. A second installation is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
+            database: options.database.clone(),
             csms: start(options).await.unwrap(),
             folder,
             http: reqwest::Client::new(),
@@ -110,6 +112,11 @@ impl Rig {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.csms.http_addr())
+    }
+
+    /// The address of the database it is on.
+    pub(crate) fn database(&self) -> String {
+        self.database.clone()
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {

@@ -279,7 +279,14 @@ async fn admit(
         if !will_talk {
             return Ok((id, None));
         }
-        let recorded = app.store.record_unknown_charge_point(id.as_str()).await;
+        let proof = Proof {
+            identity_verified: shown == Shown::Good,
+            tls_enabled: is_tls,
+        };
+        let recorded = app
+            .store
+            .record_unknown_charge_point(id.as_str(), proof)
+            .await;
         recorded.map_err(|error| unreadable(&id, &error))?;
         read_ms = app.mono.now_ms();
         known = find(app, &id).await?;

@@ -226,14 +226,16 @@ impl Store {
         .await
     }
 
-    /// Records a charge point that nobody registered.
-    pub(crate) async fn record_unknown_charge_point(&self, id: &str) -> Result<()> {
-        self.write(id.to_owned(), |id, conn| {
+    /// Records a charge point that nobody registered, with what its handshake proves.
+    pub(crate) async fn record_unknown_charge_point(&self, id: &str, proof: Proof) -> Result<()> {
+        self.write((id.to_owned(), proof), |(id, proof), conn| {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
-                    "insert into charge_point (id, organization_id, registration, created_at_ms)
-                     values ($1, $2, 'Accepted', $3) on conflict do nothing")
+                    "insert into charge_point (id, organization_id, registration, created_at_ms,
+                         identity_verified, tls_enabled)
+                     values ($1, $2, 'Accepted', $3, $4, $5) on conflict do nothing")
                     .bind(id).bind(DEFAULT_ORGANIZATION).bind(system_ms())
+                    .bind(proof.identity_verified).bind(proof.tls_enabled)
                     .execute(db))?;
                 Ok(())
             })
@@ -357,7 +359,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("sqlite://{}/csms.db", folder.path().display());
         let store = Store::open(&address).await.unwrap();
-        store.record_unknown_charge_point("CP-1").await.unwrap();
+        store
+            .record_unknown_charge_point("CP-1", Proof::default())
+            .await
+            .unwrap();
         for (process, number, received_at_ms, status, kept) in [
             ("a", 2, 1_000, "Charging", "Charging"),
             ("a", 1, 2_000, "Available", "Charging"),

@@ -502,7 +502,7 @@ mod tests {
 
     #[test]
     fn urls_that_cannot_be_used_are_refused_before_anything_starts() {
-        for url in ["wss://h", "http://h", "nonsense", "ws://127.0.0.1:70000"] {
+        for url in ["https://h", "http://h", "nonsense", "ws://127.0.0.1:70000"] {
             let command = Command::try_parse_from(["simulator", "--csms", url]).unwrap();
             let error = Plan::from_args(&command.args).unwrap_err().to_string();
             assert!(error.contains(url), "{error}");

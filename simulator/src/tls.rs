@@ -1,5 +1,6 @@
 //! TLS as charge points have it: whom they trust, and the certificate that proves who they are.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,8 +19,15 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const ID: &str = "{id}";
 
 /// The TLS of one charge point, or of several that have the same certificate. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ClientTls(Arc<ClientConfig>);
+
+impl fmt::Debug for ClientTls {
+    /// Not what is in it: that is pages, and beside a private key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientTls")
+    }
+}
 
 /// Where certificates and keys lie, all as PEM.
 #[derive(Clone, Debug, Default)]

@@ -96,16 +96,19 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_OCPP", value_parser = ["1.6"], default_value = "1.6")]
     pub ocpp: String,
 
-    /// What the system under test is and can do, as YAML: connectors, cable, backup power, id tags
+    /// What the system under test is and can do, as YAML: connectors, cable, backup power, id tags; needs --sut, since
+    /// the bundled sides are built as each scenario wants them
     #[arg(long, env = "DYNAMO_CAPABILITIES", value_name = "FILE.yaml")]
     pub capabilities: Option<PathBuf>,
 
-    /// Scenarios that run at the same time; a single charge point is tested one scenario after the other
+    /// Scenarios that run at the same time, 1 to 512 [default: 64 with the bundled sides, 16 against a CSMS]; a
+    /// charge point under test and a single --charge-point-id are tested one scenario after the other
     #[arg(long, env = "DYNAMO_CONCURRENCY", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub concurrency: Option<u16>,
 
-    /// How long an expected message may take
-    #[arg(long, env = "DYNAMO_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration)]
+    /// How long an expected message may take, and a charge point under test to connect: 100ms to 1h [default: 30s,
+    /// with --self-test 4s]
+    #[arg(long, env = "DYNAMO_TIMEOUT", value_name = "TIME", value_parser = timeout)]
     pub timeout: Option<Duration>,
 
     /// Where to write a report: .html for people, .xml for CI (JUnit), .json for scripts; can be repeated
@@ -131,6 +134,19 @@ pub struct Args {
     pub self_test: bool,
 }
 
+/// Bounds of `--timeout`: below the first nothing can be on time, above the second nobody waits.
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err("give something from 100ms to 1h, such as 30s".into())
+    }
+}
+
 /// What can be under test from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sut {
@@ -138,4 +154,18 @@ pub enum Sut {
     Csms,
     /// A charge point: needs --listen and --charge-point-id
     ChargePoint,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_has_bounds() {
+        assert_eq!(timeout("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(timeout("100ms"), Ok(TIMEOUT_MIN));
+        for bad in ["0s", "99ms", "61m", "soon"] {
+            assert!(timeout(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use crate::expect::Expected;
 use crate::line::ENTRIES_MAX;
+use crate::params::quoted;
 use crate::rig::Side;
-use crate::schemas::Schemas;
+use crate::schemas::{Schemas, in_words};
 use crate::trace::{Entry, EntryKind, Message};
 
 /// What a scenario knows about its line beyond the frames.
@@ -63,7 +64,7 @@ fn frames_are_valid(entries: &[Entry], circumstances: &Circumstances<'_>, found:
         };
         match message {
             Message::Unreadable(reason) => found.push(format!(
-                "it sent something that is no OCPP-J frame: {reason}"
+                "it sent something that is no OCPP-J frame: {reason} [1.6J §4.2]"
             )),
             Message::Call {
                 action, payload, ..
@@ -88,7 +89,8 @@ fn frames_are_valid(entries: &[Entry], circumstances: &Circumstances<'_>, found:
             Message::Error { code, .. } => {
                 if !ERROR_CODES.contains(&code.as_str()) {
                     found.push(format!(
-                        "its CALLERROR has the code {code:?}, which OCPP 1.6 does not know"
+                        "its CALLERROR has the code {}, which OCPP 1.6 does not know [1.6J §4.2.3]",
+                        quoted(code)
                     ));
                 }
             }
@@ -142,7 +144,10 @@ fn wrong_payload(
     let known = Action::from_wire(action)?;
     let raw = RawValue::from_string(payload.to_string()).ok()?;
     if let Err(error) = check(Decoding::strict(), known, &raw) {
-        return Some(format!("breaks the schema: {}", error.description));
+        return Some(format!(
+            "breaks the schema: {}",
+            in_words(&error.description)
+        ));
     }
     let schemas = circumstances.schemas?;
     schemas
@@ -174,7 +179,8 @@ fn calls_are_answered_once(
                 if names_a_call && !circumstances.errors_expected.contains(id) {
                     let action = asked.get(id.as_str()).copied().unwrap_or("something");
                     found.push(format!(
-                        "it answered {action} with the error {code} {description:?}"
+                        "it answered {action} with the error {code} ({}), not with a result",
+                        quoted(description)
                     ));
                 }
             }
@@ -187,9 +193,13 @@ fn calls_are_answered_once(
         };
         match answers.get(id).copied().unwrap_or(0) {
             0 if closed_after(entries, index) || circumstances.errors_expected.contains(id) => {}
-            0 => found.push(format!("it never answered {action}")),
+            0 => found.push(format!(
+                "it never answered {action}; each call gets one answer [1.6J §4.1]"
+            )),
             1 => {}
-            more => found.push(format!("it answered {action} {more} times")),
+            more => found.push(format!(
+                "it answered {action} {more} times; each call gets one answer [1.6J §4.1]"
+            )),
         }
     }
     let rubbish =
@@ -200,7 +210,10 @@ fn calls_are_answered_once(
         if sent_rubbish && *id == "-1" {
             continue;
         }
-        found.push(format!("it answered a call {id:?} that nobody made"));
+        found.push(format!(
+            "it answered a call with the message id {} that nobody made",
+            quoted(id)
+        ));
     }
 }
 
@@ -234,7 +247,8 @@ fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
                     && answered_later(entries, index, earlier)
                 {
                     found.push(format!(
-                        "it sent {action} while its {earlier_action} was still open"
+                        "it sent {action} while its {earlier_action} was still open; \
+                         one call waits for its answer at a time [1.6J §4.1.1]"
                     ));
                 }
                 open = Some((id, action));
@@ -259,7 +273,10 @@ fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
         if let Some((id, action, _)) = entry.call_from_sut()
             && !seen.insert(id)
         {
-            found.push(format!("its {action} uses the message id {id:?} again"));
+            found.push(format!(
+                "its {action} uses the message id {} again; each call has one of its own [1.6J §4.2.1]",
+                quoted(id)
+            ));
         }
     }
 }
@@ -273,7 +290,9 @@ fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut Vec<String>)
             if action == "BootNotification" {
                 (boot, accepted) = (Some(id), false);
             } else if !accepted {
-                found.push(format!("it sent {action} before its boot was accepted"));
+                found.push(format!(
+                    "it sent {action} before its boot was accepted [1.6 §4.2]"
+                ));
             }
         }
         match entry.frame(Direction::ToSut) {
@@ -305,7 +324,7 @@ fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<String>) {
         };
         if stamp > entry.at + SLACK || stamp + SLACK < begun {
             found.push(format!(
-                "its {action} is dated {}, which is not the time it was told",
+                "its {action} is dated {}, which is not the time it was told [1.6 §4.2, §4.6]",
                 payload["timestamp"]
             ));
         }
@@ -443,7 +462,7 @@ mod tests {
             (&[(IN, ACCEPTED)], "that nobody made"),
             (
                 &[(OUT, RESET), (IN, r#"[3,"1",{"status":"Perhaps"}]"#)],
-                "its answer to Reset breaks the schema",
+                "its answer to Reset breaks the schema: member status: \"Perhaps\" is not a defined value",
             ),
             (
                 &[(OUT, RESET), (IN, r#"[4,"1","GenericError","no",{}]"#)],
@@ -502,6 +521,7 @@ mod tests {
             (IN, beat),
             (OUT, answer),
         ]));
-        assert_eq!(found, [r#"its Heartbeat uses the message id "a" again"#]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(r#"its Heartbeat uses the message id "a" again"#));
     }
 }

@@ -36,6 +36,28 @@ pub(crate) struct Outcome {
     pub(crate) entries: Vec<Entry>,
     pub(crate) breaches: Vec<String>,
     pub(crate) not_run: Option<String>,
+    /// The record was full: the reason that goes before all others.
+    pub(crate) flood: Option<String>,
+}
+
+/// The report of a scenario that did not come to its end.
+pub(crate) fn not_run(
+    feature: &gherkin::Feature,
+    scenario: &gherkin::Scenario,
+    reason: &str,
+) -> ScenarioReport {
+    let now = SystemTime::now();
+    let running = Running {
+        started: now,
+        steps: Vec::new(),
+        step_started: now,
+        broken: None,
+    };
+    let outcome = Outcome {
+        not_run: Some(reason.to_owned()),
+        ..Outcome::default()
+    };
+    running.report(now, feature, scenario, outcome)
 }
 
 /// Where scenarios put their outcome when they end.
@@ -198,6 +220,9 @@ impl Running {
     }
 
     fn verdict(&self, outcome: &Outcome) -> (Status, Option<String>) {
+        if let Some(reason) = &outcome.flood {
+            return (Status::Failed, Some(reason.clone()));
+        }
         if let Some(reason) = &outcome.not_run {
             return (Status::NotRun, Some(reason.clone()));
         }
@@ -284,7 +309,8 @@ fn split(entries: &[Entry]) -> (Vec<FrameReport>, Vec<NoteReport>) {
 fn step_error(error: &StepError) -> String {
     match error {
         StepError::Panic(info) => panic_text(info),
-        other => other.to_string(),
+        StepError::NotFound => "no step of the rig has these words".to_owned(),
+        StepError::AmbiguousMatch(_) => "several steps of the rig have these words".to_owned(),
     }
 }
 

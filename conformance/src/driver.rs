@@ -6,6 +6,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::params::quoted;
 use crate::report::HttpExchange;
 
 /// Where commands are ordered.
@@ -21,15 +22,40 @@ pub(crate) struct Driver {
 
 /// A command that is on its way. The rig does not wait for the driver's answer: what counts is the CALL on the wire.
 #[derive(Debug)]
-pub(crate) struct Order(JoinHandle<Option<String>>);
+pub(crate) struct Order {
+    /// What was ordered.
+    pub(crate) action: String,
+    task: JoinHandle<Option<Refusal>>,
+    /// What the driver said, once it is known: `None` inside is no refusal.
+    said: Option<Option<Refusal>>,
+}
+
+/// A driver that does not do as it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// In a sentence.
+    pub(crate) reason: String,
+    /// It would be the same with every order: nobody is there, or the rig may not give orders.
+    pub(crate) of_everything: bool,
+}
 
 impl Order {
     /// What the driver said, if it refused already.
-    pub(crate) async fn refusal(self) -> Option<String> {
-        if self.0.is_finished() {
-            self.0.await.ok().flatten()
-        } else {
-            None
+    pub(crate) async fn refusal(mut self) -> Option<String> {
+        if self.said.is_none() && self.task.is_finished() {
+            self.said = Some((&mut self.task).await.ok().flatten());
+        }
+        self.said.flatten().map(|refusal| refusal.reason)
+    }
+
+    /// Comes back when the driver refuses; not at all if it does not. Safe to cancel.
+    pub(crate) async fn refused(&mut self) -> Refusal {
+        if self.said.is_none() {
+            self.said = Some((&mut self.task).await.ok().flatten());
+        }
+        match self.said.clone().flatten() {
+            Some(refusal) => refusal,
+            None => std::future::pending().await,
         }
     }
 }
@@ -42,12 +68,15 @@ impl Driver {
         client: reqwest::Client,
     ) -> anyhow::Result<Self> {
         let parsed = reqwest::Url::parse(url).map_err(|error| {
-            anyhow::anyhow!("--driver {url:?} is no URL ({error}); give something like http://127.0.0.1:8080/send")
+            anyhow::anyhow!(
+                "--driver {} is no URL ({error}); give something like http://127.0.0.1:8080/send",
+                quoted(url)
+            )
         })?;
         let mut map = HeaderMap::new();
         for header in headers {
-            let wrong =
-                || anyhow::anyhow!("--driver-header {header:?} is not of the form 'Name: value'");
+            // Its value is a secret.
+            let wrong = || anyhow::anyhow!("--driver-header is not of the form 'Name: value'");
             let (name, value) = header.split_once(':').ok_or_else(wrong)?;
             let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong())?;
             map.append(
@@ -76,35 +105,82 @@ impl Driver {
         let body =
             json!({"charge_point_id": charge_point_id, "action": action, "payload": payload});
         let (driver, scenario) = (self.clone(), scenario.to_owned());
-        Order(tokio::spawn(async move {
-            let request = driver
-                .client
-                .post(&driver.url)
-                .headers(driver.headers.clone())
-                .json(&body);
-            match request.send().await {
-                Ok(response) => {
-                    let status = response.status();
-                    driver
-                        .exchanges
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(HttpExchange {
-                            method: "POST",
-                            path: driver.path.clone(),
-                            status: status.as_u16(),
-                            scenario,
-                        });
-                    let refused = status.is_client_error() || status.is_server_error();
-                    let text = if refused {
-                        response.text().await.unwrap_or_default()
-                    } else {
-                        String::new()
-                    };
-                    refused.then(|| format!("the driver answered {status}: {text}"))
-                }
-                Err(error) => Some(format!("the driver cannot be reached: {error}")),
-            }
-        }))
+        Order {
+            action: action.to_owned(),
+            task: tokio::spawn(async move { driver.send(&body, scenario).await }),
+            said: None,
+        }
     }
+
+    /// Whether it has ever taken the rig's word: then a single refusal is that order's own.
+    pub(crate) fn has_listened(&self) -> bool {
+        let exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        exchanges
+            .iter()
+            .any(|exchange| !matches!(exchange.status, 401 | 403))
+    }
+
+    async fn send(&self, body: &Value, scenario: String) -> Option<Refusal> {
+        let request = self
+            .client
+            .post(&self.url)
+            .headers(self.headers.clone())
+            .json(body);
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                return Some(Refusal {
+                    of_everything: error.is_connect(),
+                    reason: format!(
+                        "the driver at {} cannot be reached: {}",
+                        self.url,
+                        in_words(&error)
+                    ),
+                });
+            }
+        };
+        let status = response.status();
+        self.exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(HttpExchange {
+                method: "POST",
+                path: self.path.clone(),
+                status: status.as_u16(),
+                scenario,
+            });
+        if !status.is_client_error() && !status.is_server_error() {
+            return None;
+        }
+        let text = beginning(response).await;
+        Some(Refusal {
+            reason: format!("the driver at {} answered {status}: {text}", self.url),
+            of_everything: matches!(status.as_u16(), 401 | 403),
+        })
+    }
+}
+
+/// What is shown of an answer, in bytes.
+const SHOWN_BYTES_MAX: usize = 1_000;
+
+/// The beginning of an answer's body, as much as a reader wants to see.
+pub(crate) async fn beginning(mut response: reqwest::Response) -> String {
+    let mut body = Vec::new();
+    while body.len() < SHOWN_BYTES_MAX
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk[..chunk.len().min(SHOWN_BYTES_MAX - body.len())]);
+    }
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+/// An error of the HTTP client with its causes; the client's own sentence leaves out what went wrong.
+pub(crate) fn in_words(error: &reqwest::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    causes
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::params::quoted;
+
 /// A step that did not see what it wanted. Its text is what the reader of the report gets.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
@@ -61,7 +63,7 @@ impl fmt::Display for Want {
                 let texts: Vec<_> = values.iter().map(Value::to_string).collect();
                 f.write_str(&texts.join(" or "))
             }
-            Self::Tag(tag) => write!(f, "{tag:?} in any case"),
+            Self::Tag(tag) => write!(f, "{} in any case", quoted(tag)),
             Self::IsOrAbsent(value) => write!(f, "{value} or left out"),
             Self::Absent => f.write_str("left out"),
             Self::AtLeast(least) => write!(f, "at least {least}"),

@@ -23,6 +23,9 @@ use crate::trace::{Entry, EntryKind, Message};
 /// Entries kept of one scenario. A system that floods the line ends its scenario instead of the rig's memory.
 pub(crate) const ENTRIES_MAX: usize = 20_000;
 
+/// Bytes of text kept of one scenario, for the same reason.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// How long the end of a recording may take.
 const END_MAX: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,10 @@ pub(crate) struct Log {
     pub(crate) sockets: usize,
     /// Answers of the rig that are still on their way.
     pub(crate) answers_pending: usize,
+    /// Bytes of text in the entries.
+    bytes: usize,
+    /// Set once the record is full: texts of the system under test that came after that.
+    flood: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -72,13 +79,41 @@ enum Command {
 
 impl Log {
     fn push(&mut self, kind: EntryKind) {
-        if self.entries.len() < ENTRIES_MAX {
-            self.entries.push(Entry {
-                at: SystemTime::now(),
-                kind,
-                consumed: false,
-            });
+        let from_sut = matches!(
+            kind,
+            EntryKind::Frame {
+                direction: Direction::FromSut,
+                ..
+            }
+        );
+        if let Some(unrecorded) = &mut self.flood {
+            *unrecorded += usize::from(from_sut);
+            return;
         }
+        self.bytes += match &kind {
+            EntryKind::Frame { raw, .. } => raw.len(),
+            EntryKind::Note(text) | EntryKind::Closed(text) => text.len(),
+            EntryKind::Opened => 0,
+        };
+        if self.bytes > BYTES_MAX || self.entries.len() >= ENTRIES_MAX {
+            self.flood = Some(usize::from(from_sut));
+            return;
+        }
+        self.entries.push(Entry {
+            at: SystemTime::now(),
+            kind,
+            consumed: false,
+        });
+    }
+
+    /// What ends a scenario whose record is full.
+    pub(crate) fn flood(&self) -> Option<String> {
+        let unrecorded = self.flood?;
+        Some(format!(
+            "the system under test sent more than {} MiB or {ENTRIES_MAX} frames in one scenario, so the rig hung \
+             up; {unrecorded} more frames were not recorded",
+            BYTES_MAX / 1024 / 1024
+        ))
     }
 
     /// The answer of the system under test to one of our calls, if it is there: its index.
@@ -161,7 +196,7 @@ impl Line {
         self.log().push(EntryKind::Note(text.into()));
     }
 
-    /// Waits until `look` finds what it looks for. `None` when the time is over.
+    /// Waits until `look` finds what it looks for. `None` when the time is over, or the record is full.
     pub(crate) async fn wait<T>(
         &self,
         patience: Duration,
@@ -171,8 +206,15 @@ impl Line {
         let mut changed = self.shared.changed.subscribe();
         loop {
             changed.borrow_and_update();
-            if let Some(found) = look(&mut self.log()) {
-                return Some(found);
+            {
+                let mut log = self.log();
+                if let Some(found) = look(&mut log) {
+                    return Some(found);
+                }
+                // Nothing that is waited for will be recorded any more.
+                if log.flood.is_some() {
+                    return None;
+                }
             }
             match timeout_at(deadline, changed.changed()).await {
                 Ok(Ok(())) => {}
@@ -269,6 +311,10 @@ impl Pump {
                 },
                 event = post.next() => {
                     let Some(event) = event else { return post };
+                    if self.is_full() {
+                        self.overflow(event, &post);
+                        continue;
+                    }
                     for (delay, raw) in self.on_event(event, &post).await {
                         if delay.is_zero() {
                             self.pass_on(&raw, &post).await;
@@ -292,6 +338,29 @@ impl Pump {
             .log
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_full(&self) -> bool {
+        self.log().flood.is_some()
+    }
+
+    /// What comes when the record is full is counted, and its socket is cut, however busy it is.
+    fn overflow(&self, event: SocketEvent, post: &Post) {
+        let mut log = self.log();
+        match event {
+            SocketEvent::Opened { .. } => log.connected = true,
+            SocketEvent::Closed { .. } => log.connected = post.open.is_some(),
+            SocketEvent::Text { .. } => {
+                if let Some(unrecorded) = &mut log.flood {
+                    *unrecorded += 1;
+                }
+            }
+        }
+        if let Some((_, writer)) = &post.open {
+            writer.abandon();
+        }
+        drop(log);
+        self.shared.changed.send_modify(|version| *version += 1);
     }
 
     /// Takes an event in; gives the answers that the script has for it.

@@ -1,10 +1,14 @@
 //! The hand on the charger under test: plugs in, swipes cards, pulls the power.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use dynamo_simulator::charge_point::Action;
+use dynamo_simulator::charge_point::{Action, CableSide};
 use dynamo_simulator::{Handle, OperateError};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::{Value, json};
+
+use crate::driver::{beginning, in_words};
 
 /// How the rig makes things happen at the charger.
 #[derive(Clone, Debug)]
@@ -18,7 +22,7 @@ pub(crate) enum Operator {
         charge_point_id: String,
     },
     /// A person at the terminal.
-    Prompt { charge_point_id: String },
+    Prompt(Person),
     /// Nobody.
     Absent,
 }
@@ -33,6 +37,11 @@ pub(crate) enum OperatorError {
 }
 
 impl Operator {
+    /// Acts without asking a person.
+    pub(crate) fn is_a_machine(&self) -> bool {
+        matches!(self, Self::Bundled(_) | Self::Http { .. })
+    }
+
     /// Does it, and comes back when it is done.
     pub(crate) async fn act(&self, action: Action) -> Result<(), OperatorError> {
         match self {
@@ -46,7 +55,10 @@ impl Operator {
                 client,
                 charge_point_id,
             } => post(client, url, charge_point_id, &action).await,
-            Self::Prompt { charge_point_id } => prompt(charge_point_id, &action).await,
+            Self::Prompt(person) => {
+                person.has_acted.store(true, Ordering::Relaxed);
+                person.ask(&describe(&action)).await
+            }
             Self::Absent => Err(OperatorError::Impossible("needs --operator".into())),
         }
     }
@@ -82,13 +94,16 @@ async fn post(
         .send()
         .await
         .map_err(|error| {
-            OperatorError::Failed(format!("the operator at {url} cannot be reached: {error}"))
+            OperatorError::Failed(format!(
+                "the operator at {url} cannot be reached: {}",
+                in_words(&error)
+            ))
         })?;
     let status = response.status();
     if status.is_success() {
         return Ok(());
     }
-    let text = response.text().await.unwrap_or_default();
+    let text = beginning(response).await;
     if status.as_u16() == 501 {
         return Err(OperatorError::Impossible(format!(
             "the charger cannot {name}: {text}"
@@ -99,36 +114,77 @@ async fn post(
     )))
 }
 
-/// Asks a person; an empty line means done, anything else that it cannot be done.
-async fn prompt(id: &str, action: &Action) -> Result<(), OperatorError> {
-    let question = format!(
-        "{id}: {}. Enter when done, any word if it cannot be done: ",
-        describe(action)
-    );
-    let answer = tokio::task::spawn_blocking(move || {
-        use std::io::Write as _;
-        let mut out = std::io::stderr().lock();
-        let _ = write!(out, "{question}").and_then(|()| out.flush());
-        let mut line = String::new();
-        std::io::stdin()
-            .read_line(&mut line)
-            .map(|read| (read, line))
-    });
-    match answer.await {
-        Ok(Ok((read, line))) if read > 0 && line.trim().is_empty() => Ok(()),
-        Ok(Ok((0, _))) => Err(OperatorError::Impossible(
-            "nobody is at the terminal".into(),
-        )),
-        Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!(
-            "the operator says: {}",
-            line.trim()
-        ))),
-        Ok(Err(error)) => Err(OperatorError::Failed(format!(
-            "cannot read the terminal: {error}"
-        ))),
-        Err(_) => Err(OperatorError::Failed(
-            "the question at the terminal was cut off".into(),
-        )),
+/// Somebody at the charger who reads the terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    charge_point_id: String,
+    /// Where the progress of the run is drawn, when nothing is asked.
+    bar: ProgressBar,
+    /// Something was done to the charger since it was last tidied up; before the first question nobody knows.
+    has_acted: Arc<AtomicBool>,
+}
+
+impl Person {
+    pub(crate) fn new(charge_point_id: &str, bar: ProgressBar) -> Self {
+        Self {
+            charge_point_id: charge_point_id.to_owned(),
+            bar,
+            has_acted: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    /// Has the charger tidied up, in one question, and only if something was done to it.
+    pub(crate) async fn tidy_up(&self) {
+        if self.has_acted.swap(false, Ordering::Relaxed) {
+            // What cannot be done was not needed, or shows in the scenario.
+            let _ = self
+                .ask("take all cables out, clear all faults and free all locks")
+                .await;
+        }
+    }
+
+    /// Asks for one thing; an empty line means done, anything else that it cannot be done.
+    async fn ask(&self, what: &str) -> Result<(), OperatorError> {
+        let question = format!(
+            "{}: {what}. Enter when done, any word if it cannot be done: ",
+            self.charge_point_id
+        );
+        let drawn = !self.bar.is_hidden();
+        if drawn {
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let answer = tokio::task::spawn_blocking(move || {
+            use std::io::Write as _;
+            let mut out = std::io::stderr().lock();
+            // The question takes the line of the progress.
+            let clean = if drawn { "\r\x1b[2K" } else { "" };
+            let _ = write!(out, "{clean}{question}").and_then(|()| out.flush());
+            drop(out);
+            let mut line = String::new();
+            std::io::stdin()
+                .read_line(&mut line)
+                .map(|read| (read, line))
+        });
+        let answer = answer.await;
+        if drawn {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        match answer {
+            Ok(Ok((read, line))) if read > 0 && line.trim().is_empty() => Ok(()),
+            Ok(Ok((0, _))) => Err(OperatorError::Impossible(
+                "nobody is at the terminal".into(),
+            )),
+            Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!(
+                "the operator says: {}",
+                line.trim()
+            ))),
+            Ok(Err(error)) => Err(OperatorError::Failed(format!(
+                "cannot read the terminal: {error}"
+            ))),
+            Err(_) => Err(OperatorError::Failed(
+                "the question at the terminal was cut off".into(),
+            )),
+        }
     }
 }
 
@@ -137,10 +193,11 @@ pub(crate) fn describe(action: &Action) -> String {
     match action {
         Action::PlugIn { connector_id } => format!("plug the cable in at connector {connector_id}"),
         Action::Unplug { connector_id, side } => {
-            format!(
-                "take the cable out at connector {connector_id}, {} side",
-                format!("{side:?}").to_lowercase()
-            )
+            let side = match side {
+                CableSide::Ev => "the car",
+                CableSide::Station => "the station",
+            };
+            format!("take the cable of connector {connector_id} out at {side}")
         }
         Action::PresentIdTag {
             connector_id: Some(connector),
@@ -152,6 +209,10 @@ pub(crate) fn describe(action: &Action) -> String {
             connector_id: None,
             id_tag,
         } => format!("present the tag {id_tag}"),
+        Action::PowerCycle {
+            seconds,
+            backup: false,
+        } if *seconds == 0.0 => "switch the power off and on again".into(),
         Action::PowerCycle {
             seconds,
             backup: true,
@@ -195,5 +256,25 @@ mod tests {
         .expect("writable");
         assert_eq!(name, "present_id_tag");
         assert_eq!(body, json!({"charge_point_id": "CP-1", "id_tag": "A"}));
+    }
+
+    #[test]
+    fn nobody_is_asked_to_take_the_power_away_for_no_time() {
+        let cycle = |seconds| {
+            describe(&Action::PowerCycle {
+                seconds,
+                backup: false,
+            })
+        };
+        assert_eq!(cycle(0.0), "switch the power off and on again");
+        assert_eq!(cycle(5.0), "take the power away for 5 s");
+        let unplug = Action::Unplug {
+            connector_id: 1,
+            side: CableSide::Ev,
+        };
+        assert_eq!(
+            describe(&unplug),
+            "take the cable of connector 1 out at the car"
+        );
     }
 }

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::expect::Failure;
 use crate::rig::Tags;
 
@@ -35,7 +37,7 @@ impl FromStr for TagWord {
             "the unknown tag" => Self::Unknown,
             "the blocked tag" => Self::Blocked,
             "the expired tag" => Self::Expired,
-            other => return Err(format!("{other:?} names no tag")),
+            other => return Err(format!("{} names no tag", quoted(other))),
         })
     }
 }
@@ -61,8 +63,35 @@ pub(crate) fn duration(number: u64, unit: &str) -> Result<Duration, Failure> {
         "second" => Duration::from_secs(number),
         "minute" => Duration::from_secs(number * 60),
         "hour" => Duration::from_secs(number * 3_600),
-        _ => return Err(Failure::new(format!("{unit:?} is no unit of time"))),
+        _ => return Err(Failure::new(format!("{} is no unit of time", quoted(unit)))),
     })
+}
+
+/// A length of time for people: `250 ms`, `30 s`, `1.5 s`; nothing finer than milliseconds.
+pub(crate) fn span(length: Duration) -> String {
+    let ms = length.as_millis();
+    if ms < 1_000 {
+        return format!("{ms} ms");
+    }
+    let decimals = format!("{}.{:03}", ms / 1_000, ms % 1_000);
+    format!("{} s", decimals.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A text in quotation marks, on one line whatever is in it.
+pub(crate) fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// An enumeration for people: `A, B and C`.
+pub(crate) fn list<T: AsRef<str>>(words: &[T]) -> String {
+    match words {
+        [] => "nothing".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [all @ .., last] => {
+            let all: Vec<&str> = all.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", all.join(", "), last.as_ref())
+        }
+    }
 }
 
 /// The words of an enumeration in a sentence: `A`, `A or B`, `A, B or C`.
@@ -93,5 +122,21 @@ mod tests {
         );
         assert_eq!(duration(24, "hours").unwrap(), Duration::from_secs(86_400));
         assert!(duration(1, "fortnight").is_err());
+    }
+
+    #[test]
+    fn people_read_milliseconds_with_units_and_no_more() {
+        assert_eq!(span(Duration::from_secs(30)), "30 s");
+        assert_eq!(span(Duration::from_nanos(1_500_123_456)), "1.5 s");
+        assert_eq!(span(Duration::from_nanos(4_007_999_999)), "4.007 s");
+        assert_eq!(span(Duration::from_micros(250_900)), "250 ms");
+        assert_eq!(span(Duration::ZERO), "0 ms");
+    }
+
+    #[test]
+    fn enumerations_for_people_end_with_and() {
+        assert_eq!(list(&["A"]), "A");
+        assert_eq!(list(&["A", "B", "C"]), "A, B and C");
+        assert_eq!(list::<&str>(&[]), "nothing");
     }
 }

@@ -1,12 +1,13 @@
 //! What the scenarios of a run share: the systems under test, the tags, how patient to be.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::collect::Collector;
 use crate::defect::Seed;
@@ -57,6 +58,8 @@ pub(crate) struct ChargerTraits {
     pub(crate) connectors: u32,
     pub(crate) fixed_cable: bool,
     pub(crate) backup_power: bool,
+    /// The smallest interval that it takes, in seconds.
+    pub(crate) min_interval: u32,
 }
 
 impl Default for ChargerTraits {
@@ -65,6 +68,7 @@ impl Default for ChargerTraits {
             connectors: 2,
             fixed_cable: false,
             backup_power: false,
+            min_interval: 1,
         }
     }
 }
@@ -117,6 +121,73 @@ pub(crate) struct Rig {
     pub(crate) schemas: Option<Schemas>,
     pub(crate) defect: Option<Seed>,
     pub(crate) collector: Arc<Collector>,
+    pub(crate) halt: Halt,
+    pub(crate) door: Door,
+}
+
+/// The early end of a run that cannot come to anything: what is wrong is said once, not by every scenario.
+#[derive(Debug, Default)]
+pub(crate) struct Halt {
+    called: CancellationToken,
+    why: OnceLock<GivenUp>,
+}
+
+/// Why a run is given up.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenUp {
+    /// For the scenarios that had no turn.
+    pub(crate) reason: String,
+    /// What the user can do.
+    pub(crate) remedy: String,
+}
+
+impl Halt {
+    /// Ends the run; only the first reason counts.
+    pub(crate) fn call(&self, reason: impl Into<String>, remedy: impl Into<String>) {
+        let (reason, remedy) = (reason.into(), remedy.into());
+        let _ = self.why.set(GivenUp { reason, remedy });
+        self.called.cancel();
+    }
+
+    /// Comes back when the run is to end.
+    pub(crate) async fn called(&self) {
+        self.called.cancelled().await;
+    }
+
+    pub(crate) fn why(&self) -> Option<&GivenUp> {
+        self.why.get()
+    }
+}
+
+/// Refusals after which nobody is expected to be let in.
+const REFUSALS_MAX: u32 = 3;
+
+/// Whom the CSMS under test has let in: one that knows none of our identities cannot be tested.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    opened: AtomicBool,
+    refused: AtomicU32,
+    last_status: AtomicU16,
+}
+
+impl Door {
+    /// Somebody was let in.
+    pub(crate) fn opens(&self) {
+        self.opened.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody was refused as a stranger.
+    pub(crate) fn refuses(&self, status: u16) {
+        self.last_status.store(status, Ordering::Relaxed);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The status with which it refused all of at least `least` identities.
+    fn shut(&self, least: u32) -> Option<u16> {
+        let shut =
+            !self.opened.load(Ordering::Relaxed) && self.refused.load(Ordering::Relaxed) >= least;
+        shut.then(|| self.last_status.load(Ordering::Relaxed))
+    }
 }
 
 /// What is needed to build a [`Rig`].
@@ -143,6 +214,8 @@ impl Rig {
             schemas,
             defect: parts.defect,
             collector: Arc::default(),
+            halt: Halt::default(),
+            door: Door::default(),
         })
     }
 
@@ -156,11 +229,31 @@ impl Rig {
         i64::from(NEXT_TRANSACTION.fetch_add(100, Ordering::Relaxed)) + 1_000
     }
 
-    /// Whether scenarios of this side can be run at all.
-    pub(crate) fn has(&self, side: Side) -> bool {
-        match side {
-            Side::ChargePoint => self.charger.is_some(),
-            Side::Csms => self.csms.is_some(),
-        }
+    /// Gives the run up when the CSMS has let nobody in so far; once all scenarios had their turn, a single refusal
+    /// is enough.
+    pub(crate) fn look_at_the_door(&self, at_the_end: bool) {
+        let Some(csms) = &self.csms else { return };
+        let least = if at_the_end { 1 } else { REFUSALS_MAX };
+        let Some(status) = self.door.shut(least) else {
+            return;
+        };
+        let id = match &csms.identity {
+            Identity::One(id) => id.clone(),
+            Identity::Prefix(prefix) => format!("{prefix}000001…"),
+        };
+        let remedy = match status {
+            401 | 403 => format!(
+                "register {id} there and give its password with --password, or an identity it knows with \
+                 --charge-point-id"
+            ),
+            _ => format!(
+                "register {id} there, or give an identity it knows with --charge-point-id (and --password), or \
+                 correct the path of --url; `dynamo csms` lets all in with --accept-unknown=charge-points"
+            ),
+        };
+        self.halt.call(
+            format!("the CSMS refuses every identity with HTTP {status}"),
+            remedy,
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! A run from its arguments to its verdict.
 
+use std::collections::HashMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,17 +9,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cucumber::World as _;
-use gherkin::Feature;
 use gherkin::tagexpr::TagOperation;
+use gherkin::{Feature, Scenario};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Args;
-use crate::collect::{Gatherer, Key, all_tags};
+use crate::args::{Args, Sut};
+use crate::collect::{Gatherer, Key, all_tags, not_run};
 use crate::features::{self, Ready};
-use crate::report::{Coverage, DISCLAIMER, Form, Report, ScenarioReport, Status, Summary};
-use crate::rig::{Rig, Side};
-use crate::sut::{Prepared, prepare};
+use crate::params::quoted;
+use crate::report::{
+    Coverage, DISCLAIMER, Form, HttpExchange, Report, ScenarioReport, Status, Summary,
+};
+use crate::rig::{GivenUp, Rig, Side};
+use crate::sut::{Prepared, description, prepare};
 use crate::world::World;
 use crate::{listing, self_test};
 
@@ -31,12 +35,12 @@ pub enum Verdict {
     Failed,
     /// No scenario passed or failed: nothing was tested.
     NothingRan,
-    /// Somebody ended the run before all scenarios had their turn; what ended is reported.
+    /// Somebody ended the run before all scenarios had their turn; the rest is reported as not run.
     Interrupted,
 }
 
 /// Puts what the arguments name to the test, prints the verdict and writes the reports. When `shutdown` is
-/// cancelled, scenarios that have ended are reported and the rest is left out.
+/// cancelled, the scenarios that have not ended are reported as not run.
 ///
 /// # Errors
 /// One sentence with the remedy, when the run cannot be made: arguments or files that make no sense, nobody at the
@@ -45,52 +49,42 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     let reports = reports(&args)?;
     let wanted = wanted(&args)?;
     let features = features::read(args.features.as_deref())?;
+    let fits =
+        |tags: &[String]| side_of(tags).is_none_or(|side| is_tested(&args, side)) && wanted(tags);
+    let features = features::keep(features, fits);
     if args.list {
-        return listing::print(&features::keep(features, &wanted), &args.report);
+        return listing::print(&features, &args.report);
     }
     ensure_writable(&reports)?;
     let over = CancellationToken::new();
     let _ends_with_the_run = over.clone().drop_guard();
     if args.self_test {
-        let features = features::keep(features, &wanted);
         return self_test::run(&args, features, &reports, shutdown, over).await;
     }
-    let Prepared {
-        parts,
-        bundle,
-        description,
-        concurrency,
-    } = prepare(&args, over).await?;
-    let rig = Arc::new(Rig::new(parts)?);
-    let testable = |tags: &[String]| side_of(tags).is_none_or(|side| rig.has(side)) && wanted(tags);
-    let features = features::keep(features, testable);
     if features.is_empty() {
         bail!("no scenario fits; --list shows all of them with their tags");
     }
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let progress = Progress::new(&features);
-    let scenarios = play(&rig, features, concurrency, &shutdown, |scenario| {
-        progress.tell(scenario)
-    })
-    .await?;
+    let prepared = tokio::select! {
+        prepared = prepare(&args, over, progress.bar.clone()) => Some(prepared?),
+        () = shutdown.cancelled() => None,
+    };
+    let Played {
+        scenarios,
+        exchanges,
+        given_up,
+    } = match prepared {
+        Some(prepared) => play_all(prepared, features, &progress, &shutdown).await?,
+        None => Played::nothing(&features),
+    };
     progress.end();
-    let exchanges = rig
-        .csms
-        .as_ref()
-        .and_then(|csms| csms.driver.as_ref())
-        .map(|driver| Arc::clone(&driver.exchanges));
-    let exchanges = exchanges
-        .map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone())
-        .unwrap_or_default();
-    if let Some(bundle) = bundle {
-        bundle.end().await;
-    }
     let report = Report {
         tool: "dynamo",
         version: env!("CARGO_PKG_VERSION"),
         ocpp: "1.6",
-        sut: description,
+        sut: description(&args),
         started_at: started.to_string(),
         duration_ms: millis(clock.elapsed()),
         disclaimer: DISCLAIMER,
@@ -103,10 +97,126 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         report.write(path)?;
     }
     print_summary(&report, &reports)?;
-    Ok(if shutdown.is_cancelled() {
-        Verdict::Interrupted
-    } else {
-        verdict(&report.summary)
+    if shutdown.is_cancelled() {
+        return Ok(Verdict::Interrupted);
+    }
+    if let Some(GivenUp { reason, remedy }) = given_up {
+        bail!("the run was given up: {reason}; {remedy}");
+    }
+    Ok(verdict(&report.summary))
+}
+
+/// What became of a run's scenarios.
+struct Played {
+    scenarios: Vec<ScenarioReport>,
+    exchanges: Vec<HttpExchange>,
+    /// Why it ended before its time, unless somebody interrupted it.
+    given_up: Option<GivenUp>,
+}
+
+impl Played {
+    /// The run was interrupted before its systems under test were there.
+    fn nothing(features: &[Feature]) -> Self {
+        Self {
+            scenarios: with_the_rest(Vec::new(), features, INTERRUPTED),
+            exchanges: Vec::new(),
+            given_up: None,
+        }
+    }
+}
+
+/// The reason of scenarios that had not ended when somebody ended the run.
+const INTERRUPTED: &str = "interrupted";
+
+async fn play_all(
+    prepared: Prepared,
+    features: Vec<Feature>,
+    progress: &Progress,
+    shutdown: &CancellationToken,
+) -> Result<Played> {
+    let Prepared {
+        parts,
+        bundle,
+        concurrency,
+    } = prepared;
+    let rig = Arc::new(Rig::new(parts)?);
+    let scenarios = play(&rig, features, concurrency, shutdown, |scenario| {
+        progress.tell(scenario);
+    })
+    .await?;
+    rig.look_at_the_door(true);
+    let driver = rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
+    let exchanges = driver.map(|driver| {
+        driver
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    });
+    if let Some(server) = &rig.server {
+        server.end().await;
+    }
+    if let Some(bundle) = bundle {
+        bundle.end().await;
+    }
+    Ok(Played {
+        scenarios,
+        exchanges: exchanges.unwrap_or_default(),
+        given_up: rig.halt.why().cloned(),
+    })
+}
+
+/// Whether this run puts that side to the test.
+fn is_tested(args: &Args, side: Side) -> bool {
+    match args.sut {
+        None => true,
+        Some(Sut::Csms) => side == Side::Csms,
+        Some(Sut::ChargePoint) => side == Side::ChargePoint,
+    }
+}
+
+/// Adds the scenarios that have not ended, not run for this reason; all in the order of the features.
+fn with_the_rest(
+    mut ended: Vec<ScenarioReport>,
+    features: &[Feature],
+    reason: &str,
+) -> Vec<ScenarioReport> {
+    // Rows of an outline can have the same name.
+    let mut count: HashMap<(String, String), usize> = HashMap::new();
+    for scenario in &ended {
+        *count
+            .entry((scenario.feature.clone(), scenario.name.clone()))
+            .or_default() += 1;
+    }
+    for (feature, scenario) in scenarios_of(features) {
+        match count.get_mut(&(feature.name.clone(), scenario.name.clone())) {
+            Some(left @ 1..) => *left -= 1,
+            _ => ended.push(not_run(feature, scenario, reason)),
+        }
+    }
+    in_order(ended, features)
+}
+
+fn in_order(mut scenarios: Vec<ScenarioReport>, features: &[Feature]) -> Vec<ScenarioReport> {
+    let order: HashMap<(&str, &str), usize> = scenarios_of(features)
+        .enumerate()
+        .map(|(place, (feature, scenario))| {
+            ((feature.name.as_str(), scenario.name.as_str()), place)
+        })
+        .collect();
+    scenarios.sort_by_key(|scenario| {
+        order
+            .get(&(scenario.feature.as_str(), scenario.name.as_str()))
+            .copied()
+    });
+    scenarios
+}
+
+fn scenarios_of(features: &[Feature]) -> impl Iterator<Item = (&Feature, &Scenario)> {
+    features.iter().flat_map(|feature| {
+        let of_rules = feature.rules.iter().flat_map(|rule| &rule.scenarios);
+        let all = feature.scenarios.iter().chain(of_rules);
+        all.map(move |scenario| (feature, scenario))
     })
 }
 
@@ -163,7 +273,10 @@ fn wanted(args: &Args) -> Result<impl Fn(&[String]) -> bool + use<>> {
     let expression = match &args.tags {
         None => None,
         Some(text) => Some(text.parse::<TagOperation>().map_err(|error| {
-            anyhow!("--tags {text:?} is no tag expression ({error}); write something like '@core and not @driver'")
+            anyhow!(
+                "--tags {} is no tag expression ({error}); write something like '@core and not @driver'",
+                quoted(text)
+            )
         })?),
     };
     Ok(move |tags: &[String]| {
@@ -180,7 +293,8 @@ pub(crate) fn side_of(tags: &[String]) -> Option<Side> {
         .find(|side| tags.iter().any(|tag| tag == side.tag()))
 }
 
-/// Plays all scenarios; gives their reports in the order of the features.
+/// Plays all scenarios; gives their reports in the order of the features. Those that have not ended when the run is
+/// interrupted or given up are not run.
 pub(crate) async fn play(
     rig: &Arc<Rig>,
     features: Vec<Feature>,
@@ -188,15 +302,7 @@ pub(crate) async fn play(
     shutdown: &CancellationToken,
     mut on_finished: impl FnMut(&ScenarioReport),
 ) -> Result<Vec<ScenarioReport>> {
-    let order: Vec<(String, String)> = features
-        .iter()
-        .flat_map(|feature| {
-            feature
-                .scenarios
-                .iter()
-                .map(|scenario| (feature.name.clone(), scenario.name.clone()))
-        })
-        .collect();
+    let planned = features.clone();
     let finished = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&finished);
     let gatherer = Gatherer::new(Arc::clone(&rig.collector), |scenario: &ScenarioReport| {
@@ -229,18 +335,17 @@ pub(crate) async fn play(
     let errors = tokio::select! {
         gatherer = cucumber.run(features) => gatherer.errors,
         () = shutdown.cancelled() => Vec::new(),
+        () = rig.halt.called() => Vec::new(),
     };
     if let Some(error) = errors.first() {
         bail!("{error}");
     }
-    let mut scenarios =
-        std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
-    scenarios.sort_by_key(|scenario| {
-        order
-            .iter()
-            .position(|(feature, name)| *feature == scenario.feature && *name == scenario.name)
-    });
-    Ok(scenarios)
+    let ended = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(match rig.halt.why() {
+        _ if shutdown.is_cancelled() => with_the_rest(ended, &planned, INTERRUPTED),
+        Some(given_up) => with_the_rest(ended, &planned, &given_up.reason),
+        None => in_order(ended, &planned),
+    })
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {
@@ -349,4 +454,32 @@ fn print_summary(report: &Report, reports: &[PathBuf]) -> Result<()> {
     writeln!(out, "report: {}", names.join(", "))?;
     writeln!(out, "{DISCLAIMER}")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_not_ended_is_not_run_and_stands_in_its_place() {
+        let features = features::read(None).expect("the embedded features are readable");
+        let all = with_the_rest(Vec::new(), &features, INTERRUPTED);
+        assert_eq!(all.len(), scenarios_of(&features).count());
+        let reason = |scenario: &ScenarioReport| scenario.reason.clone();
+        assert!(all.iter().all(|scenario| {
+            scenario.status == Status::NotRun && reason(scenario).as_deref() == Some(INTERRUPTED)
+        }));
+        // The last one has ended before all others.
+        let mut last = all.last().expect("scenarios").clone();
+        last.status = Status::Passed;
+        let again = with_the_rest(vec![last], &features, INTERRUPTED);
+        let names = |all: &[ScenarioReport]| -> Vec<String> {
+            all.iter().map(|scenario| scenario.name.clone()).collect()
+        };
+        assert_eq!(names(&again), names(&all));
+        let passed = again
+            .iter()
+            .filter(|scenario| scenario.status == Status::Passed);
+        assert_eq!(passed.count(), 1);
+    }
 }

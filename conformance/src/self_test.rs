@@ -1,5 +1,6 @@
 //! The proof of the judge: every seeded defect must turn at least one scenario red.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::stream::{self, StreamExt as _};
 use gherkin::Feature;
+use indicatif::ProgressBar;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
-use crate::defect::{self, Seed};
+use crate::defect::{self, Seed, meant_for};
 use crate::features;
 use crate::report::{Coverage, DISCLAIMER, Report, Status, Summary};
 use crate::rig::{Rig, RigParts, Side};
@@ -37,6 +39,8 @@ struct SideMatrix {
     seeded: usize,
     killed: usize,
     survivors: Vec<&'static str>,
+    /// Left out of the count: none of the chosen scenarios is meant for them, and none caught them.
+    not_tried: Vec<&'static str>,
     defects: Vec<Row>,
 }
 
@@ -46,15 +50,29 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) breaks: &'static str,
     pub(crate) killed_by: Vec<String>,
+    /// A scenario that is meant to catch it was among the chosen ones.
+    #[serde(skip)]
+    meant: bool,
 }
 
 impl Matrix {
     /// The last line of the output.
     pub(crate) fn line(&self) -> String {
+        let not_tried = self.charge_point.not_tried.len() + self.csms.not_tried.len();
+        let rest = if not_tried == 0 {
+            String::new()
+        } else {
+            format!("; {not_tried} not tried: none of the chosen scenarios is meant for them")
+        };
         format!(
-            "killed {} of {} charge point defects, {} of {} CSMS defects",
+            "killed {} of {} charge point defects, {} of {} CSMS defects{rest}",
             self.charge_point.killed, self.charge_point.seeded, self.csms.killed, self.csms.seeded
         )
+    }
+
+    /// Whether the chosen scenarios were put to the test at all.
+    fn is_empty(&self) -> bool {
+        self.charge_point.seeded + self.csms.seeded == 0
     }
 
     /// All defects, charge points first.
@@ -69,6 +87,7 @@ impl Matrix {
 
 impl SideMatrix {
     fn of(rows: Vec<Row>) -> Self {
+        let (rows, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(Row::was_tried);
         let survivors: Vec<_> = rows
             .iter()
             .filter(|row| row.killed_by.is_empty())
@@ -78,8 +97,15 @@ impl SideMatrix {
             seeded: rows.len(),
             killed: rows.len() - survivors.len(),
             survivors,
+            not_tried: left_out.iter().map(|row| row.name).collect(),
             defects: rows,
         }
+    }
+}
+
+impl Row {
+    fn was_tried(&self) -> bool {
+        self.meant || !self.killed_by.is_empty()
     }
 }
 
@@ -106,7 +132,7 @@ pub(crate) async fn run(
         bundle,
         concurrency,
         ..
-    } = prepare(&patient, over).await?;
+    } = prepare(&patient, over, ProgressBar::hidden()).await?;
     let parts = Arc::new(parts);
     let rig = Arc::new(Rig::new(copy(&parts, None))?);
     let scenarios = play(&rig, features.clone(), concurrency, &shutdown, |_| {}).await?;
@@ -148,6 +174,11 @@ pub(crate) async fn run(
     if shutdown.is_cancelled() {
         return Ok(Verdict::Interrupted);
     }
+    if judged && matrix.is_empty() {
+        anyhow::bail!(
+            "no seeded defect was tried: the chosen scenarios are meant for none; choose more with --tags"
+        );
+    }
     Ok(if judged && !matrix.survived() {
         Verdict::Passed
     } else {
@@ -172,8 +203,13 @@ async fn judge(
     let features = features::keep(features.to_vec(), |tags| {
         side_of(tags) == Some(side) && !tags.iter().any(|tag| tag == "moved-clock")
     });
+    let chosen: HashSet<&str> = features
+        .iter()
+        .flat_map(|feature| &feature.scenarios)
+        .map(|scenario| scenario.name.as_str())
+        .collect();
     let rows = stream::iter(seeds).map(|seed| {
-        let features = features.clone();
+        let (features, chosen) = (features.clone(), &chosen);
         async move {
             let rig = Arc::new(Rig::new(copy(parts, Some(*seed)))?);
             let scenarios = play(&rig, features, concurrency, shutdown, |_| {}).await?;
@@ -186,6 +222,9 @@ async fn judge(
                 name: seed.name,
                 breaks: seed.breaks,
                 killed_by,
+                meant: meant_for(side, seed.name)
+                    .iter()
+                    .any(|scenario| chosen.contains(scenario)),
             }) as Result<Row>
         }
     });
@@ -242,6 +281,7 @@ fn print(report: &Report, matrix: &Matrix, judged: bool) -> Result<()> {
 fn print_row(row: &Row) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match row.killed_by.as_slice() {
+        [] if !row.was_tried() => writeln!(out, "not tried {}: {}", row.name, row.breaks)?,
         [] => writeln!(out, "SURVIVED  {}: {}", row.name, row.breaks)?,
         [first, rest @ ..] => {
             let more = if rest.is_empty() {
@@ -253,4 +293,43 @@ fn print_row(row: &Row) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &'static str, caught: bool, meant: bool) -> Row {
+        let killed_by = if caught {
+            vec!["a scenario".into()]
+        } else {
+            Vec::new()
+        };
+        Row {
+            name,
+            breaks: "a rule",
+            killed_by,
+            meant,
+        }
+    }
+
+    #[test]
+    fn only_a_defect_that_was_meant_for_a_chosen_scenario_can_survive() {
+        let matrix = Matrix {
+            charge_point: SideMatrix::of(vec![
+                row("caught", true, true),
+                row("caught by chance", true, false),
+                row("for others", false, false),
+            ]),
+            csms: SideMatrix::of(Vec::new()),
+        };
+        assert!(!matrix.survived());
+        assert_eq!(
+            matrix.line(),
+            "killed 2 of 2 charge point defects, 0 of 0 CSMS defects; 1 not tried: none of the chosen scenarios is \
+             meant for them"
+        );
+        let missed = SideMatrix::of(vec![row("missed", false, true)]);
+        assert_eq!(missed.survivors, ["missed"]);
+    }
 }

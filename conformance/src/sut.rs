@@ -9,18 +9,28 @@ use dynamo_csms::domain::authorization::TagStatus;
 use dynamo_csms::store::TagSetting;
 use dynamo_csms::{AcceptUnknown, Csms, Options};
 use dynamo_protocol::ChargePointId;
+use indicatif::ProgressBar;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, Sut};
 use crate::capabilities::Capabilities;
 use crate::driver::Driver;
-use crate::operator::Operator;
+use crate::operator::{Operator, Person};
+use crate::params::{quoted, span};
 use crate::peer::csms::CsmsServer;
 use crate::rig::{ChargerUnderTest, CsmsUnderTest, Identity, RigParts, Tags};
 
-/// How long the system under test has to show up before the run is given up.
+/// How long a connection to what is under test, and an answer of a driver or an operator, may take.
 const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// How long the control API of a charger may take to come up once the charger is here.
+const OPERATOR_MAX: Duration = Duration::from_secs(5);
+
+/// The schemes of drivers and operators.
+const HTTP: [&str; 2] = ["http", "https"];
 
 /// Default of `--timeout`.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,19 +61,33 @@ impl Bundle {
 pub(crate) struct Prepared {
     pub(crate) parts: RigParts,
     pub(crate) bundle: Option<Bundle>,
-    /// What is under test, for the report.
-    pub(crate) description: String,
     pub(crate) concurrency: usize,
 }
 
 /// Starts or finds what the arguments name.
-pub(crate) async fn prepare(args: &Args, over: CancellationToken) -> Result<Prepared> {
+///
+/// `bar` is where progress is drawn, so that a question to a person does not run into it.
+pub(crate) async fn prepare(
+    args: &Args,
+    over: CancellationToken,
+    bar: ProgressBar,
+) -> Result<Prepared> {
     let capabilities = Capabilities::read(args.capabilities.as_deref())?;
     refuse_strays(args)?;
     match args.sut {
         None => bundled(args, &capabilities, over).await,
         Some(Sut::Csms) => foreign_csms(args, &capabilities).await,
-        Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over).await,
+        Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over, bar).await,
+    }
+}
+
+/// What is under test, for the report.
+pub(crate) fn description(args: &Args) -> String {
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_default();
+    match args.sut {
+        None => "the bundled CSMS and the bundled charge point".into(),
+        Some(Sut::Csms) => format!("the CSMS at {}", or_none(&args.url)),
+        Some(Sut::ChargePoint) => format!("the charge point {}", or_none(&args.charge_point_id)),
     }
 }
 
@@ -79,7 +103,10 @@ fn refuse_strays(args: &Args) -> Result<()> {
         ("--listen", args.listen.is_some()),
         ("--operator", args.operator.is_some()),
     ];
-    let either = [("--charge-point-id", args.charge_point_id.is_some())];
+    let either = [
+        ("--charge-point-id", args.charge_point_id.is_some()),
+        ("--capabilities", args.capabilities.is_some()),
+    ];
     let strays: Vec<(&str, bool)> = match args.sut {
         None => [&csms[..], &charger, &either].concat(),
         Some(Sut::Csms) => charger.to_vec(),
@@ -176,7 +203,6 @@ async fn bundled(
             defect: None,
         },
         bundle: Some(Bundle { csms, folder }),
-        description: "the bundled CSMS and the bundled charge point".into(),
         concurrency: args.concurrency.map_or(64, usize::from),
     })
 }
@@ -186,7 +212,10 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
         .url
         .clone()
         .context("--sut csms needs --url, such as ws://127.0.0.1:9000/ocpp16")?;
-    reachable(&url).await?;
+    reachable("--url", &url, &["ws"], ARRIVAL).await?;
+    if let Some(driver) = &args.driver {
+        reachable("--driver", driver, &HTTP, ARRIVAL).await?;
+    }
     let identity = match &args.charge_point_id {
         Some(id) => Identity::One(id.clone()),
         None => Identity::Prefix(args.id_prefix.clone()),
@@ -214,7 +243,6 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
             defect: None,
         },
         bundle: None,
-        description: format!("the CSMS at {url}"),
         concurrency: if serial {
             1
         } else {
@@ -224,25 +252,48 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
 }
 
 /// Whether somebody listens there: a run against nobody should say so at once.
-async fn reachable(url: &str) -> Result<()> {
-    let parsed =
-        reqwest::Url::parse(url).map_err(|error| anyhow!("--url {url:?} is no URL: {error}"))?;
-    if parsed.scheme() != "ws" {
-        bail!("--url {url:?} must begin with ws://");
+async fn reachable(flag: &str, url: &str, schemes: &[&str], patience: Duration) -> Result<()> {
+    let parsed = reqwest::Url::parse(url)
+        .map_err(|error| anyhow!("{flag} {} is no URL: {error}", quoted(url)))?;
+    if !schemes.contains(&parsed.scheme()) {
+        let schemes: Vec<String> = schemes
+            .iter()
+            .map(|scheme| format!("{scheme}://"))
+            .collect();
+        bail!(
+            "{flag} {} must begin with {}",
+            quoted(url),
+            schemes.join(" or ")
+        );
     }
     let host = parsed
         .host_str()
-        .ok_or_else(|| anyhow!("--url {url:?} names no host"))?;
+        .ok_or_else(|| anyhow!("{flag} {} names no host", quoted(url)))?;
     let port = parsed.port_or_known_default().unwrap_or(80);
     let host = host.trim_matches(['[', ']']).to_owned();
-    match tokio::time::timeout(ARRIVAL, tokio::net::TcpStream::connect((host, port))).await {
+    match timeout(patience, TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
-            bail!("nobody answers at {url} ({error}); start the CSMS under test or correct --url")
+            bail!("nobody answers at {url} ({error}); start what belongs there or correct {flag}")
         }
         Err(_) => bail!(
-            "nobody answered at {url} within {ARRIVAL:?}; start the CSMS under test or correct --url"
+            "nobody answered at {url} within {}; start what belongs there or correct {flag}",
+            span(patience)
         ),
+    }
+}
+
+/// Waits until somebody listens there, but not for long: it may come up together with the charger.
+async fn soon_reachable(flag: &str, url: &str) -> Result<()> {
+    let deadline = Instant::now() + OPERATOR_MAX;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match reachable(flag, url, &HTTP, left.max(Duration::from_millis(100))).await {
+            Err(_) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            result => return result,
+        }
     }
 }
 
@@ -250,6 +301,7 @@ async fn foreign_charger(
     args: &Args,
     capabilities: &Capabilities,
     over: CancellationToken,
+    bar: ProgressBar,
 ) -> Result<Prepared> {
     let listen = args
         .listen
@@ -258,15 +310,17 @@ async fn foreign_charger(
         .charge_point_id
         .clone()
         .context("--sut charge-point needs --charge-point-id")?;
-    ChargePointId::new(&id).map_err(|error| anyhow!("--charge-point-id {id:?}: {error}"))?;
+    ChargePointId::new(&id)
+        .map_err(|error| anyhow!("--charge-point-id {}: {error}", quoted(&id)))?;
     let operator = match args.operator.as_deref() {
         None => Operator::Absent,
-        Some("prompt") => Operator::Prompt {
-            charge_point_id: id.clone(),
-        },
+        Some("prompt") => Operator::Prompt(Person::new(&id, bar)),
         Some(url) => {
             reqwest::Url::parse(url).map_err(|error| {
-                anyhow!("--operator {url:?} is neither `prompt` nor a URL: {error}")
+                anyhow!(
+                    "--operator {} is neither `prompt` nor a URL: {error}",
+                    quoted(url)
+                )
             })?;
             Operator::Http {
                 url: url.to_owned(),
@@ -280,15 +334,25 @@ async fn foreign_charger(
     })?;
     let addr = server.addr();
     let mut post = server.expect(&id);
+    server.name_strangers(&id);
     tell(&format!(
         "waiting for the charge point {id} at ws://{addr}/{id}"
     ));
     let patience = args.timeout.unwrap_or(PATIENCE);
-    let longest = ARRIVAL.max(patience);
-    if tokio::time::timeout(longest, post.arrival()).await.is_err() {
+    if timeout(patience, post.arrival()).await.is_err() {
+        let seen = server.seen_strangers();
+        let remedy = if seen.is_empty() {
+            "point it there and start it".to_owned()
+        } else {
+            seen.join("; ")
+        };
         bail!(
-            "no charge point {id} connected to ws://{addr}/{id} within {longest:?}; point it there and start it"
+            "no charge point {id} connected to ws://{addr}/{id} within {}; {remedy}",
+            span(patience)
         );
+    }
+    if let Operator::Http { url, .. } = &operator {
+        soon_reachable("--operator", url).await?;
     }
     Ok(Prepared {
         parts: RigParts {
@@ -301,18 +365,19 @@ async fn foreign_charger(
             server: Some(server),
             csms: None,
             tags: tags(args, capabilities, true),
-            patience,
+            // What such a charger does at its intervals takes that much longer than with those of a second.
+            patience: patience
+                + Duration::from_secs(u64::from(capabilities.charge_point.min_interval) - 1),
             schemas: args.schemas.clone(),
             defect: None,
         },
         bundle: None,
-        description: format!("the charge point {id}"),
         concurrency: 1,
     })
 }
 
 /// A remark for the person at the terminal.
-fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 use dynamo_protocol::trace::Direction;
 use serde_json::Value;
 
+use crate::params::quoted;
+
 /// One thing that happened on a line.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -66,8 +68,12 @@ impl Message {
             Ok(Value::Array(elements)) => {
                 Self::from_elements(&elements).unwrap_or_else(Self::Unreadable)
             }
-            Ok(_) => Self::Unreadable("not a JSON array".into()),
-            Err(error) => Self::Unreadable(format!("not JSON: {error}")),
+            Ok(_) => Self::Unreadable("JSON, but no array".into()),
+            Err(error) => Self::Unreadable(if raw.trim().is_empty() {
+                "an empty text".into()
+            } else {
+                format!("no JSON: wrong at character {}", error.column().max(1))
+            }),
         }
     }
 
@@ -133,10 +139,13 @@ impl fmt::Display for Message {
             Self::Call {
                 action, payload, ..
             } => write!(f, "{action} {payload}"),
-            Self::Result { payload, .. } => write!(f, "answer {payload}"),
+            Self::Result { payload, .. } => write!(f, "the answer {payload}"),
             Self::Error {
                 code, description, ..
-            } => write!(f, "error {code} {description:?}"),
+            } if description.is_empty() => write!(f, "the error {code}"),
+            Self::Error {
+                code, description, ..
+            } => write!(f, "the error {code} ({})", quoted(description)),
             Self::Unreadable(reason) => write!(f, "something unreadable ({reason})"),
         }
     }

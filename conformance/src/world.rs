@@ -7,6 +7,7 @@ use crate::checks::{Circumstances, breaches};
 use crate::collect::{Key, Outcome};
 use crate::expect::{Failure, StepResult};
 use crate::rig::Rig;
+use crate::trace::{Entry, EntryKind};
 
 /// One scenario while it runs.
 #[derive(Debug, Default, cucumber::World)]
@@ -65,12 +66,13 @@ impl World {
                 bench.settle().await;
             }
             outcome.identity = bench.id.clone();
+            outcome.flood = bench.flood();
             let side = bench.side;
             let allowed = std::mem::take(&mut bench.allowed);
             let errors_expected = std::mem::take(&mut bench.errors_expected);
             let moved_clock = bench.clock.is_some();
             let lines = bench.close().await;
-            if steps_passed {
+            if steps_passed && outcome.flood.is_none() {
                 let schemas = rig.schemas.as_ref();
                 let circumstances = Circumstances {
                     side,
@@ -84,12 +86,45 @@ impl World {
                     .flat_map(|line| breaches(line, &circumstances))
                     .collect();
             }
+            let more = outcome.breaches.len().saturating_sub(BREACHES_SHOWN);
+            if more > 0 {
+                outcome.breaches.truncate(BREACHES_SHOWN);
+                outcome.breaches.push(format!("and {more} more like these"));
+            }
             outcome.entries = lines.into_iter().flatten().collect();
             outcome.entries.sort_by_key(|entry| entry.at);
+            if let Some(flood) = &outcome.flood {
+                outcome.breaches = vec![flood.clone()];
+                show_the_beginning(&mut outcome.entries);
+            }
         }
         rig.collector.put(key, outcome);
     }
 }
+
+/// Of a flooded record the report shows the beginning: a run has many scenarios, and its reader is a person.
+fn show_the_beginning(entries: &mut Vec<Entry>) {
+    let mut bytes = 0;
+    let shown = entries
+        .iter()
+        .take(FLOOD_ENTRIES_SHOWN)
+        .take_while(|entry| {
+            if let EntryKind::Frame { raw, .. } = &entry.kind {
+                bytes += raw.len();
+            }
+            bytes <= FLOOD_BYTES_SHOWN
+        });
+    let shown = shown.count();
+    entries.truncate(shown);
+    entries.shrink_to_fit();
+}
+
+/// Breaches of one scenario that are told one by one.
+const BREACHES_SHOWN: usize = 50;
+
+/// Entries and bytes of a flooded record that are shown.
+const FLOOD_ENTRIES_SHOWN: usize = 200;
+const FLOOD_BYTES_SHOWN: usize = 64 * 1024;
 
 /// Lets a step use `?` on what a bench can refuse.
 pub(crate) trait OrEnd<T> {

@@ -7,7 +7,6 @@ use crate::{Options, StartError, tls};
 /// Where people and charge points find this server; without a slash at the end.
 pub(crate) struct PublicUrls {
     pub http: String,
-    #[expect(dead_code, reason = "registrations answer it")]
     pub ocpp: String,
 }
 

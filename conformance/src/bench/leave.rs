@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dynamo_simulator::charge_point::{Action, CableSide};
 use serde_json::json;
 
 use super::{AFTERTHOUGHT, Bench};
@@ -14,6 +15,9 @@ impl Bench {
     /// Asks for a last answer, so that everything the system under test had to say before it is on record, and waits
     /// for answers that are still owed.
     pub(crate) async fn settle(&mut self) {
+        if self.flood().is_some() {
+            return;
+        }
         let may_ask = self.side == Side::ChargePoint || self.accepted;
         if self.line.log().connected && may_ask {
             let fence = match self.side {
@@ -41,6 +45,36 @@ impl Bench {
                 (log.answers_pending == 0).then_some(())
             })
             .await;
+    }
+
+    /// Cables out, faults cleared, locks free, as far as somebody is there to do it.
+    pub(crate) async fn tidy_up(&mut self) {
+        let operator = self.operator.clone();
+        if let Operator::Prompt(person) = &operator {
+            self.line.note("operator: tidies the charger up");
+            person.tidy_up().await;
+        }
+        if !operator.is_a_machine() {
+            return;
+        }
+        // Nothing was plugged in, nothing was jammed, or this charger has no such part: all the same.
+        for connector_id in 1..=self.traits.connectors {
+            let unplug = |side| Action::Unplug { connector_id, side };
+            for action in [
+                Action::FreeLock { connector_id },
+                Action::ClearFault { connector_id },
+                unplug(CableSide::Ev),
+                unplug(CableSide::Station),
+            ] {
+                let _ = self.operate(action).await;
+            }
+        }
+    }
+
+    /// What ends a scenario in which too much was said.
+    pub(crate) fn flood(&self) -> Option<String> {
+        let here = self.line.log().flood();
+        here.or_else(|| self.older.as_ref()?.log().flood())
     }
 
     /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.

@@ -5,8 +5,14 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::{Bench, Seen};
+use crate::driver::Refusal;
 use crate::expect::{Expected, Failure, Order, StepResult};
+use crate::line::Log;
+use crate::params::span;
 use crate::trace::{Entry, Message};
+
+/// How long a CALL may still be under way when the driver's refusal is here.
+const OVERTAKEN: Duration = Duration::from_secs(1);
 
 impl Bench {
     /// What comes from now on is what the next steps speak of: an effect does not come before its cause.
@@ -39,7 +45,7 @@ impl Bench {
         expected: &Expected,
         patience: Duration,
     ) -> Result<Seen, Failure> {
-        let found = self.line.wait(patience, |log| {
+        let look = |log: &mut Log| {
             let from = if order == Order::Next {
                 log.cursor
             } else {
@@ -73,16 +79,56 @@ impl Bench {
                 payload: payload.clone(),
                 at,
             })
-        });
-        match found.await {
-            Some(seen) => Ok(seen),
-            None => Err(Failure::new(self.missing(order, expected, patience))),
+        };
+        // An order for this call, if there is one, is no longer open when this is over.
+        let ordered = self
+            .orders
+            .iter()
+            .position(|order| order.action == expected.action())
+            .map(|index| self.orders.remove(index));
+        let Some(mut ordered) = ordered else {
+            let found = self.line.wait(patience, look).await;
+            return found.ok_or_else(|| Failure::new(self.missing(order, expected, patience)));
+        };
+        let refusal = tokio::select! {
+            found = self.line.wait(patience, look) => match found {
+                Some(seen) => return Ok(seen),
+                None => None,
+            },
+            refusal = ordered.refused() => Some(refusal),
+        };
+        if let Some(refusal) = refusal {
+            // The CALL counts, and it may have overtaken the refusal on another socket.
+            if let Some(seen) = self.line.wait(OVERTAKEN, look).await {
+                return Ok(seen);
+            }
+            self.heed(&refusal);
+            return Err(Failure::new(format!(
+                "no {expected} came, because {}",
+                refusal.reason
+            )));
+        }
+        Err(Failure::new(self.missing(order, expected, patience)))
+    }
+
+    /// A driver that never took an order, and would refuse any other in the same way, ends the run.
+    fn heed(&self, refusal: &Refusal) {
+        let driver = self.rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
+        let useless = driver.is_some_and(|driver| !driver.has_listened());
+        if refusal.of_everything && useless {
+            self.rig.halt.call(
+                refusal.reason.clone(),
+                "correct --driver, or give its key with --driver-header 'Name: value'",
+            );
         }
     }
 
     /// Why an expected call counts as missing, with what came instead.
     fn missing(&self, order: Order, expected: &Expected, patience: Duration) -> String {
         let log = self.line.log();
+        if let Some(flood) = log.flood() {
+            return flood;
+        }
         let from = if order == Order::Next {
             log.cursor
         } else {
@@ -113,7 +159,10 @@ impl Bench {
             " (the line is down)"
         };
         let side = self.side.name();
-        format!("no {expected} within {patience:?}{line}; the {side} sent {instead}")
+        format!(
+            "no {expected} within {}{line}; the {side} sent {instead}",
+            span(patience)
+        )
     }
 
     /// Makes sure that no such call comes for a while.
@@ -177,10 +226,13 @@ impl Bench {
         });
         let found = found.await;
         found.ok_or_else(|| {
-            Failure::new(format!(
-                "{action} was not answered within {:?}",
-                self.rig.patience
-            ))
+            let flood = self.line.log().flood();
+            Failure::new(flood.unwrap_or_else(|| {
+                format!(
+                    "{action} was not answered within {}",
+                    span(self.rig.patience)
+                )
+            }))
         })
     }
 

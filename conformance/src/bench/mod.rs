@@ -80,6 +80,8 @@ pub(crate) struct Bench {
     pub(crate) accepted: bool,
     /// When the last outage began and how long it was to last.
     pub(crate) outage: Option<(SystemTime, Duration)>,
+    /// What intervals of the scenario are multiplied by: the charge point under test may not take smaller ones.
+    pub(crate) stretch: u32,
     /// Settings the scenario has changed, with the values they had.
     settings_before: Vec<(String, String)>,
     /// Register of the scripted charge point, Wh.
@@ -179,6 +181,7 @@ impl Bench {
             judged_from: 0,
             accepted: false,
             outage: None,
+            stretch: 1,
             settings_before: Vec::new(),
             meter_wh: 1_000,
             orders: Vec::new(),
@@ -237,6 +240,7 @@ impl Bench {
             connectors: 2,
             fixed_cable: demands.fixed_cable.unwrap_or(false),
             backup_power: demands.backup_power.unwrap_or(false),
+            ..ChargerTraits::default()
         };
         let hardware = Hardware {
             connectors: self.traits.connectors,
@@ -314,9 +318,13 @@ impl Bench {
             .events
             .clone()
             .ok_or_else(|| Failure::new("this line cannot be opened from here"))?;
-        connect(&knock, self.sockets, events)
+        let welcome = connect(&knock, self.sockets, events)
             .await
-            .map_err(|error| Failure::new(format!("{error:#}")))
+            .map_err(|error| Failure::new(format!("{error:#}")))?;
+        if matches!(welcome, Welcome::Open { .. }) {
+            self.rig.door.opens();
+        }
+        Ok(welcome)
     }
 
     /// Connects once more; the line so far becomes the older one.
@@ -336,15 +344,19 @@ impl Bench {
             Welcome::Open {
                 subprotocol: Some(subprotocol),
             } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
-            Welcome::Open { subprotocol } => {
-                return Err(Failure::new(format!(
-                    "the CSMS confirmed the subprotocol {subprotocol:?}, not ocpp1.6"
-                )));
-            }
             Welcome::Refused { status } => {
+                if matches!(status, 401 | 403 | 404) {
+                    self.rig.door.refuses(status);
+                    self.rig.look_at_the_door(false);
+                }
                 return Err(Failure::new(format!(
                     "the CSMS refused the handshake of {} with HTTP {status}",
                     self.id
+                )));
+            }
+            opened @ Welcome::Open { .. } => {
+                return Err(Failure::new(format!(
+                    "the CSMS {opened}, not with the subprotocol ocpp1.6"
                 )));
             }
         }
@@ -364,7 +376,14 @@ impl Bench {
     ) -> Result<(), Closed> {
         self.begin_act();
         self.line.note(format!("operator: {}", describe(&action)));
-        match self.operator.act(action).await {
+        let result = self.operator.act(action).await;
+        self.line.note(match &result {
+            Ok(()) => "operator answered: done".to_owned(),
+            Err(OperatorError::Impossible(reason) | OperatorError::Failed(reason)) => {
+                format!("operator answered: {reason}")
+            }
+        });
+        match result {
             Ok(()) => Ok(()),
             Err(OperatorError::Impossible(reason)) => Err(Closed::NotRun(reason)),
             Err(OperatorError::Failed(reason)) => Err(Closed::Failed(Failure::new(reason))),
@@ -400,9 +419,7 @@ impl Bench {
             "NotSupported" | "Rejected" if !demanded => Err(Closed::NotRun(format!(
                 "the charge point cannot set {key} to {value}: {answer}"
             ))),
-            "RebootRequired" => Err(Closed::NotRun(format!(
-                "the charge point needs a reboot to set {key}; set it to {value} before the run"
-            ))),
+            "RebootRequired" => crate::steps::restart_to_set(self, key, value).await,
             _ => {
                 let text =
                     format!("the charge point answered {answer} when {key} was set to {value}");

@@ -11,6 +11,9 @@ use crate::trace::Message;
 
 mod charge_point;
 mod csms;
+mod meant;
+
+pub(crate) use meant::meant_for;
 
 /// What becomes of a frame.
 #[derive(Clone, Debug, Default, PartialEq)]

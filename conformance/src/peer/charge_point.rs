@@ -1,5 +1,6 @@
 //! The scripted charge point: a WebSocket client towards a CSMS under test.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
 
 use super::{SocketEvent, carry, socket_config};
 
@@ -35,6 +37,20 @@ pub(crate) enum Welcome {
     Open { subprotocol: Option<String> },
     /// Refused with this HTTP status.
     Refused { status: u16 },
+}
+
+impl fmt::Display for Welcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open {
+                subprotocol: Some(subprotocol),
+            } => write!(f, "opened the line with the subprotocol {subprotocol}"),
+            Self::Open { subprotocol: None } => {
+                f.write_str("opened the line without a subprotocol")
+            }
+            Self::Refused { status } => write!(f, "refused the handshake with HTTP {status}"),
+        }
+    }
 }
 
 /// Opens a socket and lets it report to the given post.
@@ -69,7 +85,7 @@ pub(crate) async fn connect(
         (_, subprotocol, stream) => {
             let ws =
                 WebSocketStream::from_raw_socket(stream, Role::Client, Some(socket_config())).await;
-            tokio::spawn(carry(ws, socket, events));
+            tokio::spawn(carry(ws, socket, events, CancellationToken::new()));
             Ok(Welcome::Open { subprotocol })
         }
     }
@@ -109,7 +125,12 @@ async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream
         .next()
         .and_then(|line| line.split(' ').nth(1))
         .and_then(|status| status.parse().ok());
-    let status = status.with_context(|| format!("{answer:?} is no answer of HTTP"))?;
+    let status = status.with_context(|| {
+        format!(
+            "{} is no answer of HTTP",
+            crate::params::quoted(answer.lines().next().unwrap_or_default())
+        )
+    })?;
     let subprotocol = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use dynamo_protocol::SUBPROTOCOL_16;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{
@@ -18,11 +20,18 @@ use tokio_util::task::TaskTracker;
 
 use super::{Post, SocketEvent, carry, post, socket_config};
 
+/// How long a handshake may take.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// How long the sockets may take to close at the end of a run.
+const END_MAX: Duration = Duration::from_millis(500);
+
 /// The server, shared by all scenarios of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct CsmsServer {
     addr: SocketAddr,
     stalls: Arc<Mutex<HashMap<String, Stall>>>,
+    strangers: Arc<Mutex<Strangers>>,
     tasks: TaskTracker,
     over: CancellationToken,
 }
@@ -33,6 +42,21 @@ struct Stall {
     sockets: u64,
 }
 
+/// Who else has knocked while the run waits for one charger.
+#[derive(Debug, Default)]
+struct Strangers {
+    /// The identity that is waited for; with none, strangers are refused without a word.
+    awaited: Option<String>,
+    /// What was said about each.
+    seen: Vec<String>,
+}
+
+/// Strangers that are told apart.
+const STRANGERS_MAX: usize = 16;
+
+/// Characters of a stranger's path that are shown.
+const PATH_CHARS_MAX: usize = 120;
+
 impl CsmsServer {
     /// Listens and takes chargers in until the token is cancelled.
     pub(crate) async fn listen(addr: SocketAddr, over: CancellationToken) -> std::io::Result<Self> {
@@ -41,6 +65,7 @@ impl CsmsServer {
         let server = Self {
             addr,
             stalls: Arc::default(),
+            strangers: Arc::default(),
             tasks: TaskTracker::new(),
             over,
         };
@@ -64,6 +89,43 @@ impl CsmsServer {
         post
     }
 
+    /// From now on whoever knocks and is not this identity is named on stderr, once.
+    pub(crate) fn name_strangers(&self, awaited: &str) {
+        self.strangers().awaited = Some(awaited.to_owned());
+    }
+
+    /// What there is to say about chargers that knocked in vain.
+    pub(crate) fn seen_strangers(&self) -> Vec<String> {
+        self.strangers().seen.clone()
+    }
+
+    fn strangers(&self) -> std::sync::MutexGuard<'_, Strangers> {
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the person at the terminal at once why a charger is not taken in.
+    fn refused(&self, path: &str, why: impl Fn(&str, &str) -> String) {
+        let path: String = path.chars().take(PATH_CHARS_MAX).collect();
+        let mut strangers = self.strangers();
+        let Some(awaited) = &strangers.awaited else {
+            return;
+        };
+        let text = why(&path, awaited);
+        if strangers.seen.len() < STRANGERS_MAX && !strangers.seen.contains(&text) {
+            crate::sut::tell(&text);
+            strangers.seen.push(text);
+        }
+    }
+
+    /// Closes all sockets, with a close frame where it can still be sent, and takes no more in.
+    pub(crate) async fn end(&self) {
+        self.over.cancel();
+        self.tasks.close();
+        let _ = timeout(END_MAX, self.tasks.wait()).await;
+    }
+
     /// No more sockets of this identity are taken.
     pub(crate) fn forget(&self, id: &str) {
         self.lock().remove(id);
@@ -80,12 +142,7 @@ impl CsmsServer {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         let server = self.clone();
-                        self.tasks.spawn(async move {
-                            tokio::select! {
-                                () = server.over.cancelled() => {}
-                                () = server.serve(stream) => {}
-                            }
-                        });
+                        self.tasks.spawn(async move { server.serve(stream).await });
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a charger could not be taken in");
@@ -108,10 +165,17 @@ impl CsmsServer {
             |request: &Request, response: Response| self.admit(request, response, &mut stall),
             Some(socket_config()),
         );
-        match handshake.await {
+        let shaken = tokio::select! {
+            () = self.over.cancelled() => return,
+            shaken = timeout(HANDSHAKE_MAX, handshake) => shaken,
+        };
+        let Ok(shaken) = shaken else {
+            return tracing::info!("a handshake was not finished");
+        };
+        match shaken {
             Ok(ws) => {
                 if let Some((socket, events)) = stall {
-                    carry(ws, socket, events).await;
+                    carry(ws, socket, events, self.over.clone()).await;
                 }
             }
             Err(error) => tracing::info!(%error, "a handshake failed"),
@@ -129,7 +193,8 @@ impl CsmsServer {
         mut response: Response,
         stall: &mut Option<(u64, mpsc::Sender<SocketEvent>)>,
     ) -> Result<Response, ErrorResponse> {
-        let id = request.uri().path().rsplit('/').next().unwrap_or_default();
+        let path = request.uri().path();
+        let id = path.rsplit('/').next().unwrap_or_default();
         let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
         let offered = offers
             .iter()
@@ -137,6 +202,11 @@ impl CsmsServer {
             .flat_map(|value| value.split(','))
             .any(|token| token.trim() == SUBPROTOCOL_16);
         if !offered {
+            self.refused(path, |path, _| {
+                format!(
+                    "a charge point knocked at {path} and was refused: it does not offer the subprotocol ocpp1.6"
+                )
+            });
             return Err(refuse(
                 StatusCode::BAD_REQUEST,
                 "the subprotocol ocpp1.6 was not offered",
@@ -144,6 +214,7 @@ impl CsmsServer {
         }
         let mut stalls = self.lock();
         let Some(waiting) = stalls.get_mut(id) else {
+            self.refused(path, |path, awaited| stranger(id, path, awaited));
             return Err(refuse(
                 StatusCode::NOT_FOUND,
                 "no scenario waits for this identity",
@@ -157,6 +228,19 @@ impl CsmsServer {
         );
         Ok(response)
     }
+}
+
+/// What is wrong with a charger that nobody waits for, and what to do.
+fn stranger(id: &str, path: &str, awaited: &str) -> String {
+    if id.is_empty() {
+        return format!(
+            "a charge point knocked at {path}, a path without an identity; let its URL end in {awaited}"
+        );
+    }
+    format!(
+        "a charge point knocked as {id} (path {path}), but the run waits for {awaited}: set the identity of the \
+         charge point, or give --charge-point-id {id}"
+    )
 }
 
 fn refuse(status: StatusCode, reason: &str) -> ErrorResponse {

@@ -15,12 +15,17 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_util::sync::CancellationToken;
 
-/// Events of sockets that wait for a scenario to look at them.
-const EVENTS_MAX: usize = 1024;
+/// Events of sockets that wait for a scenario to look at them. A peer that says more at once waits, so that what it
+/// says stays in its own memory.
+const EVENTS_MAX: usize = 64;
 
 /// How long a peer may leave a text unread.
 const WRITE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a close frame may take at the end.
+const FAREWELL_MAX: Duration = Duration::from_millis(200);
 
 /// What a socket has to say. `socket` numbers the sockets of one identity, newest highest.
 #[derive(Debug)]
@@ -32,7 +37,10 @@ pub(crate) enum SocketEvent {
 
 /// The writing side of a socket.
 #[derive(Clone, Debug)]
-pub(crate) struct SocketWriter(mpsc::Sender<SocketCommand>);
+pub(crate) struct SocketWriter {
+    commands: mpsc::Sender<SocketCommand>,
+    abandoned: CancellationToken,
+}
 
 #[derive(Debug)]
 enum SocketCommand {
@@ -44,19 +52,29 @@ enum SocketCommand {
 impl SocketWriter {
     /// Sends a text message; silently lost when the socket is gone, as on any network.
     pub(crate) async fn text(&self, text: &str) {
-        let sent = self.0.send(SocketCommand::Send(Message::Text(text.into())));
+        let sent = self
+            .commands
+            .send(SocketCommand::Send(Message::Text(text.into())));
         // A peer that does not read for that long gets nothing more.
         let _ = timeout(WRITE_MAX, sent).await;
     }
 
     /// Begins the closing handshake.
     pub(crate) async fn close(&self) {
-        let _ = self.0.send(SocketCommand::Send(Message::Close(None))).await;
+        let _ = self
+            .commands
+            .send(SocketCommand::Send(Message::Close(None)))
+            .await;
     }
 
     /// Ends the connection without a word.
     pub(crate) async fn cut(&self) {
-        let _ = self.0.send(SocketCommand::Cut).await;
+        let _ = self.commands.send(SocketCommand::Cut).await;
+    }
+
+    /// Ends the connection at once, even if the peer reads nothing and what was to be sent is stuck.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.cancel();
     }
 }
 
@@ -105,25 +123,63 @@ pub(crate) fn socket_config() -> WebSocketConfig {
         .max_frame_size(Some(dynamo_protocol::MESSAGE_BYTES_MAX))
 }
 
-/// Carries texts between a socket and a post until one of them ends.
-pub(crate) async fn carry<S>(ws: WebSocketStream<S>, socket: u64, events: mpsc::Sender<SocketEvent>)
+/// Carries texts between a socket and a post until one of them ends, or the run is over.
+pub(crate) async fn carry<S>(
+    ws: WebSocketStream<S>,
+    socket: u64,
+    events: mpsc::Sender<SocketEvent>,
+    over: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (commands, command) = mpsc::channel(64);
+    let abandoned = CancellationToken::new();
+    let writer = SocketWriter {
+        commands,
+        abandoned: abandoned.clone(),
+    };
+    let opened = SocketEvent::Opened { socket, writer };
+    if events.send(opened).await.is_err() {
+        return;
+    }
+    let reason = tokio::select! {
+        () = abandoned.cancelled() => "cut by the rig".to_owned(),
+        reason = traffic(ws, socket, &events, command, over) => reason,
+    };
+    let _ = events.send(SocketEvent::Closed { socket, reason }).await;
+}
+
+/// Both directions of a socket, until one of them ends; gives the reason.
+async fn traffic<S>(
+    ws: WebSocketStream<S>,
+    socket: u64,
+    events: &mpsc::Sender<SocketEvent>,
+    mut command: mpsc::Receiver<SocketCommand>,
+    over: CancellationToken,
+) -> String
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (commands, mut command) = mpsc::channel(64);
-    if events
-        .send(SocketEvent::Opened {
-            socket,
-            writer: SocketWriter(commands),
-        })
-        .await
-        .is_err()
-    {
-        return;
-    }
     let (mut sink, mut stream) = ws.split();
-    let reason = loop {
+    loop {
         tokio::select! {
+            // What is to be sent goes first: a peer that floods would make both directions wait for each other.
+            biased;
+            () = over.cancelled() => {
+                let _ = timeout(FAREWELL_MAX, sink.send(Message::Close(None))).await;
+                break "the run is over".to_owned();
+            }
+            wanted = command.recv() => match wanted {
+                Some(SocketCommand::Send(message)) => if let Err(error) = sink.send(message).await {
+                    break format!("lost: {error}");
+                },
+                Some(SocketCommand::Cut) => break "cut by the rig".to_owned(),
+                // Nobody holds this end any more: the scenario was given up.
+                None => {
+                    let _ = timeout(FAREWELL_MAX, sink.send(Message::Close(None))).await;
+                    break "left by the rig".to_owned();
+                }
+            },
             received = stream.next() => match received {
                 Some(Ok(Message::Text(text))) => {
                     let text = Arc::from(text.as_str());
@@ -143,15 +199,8 @@ where
                 Some(Err(error)) => break format!("lost: {error}"),
                 None => break "lost without a close frame".to_owned(),
             },
-            wanted = command.recv() => match wanted {
-                Some(SocketCommand::Send(message)) => if let Err(error) = sink.send(message).await {
-                    break format!("lost: {error}");
-                },
-                Some(SocketCommand::Cut) | None => break "cut by the rig".to_owned(),
-            },
         }
-    };
-    let _ = events.send(SocketEvent::Closed { socket, reason }).await;
+    }
 }
 
 fn close_reason(frame: Option<&CloseFrame>) -> String {

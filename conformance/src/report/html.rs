@@ -1,99 +1,184 @@
-//! The report as one HTML page that needs nothing else: for people, the hardware engineer first.
+//! The report as one HTML page that needs nothing else: for people, the hardware engineer first. A part per side
+//! under test, failures first and open.
+
+use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 use askama::Template;
 
-use super::{Report, ScenarioReport, Status};
+use super::{Report, ScenarioReport, Status, Summary};
+use crate::catalogue;
+use crate::rig::Side;
 use crate::trace::Message;
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
     report: &'a Report,
+    started: String,
+    took: String,
+    /// What failed, over all sides.
+    failed: Vec<Link<'a>>,
+    parts: Vec<PartView<'a>>,
+}
+
+/// The scenarios of one side under test.
+struct PartView<'a> {
+    anchor: &'static str,
+    title: &'static str,
+    summary: Summary,
+    ids: Vec<IdView<'a>>,
+    ids_covered: usize,
     features: Vec<FeatureView<'a>>,
-    seconds: String,
-    covered: usize,
-    catalogue: usize,
 }
 
 struct FeatureView<'a> {
     name: &'a str,
-    passed: usize,
-    failed: usize,
-    not_run: usize,
+    summary: Summary,
     scenarios: Vec<ScenarioView<'a>>,
 }
 
 struct ScenarioView<'a> {
+    index: usize,
     scenario: &'a ScenarioReport,
     class: &'static str,
-    word: &'static str,
-    seconds: String,
+    took: String,
     rows: Vec<Row>,
+}
+
+/// An id of a known test case and the scenarios that carry it.
+struct IdView<'a> {
+    id: &'static str,
+    covered: bool,
+    links: Vec<Link<'a>>,
+}
+
+/// The way to a scenario on this page.
+struct Link<'a> {
+    index: usize,
+    scenario: &'a ScenarioReport,
 }
 
 /// A line of the story: a step, a frame or a remark, in the order of time.
 struct Row {
     class: &'static str,
     at: String,
-    mark: &'static str,
+    /// Who does it, or how a step ended.
+    who: String,
     text: String,
     detail: String,
-    frame: bool,
 }
 
 pub(super) fn render(report: &Report) -> Result<String> {
-    let mut names: Vec<&str> = Vec::new();
-    for scenario in &report.scenarios {
-        if !names.contains(&scenario.feature.as_str()) {
-            names.push(&scenario.feature);
-        }
-    }
-    let features = names
+    let sides = [
+        (Some(Side::Csms), "csms", "CSMS under test"),
+        (
+            Some(Side::ChargePoint),
+            "charge-point",
+            "Charge point under test",
+        ),
+        (None, "others", "Scenarios without a side"),
+    ];
+    let parts = sides
         .into_iter()
-        .map(|name| feature_view(report, name))
+        .filter_map(|(side, anchor, title)| part_view(report, side, anchor, title))
         .collect();
-    let catalogue =
-        report.coverage.catalogue.covered.len() + report.coverage.catalogue.missing.len();
     let page = Page {
         report,
-        features,
-        seconds: seconds(report.duration_ms),
-        covered: report.coverage.catalogue.covered.len(),
-        catalogue,
+        started: to_the_second(&report.started_at),
+        took: seconds(report.duration_ms),
+        failed: links(report, |scenario| scenario.status == Status::Failed),
+        parts,
     };
     page.render().context("cannot write the report as HTML")
 }
 
-fn feature_view<'a>(report: &'a Report, name: &'a str) -> FeatureView<'a> {
-    let scenarios: Vec<_> = report
-        .scenarios
-        .iter()
-        .filter(|scenario| scenario.feature == name)
-        .map(scenario_view)
-        .collect();
-    let count = |status| {
-        scenarios
-            .iter()
-            .filter(|view| view.scenario.status == status)
-            .count()
+fn links(report: &Report, wanted: impl Fn(&ScenarioReport) -> bool) -> Vec<Link<'_>> {
+    let all = report.scenarios.iter().enumerate();
+    all.filter(|(_, scenario)| wanted(scenario))
+        .map(|(index, scenario)| Link { index, scenario })
+        .collect()
+}
+
+fn part_view<'a>(
+    report: &'a Report,
+    side: Option<Side>,
+    anchor: &'static str,
+    title: &'static str,
+) -> Option<PartView<'a>> {
+    let of_part = |scenario: &ScenarioReport| match side {
+        Some(side) => scenario.tests(side),
+        None => !scenario.tests(Side::Csms) && !scenario.tests(Side::ChargePoint),
     };
-    FeatureView {
-        name,
-        passed: count(Status::Passed),
-        failed: count(Status::Failed),
-        not_run: count(Status::NotRun),
-        scenarios,
+    let mut features: Vec<FeatureView<'a>> = Vec::new();
+    for Link { index, scenario } in links(report, of_part) {
+        let view = scenario_view(index, scenario);
+        match features
+            .iter_mut()
+            .find(|feature| feature.name == scenario.feature)
+        {
+            Some(feature) => feature.scenarios.push(view),
+            None => features.push(FeatureView {
+                name: &scenario.feature,
+                summary: Summary::default(),
+                scenarios: vec![view],
+            }),
+        }
+    }
+    if features.is_empty() {
+        return None;
+    }
+    let mut summary = Summary::default();
+    for feature in &mut features {
+        feature
+            .scenarios
+            .sort_by_key(|view| urgency(view.scenario.status));
+        for view in &feature.scenarios {
+            feature.summary.count(view.scenario.status);
+            summary.count(view.scenario.status);
+        }
+    }
+    features.sort_by_key(|feature| feature.summary.failed == 0);
+    let ids: Vec<IdView<'a>> = side.map_or_else(Vec::new, |side| id_views(report, side));
+    Some(PartView {
+        anchor,
+        title,
+        summary,
+        ids_covered: ids.iter().filter(|id| id.covered).count(),
+        ids,
+        features,
+    })
+}
+
+fn id_views(report: &Report, side: Side) -> Vec<IdView<'_>> {
+    let covered = &report.coverage.catalogue.covered;
+    let view = |id: &&'static str| IdView {
+        id,
+        covered: covered.contains(id),
+        links: links(report, |scenario| scenario.has_tag(id)),
+    };
+    let mut ids: Vec<_> = catalogue::ids_of(side).iter().map(view).collect();
+    ids.sort_by_key(|id| id.covered);
+    ids
+}
+
+impl Summary {
+    fn count(&mut self, status: Status) {
+        self.scenarios += 1;
+        match status {
+            Status::Passed => self.passed += 1,
+            Status::Failed => self.failed += 1,
+            Status::NotRun => self.not_run += 1,
+        }
     }
 }
 
-fn scenario_view(scenario: &ScenarioReport) -> ScenarioView<'_> {
-    ScenarioView {
-        scenario,
-        class: class(scenario.status),
-        word: scenario.status.word(),
-        seconds: seconds(scenario.duration_ms),
-        rows: rows(scenario),
+/// What a reader wants to see first.
+fn urgency(status: Status) -> u8 {
+    match status {
+        Status::Failed => 0,
+        Status::NotRun => 1,
+        Status::Passed => 2,
     }
 }
 
@@ -105,79 +190,214 @@ fn class(status: Status) -> &'static str {
     }
 }
 
+fn scenario_view(index: usize, scenario: &ScenarioReport) -> ScenarioView<'_> {
+    ScenarioView {
+        index,
+        scenario,
+        class: class(scenario.status),
+        took: seconds(scenario.duration_ms),
+        rows: rows(scenario),
+    }
+}
+
 fn seconds(ms: u64) -> String {
-    format!("{:.2} s", ms as f64 / 1_000.0)
+    format!("{}.{:03} s", ms / 1_000, ms % 1_000)
+}
+
+/// `2026-01-02 03:04:05 UTC` out of a time stamp with as many decimals as there are.
+fn to_the_second(stamp: &str) -> String {
+    match stamp.parse::<jiff::Timestamp>() {
+        Ok(stamp) => stamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => stamp.to_owned(),
+    }
 }
 
 fn rows(scenario: &ScenarioReport) -> Vec<Row> {
     let since = |at: u64| seconds(at.saturating_sub(scenario.started_ms));
     let steps = scenario.steps.iter().map(|step| {
         let came = step.started_us > 0;
-        let (class, mark) = match step.status {
+        let (class, who) = match step.status {
             Status::Passed => ("step passed", "✓"),
             Status::Failed => ("step failed", "✗"),
             Status::NotRun => ("step notrun", "–"),
         };
-        let at = if came {
-            since(step.started_ms)
-        } else {
-            String::new()
-        };
-        let detail = step.error.clone().unwrap_or_default();
         let row = Row {
             class,
-            at,
-            mark,
+            at: if came {
+                since(step.started_ms)
+            } else {
+                String::new()
+            },
+            who: who.into(),
             text: step.text.clone(),
-            detail,
-            frame: false,
+            detail: step.error.clone().unwrap_or_default(),
         };
         (if came { step.started_us } else { u64::MAX }, row)
     });
-    let frames = scenario.frames.iter().map(|frame| {
-        let (class, mark) = if frame.direction == "to_sut" {
-            ("frame out", "→")
-        } else {
-            ("frame in", "←")
-        };
-        let (text, detail) = (title(&frame.raw), frame.raw.clone());
-        (
-            frame.at_us,
-            Row {
-                class,
-                at: since(frame.at),
-                mark,
-                text,
-                detail,
-                frame: true,
-            },
-        )
-    });
     let notes = scenario.notes.iter().map(|note| {
-        let (text, detail) = (note.text.clone(), String::new());
-        (
-            note.at_us,
-            Row {
-                class: "note",
-                at: since(note.at),
-                mark: "·",
-                text,
-                detail,
-                frame: false,
-            },
-        )
+        let row = note_row(since(note.at), &note.text);
+        (note.at_us, row)
     });
-    let mut rows: Vec<(u64, Row)> = steps.chain(frames).chain(notes).collect();
+    let mut rows: Vec<(u64, Row)> = steps.chain(frame_rows(scenario)).chain(notes).collect();
     rows.sort_by_key(|(at, _)| *at);
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What a frame is, in two words.
-fn title(raw: &str) -> String {
-    match Message::read(raw) {
-        Message::Call { action, .. } => action,
-        Message::Result { .. } => "answer".into(),
-        Message::Error { code, .. } => format!("error {code}"),
+fn frame_rows(scenario: &ScenarioReport) -> impl Iterator<Item = (u64, Row)> {
+    let peer = if scenario.tests(Side::ChargePoint) {
+        "charger"
+    } else {
+        "CSMS"
+    };
+    let mut asked: HashMap<(&'static str, String), String> = HashMap::new();
+    scenario.frames.iter().map(move |frame| {
+        let to_sut = frame.direction == "to_sut";
+        let text = match Message::read(&frame.raw) {
+            Message::Call { id, action, .. } => {
+                asked.insert((frame.direction, id), action.clone());
+                action
+            }
+            message => {
+                let other_way = if to_sut { "from_sut" } else { "to_sut" };
+                let call = message.id().map(|id| (other_way, id.to_owned()));
+                let call = call.and_then(|call| asked.get(&call));
+                title(&message, call.map(String::as_str))
+            }
+        };
+        let row = Row {
+            class: if to_sut { "frame out" } else { "frame in" },
+            at: seconds(frame.at.saturating_sub(scenario.started_ms)),
+            who: if to_sut {
+                format!("rig → {peer}")
+            } else {
+                format!("{peer} → rig")
+            },
+            text,
+            detail: frame.raw.clone(),
+        };
+        (frame.at_us, row)
+    })
+}
+
+/// What a frame that is no call is, and which call it belongs to.
+fn title(message: &Message, action: Option<&str>) -> String {
+    let to = action
+        .map(|action| format!(" to {action}"))
+        .unwrap_or_default();
+    match message {
+        Message::Error { code, .. } => format!("error {code}{to}"),
         Message::Unreadable(_) => "no OCPP-J frame".into(),
+        Message::Call { .. } | Message::Result { .. } => format!("answer{to}"),
+    }
+}
+
+/// A remark, or what the operator or the driver was asked and answered.
+fn note_row(at: String, text: &str) -> Row {
+    let hand = ["operator", "driver"]
+        .into_iter()
+        .find(|who| text.starts_with(who));
+    let (class, who, text) = match (hand, text.split_once(": ")) {
+        (Some(who), Some((before, rest))) => {
+            let (who, rest) = if before == who {
+                (format!("to the {who}"), rest)
+            } else {
+                (format!("from the {who}"), rest)
+            };
+            ("note hand", who, rest)
+        }
+        (None, Some(("rig", rest))) => ("note", "rig".into(), rest),
+        _ => ("note", String::new(), text),
+    };
+    Row {
+        class,
+        at,
+        who,
+        text: text.to_owned(),
+        detail: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{report, scenario};
+    use crate::report::{NoteReport, StepReport};
+
+    fn page() -> String {
+        let call = r#"[2,"1","Reset",{"type":"Soft"}]"#;
+        let answer = r#"[3,"1",{"status":"Accepted"}]"#;
+        let frames = [("to_sut", call), ("from_sut", answer)];
+        let mut passed = scenario(&["csms", "TC_001_CSMS"], Status::Passed, &[]);
+        passed.name = "All is well".into();
+        let mut failed = scenario(&["charge-point", "TC_002_CS"], Status::Failed, &frames);
+        failed.name = "It <breaks>".into();
+        failed.reason = Some("it answered Rejected, not Accepted".into());
+        failed.duration_ms = 1_234;
+        failed.steps.push(StepReport {
+            text: "Then it answers Accepted".into(),
+            status: Status::Failed,
+            error: Some("it answered Rejected, not Accepted".into()),
+            started_ms: 12,
+            ended_ms: 13,
+            started_us: 12_345,
+        });
+        for text in [
+            "operator: plug the cable in at connector 1",
+            "driver answered: 200 OK",
+        ] {
+            failed.notes.push(NoteReport {
+                at: 7,
+                at_us: 7_000,
+                text: text.into(),
+            });
+        }
+        let mut fine = scenario(&["charge-point", "TC_001_CS"], Status::Passed, &[]);
+        fine.name = "Fine".into();
+        render(&report(vec![passed, fine, failed])).unwrap()
+    }
+
+    #[test]
+    fn each_side_has_its_heading_counts_and_ids_and_failures_come_first_and_open() {
+        let page = page();
+        let at = |text: &str| {
+            page.find(text)
+                .unwrap_or_else(|| panic!("{text} is not in\n{page}"))
+        };
+        assert!(at("CSMS under test") < at("Charge point under test"));
+        assert!(page.contains("1 of 34") && page.contains("1 of 51"));
+        let failed = at(r#"<details id="s2" class="scenario failed" open>"#);
+        assert!(failed < at(r#"<details id="s1" class="scenario passed">"#));
+        assert!(
+            at(r##"href="#s2""##) < failed,
+            "what failed is linked from above"
+        );
+        assert!(page.contains("It &#60;breaks&#62;") && !page.contains("It <breaks>"));
+    }
+
+    #[test]
+    fn rows_say_who_does_what_and_times_are_to_the_millisecond_with_units() {
+        let page = page();
+        for text in [
+            "2026-01-02 03:04:05 UTC",
+            "61.234 s",
+            "1.234 s",
+            "0.012 s",
+            "to the operator",
+            "plug the cable in at connector 1",
+            "from the driver",
+            "rig → charger",
+            "answer to Reset",
+        ] {
+            assert!(page.contains(text), "{text} is not in\n{page}");
+        }
+        assert!(!page.contains("123456"), "nanoseconds");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_else() {
+        let page = page();
+        for text in ["http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.contains(text), "{text}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::catalogue;
+use crate::rig::Side;
 use crate::trace::Message;
 
 /// How a scenario or a step ended.
@@ -87,10 +88,25 @@ pub(crate) struct OcppCoverage {
     scenarios: usize,
 }
 
+/// Ids of the sides that were put to the test; those of a side that was not do not count.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct CatalogueCoverage {
     covered: Vec<&'static str>,
     missing: Vec<&'static str>,
+    sides: Vec<SideCoverage>,
+}
+
+/// The ids of one side.
+#[derive(Clone, Debug, Serialize)]
+struct SideCoverage {
+    #[serde(serialize_with = "tag_of")]
+    side: Side,
+    covered: usize,
+    all: usize,
+}
+
+fn tag_of<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(side.tag())
 }
 
 /// One exchange with a driver.
@@ -251,26 +267,55 @@ fn outcome_of(payload: &Value) -> String {
         .to_owned()
 }
 
-/// An id is covered when every scenario that carries it passed.
+/// An id is covered when every scenario that carries it passed. A side is under test when it has a scenario.
 fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
-    let (covered, missing) = catalogue::ids().partition(|id| {
-        let mut with = scenarios
-            .iter()
-            .filter(|scenario| scenario.tags.iter().any(|tag| tag == id))
-            .peekable();
-        with.peek().is_some() && with.all(|scenario| scenario.status == Status::Passed)
-    });
-    CatalogueCoverage { covered, missing }
+    let mut coverage = CatalogueCoverage::default();
+    for side in [Side::Csms, Side::ChargePoint] {
+        if !scenarios.iter().any(|scenario| scenario.tests(side)) {
+            continue;
+        }
+        let all = catalogue::ids_of(side);
+        let (covered, missing): (Vec<&str>, Vec<&str>) = all.iter().partition(|id| {
+            let mut with = scenarios
+                .iter()
+                .filter(|scenario| scenario.has_tag(id))
+                .peekable();
+            with.peek().is_some() && with.all(|scenario| scenario.status == Status::Passed)
+        });
+        coverage.sides.push(SideCoverage {
+            side,
+            covered: covered.len(),
+            all: all.len(),
+        });
+        coverage.covered.extend(covered);
+        coverage.missing.extend(missing);
+    }
+    coverage
 }
 
 impl CatalogueCoverage {
-    /// For the last line of a run.
+    /// For the last line of a run: `Core test case ids: CSMS 34 of 34, charge point 51 of 51`.
     pub(crate) fn sentence(&self) -> String {
-        format!(
-            "{} of {} Core test case ids",
-            self.covered.len(),
-            self.covered.len() + self.missing.len()
-        )
+        let sides: Vec<String> = self
+            .sides
+            .iter()
+            .map(|side| format!("{} {} of {}", side.side.name(), side.covered, side.all))
+            .collect();
+        if sides.is_empty() {
+            return "no Core test case ids".into();
+        }
+        format!("Core test case ids: {}", sides.join(", "))
+    }
+}
+
+impl ScenarioReport {
+    fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|other| other == tag)
+    }
+
+    /// Whether it puts this side to the test.
+    fn tests(&self, side: Side) -> bool {
+        self.has_tag(side.tag())
     }
 }
 
@@ -316,7 +361,29 @@ impl Form {
 mod tests {
     use super::*;
 
-    fn scenario(tags: &[&str], status: Status, frames: &[(&'static str, &str)]) -> ScenarioReport {
+    /// A run with these scenarios.
+    pub(super) fn report(scenarios: Vec<ScenarioReport>) -> Report {
+        Report {
+            tool: "dynamo",
+            version: "0",
+            ocpp: "1.6",
+            sut: "something".into(),
+            started_at: "2026-01-02T03:04:05.123456789Z".into(),
+            duration_ms: 61_234,
+            disclaimer: DISCLAIMER,
+            summary: Summary::of(&scenarios),
+            coverage: Coverage::of(&scenarios, &[]),
+            scenarios,
+            self_test: None,
+        }
+    }
+
+    /// A scenario with these tags and frames.
+    pub(super) fn scenario(
+        tags: &[&str],
+        status: Status,
+        frames: &[(&'static str, &str)],
+    ) -> ScenarioReport {
         ScenarioReport {
             feature: "F".into(),
             file: "f.feature".into(),
@@ -348,8 +415,8 @@ mod tests {
             ("from_sut", r#"[3,"1",{"status":"Accepted"}]"#),
         ];
         let scenarios = [
-            scenario(&["TC_001_CS"], Status::Passed, &frames),
-            scenario(&["TC_002_CS"], Status::Failed, &frames),
+            scenario(&["charge-point", "TC_001_CS"], Status::Passed, &frames),
+            scenario(&["charge-point", "TC_002_CS"], Status::Failed, &frames),
         ];
         let coverage = Coverage::of(&scenarios, &[]);
         assert_eq!(coverage.catalogue.covered, ["TC_001_CS"]);
@@ -363,6 +430,37 @@ mod tests {
             ("Accepted", 2)
         );
         assert_eq!(Summary::of(&scenarios).failed, 1);
+    }
+
+    #[test]
+    fn only_the_ids_of_the_sides_under_test_count_and_each_side_is_named() {
+        let of = |scenarios: &[ScenarioReport]| Coverage::of(scenarios, &[]).catalogue;
+        let ids = |side: Side| {
+            let mut tags = vec![side.tag()];
+            tags.extend(catalogue::ids_of(side));
+            scenario(&tags, Status::Passed, &[])
+        };
+        let (csms, charger) = (ids(Side::Csms), ids(Side::ChargePoint));
+        let alone = of(std::slice::from_ref(&csms));
+        assert_eq!(alone.sentence(), "Core test case ids: CSMS 34 of 34");
+        assert_eq!((alone.covered.len(), alone.missing.len()), (34, 0));
+        let alone = of(std::slice::from_ref(&charger));
+        assert_eq!(
+            alone.sentence(),
+            "Core test case ids: charge point 51 of 51"
+        );
+        let both = of(&[csms, charger]);
+        assert_eq!(
+            both.sentence(),
+            "Core test case ids: CSMS 34 of 34, charge point 51 of 51"
+        );
+        let json = serde_json::to_value(&both).unwrap();
+        assert_eq!(
+            json["sides"][0],
+            serde_json::json!({"side": "csms", "covered": 34, "all": 34})
+        );
+        let failed = scenario(&["csms", "TC_001_CSMS"], Status::NotRun, &[]);
+        assert_eq!(of(&[failed]).sentence(), "Core test case ids: CSMS 0 of 34");
     }
 
     #[test]

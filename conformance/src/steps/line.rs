@@ -43,7 +43,7 @@ async fn answers_error(world: &mut World, wanted: String) -> StepResult {
     match world.bench()?.answer().await? {
         Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
         other => Err(Failure::new(format!(
-            "the answer is {other}, not the error {wanted}"
+            "the error {wanted} is expected, not {other}"
         ))),
     }
 }

@@ -6,4 +6,4 @@ mod charge_point;
 mod csms;
 mod line;
 
-pub(crate) use charge_point::must_be_writable;
+pub(crate) use charge_point::{must_be_writable, restart_to_set};

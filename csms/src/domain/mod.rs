@@ -5,9 +5,17 @@
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) mod access;
 pub mod authorization;
+pub(crate) mod availability;
+pub(crate) mod billing;
+pub(crate) mod handover;
 pub(crate) mod lifecycle;
 pub mod metering;
+pub(crate) mod nearby;
+pub(crate) mod place;
+pub(crate) mod price;
+pub(crate) mod registration;
 pub(crate) mod reports;
 pub(crate) mod security;
 pub mod transaction;

@@ -66,7 +66,14 @@ async fn handshake(
     let supported = offers_ocpp16(&headers);
     let will_talk = supported && upgrade.is_ok();
     let admitted = match &path {
-        Ok(Path(identity)) => admit(&app, identity, &headers, &transport, will_talk).await,
+        Ok(Path(identity)) => {
+            let attempt = Attempt {
+                headers: &headers,
+                will_talk,
+                transport: &transport,
+            };
+            admit(&app, identity, &attempt).await
+        }
         Err(_) => Err(Refusal::Identity("the identity is not UTF-8".to_owned())),
     };
     let (id, admitted) = match admitted {
@@ -244,14 +251,20 @@ pub(crate) struct Admitted {
     pub certificate: Option<Arc<str>>,
 }
 
+/// How somebody comes.
+struct Attempt<'a> {
+    headers: &'a HeaderMap,
+    /// Whether the handshake will lead to a session.
+    will_talk: bool,
+    transport: &'a Transport,
+}
+
 /// Lets a charge point in, or not. One that nobody registered is recorded only when it `will_talk`; until
 /// then there is nothing to be read of it.
 async fn admit(
     app: &App,
     identity: &str,
-    headers: &HeaderMap,
-    transport: &Transport,
-    will_talk: bool,
+    attempt: &Attempt<'_>,
 ) -> Result<(ChargePointId, Option<Admitted>), Refusal> {
     if FOLDERS
         .iter()
@@ -262,7 +275,7 @@ async fn admit(
     }
     let id = ChargePointId::new(identity)
         .map_err(|error| Refusal::Identity(format!("{identity:?} is no identity: {error}")))?;
-    let (is_tls, peer) = match transport {
+    let (is_tls, peer) = match attempt.transport {
         Transport::Plain => (false, None),
         Transport::Tls(peer) => (true, peer.as_deref()),
     };
@@ -276,7 +289,7 @@ async fn admit(
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
     if known.is_none() && app.options.accept_unknown.charge_points {
-        if !will_talk {
+        if !attempt.will_talk {
             return Ok((id, None));
         }
         let proof = Proof {
@@ -296,7 +309,7 @@ async fn admit(
     let duty = duty(charge_point.security_profile, has_password, is_tls, shown).map_err(breach)?;
     if let (Duty::Password, Some(hash)) = (duty, &charge_point.password_hash) {
         let wrong = || Refusal::Password(identity.to_owned());
-        let (user, password) = basic_credentials(headers).ok_or_else(wrong)?;
+        let (user, password) = basic_credentials(attempt.headers).ok_or_else(wrong)?;
         if user != id.as_str().as_bytes() || !app.passwords.verify(&id, &password, hash).await {
             return Err(wrong());
         }
@@ -305,7 +318,7 @@ async fn admit(
         identity_verified: duty == Duty::Password || shown == Shown::Good,
         tls_enabled: is_tls,
     };
-    if will_talk && proof != charge_point.proof {
+    if attempt.will_talk && proof != charge_point.proof {
         let kept = app.store.proved(id.as_str(), proof).await;
         kept.map_err(|error| unreadable(&id, &error))?;
     }

@@ -125,21 +125,20 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
         return Ok(known);
     }
     let id = cx.charge_point.as_str();
-    let charge_point = cx.app.store.charge_point(id).await?;
-    let read =
-        charge_point.ok_or_else(|| StoreError::Missing(format!("the charge point {id:?}")))?;
     let admitted = &cx.admitted;
-    if read.organization_id != admitted.organization_id
-        || read.password_hash != admitted.password_hash
-        || read.security_profile != admitted.security_profile
-    {
-        // It was let in as somebody it is no more: the session ends, and it is judged anew.
+    let read = cx.app.store.charge_point(id).await?.filter(|read| {
+        read.organization_id == admitted.organization_id
+            && read.password_hash == admitted.password_hash
+            && read.security_profile == admitted.security_profile
+    });
+    let Some(read) = read else {
+        // It was let in as somebody it is no more, or was deleted: the session ends, and it is judged anew.
         cx.contact.outdated.cancel();
         return Err(CallError::new(
             ErrorCode::SecurityError,
             "the registration of this charge point has changed: connect again",
         ));
-    }
+    };
     // Another server on this database may have revoked it.
     if let Some(certificate) = cx.contact.certificate.get()
         && cx.app.store.is_revoked(certificate).await?

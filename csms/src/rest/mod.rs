@@ -8,12 +8,19 @@
 mod auth;
 mod authority;
 mod charge_point;
+mod cpo;
 mod error;
 mod input;
 mod installer;
+mod invitation;
+mod location;
+mod money;
 mod ocpp16;
 mod openapi;
+mod project;
+mod site;
 mod stamp;
+mod tariff;
 pub(crate) mod token;
 
 use std::sync::Arc;
@@ -45,6 +52,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route(invitation::PAGE, get(invitation::page))
         .merge(api)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
@@ -57,8 +65,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(authority::router())
+        .merge(cpo::router())
         .merge(installer::router())
+        .merge(invitation::router())
         .merge(ocpp16::router())
+        .merge(project::router())
+        .merge(site::router())
+        .merge(tariff::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

@@ -53,10 +53,20 @@ impl Owner {
     }
 }
 
-/// The condition that a charge point (or a row with the same columns) is the owner's; bind organization,
-/// installer and site owner in this order.
+/// The condition that what is in a row is the owner's: the row that says of which organization it is, and the
+/// charge point's. They are two where a charge point had another organization when it happened. Bind
+/// organization, installer and site owner in this order.
 macro_rules! owned {
-    ($row:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
+    ($charge_point:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
+        $crate::store::owned!(
+            $charge_point,
+            $charge_point,
+            $organization,
+            $installer,
+            $site_owner
+        )
+    };
+    ($row:literal, $charge_point:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
         concat!(
             $row,
             ".organization_id = ",
@@ -64,14 +74,14 @@ macro_rules! owned {
             " and (",
             $installer,
             " is null or ",
-            $row,
+            $charge_point,
             ".installer_id = ",
             $installer,
             ")",
             " and (",
             $site_owner,
             " is null or ",
-            $row,
+            $charge_point,
             ".project_id in",
             " (select o.id from project o where o.site_owner_id = ",
             $site_owner,
@@ -162,12 +172,7 @@ impl Store {
     /// The account with this e-mail address.
     pub(crate) async fn account_by_email(&self, email: &str) -> Result<Option<Account>> {
         let mut conn = self.reader().await?;
-        let row: Option<AccountColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select id, organization_id, role, name, email, company, password_hash, created_at_ms
-             from account where email_key = $1")
-            .bind(email_key(email))
-            .fetch_optional(db))?;
-        Ok(row.map(account_of))
+        conn.account_by_email_key(&email_key(email)).await
     }
 
     /// Whether there is an organization of this id.
@@ -198,6 +203,15 @@ impl Store {
 }
 
 impl Conn {
+    pub(crate) async fn account_by_email_key(&mut self, key: &str) -> Result<Option<Account>> {
+        let row: Option<AccountColumns> = on_db!(self, db => sqlx::query_as(
+            "select id, organization_id, role, name, email, company, password_hash, created_at_ms
+             from account where email_key = $1")
+            .bind(key)
+            .fetch_optional(db))?;
+        Ok(row.map(account_of))
+    }
+
     pub(crate) async fn insert_account(&mut self, account: &Account) -> Result<bool> {
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "insert into account (id, organization_id, role, name, email, email_key, company, password_hash,

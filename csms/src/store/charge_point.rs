@@ -310,7 +310,9 @@ impl Conn {
     ) -> Result<(Registration, Option<i64>)> {
         let (registration, interval_s): (String, Option<i64>) = on_db!(self, db => sqlx::query_as(
             "update charge_point set vendor = $2, model = $3, serial_number = $4, firmware_version = $5,
-                 booted_at_ms = $6
+                 booted_at_ms = $6,
+                 connected_at_ms = case when registration = 'Accepted' then coalesce(connected_at_ms, $6)
+                     else connected_at_ms end
              where id = $1 returning registration, interval_s")
             .bind(&facts.charge_point_id).bind(&facts.vendor).bind(&facts.model)
             .bind(&facts.serial_number).bind(&facts.firmware_version).bind(facts.booted_at_ms)
@@ -341,6 +343,18 @@ impl Conn {
             .bind(process).bind(number)
             .fetch_optional(db))?;
         Ok(kept.is_some())
+    }
+
+    /// Adds a status to the connector's history, by its stamp; the same one again is there already.
+    pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, status, error_code,
+                 received_at_ms)
+             values ($1, $2, $3, $4, $5, $6) on conflict do nothing")
+            .bind(&report.charge_point_id).bind(report.connector_id)
+            .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(&report.status)
+            .bind(&report.error_code).bind(report.received_at_ms)
+            .execute(db))
     }
 }
 

@@ -15,12 +15,18 @@ mod charge_point;
 mod error;
 mod event;
 mod file;
+mod invitation;
 mod meter;
 mod open;
+mod outbox;
+mod place;
 mod probe;
 mod project;
 mod record;
+mod registration;
+mod site;
 mod tag;
+mod tariff;
 mod transaction;
 mod writer;
 
@@ -34,21 +40,28 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use access::random_text;
 pub use access::{ApiKey, NewApiKey, SCOPE_READ, SCOPE_WRITE};
+pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
-pub(crate) use account::{Account, Role, owned};
+pub(crate) use account::{Account, Role, email_key, owned};
 pub(crate) use certificate::{Certificate, NewCertificate};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
 pub use charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
 pub use error::StoreError;
+pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
+pub(crate) use outbox::Mail;
+pub use place::PlacedChargePoint;
+pub(crate) use place::{PlacedChange, PlacedRow, Searched};
 pub(crate) use probe::Probe;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
+pub(crate) use registration::RecordFilter;
+pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
+pub(crate) use tariff::{Billed, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };

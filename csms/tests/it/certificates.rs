@@ -31,12 +31,12 @@ async fn charge_point_of(rig: &Rig, id: &str, installer: &str) {
     let sql = "update charge_point set installer_id = $2 where id = $1";
     let address = rig.database();
     if address.starts_with("postgres") {
-        let mut database = sqlx::PgConnection::connect(&address).await.unwrap();
+        let mut database = sqlx::PgConnection::connect(address).await.unwrap();
         let set = sqlx::query(sql).bind(id).bind(installer);
         set.execute(&mut database).await.unwrap();
         return database.close().await.unwrap();
     }
-    let mut database = sqlx::SqliteConnection::connect(&address).await.unwrap();
+    let mut database = sqlx::SqliteConnection::connect(address).await.unwrap();
     let set = sqlx::query(sql).bind(id).bind(installer);
     set.execute(&mut database).await.unwrap();
     database.close().await.unwrap();

@@ -7,16 +7,21 @@
 )]
 
 mod admin;
+mod billing;
 mod certificates;
+mod charge_points;
 mod commands;
+mod cpo;
 mod databases;
 mod durability;
 mod figures;
 mod handshake;
 mod line;
 mod messages;
+mod projects;
 mod rest;
 mod rubbish;
+mod sites;
 mod start;
 mod support;
 mod transactions;

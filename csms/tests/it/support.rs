@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use dynamo_csms::store::{ChargePointSetting, TagSetting};
+use dynamo_csms::store::{ChargePointSetting, NewApiKey, TagSetting};
 use dynamo_csms::{AcceptUnknown, Csms, Options, start};
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, StatusCode};
@@ -114,13 +114,44 @@ impl Rig {
         format!("http://{}{path}", self.csms.http_addr())
     }
 
-    /// The address of the database it is on.
-    pub(crate) fn database(&self) -> String {
-        self.database.clone()
+    /// The address of its database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// Signs an installer up and logs them in: their token.
+    pub(crate) async fn installer(&self, email: &str) -> String {
+        let who = json!({"name": "Installer", "email": email, "password": "s3cur3P@ssword!"});
+        let sign_up = "/api/v1/installer/signup";
+        let (status, body) = self
+            .request(Method::POST, sign_up, Some(who.clone()), "")
+            .await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        self.log_in(email, "s3cur3P@ssword!").await
+    }
+
+    /// The token of an account.
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> String {
+        let who = json!({"email": email, "password": password});
+        let log_in = "/api/v1/installer/login";
+        let (status, body) = self.request(Method::POST, log_in, Some(who), "").await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the CSMS has noticed that a charge point is gone.
+    pub(crate) async fn until_offline(&self, id: &str) {
+        let id = dynamo_protocol::ChargePointId::new(id).unwrap();
+        let gone = async {
+            while self.csms.sessions().is_online(&id) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, gone).await.unwrap();
     }
 
     /// The transactions of a charge point, oldest first.
@@ -196,6 +227,30 @@ impl Log {
         let found = text.lines().filter(|line| line.contains(word));
         found.map(str::to_owned).collect()
     }
+}
+
+/// A new key of an organization, which is made where it is missing.
+pub(crate) async fn new_key(rig: &Rig, organization: &str, scopes: &[&str]) -> String {
+    let store = rig.csms.store();
+    store.create_organization(organization, "x").await.unwrap();
+    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let new = NewApiKey::generate(organization, scopes);
+    let key = new.key.clone();
+    store.create_api_key(new).await.unwrap();
+    key
+}
+
+/// The token of a new installer of the default organization.
+pub(crate) async fn token(rig: &Rig, email: &str) -> String {
+    let account = json!({"name": "I", "email": email, "password": "s3cur3P@ssword!"});
+    let path = "/api/v1/installer/signup";
+    let signed = rig
+        .request(Method::POST, path, Some(account.clone()), "")
+        .await;
+    assert_eq!(signed.0, StatusCode::CREATED, "{}", signed.1);
+    let path = "/api/v1/installer/login";
+    let (_, body) = rig.request(Method::POST, path, Some(account), "").await;
+    body["token"].as_str().unwrap().to_owned()
 }
 
 pub(crate) async fn handshake(

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::expect::{Expected, Failure, Order, StepResult, Want};
 use crate::params::{GROUP_TAG, SIBLING_TAG, TagWord};
 use crate::script::Answer;
-use crate::world::{DONE, OrEnd, World};
+use crate::world::{DONE, World};
 
 fn authorize(tag: &str) -> Expected {
     Expected::call("Authorize").want("idTag", Want::Tag(tag.to_owned()))
@@ -59,11 +59,10 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
         "the tag was presented" => "present",
         _ => "remote start",
     };
-    let from = bench
-        .marks
-        .get(name)
-        .copied()
-        .ok_or_else(|| Failure::new(format!("there was no {name:?} before")))?;
+    let from =
+        bench.marks.get(name).copied().ok_or_else(|| {
+            Failure::new(format!("no step before this one has done it: {moment}"))
+        })?;
     let log = bench.line.log();
     let asked = log
         .entries
@@ -74,7 +73,9 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
             _ => None,
         });
     match asked {
-        Some(payload) => Err(Failure::new(format!("it sent Authorize {payload}"))),
+        Some(payload) => Err(Failure::new(format!(
+            "it sent Authorize {payload} since {moment}; none is expected"
+        ))),
         None => DONE,
     }
 }
@@ -103,11 +104,7 @@ async fn one_group(world: &mut World) -> StepResult {
 /// The tag was asked about once, and the identification lapsed.
 #[given("the known tag is in the authorization cache")]
 async fn in_cache(world: &mut World) -> StepResult {
-    world
-        .bench()?
-        .configure("ConnectionTimeOut", "1")
-        .await
-        .or_end(world)?;
+    super::configuration::set(world, "ConnectionTimeOut", "1").await?;
     super::operator::present(world, TagWord::Known, Some(1)).await?;
     let tag = tag(world, TagWord::Known)?;
     let bench = world.bench()?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, Closed, Demands, Seen};
 use crate::expect::{Expected, Failure, Order, StepResult, Want};
+use crate::params::span;
 use crate::script::{Answer, now};
 use crate::world::{DONE, OrEnd, World};
 
@@ -35,7 +36,7 @@ async fn booted_and_idle(world: &mut World) -> StepResult {
 
 /// Brings a charger that has seen other scenarios back to its beginnings: cables out, faults cleared, restarted.
 async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
-    use dynamo_simulator::charge_point::{Action, CableSide};
+    use dynamo_simulator::charge_point::Action;
     let patience = bench.rig.patience;
     let open = bench
         .line
@@ -43,30 +44,12 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
         .await;
     open.ok_or_else(|| {
         Failure::new(format!(
-            "the charge point {} did not connect within {patience:?}",
-            bench.id
+            "the charge point {} did not connect within {}",
+            bench.id,
+            span(patience)
         ))
     })?;
-    let by_hand = !matches!(bench.operator, crate::operator::Operator::Absent);
-    if by_hand {
-        // Nothing was plugged in, nothing was jammed, or this charger has no such part: all the same.
-        for connector_id in 1..=bench.traits.connectors {
-            let _ = bench.operate(Action::FreeLock { connector_id }).await;
-            let _ = bench.operate(Action::ClearFault { connector_id }).await;
-            let _ = bench
-                .operate(Action::Unplug {
-                    connector_id,
-                    side: CableSide::Ev,
-                })
-                .await;
-            let _ = bench
-                .operate(Action::Unplug {
-                    connector_id,
-                    side: CableSide::Station,
-                })
-                .await;
-        }
-    }
+    bench.tidy_up().await;
     bench
         .command(
             "ChangeAvailability",
@@ -77,7 +60,7 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
     bench.command("ClearCache", json!({})).await;
     bench.answer().await?;
     let restarted = bench.line.log().entries.len();
-    let by_power = by_hand
+    let by_power = bench.operator.is_a_machine()
         && bench
             .operate(Action::PowerCycle {
                 seconds: 0.0,
@@ -116,27 +99,33 @@ pub(super) async fn statuses(
     DONE
 }
 
-fn registration(status: &str, seconds: u64) -> Answer {
-    Answer::Result(json!({"status": status, "currentTime": now(), "interval": seconds}))
+/// The answer to a boot. An accepted charge point takes its heartbeat interval from it: no smaller one than it can.
+fn registration(bench: &mut Bench, status: &str, seconds: u32) -> Answer {
+    let mut interval = seconds;
+    if status == "Accepted" {
+        let stretch = super::configuration::stretch(seconds, bench.traits.min_interval);
+        bench.stretch = bench.stretch.max(stretch);
+        interval *= stretch;
+    }
+    Answer::Result(json!({"status": status, "currentTime": now(), "interval": interval}))
 }
 
 #[given(regex = r"^the CSMS answers the next boot with (\w+) and an interval of (\d+) seconds?$")]
-async fn next_boot(world: &mut World, status: String, seconds: u64) -> StepResult {
-    world
-        .bench()?
-        .line
-        .script()
-        .answer_once("BootNotification", registration(&status, seconds));
+async fn next_boot(world: &mut World, status: String, seconds: u32) -> StepResult {
+    let bench = world.bench()?;
+    let answer = registration(bench, &status, seconds);
+    bench.line.script().answer_once("BootNotification", answer);
     DONE
 }
 
 #[given(regex = r"^the CSMS answers later boots with (\w+) and an interval of (\d+) seconds?$")]
-async fn later_boots(world: &mut World, status: String, seconds: u64) -> StepResult {
-    world
-        .bench()?
+async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepResult {
+    let bench = world.bench()?;
+    let answer = registration(bench, &status, seconds);
+    bench
         .line
         .script()
-        .answer_always("BootNotification", registration(&status, seconds));
+        .answer_always("BootNotification", answer);
     DONE
 }
 
@@ -164,7 +153,9 @@ async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
     // Clocks of two processes are compared: a few milliseconds are no breach.
     if waited + Duration::from_millis(50) < interval {
         return Err(Failure::new(format!(
-            "it booted again after {waited:?}, sooner than {interval:?}"
+            "it booted again {} after the answer, sooner than the interval of {} that it was given [1.6 §4.2]",
+            span(waited),
+            span(interval)
         )));
     }
     DONE
@@ -194,9 +185,10 @@ fn last_boot_answer(bench: &Bench) -> Result<std::time::SystemTime, Failure> {
 
 #[then(regex = r"^it sends a heartbeat within (\d+) seconds?$")]
 async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
-    let patience = Duration::from_secs(seconds);
-    world
-        .bench()?
+    let bench = world.bench()?;
+    // The scenario's time is that of an interval of a second, and some slack.
+    let patience = Duration::from_secs(seconds + u64::from(bench.stretch) - 1);
+    bench
         .expect_within(Order::Next, &Expected::call("Heartbeat"), patience)
         .await
         .map(|_| ())
@@ -206,7 +198,7 @@ async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
 #[then(regex = r"^it sends (\d+) heartbeats, (\d+) seconds apart$")]
 async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult {
     let bench = world.bench()?;
-    let interval = Duration::from_secs(seconds);
+    let interval = Duration::from_secs(seconds) * bench.stretch;
     let mut before = None;
     for _ in 0..count {
         let seen = bench
@@ -217,7 +209,9 @@ async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult
             apart.filter(|apart| apart.abs_diff(interval) > Duration::from_millis(700))
         {
             return Err(Failure::new(format!(
-                "two heartbeats are {apart:?} apart, not {interval:?}"
+                "two heartbeats are {} apart, not the interval of {} that it was given [1.6 §4.6]",
+                span(apart),
+                span(interval)
             )));
         }
         before = Some(seen.at);
@@ -243,7 +237,12 @@ async fn comes_back(world: &mut World) -> StepResult {
             (log.connected && log.sockets > sockets).then_some(())
         })
         .await;
-    back.ok_or_else(|| Failure::new(format!("it did not connect again within {patience:?}")))?;
+    back.ok_or_else(|| {
+        Failure::new(format!(
+            "it did not connect again within {}",
+            span(patience)
+        ))
+    })?;
     bench.allowed.clear();
     bench
         .expect_none(SLACK, |action| action == "BootNotification")

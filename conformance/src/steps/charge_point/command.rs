@@ -87,6 +87,8 @@ async fn answers_rejected_or_error(world: &mut World) -> StepResult {
     match world.bench()?.answer().await? {
         Message::Result { payload, .. } => status_is(&payload, &["Rejected".to_owned()]),
         Message::Error { .. } => DONE,
-        other => Err(Failure::new(format!("its answer is {other}"))),
+        other => Err(Failure::new(format!(
+            "Rejected or an error is expected, not {other}"
+        ))),
     }
 }

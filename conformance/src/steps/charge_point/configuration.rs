@@ -3,8 +3,9 @@
 use cucumber::{given, then, when};
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
-use crate::expect::{Failure, StepResult};
+use crate::bench::{Bench, Closed};
+use crate::expect::{Expected, Failure, Order, StepResult};
+use crate::params::{list, quoted};
 use crate::world::{DONE, OrEnd, World};
 
 /// The required keys of the Core profile [1.6 §9.1] and whether they are read-only (`None`: left to the maker).
@@ -64,9 +65,78 @@ pub(crate) fn must_be_writable(key: &str) -> bool {
     CORE_KEYS.contains(&(key, Some(false)))
 }
 
+/// Intervals and time-outs in seconds, of which a charge point may have a smallest one.
+const INTERVALS: [&str; 5] = [
+    "ClockAlignedDataInterval",
+    "ConnectionTimeOut",
+    "HeartbeatInterval",
+    "MeterValueSampleInterval",
+    "TransactionMessageRetryInterval",
+];
+
+/// How often a scenario's interval goes into the smallest one of this charge point; 1 where it is long enough, or
+/// means "off".
+pub(super) fn stretch(interval: u32, min_interval: u32) -> u32 {
+    if interval == 0 {
+        1
+    } else {
+        min_interval.div_ceil(interval).max(1)
+    }
+}
+
 #[given(regex = r"^the setting (\w+) is (\S+)$")]
 async fn setting(world: &mut World, key: String, value: String) -> StepResult {
-    world.bench()?.configure(&key, &value).await.or_end(world)
+    set(world, &key, &value).await
+}
+
+/// Sets a key; intervals no smaller than this charge point takes them, and the scenario's other times with them.
+pub(super) async fn set(world: &mut World, key: &str, value: &str) -> StepResult {
+    let bench = world.bench()?;
+    let mut value = value.to_owned();
+    if INTERVALS.contains(&key)
+        && let Ok(interval) = value.parse::<u32>()
+    {
+        let stretch = stretch(interval, bench.traits.min_interval);
+        bench.stretch = bench.stretch.max(stretch);
+        value = (interval * stretch).to_string();
+    }
+    bench.configure(key, &value).await.or_end(world)
+}
+
+/// The charge point took a value that counts after a restart: restarts it, and makes sure that the value is there.
+pub(crate) async fn restart_to_set(
+    bench: &mut Bench,
+    key: &str,
+    value: &str,
+) -> Result<(), Closed> {
+    bench.line.note(format!(
+        "rig: the charge point needs a restart to set {key}; it is reset"
+    ));
+    bench.command("Reset", json!({"type": "Soft"})).await;
+    let result = bench.result().await?;
+    if result["status"] != "Accepted" {
+        return Err(Closed::NotRun(format!(
+            "the charge point needs a restart to set {key} and answered the reset with {}; set {key} to {value} before \
+             the run",
+            result["status"]
+        )));
+    }
+    bench
+        .expect(Order::Next, &Expected::call("BootNotification"))
+        .await?;
+    super::boot::statuses(bench, 0, &["Available"], Order::Next).await?;
+    bench
+        .command("GetConfiguration", json!({"key": [key]}))
+        .await;
+    let is = value_in(&bench.result().await?, key)?;
+    if is.eq_ignore_ascii_case(value) {
+        Ok(())
+    } else {
+        Err(Failure::new(format!(
+            "{key} was set to {value} and answered with RebootRequired; after the restart it is {is}"
+        ))
+        .into())
+    }
 }
 
 #[when("the CSMS reads the whole configuration")]
@@ -89,7 +159,7 @@ async fn read_most(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let most: usize = last_value_read(bench, "GetConfigurationMaxKeys")?
         .parse()
-        .map_err(|_| Failure::new("GetConfigurationMaxKeys is no number"))?;
+        .map_err(|_| Failure::new("the value of GetConfigurationMaxKeys is no number"))?;
     let keys: Vec<String> = longest_list(bench).into_iter().take(most).collect();
     bench
         .command("GetConfiguration", json!({"key": keys}))
@@ -157,7 +227,9 @@ async fn answers_unknown(world: &mut World, key: String) -> StepResult {
     if unknown && !known {
         DONE
     } else {
-        Err(Failure::new(format!("its answer is {result}")))
+        Err(Failure::new(format!(
+            "its answer to {key} is {result}; {key} among the unknown keys and no value is expected"
+        )))
     }
 }
 
@@ -168,7 +240,11 @@ async fn answers_that(world: &mut World, key: String, value: String) -> StepResu
     if is == value {
         DONE
     } else {
-        Err(Failure::new(format!("{key} is {is}, not {value}")))
+        Err(Failure::new(format!(
+            "{key} is {}, not {}",
+            quoted(&is),
+            quoted(&value)
+        )))
     }
 }
 
@@ -185,8 +261,9 @@ async fn answers_all(world: &mut World) -> StepResult {
         return DONE;
     }
     Err(Failure::new(format!(
-        "of {} keys it left out {missing:?} and called {unknown} unknown",
-        asked.len()
+        "of the {} keys that were asked for it left out {} and called {unknown} unknown; all of them are expected",
+        asked.len(),
+        list(&missing)
     )))
 }
 
@@ -219,7 +296,7 @@ async fn required_keys(world: &mut World) -> StepResult {
     if wrong.is_empty() {
         DONE
     } else {
-        Err(Failure::new(wrong.join("; ")))
+        Err(Failure::new(format!("{} [1.6 §9]", wrong.join("; "))))
     }
 }
 
@@ -229,11 +306,16 @@ fn wrong_key(keys: &[Value], key: &str, readonly: Option<bool>) -> Option<String
             .as_str()
             .is_some_and(|name| name.eq_ignore_ascii_case(key))
     }) {
-        None => Some(format!("{key} is missing")),
+        None => Some(format!("the required key {key} is missing")),
         Some(entry) => {
             let is = entry["readonly"].as_bool();
-            (readonly.is_some() && is != readonly)
-                .then(|| format!("{key} is marked readonly {}", entry["readonly"]))
+            (readonly.is_some() && is != readonly).then(|| {
+                let wanted = readonly.unwrap_or_default();
+                format!(
+                    "{key} is marked \"readonly\": {}, not {wanted}",
+                    entry["readonly"]
+                )
+            })
         }
     }
 }
@@ -266,4 +348,94 @@ pub(super) fn last_value_read(bench: &Bench, key: &str) -> Result<String, Failur
         .filter(|payload| payload.get("configurationKey").is_some())
         .find_map(|payload| value_in(payload, key).ok())
         .ok_or_else(|| Failure::new(format!("{key} was not read before")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use dynamo_protocol::trace::Direction;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::defect::{Defect, Fate, Seed};
+    use crate::features;
+    use crate::peer::csms::CsmsServer;
+    use crate::report::Status;
+    use crate::rig::{ChargerUnderTest, Rig, RigParts, Tags};
+    use crate::trace::Message;
+
+    /// A charge point whose settings count after a restart.
+    struct NeedsRestart;
+
+    impl Defect for NeedsRestart {
+        fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate> {
+            match message {
+                Message::Result { id, payload }
+                    if direction == Direction::FromSut
+                        && action == "ChangeConfiguration"
+                        && payload["status"] == "Accepted" =>
+                {
+                    Some(Fate::pass(
+                        &json!([3, id, {"status": "RebootRequired"}]).to_string(),
+                    ))
+                }
+                _ => None,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_charge_point_that_needs_a_restart_for_a_setting_is_restarted_and_judged() {
+        let over = CancellationToken::new();
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = CsmsServer::listen(local, over.clone()).await.unwrap();
+        let parts = RigParts {
+            charger: Some(ChargerUnderTest::Bundled),
+            server: Some(server),
+            csms: None,
+            tags: Tags {
+                known: "RFID-USER-4A2F".into(),
+                unknown: "NO-SUCH-TAG".into(),
+                blocked: None,
+                expired: None,
+            },
+            patience: Duration::from_secs(10),
+            schemas: None,
+            defect: Some(Seed {
+                name: "needs a restart",
+                breaks: "nothing",
+                make: || Box::new(NeedsRestart),
+            }),
+        };
+        let rig = Arc::new(Rig::new(parts).unwrap());
+        let features = features::keep(features::read(None).unwrap(), |tags| {
+            tags.iter().any(|tag| tag == "TC_004_2_CS")
+        });
+        let played = crate::run::play(&rig, features, 1, &CancellationToken::new(), |_| {}).await;
+        let scenarios = played.unwrap();
+        over.cancel();
+        assert_eq!(scenarios.len(), 1);
+        let scenario = &scenarios[0];
+        assert_eq!(scenario.status, Status::Passed, "{:?}", scenario.reason);
+        let resets = scenario
+            .frames
+            .iter()
+            .filter(|frame| frame.direction == "to_sut" && frame.raw.contains("\"Reset\""))
+            .count();
+        assert_eq!(resets, 1, "{:?}", scenario.frames);
+    }
+
+    #[test]
+    fn an_interval_is_stretched_to_the_smallest_that_the_charge_point_takes() {
+        assert_eq!(stretch(1, 1), 1);
+        assert_eq!(stretch(2, 1), 1);
+        assert_eq!(stretch(1, 10), 10);
+        assert_eq!(stretch(2, 10), 5);
+        assert_eq!(stretch(2, 15), 8);
+        assert_eq!(stretch(900, 10), 1);
+        assert_eq!(stretch(0, 10), 1, "0 switches off");
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::bench::Bench;
 use crate::expect::{Expected, Failure, Order, StepResult};
+use crate::params::{list, quoted, span};
 use crate::world::{DONE, World};
 
 /// What a missing measurand means [1.6 §7.43].
@@ -30,8 +31,12 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
     let mut found = Vec::new();
     for value in payload["meterValue"].as_array().into_iter().flatten() {
         let text = value["timestamp"].as_str().unwrap_or_default();
-        let stamp = dynamo_protocol::DateTime::parse(text)
-            .map_err(|_| Failure::new(format!("{text:?} is no time stamp")))?;
+        let stamp = dynamo_protocol::DateTime::parse(text).map_err(|_| {
+            Failure::new(format!(
+                "the timestamp {} of a reading is no time",
+                quoted(text)
+            ))
+        })?;
         for sample in value["sampledValue"].as_array().into_iter().flatten() {
             let is = |member: &str, wanted: &str, default: &str| {
                 sample[member].as_str().unwrap_or(default) == wanted
@@ -54,7 +59,7 @@ fn energy_wh(sample: &Value) -> Result<f64, Failure> {
     let text = sample["value"].as_str().unwrap_or_default();
     let number: f64 = text
         .parse()
-        .map_err(|_| Failure::new(format!("the reading {text:?} is no number")))?;
+        .map_err(|_| Failure::new(format!("the reading {} is no number", quoted(text))))?;
     Ok(if sample["unit"].as_str() == Some("kWh") {
         number * 1_000.0
     } else {
@@ -84,7 +89,8 @@ async fn gather(
         if left.is_zero() {
             let came = all.len();
             return Err(Failure::new(format!(
-                "{came} readings of {context} came within {patience:?}: not those wanted"
+                "{came} readings of {context} came within {}, too few for this step",
+                span(patience)
             )));
         }
         let seen = bench.expect_within(Order::Next, &expected, left).await?;
@@ -96,6 +102,7 @@ async fn gather(
 #[then(regex = r"^it sends (\d+) meter values of the transaction, sampled (\d+) seconds? apart$")]
 async fn sampled(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
+    let seconds = seconds * i64::from(bench.stretch);
     let all = gather(
         bench,
         "Sample.Periodic",
@@ -131,6 +138,7 @@ fn patience_for(bench: &Bench, count: usize, seconds: i64) -> Duration {
 #[then(regex = r"^it sends (\d+) meter values aligned to (\d+) seconds of the clock$")]
 async fn aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
+    let seconds = seconds * i64::from(bench.stretch);
     let all = gather(
         bench,
         "Sample.Clock",
@@ -156,7 +164,7 @@ async fn has_sent_aligned(world: &mut World, count: usize, seconds: i64) -> Step
     }
     if all.len() != count {
         return Err(Failure::new(format!(
-            "it has sent {} of {count}",
+            "it has sent {} meter values of connector 1 aligned to the clock, not {count}",
             all.len()
         )));
     }
@@ -165,7 +173,7 @@ async fn has_sent_aligned(world: &mut World, count: usize, seconds: i64) -> Step
         .find(|pair| pair[1].at_ms - pair[0].at_ms != seconds * 1_000);
     if let Some(pair) = gap {
         return Err(Failure::new(format!(
-            "two of them are {} ms apart",
+            "two meter values aligned to the clock are {} ms apart, not {seconds} s",
             pair[1].at_ms - pair[0].at_ms
         )));
     }
@@ -191,6 +199,7 @@ fn stand_on_the_clock(all: &[Reading], seconds: i64) -> StepResult {
 )]
 async fn after_outage(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let bench = world.bench()?;
+    let seconds = seconds * i64::from(bench.stretch);
     let (begun, length) = bench
         .outage
         .ok_or_else(|| Failure::new("there was no outage before this step"))?;
@@ -253,12 +262,18 @@ async fn hold_measurands(world: &mut World, measurands: String) -> StepResult {
                 .collect();
             if is != wanted {
                 return Err(Failure::new(format!(
-                    "a reading holds {is:?}, not {wanted:?}"
+                    "a reading holds {}, not {}",
+                    names(&is),
+                    names(&wanted)
                 )));
             }
         }
     }
     DONE
+}
+
+fn names(measurands: &BTreeSet<&str>) -> String {
+    list(&measurands.iter().collect::<Vec<_>>())
 }
 
 /// The payloads of all MeterValues so far.
@@ -295,10 +310,10 @@ async fn never_backwards(world: &mut World) -> StepResult {
     all.push(stop);
     match all.windows(2).find(|pair| pair[1] < pair[0]) {
         Some(pair) => Err(Failure::new(format!(
-            "it went from {} to {} Wh",
+            "the meter went from {} Wh back to {} Wh",
             pair[0], pair[1]
         ))),
-        None if stop <= all[0] => Err(Failure::new(format!("it did not move from {stop} Wh"))),
+        None if stop <= all[0] => Err(Failure::new(format!("the meter stayed at {stop} Wh"))),
         None => DONE,
     }
 }

@@ -11,4 +11,4 @@ mod operator;
 mod status;
 mod transaction;
 
-pub(crate) use configuration::must_be_writable;
+pub(crate) use configuration::{must_be_writable, restart_to_set};

@@ -7,7 +7,7 @@ use dynamo_simulator::charge_point::{Action, CableSide};
 
 use crate::bench::Closed;
 use crate::expect::{Expected, Failure, StepResult};
-use crate::params::{TagWord, duration};
+use crate::params::{TagWord, duration, span};
 use crate::world::{DONE, OrEnd, World};
 
 async fn operate(world: &mut World, action: Action) -> StepResult {
@@ -47,7 +47,9 @@ async fn stays_locked(world: &mut World, connector_id: u32) -> StepResult {
         side: CableSide::Station,
     };
     match world.bench()?.operate(action).await {
-        Ok(()) => Err(Failure::new("the cable came out")),
+        Ok(()) => Err(Failure::new(
+            "the cable came out at the station; it should be locked there",
+        )),
         Err(_) => DONE,
     }
 }
@@ -120,6 +122,8 @@ async fn power_fails(world: &mut World, seconds: u32) -> StepResult {
 #[when(regex = r"^the charge point loses its connection for (\d+) seconds?$")]
 async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
     let bench = world.bench()?;
+    // As many intervals have to fit into it as the scenario thinks of.
+    let seconds = seconds * bench.stretch;
     let sockets = bench.line.log().sockets;
     bench.marks.insert("sockets before the outage", sockets);
     // Chargers that boot again after an outage should not, and may [1.6 §4.2].
@@ -214,8 +218,8 @@ async fn quiet(
         }
         if tokio::time::Instant::now() > deadline {
             return Err(Failure::new(format!(
-                "the line did not become quiet within {:?}",
-                bench.rig.patience
+                "the line did not become quiet within {}",
+                span(bench.rig.patience)
             )));
         }
     }

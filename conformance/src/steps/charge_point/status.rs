@@ -6,7 +6,7 @@ use cucumber::then;
 use serde_json::Value;
 
 use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::{duration, words};
+use crate::params::{duration, span, words};
 use crate::world::{DONE, World};
 
 fn status(connector: u32, text: &str) -> Expected {
@@ -83,11 +83,13 @@ async fn reports_after(
     let seen = bench.expect(Order::Next, &status(connector, &word)).await?;
     let (took, should) = (
         seen.at.duration_since(acted).unwrap_or_default(),
-        Duration::from_secs(seconds),
+        Duration::from_secs(seconds) * bench.stretch,
     );
     if took + EARLY < should || took > should + LATE {
         return Err(Failure::new(format!(
-            "it came {took:?} after the {act}, not {should:?}"
+            "it reported connector {connector} as {word} {} after the {act}, not {}",
+            span(took),
+            span(should)
         )));
     }
     DONE
@@ -111,7 +113,7 @@ async fn not_reported(
         .await
     {
         Ok(_) => Err(Failure::new(format!(
-            "it reported connector {connector} as {word}"
+            "it reported connector {connector} as {word} within {number} {unit}; it should not"
         ))),
         Err(_) => DONE,
     }

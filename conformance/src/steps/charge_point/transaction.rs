@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, Seen};
 use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::TagWord;
+use crate::params::{TagWord, quoted};
 use crate::rig::Side;
 use crate::script::Answer;
 use crate::trace::Message;
@@ -131,8 +131,11 @@ fn during_outage(bench: &Bench, payload: &Value) -> StepResult {
     let at = stamp(payload)?;
     if at + CLOCK_SLACK < acted || at > acted + CLOCK_SLACK {
         return Err(Failure::new(format!(
-            "its timestamp {} is not when it happened",
-            payload["timestamp"]
+            "its timestamp is {}, but it happened at {} (the rig's clock), when the tag was presented",
+            payload["timestamp"],
+            jiff::Timestamp::try_from(acted)
+                .map(|acted| format!("{acted:.3}"))
+                .unwrap_or_default()
         )));
     }
     DONE
@@ -143,7 +146,7 @@ pub(super) fn stamp(payload: &Value) -> Result<SystemTime, Failure> {
     let text = payload["timestamp"].as_str().unwrap_or_default();
     let stamp: jiff::Timestamp = text
         .parse()
-        .map_err(|_| Failure::new(format!("{text:?} is no time stamp")))?;
+        .map_err(|_| Failure::new(format!("its timestamp {} is no time", quoted(text))))?;
     Ok(stamp.into())
 }
 
@@ -201,8 +204,8 @@ async fn starts_again(world: &mut World) -> StepResult {
     adopt(bench, &seen).await?;
     if seen.payload != told {
         return Err(Failure::new(format!(
-            "it sent {} and then {}",
-            told, seen.payload
+            "it sent {told} and then {}; the same message is expected [1.6 §3.7.1]",
+            seen.payload
         )));
     }
     DONE

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{CONNECTORS, status_is, told};
 use crate::bench::Bench;
 use crate::expect::{Failure, StepResult};
+use crate::params::{quoted, span};
 use crate::peer::charge_point::Welcome;
 use crate::script::now;
 use crate::world::{DONE, World};
@@ -64,9 +65,9 @@ async fn offers(world: &mut World, one: String, other: String) -> StepResult {
     };
     let bench = world.bench()?;
     let welcome = bench.knock(&offer).await?;
-    bench.line.note(format!(
-        "rig: offered {offer}; the CSMS answered {welcome:?}"
-    ));
+    bench
+        .line
+        .note(format!("rig: offered {offer}; the CSMS {welcome}"));
     bench.welcome = Some(welcome);
     DONE
 }
@@ -85,9 +86,13 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
             });
             closed
                 .await
-                .ok_or_else(|| Failure::new("the line stayed open"))
+                .ok_or_else(|| Failure::new("the line stayed open; without a subprotocol that both know it should be closed at once [1.6J §3.3]"))
         }
-        other => Err(Failure::new(format!("the CSMS answered {other:?}"))),
+        Some(other) => Err(Failure::new(format!(
+            "the CSMS {other}; it should confirm no subprotocol and close the line, or refuse the handshake with HTTP \
+             400, 403, 406 or 426 [1.6J §3.3]"
+        ))),
+        None => Err(Failure::new("no step before this one has knocked")),
     }
 }
 
@@ -97,7 +102,10 @@ async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
         Some(Welcome::Open {
             subprotocol: Some(is),
         }) if is == wanted => DONE,
-        other => Err(Failure::new(format!("the CSMS answered {other:?}"))),
+        Some(other) => Err(Failure::new(format!(
+            "the CSMS {other}; the subprotocol {wanted} is expected [1.6J §3.3]"
+        ))),
+        None => Err(Failure::new("no step before this one has knocked")),
     }
 }
 
@@ -120,7 +128,7 @@ async fn answers_boot(world: &mut World) -> StepResult {
     match result["interval"].as_i64() {
         Some(seconds) if seconds > 0 => DONE,
         _ => Err(Failure::new(format!(
-            "the interval is {}",
+            "the interval is {}, not a number of seconds above 0",
             result["interval"]
         ))),
     }
@@ -130,11 +138,13 @@ fn clock_is_right(result: &Value) -> StepResult {
     let text = result["currentTime"].as_str().unwrap_or_default();
     let stamp: jiff::Timestamp = text
         .parse()
-        .map_err(|_| Failure::new(format!("{text:?} is no time")))?;
+        .map_err(|_| Failure::new(format!("its currentTime {} is no time", quoted(text))))?;
     let off = jiff::Timestamp::now().duration_since(stamp).unsigned_abs();
     if off > CLOCK_SLACK {
         return Err(Failure::new(format!(
-            "the clock of the CSMS is off by {off:?}"
+            "the clock of the CSMS is off by {}; no more than {} are expected",
+            span(off),
+            span(CLOCK_SLACK)
         )));
     }
     DONE
@@ -204,5 +214,10 @@ async fn closes_first(world: &mut World) -> StepResult {
     let closed = older
         .wait(patience, |log| (!log.connected).then_some(()))
         .await;
-    closed.ok_or_else(|| Failure::new(format!("the first line is still open after {patience:?}")))
+    closed.ok_or_else(|| {
+        Failure::new(format!(
+            "the first line is still open after {}",
+            span(patience)
+        ))
+    })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{status_is, told};
 use crate::bench::Bench;
 use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::TagWord;
+use crate::params::{TagWord, span};
 use crate::script::Answer;
 use crate::world::{DONE, World};
 
@@ -102,14 +102,17 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
                 .push((seen.id, expected.action().to_owned(), seen.payload));
             DONE
         }
-        Err(failure) => {
-            let mut reasons = vec![failure.0];
-            for order in std::mem::take(&mut bench.orders) {
-                reasons.extend(order.refusal().await);
-            }
-            Err(Failure(reasons.join("; ")))
-        }
+        Err(failure) => Err(with_refusals(bench, failure).await),
     }
+}
+
+/// A failure to see a command, with what the driver said against ordering it.
+async fn with_refusals(bench: &mut Bench, failure: Failure) -> Failure {
+    let mut reasons = vec![failure.0];
+    for order in std::mem::take(&mut bench.orders) {
+        reasons.extend(order.refusal().await);
+    }
+    Failure(reasons.join("; "))
 }
 
 #[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
@@ -257,11 +260,20 @@ async fn one_alone(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     let seen = next_of(bench, &["UnlockConnector", "ClearCache"]).await?;
     bench.held.push(seen);
-    bench
+    let alone = bench
         .expect_none(WATCH, |action| {
             matches!(action, "UnlockConnector" | "ClearCache")
         })
-        .await
+        .await;
+    match alone {
+        Ok(()) => DONE,
+        Err(Failure(sent)) => {
+            let failure = Failure(format!(
+                "{sent} before the other command was answered; one call waits for its answer at a time [1.6J §4.1.1]"
+            ));
+            Err(with_refusals(bench, failure).await)
+        }
+    }
 }
 
 #[when("it answers both in turn")]
@@ -297,14 +309,15 @@ async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String,
         let (id, action, payload) = entry.call_from_sut()?;
         Some((id.to_owned(), action.to_owned(), payload.clone()))
     });
-    let found = found.await;
-    found.ok_or_else(|| {
-        Failure::new(format!(
-            "neither {} came within {:?}",
-            actions.join(" nor "),
-            bench.rig.patience
-        ))
-    })
+    if let Some(seen) = found.await {
+        return Ok(seen);
+    }
+    let failure = Failure::new(format!(
+        "neither {} came within {}",
+        actions.join(" nor "),
+        span(bench.rig.patience)
+    ));
+    Err(with_refusals(bench, failure).await)
 }
 
 /// Both directions have a call open at the same time, which the standard allows.
@@ -335,5 +348,68 @@ async fn both_answered(world: &mut World) -> StepResult {
         DONE
     } else {
         Err(Failure::new("the line does not serve any more"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::driver::Driver;
+    use crate::rig::{CsmsUnderTest, Identity, Rig, RigParts, Tags};
+
+    /// A driver that takes no order.
+    async fn refusing_driver() -> String {
+        let refuse = || async {
+            (
+                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
+                "no such charge point",
+            )
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let routes = axum::Router::new().fallback(refuse);
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        format!("http://{addr}/send")
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_come_fails_with_what_the_driver_said() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = refusing_driver().await;
+        let driver = Driver::new(&url, &[], reqwest::Client::new()).unwrap();
+        let parts = RigParts {
+            charger: None,
+            server: None,
+            csms: Some(CsmsUnderTest {
+                url: "ws://127.0.0.1:9".into(),
+                identity: Identity::One("CP-1".into()),
+                password: None,
+                driver: Some(driver.clone()),
+            }),
+            tags: Tags {
+                known: "A".into(),
+                unknown: "B".into(),
+                blocked: None,
+                expired: None,
+            },
+            patience: Duration::from_millis(500),
+            schemas: None,
+            defect: None,
+        };
+        let rig = Arc::new(Rig::new(parts).unwrap());
+        let mut bench = Bench::with_csms(rig, "a scenario").unwrap();
+        for action in ["UnlockConnector", "ClearCache"] {
+            let order = driver.order("a scenario", "CP-1", action, &json!({}));
+            bench.orders.push(order);
+        }
+        let Failure(text) = next_of(&mut bench, &["UnlockConnector", "ClearCache"])
+            .await
+            .unwrap_err();
+        let wanted = "neither UnlockConnector nor ClearCache came within 500 ms; ";
+        assert!(text.starts_with(wanted), "{text}");
+        assert_eq!(text.matches("422").count(), 2, "{text}");
+        assert!(text.contains("no such charge point"), "{text}");
     }
 }

@@ -142,7 +142,7 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
         return DONE;
     }
     Err(Failure::new(format!(
-        "the id was {before} before and is {} now",
+        "the transaction id was {before} before and is {} now; {which} is expected",
         result["transactionId"]
     )))
 }

@@ -2,6 +2,8 @@
 
 mod account;
 mod certificate;
+mod charge_point;
+mod handover;
 mod project;
 
 use std::sync::Arc;
@@ -14,5 +16,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(account::router())
         .merge(certificate::router())
+        .merge(charge_point::router())
+        .merge(handover::router())
         .merge(project::router())
 }

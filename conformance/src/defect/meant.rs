@@ -1,0 +1,407 @@
+//! Which scenarios each seeded defect is meant for: those that look for the rule it breaks. A run of some scenarios
+//! proves nothing about a defect that is meant for others.
+
+use crate::rig::Side;
+
+/// The scenarios that have to catch a defect, by name.
+pub(crate) fn meant_for(side: Side, defect: &str) -> &'static [&'static str] {
+    let table = match side {
+        Side::ChargePoint => CHARGE_POINT,
+        Side::Csms => CSMS,
+    };
+    table
+        .iter()
+        .find(|(name, _)| *name == defect)
+        .map_or(&[], |(_, scenarios)| scenarios)
+}
+
+type Table = &'static [(&'static str, &'static [&'static str])];
+
+const CHARGE_POINT: Table = &[
+    (
+        "boots again without waiting",
+        &[
+            "A charge point that is kept pending can be configured and then comes up",
+            "A charge point that is refused waits before it asks again",
+            "A pending charge point starts no session",
+        ],
+    ),
+    (
+        "keeps connector 0 to itself",
+        &[
+            "A command that lacks what it needs is refused with the right error",
+            "A command with a word that the standard does not know is refused",
+            "A lost connection alone is no boot",
+        ],
+    ),
+    (
+        "sends no heartbeat",
+        &["Heartbeats keep the interval that the CSMS gave"],
+    ),
+    (
+        "asks nobody",
+        &["A remote start with an unknown tag ends with the question"],
+    ),
+    (
+        "charges anybody",
+        &[
+            "A tag that the CSMS refuses as Blocked starts nothing",
+            "A tag that the CSMS refuses as ConcurrentTx starts nothing",
+            "A tag that the CSMS refuses as Expired starts nothing",
+        ],
+    ),
+    (
+        "stops another transaction",
+        &["The driver stops with the tag that started"],
+    ),
+    (
+        "gives no reason",
+        &[
+            "A connector in use goes out of service when the session is over",
+            "A hard reset ends the session",
+            "A soft reset ends the session in good order",
+        ],
+    ),
+    (
+        "writes numbers as text",
+        &[
+            "A busy connector takes no remote start",
+            "A remote start without authorization goes straight ahead",
+            "A transaction that does not run cannot be stopped",
+        ],
+    ),
+    (
+        "leaves the offset out",
+        &[
+            "A busy connector takes no remote start",
+            "A remote start without authorization goes straight ahead",
+            "A transaction that does not run cannot be stopped",
+        ],
+    ),
+    (
+        "lives in 1970",
+        &[
+            "A command that lacks what it needs is refused with the right error",
+            "A command with a word that the standard does not know is refused",
+            "A lost connection alone is no boot",
+        ],
+    ),
+    (
+        "answers twice",
+        &[
+            "A command that lacks what it needs is refused with the right error",
+            "A command with a word that the standard does not know is refused",
+            "A lost connection alone is no boot",
+        ],
+    ),
+    (
+        "never answers an unlock",
+        &["An idle connector is unlocked"],
+    ),
+    (
+        "mixes up NotImplemented and NotSupported",
+        &["An action that nobody knows is not implemented"],
+    ),
+    (
+        "forgets that it is out of service",
+        &[
+            "Availability survives a hard reset",
+            "Availability survives a power cut",
+            "Availability survives a soft reset",
+        ],
+    ),
+    (
+        "accepts a start where somebody charges",
+        &[
+            "A connector that is not there takes no remote start",
+            "Connector 0 takes no remote start",
+        ],
+    ),
+    (
+        "accepts the stop of any transaction",
+        &["A transaction that does not run cannot be stopped"],
+    ),
+    (
+        "only says that it has set a key",
+        &["A value that was written is read back"],
+    ),
+    (
+        "sets keys that nobody knows",
+        &["A key that nobody knows cannot be set"],
+    ),
+    (
+        "takes any value",
+        &[
+            "A key that can only be read is not written",
+            "A value that makes no sense is refused [value=-1]",
+            "A value that makes no sense is refused [value=often]",
+        ],
+    ),
+    (
+        "lacks a required key",
+        &[
+            "A key that nobody knows is named as unknown",
+            "Every key of the Core profile is there",
+        ],
+    ),
+    (
+        "unlocks what cannot be unlocked",
+        &[
+            "A connector that is not there cannot be unlocked",
+            "A fixed cable has nothing to unlock",
+        ],
+    ),
+    ("hides a jammed lock", &["A jammed lock is reported"]),
+    (
+        "only says that it has cleared its cache",
+        &[
+            "A remote start asks again when the cache was cleared",
+            "A tag is asked about again when the cache was cleared",
+        ],
+    ),
+    (
+        "takes data of any vendor",
+        &["Data of a vendor it does not know is refused"],
+    ),
+    (
+        "hides that a cable was plugged in",
+        &[
+            "A remote start without a cable lapses",
+            "A tag that the CSMS refuses as Blocked starts nothing",
+            "A tag that the CSMS refuses as ConcurrentTx starts nothing",
+        ],
+    ),
+    (
+        "hides its faults",
+        &["No session starts while the connector is faulty"],
+    ),
+    (
+        "loses what it queued of meter values",
+        &["Meter values of an outage arrive in the order they were taken"],
+    ),
+    (
+        "loses the stop it queued",
+        &["A session that ended during an outage is told afterwards"],
+    ),
+    (
+        "stamps starts when it delivers them",
+        &[
+            "A session that began during an outage is told afterwards",
+            "A transaction message that the CSMS cannot process is sent again",
+        ],
+    ),
+    (
+        "stamps stops when it delivers them",
+        &["A session that ended during an outage is told afterwards"],
+    ),
+    (
+        "measures beside the clock",
+        &["Clock-aligned values stand on the aligned instants"],
+    ),
+    (
+        "loses every other meter value",
+        &["Samples come at the interval that was set"],
+    ),
+    (
+        "measures backwards",
+        &["The driver stops with the tag that started"],
+    ),
+    (
+        "opens two calls at a time",
+        &[
+            "A command that lacks what it needs is refused with the right error",
+            "A command with a word that the standard does not know is refused",
+            "A lost connection alone is no boot",
+        ],
+    ),
+    (
+        "uses one id for all calls",
+        &[
+            "A command that lacks what it needs is refused with the right error",
+            "A command with a word that the standard does not know is refused",
+            "A lost connection alone is no boot",
+        ],
+    ),
+    (
+        "stops for a stranger",
+        &["Only the tag that started stops the session"],
+    ),
+];
+
+const CSMS: Table = &[
+    (
+        "tells no time",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+    (
+        "gives no interval",
+        &["A session that a power cut ended is closed after the boot"],
+    ),
+    (
+        "lives yesterday",
+        &[
+            "An answer that nobody asked for is dropped",
+            "Rubbish on the line does not end it",
+            "The newest connection of a charge point wins",
+        ],
+    ),
+    (
+        "adds members of its own",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+    (
+        "ignores heartbeats",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+    (
+        "ignores status notifications",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+    (
+        "answers twice",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+    (
+        "answers with another id",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+    ("lets unknown tags in", &["An unknown tag is invalid"]),
+    ("lets blocked tags in", &["A blocked tag is blocked"]),
+    ("lets expired tags in", &["An expired tag is expired"]),
+    (
+        "minds the case of tags",
+        &["A tag means the same in upper and lower case"],
+    ),
+    (
+        "gives every transaction the same id",
+        &["Two sessions have two transaction ids"],
+    ),
+    (
+        "counts a start twice that is told twice",
+        &["A start that is told twice is one transaction"],
+    ),
+    (
+        "gives refused starts no id",
+        &["A session of an unknown tag that began during an outage is booked and refused"],
+    ),
+    (
+        "refuses stops it does not know",
+        &["The end of a transaction that nobody knows is acknowledged"],
+    ),
+    (
+        "starts at the wrong connector",
+        &[
+            "A remote start after the cable",
+            "A remote start before the cable",
+            "A remote start that lapses",
+        ],
+    ),
+    ("stops the wrong transaction", &["A remote stop"]),
+    ("resets softly whatever was asked", &["A hard reset"]),
+    (
+        "writes another value",
+        &[
+            "A key is written",
+            "A key that the charge point does not know",
+            "A value that the charge point refuses",
+        ],
+    ),
+    ("reads everything whatever was asked", &["One key is read"]),
+    (
+        "sends two commands at once",
+        &[
+            "A command in the middle of a call does not disturb it",
+            "A command that is answered with an error",
+            "A connector that is not there",
+        ],
+    ),
+    (
+        "insists after a refusal",
+        &[
+            "A remote start that is refused",
+            "A remote stop that is refused",
+        ],
+    ),
+    (
+        "mixes up NotImplemented and NotSupported",
+        &["An action that nobody knows is not implemented"],
+    ),
+    (
+        "takes what breaks the schema",
+        &[
+            "A message that lacks what it needs is refused with the right error",
+            "A text where a number belongs is refused",
+            "A word that the standard does not know is refused",
+        ],
+    ),
+    (
+        "takes data of any vendor",
+        &["Data of a vendor it does not know is refused"],
+    ),
+    (
+        "speaks for the other side",
+        &[
+            "A lock that failed is acknowledged",
+            "A session can start without a question",
+            "A session that began during an outage is booked afterwards",
+        ],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::all_tags;
+    use crate::{defect, features};
+
+    #[test]
+    fn every_defect_is_meant_for_scenarios_that_exist() {
+        let features = features::read(None).expect("the embedded features are readable");
+        let sides = [
+            (Side::ChargePoint, defect::of_charge_points(), CHARGE_POINT),
+            (Side::Csms, defect::of_csms(), CSMS),
+        ];
+        for (side, seeds, table) in sides {
+            assert_eq!(seeds.len(), table.len(), "{}", side.name());
+            for seed in seeds {
+                let meant = meant_for(side, seed.name);
+                assert!(!meant.is_empty(), "{}", seed.name);
+                for name in meant {
+                    let exists = features.iter().any(|feature| {
+                        feature.scenarios.iter().any(|scenario| {
+                            scenario.name == *name
+                                && all_tags(feature, scenario)
+                                    .iter()
+                                    .any(|tag| tag == side.tag())
+                        })
+                    });
+                    assert!(exists, "{}: {name}", seed.name);
+                }
+            }
+        }
+    }
+}

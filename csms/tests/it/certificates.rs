@@ -162,7 +162,7 @@ async fn certificates_are_listed_with_what_became_of_them() {
     charge_point_of(&rig, "CP-1", &id).await;
     assert_eq!(list(&rig, &token, "CP-1").await, (200, json!([])));
     generate(&rig, &token, "CP-1", Some(json!({"validity_days": 1}))).await;
-    // A day and an hour: less than a token is good for would be too little, so this asks for another token.
+    // After a day the certificate is over, and so is the token.
     ahead_ms.store(25 * 3_600_000, std::sync::atomic::Ordering::Relaxed);
     let (_, login) = {
         let body = json!({"email": "a@example.com", "password": "s3cur3P@ssword!"});

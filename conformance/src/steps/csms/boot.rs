@@ -30,7 +30,11 @@ fn status(connector: u32, status: &str, error_code: &str) -> Value {
 #[given("a charge point that the CSMS has accepted")]
 async fn accepted(world: &mut World) -> StepResult {
     connects(world).await?;
-    let bench = world.bench()?;
+    accepted_by_csms(world.bench()?).await
+}
+
+/// Boots and reports its connectors.
+pub(crate) async fn accepted_by_csms(bench: &mut Bench) -> StepResult {
     let registration = told(bench, "BootNotification", boot_notification()).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
     bench.accepted = true;

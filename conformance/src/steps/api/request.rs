@@ -1,0 +1,83 @@
+//! Requests, by those who make them.
+
+use cucumber::{given, when};
+use futures_util::future::join_all;
+use gherkin::Step;
+
+use crate::api::Actor;
+use crate::expect::{Failure, StepResult};
+use crate::world::{DONE, World};
+
+#[given(regex = r"^the next request has the header ([\w-]+): (.+)$")]
+#[when(regex = r"^the next request has the header ([\w-]+): (.+)$")]
+async fn with_header(world: &mut World, name: String, value: String) -> StepResult {
+    world.api().await?.next_headers.push((name, value));
+    DONE
+}
+
+#[given(regex = r"^the next request has the content type (\S+)$")]
+async fn with_content_type(world: &mut World, kind: String) -> StepResult {
+    world.api().await?.next_content_type = Some(kind);
+    DONE
+}
+
+#[given(
+    regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+)]
+#[when(
+    regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+)]
+async fn sends(
+    world: &mut World,
+    actor: Actor,
+    how: String,
+    method: String,
+    path: String,
+    step: &Step,
+) -> StepResult {
+    know_transaction(world).await?;
+    let api = world.api().await?;
+    let request = api
+        .request(actor, &method, &path, step.docstring.as_deref())
+        .await?;
+    let sent = api.caller().call(request);
+    api.answers.clear();
+    if how == "sends" {
+        api.answers.push(sent.await?);
+    } else {
+        api.pending = Some(tokio::spawn(sent));
+    }
+    DONE
+}
+
+#[when(
+    regex = r"^(the installer|the organization|nobody) sends (\d+) times at once (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+)]
+async fn sends_at_once(
+    world: &mut World,
+    actor: Actor,
+    times: usize,
+    method: String,
+    path: String,
+    step: &Step,
+) -> StepResult {
+    know_transaction(world).await?;
+    let api = world.api().await?;
+    let request = api
+        .request(actor, &method, &path, step.docstring.as_deref())
+        .await?;
+    let all = (0..times).map(|_| api.caller().call(request.clone()));
+    let answers: Result<Vec<_>, Failure> = join_all(all).await.into_iter().collect();
+    api.answers = answers?;
+    DONE
+}
+
+/// What the line told the scenario can be said in braces.
+async fn know_transaction(world: &mut World) -> StepResult {
+    let running = world.bench.as_ref().and_then(|bench| bench.transaction);
+    if let Some(id) = running {
+        let words = &mut world.api().await?.words;
+        words.insert("transaction".to_owned(), id.to_string());
+    }
+    DONE
+}

@@ -375,9 +375,7 @@ async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), Sta
 
 /// Where people and charge points find this server; without a slash at the end.
 pub(crate) struct PublicUrls {
-    #[expect(dead_code, reason = "invitations carry it")]
     pub http: String,
-    #[expect(dead_code, reason = "registrations answer it")]
     pub ocpp: String,
 }
 

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{self, Conn, Store};
+use super::access::access_at;
+use crate::store::{Conn, Result, Store};
 
 /// What the standard lets a CSMS say about a tag [1.6 §7.2].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,38 +144,43 @@ impl UnknownTags {
     }
 }
 
-/// Answers an Authorize [1.6 §4.1].
-pub(crate) async fn authorize(
-    store: &Store,
-    organization: &str,
-    tag: &str,
-    unknown: UnknownTags,
-    now_ms: i64,
-) -> store::Result<Verdict> {
-    let known = store.reader().await?.tag(organization, tag).await?;
-    if known.is_some() || !unknown.records(tag) {
-        return Ok(judge(known.as_ref(), now_ms, false));
-    }
-    let input = (organization.to_owned(), tag.to_owned(), now_ms);
-    let recorded = store.write(input, |(organization, tag, now_ms), conn| {
-        Box::pin(async move { conn.tag_or_record(organization, tag, *now_ms).await })
-    });
-    Ok(judge(Some(&recorded.await?), now_ms, false))
+/// Whose tag is shown, and where.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub organization_id: String,
+    pub charge_point_id: String,
+    pub id_tag: String,
+    pub unknown_tags: UnknownTags,
+    pub now_ms: i64,
 }
 
-/// The tag inside a transaction; one that nobody registered is recorded where that is wanted.
-pub(crate) async fn known_tag(
-    conn: &mut Conn,
-    organization: &str,
-    tag: &str,
-    unknown: UnknownTags,
-    now_ms: i64,
-) -> store::Result<Option<Tag>> {
-    if unknown.records(tag) {
-        return conn
-            .tag_or_record(organization, tag, now_ms)
-            .await
-            .map(Some);
+/// Answers an Authorize [1.6 §4.1].
+pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
+    let mut conn = store.reader().await?;
+    let known = conn.tag(&shown.organization_id, &shown.id_tag).await?;
+    let now_ms = shown.now_ms;
+    if known.is_some() || !shown.unknown_tags.records(&shown.id_tag) {
+        let access = access_at(&mut conn, &shown.charge_point_id).await?;
+        let known = known.filter(|_| access.allows(&shown.id_tag));
+        return Ok(judge(known.as_ref(), now_ms, false));
+    }
+    drop(conn);
+    let recorded = store.write(shown, |shown, conn| {
+        Box::pin(async move { tag_at(conn, shown).await })
+    });
+    Ok(judge(recorded.await?.as_ref(), now_ms, false))
+}
+
+/// The tag as it counts at a charge point: `None` when nobody knows it, or the project has it not on its list.
+pub(crate) async fn tag_at(conn: &mut Conn, shown: &Shown) -> Result<Option<Tag>> {
+    let access = access_at(conn, &shown.charge_point_id).await?;
+    if !access.allows(&shown.id_tag) {
+        return Ok(None);
+    }
+    let (organization, tag) = (&shown.organization_id, &shown.id_tag);
+    if shown.unknown_tags.records(tag) {
+        let recorded = conn.tag_or_record(organization, tag, shown.now_ms).await?;
+        return Ok(Some(recorded));
     }
     conn.tag(organization, tag).await
 }

@@ -5,9 +5,14 @@
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) mod access;
 pub mod authorization;
+pub(crate) mod availability;
+pub(crate) mod handover;
 pub(crate) mod lifecycle;
 pub mod metering;
+pub(crate) mod place;
+pub(crate) mod registration;
 pub(crate) mod reports;
 pub mod transaction;
 

@@ -9,7 +9,7 @@
 //! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
 //!   kept beside, and touches nothing.
 
-use super::authorization::{UnknownTags, Verdict, judge, known_tag};
+use super::authorization::{Shown, UnknownTags, Verdict, judge, tag_at};
 use super::metering::{MeterReport, Reading};
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -94,6 +94,11 @@ pub fn irregularities(told: &Told) -> Vec<&'static str> {
         .collect()
 }
 
+/// The id of a transaction outside OCPP.
+pub(crate) fn platform_id(id: i64) -> String {
+    format!("txn_{id:08x}")
+}
+
 /// A StartTransaction.
 pub(crate) struct Start {
     pub organization_id: String,
@@ -141,8 +146,14 @@ fn warn_of(charge_point: &str, transaction_id: i64, told: &Told) {
 /// Id and answer, and whether this start is told for the first time.
 async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     let organization = &start.organization_id;
-    let (tag, unknown) = (&start.id_tag, start.unknown_tags);
-    let tag = known_tag(conn, organization, tag, unknown, start.now_ms).await?;
+    let shown = Shown {
+        organization_id: organization.clone(),
+        charge_point_id: start.charge_point_id.clone(),
+        id_tag: start.id_tag.clone(),
+        unknown_tags: start.unknown_tags,
+        now_ms: start.now_ms,
+    };
+    let tag = tag_at(conn, &shown).await?;
     let elsewhere = match &tag {
         Some(tag) if tag.single_transaction => {
             conn.lock_tag(organization, &start.id_tag).await?;
@@ -197,8 +208,14 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     let verdict = match &stop.id_tag {
         None => None,
         Some(tag) => {
-            let (organization, unknown) = (&stop.organization_id, stop.unknown_tags);
-            let known = known_tag(conn, organization, tag, unknown, stop.now_ms).await?;
+            let shown = Shown {
+                organization_id: stop.organization_id.clone(),
+                charge_point_id: stop.charge_point_id.clone(),
+                id_tag: tag.clone(),
+                unknown_tags: stop.unknown_tags,
+                now_ms: stop.now_ms,
+            };
+            let known = tag_at(conn, &shown).await?;
             Some(judge(known.as_ref(), stop.now_ms, false))
         }
     };
@@ -258,6 +275,11 @@ mod tests {
         assert!(!available_abandons(Some(1_000), 1_000));
         assert!(available_abandons(Some(1_001), 1_000));
         assert!(available_abandons(None, 1_000));
+    }
+
+    #[test]
+    fn the_platform_names_a_transaction_in_hexadecimal() {
+        assert_eq!(platform_id(10_042), "txn_0000273a");
     }
 
     #[test]

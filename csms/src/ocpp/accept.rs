@@ -61,7 +61,14 @@ async fn handshake(
     let supported = offers_ocpp16(&headers);
     let will_talk = supported && upgrade.is_ok();
     let admitted = match &path {
-        Ok(Path(identity)) => admit(&app, identity, &headers, will_talk).await,
+        Ok(Path(identity)) => {
+            let attempt = Attempt {
+                headers: &headers,
+                will_talk,
+                tls: false,
+            };
+            admit(&app, identity, &attempt).await
+        }
         Err(_) => Err(Refusal::Identity("the identity is not UTF-8".to_owned())),
     };
     let (id, admitted) = match admitted {
@@ -183,13 +190,21 @@ pub(crate) struct Admitted {
     pub read_ms: Millis,
 }
 
+/// How somebody comes.
+struct Attempt<'a> {
+    headers: &'a HeaderMap,
+    /// Whether the handshake will lead to a session.
+    will_talk: bool,
+    /// Whether the socket is one of TLS.
+    tls: bool,
+}
+
 /// Lets a charge point in, or not. One that nobody registered is recorded only when it `will_talk`; until
 /// then there is nothing to be read of it.
 async fn admit(
     app: &App,
     identity: &str,
-    headers: &HeaderMap,
-    will_talk: bool,
+    attempt: &Attempt<'_>,
 ) -> Result<(ChargePointId, Option<Admitted>), Refusal> {
     if FOLDERS
         .iter()
@@ -203,7 +218,7 @@ async fn admit(
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
     if known.is_none() && app.options.accept_unknown.charge_points {
-        if !will_talk {
+        if !attempt.will_talk {
             return Ok((id, None));
         }
         let recorded = app.store.record_unknown_charge_point(id.as_str()).await;
@@ -211,13 +226,19 @@ async fn admit(
         read_ms = app.mono.now_ms();
         known = find(app, &id).await?;
     }
-    let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
+    let mut charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
     if let Some(hash) = &charge_point.password_hash {
         let wrong = || Refusal::Password(identity.to_owned());
-        let (user, password) = basic_credentials(headers).ok_or_else(wrong)?;
+        let (user, password) = basic_credentials(attempt.headers).ok_or_else(wrong)?;
         if user != id.as_str().as_bytes() || !app.passwords.verify(&id, &password, hash).await {
             return Err(wrong());
         }
+    }
+    let proof = (charge_point.password_hash.is_some(), attempt.tls);
+    if attempt.will_talk && proof != (charge_point.identity_verified, charge_point.tls_enabled) {
+        let kept = app.store.set_proof(id.as_str(), proof.0, proof.1).await;
+        kept.map_err(|error| unreadable(&id, &error))?;
+        (charge_point.identity_verified, charge_point.tls_enabled) = proof;
     }
     let admitted = Admitted {
         charge_point,

@@ -125,20 +125,19 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
         return Ok(known);
     }
     let id = cx.charge_point.as_str();
-    let charge_point = cx.app.store.charge_point(id).await?;
-    let read =
-        charge_point.ok_or_else(|| StoreError::Missing(format!("the charge point {id:?}")))?;
     let admitted = &cx.admitted;
-    if read.organization_id != admitted.organization_id
-        || read.password_hash != admitted.password_hash
-    {
-        // It was let in as somebody it is no more: the session ends, and it is judged anew.
+    let read = cx.app.store.charge_point(id).await?.filter(|read| {
+        read.organization_id == admitted.organization_id
+            && read.password_hash == admitted.password_hash
+    });
+    let Some(read) = read else {
+        // It was let in as somebody it is no more, or was deleted: the session ends, and it is judged anew.
         cx.contact.outdated.cancel();
         return Err(CallError::new(
             ErrorCode::SecurityError,
             "the registration of this charge point has changed: connect again",
         ));
-    }
+    };
     remember_registration(&cx.contact, read.registration, now_ms);
     Ok(read.registration)
 }

@@ -167,6 +167,12 @@ impl Sessions {
         self.read().len()
     }
 
+    /// When a connected charge point was last heard of; it reaches the store later.
+    pub(crate) fn last_seen_at_ms(&self, id: &ChargePointId) -> Option<i64> {
+        let handles = self.read();
+        Some(handles.get(id)?.contact.seen_at_ms.load(Relaxed))
+    }
+
     /// When the last heartbeat of a connected charge point came; it reaches the store later.
     pub(crate) fn last_heartbeat_at_ms(&self, id: &ChargePointId) -> Option<i64> {
         self.read().get(id)?.contact.heartbeat()

@@ -29,6 +29,9 @@ pub(crate) struct AnyReader(pub Owner);
 /// Either of those that may write.
 pub(crate) struct AnyWriter(pub Owner);
 
+/// Anybody who may read what is theirs: an API key, an installer, a site owner.
+pub(crate) struct Anyone(pub Owner);
+
 /// Anybody with a token, a site owner included.
 pub(crate) struct Person(pub Account);
 
@@ -85,6 +88,17 @@ impl FromRequestParts<Arc<App>> for AnyWriter {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         either(caller(parts, app).await?, SCOPE_WRITE).map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Anyone {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        match caller(parts, app).await? {
+            Caller::Key(key) => of_key(key, SCOPE_READ).map(Self),
+            Caller::Person(account) => Ok(Self(account.owner())),
+        }
     }
 }
 

@@ -1,9 +1,15 @@
 //! What all routes with a charge point in them share.
 
 use dynamo_protocol::ChargePointId;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
+use super::location::Location;
+use super::stamp::Stamp;
 use crate::App;
+use crate::domain::lifecycle::Stage;
+use crate::domain::registration::{Refused, endpoint_path};
 use crate::store::{ChargePointRecord, Owner};
 
 /// The charge point of this id, if it is the owner's; otherwise nobody learns whether it exists.
@@ -12,13 +18,117 @@ pub(super) async fn find(
     owner: &Owner,
     id: &str,
 ) -> Result<ChargePointRecord, ApiError> {
-    let missing = || ApiError::NotFound(format!("no charge point {id:?} is registered"));
-    ChargePointId::new(id).map_err(|_| missing())?;
+    ChargePointId::new(id).map_err(|_| missing(id))?;
     let found = app.store.charge_point_record(owner, id).await?;
-    found.ok_or_else(missing)
+    found.ok_or_else(|| missing(id))
+}
+
+fn missing(id: &str) -> ApiError {
+    ApiError::NotFound(format!("no charge point {id:?} is registered"))
 }
 
 /// Whether it has a socket.
 pub(super) fn is_online(app: &App, id: &str) -> bool {
     ChargePointId::new(id).is_ok_and(|id| app.sessions.is_online(&id))
+}
+
+/// What a refused registration, change or deletion is over REST.
+pub(super) fn refuse(refused: Refused, id: &str) -> ApiError {
+    match refused {
+        Refused::Missing => missing(id),
+        Refused::NoProject => ApiError::field("project_id", "there is no project of this id"),
+        Refused::NoSite => ApiError::field("site_id", "there is no site of this id"),
+        Refused::OtherSerialNumber => ApiError::field("serial_number", "it cannot be changed"),
+        Refused::Taken => {
+            let message = format!("a charge point with the identity {id:?} exists already");
+            ApiError::Conflict("already_exists", message)
+        }
+        Refused::Active => {
+            let message = format!("a transaction is open at the charge point {id:?}");
+            ApiError::Unprocessable("active_session", message)
+        }
+    }
+}
+
+/// A charge point as installers and site owners see it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegisteredChargePoint {
+    id: String,
+    /// The same as `id`.
+    charge_point_id: String,
+    model: Option<String>,
+    vendor: Option<String>,
+    serial_number: Option<String>,
+    project_id: Option<String>,
+    site_id: Option<String>,
+    /// The furthest stage it reached: `registered`, `configured`, `connected` or `commissioned`.
+    #[schema(example = "registered")]
+    status: &'static str,
+    /// Whether it has a socket now.
+    online: bool,
+    #[schema(example = "1.6")]
+    ocpp_version: String,
+    /// Where it connects.
+    #[schema(example = "wss://ocpp.example.com/ocpp16/CP-SITE42-001")]
+    ocpp_endpoint: String,
+    /// The password it connects with, if one was generated; shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    ocpp_password: Option<String>,
+    /// Whether its last handshake proved its identity, by password or certificate.
+    identity_verified: bool,
+    /// Whether its last handshake came over TLS.
+    tls_enabled: bool,
+    /// As its last boot said.
+    firmware_version: Option<String>,
+    registered_at: Stamp,
+    configured_at: Option<Stamp>,
+    connected_at: Option<Stamp>,
+    commissioned_at: Option<Stamp>,
+    last_seen_at: Option<Stamp>,
+    location: Option<Location>,
+}
+
+impl RegisteredChargePoint {
+    pub(super) fn show(app: &App, record: ChargePointRecord) -> Self {
+        let id = ChargePointId::new(&record.id).ok();
+        let live_ms = id.and_then(|id| app.sessions.last_seen_at_ms(&id));
+        Self {
+            status: Stage::of(&record).as_str(),
+            online: live_ms.is_some(),
+            ocpp_endpoint: format!("{}{}", app.urls.ocpp, endpoint_path(&record)),
+            ocpp_password: None,
+            location: Location::of(&record),
+            id: record.id.clone(),
+            charge_point_id: record.id,
+            model: record.registered_model.or(record.model),
+            vendor: record.registered_vendor.or(record.vendor),
+            serial_number: record.registered_serial_number.or(record.serial_number),
+            project_id: record.project_id,
+            site_id: record.site_id,
+            ocpp_version: record.ocpp_version,
+            identity_verified: record.identity_verified,
+            tls_enabled: record.tls_enabled,
+            firmware_version: record.firmware_version,
+            registered_at: Stamp(record.created_at_ms),
+            configured_at: record.configured_at_ms.map(Stamp),
+            connected_at: record.connected_at_ms.map(Stamp),
+            commissioned_at: record.commissioned_at_ms.map(Stamp),
+            last_seen_at: live_ms.or(record.last_seen_at_ms).map(Stamp),
+        }
+    }
+
+    pub(super) fn with_password(mut self, password: Option<String>) -> Self {
+        self.ocpp_password = password;
+        self
+    }
+}
+
+/// A page of them.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegisteredChargePoints {
+    pub charge_points: Vec<RegisteredChargePoint>,
+    pub total: i64,
+    pub page: i64,
+    pub per_page: i64,
 }

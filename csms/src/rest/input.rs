@@ -193,6 +193,37 @@ pub(crate) fn plain(text: &str, (): &()) -> garde::Result {
     Ok(())
 }
 
+/// Text that people write to each other: several lines, and otherwise no control characters.
+/// For `#[garde(custom(prose))]`, beside a length.
+pub(crate) fn prose(text: &str, (): &()) -> garde::Result {
+    if text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        return Err(garde::Error::new("it has control characters"));
+    }
+    Ok(())
+}
+
+/// Tells a field that is `null` from one that is left out. For `#[serde(default, deserialize_with = …)]`.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A word of the query that is looked up in the database.
+pub(crate) fn searchable(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.contains('\0') => {
+            Err(ApiError::field(field, "it cannot contain U+0000"))
+        }
+        text => Ok(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,8 +10,12 @@ mod charge_point;
 mod error;
 mod input;
 mod installer;
+mod invitation;
+mod location;
 mod ocpp16;
 mod openapi;
+mod project;
+mod site;
 mod stamp;
 pub(crate) mod token;
 
@@ -43,6 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route(invitation::PAGE, get(invitation::page))
         .merge(api)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
@@ -55,7 +60,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(installer::router())
+        .merge(invitation::router())
         .merge(ocpp16::router())
+        .merge(project::router())
+        .merge(site::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

@@ -82,6 +82,25 @@ error_groups! {
     ConflictErrors {
         "409": "It exists already.",
     }
+    /// Of a charge point that is in use.
+    InUseErrors {
+        "422": "It has a socket (still_connected), or an open transaction (active_session).",
+    }
+    /// Of a site that is in use.
+    SiteInUseErrors {
+        "409": "Charge points stand there (in_use).",
+    }
+    /// Of invitations.
+    InvitationErrors {
+        "409": "It was accepted already (already_accepted).",
+    }
+    /// Of accepting an invitation.
+    AcceptanceErrors {
+        "404": "There is no invitation with this token.",
+        "409": "It was accepted already (already_accepted), or the address has another kind of account \
+                (already_exists).",
+        "422": "Its time is over (invitation_expired).",
+    }
     /// Of everything that is sent to a charge point.
     CommandErrors {
         "404": "There is no such charge point, or it is somebody else's.",

@@ -73,7 +73,7 @@ pub(crate) fn random_text(length: usize) -> String {
 }
 
 /// A key's hash: keys are long and random, so a plain digest is enough to keep them.
-fn key_hash(key: &str) -> String {
+pub(crate) fn key_hash(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -172,12 +172,7 @@ impl Store {
     /// The account with this e-mail address.
     pub(crate) async fn account_by_email(&self, email: &str) -> Result<Option<Account>> {
         let mut conn = self.reader().await?;
-        let row: Option<AccountColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select id, organization_id, role, name, email, company, password_hash, created_at_ms
-             from account where email_key = $1")
-            .bind(email_key(email))
-            .fetch_optional(db))?;
-        Ok(row.map(account_of))
+        conn.account_by_email_key(&email_key(email)).await
     }
 
     /// Whether there is an organization of this id.
@@ -208,6 +203,15 @@ impl Store {
 }
 
 impl Conn {
+    pub(crate) async fn account_by_email_key(&mut self, key: &str) -> Result<Option<Account>> {
+        let row: Option<AccountColumns> = on_db!(self, db => sqlx::query_as(
+            "select id, organization_id, role, name, email, company, password_hash, created_at_ms
+             from account where email_key = $1")
+            .bind(key)
+            .fetch_optional(db))?;
+        Ok(row.map(account_of))
+    }
+
     pub(crate) async fn insert_account(&mut self, account: &Account) -> Result<bool> {
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "insert into account (id, organization_id, role, name, email, email_key, company, password_hash,

@@ -45,6 +45,10 @@ pub struct ChargePoint {
     pub password_hash: Option<String>,
     /// Whether it is let in.
     pub registration: Registration,
+    /// Whether its last handshake proved who it is.
+    pub identity_verified: bool,
+    /// Whether its last handshake came over TLS.
+    pub tls_enabled: bool,
 }
 
 /// A charge point to register or change. What is `None` stays as it is; a new charge point without a
@@ -122,6 +126,8 @@ pub struct Presence {
     pub last_heartbeat_at_ms: Option<i64>,
 }
 
+type ChargePointColumns = (String, Option<String>, String, bool, bool);
+
 type StatusColumns = (
     String,
     Option<i64>,
@@ -139,17 +145,22 @@ impl Store {
     /// When the database fails.
     pub async fn charge_point(&self, id: &str) -> Result<Option<ChargePoint>> {
         let mut conn = self.reader().await?;
-        let row: Option<(String, Option<String>, String)> = on_db!(&mut conn, db => sqlx::query_as(
-            "select organization_id, password_hash, registration from charge_point where id = $1")
+        let row: Option<ChargePointColumns> = on_db!(&mut conn, db => sqlx::query_as(
+            "select organization_id, password_hash, registration, identity_verified, tls_enabled
+             from charge_point where id = $1")
             .bind(id)
             .fetch_optional(db))?;
-        row.map(|(organization_id, password_hash, registration)| {
-            Ok(ChargePoint {
-                organization_id,
-                password_hash,
-                registration: registration_of(&registration)?,
-            })
-        })
+        row.map(
+            |(organization_id, password_hash, registration, verified, tls)| {
+                Ok(ChargePoint {
+                    organization_id,
+                    password_hash,
+                    registration: registration_of(&registration)?,
+                    identity_verified: verified,
+                    tls_enabled: tls,
+                })
+            },
+        )
         .transpose()
     }
 
@@ -265,7 +276,9 @@ impl Conn {
     ) -> Result<(Registration, Option<i64>)> {
         let (registration, interval_s): (String, Option<i64>) = on_db!(self, db => sqlx::query_as(
             "update charge_point set vendor = $2, model = $3, serial_number = $4, firmware_version = $5,
-                 booted_at_ms = $6
+                 booted_at_ms = $6,
+                 connected_at_ms = case when registration = 'Accepted' then coalesce(connected_at_ms, $6)
+                     else connected_at_ms end
              where id = $1 returning registration, interval_s")
             .bind(&facts.charge_point_id).bind(&facts.vendor).bind(&facts.model)
             .bind(&facts.serial_number).bind(&facts.firmware_version).bind(facts.booted_at_ms)

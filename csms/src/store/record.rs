@@ -1,6 +1,6 @@
 //! Charge points as the platform knows them: registered, placed, commissioned, deleted.
 
-use super::{Owner, Result, Store, on_db, owned};
+use super::{Conn, Owner, Result, Store, on_db, owned};
 
 /// Everything about a charge point that people see.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -52,6 +52,8 @@ macro_rules! record_columns {
     };
 }
 
+pub(super) use record_columns;
+
 impl Store {
     /// A charge point of this owner that is not deleted.
     pub(crate) async fn charge_point_record(
@@ -59,8 +61,18 @@ impl Store {
         owner: &Owner,
         id: &str,
     ) -> Result<Option<ChargePointRecord>> {
-        let mut conn = self.reader().await?;
-        on_db!(&mut conn, db => sqlx::query_as(concat!(
+        self.reader().await?.charge_point_record(owner, id).await
+    }
+}
+
+impl Conn {
+    /// A charge point of this owner that is not deleted.
+    pub(crate) async fn charge_point_record(
+        &mut self,
+        owner: &Owner,
+        id: &str,
+    ) -> Result<Option<ChargePointRecord>> {
+        on_db!(self, db => sqlx::query_as(concat!(
             "select ", record_columns!(), " from charge_point p
              where p.id = $1 and p.deleted_at_ms is null and ", owned!("p", "$2", "$3", "$4")))
             .bind(id)

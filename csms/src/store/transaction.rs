@@ -68,6 +68,8 @@ impl TransactionRow {
 /// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start.
 pub(crate) struct TransactionFilter {
     pub owner: Owner,
+    pub project_id: Option<String>,
+    /// Includes what deleted charge points of this identity did.
     pub charge_point_id: Option<String>,
     pub id_tag: Option<String>,
     pub from_ms: i64,
@@ -80,18 +82,19 @@ pub(crate) struct TransactionFilter {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point that are this organization's, oldest first.
+    /// The open transactions of one charge point that are its organization's, oldest first.
     pub(crate) async fn active_transactions(
         &self,
-        organization: &str,
         charge_point: &str,
     ) -> Result<Vec<ActiveTransaction>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
              from charge_transaction
-             where charge_point_id = $1 and organization_id = $2 and state = 'open' order by id")
-            .bind(charge_point).bind(organization)
+             where charge_point_id = $1 and state = 'open'
+               and organization_id = (select p.organization_id from charge_point p where p.id = $1)
+             order by id")
+            .bind(charge_point)
             .fetch_all(db))
     }
 
@@ -105,10 +108,12 @@ impl Store {
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
             concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
              where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
-               and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)"))
+               and ($4 is null or charge_point_id = $4
+                   or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
+               and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
-            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id)
+            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
             concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
@@ -116,11 +121,13 @@ impl Store {
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
              from charge_transaction t join charge_point p on p.id = t.charge_point_id
              where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
-               and charge_point_id = coalesce($4, charge_point_id) and tag_key = coalesce($5, tag_key)
-             order by t.id limit $8 offset $9"))
+               and ($4 is null or charge_point_id = $4
+                   or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
+               and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)
+             order by t.id limit $9 offset $10"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
-            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id)
+            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
             .bind(filter.limit).bind(filter.offset)
             .fetch_all(db))?;
         Ok((rows, total))

@@ -15,7 +15,7 @@ const T1: &str = "2026-01-01T10:30:00Z";
 const T2: &str = "2026-01-01T11:00:00Z";
 
 /// The address of an empty PostgreSQL database, if there is a server.
-async fn postgres() -> Option<String> {
+pub(crate) async fn postgres() -> Option<String> {
     let Ok(server) = std::env::var("DYNAMO_TEST_POSTGRES") else {
         eprintln!("skipped: set DYNAMO_TEST_POSTGRES to postgres://USER@HOST/NAME of a server");
         assert!(
@@ -34,6 +34,15 @@ async fn postgres() -> Option<String> {
 
 fn sqlite(folder: &TempDir) -> String {
     format!("sqlite://{}/csms.db", folder.path().display())
+}
+
+/// A CSMS on each of the databases that there are.
+pub(crate) async fn rigs() -> Vec<Rig> {
+    let mut rigs = vec![crate::support::rig().await];
+    if let Some(address) = postgres().await {
+        rigs.push(crate::support::rig_with(|options| options.database = address).await);
+    }
+    rigs
 }
 
 /// A whole life on one database: everything the store knows is used, most of it twice.

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod charge_points;
 mod commands;
 mod databases;
 mod durability;
@@ -14,8 +15,10 @@ mod figures;
 mod handshake;
 mod line;
 mod messages;
+mod projects;
 mod rest;
 mod rubbish;
+mod sites;
 mod start;
 mod support;
 mod transactions;

@@ -23,6 +23,7 @@ pub(crate) const KEY: &str = "test-key";
 pub(crate) struct Rig {
     pub(crate) csms: Csms,
     pub(crate) folder: TempDir,
+    database: String,
     http: reqwest::Client,
 }
 
@@ -57,6 +58,7 @@ impl Rig {
         // The HTTP client wants a TLS provider even for plain HTTP. A second installation is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
+            database: options.database.clone(),
             csms: start(options).await.unwrap(),
             folder,
             http: reqwest::Client::new(),
@@ -111,8 +113,44 @@ impl Rig {
         format!("http://{}{path}", self.csms.http_addr())
     }
 
+    /// The address of its database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     pub(crate) fn client(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// Signs an installer up and logs them in: their token.
+    pub(crate) async fn installer(&self, email: &str) -> String {
+        let who = json!({"name": "Installer", "email": email, "password": "s3cur3P@ssword!"});
+        let sign_up = "/api/v1/installer/signup";
+        let (status, body) = self
+            .request(Method::POST, sign_up, Some(who.clone()), "")
+            .await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        self.log_in(email, "s3cur3P@ssword!").await
+    }
+
+    /// The token of an account.
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> String {
+        let who = json!({"email": email, "password": password});
+        let log_in = "/api/v1/installer/login";
+        let (status, body) = self.request(Method::POST, log_in, Some(who), "").await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the CSMS has noticed that a charge point is gone.
+    pub(crate) async fn until_offline(&self, id: &str) {
+        let id = dynamo_protocol::ChargePointId::new(id).unwrap();
+        let gone = async {
+            while self.csms.sessions().is_online(&id) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, gone).await.unwrap();
     }
 
     /// The transactions of a charge point, oldest first.

@@ -4,20 +4,20 @@ use dynamo_protocol::v16::{AuthorizationStatus, AuthorizeRequest, AuthorizeRespo
 use dynamo_protocol::{CallError, time};
 
 use super::super::routes::Cx;
-use crate::domain::authorization::{self, TagStatus, Verdict};
+use crate::domain::authorization::{self, Shown, TagStatus, Verdict};
 
 pub(super) async fn authorize(
     cx: Cx,
     request: AuthorizeRequest,
 ) -> Result<AuthorizeResponse, CallError> {
-    let unknown = cx.app.options.accept_unknown.unknown_tags();
-    let verdict = authorization::authorize(
-        &cx.app.store,
-        cx.organization(),
-        &request.id_tag,
-        unknown,
-        cx.app.clock().now_ms(),
-    );
+    let shown = Shown {
+        organization_id: cx.organization().to_owned(),
+        charge_point_id: cx.charge_point.as_str().to_owned(),
+        id_tag: request.id_tag,
+        unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
+        now_ms: cx.app.clock().now_ms(),
+    };
+    let verdict = authorization::authorize(&cx.app.store, shown);
     Ok(AuthorizeResponse::new(id_tag_info(&verdict.await?)))
 }
 

@@ -39,7 +39,8 @@ struct SignUp {
     #[schema(min_length = 1, max_length = 255, example = "Acme EV Solutions Ltd")]
     company: Option<String>,
     /// The organization the installer works for; the default one when left out.
-    #[garde(skip)]
+    #[garde(inner(length(chars, max = 64), custom(plain)))]
+    #[schema(max_length = 64)]
     organization_id: Option<String>,
 }
 
@@ -111,7 +112,7 @@ async fn sign_up(
 
 #[derive(Deserialize, ToSchema, Validate)]
 struct LogIn {
-    #[garde(length(chars, max = 255))]
+    #[garde(length(chars, max = 255), custom(plain))]
     #[schema(max_length = 255, example = "installer@acme.com")]
     email: String,
     #[garde(length(chars, max = 128))]

@@ -1,6 +1,8 @@
 //! `/api/v1/installer/*`: what installers do, from signing up to handing over.
 
 mod account;
+mod charge_point;
+mod handover;
 mod project;
 
 use std::sync::Arc;
@@ -12,5 +14,7 @@ use crate::App;
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(account::router())
+        .merge(charge_point::router())
+        .merge(handover::router())
         .merge(project::router())
 }

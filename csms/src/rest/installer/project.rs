@@ -1,4 +1,4 @@
-//! `/api/v1/installer/projects`: the sites an installer equips, until they are handed over.
+//! `POST /api/v1/installer/projects`: an installer begins to equip a place.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,7 +16,7 @@ use crate::rest::auth::Installer;
 use crate::rest::error::{ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors};
-use crate::rest::stamp::Stamp;
+use crate::rest::project::{ProjectBody, show};
 use crate::store::{Project, random_text};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
@@ -44,17 +44,6 @@ struct NewProject {
     site_owner_email: Option<String>,
 }
 
-#[derive(Serialize, ToSchema)]
-struct ProjectBody {
-    id: String,
-    name: String,
-    address: String,
-    site_owner_email: Option<String>,
-    #[schema(example = "in_progress")]
-    status: &'static str,
-    created_at: Stamp,
-}
-
 /// Begins a project.
 #[utoipa::path(
     post,
@@ -79,22 +68,11 @@ async fn create(
         address: body.address,
         site_owner_email: body.site_owner_email,
         created_at_ms: app.clock().now_ms(),
-        handed_over_at_ms: None,
+        ..Project::default()
     };
     if !app.store.create_project(project.clone()).await? {
         let message = format!("a project with the id {:?} exists already", project.id);
         return Err(ApiError::Conflict("already_exists", message));
     }
     Ok((StatusCode::CREATED, Json(show(project))))
-}
-
-fn show(project: Project) -> ProjectBody {
-    ProjectBody {
-        status: project.status(),
-        id: project.id,
-        name: project.name,
-        address: project.address,
-        site_owner_email: project.site_owner_email,
-        created_at: Stamp(project.created_at_ms),
-    }
 }

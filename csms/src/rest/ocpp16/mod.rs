@@ -2,7 +2,7 @@
 
 mod send_command;
 mod status;
-mod transactions;
+pub(super) mod transactions;
 
 use std::sync::Arc;
 

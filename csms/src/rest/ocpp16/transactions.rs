@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::registration::public_id;
 use crate::domain::transaction::{energy_wh, irregularities};
 use crate::rest::auth::AnyReader;
 use crate::rest::charge_point;
@@ -69,10 +70,7 @@ async fn active_transactions(
 ) -> Answer<ActiveTransactions> {
     let found = charge_point::find(&app, &owner, &id).await?;
     let now_ms = app.clock().now_ms();
-    let open = app
-        .store
-        .active_transactions(&found.organization_id, &found.id)
-        .await?;
+    let open = app.store.active_transactions(&found.id).await?;
     let shown: Vec<ActiveBody> = open.iter().map(|t| show_active(t, now_ms)).collect();
     Ok(Json(ActiveTransactions {
         charge_point_id: found.id,
@@ -114,16 +112,16 @@ struct TransactionQuery {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Transactions {
-    transactions: Vec<TransactionBody>,
-    total: i64,
-    page: i64,
-    per_page: i64,
+pub(in crate::rest) struct Transactions {
+    pub transactions: Vec<TransactionBody>,
+    pub total: i64,
+    pub page: i64,
+    pub per_page: i64,
 }
 
 /// A transaction; what is not known yet is `null`.
 #[derive(Serialize, ToSchema)]
-struct TransactionBody {
+pub(in crate::rest) struct TransactionBody {
     transaction_id: i64,
     charge_point_id: String,
     connector_id: i64,
@@ -172,6 +170,7 @@ async fn transactions(
     let (limit, offset) = slice(page, per_page);
     let filter = TransactionFilter {
         owner,
+        project_id: None,
         charge_point_id: query.charge_point_id,
         id_tag: query.id_tag,
         from_ms: instant("from", query.from.as_deref())?.unwrap_or(i64::MIN),
@@ -197,10 +196,10 @@ fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
     parsed.transpose()
 }
 
-fn show(row: &TransactionRow) -> TransactionBody {
+pub(in crate::rest) fn show(row: &TransactionRow) -> TransactionBody {
     TransactionBody {
         transaction_id: row.id,
-        charge_point_id: row.charge_point_id.clone(),
+        charge_point_id: public_id(&row.charge_point_id).to_owned(),
         connector_id: row.connector_id,
         id_tag: row.id_tag.clone(),
         status: row.state.clone(),

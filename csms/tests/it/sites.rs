@@ -1,0 +1,188 @@
+//! Sites.
+
+use dynamo_csms::store::{NewApiKey, SCOPE_READ, SCOPE_WRITE};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::databases::rigs;
+use crate::support::{KEY, Rig, rig};
+
+const PATH: &str = "/api/v1/sites";
+
+async fn ask(
+    rig: &Rig,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+    key: &str,
+) -> (u16, Value) {
+    let (status, body) = rig.request(method, path, body, key).await;
+    (status.as_u16(), body)
+}
+
+fn site() -> Value {
+    json!({"name": "Car Park A", "address": "12 Riverside Way", "latitude": 51.4545, "longitude": -2.5879})
+}
+
+#[tokio::test]
+async fn a_site_is_made_changed_and_removed_when_it_is_empty() {
+    for rig in rigs().await {
+        let installer = rig.installer("a@acme.example").await;
+        for key in [KEY, installer.as_str()] {
+            let (status, made) = ask(&rig, Method::POST, PATH, Some(site()), key).await;
+            assert_eq!(status, 201, "{made}");
+            for (field, value) in site().as_object().unwrap() {
+                assert_eq!(&made[field], value);
+            }
+            let id = made["id"].as_str().unwrap();
+            let one = format!("{PATH}/{id}");
+            assert_eq!(
+                ask(&rig, Method::GET, &one, None, key).await,
+                (200, made.clone())
+            );
+            let (_, list) = ask(&rig, Method::GET, PATH, None, key).await;
+            assert!(list["sites"].as_array().unwrap().contains(&made));
+            assert_eq!(list["per_page"], 20);
+            let change = json!({"name": "Car Park B", "latitude": 1.5, "longitude": 2});
+            let (status, changed) = ask(&rig, Method::PUT, &one, Some(change), key).await;
+            assert_eq!((status, &changed["name"]), (200, &json!("Car Park B")));
+            assert_eq!(changed["address"], "12 Riverside Way");
+            assert_eq!(changed["latitude"], 1.5);
+        }
+        let (_, list) = ask(&rig, Method::GET, PATH, None, &installer).await;
+        assert_eq!(list["total"], 1);
+        let id = list["sites"][0]["id"].as_str().unwrap();
+        let one = format!("{PATH}/{id}");
+        let body = json!({"charge_point_id": "CP-1", "model": "M", "vendor": "V", "serial_number": "S",
+            "site_id": id});
+        let points = "/api/v1/installer/charge-points";
+        assert_eq!(
+            ask(&rig, Method::POST, points, Some(body), &installer)
+                .await
+                .0,
+            201
+        );
+        let (status, refused) = ask(&rig, Method::DELETE, &one, None, &installer).await;
+        assert_eq!((status, &refused["code"]), (409, &json!("in_use")));
+        let point = format!("{points}/CP-1");
+        assert_eq!(
+            ask(&rig, Method::DELETE, &point, None, &installer).await.0,
+            204
+        );
+        assert_eq!(
+            ask(&rig, Method::DELETE, &one, None, &installer).await.0,
+            204
+        );
+        assert_eq!(
+            ask(&rig, Method::DELETE, &one, None, &installer).await.0,
+            404
+        );
+    }
+}
+
+#[tokio::test]
+async fn sites_are_their_owners_alone() {
+    let rig = rig().await;
+    let store = rig.csms.store();
+    store
+        .create_organization("org_other", "Other")
+        .await
+        .unwrap();
+    let other = NewApiKey::generate("org_other", vec![SCOPE_WRITE.to_owned()]);
+    let reader = NewApiKey::generate("org_default", vec![SCOPE_READ.to_owned()]);
+    store.create_api_key(other.clone()).await.unwrap();
+    store.create_api_key(reader.clone()).await.unwrap();
+    let installers = [
+        rig.installer("a@acme.example").await,
+        rig.installer("b@acme.example").await,
+    ];
+    let (_, made) = ask(&rig, Method::POST, PATH, Some(site()), &installers[0]).await;
+    let one = format!("{PATH}/{}", made["id"].as_str().unwrap());
+    for (method, body) in [
+        (Method::GET, None),
+        (Method::PUT, Some(json!({"name": "Stolen"}))),
+        (Method::DELETE, None),
+    ] {
+        for (key, status) in [
+            (&other.key, 404),
+            (&installers[1], 404),
+            (&"x".to_owned(), 401),
+        ] {
+            let answer = ask(&rig, method.clone(), &one, body.clone(), key).await;
+            assert_eq!(answer.0, status, "{method}");
+        }
+        if method != Method::GET {
+            assert_eq!(ask(&rig, method, &one, body, &reader.key).await.0, 403);
+        }
+    }
+    assert_eq!(
+        ask(&rig, Method::POST, PATH, Some(site()), &reader.key)
+            .await
+            .0,
+        403
+    );
+    // The organization sees what its installers made.
+    assert_eq!(
+        ask(&rig, Method::GET, &one, None, &reader.key).await.1["name"],
+        "Car Park A"
+    );
+    let (_, list) = ask(&rig, Method::GET, PATH, None, &other.key).await;
+    assert_eq!(list["total"], 0);
+    // Nor can others put their charge points there.
+    let body = json!({"model": "M", "vendor": "V", "serial_number": "S", "site_id": made["id"]});
+    let points = "/api/v1/installer/charge-points";
+    assert_eq!(
+        ask(&rig, Method::POST, points, Some(body), &installers[1])
+            .await
+            .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_site_is_refused() {
+    let rig = rig().await;
+    for (body, field) in [
+        (json!({"address": "A"}), "name"),
+        (json!({"name": "N"}), "address"),
+        (json!({"name": "", "address": "A"}), "name"),
+        (
+            json!({"name": "N", "address": "A", "latitude": 91, "longitude": 0}),
+            "latitude",
+        ),
+        (
+            json!({"name": "N", "address": "A", "latitude": 9}),
+            "longitude",
+        ),
+    ] {
+        let (status, answer) = ask(&rig, Method::POST, PATH, Some(body), KEY).await;
+        assert_eq!(
+            (status, &answer["details"][0]["field"]),
+            (400, &json!(field))
+        );
+    }
+    assert_eq!(
+        ask(&rig, Method::GET, "/api/v1/sites?page=0", None, KEY)
+            .await
+            .0,
+        400
+    );
+    assert_eq!(
+        ask(
+            &rig,
+            Method::PUT,
+            "/api/v1/sites/none",
+            Some(json!({})),
+            KEY
+        )
+        .await
+        .0,
+        404
+    );
+    assert_eq!(
+        ask(&rig, Method::GET, "/api/v1/sites/%00", None, KEY)
+            .await
+            .0,
+        404
+    );
+}

@@ -114,7 +114,7 @@ impl World {
             if outcome.identity.is_empty() {
                 outcome.identity = api.word("charge point").unwrap_or_default();
             }
-            let (entries, breaches) = api.close();
+            let (entries, breaches) = api.close().await;
             outcome.entries.extend(entries);
             outcome.breaches.extend(breaches);
         }

@@ -13,12 +13,15 @@ pub(crate) mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use dynamo_csms::domain::authorization::TagStatus;
 use dynamo_csms::store::{ChargePointSetting, NewApiKey, Store, TagSetting};
+use dynamo_csms::{Clock, Csms, Options};
 use dynamo_protocol::trace::Direction;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
@@ -44,11 +47,73 @@ const SCOPE_READ: &str = "read:charge_points";
 /// The scope that lets it also change and command.
 const SCOPE_WRITE: &str = "write:charge_points";
 
+/// Where an API is, and the store behind it.
+#[derive(Clone)]
+struct Place {
+    base: String,
+    store: Store,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)
+    }
+}
+
+/// A CSMS that one scenario has for itself, because it moves the clock.
+struct OwnCsms {
+    csms: Csms,
+    folder: tempfile::TempDir,
+    /// How far its clock is ahead.
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl fmt::Debug for OwnCsms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnCsms").finish_non_exhaustive()
+    }
+}
+
+impl OwnCsms {
+    async fn start() -> Result<Self, Failure> {
+        let folder = tempfile::tempdir().map_err(no_set_up)?;
+        let ahead_ms = Arc::new(AtomicI64::new(0));
+        let (system, ahead) = (Clock::default(), Arc::clone(&ahead_ms));
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = Options {
+            http: local,
+            ocpp: local,
+            database: format!("sqlite://{}", folder.path().join("csms.db").display()),
+            clock: Clock::new(move || system.now_ms() + ahead.load(Ordering::Relaxed)),
+            ..Options::default()
+        };
+        let csms = dynamo_csms::start(options).await.map_err(no_set_up)?;
+        Ok(Self {
+            csms,
+            folder,
+            ahead_ms,
+        })
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            base: format!("http://{}", self.csms.http_addr()),
+            store: self.csms.store().clone(),
+        }
+    }
+
+    async fn end(self) {
+        self.csms.shutdown().await;
+        if let Err(error) = self.folder.close() {
+            tracing::warn!(%error, "a temporary folder stays behind");
+        }
+    }
+}
+
 /// The REST API of the bundled CSMS.
 pub(crate) struct ApiUnderTest {
-    base: String,
+    place: Place,
     client: Client,
-    store: Store,
     pub(crate) document: Document,
     /// Every exchange of the run, for the coverage.
     seen: Mutex<Vec<HttpExchange>>,
@@ -59,7 +124,7 @@ pub(crate) struct ApiUnderTest {
 impl fmt::Debug for ApiUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiUnderTest")
-            .field("base", &self.base)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
@@ -73,9 +138,8 @@ impl ApiUnderTest {
         let answer = client.get(format!("{base}/openapi.json")).send().await?;
         let document = Document::read(answer.error_for_status()?.json().await?)?;
         Ok(Self {
-            base,
+            place: Place { base, store },
             client,
-            store,
             document,
             seen: Mutex::default(),
             isolation: Mutex::default(),
@@ -234,6 +298,7 @@ struct Record {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     api: Arc<ApiUnderTest>,
+    base: Arc<str>,
     record: Arc<Mutex<Record>>,
     scenario: Arc<str>,
 }
@@ -263,7 +328,7 @@ impl Caller {
     }
 
     fn build(&self, request: &Request) -> Result<reqwest::RequestBuilder, Failure> {
-        let url = format!("{}{}", self.api.base, request.path);
+        let url = format!("{}{}", self.base, request.path);
         let mut built = self.api.client.request(request.method.clone(), url);
         built = match &request.credential {
             Credential::None => built,
@@ -351,6 +416,8 @@ impl Caller {
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) under_test: Arc<ApiUnderTest>,
+    place: Place,
+    own: Option<OwnCsms>,
     caller: Caller,
     /// Tells this scenario's names from all others.
     unique: String,
@@ -369,16 +436,41 @@ pub(crate) struct Api {
 impl Api {
     /// A new organization with a key of its own, and the name of a charge point that nobody has.
     pub(crate) async fn open(rig: &Rig, scenario: &str) -> Result<Self, Failure> {
+        Self::open_at(rig, scenario, None).await
+    }
+
+    /// The same at a CSMS whose clock can be put ahead.
+    pub(crate) async fn open_own(rig: &Rig, scenario: &str) -> Result<Self, Failure> {
+        Self::open_at(rig, scenario, Some(OwnCsms::start().await?)).await
+    }
+
+    /// Lets time go by at a CSMS of one's own.
+    pub(crate) fn put_ahead(&self, length: Duration) -> StepResult {
+        let missing = || Failure::new("only a CSMS of its own has a clock that can be moved");
+        let own = self.own.as_ref().ok_or_else(missing)?;
+        let ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        own.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn open_at(rig: &Rig, scenario: &str, own: Option<OwnCsms>) -> Result<Self, Failure> {
         let missing = || Failure::new("the rig has no REST API to call");
         let under_test = Arc::clone(rig.api.as_ref().ok_or_else(missing)?);
         let unique = format!("api-{:06}", rig.number());
+        let place = match &own {
+            Some(own) => own.place(),
+            None => under_test.place.clone(),
+        };
         let mut api = Self {
+            own,
             caller: Caller {
                 api: Arc::clone(&under_test),
+                base: place.base.as_str().into(),
                 record: Arc::default(),
                 scenario: scenario.into(),
             },
             under_test,
+            place,
             credentials: HashMap::new(),
             words: BTreeMap::new(),
             next_headers: Vec::new(),
@@ -412,7 +504,7 @@ impl Api {
     }
 
     async fn make_organization(&self, id: &str, scopes: &[&str]) -> Result<String, Failure> {
-        let store = &self.under_test.store;
+        let store = &self.place.store;
         store.create_organization(id, id).await.map_err(no_set_up)?;
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         let key = NewApiKey::generate(id, scopes);
@@ -427,7 +519,7 @@ impl Api {
             status: TagStatus::Accepted,
             ..TagSetting::accepted(tag)
         };
-        let store = &self.under_test.store;
+        let store = &self.place.store;
         store.set_tag(setting).await.map_err(no_set_up)
     }
 
@@ -448,7 +540,7 @@ impl Api {
             organization_id: Some(self.organization(false)),
             ..ChargePointSetting::default()
         };
-        let store = &self.under_test.store;
+        let store = &self.place.store;
         store.set_charge_point(setting).await.map_err(no_set_up)
     }
 
@@ -473,7 +565,7 @@ impl Api {
             }
             Actor::Installer => self.sign_up("installer").await?,
             Actor::AnotherInstaller => self.sign_up("another").await?,
-            Actor::SiteOwner => recipe::site_owner(self).await?,
+            Actor::SiteOwner => Box::pin(recipe::site_owner(self)).await?,
         };
         self.credentials.insert(actor, made.clone());
         Ok(made)
@@ -534,6 +626,21 @@ impl Api {
         answer.json()
     }
 
+    /// The link in the last mail to this address: what follows `token=`.
+    pub(crate) async fn token_in_mail(&self, recipient: &str) -> Result<String, Failure> {
+        let mails = self
+            .place
+            .store
+            .waiting_mail(recipient)
+            .await
+            .map_err(no_set_up)?;
+        let token = mails.last().and_then(|text| {
+            let (_, rest) = text.split_once("token=")?;
+            rest.split_whitespace().next().map(str::to_owned)
+        });
+        token.ok_or_else(|| Failure::new(format!("no mail to {recipient} has a link with a token")))
+    }
+
     /// Sends requests that are not this scenario's own words.
     pub(crate) fn caller(&self) -> Caller {
         self.caller.clone()
@@ -578,9 +685,12 @@ impl Api {
     }
 
     /// What was sent and answered, and what was wrong with it.
-    pub(crate) fn close(self) -> (Vec<Entry>, Vec<String>) {
+    pub(crate) async fn close(self) -> (Vec<Entry>, Vec<String>) {
         if let Some(pending) = &self.pending {
             pending.abort();
+        }
+        if let Some(own) = self.own {
+            own.end().await;
         }
         let mut record = self.caller.record();
         (

@@ -7,8 +7,44 @@ use super::{Actor, Api, Credential, sample};
 use crate::expect::Failure;
 
 /// Somebody whom a project was handed over to.
-pub(crate) async fn site_owner(_: &mut Api) -> Result<Credential, Failure> {
-    Err(Failure::new("nobody can become a site owner yet"))
+pub(crate) async fn site_owner(api: &mut Api) -> Result<Credential, Failure> {
+    let email = invite(api).await?;
+    let token = api.token_in_mail(&email).await?;
+    let password = api.word("password")?;
+    let accepted = json!({"token": token, "name": "The owner", "password": password});
+    api.set_up(
+        Actor::Nobody,
+        "POST",
+        "/api/v1/invitations/accept",
+        accepted,
+    )
+    .await?;
+    api.log_in(&email, &password).await
+}
+
+/// Invites the site owner to the installer's project; gives the address.
+pub(crate) async fn invite(api: &mut Api) -> Result<String, Failure> {
+    let project = project(api).await?;
+    let email = format!("owner@{}.example.com", api.word("unique")?);
+    let path = format!("/api/v1/installer/projects/{project}/invite-site-owner");
+    let body = json!({"email": email, "message": "It is all yours."});
+    api.set_up(Actor::Installer, "POST", &path, body).await?;
+    Ok(email)
+}
+
+/// The installer's project, made when it is needed first: the word `project`.
+pub(crate) async fn project(api: &mut Api) -> Result<String, Failure> {
+    if let Ok(known) = api.word("project") {
+        return Ok(known);
+    }
+    api.credential(Actor::Installer).await?;
+    let body = json!({"name": "Yard", "address": "1 Quay Lane"});
+    let made = api
+        .set_up(Actor::Installer, "POST", "/api/v1/installer/projects", body)
+        .await?;
+    let id = made["id"].as_str().unwrap_or_default().to_owned();
+    api.words.insert("project".into(), id.clone());
+    Ok(id)
 }
 
 /// Somebody whom the operation lets in.
@@ -40,6 +76,9 @@ async fn id(api: &mut Api, operation: &Operation, name: &str) -> Result<String, 
     if name == "charge_point_id" {
         return api.word("charge point");
     }
+    if name == "project_id" {
+        return project(api).await;
+    }
     // Things of one kind are named by the path before their id.
     let before = operation.template.split(&format!("/{{{name}}}")).next();
     let before = before.unwrap_or_default().to_owned();
@@ -52,7 +91,6 @@ async fn id(api: &mut Api, operation: &Operation, name: &str) -> Result<String, 
         return Ok(known);
     }
     let (template, member) = match name {
-        "project_id" => ("/api/v1/installer/projects".to_owned(), "id"),
         "certificate_id" => (format!("{before}/generate"), "certificate_id"),
         "session_token" => (
             "/api/v1/sessions/guest/authorize".to_owned(),
@@ -96,8 +134,11 @@ pub(crate) async fn register(api: &mut Api) -> Result<(), Failure> {
         return api.register_charge_point().await;
     }
     api.credential(Actor::Installer).await?;
-    let body = json!({"charge_point_id": api.word("charge point")?, "model": "Scripted", "vendor": "Dynamo",
+    let mut body = json!({"charge_point_id": api.word("charge point")?, "model": "Scripted", "vendor": "Dynamo",
         "serial_number": api.word("unique")?});
+    if let Ok(project) = api.word("project") {
+        body["project_id"] = project.into();
+    }
     api.set_up(Actor::Installer, "POST", path, body).await?;
     Ok(())
 }

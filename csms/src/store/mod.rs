@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod file;
 mod invitation;
+mod mailbox;
 mod meter;
 mod open;
 mod outbox;

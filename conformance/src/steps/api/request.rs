@@ -1,10 +1,12 @@
 //! Requests, by those who make them.
 
+use std::time::Duration;
+
 use cucumber::{given, when};
 use futures_util::future::join_all;
 use gherkin::Step;
 
-use crate::api::Actor;
+use crate::api::{Actor, Api, recipe};
 use crate::expect::{Failure, StepResult};
 use crate::world::{DONE, World};
 
@@ -13,6 +15,47 @@ use crate::world::{DONE, World};
 async fn with_header(world: &mut World, name: String, value: String) -> StepResult {
     world.api().await?.next_headers.push((name, value));
     DONE
+}
+
+#[given("a CSMS with a clock of its own")]
+async fn own_csms(world: &mut World) -> StepResult {
+    let rig = world.rig()?;
+    world.api = Some(Api::open_own(&rig, &world.scenario).await?);
+    DONE
+}
+
+#[given(regex = r"^(\d+) (days|hours) go by$")]
+#[when(regex = r"^(\d+) (days|hours) go by$")]
+async fn time_goes_by(world: &mut World, number: u64, unit: String) -> StepResult {
+    let hours = if unit == "days" { number * 24 } else { number };
+    let length = Duration::from_secs(hours * 3_600);
+    world.api().await?.put_ahead(length)
+}
+
+#[given("a project of the installer")]
+async fn project(world: &mut World) -> StepResult {
+    recipe::project(world.api().await?).await.map(|_| ())
+}
+
+/// The token in the mail can be said as {invitation}.
+#[given("the site owner is invited to it")]
+async fn invited(world: &mut World) -> StepResult {
+    let api = world.api().await?;
+    let email = recipe::invite(api).await?;
+    let token = api.token_in_mail(&email).await?;
+    api.words.insert("invitation".into(), token);
+    api.words.insert("site owner".into(), email);
+    DONE
+}
+
+#[given("the site owner has accepted it")]
+async fn accepted(world: &mut World) -> StepResult {
+    world
+        .api()
+        .await?
+        .credential(Actor::SiteOwner)
+        .await
+        .map(|_| ())
 }
 
 #[given(regex = r"^the next request has the content type (\S+)$")]

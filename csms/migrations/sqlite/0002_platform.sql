@@ -89,7 +89,13 @@ alter table charge_point add column tls_enabled boolean not null default false;
 alter table charge_point add column deleted_at_ms bigint;
 create index charge_point_installer on charge_point (installer_id, id);
 create index charge_point_project on charge_point (project_id, id);
-create index charge_point_map on charge_point (map_cell);
+-- All that a search looks at before it knows what is near: it reads nothing but these. The last columns are for
+-- SQLite, which reads the row where an index leaves out what its own condition says.
+create index charge_point_map on charge_point (map_cell, latitude, longitude, id, commissioned_at_ms, deleted_at_ms)
+    where deleted_at_ms is null and commissioned_at_ms is not null;
+create index charge_point_organization_map
+    on charge_point (organization_id, map_cell, latitude, longitude, id, deleted_at_ms)
+    where deleted_at_ms is null;
 
 -- Configuration keys an installer set. pushed: saved, applied, reboot_required, rejected, not_supported.
 create table configuration_key (
@@ -160,13 +166,14 @@ create table transaction_cost (
     total text
 );
 
--- Every status a connector reported, in the order of its stamps.
+-- Every status a connector reported, in the order of its stamps, and of arrival where stamps are equal.
 create table connector_history (
     charge_point_id text not null references charge_point (id) on update cascade,
     connector_id bigint not null,
     reported_at_ms bigint not null,
     status text not null,
     error_code text not null,
+    received_at_ms bigint not null,
     primary key (charge_point_id, connector_id, reported_at_ms, status)
 );
 

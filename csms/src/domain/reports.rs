@@ -1,6 +1,7 @@
 //! What charge points report about themselves: boots, connector status, and notes such as firmware progress
 //! or security events. Facts are kept as they were said.
 
+use super::billing;
 use super::transaction::available_abandons;
 use crate::store::{BootFacts, ConnectorReport, Registration, Result, Store};
 
@@ -46,6 +47,7 @@ pub(crate) async fn connector_status(store: &Store, report: ConnectorReport) -> 
     store
         .write(report, |report, conn| {
             Box::pin(async move {
+                conn.insert_status(report).await?;
                 let kept = conn.set_connector(report).await?;
                 if !kept || report.status != "Available" || report.connector_id == 0 {
                     return Ok(());
@@ -54,6 +56,7 @@ pub(crate) async fn connector_status(store: &Store, report: ConnectorReport) -> 
                 for (id, started_at_ms) in conn.open_on(charge_point, connector).await? {
                     if available_abandons(report.stamp_ms, started_at_ms) {
                         conn.abandon(id).await?;
+                        billing::settle(conn, id).await?;
                     }
                 }
                 Ok(())

@@ -10,6 +10,7 @@
 //!   kept beside, and touches nothing.
 
 use super::authorization::{Shown, UnknownTags, Verdict, judge, tag_at};
+use super::billing;
 use super::metering::{MeterReport, Reading};
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -170,8 +171,13 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         let (id, answer) = conn.transaction_by_key(start).await?;
         return Ok((id, from_json(&answer)?, false));
     };
-    conn.abandon_others(&start.charge_point_id, start.connector_id, id)
+    billing::begin(conn, id, &start.charge_point_id, &verdict).await?;
+    let abandoned = conn
+        .abandon_others(&start.charge_point_id, start.connector_id, id)
         .await?;
+    for other in abandoned {
+        billing::settle(conn, other).await?;
+    }
     Ok((id, verdict, true))
 }
 
@@ -225,6 +231,7 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     };
     if let Some(told) = conn.stop_transaction(&record).await? {
         keep_readings(stop, conn).await?;
+        billing::settle(conn, stop.transaction_number).await?;
         return Ok((verdict, Some(told)));
     }
     let first = match conn.answer_to_same_stop(stop).await? {

@@ -7,16 +7,19 @@
 
 mod auth;
 mod charge_point;
+mod cpo;
 mod error;
 mod input;
 mod installer;
 mod invitation;
 mod location;
+mod money;
 mod ocpp16;
 mod openapi;
 mod project;
 mod site;
 mod stamp;
+mod tariff;
 pub(crate) mod token;
 
 use std::sync::Arc;
@@ -59,11 +62,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// Every operation with its description.
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(cpo::router())
         .merge(installer::router())
         .merge(invitation::router())
         .merge(ocpp16::router())
         .merge(project::router())
         .merge(site::router())
+        .merge(tariff::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

@@ -214,8 +214,9 @@ async fn project_transactions(
         offset,
     };
     let (rows, total) = app.store.transactions(&filter).await?;
+    let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(transactions::show).collect();
     Ok(Json(Transactions {
-        transactions: rows.iter().map(transactions::show).collect(),
+        transactions: shown?,
         total,
         page,
         per_page,

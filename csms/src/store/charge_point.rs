@@ -310,6 +310,18 @@ impl Conn {
             .fetch_optional(db))?;
         Ok(kept.is_some())
     }
+
+    /// Adds a status to the connector's history, by its stamp; the same one again is there already.
+    pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, status, error_code,
+                 received_at_ms)
+             values ($1, $2, $3, $4, $5, $6) on conflict do nothing")
+            .bind(&report.charge_point_id).bind(report.connector_id)
+            .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(&report.status)
+            .bind(&report.error_code).bind(report.received_at_ms)
+            .execute(db))
+    }
 }
 
 fn registration_of(word: &str) -> Result<Registration> {

@@ -1,6 +1,7 @@
 //! Meter values.
 
 use super::{Conn, Result, on_db, run_on_db};
+use crate::domain::billing;
 use crate::domain::metering::MeterReport;
 
 impl Conn {
@@ -31,13 +32,17 @@ impl Conn {
             .filter_map(|reading| Some((reading.at_ms, reading.register_wh?)))
             .max_by_key(|(at_ms, _)| *at_ms);
         if let (Some(id), Some((at_ms, register_wh))) = (transaction_id, newest) {
-            run_on_db!(self, db => sqlx::query(
+            let state: Option<String> = on_db!(self, db => sqlx::query_scalar(
                 "update charge_transaction set last_meter_wh = $2, last_meter_at_ms = $3,
                      meter_stop_wh = case when state = 'abandoned' then $2 else meter_stop_wh end,
                      stopped_at_ms = case when state = 'abandoned' then $3 else stopped_at_ms end
-                 where id = $1 and (last_meter_at_ms is null or last_meter_at_ms <= $3)")
+                 where id = $1 and (last_meter_at_ms is null or last_meter_at_ms <= $3)
+                 returning state")
                 .bind(id).bind(register_wh).bind(at_ms)
-                .execute(db))?;
+                .fetch_optional(db))?;
+            if state.as_deref() == Some("abandoned") {
+                billing::settle(self, id).await?;
+            }
         }
         Ok(())
     }

@@ -19,12 +19,14 @@ mod mailbox;
 mod meter;
 mod open;
 mod outbox;
+mod place;
 mod probe;
 mod project;
 mod record;
 mod registration;
 mod site;
 mod tag;
+mod tariff;
 mod transaction;
 mod writer;
 
@@ -48,12 +50,15 @@ pub use error::StoreError;
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
 pub(crate) use outbox::Mail;
+pub use place::PlacedChargePoint;
+pub(crate) use place::{PlacedChange, PlacedRow, Searched};
 pub(crate) use probe::Probe;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
 pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
+pub(crate) use tariff::{Billed, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };

@@ -50,6 +50,9 @@ pub(crate) struct TransactionRow {
     pub meter_values: i64,
     pub received_at_ms: i64,
     pub stop_received_at_ms: Option<i64>,
+    /// An amount of money; `None` while it is open, and where nothing is billed.
+    pub cost: Option<String>,
+    pub currency: Option<String>,
 }
 
 impl TransactionRow {
@@ -82,7 +85,8 @@ pub(crate) struct TransactionFilter {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point that are its organization's, oldest first.
+    /// The open transactions of one charge point, oldest first; what it did for a former organization is not among
+    /// them.
     pub(crate) async fn active_transactions(
         &self,
         charge_point: &str,
@@ -118,8 +122,10 @@ impl Store {
         let rows = on_db!(&mut conn, db => sqlx::query_as(
             concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
                  meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms,
-                 (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values
+                 (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
+                 c.total as cost, c.currency
              from charge_transaction t join charge_point p on p.id = t.charge_point_id
+                 left join transaction_cost c on c.transaction_id = t.id
              where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and ($4 is null or charge_point_id = $4
                    or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
@@ -163,21 +169,20 @@ impl Conn {
             .fetch_one(db))
     }
 
-    /// Abandons what is open on a connector, except the transaction that just began there.
+    /// Abandons what is open on a connector, except the transaction that just began there; which that was.
     pub(crate) async fn abandon_others(
         &mut self,
         charge_point: &str,
         connector: i64,
         id: i64,
-    ) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
+    ) -> Result<Vec<i64>> {
+        on_db!(self, db => sqlx::query_scalar(
             "update charge_transaction set state = 'abandoned',
                  meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
                  stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms)
-             where charge_point_id = $1 and connector_id = $2 and state = 'open' and id <> $3")
+             where charge_point_id = $1 and connector_id = $2 and state = 'open' and id <> $3 returning id")
             .bind(charge_point).bind(connector).bind(id)
-            .execute(db))?;
-        Ok(())
+            .fetch_all(db))
     }
 
     /// Ends an open transaction at its last meter value, without a stop.

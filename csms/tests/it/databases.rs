@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use dynamo_csms::store::{ChargePointSetting, NewApiKey, Registration, Store, TagSetting};
+use dynamo_csms::store::{
+    ChargePointSetting, NewApiKey, PlacedChargePoint, Registration, Store, TagSetting,
+};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::support::{Rig, options};
+use crate::support::{KEY, Rig, options};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T10:30:00Z";
@@ -218,6 +221,113 @@ async fn one_winner_on_sqlite() {
 async fn one_winner_on_postgres() {
     if let Some(address) = postgres().await {
         one_winner(address).await;
+    }
+}
+
+/// Charge points on the map with a tariff, and a session that is billed.
+async fn a_map_with_prices(address: String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address;
+    let rig = Rig::start(folder, options.clone()).await;
+    let ask = async |method: Method, path: &str, body: Value| {
+        let path = format!("/api/v1/chargepoints{path}");
+        rig.request(method, &path, Some(body), KEY).await
+    };
+    for (id, latitude, longitude) in [("A", 51.5, 0.0), ("B", 51.51, 0.0), ("LINE", 0.0, 180.0)] {
+        let body = json!({"charge_point_id": id, "name": id, "latitude": latitude, "longitude": longitude});
+        for status in [201, 409] {
+            assert_eq!(ask(Method::POST, "", body.clone()).await.0, status);
+        }
+    }
+    assert_eq!(
+        ask(Method::PATCH, "/B", json!({"address": "b"})).await.0,
+        200
+    );
+    let tariff = json!({"currency": "GBP", "price_per_kwh": 0.35, "idle_fee_per_minute": 0.1});
+    for _ in 0..2 {
+        let (status, _) = ask(Method::PUT, "/A/tariff", tariff.clone()).await;
+        assert_eq!(status, 200);
+    }
+    assert_eq!(count(&options.database, "tariff").await, 1);
+    let mut cp = rig.connect("A").await;
+    cp.status(1, "Available", Some("2026-01-01T09:00:00Z"))
+        .await;
+    let (_, found) = rig
+        .get("/api/v1/public/chargers?latitude=51.5&longitude=0")
+        .await;
+    assert_eq!(found["total"], 2);
+    assert_eq!(found["chargers"][0]["price_per_kwh"], 0.35);
+    assert_eq!(found["chargers"][0]["available_connectors"], 1);
+    let search = "/api/v1/chargepoints/search";
+    for (query, total) in [
+        ("latitude=51.5&longitude=0&status=available", 1),
+        ("latitude=51.5&longitude=0&status=offline", 1),
+        ("latitude=0.01&longitude=-179.99&radius_km=50", 1),
+        ("latitude=90&longitude=0&radius_km=50", 0),
+    ] {
+        let (_, found) = rig.get(&format!("{search}?{query}")).await;
+        assert_eq!(found["total"], total, "{query}: {found}");
+    }
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", Some(T1)).await;
+    cp.stop(&id, T2, 8_200).await;
+    let stopped = rig.transactions("A").await[0].clone();
+    // 2.87 for the energy, 3.00 for half an hour.
+    assert_eq!(
+        (&stopped["cost"], &stopped["currency"]),
+        (&json!(5.87), &json!("GBP"))
+    );
+    rig.csms.shutdown().await;
+    more_than_are_looked_at(&options.database).await;
+}
+
+/// A crowd at one place: the public's search looks at the nearest of them.
+async fn more_than_are_looked_at(address: &str) {
+    let store = Store::open(address).await.unwrap();
+    let points = (0..20_010).map(|number| PlacedChargePoint {
+        id: format!("P-{number}"),
+        organization_id: "org_default".into(),
+        name: "P".into(),
+        latitude: 40.0 + f64::from(20_010 - number) * 1e-5,
+        longitude: 180.0,
+        address: None,
+        connector_count: 1,
+        connector_type: None,
+        max_power_kw: None,
+        site_id: None,
+        created_at_ms: 0,
+    });
+    let points: Vec<_> = points.collect();
+    for some in points.chunks(1_000) {
+        store.place_charge_points(some.to_vec()).await.unwrap();
+    }
+    store.close().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address.to_owned();
+    let rig = Rig::start(folder, options).await;
+    let circle = "latitude=40&longitude=-179.999&radius_km=50";
+    let (_, found) = rig.get(&format!("/api/v1/public/chargers?{circle}")).await;
+    assert_eq!(found["total"], 20_000);
+    assert_eq!(found["chargers"][0]["charge_point_id"], "P-20009");
+    let (_, found) = rig
+        .get(&format!("/api/v1/chargepoints/search?{circle}"))
+        .await;
+    assert_eq!(found["total"], 20_010);
+    rig.csms.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_map_with_prices_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    a_map_with_prices(sqlite(&folder)).await;
+}
+
+#[tokio::test]
+async fn a_map_with_prices_on_postgres() {
+    if let Some(address) = postgres().await {
+        a_map_with_prices(address).await;
     }
 }
 

@@ -7,8 +7,10 @@
 )]
 
 mod admin;
+mod billing;
 mod charge_points;
 mod commands;
+mod cpo;
 mod databases;
 mod durability;
 mod figures;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use dynamo_csms::store::{ChargePointSetting, TagSetting};
+use dynamo_csms::store::{ChargePointSetting, NewApiKey, TagSetting};
 use dynamo_csms::{AcceptUnknown, Csms, Options, start};
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, StatusCode};
@@ -226,6 +226,30 @@ impl Log {
         let found = text.lines().filter(|line| line.contains(word));
         found.map(str::to_owned).collect()
     }
+}
+
+/// A new key of an organization, which is made where it is missing.
+pub(crate) async fn new_key(rig: &Rig, organization: &str, scopes: &[&str]) -> String {
+    let store = rig.csms.store();
+    store.create_organization(organization, "x").await.unwrap();
+    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let new = NewApiKey::generate(organization, scopes);
+    let key = new.key.clone();
+    store.create_api_key(new).await.unwrap();
+    key
+}
+
+/// The token of a new installer of the default organization.
+pub(crate) async fn token(rig: &Rig, email: &str) -> String {
+    let account = json!({"name": "I", "email": email, "password": "s3cur3P@ssword!"});
+    let path = "/api/v1/installer/signup";
+    let signed = rig
+        .request(Method::POST, path, Some(account.clone()), "")
+        .await;
+    assert_eq!(signed.0, StatusCode::CREATED, "{}", signed.1);
+    let path = "/api/v1/installer/login";
+    let (_, body) = rig.request(Method::POST, path, Some(account), "").await;
+    body["token"].as_str().unwrap().to_owned()
 }
 
 pub(crate) async fn handshake(

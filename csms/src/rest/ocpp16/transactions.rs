@@ -18,9 +18,10 @@ use crate::rest::auth::AnyReader;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError};
 use crate::rest::input::{Paging, Params, PathId, slice};
+use crate::rest::money::Amount;
 use crate::rest::openapi::{AccessErrors, MissingErrors, QueryErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow};
+use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow, amount};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 1000;
@@ -141,7 +142,7 @@ pub(in crate::rest) struct TransactionBody {
     /// What cannot be true of it as it was told, such as `meter_stop_below_start`.
     irregularities: Vec<&'static str>,
     /// In the currency, tax included; `null` where nothing is billed.
-    cost: Option<f64>,
+    cost: Option<Amount>,
     currency: Option<String>,
 }
 
@@ -179,8 +180,9 @@ async fn transactions(
         offset,
     };
     let (rows, total) = app.store.transactions(&filter).await?;
+    let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(show).collect();
     Ok(Json(Transactions {
-        transactions: rows.iter().map(show).collect(),
+        transactions: shown?,
         total,
         page,
         per_page,
@@ -196,13 +198,15 @@ fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
     parsed.transpose()
 }
 
-pub(in crate::rest) fn show(row: &TransactionRow) -> TransactionBody {
-    TransactionBody {
+pub(in crate::rest) fn show(row: TransactionRow) -> Result<TransactionBody, ApiError> {
+    let cost = row.cost.as_deref().map(amount).transpose()?;
+    Ok(TransactionBody {
+        irregularities: irregularities(&row.told()),
         transaction_id: row.id,
         charge_point_id: public_id(&row.charge_point_id).to_owned(),
         connector_id: row.connector_id,
-        id_tag: row.id_tag.clone(),
-        status: row.state.clone(),
+        id_tag: row.id_tag,
+        status: row.state,
         start_time: Stamp(row.started_at_ms),
         stop_time: row.stopped_at_ms.map(Stamp),
         meter_start: row.meter_start_wh,
@@ -210,10 +214,9 @@ pub(in crate::rest) fn show(row: &TransactionRow) -> TransactionBody {
         energy_wh: row
             .meter_stop_wh
             .and_then(|stop_wh| energy_wh(row.meter_start_wh, stop_wh)),
-        reason: row.reason.clone(),
+        reason: row.reason,
         meter_values: row.meter_values,
-        irregularities: irregularities(&row.told()),
-        cost: None,
-        currency: None,
-    }
+        currency: row.currency.filter(|_| cost.is_some()),
+        cost: cost.map(Amount),
+    })
 }

@@ -1,0 +1,188 @@
+//! What transactions are billed, and when.
+//!
+//! - The tariff is the one that held when the transaction began; a later change does not reach it.
+//! - The price is made when the transaction ends: at its stop, when it is abandoned, and again when a late stop
+//!   or a late meter value corrects what was abandoned; always in the transaction of the database that ends it.
+//!   A status that arrives after that does not change a bill.
+//! - A tag that was refused at the start is billed nothing: there is nobody to pay.
+//! - Charge points of a project bill nothing before it is handed over.
+
+use super::authorization::{TagStatus, Verdict};
+use super::price::{Price, Usage, idle_minutes};
+use super::transaction::energy_wh;
+use crate::store::{Billed, Conn, Result, Store};
+
+/// Begins the bill of a transaction that was just inserted.
+pub(super) async fn begin(
+    conn: &mut Conn,
+    transaction: i64,
+    charge_point: &str,
+    verdict: &Verdict,
+) -> Result<()> {
+    if verdict.status == TagStatus::Accepted {
+        conn.bill(transaction, charge_point).await?;
+    }
+    Ok(())
+}
+
+/// Prices a transaction that has ended, if it is billed.
+pub(crate) async fn settle(conn: &mut Conn, transaction: i64) -> Result<()> {
+    let Some(billed) = conn.billed(transaction).await? else {
+        return Ok(());
+    };
+    let (Some(to_ms), Some(meter_wh)) = (billed.stopped_at_ms, billed.meter_stop_wh) else {
+        return Ok(());
+    };
+    let usage = usage(conn, &billed, to_ms, meter_wh).await?;
+    let price = billed.tariff.price(usage);
+    conn.set_cost(transaction, usage.idle_minutes, price.total)
+        .await
+}
+
+/// A transaction's bill: final, or so far.
+#[cfg_attr(not(test), expect(dead_code, reason = "guest sessions show it"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Bill {
+    pub billed: Billed,
+    pub usage: Usage,
+    pub price: Price,
+}
+
+/// The bill of a transaction; of an open one with the last meter value and the idle time until now. `None` when
+/// it is not billed.
+#[cfg_attr(not(test), expect(dead_code, reason = "guest sessions show it"))]
+pub(crate) async fn bill(store: &Store, transaction: i64, now_ms: i64) -> Result<Option<Bill>> {
+    let mut conn = store.reader().await?;
+    let Some(billed) = conn.billed(transaction).await? else {
+        return Ok(None);
+    };
+    let to_ms = billed.stopped_at_ms.unwrap_or(now_ms);
+    let meter_wh = billed.meter_stop_wh.or(billed.last_meter_wh);
+    let meter_wh = meter_wh.unwrap_or(billed.meter_start_wh);
+    let usage = usage(&mut conn, &billed, to_ms, meter_wh).await?;
+    Ok(Some(Bill {
+        price: billed.tariff.price(usage),
+        billed,
+        usage,
+    }))
+}
+
+async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> Result<Usage> {
+    let history = conn.status_history(billed, to_ms).await?;
+    Ok(Usage {
+        // A register that ran backwards delivered nothing that could be billed.
+        energy_wh: energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0),
+        idle_minutes: idle_minutes(&history, billed.started_at_ms, to_ms),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::authorization::UnknownTags;
+    use super::super::metering::{self, MeterReport, Reading};
+    use super::super::price::Tariff;
+    use super::super::reports;
+    use super::super::transaction::{Start, StopReport, start, stop};
+    use super::*;
+    use crate::store::{ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, TariffOwner};
+
+    const MINUTE_MS: i64 = 60_000;
+
+    fn reading(at_ms: i64, register_wh: i64) -> Reading {
+        Reading {
+            at_ms,
+            samples: "[]".into(),
+            register_wh: Some(register_wh),
+        }
+    }
+
+    fn status(number: i64, status: &str, at_ms: i64) -> ConnectorReport {
+        ConnectorReport {
+            charge_point_id: "CP".into(),
+            connector_id: 1,
+            status: status.into(),
+            error_code: "NoError".into(),
+            info: None,
+            vendor_id: None,
+            vendor_error_code: None,
+            stamp_ms: Some(at_ms),
+            received_at_ms: at_ms,
+            receipt: ("a".into(), number),
+        }
+    }
+
+    async fn begun(store: &Store) -> i64 {
+        store.record_unknown_charge_point("CP").await.unwrap();
+        let tariff = NewTariff {
+            owner_kind: TariffOwner::ChargePoint,
+            owner_id: "CP".into(),
+            tariff: Tariff {
+                currency: "GBP".into(),
+                price_per_kwh: "0.35".parse().unwrap(),
+                session_fee: "1".parse().unwrap(),
+                idle_fee_per_minute: "0.10".parse().unwrap(),
+                free_idle_minutes: 5,
+            },
+            now_ms: 0,
+        };
+        store.set_tariff(tariff).await.unwrap();
+        let begin = Start {
+            organization_id: DEFAULT_ORGANIZATION.into(),
+            charge_point_id: "CP".into(),
+            connector_id: 1,
+            id_tag: "TAG".into(),
+            reservation_id: None,
+            started_at_ms: 0,
+            meter_start_wh: 1_000,
+            unknown_tags: UnknownTags::Accept,
+            now_ms: 0,
+        };
+        start(store, begin).await.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn an_open_transaction_has_a_cost_so_far_and_a_stopped_one_its_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        assert!(bill(&store, 1, 0).await.unwrap().is_none());
+        let id = begun(&store).await;
+        let so_far = async |minute: i64| {
+            let bill = bill(&store, id, minute * MINUTE_MS).await.unwrap().unwrap();
+            let parts = bill.price.session + bill.price.energy + bill.price.idle;
+            assert_eq!(parts, bill.price.total);
+            assert_eq!(bill.billed.tariff.currency, "GBP");
+            (bill.usage.energy_wh, bill.price.total.to_string())
+        };
+        assert_eq!(so_far(1).await, (0, "1".into()));
+        let report = MeterReport {
+            charge_point_id: "CP".into(),
+            connector_id: Some(1),
+            transaction_number: Some(id),
+            readings: vec![reading(10 * MINUTE_MS, 3_000)],
+            received_at_ms: 10 * MINUTE_MS,
+        };
+        metering::record(&store, report).await.unwrap();
+        assert_eq!(so_far(11).await, (2_000, "1.70".into()));
+        let full = status(1, "SuspendedEV", 20 * MINUTE_MS);
+        reports::connector_status(&store, full).await.unwrap();
+        assert_eq!(so_far(25).await, (2_000, "1.70".into()));
+        assert_eq!(so_far(30).await, (2_000, "2.20".into()));
+        let end = StopReport {
+            organization_id: DEFAULT_ORGANIZATION.into(),
+            charge_point_id: "CP".into(),
+            transaction_number: id,
+            stopped_at_ms: 40 * MINUTE_MS,
+            meter_stop_wh: 4_000,
+            reason: None,
+            id_tag: None,
+            readings: Vec::new(),
+            message: String::new(),
+            unknown_tags: UnknownTags::Accept,
+            now_ms: 0,
+        };
+        stop(&store, end).await.unwrap();
+        // 1.00 + 3 kWh x 0.35 + 15 x 0.10, whatever the time is now.
+        assert_eq!(so_far(999).await, (3_000, "3.55".into()));
+    }
+}

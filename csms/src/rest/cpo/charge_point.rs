@@ -1,0 +1,479 @@
+//! `/api/v1/chargepoints`: making, changing and looking at the charge points of an organization.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use dynamo_protocol::ChargePointId;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::domain::lifecycle::Stage;
+use crate::domain::nearby::Use;
+use crate::domain::place::Place;
+use crate::rest::auth::{Reader, Writer};
+use crate::rest::charge_point::{find, is_online};
+use crate::rest::error::{Answer, ApiError, StatusAnswer};
+use crate::rest::input::{Body, PathId, plain};
+use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
+use crate::rest::stamp::Stamp;
+use crate::store::{
+    ChargePointRecord, ConnectorStatus, Owner, PlacedChange, PlacedChargePoint, random_text,
+};
+
+/// What is above this is direct current: the most that three phases of 63 A give, in kW.
+const AC_KW_MAX: f64 = 43.5;
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(change))
+        .routes(routes!(status))
+        .routes(routes!(connectors))
+}
+
+/// Where a charge point stands; the fields beside it say the same.
+#[derive(Deserialize, ToSchema, Validate)]
+#[schema(as = CpoLocation)]
+struct Location {
+    #[garde(inner(range(min = -90.0, max = 90.0)))]
+    #[schema(minimum = -90, maximum = 90)]
+    latitude: Option<f64>,
+    #[garde(inner(range(min = -180.0, max = 180.0)))]
+    #[schema(minimum = -180, maximum = 180)]
+    longitude: Option<f64>,
+    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[schema(min_length = 1, max_length = 255)]
+    address: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema, Validate)]
+#[schema(as = CpoNewChargePoint)]
+struct NewChargePoint {
+    /// Its OCPP identity; generated when left out.
+    #[garde(inner(
+        length(chars, min = 1, max = 48),
+        pattern("^(cp_)?[A-Za-z0-9-]+$"),
+        custom(free_word)
+    ))]
+    #[schema(
+        min_length = 1,
+        max_length = 48,
+        pattern = "^(cp_)?[A-Za-z0-9-]+$",
+        example = "CPO-FLEET-099"
+    )]
+    charge_point_id: Option<String>,
+    #[garde(length(chars, min = 1, max = 255), custom(plain))]
+    #[schema(min_length = 1, max_length = 255, example = "Car Park Level 2 - Bay 3")]
+    name: String,
+    /// Required here or in `location`.
+    #[garde(inner(range(min = -90.0, max = 90.0)))]
+    #[schema(minimum = -90, maximum = 90, required = true, nullable = false, example = 51.5074)]
+    latitude: Option<f64>,
+    /// Required here or in `location`.
+    #[garde(inner(range(min = -180.0, max = 180.0)))]
+    #[schema(minimum = -180, maximum = 180, required = true, nullable = false, example = -0.1278)]
+    longitude: Option<f64>,
+    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[schema(min_length = 1, max_length = 255, example = "1 Example St, London, UK")]
+    address: Option<String>,
+    #[garde(dive)]
+    location: Option<Location>,
+    /// 1 when left out.
+    #[garde(inner(range(min = 1, max = 100)))]
+    #[schema(minimum = 1, maximum = 100, example = 2)]
+    connector_count: Option<i64>,
+    /// Such as `Type2`; what follows from the power when left out.
+    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[schema(min_length = 1, max_length = 255, example = "Type2")]
+    connector_type: Option<String>,
+    #[garde(inner(custom(power)))]
+    #[schema(exclusive_minimum = 0, maximum = 1000, example = 22.0)]
+    max_power_kw: Option<f64>,
+    /// A site of the organization.
+    #[garde(skip)]
+    site_id: Option<String>,
+}
+
+/// What is to change; what is left out stays.
+#[derive(Deserialize, ToSchema, Validate)]
+#[schema(as = CpoChargePointChange)]
+struct Change {
+    /// Cannot be changed; its own is taken.
+    #[garde(skip)]
+    charge_point_id: Option<String>,
+    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        example = "Car Park Level 2 - Bay 3 (Fast)"
+    )]
+    name: Option<String>,
+    #[garde(inner(range(min = -90.0, max = 90.0)))]
+    #[schema(minimum = -90, maximum = 90)]
+    latitude: Option<f64>,
+    #[garde(inner(range(min = -180.0, max = 180.0)))]
+    #[schema(minimum = -180, maximum = 180)]
+    longitude: Option<f64>,
+    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[schema(min_length = 1, max_length = 255)]
+    address: Option<String>,
+    #[garde(dive)]
+    location: Option<Location>,
+    #[garde(inner(range(min = 1, max = 100)))]
+    #[schema(minimum = 1, maximum = 100)]
+    connector_count: Option<i64>,
+    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[schema(min_length = 1, max_length = 255)]
+    connector_type: Option<String>,
+    #[garde(inner(custom(power)))]
+    #[schema(exclusive_minimum = 0, maximum = 1000)]
+    max_power_kw: Option<f64>,
+    /// A site of the organization.
+    #[garde(skip)]
+    site_id: Option<String>,
+}
+
+fn power(kw: &f64, (): &()) -> garde::Result {
+    if *kw > 0.0 && *kw <= 1000.0 {
+        return Ok(());
+    }
+    Err(garde::Error::new("above 0 and at most 1000 is wanted"))
+}
+
+/// No word that stands in the place of an id in some path.
+fn free_word(id: &str, (): &()) -> garde::Result {
+    if id == "search" {
+        return Err(garde::Error::new("this word has a meaning in paths"));
+    }
+    Ok(())
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CpoChargePoint)]
+struct ChargePointBody {
+    charge_point_id: String,
+    /// The same.
+    id: String,
+    name: Option<String>,
+    /// `available`, `occupied` or `offline`.
+    #[schema(example = "offline")]
+    status: &'static str,
+    online: bool,
+    /// `registered`, `configured`, `connected` or `commissioned`.
+    #[schema(example = "commissioned")]
+    lifecycle: &'static str,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    address: Option<String>,
+    connector_count: Option<i64>,
+    connector_type: Option<String>,
+    max_power_kw: Option<f64>,
+    project_id: Option<String>,
+    site_id: Option<String>,
+    created_at: Stamp,
+}
+
+/// Makes a charge point. It counts as commissioned, and is `offline` until it connects.
+#[utoipa::path(
+    post,
+    path = "/api/v1/chargepoints",
+    tag = "Charge points",
+    request_body = NewChargePoint,
+    responses((status = 201, body = ChargePointBody), AccessErrors, BodyErrors, ConflictErrors),
+    security(("apiKey" = []))
+)]
+async fn create(
+    State(app): State<Arc<App>>,
+    Writer(owner): Writer,
+    Body(body): Body<NewChargePoint>,
+) -> StatusAnswer<ChargePointBody> {
+    need_site(&app, &owner, body.site_id.as_deref()).await?;
+    let nested = body.location.as_ref();
+    let latitude = body.latitude.or(nested.and_then(|place| place.latitude));
+    let longitude = body.longitude.or(nested.and_then(|place| place.longitude));
+    let missing = |field: &str| ApiError::field(field, "it is required");
+    let new = PlacedChargePoint {
+        id: body
+            .charge_point_id
+            .unwrap_or_else(|| format!("cp_{}", random_text(18))),
+        organization_id: owner.organization_id.clone(),
+        name: body.name,
+        latitude: latitude.ok_or_else(|| missing("latitude"))?,
+        longitude: longitude.ok_or_else(|| missing("longitude"))?,
+        address: body
+            .address
+            .or_else(|| nested.and_then(|place| place.address.clone())),
+        connector_count: body.connector_count.unwrap_or(1),
+        connector_type: body.connector_type,
+        max_power_kw: body.max_power_kw,
+        site_id: body.site_id,
+        created_at_ms: app.clock().now_ms(),
+    };
+    let id = new.id.clone();
+    if app.store.place_charge_points(vec![new]).await? == 0 {
+        let message = format!("a charge point with the id {id:?} exists already");
+        return Err(ApiError::Conflict("already_exists", message));
+    }
+    let made = find(&app, &owner, &id).await?;
+    Ok((StatusCode::CREATED, Json(show(&app, made).await?)))
+}
+
+/// Changes the description of a charge point, whoever registered it.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/chargepoints/{charge_point_id}",
+    tag = "Charge points",
+    params(("charge_point_id" = String, Path)),
+    request_body = Change,
+    responses((status = 200, body = ChargePointBody), AccessErrors, BodyErrors, MissingErrors),
+    security(("apiKey" = []))
+)]
+async fn change(
+    State(app): State<Arc<App>>,
+    Writer(owner): Writer,
+    PathId(id): PathId,
+    Body(body): Body<Change>,
+) -> Answer<ChargePointBody> {
+    let record = find(&app, &owner, &id).await?;
+    if body.charge_point_id.is_some_and(|other| other != id) {
+        return Err(ApiError::field("charge_point_id", "it cannot be changed"));
+    }
+    need_site(&app, &owner, body.site_id.as_deref()).await?;
+    let nested = body.location.as_ref();
+    let latitude = body.latitude.or(nested.and_then(|place| place.latitude));
+    let longitude = body.longitude.or(nested.and_then(|place| place.longitude));
+    let place = match (latitude, longitude) {
+        (None, None) => None,
+        // One of them moves it along its meridian or parallel, if it has a place.
+        (latitude, longitude) => Some(Place {
+            latitude: latitude
+                .or(record.latitude)
+                .ok_or_else(|| ApiError::field("latitude", "it is required"))?,
+            longitude: longitude
+                .or(record.longitude)
+                .ok_or_else(|| ApiError::field("longitude", "it is required"))?,
+        }),
+    };
+    let change = PlacedChange {
+        id: record.id,
+        name: body.name,
+        place,
+        address: body
+            .address
+            .or_else(|| nested.and_then(|place| place.address.clone())),
+        connector_count: body.connector_count,
+        connector_type: body.connector_type,
+        max_power_kw: body.max_power_kw,
+        site_id: body.site_id,
+    };
+    app.store.change_placed(change).await?;
+    let changed = find(&app, &owner, &id).await?;
+    Ok(Json(show(&app, changed).await?))
+}
+
+/// A site that is not the organization's cannot be named.
+async fn need_site(app: &App, owner: &Owner, id: Option<&str>) -> Result<(), ApiError> {
+    let Some(id) = id else { return Ok(()) };
+    let known = !id.contains('\0') && app.store.has_site(&owner.organization_id, id).await?;
+    if known {
+        return Ok(());
+    }
+    Err(ApiError::field("site_id", "there is none of this id"))
+}
+
+async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, ApiError> {
+    let online = is_online(app, &record.id);
+    let placed = app.store.placed(std::slice::from_ref(&record.id)).await?;
+    let state = placed.first().map_or(Use::Offline, |row| {
+        Use::of(online, row.available, row.occupied)
+    });
+    Ok(ChargePointBody {
+        lifecycle: Stage::of(&record).as_str(),
+        charge_point_id: record.id.clone(),
+        id: record.id,
+        name: record.name,
+        status: state.as_str(),
+        online,
+        latitude: record.latitude,
+        longitude: record.longitude,
+        address: record.address,
+        connector_count: record.connector_count,
+        connector_type: record.connector_type,
+        max_power_kw: record.max_power_kw,
+        project_id: record.project_id,
+        site_id: record.site_id,
+        created_at: Stamp(record.created_at_ms),
+    })
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CpoStatus)]
+struct StatusBody {
+    charge_point_id: String,
+    /// Whether it has a socket now.
+    online: bool,
+    /// As last reported, in the words of OCPP: of the charge point itself where it is out of order, else of the
+    /// connector that is best to use. `Unavailable` where nothing was reported.
+    #[schema(example = "Available")]
+    operational_status: String,
+    last_heartbeat_at: Option<Stamp>,
+}
+
+/// Tells whether a charge point is online, and what it reported last.
+#[utoipa::path(
+    get,
+    path = "/api/v1/chargepoints/{charge_point_id}/status",
+    tag = "Charge points",
+    params(("charge_point_id" = String, Path)),
+    responses((status = 200, body = StatusBody), AccessErrors, MissingErrors),
+    security(("apiKey" = []))
+)]
+async fn status(
+    State(app): State<Arc<App>>,
+    Reader(owner): Reader,
+    PathId(id): PathId,
+) -> Answer<StatusBody> {
+    let record = find(&app, &owner, &id).await?;
+    let connectors = app.store.connectors(&id).await?;
+    let live = ChargePointId::new(&id).ok();
+    let live = live.and_then(|id| app.sessions.last_heartbeat_at_ms(&id));
+    Ok(Json(StatusBody {
+        online: is_online(&app, &id),
+        operational_status: operational_status(&connectors).to_owned(),
+        last_heartbeat_at: live.or(record.last_heartbeat_at_ms).map(Stamp),
+        charge_point_id: record.id,
+    }))
+}
+
+/// One word for a whole charge point.
+fn operational_status(connectors: &[ConnectorStatus]) -> &str {
+    const BEST_FIRST: [&str; 9] = [
+        "Available",
+        "Preparing",
+        "Charging",
+        "SuspendedEV",
+        "SuspendedEVSE",
+        "Finishing",
+        "Reserved",
+        "Faulted",
+        "Unavailable",
+    ];
+    let whole = connectors.iter().find(|one| one.connector_id == 0);
+    let whole = whole.map(|one| one.status.as_str());
+    if let Some(status @ ("Faulted" | "Unavailable")) = whole {
+        return status;
+    }
+    let rank = |status: &str| BEST_FIRST.iter().position(|word| *word == status);
+    let parts = connectors.iter().filter(|one| one.connector_id > 0);
+    let best = parts.map(|one| one.status.as_str());
+    let best = best.min_by_key(|status| rank(status).unwrap_or(BEST_FIRST.len()));
+    best.or(whole).unwrap_or("Unavailable")
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CpoConnectors)]
+struct ConnectorsBody {
+    charge_point_id: String,
+    connectors: Vec<ConnectorBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = CpoConnector)]
+struct ConnectorBody {
+    connector_id: i64,
+    #[serde(rename = "type")]
+    #[schema(example = "Type2")]
+    kind: String,
+    max_power_kw: Option<f64>,
+    /// As last reported, in the words of OCPP; `Unavailable` where nothing was reported.
+    #[schema(example = "Available")]
+    status: String,
+    /// When that was, by the charge point's stamp.
+    reported_at: Option<Stamp>,
+}
+
+/// Lists the connectors of a charge point.
+#[utoipa::path(
+    get,
+    path = "/api/v1/chargepoints/{charge_point_id}/connectors",
+    tag = "Charge points",
+    params(("charge_point_id" = String, Path)),
+    responses((status = 200, body = ConnectorsBody), AccessErrors, MissingErrors),
+    security(("apiKey" = []))
+)]
+async fn connectors(
+    State(app): State<Arc<App>>,
+    Reader(owner): Reader,
+    PathId(id): PathId,
+) -> Answer<ConnectorsBody> {
+    let record = find(&app, &owner, &id).await?;
+    let reported = app.store.connectors(&id).await?;
+    Ok(Json(ConnectorsBody {
+        connectors: connector_list(&record, &reported),
+        charge_point_id: record.id,
+    }))
+}
+
+/// The connectors it was said to have, and those it reported besides.
+fn connector_list(record: &ChargePointRecord, reported: &[ConnectorStatus]) -> Vec<ConnectorBody> {
+    let direct = record.max_power_kw.is_some_and(|kw| kw > AC_KW_MAX);
+    let kind = record.connector_type.as_deref();
+    let kind = kind.unwrap_or(if direct { "CCS2" } else { "Type2" });
+    let mut numbers: Vec<i64> = (1..=record.connector_count.unwrap_or(0)).collect();
+    numbers.extend(reported.iter().map(|one| one.connector_id));
+    numbers.retain(|number| *number > 0);
+    numbers.sort_unstable();
+    numbers.dedup();
+    let connectors = numbers.into_iter().map(|connector_id| {
+        let said = reported.iter().find(|one| one.connector_id == connector_id);
+        ConnectorBody {
+            connector_id,
+            kind: kind.to_owned(),
+            max_power_kw: record.max_power_kw,
+            status: said.map_or("Unavailable", |one| &one.status).to_owned(),
+            reported_at: said.map(|one| Stamp(one.reported_at_ms)),
+        }
+    });
+    connectors.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connector(connector_id: i64, status: &str) -> ConnectorStatus {
+        ConnectorStatus {
+            connector_id,
+            status: status.to_owned(),
+            error_code: "NoError".to_owned(),
+            info: None,
+            reported_at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn the_best_connector_speaks_for_a_charge_point_that_works() {
+        let word = |connectors: &[(i64, &str)]| {
+            let connectors: Vec<_> = connectors
+                .iter()
+                .map(|(number, status)| connector(*number, status))
+                .collect();
+            operational_status(&connectors).to_owned()
+        };
+        assert_eq!(word(&[]), "Unavailable");
+        assert_eq!(word(&[(0, "Available")]), "Available");
+        assert_eq!(
+            word(&[(0, "Available"), (1, "Charging"), (2, "Available")]),
+            "Available"
+        );
+        assert_eq!(word(&[(1, "Faulted"), (2, "Charging")]), "Charging");
+        assert_eq!(word(&[(0, "Faulted"), (1, "Available")]), "Faulted");
+        assert_eq!(word(&[(1, "Faulted"), (2, "Unavailable")]), "Faulted");
+    }
+}

@@ -1,0 +1,16 @@
+//! `/api/v1/chargepoints` and `/api/v1/public/chargers`: charge points as their operator and drivers see them.
+
+mod charge_point;
+mod search;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::App;
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(charge_point::router())
+        .merge(search::router())
+}

@@ -1,0 +1,253 @@
+//! `/api/v1/chargepoints/{id}/tariff` and `/api/v1/projects/{id}/tariff`: what charging costs. A charge point
+//! without a tariff of its own has its project's.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use garde::Validate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::{Installer, Reader, Writer};
+use super::charge_point::find;
+use super::error::{Answer, ApiError};
+use super::input::{Body, PathId};
+use super::money::{Amount, price};
+use super::openapi::{AccessErrors, BodyErrors, MissingErrors};
+use super::stamp::Stamp;
+use crate::App;
+use crate::domain::price::{Tariff, currencies, currency_digits};
+use crate::store::{Account, NewTariff, TariffOwner, TariffRecord};
+
+/// Minutes of a year; nobody waits longer.
+const FREE_MINUTES_MAX: i64 = 525_600;
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(of_charge_point, set_of_charge_point))
+        .routes(routes!(of_project, set_of_project))
+}
+
+#[derive(Deserialize, ToSchema, Validate)]
+struct NewTariffBody {
+    /// ISO 4217.
+    #[garde(custom(known_currency))]
+    #[schema(schema_with = currency_schema)]
+    currency: String,
+    /// Tax included, as all of these.
+    #[garde(custom(price))]
+    #[schema(value_type = f64, minimum = 0, maximum = 1000000, example = 0.38)]
+    price_per_kwh: Amount,
+    /// 0 when left out.
+    #[garde(inner(custom(price)))]
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1000000, example = 0.5)]
+    session_fee: Option<Amount>,
+    /// For each started minute after the free ones in which a full car keeps its place; 0 when left out.
+    #[garde(inner(custom(price)))]
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1000000, example = 0.05)]
+    idle_fee_per_minute: Option<Amount>,
+    /// 0 when left out.
+    #[garde(inner(range(min = 0, max = FREE_MINUTES_MAX)))]
+    #[schema(minimum = 0, maximum = 525600, example = 10)]
+    free_idle_minutes: Option<i64>,
+}
+
+fn known_currency(code: &str, (): &()) -> garde::Result {
+    if currency_digits(code).is_some() {
+        return Ok(());
+    }
+    Err(garde::Error::new(
+        "a currency of ISO 4217 in capitals, such as GBP, is wanted",
+    ))
+}
+
+fn currency_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(currencies()))
+        .examples(["GBP"])
+        .build()
+}
+
+impl NewTariffBody {
+    fn tariff(self) -> Tariff {
+        let or_nothing = |amount: Option<Amount>| amount.map_or(Decimal::ZERO, |amount| amount.0);
+        Tariff {
+            currency: self.currency,
+            price_per_kwh: self.price_per_kwh.0,
+            session_fee: or_nothing(self.session_fee),
+            idle_fee_per_minute: or_nothing(self.idle_fee_per_minute),
+            free_idle_minutes: self.free_idle_minutes.unwrap_or(0),
+        }
+    }
+}
+
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = Tariff)]
+struct TariffBody {
+    #[schema(example = "GBP")]
+    currency: String,
+    /// Tax included, as all of these.
+    price_per_kwh: Amount,
+    session_fee: Amount,
+    idle_fee_per_minute: Amount,
+    free_idle_minutes: i64,
+    updated_at: Stamp,
+}
+
+fn show(record: TariffRecord) -> TariffBody {
+    let tariff = record.tariff;
+    TariffBody {
+        currency: tariff.currency,
+        price_per_kwh: Amount(tariff.price_per_kwh),
+        session_fee: Amount(tariff.session_fee),
+        idle_fee_per_minute: Amount(tariff.idle_fee_per_minute),
+        free_idle_minutes: tariff.free_idle_minutes,
+        updated_at: Stamp(record.updated_at_ms),
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct ChargePointTariff {
+    charge_point_id: String,
+    tariff: TariffBody,
+}
+
+/// The tariff, and the same once more beside its owner.
+#[derive(Serialize, ToSchema)]
+struct SetChargePointTariff {
+    charge_point_id: String,
+    tariff: TariffBody,
+    #[serde(flatten)]
+    same: TariffBody,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ProjectTariff {
+    project_id: String,
+    tariff: TariffBody,
+}
+
+/// Shows the tariff that was set for a charge point.
+#[utoipa::path(
+    get,
+    path = "/api/v1/chargepoints/{charge_point_id}/tariff",
+    tag = "Charge points",
+    params(("charge_point_id" = String, Path)),
+    responses((status = 200, body = ChargePointTariff), AccessErrors, MissingErrors),
+    security(("apiKey" = []))
+)]
+async fn of_charge_point(
+    State(app): State<Arc<App>>,
+    Reader(owner): Reader,
+    PathId(id): PathId,
+) -> Answer<ChargePointTariff> {
+    let charge_point_id = find(&app, &owner, &id).await?.id;
+    let tariff = get(&app, TariffOwner::ChargePoint, &charge_point_id).await?;
+    Ok(Json(ChargePointTariff {
+        charge_point_id,
+        tariff,
+    }))
+}
+
+/// Sets the tariff of a charge point; transactions that began keep the one they began with.
+#[utoipa::path(
+    put,
+    path = "/api/v1/chargepoints/{charge_point_id}/tariff",
+    tag = "Charge points",
+    params(("charge_point_id" = String, Path)),
+    request_body = NewTariffBody,
+    responses((status = 200, body = SetChargePointTariff), AccessErrors, BodyErrors, MissingErrors),
+    security(("apiKey" = []))
+)]
+async fn set_of_charge_point(
+    State(app): State<Arc<App>>,
+    Writer(owner): Writer,
+    PathId(id): PathId,
+    Body(body): Body<NewTariffBody>,
+) -> Answer<SetChargePointTariff> {
+    let charge_point_id = find(&app, &owner, &id).await?.id;
+    let tariff = set(&app, TariffOwner::ChargePoint, &charge_point_id, body).await?;
+    Ok(Json(SetChargePointTariff {
+        charge_point_id,
+        same: tariff.clone(),
+        tariff,
+    }))
+}
+
+/// Shows the tariff of a project's charge points.
+#[utoipa::path(
+    get,
+    path = "/api/v1/projects/{project_id}/tariff",
+    tag = "Installers",
+    params(("project_id" = String, Path)),
+    responses((status = 200, body = ProjectTariff), AccessErrors, MissingErrors),
+    security(("installer" = []))
+)]
+async fn of_project(
+    State(app): State<Arc<App>>,
+    Installer(installer): Installer,
+    PathId(id): PathId,
+) -> Answer<ProjectTariff> {
+    let project_id = project(&app, &installer, &id).await?;
+    let tariff = get(&app, TariffOwner::Project, &project_id).await?;
+    Ok(Json(ProjectTariff { project_id, tariff }))
+}
+
+/// Sets the tariff of a project's charge points that have none of their own.
+#[utoipa::path(
+    put,
+    path = "/api/v1/projects/{project_id}/tariff",
+    tag = "Installers",
+    params(("project_id" = String, Path)),
+    request_body = NewTariffBody,
+    responses((status = 200, body = ProjectTariff), AccessErrors, BodyErrors, MissingErrors),
+    security(("installer" = []))
+)]
+async fn set_of_project(
+    State(app): State<Arc<App>>,
+    Installer(installer): Installer,
+    PathId(id): PathId,
+    Body(body): Body<NewTariffBody>,
+) -> Answer<ProjectTariff> {
+    let project_id = project(&app, &installer, &id).await?;
+    let tariff = set(&app, TariffOwner::Project, &project_id, body).await?;
+    Ok(Json(ProjectTariff { project_id, tariff }))
+}
+
+async fn project(app: &App, installer: &Account, id: &str) -> Result<String, ApiError> {
+    let found = app.store.project(&installer.owner(), id).await?;
+    let found = found.ok_or_else(|| ApiError::NotFound(format!("there is no project {id:?}")))?;
+    Ok(found.id)
+}
+
+async fn get(app: &App, kind: TariffOwner, id: &str) -> Result<TariffBody, ApiError> {
+    let found = app.store.tariff(kind, id).await?;
+    let found = found.ok_or_else(|| ApiError::NotFound(format!("no tariff is set for {id:?}")))?;
+    Ok(show(found))
+}
+
+async fn set(
+    app: &App,
+    owner_kind: TariffOwner,
+    id: &str,
+    body: NewTariffBody,
+) -> Result<TariffBody, ApiError> {
+    let record = TariffRecord {
+        tariff: body.tariff(),
+        updated_at_ms: app.clock().now_ms(),
+    };
+    let new = NewTariff {
+        owner_kind,
+        owner_id: id.to_owned(),
+        tariff: record.tariff.clone(),
+        now_ms: record.updated_at_ms,
+    };
+    app.store.set_tariff(new).await?;
+    Ok(show(record))
+}

@@ -1,0 +1,225 @@
+//! Tariffs of charge points and projects, and what transactions cost by them.
+
+use rust_decimal::Decimal;
+
+use super::{Conn, Result, Store, StoreError, on_db, random_text, run_on_db};
+use crate::domain::price::{StatusAt, Tariff};
+
+/// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
+const HISTORY_ROWS_MAX: i64 = 50_000;
+
+/// Whose a tariff is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TariffOwner {
+    ChargePoint,
+    Project,
+}
+
+impl TariffOwner {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChargePoint => "charge_point",
+            Self::Project => "project",
+        }
+    }
+}
+
+/// A tariff as it was set last.
+#[derive(Clone, Debug)]
+pub(crate) struct TariffRecord {
+    pub tariff: Tariff,
+    pub updated_at_ms: i64,
+}
+
+/// A tariff to set.
+#[derive(Clone, Debug)]
+pub(crate) struct NewTariff {
+    pub owner_kind: TariffOwner,
+    pub owner_id: String,
+    pub tariff: Tariff,
+    pub now_ms: i64,
+}
+
+/// A transaction that is billed: what its price is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Billed {
+    pub tariff: Tariff,
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    pub started_at_ms: i64,
+    pub meter_start_wh: i64,
+    /// `None` while it is open.
+    pub stopped_at_ms: Option<i64>,
+    pub meter_stop_wh: Option<i64>,
+    pub last_meter_wh: Option<i64>,
+}
+
+type TariffColumns = (String, String, String, String, i64, i64);
+type BilledColumns = (
+    String,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
+
+impl Store {
+    /// The tariff that was set for exactly this owner.
+    pub(crate) async fn tariff(
+        &self,
+        owner_kind: TariffOwner,
+        owner_id: &str,
+    ) -> Result<Option<TariffRecord>> {
+        let mut conn = self.reader().await?;
+        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
+            "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes,
+                 updated_at_ms
+             from tariff where owner_kind = $1 and owner_id = $2")
+            .bind(owner_kind.as_str()).bind(owner_id)
+            .fetch_optional(db))?;
+        row.map(
+            |(currency, per_kwh, session, idle, free_idle_minutes, updated_at_ms)| {
+                Ok(TariffRecord {
+                    tariff: Tariff {
+                        currency,
+                        price_per_kwh: amount(&per_kwh)?,
+                        session_fee: amount(&session)?,
+                        idle_fee_per_minute: amount(&idle)?,
+                        free_idle_minutes,
+                    },
+                    updated_at_ms,
+                })
+            },
+        )
+        .transpose()
+    }
+
+    /// Sets a tariff in place of the one before. Transactions that began keep the one they began with.
+    pub(crate) async fn set_tariff(&self, new: NewTariff) -> Result<()> {
+        self.write(new, |new, conn| {
+            Box::pin(async move {
+                let tariff = &new.tariff;
+                run_on_db!(conn, db => sqlx::query(
+                    "insert into tariff (id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
+                         idle_fee_per_minute, free_idle_minutes, updated_at_ms)
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                     on conflict (owner_kind, owner_id) do update set currency = excluded.currency,
+                         price_per_kwh = excluded.price_per_kwh, session_fee = excluded.session_fee,
+                         idle_fee_per_minute = excluded.idle_fee_per_minute,
+                         free_idle_minutes = excluded.free_idle_minutes,
+                         updated_at_ms = excluded.updated_at_ms")
+                    .bind(format!("trf_{}", random_text(18))).bind(new.owner_kind.as_str())
+                    .bind(&new.owner_id).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
+                    .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
+                    .bind(tariff.free_idle_minutes).bind(new.now_ms)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+}
+
+impl Conn {
+    /// Keeps the tariff a transaction begins with: its charge point's own, else its project's. None where none
+    /// is set, and none before a project is handed over.
+    pub(crate) async fn bill(&mut self, transaction: i64, charge_point: &str) -> Result<()> {
+        // The tariff is written as JSON by both databases in the same way: all its values are text or
+        // integers of our own making.
+        run_on_db!(self, db => sqlx::query(
+            r#"insert into transaction_cost (transaction_id, currency, tariff)
+             select $1, t.currency, '{"currency":"' || t.currency
+                 || '","price_per_kwh":"' || t.price_per_kwh
+                 || '","session_fee":"' || t.session_fee
+                 || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
+                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}'
+             from charge_point p
+                 left join project j on j.id = p.project_id
+                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
+                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
+             where p.id = $2 and (p.project_id is null or j.handed_over_at_ms is not null)
+             order by t.owner_kind limit 1"#)
+            .bind(transaction).bind(charge_point)
+            .execute(db))
+    }
+
+    /// What the price of a transaction is made of; `None` when it is not billed.
+    pub(crate) async fn billed(&mut self, transaction: i64) -> Result<Option<Billed>> {
+        let row: Option<BilledColumns> = on_db!(self, db => sqlx::query_as(
+            "select c.currency, c.tariff, t.charge_point_id, t.connector_id, t.started_at_ms,
+                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh
+             from transaction_cost c join charge_transaction t on t.id = c.transaction_id
+             where c.transaction_id = $1")
+            .bind(transaction)
+            .fetch_optional(db))?;
+        let Some((
+            _,
+            tariff,
+            charge_point_id,
+            connector_id,
+            started,
+            start_wh,
+            stopped,
+            stop_wh,
+            last_wh,
+        )) = row
+        else {
+            return Ok(None);
+        };
+        let tariff = serde_json::from_str(&tariff)
+            .map_err(|error| StoreError::Corrupt(format!("a tariff that is none: {error}")))?;
+        Ok(Some(Billed {
+            tariff,
+            charge_point_id,
+            connector_id,
+            started_at_ms: started,
+            meter_start_wh: start_wh,
+            stopped_at_ms: stopped,
+            meter_stop_wh: stop_wh,
+            last_meter_wh: last_wh,
+        }))
+    }
+
+    /// What a connector was from one time to another, beginning with the last status before it.
+    pub(crate) async fn status_history(
+        &mut self,
+        billed: &Billed,
+        to_ms: i64,
+    ) -> Result<Vec<StatusAt>> {
+        let rows: Vec<(String, i64)> = on_db!(self, db => sqlx::query_as(
+            "select status, reported_at_ms from connector_history
+             where charge_point_id = $1 and connector_id = $2 and reported_at_ms <= $4
+               and reported_at_ms >= coalesce((select max(h.reported_at_ms) from connector_history h
+                   where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms <= $3), $3)
+             order by reported_at_ms, received_at_ms limit $5")
+            .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.started_at_ms)
+            .bind(to_ms).bind(HISTORY_ROWS_MAX)
+            .fetch_all(db))?;
+        let statuses = rows.into_iter();
+        Ok(statuses
+            .map(|(status, at_ms)| StatusAt { status, at_ms })
+            .collect())
+    }
+
+    /// Writes down what a transaction costs.
+    pub(crate) async fn set_cost(
+        &mut self,
+        transaction: i64,
+        idle_minutes: i64,
+        total: Decimal,
+    ) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update transaction_cost set idle_minutes = $2, total = $3 where transaction_id = $1")
+            .bind(transaction).bind(idle_minutes).bind(total.to_string())
+            .execute(db))
+    }
+}
+
+/// A stored amount of money.
+pub(crate) fn amount(text: &str) -> Result<Decimal> {
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(format!("the amount {text:?}")))
+}

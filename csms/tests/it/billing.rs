@@ -1,0 +1,253 @@
+//! Tariffs, and what transactions cost by them.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::support::{ChargePoint, KEY, Rig, rig, token};
+
+const T0: &str = "2026-01-01T10:00:00Z";
+const T1: &str = "2026-01-01T11:00:00Z";
+
+fn minute(number: u32) -> String {
+    format!("2026-01-01T10:{number:02}:00Z")
+}
+
+async fn set_tariff(rig: &Rig, id: &str, body: Value) -> (u16, Value) {
+    let path = format!("/api/v1/chargepoints/{id}/tariff");
+    let (status, body) = rig.request(Method::PUT, &path, Some(body), KEY).await;
+    (status.as_u16(), body)
+}
+
+fn example() -> Value {
+    json!({"currency": "GBP", "price_per_kwh": 0.38, "session_fee": 0.50, "idle_fee_per_minute": 0.05,
+        "free_idle_minutes": 10})
+}
+
+/// A charge point with the example's tariff.
+async fn with_tariff(rig: &Rig) -> ChargePoint {
+    let cp = rig.connect("CP-1").await;
+    assert_eq!(set_tariff(rig, "CP-1", example()).await.0, 200);
+    cp
+}
+
+/// What the last transaction costs.
+async fn cost(rig: &Rig) -> Value {
+    let transactions = rig.transactions("CP-1").await;
+    let last = transactions.last().unwrap();
+    assert_eq!(last["cost"].is_null(), last["currency"].is_null(), "{last}");
+    last["cost"].clone()
+}
+
+/// Statements on the database, for what has no endpoint of this part.
+async fn sql(rig: &Rig, text: &'static str) {
+    let address = format!("sqlite://{}/csms.db", rig.folder.path().display());
+    let mut connection = SqliteConnection::connect(&address).await.unwrap();
+    sqlx::query(text).execute(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tariff_is_answered_as_it_was_set_last() {
+    let rig = rig().await;
+    rig.connect("CP-1").await;
+    let path = "/api/v1/chargepoints/CP-1/tariff";
+    let (status, body) = rig.get(path).await;
+    assert_eq!((status.as_u16(), &body["code"]), (404, &json!("not_found")));
+    set_tariff(&rig, "CP-1", json!({"currency": "EUR", "price_per_kwh": 1})).await;
+    let (status, set) = set_tariff(&rig, "CP-1", example()).await;
+    assert_eq!(status, 200, "{set}");
+    assert_eq!(set["charge_point_id"], "CP-1");
+    let (_, got) = rig.get(path).await;
+    assert_eq!(got["tariff"], set["tariff"]);
+    for (name, value) in example().as_object().unwrap() {
+        assert_eq!(&got["tariff"][name], value, "{name}");
+        assert_eq!(&set[name], value, "{name}");
+    }
+    assert!(got["tariff"]["updated_at"].is_string());
+    let plain = json!({"currency": "JPY", "price_per_kwh": 31});
+    let (_, set) = set_tariff(&rig, "CP-1", plain).await;
+    assert_eq!(set["tariff"]["session_fee"], 0.0);
+    assert_eq!(set["tariff"]["free_idle_minutes"], 0);
+    assert_eq!(set_tariff(&rig, "NOBODY", example()).await.0, 404);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_price_is_refused_by_field() {
+    let rig = rig().await;
+    rig.connect("CP-1").await;
+    for (name, value) in [
+        ("currency", json!("gbp")),
+        ("currency", json!("ABC")),
+        ("currency", json!("")),
+        ("currency", Value::Null),
+        ("price_per_kwh", json!(-0.01)),
+        ("price_per_kwh", json!("0.38")),
+        ("price_per_kwh", json!(1_000_000.5)),
+        ("price_per_kwh", json!(1e300)),
+        ("price_per_kwh", Value::Null),
+        ("session_fee", json!(-1)),
+        ("idle_fee_per_minute", json!(-1)),
+        ("free_idle_minutes", json!(-1)),
+        ("free_idle_minutes", json!(1.5)),
+        ("free_idle_minutes", json!(525_601)),
+    ] {
+        let mut body = example();
+        body[name] = value.clone();
+        let (status, answer) = set_tariff(&rig, "CP-1", body).await;
+        assert_eq!(status, 400, "{name} {value}");
+        assert_eq!(answer["details"][0]["field"], name, "{answer}");
+    }
+    assert_eq!(rig.get("/api/v1/chargepoints/CP-1/tariff").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_session_costs_its_fee_its_energy_and_the_time_a_full_car_stayed() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    cp.status(1, "Preparing", Some("2026-01-01T09:59:00Z"))
+        .await;
+    let id = cp.start(1, "TAG", T0, 1_000).await["transactionId"].clone();
+    assert_eq!(cost(&rig).await, Value::Null);
+    cp.status(1, "Charging", Some(T0)).await;
+    cp.status(1, "SuspendedEV", Some(&minute(20))).await;
+    // Said twice, and another connector's.
+    cp.status(1, "SuspendedEV", Some(&minute(20))).await;
+    cp.status(2, "SuspendedEV", Some(&minute(1))).await;
+    cp.status(1, "Charging", Some(&minute(25))).await;
+    cp.status(1, "SuspendedEV", Some(&minute(50))).await;
+    // 0.50 + 10 kWh x 0.38 + (5 + 10 - 10 free minutes) x 0.05
+    cp.stop(&id, T1, 11_000).await;
+    let transaction = rig.transactions("CP-1").await[0].clone();
+    assert_eq!(transaction["cost"], 4.55);
+    assert_eq!(transaction["currency"], "GBP");
+    // Another stop, and what is said later, change no bill.
+    cp.stop(&id, T1, 99_000).await;
+    cp.status(1, "SuspendedEV", Some(&minute(1))).await;
+    assert_eq!(cost(&rig).await, 4.55);
+}
+
+#[tokio::test]
+async fn the_tariff_is_that_of_the_start() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    set_tariff(&rig, "CP-1", json!({"currency": "EUR", "price_per_kwh": 9})).await;
+    // A retransmission of the start is none of the new tariff.
+    cp.start(1, "TAG", T0, 0).await;
+    cp.stop(&id, T1, 10_000).await;
+    assert_eq!(cost(&rig).await, 4.3);
+    let id = cp.start(1, "TAG", T1, 0).await["transactionId"].clone();
+    cp.stop(&id, "2026-01-01T12:00:00Z", 10_000).await;
+    assert_eq!(cost(&rig).await, 90.0);
+}
+
+#[tokio::test]
+async fn what_is_abandoned_is_billed_and_corrected_by_a_late_stop() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    cp.meter(&id, &minute(10), "1000").await;
+    cp.status(1, "SuspendedEV", Some(&minute(5))).await;
+    cp.status(1, "Available", Some(T1)).await;
+    // It ended at its last meter value: 5 idle minutes, all of them free.
+    assert_eq!(cost(&rig).await, 0.88);
+    cp.meter(&id, &minute(30), "2000").await;
+    // 25 idle minutes now, 15 of them paid.
+    assert_eq!(cost(&rig).await, 2.01);
+    cp.stop(&id, T1, 3_000).await;
+    assert_eq!(cost(&rig).await, 3.89);
+    // By the next start on the connector as well.
+    cp.start(1, "TAG", "2026-01-01T12:00:00Z", 3_000).await;
+    cp.start(1, "TAG", "2026-01-01T13:00:00Z", 3_000).await;
+    let transactions = rig.transactions("CP-1").await;
+    assert_eq!(transactions[1]["status"], "abandoned");
+    assert_eq!(transactions[1]["cost"], 0.5);
+    assert_eq!(transactions[2]["cost"], Value::Null);
+}
+
+#[tokio::test]
+async fn without_a_tariff_or_with_a_refused_tag_nothing_is_billed() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    cp.stop(&id, T1, 5_000).await;
+    assert_eq!(cost(&rig).await, Value::Null);
+    set_tariff(&rig, "CP-1", example()).await;
+    let id = cp.start(1, "NOBODY", T1, 0).await["transactionId"].clone();
+    cp.stop(&id, "2026-01-01T12:00:00Z", 5_000).await;
+    assert_eq!(cost(&rig).await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_bill_survives_a_restart() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    drop(cp);
+    let rig = rig.restart().await;
+    let mut cp = rig.connect("CP-1").await;
+    cp.stop(&id, T1, 10_000).await;
+    assert_eq!(cost(&rig).await, 4.3);
+}
+
+#[tokio::test]
+async fn a_project_bills_nothing_before_it_is_handed_over_and_its_tariff_after() {
+    let rig = rig().await;
+    let installer = token(&rig, "installer@example.com").await;
+    let project = json!({"id": "prj_1", "name": "P", "address": "A"});
+    let projects = "/api/v1/installer/projects";
+    rig.request(Method::POST, projects, Some(project), &installer)
+        .await;
+    let path = "/api/v1/projects/prj_1/tariff";
+    let ask = async |method: Method, path: &str, body: Option<Value>, key: &str| {
+        let (status, body) = rig.request(method, path, body, key).await;
+        (status.as_u16(), body)
+    };
+    let tariff = json!({"currency": "GBP", "price_per_kwh": 0.10});
+    assert_eq!(ask(Method::GET, path, None, &installer).await.0, 404);
+    let (status, body) = ask(Method::PUT, path, Some(tariff.clone()), &installer).await;
+    assert_eq!(
+        (status, &body["project_id"]),
+        (200, &json!("prj_1")),
+        "{body}"
+    );
+    assert_eq!(ask(Method::GET, path, None, &installer).await.1, body);
+    let other = token(&rig, "other@example.com").await;
+    for (method, body) in [(Method::GET, None), (Method::PUT, Some(tariff.clone()))] {
+        for (key, status) in [("", 401), (KEY, 403), (other.as_str(), 404)] {
+            let answer = ask(method.clone(), path, body.clone(), key).await;
+            assert_eq!(answer.0, status, "{method} {key}");
+        }
+        let nowhere = "/api/v1/projects/prj_2/tariff";
+        let answer = ask(method, nowhere, body, &installer).await;
+        assert_eq!(answer.0, 404);
+    }
+    let wrong = json!({"currency": "GBP", "price_per_kwh": -1});
+    assert_eq!(ask(Method::PUT, path, Some(wrong), &installer).await.0, 400);
+
+    let mut cp = rig.connect("CP-1").await;
+    sql(
+        &rig,
+        "update charge_point set project_id = 'prj_1' where id = 'CP-1'",
+    )
+    .await;
+    let mut hour = 10;
+    let mut session = async || {
+        let at = |hour: u32| format!("2026-01-02T{hour}:00:00Z");
+        let id = cp.start(1, "TAG", &at(hour), 0).await["transactionId"].clone();
+        hour += 1;
+        cp.stop(&id, &at(hour), 10_000).await;
+        cost(&rig).await
+    };
+    assert_eq!(session().await, Value::Null);
+    set_tariff(&rig, "CP-1", example()).await;
+    assert_eq!(session().await, Value::Null);
+    sql(
+        &rig,
+        "update project set handed_over_at_ms = 1 where id = 'prj_1'",
+    )
+    .await;
+    assert_eq!(session().await, 4.3);
+    sql(&rig, "delete from tariff where owner_kind = 'charge_point'").await;
+    assert_eq!(session().await, 1.0);
+}

@@ -80,3 +80,60 @@ Feature: What an organization sees of its projects, and who may charge there
       | field      | policy  | tags                      |
       | policy     | "maybe" | []                        |
       | id_tags[0] | "list"  | ["012345678901234567890"] |
+
+  Scenario: The tariff of a project holds for its charge points
+    When the installer sends GET /api/v1/projects/{project}/tariff
+    Then the answer is 404
+    When the installer sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.35}
+      """
+    Then the answer is 200
+    When the installer sends GET /api/v1/projects/{project}/tariff
+    Then the answer is 200
+    And its JSON contains
+      """
+      {"project_id": "{project}", "tariff": {"currency": "GBP", "price_per_kwh": 0.35}}
+      """
+
+  Scenario: A tariff of a project without a price is refused
+    When the installer sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP"}
+      """
+    Then the answer is 400
+    And the error has the code validation_error and names the field price_per_kwh
+
+  Scenario: A project that was not handed over bills nothing
+    Given the installer sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.4}
+      """
+    And a connected charge point of the installer
+    And a session with the known tag runs on connector 1
+    When it stops the transaction because of Local
+    Then the CSMS acknowledges the end of the transaction
+    When the organization sends GET /api/v1/projects/{project}/transactions
+    Then its JSON contains
+      """
+      {"transactions": [{"transaction_id": {transaction}, "energy_wh": 1250, "cost": null}]}
+      """
+
+  Scenario: A project that was handed over bills
+    Given the installer sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.4}
+      """
+    And the installer sends POST /api/v1/installer/projects/{project}/complete-handover
+      """
+      {"installer_signature": "Ada"}
+      """
+    And a connected charge point of the installer
+    And a session with the known tag runs on connector 1
+    When it stops the transaction because of Local
+    Then the CSMS acknowledges the end of the transaction
+    When the organization sends GET /api/v1/projects/{project}/transactions
+    Then its JSON contains
+      """
+      {"transactions": [{"transaction_id": {transaction}, "energy_wh": 1250, "cost": 0.5, "currency": "GBP"}]}
+      """

@@ -6,7 +6,6 @@ Feature: Sites, where charge points stand
       """
       {"name": "Car park", "address": "12 Riverside Way", "latitude": 51.4545, "longitude": -2.5879}
       """
-    And the answer is 201
     And its id is remembered as {site}
 
   Scenario: A site as it was made
@@ -75,14 +74,12 @@ Feature: Sites, where charge points stand
       """
       {"name": "Back yard", "address": "13 Riverside Way"}
       """
-    And the answer is 201
     And its id is remembered as {yard}
     And the installer sends POST /api/v1/installer/charge-points
       """
       {"charge_point_id": "{charge point}", "model": "Terra", "vendor": "ABB", "serial_number": "SN-1",
        "site_id": "{yard}"}
       """
-    And the answer is 201
     When the organization sends DELETE /api/v1/sites/{yard}
     Then the answer is 409
     And the error has the code in_use

@@ -17,7 +17,6 @@ Feature: Installers begin projects
       """
       {"id": "prj_{unique}", "name": "Yard", "address": "1 Quay Lane"}
       """
-    And the answer is 201
     When the installer sends POST /api/v1/installer/projects
       """
       {"id": "prj_{unique}", "name": "Yard", "address": "1 Quay Lane"}

@@ -11,7 +11,7 @@ use crate::checks::ERROR_CODES;
 use crate::expect::{Failure, StepResult};
 use crate::params::{quoted, span};
 use crate::script::Answer;
-use crate::steps::csms::accepted_by_csms;
+use crate::steps::csms::{accepted_by_csms, accepted_with};
 use crate::world::{DONE, World};
 
 #[given("a charge point of the organization that is offline")]
@@ -48,6 +48,13 @@ async fn connects(world: &mut World) -> StepResult {
         world.bench = Some(bench);
     }
     accepted_by_csms(world.bench()?).await
+}
+
+#[given("it connects and boots without a firmware version")]
+async fn boots_without_firmware(world: &mut World) -> StepResult {
+    connects_only(world).await?;
+    let boot = serde_json::json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted"});
+    accepted_with(world.bench()?, boot).await
 }
 
 #[given("it connects and does not boot")]
@@ -147,6 +154,24 @@ async fn receives(world: &mut World, action: String, _with: String, step: &Step)
             quoted(&came.join("; "))
         ))
     })
+}
+
+/// All of them are accounted for, however many there are.
+#[then(regex = r"^it receives ([A-Z]\w+) at least once$")]
+async fn receives_some(world: &mut World, action: String) -> StepResult {
+    let bench = world.bench()?;
+    let mut log = bench.line.log();
+    let mut count = 0;
+    for entry in &mut log.entries {
+        if entry.call_from_sut().is_some_and(|(_, is, _)| is == action) {
+            entry.consumed = true;
+            count += 1;
+        }
+    }
+    if count == 0 {
+        return Err(Failure::new(format!("no {action} came")));
+    }
+    DONE
 }
 
 #[given("it loses its connection")]

@@ -1,14 +1,19 @@
 //! Requests, by those who make them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cucumber::{given, when};
 use futures_util::future::join_all;
 use gherkin::Step;
+use tokio::time::sleep;
 
 use crate::api::{Actor, Api, recipe};
 use crate::expect::{Failure, StepResult};
+use crate::params::span;
 use crate::world::{DONE, World};
+
+/// How long somebody who waits for an end looks away.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 #[given(regex = r"^the next request has the header ([\w-]+): (.+)$")]
 #[when(regex = r"^the next request has the header ([\w-]+): (.+)$")]
@@ -64,9 +69,6 @@ async fn with_content_type(world: &mut World, kind: String) -> StepResult {
     DONE
 }
 
-#[given(
-    regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
-)]
 #[when(
     regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
 )]
@@ -93,6 +95,25 @@ async fn sends(
     DONE
 }
 
+/// What a scenario begins with has to come off.
+#[given(
+    regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|nobody|the site owner) sends (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+)]
+async fn has_sent(
+    world: &mut World,
+    actor: Actor,
+    method: String,
+    path: String,
+    step: &Step,
+) -> StepResult {
+    sends(world, actor, "sends".to_owned(), method, path, step).await?;
+    let answer = world.api().await?.answer().await?;
+    if (200..300).contains(&answer.status) {
+        return DONE;
+    }
+    Err(Failure::new(answer.in_words()))
+}
+
 #[when(
     regex = r"^(the installer|the organization|nobody) sends (\d+) times at once (GET|POST|PUT|PATCH|DELETE) (/.*)$"
 )]
@@ -113,6 +134,41 @@ async fn sends_at_once(
     let answers: Result<Vec<_>, Failure> = join_all(all).await.into_iter().collect();
     api.answers = answers?;
     DONE
+}
+
+/// Asks again and again, as somebody who waits for the end of something does.
+#[when(
+    regex = r"^(the installer|the organization|the site owner) asks for (/\S.*) until its (\w+) is (not )?(\w+)$"
+)]
+async fn asks_until(
+    world: &mut World,
+    actor: Actor,
+    path: String,
+    member: String,
+    not: String,
+    value: String,
+) -> StepResult {
+    know_transaction(world).await?;
+    let patience = world.rig()?.patience;
+    let api = world.api().await?;
+    let request = api.request(actor, "GET", &path, None).await?;
+    let deadline = Instant::now() + patience;
+    loop {
+        let answer = api.caller().call(request.clone()).await?;
+        let is = answer.json()?[member.as_str()].as_str() == Some(value.as_str());
+        if is == not.is_empty() {
+            api.answers = vec![answer];
+            return DONE;
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::new(format!(
+                "its {member} did not become {not}{value} within {}; {}",
+                span(patience),
+                answer.in_words()
+            )));
+        }
+        sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// What the line told the scenario can be said in braces.

@@ -35,7 +35,12 @@ async fn accepted(world: &mut World) -> StepResult {
 
 /// Boots and reports its connectors.
 pub(crate) async fn accepted_by_csms(bench: &mut Bench) -> StepResult {
-    let registration = told(bench, "BootNotification", boot_notification()).await?;
+    accepted_with(bench, boot_notification()).await
+}
+
+/// Boots with what is known of it and reports its connectors.
+pub(crate) async fn accepted_with(bench: &mut Bench, boot: Value) -> StepResult {
+    let registration = told(bench, "BootNotification", boot).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
     bench.accepted = true;
     for connector in 0..=CONNECTORS {

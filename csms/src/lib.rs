@@ -7,6 +7,7 @@
 mod admin;
 mod args;
 mod clock;
+mod commissioning;
 pub mod domain;
 mod listen;
 mod metrics;
@@ -90,6 +91,8 @@ pub struct Options {
     pub tax_rate: rust_decimal::Decimal,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
+    /// How long a commissioning run waits for what a charge point agreed to do.
+    pub commissioning_wait: Duration,
     /// How often a charge point is pinged. One that sends nothing for two of these is dead.
     pub ping_interval: Duration,
     /// How long a message may take to leave, before a peer that does not read is given up.
@@ -120,6 +123,7 @@ impl Default for Options {
             public_ocpp: None,
             tax_rate: rust_decimal::Decimal::from(20),
             command_timeout: Duration::from_secs(10),
+            commissioning_wait: Duration::from_mins(1),
             ping_interval: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
             presence_interval: Duration::from_secs(30),
@@ -191,6 +195,13 @@ pub(crate) struct App {
     pub shutdown: CancellationToken,
     /// The tasks that own a socket.
     pub sockets: TaskTracker,
+    /// Work that outlives the request it came with.
+    pub jobs: TaskTracker,
+    pub pace: ocpp::pace::Pace,
+    pub taps: ocpp::taps::Taps,
+    /// Turns of pushing configuration after a boot.
+    pub pushes: tokio::sync::Semaphore,
+    pub runs: commissioning::Runs,
 }
 
 impl App {
@@ -238,6 +249,11 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
+        jobs: TaskTracker::new(),
+        pace: ocpp::pace::Pace::default(),
+        taps: ocpp::taps::Taps::default(),
+        pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
+        runs: commissioning::Runs::default(),
         store,
         options,
     });
@@ -250,6 +266,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         tasks.spawn(served);
     }
     tasks.spawn(write_presences(app.clone()));
+    tasks.spawn(commissioning::take_up_all(app.clone()));
     Ok(Csms {
         app,
         tasks,
@@ -301,6 +318,8 @@ impl Csms {
             self.tasks.wait().await;
             self.app.sockets.close();
             self.app.sockets.wait().await;
+            self.app.jobs.close();
+            self.app.jobs.wait().await;
             if let Err(error) = self.app.store.heard_of(presences).await {
                 tracing::warn!(cause = %error, "the times charge points were last seen are lost");
             }

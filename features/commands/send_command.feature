@@ -16,7 +16,7 @@ Feature: Any OCPP command through the REST API
       """
       {"charge_point_id": "{charge point}", "command": "GetConfiguration", "status": "Accepted",
        "response": {"configurationKey": [{"key": "HeartbeatInterval", "value": "300"}]},
-       "sent_at": "<a time>", "response_time_ms": "<a number>"}
+       "sent_at": "(a time)", "response_time_ms": "(a number)"}
       """
     And it receives GetConfiguration with
       """

@@ -12,7 +12,7 @@ Feature: The status of all charge points
       {"total": 1, "page": 1, "per_page": 50, "charge_points": [
         {"charge_point_id": "{charge point}", "online": true, "connectors": [
           {"connector_id": 1, "status": "Available", "error_code": "NoError"},
-          {"connector_id": 2, "status": "Faulted", "error_code": "GroundFailure", "timestamp": "<a time>"}]}]}
+          {"connector_id": 2, "status": "Faulted", "error_code": "GroundFailure", "timestamp": "(a time)"}]}]}
       """
 
   Scenario: A charge point that never came

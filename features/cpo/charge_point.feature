@@ -12,7 +12,7 @@ Feature: Charge points of an operator
     Then its JSON contains
       """
       {"id": "{charge point}", "charge_point_id": "{charge point}", "name": "Bay 3", "status": "offline", "online": false,
-       "lifecycle": "commissioned", "connector_count": 2, "max_power_kw": 22, "created_at": "<a time>"}
+       "lifecycle": "commissioned", "connector_count": 2, "max_power_kw": 22, "created_at": "(a time)"}
       """
 
   Scenario: Its identity is taken
@@ -91,7 +91,7 @@ Feature: Charge points of an operator
     And its JSON contains
       """
       {"charge_point_id": "{charge point}", "connectors": [
-        {"connector_id": 1, "type": "Type2", "status": "Available", "max_power_kw": 22, "reported_at": "<a time>"},
+        {"connector_id": 1, "type": "Type2", "status": "Available", "max_power_kw": 22, "reported_at": "(a time)"},
         {"connector_id": 2, "status": "Charging"}]}
       """
 

@@ -59,7 +59,7 @@ Feature: What is near
     Then the answer is 200
     And its JSON contains
       """
-      {"total": "<a number>", "chargers": [
+      {"total": "(a number)", "chargers": [
         {"charge_point_id": "{charge point}", "name": "Bay 3", "distance_km": 0, "available_connectors": 0,
          "total_connectors": 2, "price_per_kwh": 0.38, "currency": "GBP"}]}
       """

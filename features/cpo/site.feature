@@ -14,7 +14,7 @@ Feature: Sites, where charge points stand
     And its JSON equals
       """
       {"id": "{site}", "name": "Car park", "address": "12 Riverside Way", "latitude": 51.4545, "longitude": -2.5879,
-       "created_at": "<a time>"}
+       "created_at": "(a time)"}
       """
 
   Scenario: The sites of an organization, page by page

@@ -13,7 +13,7 @@ Feature: Installers register charge points and look after them
       """
       {"id": "{charge point}", "charge_point_id": "{charge point}", "model": "Terra", "vendor": "ABB",
        "serial_number": "SN-{unique}", "project_id": "{project}", "status": "registered", "online": false,
-       "ocpp_endpoint": "<a text>", "registered_at": "<a time>", "connected_at": null, "ocpp_password": "<nothing>",
+       "ocpp_endpoint": "(a text)", "registered_at": "(a time)", "connected_at": null, "ocpp_password": "(nothing)",
        "location": {"latitude": 51.5, "longitude": -0.12, "address": "1 Quay Lane"}}
       """
 
@@ -25,7 +25,7 @@ Feature: Installers register charge points and look after them
     Then the answer is 201
     And its JSON contains
       """
-      {"id": "<an id>", "status": "registered", "ocpp_version": "1.6", "ocpp_password": "<a text>"}
+      {"id": "(an id)", "status": "registered", "ocpp_version": "1.6", "ocpp_password": "(a text)"}
       """
 
   Scenario: An identity is taken once, whoever has it
@@ -107,8 +107,8 @@ Feature: Installers register charge points and look after them
     Then the answer is 200
     And its JSON contains
       """
-      {"charge_point_id": "{charge point}", "status": "connected", "online": true, "connected_at": "<a time>",
-       "last_seen_at": "<a time>", "firmware_version": "1.0"}
+      {"charge_point_id": "{charge point}", "status": "connected", "online": true, "connected_at": "(a time)",
+       "last_seen_at": "(a time)", "firmware_version": "1.0"}
       """
 
   Scenario: What can change is changed and the rest stays
@@ -147,11 +147,11 @@ Feature: Installers register charge points and look after them
     Then the answer is 200
     And its JSON contains
       """
-      {"charge_point_id": "{charge point}", "online": true, "operational_status": "<a text>", "last_updated_at": "<a time>",
+      {"charge_point_id": "{charge point}", "online": true, "operational_status": "(a text)", "last_updated_at": "(a time)",
        "connectors": [
          {"connector_id": 1, "status": "Charging", "error_code": "NoError", "ocpp_transaction_id": {transaction},
-          "active_transaction_id": "<an id>"},
-         {"connector_id": 2, "status": "Available", "active_transaction_id": "<nothing>"}]}
+          "active_transaction_id": "(an id)"},
+         {"connector_id": 2, "status": "Available", "active_transaction_id": "(nothing)"}]}
       """
 
   Scenario: A charge point that is offline can go, and its identity is free again

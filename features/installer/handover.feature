@@ -11,7 +11,7 @@ Feature: A project changes hands
     Then the answer is 200
     And its JSON equals
       """
-      {"account_id": "<an id>", "email": "{site owner}", "role": "site_owner", "project_id": "{project}"}
+      {"account_id": "(an id)", "email": "{site owner}", "role": "site_owner", "project_id": "{project}"}
       """
     When nobody sends POST /api/v1/installer/login
       """
@@ -19,7 +19,7 @@ Feature: A project changes hands
       """
     Then its JSON contains
       """
-      {"role": "site_owner", "token": "<a text>"}
+      {"role": "site_owner", "token": "(a text)"}
       """
 
   Scenario: An invitation says who and until when
@@ -31,7 +31,7 @@ Feature: A project changes hands
     Then the answer is 201
     And its JSON equals
       """
-      {"invitation_id": "<an id>", "email": "owner@{unique}.example.com", "expires_at": "<a time>"}
+      {"invitation_id": "(an id)", "email": "owner@{unique}.example.com", "expires_at": "(a time)"}
       """
 
   Scenario: Nobody is invited at an address that is none
@@ -122,7 +122,7 @@ Feature: A project changes hands
     Then the answer is 200
     And its JSON equals
       """
-      {"project_id": "{project}", "status": "handed_over", "completed_at": "<a time>", "warnings": [],
+      {"project_id": "{project}", "status": "handed_over", "completed_at": "(a time)", "warnings": [],
        "features": {"billing": true, "smart_charging": true}}
       """
     When the site owner sends GET /api/v1/projects/{project}

@@ -9,7 +9,7 @@ Feature: Installers begin projects
     Then the answer is 201
     And its JSON contains
       """
-      {"id": "<an id>", "name": "Yard", "address": "1 Quay Lane", "status": "in_progress", "created_at": "<a time>"}
+      {"id": "(an id)", "name": "Yard", "address": "1 Quay Lane", "status": "in_progress", "created_at": "(a time)"}
       """
 
   Scenario: An id of one's own is taken once

@@ -19,7 +19,7 @@ pub(crate) fn mismatch(pattern: &Value, value: &Value, extent: Extent) -> Option
 fn at(place: &str, pattern: &Value, value: &Value, extent: Extent) -> Option<String> {
     let name = if place.is_empty() { "it" } else { place };
     match (pattern, value) {
-        (Value::String(text), value) if text.starts_with('<') && text.ends_with('>') => {
+        (Value::String(text), value) if text.starts_with('(') && text.ends_with(')') => {
             placeholder(name, text, value)
         }
         (Value::Object(wanted), Value::Object(is)) => {
@@ -74,7 +74,7 @@ fn join(place: &str, member: &str) -> String {
 }
 
 /// A member that must not be there.
-const ABSENT: &str = "<nothing>";
+const ABSENT: &str = "(nothing)";
 
 fn placeholder(name: &str, wanted: &str, value: &Value) -> Option<String> {
     let text = |holds: fn(&str) -> bool| value.as_str().is_some_and(holds);
@@ -85,22 +85,22 @@ fn placeholder(name: &str, wanted: &str, value: &Value) -> Option<String> {
                 .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
     };
     let holds = match wanted {
-        "<a text>" => text(|text| !text.is_empty()),
-        "<a time>" => text(|text| text.parse::<jiff::Timestamp>().is_ok()),
-        "<an id>" => text(is_id),
-        "<a number>" => value.is_number(),
-        "<true or false>" => value.is_boolean(),
-        "<a list>" => value.is_array(),
-        "<an object>" => value.is_object(),
-        "<anything>" => true,
+        "(a text)" => text(|text| !text.is_empty()),
+        "(a time)" => text(|text| text.parse::<jiff::Timestamp>().is_ok()),
+        "(an id)" => text(is_id),
+        "(a number)" => value.is_number(),
+        "(true or false)" => value.is_boolean(),
+        "(a list)" => value.is_array(),
+        "(an object)" => value.is_object(),
+        "(anything)" => true,
         ABSENT => false,
         other => return Some(format!("{other} is no placeholder; {KNOWN} are")),
     };
     (!holds).then(|| format!("{name} is {value}, not {wanted}"))
 }
 
-const KNOWN: &str = "<a text>, <a time>, <an id>, <a number>, <true or false>, <a list>, <an object>, <anything> and \
-                     <nothing>";
+const KNOWN: &str = "(a text), (a time), (an id), (a number), (true or false), (a list), (an object), (anything) and \
+                     (nothing)";
 
 #[cfg(test)]
 mod tests {
@@ -110,14 +110,14 @@ mod tests {
     #[test]
     fn what_is_equal_has_no_more_and_what_contains_may() {
         let value = json!({"id": "prj_1", "at": "2030-01-01T00:00:00Z", "n": 2, "list": [{"a": 1, "b": 2}]});
-        let some = json!({"id": "<an id>", "n": 2.0, "list": [{"b": 2}]});
+        let some = json!({"id": "(an id)", "n": 2.0, "list": [{"b": 2}]});
         assert_eq!(mismatch(&some, &value, Extent::Contains), None);
         assert_eq!(
             mismatch(&some, &value, Extent::Equals).unwrap(),
             "list.0.a is there, which is not expected"
         );
         let all =
-            json!({"id": "<a text>", "at": "<a time>", "n": "<a number>", "list": "<a list>"});
+            json!({"id": "(a text)", "at": "(a time)", "n": "(a number)", "list": "(a list)"});
         assert_eq!(mismatch(&all, &value, Extent::Equals), None);
     }
 
@@ -130,12 +130,12 @@ mod tests {
         );
         assert_eq!(says(json!({"a": 1}), json!({})).unwrap(), "a is missing");
         assert_eq!(
-            says(json!({"a": "<nothing>"}), json!({"a": null})).unwrap(),
+            says(json!({"a": "(nothing)"}), json!({"a": null})).unwrap(),
             "a is there"
         );
-        assert_eq!(says(json!({"a": "<nothing>"}), json!({})), None);
-        assert!(says(json!("<a time>"), json!("soon")).is_some());
-        assert!(says(json!("<a joke>"), json!("x")).is_some());
+        assert_eq!(says(json!({"a": "(nothing)"}), json!({})), None);
+        assert!(says(json!("(a time)"), json!("soon")).is_some());
+        assert!(says(json!("(a joke)"), json!("x")).is_some());
         assert!(says(json!([{"a": 1}]), json!([{"a": 2}])).is_some());
     }
 }

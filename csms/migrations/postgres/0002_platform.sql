@@ -97,13 +97,15 @@ create index charge_point_organization_map
     on charge_point (organization_id, map_cell, latitude, longitude, id, deleted_at_ms)
     where deleted_at_ms is null;
 
--- Configuration keys an installer set. pushed: saved, applied, reboot_required, rejected, not_supported.
+-- Configuration keys an installer set, as JSON values. pushed: saved, or the charge point's answer. position:
+-- the place in the request that changed it, for they are pushed in order.
 create table configuration_key (
     charge_point_id text not null references charge_point (id) on update cascade,
     key text not null,
     value text not null,
     pushed text not null,
     changed_at_ms bigint not null,
+    position bigint not null,
     primary key (charge_point_id, key)
 );
 
@@ -235,13 +237,12 @@ create table outbox (
 );
 create index outbox_waiting on outbox (lane, id) where sent_at_ms is null and given_up_at_ms is null;
 
--- Answers to commands that came with an Idempotency-Key; status is null while the first is under way.
+-- What became of commands that came with an Idempotency-Key; outcome is null while the first is under way.
 create table idempotent_answer (
     organization_id text not null references organization (id),
     key text not null,
     request_hash text not null,
-    status bigint,
-    body text,
+    outcome text,
     created_at_ms bigint not null,
     primary key (organization_id, key)
 );

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::access_at;
+use super::commissioning::judge_test_tag;
 use crate::store::{Conn, Result, Store};
 
 /// What the standard lets a CSMS say about a tag [1.6 §7.2].
@@ -157,6 +158,10 @@ pub(crate) struct Shown {
 /// Answers an Authorize [1.6 §4.1].
 pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
     let mut conn = store.reader().await?;
+    let test = judge_test_tag(&mut conn, &shown.charge_point_id, &shown.id_tag).await?;
+    if let Some(verdict) = test {
+        return Ok(verdict);
+    }
     let known = conn.tag(&shown.organization_id, &shown.id_tag).await?;
     let now_ms = shown.now_ms;
     if known.is_some() || !shown.unknown_tags.records(&shown.id_tag) {

@@ -9,6 +9,7 @@ pub(crate) mod access;
 pub mod authorization;
 pub(crate) mod availability;
 pub(crate) mod billing;
+pub(crate) mod commissioning;
 pub(crate) mod handover;
 pub(crate) mod lifecycle;
 pub mod metering;
@@ -17,6 +18,7 @@ pub(crate) mod place;
 pub(crate) mod price;
 pub(crate) mod registration;
 pub(crate) mod reports;
+pub(crate) mod template;
 pub mod transaction;
 
 /// What makes one content different from another: a retransmission has the same.

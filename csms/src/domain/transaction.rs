@@ -11,6 +11,7 @@
 
 use super::authorization::{Shown, UnknownTags, Verdict, judge, tag_at};
 use super::billing;
+use super::commissioning::judge_test_tag;
 use super::metering::{MeterReport, Reading};
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -146,6 +147,33 @@ fn warn_of(charge_point: &str, transaction_id: i64, told: &Told) {
 
 /// Id and answer, and whether this start is told for the first time.
 async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
+    let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
+    let is_test = test.is_some();
+    let verdict = match test {
+        Some(verdict) => verdict,
+        None => judge_start(start, conn).await?,
+    };
+    let new = NewTransaction {
+        start,
+        answer: to_json(&verdict),
+    };
+    let Some(id) = conn.insert_transaction(&new).await? else {
+        let (id, answer) = conn.transaction_by_key(start).await?;
+        return Ok((id, from_json(&answer)?, false));
+    };
+    if !is_test {
+        billing::begin(conn, id, &start.charge_point_id, &verdict).await?;
+    }
+    let abandoned = conn
+        .abandon_others(&start.charge_point_id, start.connector_id, id)
+        .await?;
+    for other in abandoned {
+        billing::settle(conn, other).await?;
+    }
+    Ok((id, verdict, true))
+}
+
+async fn judge_start(start: &Start, conn: &mut Conn) -> Result<Verdict> {
     let organization = &start.organization_id;
     let shown = Shown {
         organization_id: organization.clone(),
@@ -162,23 +190,7 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         }
         _ => false,
     };
-    let verdict = judge(tag.as_ref(), start.now_ms, elsewhere);
-    let new = NewTransaction {
-        start,
-        answer: to_json(&verdict),
-    };
-    let Some(id) = conn.insert_transaction(&new).await? else {
-        let (id, answer) = conn.transaction_by_key(start).await?;
-        return Ok((id, from_json(&answer)?, false));
-    };
-    billing::begin(conn, id, &start.charge_point_id, &verdict).await?;
-    let abandoned = conn
-        .abandon_others(&start.charge_point_id, start.connector_id, id)
-        .await?;
-    for other in abandoned {
-        billing::settle(conn, other).await?;
-    }
-    Ok((id, verdict, true))
+    Ok(judge(tag.as_ref(), start.now_ms, elsewhere))
 }
 
 /// A StopTransaction.
@@ -213,17 +225,10 @@ pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Option<Verdi
 async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Option<Told>)> {
     let verdict = match &stop.id_tag {
         None => None,
-        Some(tag) => {
-            let shown = Shown {
-                organization_id: stop.organization_id.clone(),
-                charge_point_id: stop.charge_point_id.clone(),
-                id_tag: tag.clone(),
-                unknown_tags: stop.unknown_tags,
-                now_ms: stop.now_ms,
-            };
-            let known = tag_at(conn, &shown).await?;
-            Some(judge(known.as_ref(), stop.now_ms, false))
-        }
+        Some(tag) => match judge_test_tag(conn, &stop.charge_point_id, tag).await? {
+            Some(verdict) => Some(verdict),
+            None => Some(judge_stop(stop, tag, conn).await?),
+        },
     };
     let record = Stop {
         stop,
@@ -247,6 +252,18 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     };
     let first = first.as_deref().map(from_json).transpose()?;
     Ok((first, None))
+}
+
+async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
+    let shown = Shown {
+        organization_id: stop.organization_id.clone(),
+        charge_point_id: stop.charge_point_id.clone(),
+        id_tag: tag.to_owned(),
+        unknown_tags: stop.unknown_tags,
+        now_ms: stop.now_ms,
+    };
+    let known = tag_at(conn, &shown).await?;
+    Ok(judge(known.as_ref(), stop.now_ms, false))
 }
 
 async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {

@@ -6,11 +6,14 @@
 
 pub(crate) mod accept;
 mod end;
+pub(crate) mod pace;
 mod password;
+pub(crate) mod push;
 pub(crate) mod refusals;
 pub(crate) mod routes;
 pub(crate) mod session;
 pub mod sessions;
+pub(crate) mod taps;
 pub(crate) mod v16;
 
 pub(crate) use password::Passwords;

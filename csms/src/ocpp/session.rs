@@ -26,8 +26,10 @@ use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::accept::Admitted;
 use super::end::End;
+use super::push::push_later;
 use super::routes::{self, Cx};
 use super::sessions::{CallFailure, Command, Seat};
+use super::taps::{Frame, Heard};
 use crate::App;
 use crate::listen::Peer;
 use crate::metrics::Outcome;
@@ -69,6 +71,8 @@ pub(crate) async fn run(
     let seat = app.sessions.connect(&id, app.clock().now_ms());
     app.metrics.connected();
     tracing::info!(charge_point = %id, %peer, generation = seat.generation, "connected");
+    let _ = seat.contact.peer.set(peer.ip());
+    app.taps.hear(&id, || Heard::Connected);
     let Admitted {
         charge_point,
         read_ms,
@@ -174,6 +178,7 @@ impl Session {
             Message::Close(_) => return Err(End::Closed),
         };
         tracing::trace!(charge_point = %self.id, frame = %text, "received");
+        self.tell_listener(true, &text);
         match self.link.receive(&text) {
             Received::Call {
                 id,
@@ -201,7 +206,9 @@ impl Session {
             }
             Received::Answer { tag, result } => {
                 if self.trigger.is_some() {
-                    let accepted = result.as_ref().is_ok_and(|answer| is_accepted(answer));
+                    let accepted = result
+                        .as_ref()
+                        .is_ok_and(|answer| is_accepted(answer.get()));
                     self.end_trigger(accepted);
                 }
                 let result = result.map(RawValue::to_owned);
@@ -289,10 +296,24 @@ impl Session {
             ),
         }
         let text = self.link.answer(&id, result.as_ref().map(String::as_str));
-        match text {
-            Some(text) => self.send(Message::Text(text.into())).await,
-            None => Ok(()),
+        if let Some(text) = text {
+            self.send(Message::Text(text.into())).await?;
         }
+        if known == Some(Action::BootNotification) && result.is_ok_and(|r| is_accepted(&r)) {
+            push_later(&self.app, &self.id);
+        }
+        Ok(())
+    }
+
+    /// For who listens in on this line.
+    fn tell_listener(&self, from_charge_point: bool, text: &str) {
+        self.app.taps.hear(&self.id, || {
+            Heard::Frame(Frame {
+                at_ms: self.app.clock().now_ms(),
+                from_charge_point,
+                text: text.to_owned(),
+            })
+        });
     }
 
     fn command(&mut self, command: Command) {
@@ -345,6 +366,9 @@ impl Session {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {
+        if let Message::Text(text) = &message {
+            self.tell_listener(false, text);
+        }
         match timeout(self.app.options.write_timeout, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Broken),
@@ -391,8 +415,8 @@ impl Session {
     }
 }
 
-fn is_accepted(answer: &RawValue) -> bool {
-    let answer = serde_json::from_str::<serde_json::Value>(answer.get());
+fn is_accepted(answer: &str) -> bool {
+    let answer = serde_json::from_str::<serde_json::Value>(answer);
     answer.is_ok_and(|answer| answer["status"] == "Accepted")
 }
 

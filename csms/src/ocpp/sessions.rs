@@ -4,8 +4,9 @@
 //! older generation does at its end touches the map only if the map still speaks of that generation.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use dynamo_protocol::v16::Action;
@@ -17,7 +18,7 @@ use crate::metrics::{Metrics, Outcome};
 use crate::store::Presence;
 
 /// Commands that may wait for the one that is open. More are refused as busy.
-pub(crate) const MAILBOX_COMMANDS_MAX: usize = 8;
+pub(crate) const MAILBOX_COMMANDS_MAX: usize = 16;
 
 /// Bytes of a command's payload: the frame around it needs some of the message.
 const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
@@ -54,6 +55,8 @@ pub(crate) struct Command {
 pub(crate) struct Contact {
     pub seen_at_ms: AtomicI64,
     pub heartbeat_at_ms: AtomicI64,
+    /// The other end of the socket.
+    pub peer: OnceLock<IpAddr>,
     /// The registration as last read, and when that was; see `routes`.
     pub registration: AtomicU8,
     pub registration_read_ms: AtomicU64,
@@ -176,6 +179,11 @@ impl Sessions {
     /// When the last heartbeat of a connected charge point came; it reaches the store later.
     pub(crate) fn last_heartbeat_at_ms(&self, id: &ChargePointId) -> Option<i64> {
         self.read().get(id)?.contact.heartbeat()
+    }
+
+    /// What is known of a charge point's connection, if it has one.
+    pub(crate) fn contact(&self, id: &ChargePointId) -> Option<Arc<Contact>> {
+        Some(self.read().get(id)?.contact.clone())
     }
 
     /// When all connected charge points were last heard of.

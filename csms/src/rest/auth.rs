@@ -32,9 +32,6 @@ pub(crate) struct AnyWriter(pub Owner);
 /// Anybody who may read what is theirs: an API key, an installer, a site owner.
 pub(crate) struct Anyone(pub Owner);
 
-/// Anybody with a token, a site owner included.
-pub(crate) struct Person(pub Account);
-
 enum Caller {
     Key(ApiKey),
     Person(Account),
@@ -98,19 +95,6 @@ impl FromRequestParts<Arc<App>> for Anyone {
         match caller(parts, app).await? {
             Caller::Key(key) => of_key(key, SCOPE_READ).map(Self),
             Caller::Person(account) => Ok(Self(account.owner())),
-        }
-    }
-}
-
-impl FromRequestParts<Arc<App>> for Person {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        match caller(parts, app).await? {
-            Caller::Person(account) => Ok(Self(account)),
-            Caller::Key(_) => Err(ApiError::Forbidden(
-                "the token of an account is wanted here",
-            )),
         }
     }
 }

@@ -101,6 +101,10 @@ error_groups! {
                 (already_exists).",
         "422": "Its time is over (invitation_expired).",
     }
+    /// Of what needs the charge point's socket.
+    NotConnectedErrors {
+        "422": "The charge point is not connected, or its boot was not accepted.",
+    }
     /// Of everything that is sent to a charge point.
     CommandErrors {
         "404": "There is no such charge point, or it is somebody else's.",

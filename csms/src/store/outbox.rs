@@ -3,6 +3,7 @@
 use super::{Conn, Result, run_on_db};
 
 /// A mail.
+#[derive(Clone, Debug)]
 pub(crate) struct Mail {
     pub recipient: String,
     pub subject: String,

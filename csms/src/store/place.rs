@@ -1,6 +1,6 @@
 //! Charge points on the map: which of them are near, and what people want to know of those.
 
-use super::{Conn, ConnectorStatus, Result, Store, on_db, run_on_db};
+use super::{Conn, Result, Store, on_db, run_on_db};
 use crate::domain::place::{COLUMNS, Cover, Place, map_cell};
 
 /// A charge point in the squares of a search: maybe near enough.
@@ -256,16 +256,6 @@ impl Store {
             .bind(organization).bind(id)
             .fetch_optional(db))?;
         Ok(found.is_some())
-    }
-
-    /// The last statuses of a charge point's connectors, by number; 0 is the charge point itself.
-    pub(crate) async fn connectors(&self, id: &str) -> Result<Vec<ConnectorStatus>> {
-        let mut conn = self.reader().await?;
-        on_db!(&mut conn, db => sqlx::query_as(
-            "select connector_id, status, error_code, info, reported_at_ms from connector
-             where charge_point_id = $1 order by connector_id")
-            .bind(id)
-            .fetch_all(db))
     }
 }
 

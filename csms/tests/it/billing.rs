@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::support::{ChargePoint, KEY, Rig, rig, token};
+use crate::support::{ChargePoint, KEY, Rig, rig};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T11:00:00Z";
@@ -193,7 +193,7 @@ async fn a_bill_survives_a_restart() {
 #[tokio::test]
 async fn a_project_bills_nothing_before_it_is_handed_over_and_its_tariff_after() {
     let rig = rig().await;
-    let installer = token(&rig, "installer@example.com").await;
+    let installer = rig.installer("installer@example.com").await;
     let project = json!({"id": "prj_1", "name": "P", "address": "A"});
     let projects = "/api/v1/installer/projects";
     rig.request(Method::POST, projects, Some(project), &installer)
@@ -212,7 +212,7 @@ async fn a_project_bills_nothing_before_it_is_handed_over_and_its_tariff_after()
         "{body}"
     );
     assert_eq!(ask(Method::GET, path, None, &installer).await.1, body);
-    let other = token(&rig, "other@example.com").await;
+    let other = rig.installer("other@example.com").await;
     for (method, body) in [(Method::GET, None), (Method::PUT, Some(tariff.clone()))] {
         for (key, status) in [("", 401), (KEY, 403), (other.as_str(), 404)] {
             let answer = ask(method.clone(), path, body.clone(), key).await;

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Rig, new_key, rig, token};
+use crate::support::{KEY, Rig, new_key, rig};
 
 const POINTS: &str = "/api/v1/chargepoints";
 
@@ -379,7 +379,7 @@ async fn credentials_of_another_kind_or_scope_are_refused_and_other_organization
     let rig = rig().await;
     create(&rig, example()).await;
     let reader = new_key(&rig, "org_default", &["read:charge_points"]).await;
-    let installer = token(&rig, "installer@example.com").await;
+    let installer = rig.installer("installer@example.com").await;
     let foreign = new_key(&rig, "org_other", &["write:charge_points"]).await;
     let own = format!("{POINTS}/CPO-FLEET-099");
     let tariff = json!({"currency": "GBP", "price_per_kwh": 0.38});

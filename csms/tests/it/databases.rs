@@ -12,6 +12,7 @@ use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::support::{KEY, Rig, options};
+use crate::{commissioning, ocpp16};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T10:30:00Z";
@@ -188,6 +189,70 @@ async fn a_life_on_sqlite() {
 async fn a_life_on_postgres() {
     if let Some(address) = postgres().await {
         a_life(address).await;
+    }
+}
+
+/// What installers do, and a command with a key, on one database.
+async fn an_installation(address: String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address;
+    let rig = Rig::start(folder, options.clone()).await;
+    let token = rig.installer(commissioning::EMAIL).await;
+    rig.installed(commissioning::ID, commissioning::EMAIL, "Model")
+        .await;
+    let id = commissioning::ID;
+    let path = format!("/api/v1/installer/charge-points/{id}/config/customize");
+    for value in [1, 2] {
+        let body = json!({"parameters": {"A": value}});
+        let (status, body) = rig.request(Method::POST, &path, Some(body), &token).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    let mut cp = rig.connect(id).await;
+    cp.boot().await;
+    let (call, action, payload) = cp.next_call().await;
+    assert_eq!(
+        (action.as_str(), &payload["value"]),
+        ("ChangeConfiguration", &json!("2"))
+    );
+    cp.answer(&call, json!({"status": "Accepted"})).await;
+    let station = commissioning::GOOD.behind(&rig).await;
+    let first = commissioning::start(&rig, &token).await;
+    let second = commissioning::start(&rig, &token).await;
+    assert_eq!(first["commissioning_id"], second["commissioning_id"]);
+    let run = commissioning::ended(&rig, &token).await;
+    assert_eq!(run["status"], "completed", "{run}");
+    assert!(count(&options.database, "commissioning_entry").await > 10);
+    assert_eq!(count(&options.database, "outbox").await, 1);
+    let command = json!({"charge_point_id": id, "command": "GetConfiguration"});
+    let first = ocpp16::keyed(&rig, "K", "send_command", command.clone()).await;
+    let second = ocpp16::keyed(&rig, "K", "send_command", command.clone()).await;
+    assert_eq!(
+        (first.0, first.2, second.2),
+        (200, false, true),
+        "{}",
+        first.1
+    );
+    assert_eq!(first.1["sent_at"], second.1["sent_at"]);
+    rig.execute("update idempotent_answer set created_at_ms = 0")
+        .await;
+    let third = ocpp16::keyed(&rig, "K", "send_command", command).await;
+    assert_eq!((third.0, third.2), (200, false));
+    assert_eq!(count(&options.database, "idempotent_answer").await, 1);
+    rig.csms.shutdown().await;
+    station.abort();
+}
+
+#[tokio::test]
+async fn an_installation_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    an_installation(sqlite(&folder)).await;
+}
+
+#[tokio::test]
+async fn an_installation_on_postgres() {
+    if let Some(address) = postgres().await {
+        an_installation(address).await;
     }
 }
 

@@ -9,6 +9,7 @@ use dynamo_csms::{AcceptUnknown, Csms, Options, start};
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -161,6 +162,43 @@ impl Rig {
         body["transactions"].as_array().unwrap().clone()
     }
 
+    /// Runs SQL on the database, for states that no door leads to.
+    pub(crate) async fn sql(&self, text: &str) -> Vec<sqlx::sqlite::SqliteRow> {
+        let mut connection = sqlx::SqliteConnection::connect(&self.database)
+            .await
+            .unwrap();
+        let query = sqlx::query(sqlx::AssertSqlSafe(text.to_owned()));
+        query.fetch_all(&mut connection).await.unwrap()
+    }
+
+    /// The same on either database, where no rows are wanted.
+    pub(crate) async fn execute(&self, text: &str) {
+        let text = sqlx::AssertSqlSafe(text.to_owned());
+        if self.database.starts_with("postgres") {
+            let mut connection = sqlx::PgConnection::connect(&self.database).await.unwrap();
+            sqlx::query(text).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&self.database)
+                .await
+                .unwrap();
+            sqlx::query(text).execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// A charge point that this installer registered.
+    pub(crate) async fn installed(&self, id: &str, email: &str, model: &str) {
+        self.set_charge_point(ChargePointSetting {
+            id: id.to_owned(),
+            ..ChargePointSetting::default()
+        })
+        .await;
+        self.execute(&format!(
+            "update charge_point set installer_id = (select id from account where email = '{email}'),
+                 registered_vendor = 'ABB', registered_model = '{model}' where id = '{id}'"
+        ))
+        .await;
+    }
+
     pub(crate) async fn set_tag(&self, tag: TagSetting) {
         self.csms.store().set_tag(tag).await.unwrap();
     }
@@ -239,19 +277,6 @@ pub(crate) async fn new_key(rig: &Rig, organization: &str, scopes: &[&str]) -> S
     key
 }
 
-/// The token of a new installer of the default organization.
-pub(crate) async fn token(rig: &Rig, email: &str) -> String {
-    let account = json!({"name": "I", "email": email, "password": "s3cur3P@ssword!"});
-    let path = "/api/v1/installer/signup";
-    let signed = rig
-        .request(Method::POST, path, Some(account.clone()), "")
-        .await;
-    assert_eq!(signed.0, StatusCode::CREATED, "{}", signed.1);
-    let path = "/api/v1/installer/login";
-    let (_, body) = rig.request(Method::POST, path, Some(account), "").await;
-    body["token"].as_str().unwrap().to_owned()
-}
-
 pub(crate) async fn handshake(
     url: &str,
     headers: &[(&'static str, &str)],
@@ -309,8 +334,12 @@ impl ChargePoint {
 
     /// The next text message as JSON; `None` when the socket is closed.
     pub(crate) async fn next_frame(&mut self) -> Option<Value> {
+        self.next_frame_for(PATIENCE).await
+    }
+
+    pub(crate) async fn next_frame_for(&mut self, patience: Duration) -> Option<Value> {
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await;
+            let message = timeout(patience, self.socket.next()).await;
             match message.expect("something within the patience")? {
                 Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
                 Ok(Message::Close(_)) | Err(_) => return None,

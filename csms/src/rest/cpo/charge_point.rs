@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::availability::operational_status;
 use crate::domain::lifecycle::Stage;
 use crate::domain::nearby::Use;
 use crate::domain::place::Place;
@@ -340,7 +341,7 @@ async fn status(
     PathId(id): PathId,
 ) -> Answer<StatusBody> {
     let record = find(&app, &owner, &id).await?;
-    let connectors = app.store.connectors(&id).await?;
+    let connectors = app.store.connectors_of(&id).await?;
     let live = ChargePointId::new(&id).ok();
     let live = live.and_then(|id| app.sessions.last_heartbeat_at_ms(&id));
     Ok(Json(StatusBody {
@@ -349,31 +350,6 @@ async fn status(
         last_heartbeat_at: live.or(record.last_heartbeat_at_ms).map(Stamp),
         charge_point_id: record.id,
     }))
-}
-
-/// One word for a whole charge point.
-fn operational_status(connectors: &[ConnectorStatus]) -> &str {
-    const BEST_FIRST: [&str; 9] = [
-        "Available",
-        "Preparing",
-        "Charging",
-        "SuspendedEV",
-        "SuspendedEVSE",
-        "Finishing",
-        "Reserved",
-        "Faulted",
-        "Unavailable",
-    ];
-    let whole = connectors.iter().find(|one| one.connector_id == 0);
-    let whole = whole.map(|one| one.status.as_str());
-    if let Some(status @ ("Faulted" | "Unavailable")) = whole {
-        return status;
-    }
-    let rank = |status: &str| BEST_FIRST.iter().position(|word| *word == status);
-    let parts = connectors.iter().filter(|one| one.connector_id > 0);
-    let best = parts.map(|one| one.status.as_str());
-    let best = best.min_by_key(|status| rank(status).unwrap_or(BEST_FIRST.len()));
-    best.or(whole).unwrap_or("Unavailable")
 }
 
 #[derive(Serialize, ToSchema)]
@@ -413,7 +389,7 @@ async fn connectors(
     PathId(id): PathId,
 ) -> Answer<ConnectorsBody> {
     let record = find(&app, &owner, &id).await?;
-    let reported = app.store.connectors(&id).await?;
+    let reported = app.store.connectors_of(&id).await?;
     Ok(Json(ConnectorsBody {
         connectors: connector_list(&record, &reported),
         charge_point_id: record.id,

@@ -2,6 +2,9 @@
 
 mod account;
 mod charge_point;
+mod commissioning;
+mod configuration;
+mod connection;
 mod handover;
 mod project;
 
@@ -17,4 +20,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(charge_point::router())
         .merge(handover::router())
         .merge(project::router())
+        .merge(configuration::router())
+        .merge(connection::router())
+        .merge(commissioning::router())
 }

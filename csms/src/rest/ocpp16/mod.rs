@@ -1,6 +1,10 @@
 //! `/api/v1/ocpp16/*`: commands to charge points that speak OCPP 1.6, and what they reported.
 
+mod bodies;
+mod dedicated;
+mod profile;
 mod send_command;
+mod sending;
 mod status;
 pub(super) mod transactions;
 
@@ -13,6 +17,7 @@ use crate::App;
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(send_command::router())
+        .merge(dedicated::router())
         .merge(status::router())
         .merge(transactions::router())
 }

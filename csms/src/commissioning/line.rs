@@ -1,0 +1,205 @@
+//! What a run says to its charge point, what it hears, and its log of both.
+
+use std::collections::HashSet;
+
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{ChargePointId, RawValue, Version};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::App;
+use crate::domain::commissioning::CheckName;
+use crate::ocpp::sessions::CallFailure;
+use crate::ocpp::taps::{Frame, Heard, Tap};
+use crate::store::LogEntry;
+
+/// Entries that one check may add to the log.
+const ENTRIES_MAX: usize = 200;
+
+/// How a charge point took a command.
+pub(super) enum Taken {
+    Answered(Value),
+    /// A CALLERROR: it cannot do this.
+    Refused(String),
+}
+
+impl Taken {
+    /// The status it answered, or the code of its refusal.
+    pub(super) fn status(&self) -> &str {
+        match self {
+            Self::Answered(answer) => answer["status"].as_str().unwrap_or("nothing"),
+            Self::Refused(code) => code,
+        }
+    }
+
+    pub(super) fn is_accepted(&self) -> bool {
+        matches!(self, Self::Answered(answer) if answer["status"] == "Accepted")
+    }
+}
+
+pub(super) struct Line<'a> {
+    app: &'a App,
+    pub id: ChargePointId,
+    tap: Tap,
+    check: CheckName,
+    log: Vec<LogEntry>,
+    /// Calls in the log, whose answers belong there too.
+    logged_calls: HashSet<String>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn open(app: &'a App, id: ChargePointId) -> Self {
+        Self {
+            tap: app.taps.open(&id),
+            app,
+            id,
+            check: CheckName::OcppHandshake,
+            log: Vec::new(),
+            logged_calls: HashSet::new(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, check: CheckName) {
+        self.check = check;
+    }
+
+    /// Adds a sentence to the log.
+    pub(super) fn note(&mut self, text: &str) {
+        while let Ok(heard) = self.tap.heard.try_recv() {
+            if let Heard::Frame(frame) = heard {
+                self.keep(&frame);
+            }
+        }
+        let entry = json!({"check": self.check, "message": text});
+        self.log
+            .push((self.app.clock().now_ms(), entry.to_string()));
+    }
+
+    pub(super) fn take_log(&mut self) -> Vec<LogEntry> {
+        self.logged_calls.clear();
+        std::mem::take(&mut self.log)
+    }
+
+    /// Waits until the charge point has a socket, as long as for anything else.
+    pub(super) async fn connected(&mut self) {
+        let deadline = self.deadline();
+        while !self.app.sessions.is_online(&self.id) {
+            match timeout_at(deadline, self.tap.heard.recv()).await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Sends a command and waits for the answer; an error says why there is none.
+    pub(super) async fn call(&mut self, action: Action, payload: Value) -> Result<Taken, String> {
+        let payload = payload.to_string();
+        let sent = self.app.sessions.call_raw(&self.id, action, payload).await;
+        match sent {
+            Ok(answer) => Ok(Taken::Answered(parse(&answer))),
+            Err(CallFailure::Refused(error)) => {
+                Ok(Taken::Refused(error.code.as_wire(Version::V1_6).to_owned()))
+            }
+            Err(failure) => Err(format!("{action}: {failure}")),
+        }
+    }
+
+    /// Waits for a call of the charge point that fits and for the answer to it: what both carried. None when
+    /// it does not come in time.
+    pub(super) async fn answered(
+        &mut self,
+        action: Action,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<(Value, Value)> {
+        let deadline = self.deadline();
+        let mut waiting: Vec<(String, Value)> = Vec::new();
+        loop {
+            let heard = timeout_at(deadline, self.tap.heard.recv()).await.ok()??;
+            let Heard::Frame(frame) = heard else { continue };
+            self.keep(&frame);
+            let parts = parts_of(&frame);
+            let Some((kind, id)) = kind_and_id(&parts) else {
+                continue;
+            };
+            match kind {
+                2 if frame.from_charge_point && parts[2] == action.as_str() && fits(&parts[3]) => {
+                    waiting.push((id.to_owned(), parts[3].clone()));
+                }
+                3 if !frame.from_charge_point => {
+                    let call = waiting.iter().position(|(waiting, _)| waiting == id);
+                    if let Some(index) = call {
+                        return Some((waiting.swap_remove(index).1, parts[2].clone()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.app.options.commissioning_wait
+    }
+
+    /// Logs a frame that has to do with the check.
+    fn keep(&mut self, frame: &Frame) {
+        let parts = parts_of(frame);
+        let Some((kind, id)) = kind_and_id(&parts) else {
+            return;
+        };
+        let caller = if (kind == 2) == frame.from_charge_point {
+            "cp"
+        } else {
+            "csms"
+        };
+        let call = format!("{caller}/{id}");
+        let belongs = match kind {
+            2 => {
+                let action = Action::from_wire(parts[2].as_str().unwrap_or(""));
+                action.is_some_and(|action| concerns(self.check, action))
+            }
+            _ => self.logged_calls.contains(&call),
+        };
+        if !belongs || self.log.len() >= ENTRIES_MAX {
+            return;
+        }
+        self.logged_calls.insert(call);
+        let direction = if frame.from_charge_point {
+            "received"
+        } else {
+            "sent"
+        };
+        let entry = json!({"check": self.check, "direction": direction, "frame": parts});
+        self.log.push((frame.at_ms, entry.to_string()));
+    }
+}
+
+/// Whether an action is what a check is about.
+fn concerns(check: CheckName, action: Action) -> bool {
+    let actions: &[Action] = match check {
+        CheckName::OcppHandshake => &[Action::GetConfiguration],
+        CheckName::FirmwareVersion => &[Action::TriggerMessage, Action::BootNotification],
+        CheckName::ConnectorAvailable => &[Action::TriggerMessage, Action::StatusNotification],
+        CheckName::TestTransaction => &[
+            Action::RemoteStartTransaction,
+            Action::RemoteStopTransaction,
+            Action::Authorize,
+            Action::StartTransaction,
+            Action::StopTransaction,
+            Action::StatusNotification,
+            Action::MeterValues,
+        ],
+    };
+    actions.contains(&action)
+}
+
+fn parts_of(frame: &Frame) -> Value {
+    serde_json::from_str(&frame.text).unwrap_or(Value::Null)
+}
+
+fn kind_and_id(parts: &Value) -> Option<(i64, &str)> {
+    Some((parts.get(0)?.as_i64()?, parts.get(1)?.as_str()?))
+}
+
+fn parse(answer: &RawValue) -> Value {
+    serde_json::from_str(answer.get()).unwrap_or(Value::Null)
+}

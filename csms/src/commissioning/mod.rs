@@ -1,0 +1,151 @@
+//! The commissioning run: checks done over OCPP one after the other, in the background.
+//!
+//! A run is a row that says how far it has come. What the server's end cuts short is taken up again at its
+//! next start; a run that ends has its outcome, and what follows from it, in one transaction.
+
+mod checks;
+mod line;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use dynamo_protocol::ChargePointId;
+
+use crate::App;
+use crate::domain::commissioning::{CheckResult, all_well, end_check};
+use crate::store::{Mail, Owner, Result, Run, RunEnd};
+use line::Line;
+
+/// The runs that have a task.
+#[derive(Default)]
+pub(crate) struct Runs(Mutex<HashSet<String>>);
+
+impl Runs {
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Takes up every run that the last end of the server cut short.
+pub(crate) async fn take_up_all(app: Arc<App>) {
+    match app.store.runs_in_progress().await {
+        Ok(runs) => runs.into_iter().for_each(|run| take_up(&app, run, true)),
+        Err(error) => {
+            tracing::error!(%error, "commissioning runs in progress were not taken up again");
+        }
+    }
+}
+
+/// Gives a run its task, if it has none. `again`: it had one in an earlier process, so its charge point may
+/// still be on its way back.
+pub(crate) fn take_up(app: &Arc<App>, run: Run, again: bool) {
+    if !app.runs.lock().insert(run.id.clone()) {
+        return;
+    }
+    let app = app.clone();
+    app.jobs.clone().spawn(async move {
+        let id = run.id.clone();
+        tokio::select! {
+            done = go(&app, run, again) => if let Err(error) = done {
+                tracing::error!(run = id, %error, "a commissioning run stopped; starting it takes it up again");
+            },
+            () = app.shutdown.cancelled() => {}
+        }
+        app.runs.lock().remove(&id);
+    });
+}
+
+async fn go(app: &App, mut run: Run, again: bool) -> Result<()> {
+    let Ok(id) = ChargePointId::new(&run.charge_point_id) else {
+        // A deleted charge point keeps its records under what can be no id.
+        return end(app, &run).await;
+    };
+    let installer = app.store.account(&run.installer_id).await?;
+    let owner = installer.map(|installer| installer.owner());
+    let mut line = Line::open(app, id);
+    if again {
+        line.connected().await;
+    }
+    while let Some(index) = run
+        .checks
+        .iter()
+        .position(|c| c.result == CheckResult::Pending)
+    {
+        let name = run.checks[index].name;
+        line.begin(name);
+        let outcome = match record(app, &run, owner.as_ref()).await? {
+            Some(record) => checks::check(app, &mut line, &mut run, index, &record).await?,
+            None => Err("the charge point was deleted".to_owned()),
+        };
+        let text = match &outcome {
+            Ok(_) => "passed".to_owned(),
+            Err(reason) => format!("failed: {reason}"),
+        };
+        line.note(&text);
+        end_check(&mut run.checks, name, outcome);
+        let entries = line.take_log();
+        app.store
+            .run_advanced(&run.id, &run.checks, entries)
+            .await?;
+    }
+    drop(line);
+    end(app, &run).await
+}
+
+/// The charge point of a run, unless it was deleted meanwhile.
+async fn record(
+    app: &App,
+    run: &Run,
+    owner: Option<&Owner>,
+) -> Result<Option<crate::store::ChargePointRecord>> {
+    let now = app.store.run(&run.id).await?;
+    let same = now.is_some_and(|now| now.charge_point_id == run.charge_point_id);
+    match owner.filter(|_| same) {
+        Some(owner) => {
+            app.store
+                .charge_point_record(owner, &run.charge_point_id)
+                .await
+        }
+        None => Ok(None),
+    }
+}
+
+async fn end(app: &App, run: &Run) -> Result<()> {
+    let (passed, now_ms) = (all_well(&run.checks), app.clock().now_ms());
+    let mail = match app.store.account(&run.installer_id).await? {
+        Some(installer) if run.notify_on_complete => {
+            Some(mail(run, passed, installer.email, now_ms))
+        }
+        _ => None,
+    };
+    let end = RunEnd {
+        id: run.id.clone(),
+        passed,
+        now_ms,
+        mail,
+    };
+    app.store.end_run(end).await
+}
+
+fn mail(run: &Run, passed: bool, recipient: String, now_ms: i64) -> Mail {
+    let outcome = if passed { "completed" } else { "failed" };
+    let mut body = format!(
+        "The commissioning run {} of the charge point {} has {outcome}.\n\n",
+        run.id, run.charge_point_id
+    );
+    for check in &run.checks {
+        let reason = check.reason.as_ref().map(|r| format!(" ({r})"));
+        let reason = reason.unwrap_or_default();
+        body += &format!(
+            "{}: {}{reason}\n",
+            check.name.as_str(),
+            check.result.as_str()
+        );
+    }
+    Mail {
+        recipient,
+        subject: format!("Commissioning of {} {outcome}", run.charge_point_id),
+        body,
+        created_at_ms: now_ms,
+    }
+}

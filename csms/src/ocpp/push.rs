@@ -1,0 +1,84 @@
+//! Brings saved configuration to a charge point: one ChangeConfiguration per key, in the order of the
+//! changes [1.6 §5.3].
+//!
+//! What finds no charge point, or no answer, stays saved and is tried again after the next accepted boot.
+
+use std::sync::Arc;
+
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{ChargePointId, Version};
+use serde_json::{Value, json};
+
+use super::sessions::CallFailure;
+use crate::App;
+use crate::store::Result;
+
+/// Charge points that are pushed to at the same time after their boots.
+pub(crate) const PUSHES_MAX: usize = 8;
+/// Keys of one push.
+const KEYS_MAX: usize = 500;
+
+/// Pushes what is saved and not pushed yet.
+pub(crate) async fn push(app: &App, id: &ChargePointId) -> Result<()> {
+    for _ in 0..KEYS_MAX {
+        let Some(next) = app.store.next_unpushed(id.as_str()).await? else {
+            return Ok(());
+        };
+        let payload = json!({"key": next.key, "value": as_text(&next.value)}).to_string();
+        let answer = app
+            .sessions
+            .call_raw(id, Action::ChangeConfiguration, payload)
+            .await;
+        let status = match answer {
+            Ok(answer) => {
+                let answer: Value = serde_json::from_str(answer.get()).unwrap_or(Value::Null);
+                let status = answer["status"].as_str().unwrap_or("InvalidResponse");
+                status.chars().take(50).collect()
+            }
+            Err(CallFailure::Refused(error)) => error.code.as_wire(Version::V1_6).to_owned(),
+            Err(failure) => {
+                tracing::debug!(charge_point = %id, %failure, "configuration stays saved");
+                return Ok(());
+            }
+        };
+        app.store.pushed(id.as_str(), next, status).await?;
+    }
+    Ok(())
+}
+
+/// The same beside everything else, a bounded number at a time.
+pub(crate) fn push_later(app: &Arc<App>, id: &ChargePointId) {
+    let (app, id) = (app.clone(), id.clone());
+    app.jobs.clone().spawn(async move {
+        let pushed = async {
+            let _turn = app.pushes.acquire().await;
+            push(&app, &id).await
+        };
+        tokio::select! {
+            pushed = pushed => if let Err(error) = pushed {
+                tracing::warn!(charge_point = %id, %error, "saved configuration was not pushed");
+            },
+            () = app.shutdown.cancelled() => {}
+        }
+    });
+}
+
+/// A JSON value as ChangeConfiguration carries it.
+fn as_text(value: &str) -> String {
+    match serde_json::from_str(value) {
+        Ok(Value::String(text)) => text,
+        _ => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_text;
+
+    #[test]
+    fn values_are_pushed_as_strings() {
+        for (json, text) in [("30", "30"), ("false", "false"), ("\"a\\\"b\"", "a\"b")] {
+            assert_eq!(as_text(json), text);
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! `/api/v1/installer/charge-points/{id}/config/*`: the template of the model, what the installer changes of
+//! it, and both together as a file.
+//!
+//! Changes are saved always, and pushed over OCPP: at once where the charge point is connected, after its
+//! next accepted boot where it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::response::{IntoResponse as _, Response};
+use dynamo_protocol::ChargePointId;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::domain::template::{TemplateParameter, template_for};
+use crate::ocpp::push::push;
+use crate::rest::auth::Installer;
+use crate::rest::charge_point;
+use crate::rest::error::{Answer, ApiError, Detail};
+use crate::rest::input::{Body, Params, PathId};
+use crate::rest::openapi::{AccessErrors, BodyErrors, MissingErrors, QueryErrors};
+use crate::store::{ChargePointRecord, ConfigurationKey, Registration, SAVED};
+
+/// Keys in one request.
+const KEYS_MAX: usize = 100;
+/// Characters of a key, and of a value as text [1.6 §6.7].
+const KEY_CHARS_MAX: usize = 50;
+const VALUE_CHARS_MAX: usize = 500;
+
+pub(super) fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(template))
+        .routes(routes!(customize))
+        .routes(routes!(download))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct FormatQuery {
+    /// The shape of `parameters`: `map`, or `list`. When left out: `list` for charge points whose id was
+    /// generated, `map` for others.
+    #[param(value_type = Option<Format>)]
+    format: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the schema is used")]
+#[schema(rename_all = "snake_case")]
+enum Format {
+    Map,
+    List,
+}
+
+/// A value of a configuration key: a number, true or false, or a text.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+struct ParameterValue(Value);
+
+impl PartialSchema for ParameterValue {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([
+                Type::Boolean,
+                Type::Number,
+                Type::String,
+            ]))
+            .into()
+    }
+}
+
+impl ToSchema for ParameterValue {}
+
+type ParameterMap = BTreeMap<String, ParameterValue>;
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Parameters {
+    Map(BTreeMap<String, ParameterValue>),
+    List(Vec<Parameter>),
+}
+
+#[derive(Clone, Serialize, ToSchema)]
+struct Parameter {
+    key: String,
+    /// The template's; `null` for a key that the template does not have.
+    default: Option<ParameterValue>,
+    /// What the installer set, else the default.
+    value: ParameterValue,
+    #[serde(rename = "type")]
+    #[schema(example = "integer")]
+    kind: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ConfigurationBody {
+    charge_point_id: String,
+    template_id: String,
+    #[schema(example = "2.1.0")]
+    template_version: String,
+    /// That the template is made for.
+    model: String,
+    /// In the shape that was asked for.
+    parameters: Parameters,
+    parameters_map: BTreeMap<String, ParameterValue>,
+    parameters_list: Vec<Parameter>,
+}
+
+/// The configuration that fits the model.
+#[utoipa::path(
+    get,
+    path = "/api/v1/installer/charge-points/{charge_point_id}/config/template",
+    tag = "Configuration",
+    params(("charge_point_id" = String, Path), FormatQuery),
+    responses((status = 200, body = ConfigurationBody), AccessErrors, QueryErrors, MissingErrors),
+    security(("installer" = []))
+)]
+async fn template(
+    State(app): State<Arc<App>>,
+    Installer(installer): Installer,
+    PathId(id): PathId,
+    Params(query): Params<FormatQuery>,
+) -> Answer<ConfigurationBody> {
+    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    show(&record, &query, &[]).map(Json)
+}
+
+/// The configuration with what the installer changed, as a file.
+#[utoipa::path(
+    get,
+    path = "/api/v1/installer/charge-points/{charge_point_id}/config/download",
+    tag = "Configuration",
+    params(("charge_point_id" = String, Path), FormatQuery),
+    responses(
+        (status = 200, body = ConfigurationBody, headers(("Content-Disposition" = String))),
+        AccessErrors, QueryErrors, MissingErrors
+    ),
+    security(("installer" = []))
+)]
+async fn download(
+    State(app): State<Arc<App>>,
+    Installer(installer): Installer,
+    PathId(id): PathId,
+    Params(query): Params<FormatQuery>,
+) -> Result<Response, ApiError> {
+    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    let changed = app.store.configuration(&record.id).await?;
+    let body = show(&record, &query, &changed)?;
+    // Ids are letters, digits and a few signs, none of which has to be quoted.
+    let name = format!("attachment; filename=\"{}-config.json\"", record.id);
+    Ok(([(CONTENT_DISPOSITION, name)], Json(body)).into_response())
+}
+
+fn show(
+    record: &ChargePointRecord,
+    query: &FormatQuery,
+    changed: &[ConfigurationKey],
+) -> Result<ConfigurationBody, ApiError> {
+    let as_list = match query.format.as_deref() {
+        None => record.id_was_generated,
+        Some("map") => false,
+        Some("list") => true,
+        Some(_) => return Err(ApiError::field("format", "map or list is wanted")),
+    };
+    let vendor = record.registered_vendor.as_ref().or(record.vendor.as_ref());
+    let model = record.registered_model.as_ref().or(record.model.as_ref());
+    let template = template_for(vendor.map(String::as_str), model.map(String::as_str));
+    let list = merge(&template.parameters, changed);
+    let map = list.iter().map(|p| (p.key.clone(), p.value.clone()));
+    let map: ParameterMap = map.collect();
+    Ok(ConfigurationBody {
+        charge_point_id: record.id.clone(),
+        template_id: template.template_id.clone(),
+        template_version: template.template_version.clone(),
+        model: template.model.clone(),
+        parameters: if as_list {
+            Parameters::List(list.clone())
+        } else {
+            Parameters::Map(map.clone())
+        },
+        parameters_map: map,
+        parameters_list: list,
+    })
+}
+
+/// The template's parameters with what was changed; keys that the template does not have come after them.
+fn merge(template: &[TemplateParameter], changed: &[ConfigurationKey]) -> Vec<Parameter> {
+    let value_of = |key: &ConfigurationKey| serde_json::from_str(&key.value).unwrap_or(Value::Null);
+    let mut merged: Vec<Parameter> = template
+        .iter()
+        .map(|parameter| Parameter {
+            key: parameter.key.clone(),
+            default: Some(ParameterValue(parameter.default.clone())),
+            value: ParameterValue(parameter.default.clone()),
+            kind: parameter.kind.clone(),
+        })
+        .collect();
+    for key in changed {
+        let value: Value = value_of(key);
+        match merged
+            .iter_mut()
+            .find(|p| p.key.eq_ignore_ascii_case(&key.key))
+        {
+            Some(parameter) => parameter.value = ParameterValue(value),
+            None => merged.push(Parameter {
+                key: key.key.clone(),
+                default: None,
+                kind: kind_of(&value).to_owned(),
+                value: ParameterValue(value),
+            }),
+        }
+    }
+    merged
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        _ => "string",
+    }
+}
+
+#[derive(Deserialize, ToSchema, Validate)]
+struct Customize {
+    /// By key, or as a list; 1 to 100 keys.
+    #[garde(skip)]
+    #[schema(value_type = NewParameters)]
+    parameters: Value,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the schema is used")]
+#[serde(untagged)]
+enum NewParameters {
+    #[schema(example = json!({"HeartbeatInterval": 30, "AuthorizationCacheEnabled": false}))]
+    Map(BTreeMap<String, ParameterValue>),
+    List(Vec<NewParameter>),
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the schema is used")]
+struct NewParameter {
+    #[schema(min_length = 1, max_length = 50, example = "HeartbeatInterval")]
+    key: String,
+    #[schema(example = 30)]
+    value: ParameterValue,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CustomizeAnswer {
+    charge_point_id: String,
+    message: &'static str,
+    updated_parameters: Vec<String>,
+    /// The keys that were saved.
+    applied: Vec<String>,
+    /// Whether the charge point wants a reboot before it uses them.
+    pending_reboot: bool,
+    /// What the charge point did not take; it stays saved.
+    rejected: Vec<RejectedKey>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct RejectedKey {
+    key: String,
+    #[schema(example = "NotSupported")]
+    status: String,
+}
+
+/// Changes configuration keys: saves them, and pushes them to a charge point that is connected.
+#[utoipa::path(
+    post,
+    path = "/api/v1/installer/charge-points/{charge_point_id}/config/customize",
+    tag = "Configuration",
+    params(("charge_point_id" = String, Path)),
+    request_body = Customize,
+    responses((status = 200, body = CustomizeAnswer), AccessErrors, BodyErrors, MissingErrors),
+    security(("installer" = []))
+)]
+async fn customize(
+    State(app): State<Arc<App>>,
+    Installer(installer): Installer,
+    PathId(id): PathId,
+    Body(body): Body<Customize>,
+) -> Answer<CustomizeAnswer> {
+    let new = new_parameters(&body.parameters)?;
+    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    let keys: Vec<String> = new.iter().map(|(key, _)| key.clone()).collect();
+    let saved = app
+        .store
+        .save_configuration(&record.id, new, app.clock().now_ms());
+    saved.await?;
+    let may_be_called = record.registration != Registration::Rejected.as_str();
+    if let Ok(id) = ChargePointId::new(&record.id)
+        && may_be_called
+        && app.sessions.is_online(&id)
+    {
+        push(&app, &id).await?;
+    }
+    let now = app.store.configuration(&record.id).await?;
+    let of_these = || now.iter().filter(|key| keys.contains(&key.key));
+    Ok(Json(CustomizeAnswer {
+        charge_point_id: record.id,
+        message: "Configuration saved. Apply it to the hardware using the download endpoint.",
+        pending_reboot: of_these().any(|key| key.pushed == "RebootRequired"),
+        rejected: of_these()
+            .filter(|key| ![SAVED, "Accepted", "RebootRequired"].contains(&key.pushed.as_str()))
+            .map(|key| RejectedKey {
+                key: key.key.clone(),
+                status: key.pushed.clone(),
+            })
+            .collect(),
+        updated_parameters: keys.clone(),
+        applied: keys,
+    }))
+}
+
+/// Keys and JSON values of either shape, checked.
+fn new_parameters(parameters: &Value) -> Result<Vec<(String, String)>, ApiError> {
+    let entries: Vec<(String, &str, &Value)> = match parameters {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (format!("parameters.{key}"), key.as_str(), value))
+            .collect(),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| {
+                let field = format!("parameters.{index}");
+                match entry["key"].as_str() {
+                    Some(key) => Ok((format!("{field}.value"), key, &entry["value"])),
+                    None => Err(ApiError::field(&format!("{field}.key"), "it is required")),
+                }
+            })
+            .collect::<Result<_, _>>()?,
+        _ => {
+            return Err(ApiError::field(
+                "parameters",
+                "an object or a list is wanted",
+            ));
+        }
+    };
+    if !(1..=KEYS_MAX).contains(&entries.len()) {
+        let reason = format!("1 to {KEYS_MAX} keys are wanted");
+        return Err(ApiError::field("parameters", reason));
+    }
+    let mut seen = BTreeSet::new();
+    let wrong: Vec<Detail> = entries
+        .iter()
+        .filter_map(|(field, key, value)| {
+            let reason = wrong_key(key).or_else(|| wrong_value(value));
+            let twice = !seen.insert(key.to_lowercase());
+            let reason = reason.or_else(|| twice.then(|| "the key is there twice".to_owned()))?;
+            Some(Detail {
+                field: field.clone(),
+                reason,
+            })
+        })
+        .collect();
+    if !wrong.is_empty() {
+        return Err(ApiError::Validation(wrong));
+    }
+    let keep = |(_, key, value): (String, &str, &Value)| (key.to_owned(), value.to_string());
+    Ok(entries.into_iter().map(keep).collect())
+}
+
+fn wrong_key(key: &str) -> Option<String> {
+    let good = (1..=KEY_CHARS_MAX).contains(&key.chars().count())
+        && !key.chars().any(|c| c.is_control() || c.is_whitespace());
+    (!good).then(|| format!("a key has 1 to {KEY_CHARS_MAX} characters, without spaces"))
+}
+
+fn wrong_value(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(_) | Value::Number(_) => None,
+        Value::String(text) if text.chars().any(char::is_control) => {
+            Some("it has control characters".to_owned())
+        }
+        Value::String(text) => (text.chars().count() > VALUE_CHARS_MAX)
+            .then(|| format!("a value has at most {VALUE_CHARS_MAX} characters")),
+        _ => Some("a number, true or false, or a text is wanted".to_owned()),
+    }
+}

@@ -1,0 +1,329 @@
+//! The one way in which the API sends a command: to whom, how fast, once, and what became of it.
+//!
+//! A command is sent once and never repeated. With an `Idempotency-Key` its outcome is kept, and a second
+//! request with the key gets that instead of sending again; while the first has no outcome it is refused.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::v16::Action;
+use dynamo_protocol::{ChargePointId, RawValue, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
+
+use crate::App;
+use crate::domain::content_hash;
+use crate::metrics;
+use crate::ocpp::sessions::CallFailure;
+use crate::rest::charge_point;
+use crate::rest::error::ApiError;
+use crate::rest::stamp::Stamp;
+use crate::store::{Claim, KeyedRequest, Owner, Registration};
+
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Characters of an `Idempotency-Key`.
+const KEY_CHARS_MAX: usize = 255;
+
+/// The header with which a request may be repeated without being done twice.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(super) struct IdempotencyKey {
+    /// Chosen by the client, 1 to 255 characters: within 24 hours the same request with the same key is not
+    /// sent again, but answered as the first was, with `Idempotent-Replayed: true`.
+    #[param(rename = "Idempotency-Key", value_type = Option<String>, min_length = 1, max_length = 255)]
+    key: Option<String>,
+}
+
+impl FromRequestParts<Arc<App>> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
+        let Some(value) = parts.headers.get(&IDEMPOTENCY_KEY) else {
+            return Ok(Self { key: None });
+        };
+        let key = value.to_str().ok();
+        let key = key.filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
+        let wrong = || {
+            let reason = format!("1 to {KEY_CHARS_MAX} visible characters are wanted");
+            ApiError::field("Idempotency-Key", reason)
+        };
+        Ok(Self {
+            key: Some(key.ok_or_else(wrong)?.to_owned()),
+        })
+    }
+}
+
+/// A command to send.
+pub(super) struct Order {
+    pub owner: Owner,
+    pub charge_point_id: String,
+    pub action: Action,
+    /// Checked before.
+    pub payload: String,
+    /// The operation that was asked for: its answer has a shape of its own.
+    pub operation: &'static str,
+    pub key: IdempotencyKey,
+}
+
+/// What became of a command that was sent.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Outcome {
+    pub sent_at_ms: i64,
+    pub response_time_ms: u64,
+    pub end: End,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum End {
+    /// The charge point's answer and the status it says, `Accepted` where it says none.
+    Answered { status: String, response: Value },
+    /// A CALLERROR: its code, and all of it.
+    Refused { status: String, response: Value },
+    /// An answer that breaks its schema, and how.
+    Invalid { reason: String, response: Value },
+    /// No answer in time.
+    TimedOut,
+    /// The socket was lost before the answer.
+    Lost,
+}
+
+/// An outcome, and whether it is that of an earlier request.
+pub(super) struct Sent {
+    pub outcome: Outcome,
+    replayed: bool,
+}
+
+/// Which answers of a charge point are errors of the operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusals {
+    /// `Rejected` and CALLERROR.
+    AreErrors,
+    /// None: they are what was asked for.
+    AreAnswers,
+}
+
+impl Sent {
+    /// The answer of the API: `body` is made from status and response of the charge point.
+    pub(super) fn answer<T: Serialize>(
+        self,
+        refusals: Refusals,
+        body: impl FnOnce(&Outcome, String, Value) -> T,
+    ) -> Response {
+        let Self { outcome, replayed } = self;
+        let mut response = match answer(&outcome, refusals, body) {
+            Ok(body) => Json(body).into_response(),
+            Err(error) => error.into_response(),
+        };
+        if replayed {
+            let value = HeaderValue::from_static("true");
+            response
+                .headers_mut()
+                .insert(IDEMPOTENT_REPLAYED.clone(), value);
+        }
+        response
+    }
+}
+
+fn answer<T: Serialize>(
+    outcome: &Outcome,
+    refusals: Refusals,
+    body: impl FnOnce(&Outcome, String, Value) -> T,
+) -> Result<T, ApiError> {
+    let (status, response, refused) = match &outcome.end {
+        End::TimedOut => return Err(ApiError::Timeout),
+        End::Lost => return Err(ApiError::Offline),
+        End::Answered { status, response } => {
+            let refused = status == "Rejected" && refusals == Refusals::AreErrors;
+            let message = || "the charge point rejected the command".to_owned();
+            (status.clone(), response, refused.then(message))
+        }
+        End::Refused { status, response } => {
+            let refused = refusals == Refusals::AreErrors;
+            let description = response["error_description"].as_str().unwrap_or("");
+            let message = || format!("the charge point answered {status}: {description}");
+            (status.clone(), response, refused.then(message))
+        }
+        End::Invalid { reason, response } => {
+            let message = format!("the charge point's answer breaks the schema: {reason}");
+            ("InvalidResponse".to_owned(), response, Some(message))
+        }
+    };
+    let body = body(outcome, status, response.clone());
+    match refused {
+        None => Ok(body),
+        Some(message) => Err(ApiError::OcppRejected(message, fields(&body))),
+    }
+}
+
+/// The fields of a body, for an error that carries them too.
+fn fields(body: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(body) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Sends a command, or finds what became of it when its key says that it was sent before.
+///
+/// An error says that nothing was sent.
+pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError> {
+    let id = ChargePointId::new(&order.charge_point_id)
+        .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
+    let found = charge_point::find(app, &order.owner, id.as_str()).await?;
+    let transmission = Transmission {
+        id,
+        registration: Registration::from_word(&found.registration),
+        action: order.action,
+        payload: order.payload,
+    };
+    let Some(key) = order.key.key else {
+        return Ok(Sent {
+            outcome: transmission.run(app).await?,
+            replayed: false,
+        });
+    };
+    let Transmission { id, payload, .. } = &transmission;
+    let keyed = KeyedRequest {
+        organization_id: order.owner.organization_id,
+        key,
+        hash: content_hash(&[order.operation, "\n", id.as_str(), "\n", payload]),
+        now_ms: app.clock().now_ms(),
+    };
+    match app.store.claim_key(keyed.clone()).await? {
+        Claim::Fresh => {
+            // Its own task: a client that goes away finds the outcome when it asks again.
+            let task = app.jobs.spawn(run_keyed(app.clone(), transmission, keyed));
+            let outcome = task
+                .await
+                .map_err(|error| ApiError::Internal(error.to_string()))?;
+            Ok(Sent {
+                outcome: outcome?,
+                replayed: false,
+            })
+        }
+        Claim::Ended(outcome) => Ok(Sent {
+            outcome: serde_json::from_str(&outcome)
+                .map_err(|error| ApiError::Internal(format!("a stored outcome: {error}")))?,
+            replayed: true,
+        }),
+        Claim::NoOutcome => Err(ApiError::Conflict(
+            "idempotency_in_progress",
+            "the request with this Idempotency-Key is under way, or how it ended is not known"
+                .into(),
+        )),
+        Claim::OtherRequest => Err(ApiError::Conflict(
+            "idempotency_conflict",
+            "another request came with this Idempotency-Key".into(),
+        )),
+    }
+}
+
+async fn run_keyed(
+    app: Arc<App>,
+    transmission: Transmission,
+    keyed: KeyedRequest,
+) -> Result<Outcome, ApiError> {
+    let outcome = transmission.run(&app).await;
+    let kept = outcome.as_ref().ok().map(|outcome| {
+        serde_json::to_string(outcome).expect("texts and JSON values can be written as JSON")
+    });
+    if let Err(error) = app.store.end_claim(keyed, kept).await {
+        // The key stays without an outcome: a second request is refused rather than sent.
+        tracing::warn!(%error, "the outcome of a command with an Idempotency-Key is lost");
+    }
+    outcome
+}
+
+struct Transmission {
+    id: ChargePointId,
+    registration: Option<Registration>,
+    action: Action,
+    payload: String,
+}
+
+impl Transmission {
+    /// Sends the command and waits for its end. An error says that it was not sent.
+    async fn run(self, app: &App) -> Result<Outcome, ApiError> {
+        self.check_registration()?;
+        let ready = if app.sessions.is_online(&self.id) {
+            let token = app.pace.take(&self.id, app.mono.now_ms());
+            token.map_err(|_| ApiError::Busy)
+        } else {
+            Err(ApiError::Offline)
+        };
+        if let Err(error) = ready {
+            app.metrics.commanded(self.action, metrics::Outcome::Unsent);
+            return Err(error);
+        }
+        let sent_at_ms = app.clock().now_ms();
+        let begun = Instant::now();
+        let result = app
+            .sessions
+            .call_raw(&self.id, self.action, self.payload)
+            .await;
+        Ok(Outcome {
+            sent_at_ms,
+            response_time_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            end: end(self.action, result)?,
+        })
+    }
+
+    /// Whether the charge point may be sent this [1.6 §4.2].
+    fn check_registration(&self) -> Result<(), ApiError> {
+        let starts_or_stops = matches!(
+            self.action,
+            Action::RemoteStartTransaction | Action::RemoteStopTransaction
+        );
+        match self.registration.unwrap_or(Registration::Rejected) {
+            Registration::Accepted => Ok(()),
+            Registration::Pending if !starts_or_stops => Ok(()),
+            registration => Err(ApiError::NotRegistered(registration)),
+        }
+    }
+}
+
+fn end(action: Action, result: Result<Box<RawValue>, CallFailure>) -> Result<End, ApiError> {
+    Ok(match result {
+        Ok(payload) => {
+            let response: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
+            match Decoding::strict().check_response(action, &payload) {
+                Ok(()) => {
+                    let status = response["status"].as_str().unwrap_or("Accepted").to_owned();
+                    End::Answered { status, response }
+                }
+                Err(error) => End::Invalid {
+                    reason: error.description,
+                    response,
+                },
+            }
+        }
+        Err(CallFailure::Refused(error)) => {
+            let status = error.code.as_wire(Version::V1_6).to_owned();
+            let response = json!({
+                "error_code": status,
+                "error_description": error.description,
+                "error_details": error.details,
+            });
+            End::Refused { status, response }
+        }
+        Err(CallFailure::TimedOut) => End::TimedOut,
+        Err(CallFailure::Offline) => End::Lost,
+        Err(CallFailure::TooLarge) => return Err(ApiError::PayloadTooLarge),
+        Err(CallFailure::Busy) => return Err(ApiError::Busy),
+    })
+}
+
+impl Outcome {
+    pub(super) const fn sent_at(&self) -> Stamp {
+        Stamp(self.sent_at_ms)
+    }
+}

@@ -1,0 +1,238 @@
+//! Commissioning: the step itself, runs, and their logs.
+
+use super::{Conn, Mail, Result, Store, StoreError, on_db, run_on_db};
+use crate::domain::authorization::tag_key;
+use crate::domain::commissioning::{Check, TAG};
+
+/// A commissioning run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub id: String,
+    pub charge_point_id: String,
+    pub installer_id: String,
+    /// `in_progress`, `completed` or `failed`.
+    pub status: String,
+    pub run_test_transaction: bool,
+    pub notify_on_complete: bool,
+    pub checks: Vec<Check>,
+    pub started_at_ms: i64,
+    pub completed_at_ms: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct RunRow {
+    id: String,
+    charge_point_id: String,
+    installer_id: String,
+    status: String,
+    run_test_transaction: bool,
+    notify_on_complete: bool,
+    checks: String,
+    started_at_ms: i64,
+    completed_at_ms: Option<i64>,
+}
+
+impl RunRow {
+    fn read(self) -> Result<Run> {
+        let corrupt = |error| StoreError::Corrupt(format!("checks that are none: {error}"));
+        Ok(Run {
+            checks: serde_json::from_str(&self.checks).map_err(corrupt)?,
+            id: self.id,
+            charge_point_id: self.charge_point_id,
+            installer_id: self.installer_id,
+            status: self.status,
+            run_test_transaction: self.run_test_transaction,
+            notify_on_complete: self.notify_on_complete,
+            started_at_ms: self.started_at_ms,
+            completed_at_ms: self.completed_at_ms,
+        })
+    }
+}
+
+macro_rules! run_columns {
+    () => {
+        "id, charge_point_id, installer_id, status, run_test_transaction, notify_on_complete, checks, \
+         started_at_ms, completed_at_ms"
+    };
+}
+
+/// An entry of a run's log: when, and JSON text.
+pub(crate) type LogEntry = (i64, String);
+
+/// The end of a run.
+pub(crate) struct RunEnd {
+    pub id: String,
+    pub passed: bool,
+    pub now_ms: i64,
+    pub mail: Option<Mail>,
+}
+
+impl Store {
+    /// Commissions a charge point; the answer is the first time that was done, none when it is deleted.
+    pub(crate) async fn commission(&self, id: &str, now_ms: i64) -> Result<Option<i64>> {
+        self.write((id.to_owned(), now_ms), |(id, now_ms), conn| {
+            Box::pin(async move { conn.commission(id, *now_ms).await })
+        })
+        .await
+    }
+
+    /// Begins a run, or finds the one that is in progress.
+    pub(crate) async fn begin_run(&self, run: Run) -> Result<Run> {
+        self.write(run, |run, conn| {
+            Box::pin(async move {
+                let made: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "insert into commissioning (id, charge_point_id, installer_id, status,
+                         run_test_transaction, notify_on_complete, checks, started_at_ms)
+                     values ($1, $2, $3, 'in_progress', $4, $5, $6, $7)
+                     on conflict do nothing returning id")
+                    .bind(&run.id).bind(&run.charge_point_id).bind(&run.installer_id)
+                    .bind(run.run_test_transaction).bind(run.notify_on_complete)
+                    .bind(to_json(&run.checks)).bind(run.started_at_ms)
+                    .fetch_optional(db))?;
+                if made.is_some() {
+                    return Ok(run.clone());
+                }
+                let row: RunRow = on_db!(conn, db => sqlx::query_as(concat!(
+                    "select ", run_columns!(), " from commissioning
+                     where charge_point_id = $1 and status = 'in_progress'"))
+                    .bind(&run.charge_point_id)
+                    .fetch_one(db))?;
+                row.read()
+            })
+        })
+        .await
+    }
+
+    /// The newest run of a charge point.
+    pub(crate) async fn newest_run(&self, charge_point: &str) -> Result<Option<Run>> {
+        let mut conn = self.reader().await?;
+        let row: Option<RunRow> = on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select ", run_columns!(), " from commissioning where charge_point_id = $1
+             order by started_at_ms desc, id desc limit 1"))
+            .bind(charge_point)
+            .fetch_optional(db))?;
+        row.map(RunRow::read).transpose()
+    }
+
+    /// A run by its id.
+    pub(crate) async fn run(&self, id: &str) -> Result<Option<Run>> {
+        let mut conn = self.reader().await?;
+        let row: Option<RunRow> = on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select ", run_columns!(), " from commissioning where id = $1"))
+            .bind(id)
+            .fetch_optional(db))?;
+        row.map(RunRow::read).transpose()
+    }
+
+    /// All runs in progress: after a start of the server, those that its end cut short.
+    pub(crate) async fn runs_in_progress(&self) -> Result<Vec<Run>> {
+        let mut conn = self.reader().await?;
+        let rows: Vec<RunRow> = on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select ", run_columns!(), " from commissioning where status = 'in_progress' order by id"))
+            .fetch_all(db))?;
+        rows.into_iter().map(RunRow::read).collect()
+    }
+
+    /// Keeps how far a run has come, and what it logged since the last time.
+    pub(crate) async fn run_advanced(
+        &self,
+        id: &str,
+        checks: &[Check],
+        entries: Vec<LogEntry>,
+    ) -> Result<()> {
+        let input = (id.to_owned(), to_json(checks), entries);
+        self.write(input, |(id, checks, entries), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query("update commissioning set checks = $2 where id = $1")
+                    .bind(id).bind(checks)
+                    .execute(db))?;
+                let last: i64 = on_db!(conn, db => sqlx::query_scalar(
+                    "select coalesce(max(number), 0) from commissioning_entry where commissioning_id = $1")
+                    .bind(id)
+                    .fetch_one(db))?;
+                for (number, (at_ms, entry)) in (last + 1..).zip(entries) {
+                    run_on_db!(conn, db => sqlx::query(
+                        "insert into commissioning_entry (commissioning_id, number, at_ms, entry)
+                         values ($1, $2, $3, $4)")
+                        .bind(id).bind(number).bind(at_ms).bind(entry)
+                        .execute(db))?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Ends a run once, with everything that follows from it.
+    pub(crate) async fn end_run(&self, end: RunEnd) -> Result<()> {
+        self.write(end, |end, conn| {
+            Box::pin(async move {
+                let status = if end.passed { "completed" } else { "failed" };
+                let ended: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "update commissioning set status = $2, completed_at_ms = $3
+                     where id = $1 and status = 'in_progress' returning charge_point_id")
+                    .bind(&end.id).bind(status).bind(end.now_ms)
+                    .fetch_optional(db))?;
+                let Some(charge_point) = ended else {
+                    return Ok(());
+                };
+                if end.passed {
+                    conn.commission(&charge_point, end.now_ms).await?;
+                }
+                match &end.mail {
+                    Some(mail) => conn.post_mail(mail).await,
+                    None => Ok(()),
+                }
+            })
+        })
+        .await
+    }
+
+    /// The log of a run.
+    pub(crate) async fn run_log(&self, id: &str) -> Result<Vec<LogEntry>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select at_ms, entry from commissioning_entry where commissioning_id = $1 order by number")
+            .bind(id)
+            .fetch_all(db))
+    }
+
+    /// Id and state of the newest test transaction since an instant, by the server's clock.
+    pub(crate) async fn test_transaction(
+        &self,
+        charge_point: &str,
+        since_ms: i64,
+    ) -> Result<Option<(i64, String)>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select id, state from charge_transaction
+             where charge_point_id = $1 and tag_key = $2 and received_at_ms >= $3
+             order by id desc limit 1")
+            .bind(charge_point).bind(tag_key(TAG)).bind(since_ms)
+            .fetch_optional(db))
+    }
+}
+
+impl Conn {
+    async fn commission(&mut self, id: &str, now_ms: i64) -> Result<Option<i64>> {
+        on_db!(self, db => sqlx::query_scalar(
+            "update charge_point set commissioned_at_ms = coalesce(commissioned_at_ms, $2)
+             where id = $1 and deleted_at_ms is null returning commissioned_at_ms")
+            .bind(id).bind(now_ms)
+            .fetch_optional(db))
+    }
+
+    /// Whether a run that asks for a test transaction is in progress at the charge point.
+    pub(crate) async fn awaits_test_transaction(&mut self, charge_point: &str) -> Result<bool> {
+        let run: Option<String> = on_db!(self, db => sqlx::query_scalar(
+            "select id from commissioning
+             where charge_point_id = $1 and status = 'in_progress' and run_test_transaction = $2")
+            .bind(charge_point).bind(true)
+            .fetch_optional(db))?;
+        Ok(run.is_some())
+    }
+}
+
+fn to_json(checks: &[Check]) -> String {
+    serde_json::to_string(checks).expect("checks have string keys only")
+}

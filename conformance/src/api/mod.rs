@@ -9,6 +9,7 @@ pub(crate) mod document;
 pub(crate) mod pattern;
 pub(crate) mod recipe;
 pub(crate) mod sample;
+pub(crate) mod sink;
 pub(crate) mod words;
 
 use std::collections::{BTreeMap, HashMap};
@@ -35,6 +36,7 @@ use crate::report::HttpExchange;
 use crate::rig::Rig;
 use crate::trace::{Entry, EntryKind, HttpHead};
 use document::Document;
+use sink::Sink;
 
 /// Characters of a body that the record keeps.
 const BODY_CHARS_SHOWN: usize = 4_000;
@@ -427,6 +429,8 @@ pub(crate) struct Api {
     /// Of the next request.
     pub(crate) next_headers: Vec<(String, String)>,
     pub(crate) next_content_type: Option<String>,
+    /// Who listens for webhooks.
+    pub(crate) sink: Option<Sink>,
     /// A request whose answer has not come yet.
     pub(crate) pending: Option<JoinHandle<Result<Answer, Failure>>>,
     /// The answers to the last step that sent something; the steps after it speak of the last.
@@ -475,6 +479,7 @@ impl Api {
             words: BTreeMap::new(),
             next_headers: Vec::new(),
             next_content_type: None,
+            sink: None,
             pending: None,
             answers: Vec::new(),
             unique,
@@ -688,6 +693,10 @@ impl Api {
     pub(crate) async fn close(self) -> (Vec<Entry>, Vec<String>) {
         if let Some(pending) = &self.pending {
             pending.abort();
+        }
+        for letter in self.sink.iter().flat_map(Sink::letters) {
+            self.caller
+                .push(EntryKind::Note(format!("webhook: {}", letter.body)));
         }
         if let Some(own) = self.own {
             own.end().await;

@@ -5,3 +5,4 @@ mod answer;
 mod charge_point;
 mod request;
 mod sweep;
+mod webhook;

@@ -13,6 +13,7 @@ pub(super) struct ChargingProfile {
     transaction_id: Option<i32>,
     #[schema(maximum = 2147483647)]
     stack_level: u32,
+    #[schema(example = "TxDefaultProfile")]
     pub charging_profile_purpose: Purpose,
     charging_profile_kind: Kind,
     /// For the kind `Recurring`.

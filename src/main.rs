@@ -1,6 +1,7 @@
 //! The binary `dynamo`: arguments, logs, signals and exit codes. The work is done by the crates behind it.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -49,7 +50,10 @@ fn main() -> ExitCode {
     end_quietly_without_a_reader();
     let ended = match read_arguments() {
         Ok(cli) => start(cli),
-        Err(error) => answer_usage(&error),
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(error) => answer_usage(&error),
+            Err(error) => Err(error),
+        },
     };
     ended.unwrap_or_else(|error| {
         say("error", &format!("{error:#}"));
@@ -57,9 +61,26 @@ fn main() -> ExitCode {
     })
 }
 
-fn read_arguments() -> Result<Cli, clap::Error> {
-    let command = strict_about_truth(Cli::command());
-    Cli::from_arg_matches(&command.try_get_matches()?)
+fn read_arguments() -> anyhow::Result<Cli> {
+    let mut command = strict_about_truth(Cli::command());
+    let mut matches = command.clone().try_get_matches()?;
+    let config = matches
+        .subcommand_matches("csms")
+        .filter(|csms| csms.subcommand_name().is_none())
+        .and_then(|csms| csms.get_one::<PathBuf>("config"));
+    if let Some(path) = config {
+        // What the file says is a default: flags and environment win over it.
+        let path = path.clone();
+        let mut told = Ok(());
+        command = command.mut_subcommand("csms", |csms| {
+            let (csms, result) = dynamo_csms::config::with_defaults(csms, &path);
+            told = result;
+            csms
+        });
+        told?;
+        matches = command.try_get_matches()?;
+    }
+    Ok(Cli::from_arg_matches(&matches)?)
 }
 
 /// The environment has flags as words, and clap takes any word for true: `DYNAMO_CHECK=maybe` is a mistake here.

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
+use crate::clock::rfc3339;
 use crate::domain::authorization::{TagStatus, check_tag};
 use crate::store::{
-    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, Registration, SCOPE_READ,
-    SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
+    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OutboxRow, Registration,
+    SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
 };
 use crate::{StartError, hash_password, open_store};
 
@@ -50,6 +51,16 @@ pub enum AdminCommand {
     /// Charge points
     #[command(subcommand)]
     ChargePoint(ChargePointCommand),
+    /// Mail and webhooks on their way
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+}
+
+/// What can be done with the outbox.
+#[derive(Debug, Subcommand)]
+pub enum OutboxCommand {
+    /// Shows the letters that wait or failed, oldest first, at most 1000 of them
+    List,
 }
 
 /// What can be done with organizations.
@@ -172,13 +183,15 @@ pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
 
 /// Lengths of passwords: AuthorizationKey takes 16 to 40 characters [1.6 security whitepaper §2.3, §5].
 const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 16..=40;
+/// Letters that are shown at once.
+const LETTERS_MAX: i64 = 1000;
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=255;
 
 /// What is wrong with the values, before any database is opened.
 fn check(command: &AdminCommand) -> Result<(), String> {
     match command {
         AdminCommand::Organization(OrganizationCommand::Create { name }) => check_name(name),
-        AdminCommand::ApiKey(_) => Ok(()),
+        AdminCommand::ApiKey(_) | AdminCommand::Outbox(_) => Ok(()),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
             parent.as_deref().map_or(Ok(()), check_tag)
@@ -245,6 +258,7 @@ async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminErro
         AdminCommand::ApiKey(command) => api_key(store, command).await,
         AdminCommand::IdTag(command) => id_tag(store, command).await,
         AdminCommand::ChargePoint(command) => charge_point(store, command).await,
+        AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await,
     }
 }
 
@@ -314,4 +328,34 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         })
         .await?;
     Ok(json!({"id": id}))
+}
+
+/// One object with every letter that did not arrive; where it is a webhook's, `recipient` is its URL.
+async fn outbox(store: &Store) -> Result<Value, AdminError> {
+    let (rows, total) = store.outbox(LETTERS_MAX).await?;
+    let letters: Vec<Value> = rows.into_iter().map(letter).collect();
+    Ok(json!({"letters": letters, "total": total}))
+}
+
+fn letter(row: OutboxRow) -> Value {
+    let failed = row.given_up_at_ms;
+    // The body of a webhook is JSON; a mail's is text.
+    let body = serde_json::from_str(&row.body).ok();
+    let body = body
+        .filter(Value::is_object)
+        .unwrap_or(Value::String(row.body));
+    json!({
+        "id": row.id,
+        "kind": row.kind,
+        "status": if failed.is_some() { "failed" } else { "waiting" },
+        "webhook_id": row.url.as_ref().map(|_| &row.recipient),
+        "recipient": row.url.as_ref().unwrap_or(&row.recipient),
+        "subject": row.subject,
+        "body": body,
+        "created_at": rfc3339(row.created_at_ms),
+        "next_attempt_at": failed.is_none().then(|| rfc3339(row.due_at_ms)),
+        "failed_at": failed.map(rfc3339),
+        "attempts": row.attempts,
+        "last_error": row.last_error,
+    })
 }

@@ -2,13 +2,15 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminArgs;
-use crate::{AcceptUnknown, Options, StartError, start};
+use crate::config;
+use crate::{AcceptUnknown, MailSettings, Options, StartError, start};
 
 /// Runs the Charge Station Management System: OCPP 1.6J server and REST API.
 #[derive(Debug, clap::Args)]
@@ -72,6 +74,21 @@ pub struct Args {
         value_parser = humantime::parse_duration
     )]
     pub command_timeout: Duration,
+    /// Where mail goes: smtp://USER:PASSWORD@HOST:PORT?tls=required or smtps://…; without it mail waits in the
+    /// outbox (`admin outbox list`)
+    #[arg(
+        long,
+        env = "DYNAMO_SMTP_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub smtp_url: Option<String>,
+    /// The sender of mail, such as noreply@example.com; needed with --smtp-url
+    #[arg(long, env = "DYNAMO_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Flags, by their names, and limits as TOML; flags and environment win over it
+    #[arg(long, env = "DYNAMO_CONFIG", value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
     /// What to do instead of serving
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -111,6 +128,10 @@ impl Args {
                 charge_points: lets_in(Unknown::ChargePoints),
                 tags: lets_in(Unknown::Tags),
             },
+            mail: self.smtp_url.clone().map(|smtp_url| MailSettings {
+                smtp_url,
+                from: self.mail_from.clone().unwrap_or_default(),
+            }),
             command_timeout: self.command_timeout,
             ..Options::default()
         }
@@ -122,7 +143,11 @@ impl Args {
 /// # Errors
 /// When the CSMS cannot start.
 pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartError> {
-    let csms = start(args.options()).await?;
+    let mut options = args.options();
+    if let Some(path) = &args.config {
+        config::limits(path)?.apply(&mut options);
+    }
+    let csms = start(options).await?;
     let mut lines = String::new();
     if csms.generated_key {
         lines = format!("api-key {}\n", csms.api_key());

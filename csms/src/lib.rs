@@ -8,10 +8,12 @@ mod admin;
 mod args;
 mod clock;
 mod commissioning;
+pub mod config;
 pub mod domain;
 mod listen;
 mod metrics;
 mod ocpp;
+mod outbox;
 mod rest;
 pub mod store;
 
@@ -28,6 +30,7 @@ pub use admin::{AdminArgs, AdminError, admin};
 pub use args::{Args, Command, Unknown, run};
 pub use clock::Clock;
 pub use ocpp::{hash_password, sessions};
+pub use outbox::MailSettings;
 
 use clock::Mono;
 use domain::authorization::{UnknownTags, check_tag};
@@ -89,6 +92,10 @@ pub struct Options {
     pub public_ocpp: Option<String>,
     /// The tax contained in prices, in percent.
     pub tax_rate: rust_decimal::Decimal,
+    /// Where mail goes; without it mail waits in the outbox.
+    pub mail: Option<MailSettings>,
+    /// How long a webhook or the mail server may take for one letter; below 20 seconds.
+    pub letter_timeout: Duration,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
     /// How long a commissioning run waits for what a charge point agreed to do.
@@ -122,6 +129,8 @@ impl Default for Options {
             public_http: None,
             public_ocpp: None,
             tax_rate: rust_decimal::Decimal::from(20),
+            mail: None,
+            letter_timeout: Duration::from_secs(10),
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),
             ping_interval: Duration::from_secs(20),
@@ -181,6 +190,7 @@ const API_KEY_CHARS_MIN: usize = 8;
 pub(crate) struct App {
     pub options: Options,
     pub store: Store,
+    pub outbox: outbox::Outbox,
     pub sessions: Sessions,
     pub routes: ocpp::routes::Routes,
     pub passwords: ocpp::Passwords,
@@ -214,6 +224,8 @@ impl App {
 pub struct Csms {
     app: Arc<App>,
     tasks: TaskTracker,
+    /// Ends after the sockets: their ends are told.
+    told: TaskTracker,
     http_addr: SocketAddr,
     ocpp_addr: SocketAddr,
     api_key: String,
@@ -226,12 +238,19 @@ pub struct Csms {
 /// When an address cannot be bound or the database cannot be opened.
 pub async fn start(options: Options) -> Result<Csms, StartError> {
     check(&options)?;
+    // A second installation is refused, and is of the same kind.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mail = options.mail.as_ref();
+    let mail = mail.map(|mail| outbox::mail(mail, options.letter_timeout));
+    let mail = mail.transpose().map_err(StartError::Value)?;
     let (http, http_addr) = listen("--http", options.http)?;
     let (ocpp, ocpp_addr) = listen("--ocpp", options.ocpp)?;
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let tokens = tokens(&store, &options).await?;
+    let (outbox, told_queue) = outbox::Outbox::new();
+    outbox.refresh(&store).await?;
     let urls = PublicUrls {
         http: public_url(&options.public_http, "http", http_addr),
         ocpp: public_url(&options.public_ocpp, "ws", ocpp_addr),
@@ -254,6 +273,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         taps: ocpp::taps::Taps::default(),
         pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
         runs: commissioning::Runs::default(),
+        outbox,
         store,
         options,
     });
@@ -267,9 +287,14 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     }
     tasks.spawn(write_presences(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
+    tasks.spawn(outbox::refresh_awaited(app.clone()));
+    tasks.spawn(outbox::deliver(app.clone(), mail));
+    let told = TaskTracker::new();
+    told.spawn(outbox::write_told(app.clone(), told_queue));
     Ok(Csms {
         app,
         tasks,
+        told,
         http_addr,
         ocpp_addr,
         api_key,
@@ -308,6 +333,27 @@ impl Csms {
         &self.app.sessions
     }
 
+    /// Puts a mail into the outbox; it leaves when SMTP is configured.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn post_mail(
+        &self,
+        recipient: &str,
+        subject: &str,
+        body: &str,
+    ) -> Result<(), StoreError> {
+        let mail = store::Mail {
+            recipient: recipient.to_owned(),
+            subject: subject.to_owned(),
+            body: body.to_owned(),
+            created_at_ms: self.app.clock().now_ms(),
+        };
+        self.app.store.post_mail(mail).await?;
+        self.app.outbox.posted();
+        Ok(())
+    }
+
     /// Closes all sockets, commits what is queued, and closes the database. Takes 10 seconds at most, also
     /// when the database or a peer does not answer.
     pub async fn shutdown(self) {
@@ -320,6 +366,8 @@ impl Csms {
             self.app.sockets.wait().await;
             self.app.jobs.close();
             self.app.jobs.wait().await;
+            self.told.close();
+            self.told.wait().await;
             if let Err(error) = self.app.store.heard_of(presences).await {
                 tracing::warn!(cause = %error, "the times charge points were last seen are lost");
             }

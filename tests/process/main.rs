@@ -13,3 +13,4 @@ mod foreign_peer;
 mod judged;
 mod signals;
 mod support;
+mod webhooks;

@@ -270,7 +270,7 @@ impl Csms {
     }
 
     /// One exchange on a connection of its own; HTTP/1.0, so the answer ends with the connection.
-    fn request(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let exchange = || {
             let mut stream = TcpStream::connect(&self.http)?;
             stream.set_read_timeout(Some(PATIENCE))?;

@@ -220,7 +220,9 @@ create table webhook (
 );
 create index webhook_organization on webhook (organization_id) where deleted_at_ms is null;
 
--- Letters that wait for their way out: mail and webhooks. lane: what must arrive in order.
+-- Letters that wait for their way out: mail and webhooks. recipient: an e-mail address, or a webhook's id.
+-- lane: what must arrive in order. due_at_ms: of the first letter of a lane, when it is tried; the others wait
+-- for it. leased_until_ms: until then a process is sending it.
 create table outbox (
     id bigint generated always as identity primary key not null,
     kind text not null,
@@ -231,11 +233,15 @@ create table outbox (
     created_at_ms bigint not null,
     due_at_ms bigint not null,
     attempts bigint not null,
+    leased_until_ms bigint not null,
     sent_at_ms bigint,
     given_up_at_ms bigint,
     last_error text
 );
 create index outbox_waiting on outbox (lane, id) where sent_at_ms is null and given_up_at_ms is null;
+create index outbox_due on outbox (kind, recipient, due_at_ms) where sent_at_ms is null and given_up_at_ms is null;
+create index outbox_sent on outbox (sent_at_ms) where sent_at_ms is not null;
+create index outbox_given_up on outbox (given_up_at_ms) where given_up_at_ms is not null;
 
 -- What became of commands that came with an Idempotency-Key; outcome is null while the first is under way.
 create table idempotent_answer (

@@ -13,6 +13,7 @@ use dynamo_protocol::ChargePointId;
 
 use crate::App;
 use crate::domain::commissioning::{CheckResult, all_well, end_check};
+use crate::domain::occurrence::Kind;
 use crate::store::{Mail, Owner, Result, Run, RunEnd};
 use line::Line;
 
@@ -112,19 +113,30 @@ async fn record(
 
 async fn end(app: &App, run: &Run) -> Result<()> {
     let (passed, now_ms) = (all_well(&run.checks), app.clock().now_ms());
-    let mail = match app.store.account(&run.installer_id).await? {
-        Some(installer) if run.notify_on_complete => {
-            Some(mail(run, passed, installer.email, now_ms))
-        }
-        _ => None,
-    };
+    let installer = app.store.account(&run.installer_id).await?;
+    let told = installer.as_ref().and_then(|installer| {
+        let organization = &installer.organization_id;
+        let outbox = &app.outbox;
+        outbox.awaited(
+            Kind::Commissioned,
+            organization,
+            &run.charge_point_id,
+            now_ms,
+        )
+    });
+    let mail = installer
+        .filter(|_| run.notify_on_complete)
+        .map(|installer| mail(run, passed, installer.email, now_ms));
     let end = RunEnd {
         id: run.id.clone(),
         passed,
         now_ms,
         mail,
+        told,
     };
-    app.store.end_run(end).await
+    app.store.end_run(end).await?;
+    app.outbox.posted();
+    Ok(())
 }
 
 fn mail(run: &Run, passed: bool, recipient: String, now_ms: i64) -> Mail {

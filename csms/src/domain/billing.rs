@@ -135,6 +135,7 @@ mod tests {
             started_at_ms: 0,
             meter_start_wh: 1_000,
             unknown_tags: UnknownTags::Accept,
+            told: None,
             now_ms: 0,
         };
         start(store, begin).await.unwrap().0
@@ -161,11 +162,12 @@ mod tests {
             transaction_number: Some(id),
             readings: vec![reading(10 * MINUTE_MS, 3_000)],
             received_at_ms: 10 * MINUTE_MS,
+            told: None,
         };
         metering::record(&store, report).await.unwrap();
         assert_eq!(so_far(11).await, (2_000, "1.70".into()));
         let full = status(1, "SuspendedEV", 20 * MINUTE_MS);
-        reports::connector_status(&store, full).await.unwrap();
+        reports::connector_status(&store, full, None).await.unwrap();
         assert_eq!(so_far(25).await, (2_000, "1.70".into()));
         assert_eq!(so_far(30).await, (2_000, "2.20".into()));
         let end = StopReport {
@@ -179,6 +181,7 @@ mod tests {
             readings: Vec::new(),
             message: String::new(),
             unknown_tags: UnknownTags::Accept,
+            told: None,
             now_ms: 0,
         };
         stop(&store, end).await.unwrap();

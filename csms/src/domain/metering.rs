@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::content_hash;
+use super::occurrence::Occurrence;
 use crate::store::{Result, Store};
 
 /// The samples of one instant.
@@ -26,6 +27,8 @@ pub(crate) struct MeterReport {
     pub transaction_number: Option<i64>,
     pub readings: Vec<Reading>,
     pub received_at_ms: i64,
+    /// How webhooks are told that a transaction went on.
+    pub told: Option<Occurrence>,
 }
 
 impl MeterReport {
@@ -106,6 +109,7 @@ mod tests {
             transaction_number: None,
             readings: Vec::new(),
             received_at_ms: 0,
+            told: None,
         };
         let hash = report.content_hash(&reading);
         assert_eq!(hash, report.clone().content_hash(&reading.clone()));

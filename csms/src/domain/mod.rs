@@ -14,6 +14,7 @@ pub(crate) mod handover;
 pub(crate) mod lifecycle;
 pub mod metering;
 pub(crate) mod nearby;
+pub(crate) mod occurrence;
 pub(crate) mod place;
 pub(crate) mod price;
 pub(crate) mod registration;

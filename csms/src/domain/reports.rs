@@ -1,8 +1,12 @@
 //! What charge points report about themselves: boots, connector status, and notes such as firmware progress
 //! or security events. Facts are kept as they were said.
 
+use serde_json::json;
+
 use super::billing;
+use super::occurrence::Occurrence;
 use super::transaction::available_abandons;
+use crate::clock::rfc3339;
 use crate::store::{BootFacts, ConnectorReport, Registration, Result, Store};
 
 /// A fact that is kept as it was said.
@@ -31,24 +35,49 @@ pub(crate) async fn boot(
     store: &Store,
     facts: BootFacts,
     event: Event,
+    told: Option<Occurrence>,
 ) -> Result<(Registration, Option<i64>)> {
     store
-        .write((facts, event), |(facts, event), conn| {
+        .write((facts, event, told), |(facts, event, told), conn| {
             Box::pin(async move {
                 conn.insert_event(event).await?;
-                conn.booted(facts).await
+                let answer = conn.booted(facts).await?;
+                if let Some(told) = told {
+                    let data = json!({
+                        "vendor": facts.vendor,
+                        "model": facts.model,
+                        "serial_number": facts.serial_number,
+                        "firmware_version": facts.firmware_version,
+                        "registration": answer.0.as_str(),
+                    });
+                    conn.tell(told, &data).await?;
+                }
+                Ok(answer)
             })
         })
         .await
 }
 
-/// Keeps the status of a connector; Available ends an open transaction that was left without a stop.
-pub(crate) async fn connector_status(store: &Store, report: ConnectorReport) -> Result<()> {
+/// Keeps the status of a connector; Available ends an open transaction that was left without a stop. What was
+/// reported before is no change that is told.
+pub(crate) async fn connector_status(
+    store: &Store,
+    report: ConnectorReport,
+    told: Option<Occurrence>,
+) -> Result<()> {
     store
-        .write(report, |report, conn| {
+        .write((report, told), |(report, told), conn| {
             Box::pin(async move {
+                let before = match told {
+                    Some(_) => conn.connector(report).await?,
+                    None => None,
+                };
                 conn.insert_status(report).await?;
                 let kept = conn.set_connector(report).await?;
+                let now = (report.status.clone(), report.error_code.clone());
+                if let Some(told) = told.as_ref().filter(|_| kept && before != Some(now)) {
+                    conn.tell(told, &status_changed(report)).await?;
+                }
                 if !kept || report.status != "Available" || report.connector_id == 0 {
                     return Ok(());
                 }
@@ -63,4 +92,15 @@ pub(crate) async fn connector_status(store: &Store, report: ConnectorReport) -> 
             })
         })
         .await
+}
+
+fn status_changed(report: &ConnectorReport) -> serde_json::Value {
+    json!({
+        "connector_id": report.connector_id,
+        "status": report.status,
+        "error_code": report.error_code,
+        "info": report.info,
+        "vendor_error_code": report.vendor_error_code,
+        "timestamp": rfc3339(report.stamp_ms.unwrap_or(report.received_at_ms)),
+    })
 }

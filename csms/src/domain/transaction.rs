@@ -9,10 +9,14 @@
 //! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
 //!   kept beside, and touches nothing.
 
+use serde_json::json;
+
 use super::authorization::{Shown, UnknownTags, Verdict, judge, tag_at};
 use super::billing;
 use super::commissioning::judge_test_tag;
 use super::metering::{MeterReport, Reading};
+use super::occurrence::Occurrence;
+use crate::clock::rfc3339;
 use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
 /// Whether a connector that reports Available has left its open transaction.
@@ -112,6 +116,8 @@ pub(crate) struct Start {
     pub meter_start_wh: i64,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// How webhooks are told.
+    pub told: Option<Occurrence>,
 }
 
 /// Records a start and answers with the transaction's id.
@@ -170,6 +176,17 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     for other in abandoned {
         billing::settle(conn, other).await?;
     }
+    if let Some(told) = &start.told {
+        let data = json!({
+            "transaction_id": id,
+            "connector_id": start.connector_id,
+            "id_tag": start.id_tag,
+            "id_tag_status": verdict.status,
+            "start_time": rfc3339(start.started_at_ms),
+            "meter_start": start.meter_start_wh,
+        });
+        conn.tell(told, &data).await?;
+    }
     Ok((id, verdict, true))
 }
 
@@ -207,6 +224,8 @@ pub(crate) struct StopReport {
     pub message: String,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// How webhooks are told.
+    pub told: Option<Occurrence>,
 }
 
 /// Records a stop. The verdict is about the tag that stopped, when one was given.
@@ -237,6 +256,10 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     if let Some(told) = conn.stop_transaction(&record).await? {
         keep_readings(stop, conn).await?;
         billing::settle(conn, stop.transaction_number).await?;
+        if let Some(occurrence) = &stop.told {
+            let place = conn.place_of_transaction(stop.transaction_number).await?;
+            conn.tell(occurrence, &stopped(stop, &told, place)).await?;
+        }
         return Ok((verdict, Some(told)));
     }
     let first = match conn.answer_to_same_stop(stop).await? {
@@ -266,6 +289,25 @@ async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Ver
     Ok(judge(known.as_ref(), stop.now_ms, false))
 }
 
+fn stopped(
+    stop: &StopReport,
+    told: &Told,
+    (connector_id, id_tag): (i64, String),
+) -> serde_json::Value {
+    json!({
+        "transaction_id": stop.transaction_number,
+        "connector_id": connector_id,
+        "id_tag": id_tag,
+        "stop_id_tag": stop.id_tag,
+        "reason": stop.reason.as_deref().unwrap_or("Local"),
+        "start_time": rfc3339(told.started_at_ms),
+        "stop_time": rfc3339(stop.stopped_at_ms),
+        "meter_start": told.meter_start_wh,
+        "meter_stop": stop.meter_stop_wh,
+        "energy_wh": energy_wh(told.meter_start_wh, stop.meter_stop_wh),
+    })
+}
+
 async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
     if stop.readings.is_empty() {
         return Ok(());
@@ -276,6 +318,7 @@ async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
         transaction_number: Some(stop.transaction_number),
         readings: stop.readings.clone(),
         received_at_ms: stop.now_ms,
+        told: None,
     };
     conn.insert_readings(&report).await
 }

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 
 use super::sessions::Contact;
 use crate::App;
+use crate::domain::occurrence::{Kind, Occurrence};
 use crate::store::{ChargePoint, Registration, StoreError};
 
 /// How old a registration may be when a call is judged by it: half of the second in which a change has to
@@ -41,6 +42,13 @@ pub(crate) struct Cx {
 impl Cx {
     pub(crate) fn organization(&self) -> &str {
         &self.admitted.organization_id
+    }
+
+    /// How webhooks are to be told of what this message says, if somebody waits for it.
+    pub(crate) fn told(&self, kind: Kind) -> Option<Occurrence> {
+        let (organization, id) = (self.organization(), self.charge_point.as_str());
+        let outbox = &self.app.outbox;
+        outbox.awaited(kind, organization, id, self.received_at_ms)
     }
 }
 

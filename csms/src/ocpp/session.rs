@@ -21,6 +21,7 @@ use dynamo_protocol::{
 };
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep_until, timeout};
 
@@ -31,6 +32,7 @@ use super::routes::{self, Cx};
 use super::sessions::{CallFailure, Command, Seat};
 use super::taps::{Frame, Heard};
 use crate::App;
+use crate::domain::occurrence::{Kind, Occurrence};
 use crate::listen::Peer;
 use crate::metrics::Outcome;
 use crate::store::ChargePoint;
@@ -40,6 +42,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Bytes of calls that may wait for their turn. One more is refused, unless none waits.
 const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+/// Bytes of an answer to a command that webhooks are told; of a longer one they are told the status.
+const TOLD_BYTES_MAX: usize = 16 * 1024;
 
 type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
 
@@ -90,6 +95,7 @@ pub(crate) async fn run(
         waiting_bytes: 0,
         receipts: 0,
         trigger: None,
+        command: None,
         heard_ms: now_ms,
         ping_at_ms: now_ms + duration_ms(app.options.ping_interval),
         app,
@@ -99,6 +105,11 @@ pub(crate) async fn run(
         seat,
         socket,
     };
+    // What its messages tell comes after it.
+    if let Some(told) = session.told(Kind::Connected) {
+        let data = json!({"ocpp_version": "1.6"});
+        session.app.outbox.tell_first(told, data).await;
+    }
     let end = session.live().await;
     session.finish(end).await;
 }
@@ -118,6 +129,8 @@ struct Session {
     receipts: u32,
     /// The message that the open command asks for.
     trigger: Option<Action>,
+    /// The open command.
+    command: Option<Action>,
     heard_ms: Millis,
     ping_at_ms: Millis,
 }
@@ -211,9 +224,10 @@ impl Session {
                         .is_ok_and(|answer| is_accepted(answer.get()));
                     self.end_trigger(accepted);
                 }
-                let result = result.map(RawValue::to_owned);
+                let result = result.map(RawValue::to_owned).map_err(CallFailure::Refused);
+                self.tell_command(&result);
                 // A caller that has given up does not hear the answer.
-                let _ = tag.send(result.map_err(CallFailure::Refused));
+                let _ = tag.send(result);
             }
             Received::Stray(stray) => {
                 let why = match stray {
@@ -324,6 +338,7 @@ impl Session {
         if let Some(action) = self.trigger {
             routes::allow_trigger(&self.seat.contact, action);
         }
+        self.command = Some(command.action);
         let action = command.action.as_str();
         // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say
         // that the charge point is offline.
@@ -334,6 +349,7 @@ impl Session {
         let now_ms = self.app.mono.now_ms();
         if let Some(reply) = self.link.expire(now_ms) {
             self.end_trigger(false);
+            self.tell_command(&Err(CallFailure::TimedOut));
             let _ = reply.send(Err(CallFailure::TimedOut));
         }
         if now_ms >= self.dead_at_ms() {
@@ -378,6 +394,7 @@ impl Session {
 
     async fn finish(mut self, end: End) {
         for reply in self.link.disconnect() {
+            self.tell_command(&Err(CallFailure::Offline));
             let _ = reply.send(Err(CallFailure::Offline));
         }
         let current = self.app.sessions.disconnect(&self.id, self.seat.generation);
@@ -387,6 +404,11 @@ impl Session {
         }
         self.app.metrics.disconnected();
         self.log_end(&end);
+        // A newer connection has said already that it is connected.
+        if let Some(told) = self.told(Kind::Disconnected).filter(|_| current) {
+            let data = json!({"reason": end.reason()});
+            self.app.outbox.tell(told, data);
+        }
         let presence = self.seat.contact.presence(&self.id);
         let goodbye = say_goodbye(&mut self.socket, &end);
         if current && end != End::Shutdown {
@@ -404,6 +426,50 @@ impl Session {
         }
     }
 
+    fn told(&self, kind: Kind) -> Option<Occurrence> {
+        let (organization, id) = (&self.admitted.organization_id, self.id.as_str());
+        let now_ms = self.app.clock().now_ms();
+        self.app.outbox.awaited(kind, organization, id, now_ms)
+    }
+
+    /// The open command is over, one way or the other.
+    fn tell_command(&mut self, result: &Result<Box<RawValue>, CallFailure>) {
+        let Some(command) = self.command.take() else {
+            return;
+        };
+        let Some(told) = self.told(Kind::CommandCompleted) else {
+            return;
+        };
+        let (outcome, response) = match result {
+            Ok(answer) => (
+                "answered",
+                serde_json::from_str(answer.get()).unwrap_or_default(),
+            ),
+            Err(CallFailure::Refused(error)) => {
+                let code = error.code.as_wire(Version::V1_6);
+                let description = &error.description;
+                let response = json!({"error_code": code, "error_description": description});
+                ("refused", response)
+            }
+            Err(CallFailure::TimedOut) => ("timed_out", Value::Null),
+            Err(_) => ("connection_lost", Value::Null),
+        };
+        let status = response.get("status").cloned().unwrap_or_default();
+        let sent = result.as_ref().map_or(0, |answer| answer.get().len());
+        let response = if sent > TOLD_BYTES_MAX {
+            Value::Null
+        } else {
+            response
+        };
+        let data = json!({
+            "command": command.as_str(),
+            "outcome": outcome,
+            "status": status,
+            "response": response,
+        });
+        self.app.outbox.tell(told, data);
+    }
+
     fn log_end(&self, end: &End) {
         let (id, peer, reason) = (&self.id, self.peer, end.reason());
         let generation = self.seat.generation;
@@ -416,7 +482,7 @@ impl Session {
 }
 
 fn is_accepted(answer: &str) -> bool {
-    let answer = serde_json::from_str::<serde_json::Value>(answer);
+    let answer = serde_json::from_str::<Value>(answer);
     answer.is_ok_and(|answer| answer["status"] == "Accepted")
 }
 

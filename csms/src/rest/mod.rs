@@ -11,6 +11,7 @@ mod cpo;
 mod error;
 mod input;
 mod installer;
+mod integration_request;
 mod invitation;
 mod location;
 mod money;
@@ -21,6 +22,7 @@ mod site;
 mod stamp;
 mod tariff;
 pub(crate) mod token;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -69,6 +71,8 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .merge(project::router())
         .merge(site::router())
         .merge(tariff::router())
+        .merge(integration_request::router())
+        .merge(webhook::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

@@ -105,6 +105,10 @@ error_groups! {
     NotConnectedErrors {
         "422": "The charge point is not connected, or its boot was not accepted.",
     }
+    /// Of what there can be so many of.
+    LimitErrors {
+        "422": "There are as many as there can be.",
+    }
     /// Of everything that is sent to a charge point.
     CommandErrors {
         "404": "There is no such charge point, or it is somebody else's.",

@@ -286,6 +286,17 @@ impl Conn {
         Ok((registration_of(&registration)?, interval_s))
     }
 
+    /// Status and error code that a connector reported last.
+    pub(crate) async fn connector(
+        &mut self,
+        report: &ConnectorReport,
+    ) -> Result<Option<(String, String)>> {
+        on_db!(self, db => sqlx::query_as(
+            "select status, error_code from connector where charge_point_id = $1 and connector_id = $2")
+            .bind(&report.charge_point_id).bind(report.connector_id)
+            .fetch_optional(db))
+    }
+
     /// Keeps a status; false when this process received a later one before, on a newer connection. The order
     /// is counted: a clock can be set back.
     pub(crate) async fn set_connector(&mut self, report: &ConnectorReport) -> Result<bool> {
@@ -358,7 +369,7 @@ mod tests {
                 received_at_ms,
                 receipt: (process.into(), number),
             };
-            connector_status(&store, report).await.unwrap();
+            connector_status(&store, report, None).await.unwrap();
             let row = &store
                 .statuses(&Owner::organization(DEFAULT_ORGANIZATION.to_owned()))
                 .await

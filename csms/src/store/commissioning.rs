@@ -1,8 +1,12 @@
 //! Commissioning: the step itself, runs, and their logs.
 
+use serde_json::json;
+
 use super::{Conn, Mail, Result, Store, StoreError, on_db, run_on_db};
+use crate::clock::rfc3339;
 use crate::domain::authorization::tag_key;
 use crate::domain::commissioning::{Check, TAG};
+use crate::domain::occurrence::Occurrence;
 
 /// A commissioning run.
 #[derive(Clone, Debug)]
@@ -65,13 +69,20 @@ pub(crate) struct RunEnd {
     pub passed: bool,
     pub now_ms: i64,
     pub mail: Option<Mail>,
+    pub told: Option<Occurrence>,
 }
 
 impl Store {
     /// Commissions a charge point; the answer is the first time that was done, none when it is deleted.
-    pub(crate) async fn commission(&self, id: &str, now_ms: i64) -> Result<Option<i64>> {
-        self.write((id.to_owned(), now_ms), |(id, now_ms), conn| {
-            Box::pin(async move { conn.commission(id, *now_ms).await })
+    pub(crate) async fn commission(
+        &self,
+        id: &str,
+        now_ms: i64,
+        told: Option<Occurrence>,
+    ) -> Result<Option<i64>> {
+        let input = (id.to_owned(), now_ms, told);
+        self.write(input, |(id, now_ms, told), conn| {
+            Box::pin(async move { conn.commission(id, *now_ms, told.as_ref()).await })
         })
         .await
     }
@@ -177,7 +188,8 @@ impl Store {
                     return Ok(());
                 };
                 if end.passed {
-                    conn.commission(&charge_point, end.now_ms).await?;
+                    let told = end.told.as_ref();
+                    conn.commission(&charge_point, end.now_ms, told).await?;
                 }
                 match &end.mail {
                     Some(mail) => conn.post_mail(mail).await,
@@ -214,11 +226,25 @@ impl Store {
 }
 
 impl Conn {
-    async fn commission(&mut self, id: &str, now_ms: i64) -> Result<Option<i64>> {
-        on_db!(self, db => sqlx::query_scalar(
-            "update charge_point set commissioned_at_ms = coalesce(commissioned_at_ms, $2)
-             where id = $1 and deleted_at_ms is null returning commissioned_at_ms")
+    /// Told once, by whichever way did it first.
+    async fn commission(
+        &mut self,
+        id: &str,
+        now_ms: i64,
+        told: Option<&Occurrence>,
+    ) -> Result<Option<i64>> {
+        let first: Option<String> = on_db!(self, db => sqlx::query_scalar(
+            "update charge_point set commissioned_at_ms = $2
+             where id = $1 and deleted_at_ms is null and commissioned_at_ms is null returning id")
             .bind(id).bind(now_ms)
+            .fetch_optional(db))?;
+        if let (Some(_), Some(told)) = (&first, told) {
+            let data = json!({ "commissioned_at": rfc3339(now_ms) });
+            self.tell(told, &data).await?;
+        }
+        on_db!(self, db => sqlx::query_scalar(
+            "select commissioned_at_ms from charge_point where id = $1 and deleted_at_ms is null")
+            .bind(id)
             .fetch_optional(db))
     }
 

@@ -1,6 +1,9 @@
 //! Meter values.
 
-use super::{Conn, Result, on_db, run_on_db};
+use serde_json::json;
+
+use super::{Conn, Result, on_db};
+use crate::clock::rfc3339;
 use crate::domain::billing;
 use crate::domain::metering::MeterReport;
 
@@ -15,16 +18,18 @@ impl Conn {
             }
             None => None,
         };
+        let mut is_new = false;
         for reading in &report.readings {
-            run_on_db!(self, db => sqlx::query(
+            let new: Option<String> = on_db!(self, db => sqlx::query_scalar(
                 "insert into meter_value (charge_point_id, content_hash, connector_id, transaction_number,
                      transaction_id, sampled_at_ms, sampled_values, received_at_ms)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing")
+                 values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning content_hash")
                 .bind(&report.charge_point_id).bind(report.content_hash(reading))
                 .bind(report.connector_id).bind(report.transaction_number)
                 .bind(transaction_id).bind(reading.at_ms).bind(&reading.samples)
                 .bind(report.received_at_ms)
-                .execute(db))?;
+                .fetch_optional(db))?;
+            is_new |= new.is_some();
         }
         let newest = report
             .readings
@@ -43,6 +48,15 @@ impl Conn {
             if state.as_deref() == Some("abandoned") {
                 billing::settle(self, id).await?;
             }
+        }
+        if let (Some(id), Some(told), true) = (transaction_id, &report.told, is_new) {
+            let data = json!({
+                "transaction_id": id,
+                "connector_id": report.connector_id,
+                "meter_value": newest.map(|(_, register_wh)| register_wh),
+                "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
+            });
+            self.tell(told, &data).await?;
         }
         Ok(())
     }

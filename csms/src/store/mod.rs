@@ -31,6 +31,7 @@ mod site;
 mod tag;
 mod tariff;
 mod transaction;
+mod webhook;
 mod writer;
 
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
-pub(crate) use outbox::Mail;
+pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, Wanted};
 pub use place::PlacedChargePoint;
 pub(crate) use place::{PlacedChange, PlacedRow, Searched};
 pub(crate) use probe::Probe;
@@ -68,6 +69,7 @@ pub(crate) use tariff::{Billed, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
     ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };
+pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use writer::Step;
 
 use crate::metrics::Metrics;

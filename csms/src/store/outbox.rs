@@ -1,6 +1,23 @@
-//! Letters to the outside that wait for their way out.
+//! The outbox: letters to the outside, kept until they arrived or were given up.
+//!
+//! A lane is what must arrive in order: its first waiting letter is the only one that is sent. Who sends a
+//! letter leases it, so that several processes on one database do not send it at the same time; a process
+//! that dies leaves a lease that runs out. The letters behind the first one need no dates of their own:
+//! [`Store::lease_due`] puts off those it comes across until the first one is tried again.
 
-use super::{Conn, Result, run_on_db};
+use serde_json::Value;
+
+use super::{Conn, Result, Store, on_db, run_on_db};
+use crate::domain::occurrence::{Occurrence, TRIED_MS, pause_ms};
+
+/// How long a letter that is being sent is left alone by others; longer than any attempt takes.
+pub(crate) const LEASE_MS: i64 = 30_000;
+/// Receivers that are looked at in one go.
+const RECEIVERS_MAX: i64 = 1000;
+/// Letters of one receiver that are looked at in one go.
+const LETTERS_MAX: i64 = 64;
+/// Letters that are deleted in one transaction.
+const DELETED_MAX: i64 = 1000;
 
 /// A mail.
 #[derive(Clone, Debug)]
@@ -12,15 +29,353 @@ pub(crate) struct Mail {
     pub created_at_ms: i64,
 }
 
+/// A letter that this process has leased.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Letter {
+    pub id: i64,
+    pub recipient: String,
+    pub lane: String,
+    pub subject: Option<String>,
+    pub body: String,
+    pub created_at_ms: i64,
+    pub attempts: i64,
+    /// Of the webhook it is for; `None` for mail, and when the webhook was deleted.
+    pub url: Option<String>,
+    pub secret: Option<String>,
+}
+
+/// A letter as an operator sees it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct OutboxRow {
+    pub id: i64,
+    pub kind: String,
+    pub recipient: String,
+    pub url: Option<String>,
+    pub subject: Option<String>,
+    pub body: String,
+    pub created_at_ms: i64,
+    pub due_at_ms: i64,
+    pub attempts: i64,
+    pub given_up_at_ms: Option<i64>,
+    pub last_error: Option<String>,
+}
+
+/// How an attempt to send a letter ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Attempt {
+    Sent,
+    /// Why not; it is tried again until [`TRIED_MS`] are over.
+    Failed(String),
+    /// Why it never can be.
+    Impossible(String),
+}
+
 impl Conn {
-    /// Puts a mail into the outbox, due at once, behind those to the same recipient.
+    /// Puts a mail into the outbox, in the transaction of whatever it tells. Mails to one address keep their
+    /// order. They leave when SMTP is configured; until then `admin outbox list` shows them.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub(crate) async fn post_mail(&mut self, mail: &Mail) -> Result<()> {
-        let lane = format!("mail:{}", mail.recipient.to_lowercase());
         run_on_db!(self, db => sqlx::query(
-            "insert into outbox (kind, recipient, lane, subject, body, created_at_ms, due_at_ms, attempts)
-             values ('mail', $1, $2, $3, $4, $5, $5, 0)")
-            .bind(&mail.recipient).bind(lane).bind(&mail.subject).bind(&mail.body)
-            .bind(mail.created_at_ms)
+            "insert into outbox (kind, recipient, lane, subject, body, created_at_ms, due_at_ms, attempts,
+                 leased_until_ms)
+             values ('mail', $1, $2, $3, $4, $5, $5, 0, 0)")
+            .bind(&mail.recipient).bind(format!("mail/{}", mail.recipient.to_lowercase()))
+            .bind(&mail.subject).bind(&mail.body).bind(mail.created_at_ms)
             .execute(db))
+    }
+
+    /// Puts a letter about an occurrence into the outbox for each webhook that waits for it, in the transaction
+    /// of the fact it tells. Nothing when nobody waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn tell(&mut self, occurrence: &Occurrence, data: &Value) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "insert into outbox (kind, recipient, lane, body, created_at_ms, due_at_ms, attempts, leased_until_ms)
+             select 'webhook', w.id, w.id || '/' || $2, $3, $4, $4, 0, 0 from webhook w
+             where w.organization_id = $1 and w.deleted_at_ms is null
+                 and ' ' || w.events || ' ' like '% ' || $5 || ' %'")
+            .bind(&occurrence.organization_id).bind(&occurrence.charge_point_id)
+            .bind(occurrence.body(data)).bind(occurrence.at_ms).bind(occurrence.kind.as_str())
+            .execute(db))
+    }
+
+    /// Leases a letter if it is still waiting and nobody else's.
+    async fn lease(&mut self, id: i64, now_ms: i64) -> Result<Option<Letter>> {
+        let leased: Option<i64> = on_db!(self, db => sqlx::query_scalar(
+            "update outbox set leased_until_ms = $2, due_at_ms = $2
+             where id = $1 and sent_at_ms is null and given_up_at_ms is null and leased_until_ms <= $3
+             returning id")
+            .bind(id).bind(now_ms.saturating_add(LEASE_MS)).bind(now_ms)
+            .fetch_optional(db))?;
+        if leased.is_none() {
+            return Ok(None);
+        }
+        on_db!(self, db => sqlx::query_as(
+            "select o.id, o.recipient, o.lane, o.subject, o.body, o.created_at_ms, o.attempts, w.url, w.secret
+             from outbox o
+             left join webhook w on o.kind = 'webhook' and w.id = o.recipient and w.deleted_at_ms is null
+             where o.id = $1")
+            .bind(id)
+            .fetch_optional(db))
+    }
+
+    /// Leases the first waiting letter of a lane.
+    async fn lease_first(&mut self, lane: &str, now_ms: i64) -> Result<Option<Letter>> {
+        match self.first_of(lane).await? {
+            Some((id, _)) => self.lease(id, now_ms).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Id and due date of the first waiting letter of a lane.
+    async fn first_of(&mut self, lane: &str) -> Result<Option<(i64, i64)>> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, due_at_ms from outbox
+             where lane = $1 and sent_at_ms is null and given_up_at_ms is null order by id limit 1")
+            .bind(lane)
+            .fetch_optional(db))
+    }
+
+    /// Leases what is due at the head of its lane, and puts off what stands behind.
+    async fn lease_of(&mut self, wanted: &Wanted) -> Result<Leased> {
+        let now_ms = wanted.now_ms;
+        let due: Vec<(i64, String)> = match &wanted.webhook {
+            Some(webhook) => on_db!(self, db => sqlx::query_as(
+                "select id, lane from outbox
+                 where kind = 'webhook' and recipient = $1 and due_at_ms <= $2
+                     and sent_at_ms is null and given_up_at_ms is null
+                 order by due_at_ms, id limit $3")
+                .bind(webhook).bind(now_ms).bind(LETTERS_MAX)
+                .fetch_all(db))?,
+            None => on_db!(self, db => sqlx::query_as(
+                "select id, lane from outbox
+                 where kind = 'mail' and due_at_ms <= $1 and sent_at_ms is null and given_up_at_ms is null
+                 order by due_at_ms, id limit $2")
+                .bind(now_ms).bind(LETTERS_MAX)
+                .fetch_all(db))?,
+        };
+        let there_may_be_more = i64::try_from(due.len()).is_ok_and(|found| found >= LETTERS_MAX);
+        let mut leased = Vec::new();
+        for (id, lane) in due {
+            match self.first_of(&lane).await? {
+                Some((first, _)) if first == id && leased.len() < wanted.limit => {
+                    leased.extend(self.lease(id, now_ms).await?);
+                }
+                Some((_, first_due_at_ms)) if first_due_at_ms > now_ms => {
+                    run_on_db!(self, db => sqlx::query(
+                        "update outbox set due_at_ms = $2 where id = $1 and due_at_ms <= $3")
+                        .bind(id).bind(first_due_at_ms).bind(now_ms)
+                        .execute(db))?;
+                }
+                // Its turn comes with the first one's.
+                _ => {}
+            }
+        }
+        Ok(Leased {
+            there_may_be_more: there_may_be_more && leased.len() < wanted.limit,
+            letters: leased,
+        })
+    }
+
+    async fn record_attempt(&mut self, record: &Record) -> Result<Option<Letter>> {
+        let (letter, now_ms) = (&record.letter, record.now_ms);
+        let (error, over) = match &record.attempt {
+            Attempt::Sent => {
+                run_on_db!(self, db => sqlx::query(
+                    "update outbox set sent_at_ms = $2, attempts = attempts + 1, last_error = null where id = $1")
+                    .bind(letter.id).bind(now_ms)
+                    .execute(db))?;
+                return self.lease_first(&letter.lane, now_ms).await;
+            }
+            Attempt::Impossible(error) => (error, true),
+            Attempt::Failed(error) => {
+                let over = now_ms.saturating_sub(letter.created_at_ms) >= TRIED_MS;
+                (error, over)
+            }
+        };
+        if !over {
+            let due_at_ms =
+                now_ms.saturating_add(pause_ms(letter.attempts.saturating_add(1), record.chance));
+            run_on_db!(self, db => sqlx::query(
+                "update outbox set attempts = attempts + 1, last_error = $2, due_at_ms = $3, leased_until_ms = 0
+                 where id = $1")
+                .bind(letter.id).bind(error).bind(due_at_ms)
+                .execute(db))?;
+            return Ok(None);
+        }
+        run_on_db!(self, db => sqlx::query(
+            "update outbox set attempts = attempts + 1, last_error = $2, given_up_at_ms = $3 where id = $1")
+            .bind(letter.id).bind(error).bind(now_ms)
+            .execute(db))?;
+        // Those behind it are as old and had no better chance.
+        run_on_db!(self, db => sqlx::query(
+            "update outbox set last_error = $2, given_up_at_ms = $3
+             where lane = $1 and created_at_ms <= $4 and sent_at_ms is null and given_up_at_ms is null")
+            .bind(&letter.lane).bind("given up with the letters before it").bind(now_ms)
+            .bind(now_ms.saturating_sub(TRIED_MS))
+            .execute(db))?;
+        self.lease_first(&letter.lane, now_ms).await
+    }
+}
+
+/// Letters that there are hands for.
+pub(crate) struct Wanted {
+    /// Letters to this webhook; mail when `None`.
+    pub webhook: Option<String>,
+    pub limit: usize,
+    pub now_ms: i64,
+}
+
+/// What was found due.
+pub(crate) struct Leased {
+    pub letters: Vec<Letter>,
+    /// Not everything that is due was looked at.
+    pub there_may_be_more: bool,
+}
+
+struct Record {
+    letter: Letter,
+    attempt: Attempt,
+    /// From 0 to 1; the step may run twice and must come to the same end.
+    chance: f64,
+    now_ms: i64,
+}
+
+impl Store {
+    /// Webhooks with letters that are due.
+    pub(crate) async fn due_webhooks(&self, now_ms: i64) -> Result<Vec<String>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_scalar(
+            "select distinct recipient from outbox
+             where kind = 'webhook' and due_at_ms <= $1 and sent_at_ms is null and given_up_at_ms is null
+             limit $2")
+            .bind(now_ms).bind(RECEIVERS_MAX)
+            .fetch_all(db))
+    }
+
+    /// Whether a mail is due.
+    pub(crate) async fn is_mail_due(&self, now_ms: i64) -> Result<bool> {
+        let mut conn = self.reader().await?;
+        let due: Option<i64> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select id from outbox
+             where kind = 'mail' and due_at_ms <= $1 and sent_at_ms is null and given_up_at_ms is null limit 1")
+            .bind(now_ms)
+            .fetch_optional(db))?;
+        Ok(due.is_some())
+    }
+
+    /// Leases letters that are due, each the first of its lane.
+    pub(crate) async fn lease_due(&self, wanted: Wanted) -> Result<Leased> {
+        self.write(wanted, |wanted, conn| Box::pin(conn.lease_of(wanted)))
+            .await
+    }
+
+    /// Leases the first waiting letter of a lane, if nobody else has.
+    pub(crate) async fn lease_next(&self, lane: &str, now_ms: i64) -> Result<Option<Letter>> {
+        let mut conn = self.reader().await?;
+        if conn.first_of(lane).await?.is_none() {
+            return Ok(None);
+        }
+        drop(conn);
+        self.write((lane.to_owned(), now_ms), |(lane, now_ms), conn| {
+            Box::pin(conn.lease_first(lane, *now_ms))
+        })
+        .await
+    }
+
+    /// Gives a lease back: the letter was not sent, for no fault of its receiver.
+    pub(crate) async fn release_letter(&self, id: i64, now_ms: i64) -> Result<()> {
+        self.write((id, now_ms), |(id, now_ms), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update outbox set leased_until_ms = 0, due_at_ms = $2 where id = $1")
+                    .bind(*id).bind(*now_ms)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
+    /// Writes down how an attempt ended; the next letter of the lane when it is its turn.
+    pub(crate) async fn attempted(
+        &self,
+        letter: Letter,
+        attempt: Attempt,
+        chance: f64,
+        now_ms: i64,
+    ) -> Result<Option<Letter>> {
+        let record = Record {
+            letter,
+            attempt,
+            chance,
+            now_ms,
+        };
+        self.write(record, |record, conn| Box::pin(conn.record_attempt(record)))
+            .await
+    }
+
+    /// Puts letters about occurrences that are no facts of the database into the outbox, in their order.
+    pub(crate) async fn tell_all(&self, told: Vec<(Occurrence, Value)>) -> Result<()> {
+        self.write(told, |told, conn| {
+            Box::pin(async move {
+                for (occurrence, data) in told {
+                    conn.tell(occurrence, data).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Puts a mail into the outbox by itself; see [`Conn::post_mail`].
+    pub(crate) async fn post_mail(&self, mail: Mail) -> Result<()> {
+        self.write(mail, |mail, conn| {
+            Box::pin(async move { conn.post_mail(mail).await })
+        })
+        .await
+    }
+
+    /// Deletes letters sent, or given up, before these instants; whether there may be more of them.
+    pub(crate) async fn delete_letters(
+        &self,
+        sent_before_ms: i64,
+        given_up_before_ms: i64,
+    ) -> Result<bool> {
+        self.write((sent_before_ms, given_up_before_ms), |(sent, given_up), conn| {
+            Box::pin(async move {
+                let deleted: Vec<i64> = on_db!(conn, db => sqlx::query_scalar(
+                    "delete from outbox where id in (select id from outbox where sent_at_ms < $1 limit $2)
+                     returning id")
+                    .bind(sent).bind(DELETED_MAX)
+                    .fetch_all(db))?;
+                let failed: Vec<i64> = on_db!(conn, db => sqlx::query_scalar(
+                    "delete from outbox where id in (select id from outbox where given_up_at_ms < $1 limit $2)
+                     returning id")
+                    .bind(given_up).bind(DELETED_MAX)
+                    .fetch_all(db))?;
+                let most = deleted.len().max(failed.len());
+                Ok(i64::try_from(most).is_ok_and(|most| most >= DELETED_MAX))
+            })
+        })
+        .await
+    }
+
+    /// Letters that wait or were given up, oldest first, and how many there are in all.
+    pub(crate) async fn outbox(&self, limit: i64) -> Result<(Vec<OutboxRow>, i64)> {
+        let mut conn = self.reader().await?;
+        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select count(*) from outbox where sent_at_ms is null")
+            .fetch_one(db))?;
+        let rows = on_db!(&mut conn, db => sqlx::query_as(
+            "select o.id, o.kind, o.recipient, w.url, o.subject, o.body, o.created_at_ms, o.due_at_ms, o.attempts,
+                 o.given_up_at_ms, o.last_error
+             from outbox o left join webhook w on o.kind = 'webhook' and w.id = o.recipient
+             where o.sent_at_ms is null order by o.id limit $1")
+            .bind(limit)
+            .fetch_all(db))?;
+        Ok((rows, total))
     }
 }

@@ -235,6 +235,13 @@ impl Conn {
         Ok(told)
     }
 
+    /// Connector and id tag of a transaction.
+    pub(crate) async fn place_of_transaction(&mut self, id: i64) -> Result<(i64, String)> {
+        on_db!(self, db => sqlx::query_as("select connector_id, id_tag from charge_transaction where id = $1")
+            .bind(id)
+            .fetch_one(db))
+    }
+
     /// The answer this very stop got before; the outer `None` when it stopped no transaction.
     pub(crate) async fn answer_to_same_stop(
         &mut self,

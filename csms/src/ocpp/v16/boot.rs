@@ -11,6 +11,7 @@ use dynamo_protocol::{CallError, time};
 use super::super::routes::{Cx, remember_registration};
 use super::connector;
 use super::notes::event;
+use crate::domain::occurrence::Kind;
 use crate::domain::reports;
 use crate::store::{BootFacts, ConnectorReport, Registration};
 
@@ -29,7 +30,12 @@ pub(super) async fn boot_notification(
         booted_at_ms: cx.received_at_ms,
     };
     let event = event(&cx, "BootNotification", None);
-    let (registration, interval_s) = reports::boot(&cx.app.store, facts, event).await?;
+    let told = cx.told(Kind::Booted);
+    let is_told = told.is_some();
+    let (registration, interval_s) = reports::boot(&cx.app.store, facts, event, told).await?;
+    if is_told {
+        cx.app.outbox.posted();
+    }
     remember_registration(&cx.contact, registration, cx.app.mono.now_ms());
     let status = match registration {
         Registration::Accepted => RegistrationStatus::Accepted,
@@ -65,6 +71,11 @@ pub(super) async fn status_notification(
         received_at_ms: cx.received_at_ms,
         receipt: (cx.app.run_id.clone(), cx.receipt),
     };
-    reports::connector_status(&cx.app.store, report).await?;
+    let told = cx.told(Kind::StatusChanged);
+    let is_told = told.is_some();
+    reports::connector_status(&cx.app.store, report, told).await?;
+    if is_told {
+        cx.app.outbox.posted();
+    }
     Ok(StatusNotificationResponse::new())
 }

@@ -9,6 +9,7 @@ use dynamo_protocol::{CallError, frame, time};
 use super::super::routes::Cx;
 use super::connector;
 use crate::domain::metering::{self, MeterReport, Reading};
+use crate::domain::occurrence::Kind;
 
 pub(super) async fn meter_values(
     cx: Cx,
@@ -20,8 +21,13 @@ pub(super) async fn meter_values(
         transaction_number: request.transaction_id.map(i64::from),
         readings: request.meter_value.iter().map(reading).collect(),
         received_at_ms: cx.received_at_ms,
+        told: cx.told(Kind::TransactionUpdated),
     };
+    let is_told = report.told.is_some();
     metering::record(&cx.app.store, report).await?;
+    if is_told {
+        cx.app.outbox.posted();
+    }
     Ok(MeterValuesResponse::new())
 }
 

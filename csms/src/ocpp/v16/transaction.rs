@@ -10,6 +10,7 @@ use super::super::routes::Cx;
 use super::authorize::id_tag_info;
 use super::connector;
 use super::meter_values::reading;
+use crate::domain::occurrence::Kind;
 use crate::domain::transaction::{self, Start, StopReport};
 
 pub(super) async fn start_transaction(
@@ -32,8 +33,13 @@ pub(super) async fn start_transaction(
         meter_start_wh: i64::from(request.meter_start),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
+        told: cx.told(Kind::TransactionStarted),
     };
+    let is_told = start.told.is_some();
     let (id, verdict) = transaction::start(&cx.app.store, start).await?;
+    if is_told {
+        cx.app.outbox.posted();
+    }
     let id = i32::try_from(id).map_err(|_| {
         CallError::new(
             ErrorCode::InternalError,
@@ -60,8 +66,13 @@ pub(super) async fn stop_transaction(
         message: cx.raw.get().to_owned(),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
+        told: cx.told(Kind::TransactionStopped),
     };
+    let is_told = stop.told.is_some();
     let verdict = transaction::stop(&cx.app.store, stop).await?;
+    if is_told {
+        cx.app.outbox.posted();
+    }
     let mut response = StopTransactionResponse::new();
     response.id_tag_info = verdict.as_ref().map(id_tag_info);
     Ok(response)

@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::occurrence::Kind;
 use crate::ocpp::sessions::CallFailure;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;
@@ -201,10 +202,13 @@ async fn commission(
             if let Some(reason) = reason {
                 return Err(ApiError::Unprocessable("not_connected", reason.to_owned()));
             }
-            let done = app
-                .store
-                .commission(&record.id, app.clock().now_ms())
-                .await?;
+            let now_ms = app.clock().now_ms();
+            let organization = &record.organization_id;
+            let told = app
+                .outbox
+                .awaited(Kind::Commissioned, organization, &record.id, now_ms);
+            let done = app.store.commission(&record.id, now_ms, told).await?;
+            app.outbox.posted();
             done.ok_or_else(|| ApiError::NotFound("the charge point was deleted".to_owned()))?
         }
     };

@@ -1,0 +1,336 @@
+//! `--config FILE.toml`: every flag of `dynamo csms` under its own name, and `[limits]`, which has no flags.
+//!
+//! What the file says of flags becomes their default, so that flags and environment win over it and the same
+//! rules check all three. There is no second list of flags here: the command's own is used. A mistake is told in
+//! one line, `FILE:LINE:COLUMN: what is wrong`.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::builder::OsStr;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::{Options, StartError};
+
+/// The table with what has no flag.
+const LIMITS: &str = "limits";
+
+/// Bytes of a file.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What has no flag. What is left out stays as it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// How often a charge point is pinged; one that sends nothing for two of these is dead.
+    #[serde(alias = "ping-interval", deserialize_with = "duration")]
+    ping_interval: Option<Duration>,
+    /// How long a message may take to leave for a charge point.
+    #[serde(alias = "write-timeout", deserialize_with = "duration")]
+    write_timeout: Option<Duration>,
+    /// How often the times charge points were last heard of are written down.
+    #[serde(alias = "presence-interval", deserialize_with = "duration")]
+    presence_interval: Option<Duration>,
+    /// The interval of charge points that have none of their own.
+    #[serde(alias = "heartbeat-interval", deserialize_with = "duration")]
+    heartbeat_interval: Option<Duration>,
+    /// How long a webhook or the mail server may take for one letter.
+    #[serde(alias = "letter-timeout", deserialize_with = "letter_timeout")]
+    letter_timeout: Option<Duration>,
+}
+
+/// Shorter than a lease of the outbox, with time to write down what became of a letter.
+const LETTER_TIMEOUT_MAX: Duration = Duration::from_secs(20);
+const DURATION_MAX: Duration = Duration::from_hours(24 * 365);
+
+impl Limits {
+    pub(crate) fn apply(self, options: &mut Options) {
+        let set = |target: &mut Duration, value: Option<Duration>| {
+            *target = value.unwrap_or(*target);
+        };
+        set(&mut options.ping_interval, self.ping_interval);
+        set(&mut options.write_timeout, self.write_timeout);
+        set(&mut options.presence_interval, self.presence_interval);
+        set(&mut options.letter_timeout, self.letter_timeout);
+        if let Some(interval) = self.heartbeat_interval {
+            options.heartbeat_interval_s =
+                i32::try_from(interval.as_secs()).unwrap_or(options.heartbeat_interval_s);
+        }
+    }
+}
+
+/// A duration with its unit, such as "10s".
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let duration = humantime::parse_duration(&text)
+        .map_err(|error| serde::de::Error::custom(format!("{text:?} is no duration: {error}")))?;
+    if duration < Duration::from_millis(1) || duration > DURATION_MAX {
+        let text = format!("{text:?} is out of bounds: 1ms to 365days can be used");
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(Some(duration))
+}
+
+/// One that ends before the lease of a letter does.
+fn letter_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let duration = duration(deserializer)?;
+    match duration {
+        Some(long) if long > LETTER_TIMEOUT_MAX => Err(serde::de::Error::custom(
+            "it is out of bounds: 1ms to 20s can be used",
+        )),
+        _ => Ok(duration),
+    }
+}
+
+/// Makes what the file says of flags the defaults of the command.
+///
+/// # Errors
+/// Beside the unchanged command: when the file cannot be read, is no TOML, or says what cannot be; one line.
+pub fn with_defaults(command: Command, path: &Path) -> (Command, Result<(), StartError>) {
+    match defaults(&command, path) {
+        Ok(defaults) => {
+            let set = |command: Command, (id, values): (String, Vec<String>)| {
+                command.mut_arg(id, |arg| {
+                    arg.default_values(values.into_iter().map(OsStr::from))
+                })
+            };
+            (defaults.into_iter().fold(command, set), Ok(()))
+        }
+        Err(error) => (command, Err(error)),
+    }
+}
+
+/// What the file says of what has no flag.
+pub(crate) fn limits(path: &Path) -> Result<Limits, StartError> {
+    #[derive(Deserialize)]
+    struct Rest {
+        #[serde(default)]
+        limits: Limits,
+    }
+    let file = File::read(path)?;
+    let rest: Rest = toml::from_str(&file.text)
+        .map_err(|error| file.wrong(error.span().unwrap_or(0..0), error.message()))?;
+    Ok(rest.limits)
+}
+
+/// Flags with their values, by the flag's id.
+fn defaults(command: &Command, path: &Path) -> Result<Vec<(String, Vec<String>)>, StartError> {
+    let file = File::read(path)?;
+    let table = DeTable::parse(&file.text)
+        .map_err(|error| file.wrong(error.span().unwrap_or(0..0), error.message()))?;
+    limits(path)?;
+    let mut defaults = Vec::new();
+    for (key, value) in table.get_ref() {
+        let name = key.get_ref().replace('_', "-");
+        if name == LIMITS {
+            continue;
+        }
+        let flag = command.get_arguments().find(|arg| is_named(arg, &name));
+        let Some(flag) = flag else {
+            let text = format!(
+                "{:?} is no flag of dynamo csms and no other setting",
+                key.get_ref()
+            );
+            return Err(file.wrong(key.span(), &text));
+        };
+        let values = values(value).map_err(|(span, text)| file.wrong(span, text))?;
+        if values.len() > 1 && !takes_many(flag) {
+            return Err(file.wrong(value.span(), "one value is wanted"));
+        }
+        for value_text in &values {
+            check_value(command, &name, value_text)
+                .map_err(|text| file.wrong(value.span(), &text))?;
+        }
+        if !values.is_empty() {
+            defaults.push((flag.get_id().to_string(), values));
+        }
+    }
+    Ok(defaults)
+}
+
+/// Whether the file can set this flag: all but itself, and help.
+fn is_named(flag: &Arg, name: &str) -> bool {
+    flag.get_long() == Some(name) && !matches!(name, "config" | "help" | "version")
+}
+
+fn takes_many(flag: &Arg) -> bool {
+    matches!(flag.get_action(), clap::ArgAction::Append) || flag.get_value_delimiter().is_some()
+}
+
+/// The words of a value: a flag's are text, whatever it makes of them.
+fn values(value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, (Range<usize>, &'static str)> {
+    let word = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+        DeValue::String(text) => Ok(text.to_string()),
+        DeValue::Integer(number) => Ok(number.to_string()),
+        DeValue::Float(number) => Ok(number.to_string()),
+        DeValue::Boolean(truth) => Ok(truth.to_string()),
+        DeValue::Datetime(time) => Ok(time.to_string()),
+        DeValue::Array(_) | DeValue::Table(_) => Err((value.span(), "one value is wanted")),
+    };
+    match value.get_ref() {
+        DeValue::Array(entries) => entries.iter().map(word).collect(),
+        _ => Ok(vec![word(value)?]),
+    }
+}
+
+/// What the flag itself says of a value.
+fn check_value(command: &Command, name: &str, value: &str) -> Result<(), String> {
+    let flag = command.get_arguments().find(|arg| is_named(arg, name));
+    let takes_value = flag.is_some_and(|flag| flag.get_action().takes_values());
+    if !takes_value {
+        return match value {
+            "true" | "false" => Ok(()),
+            _ => Err(format!("{name}: true or false is wanted")),
+        };
+    }
+    let words = ["csms".to_owned(), format!("--{name}={value}")];
+    match command.clone().try_get_matches_from(words) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::ValueValidation | ErrorKind::InvalidValue
+            ) =>
+        {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Err(line.trim_start_matches("error: ").to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A file, and how its mistakes are told.
+struct File<'p> {
+    path: &'p Path,
+    text: String,
+}
+
+impl<'p> File<'p> {
+    fn read(path: &'p Path) -> Result<Self, StartError> {
+        let unreadable = |why: &dyn std::fmt::Display| {
+            StartError::Value(format!(
+                "cannot read {} (--config): {why}; give a TOML file, or leave it out",
+                path.display()
+            ))
+        };
+        let size = std::fs::metadata(path)
+            .map_err(|error| unreadable(&error))?
+            .len();
+        if size > FILE_BYTES_MAX {
+            return Err(unreadable(&"it has more than 1 MiB"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+        Ok(Self { path, text })
+    }
+
+    fn wrong(&self, span: Range<usize>, text: &str) -> StartError {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        let text = text.replace('\n', ", ");
+        StartError::Value(format!("{}:{line}:{column}: {text}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, FromArgMatches as _};
+
+    fn read(text: &str, flags: &[&str]) -> Result<Options, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("csms.toml");
+        std::fs::write(&path, text).unwrap();
+        let command = crate::Args::augment_args(Command::new("csms"));
+        let (command, told) = with_defaults(command, &path);
+        let short = |error: StartError| {
+            let folder = format!("{}/", folder.path().display());
+            error.to_string().replace(&folder, "")
+        };
+        told.map_err(short)?;
+        let words = std::iter::once("csms").chain(flags.iter().copied());
+        let matches = command.try_get_matches_from(words).unwrap();
+        let mut options = crate::Args::from_arg_matches(&matches).unwrap().options();
+        limits(&path).map_err(short)?.apply(&mut options);
+        Ok(options)
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_defaults() {
+        let text = "http = \"127.0.0.1:1\"\nocpp = '127.0.0.1:2'\nid-tag = ['A', 'B']\n\
+                    command_timeout = \"3s\"\naccept-unknown = 'tags'\napi-key = 12345678\n\
+                    [limits]\nping-interval = '7s'\nheartbeat_interval = '1m'\n";
+        let options = read(text, &["--http", "127.0.0.1:3"]).unwrap();
+        assert_eq!(options.http.port(), 3);
+        assert_eq!(options.ocpp.port(), 2);
+        assert_eq!(options.id_tags, ["A", "B"]);
+        assert_eq!(options.command_timeout, Duration::from_secs(3));
+        assert!(options.accept_unknown.tags);
+        assert_eq!(options.api_key.as_deref(), Some("12345678"));
+        assert_eq!(options.ping_interval, Duration::from_secs(7));
+        assert_eq!(options.heartbeat_interval_s, 60);
+        let defaults = read("", &[]).unwrap();
+        assert_eq!(defaults.http, Options::default().http);
+        let one_tag = read("id-tag = ['A']", &["--id-tag", "C"]).unwrap();
+        assert_eq!(one_tag.id_tags, ["C"]);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        for (text, told) in [
+            ("http = 1\nhtpp = 2", "csms.toml:2:1: \"htpp\" is no flag"),
+            (
+                "\n  ocpp = 'x'",
+                "csms.toml:2:10: invalid value 'x' for '--ocpp <ADDR>'",
+            ),
+            ("http = ", "csms.toml:1:8: "),
+            (
+                "http = ['127.0.0.1:1', '127.0.0.1:2']",
+                "csms.toml:1:8: one value is wanted",
+            ),
+            ("[http]\nx = 1", "csms.toml:1:1: one value is wanted"),
+            ("config = 'x'", "csms.toml:1:1: \"config\" is no flag"),
+            (
+                "[limits]\npings = 1",
+                "csms.toml:2:1: unknown field `pings`",
+            ),
+            ("[limits]\nping-interval = 5", "csms.toml:2:17: "),
+            (
+                "[limits]\nping-interval = '0s'",
+                "csms.toml:2:17: \"0s\" is out of bounds",
+            ),
+            (
+                "[limits]\nletter_timeout = '21s'",
+                "csms.toml:2:18: it is out of bounds",
+            ),
+            ("[limit]\nx = 1", "csms.toml:1:2: \"limit\" is no flag"),
+        ] {
+            let error = read(text, &[]).unwrap_err();
+            // The order of keys is not that of the file; the first mistake found is told.
+            let told = if text.starts_with("http = 1") {
+                "csms.toml:"
+            } else {
+                told
+            };
+            assert!(error.starts_with(told), "{text:?}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+        let missing = limits(Path::new("/nowhere/x.toml"))
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("/nowhere/x.toml") && missing.contains("--config"));
+    }
+}

@@ -1,0 +1,210 @@
+//! What leaves this server by itself: webhooks and mail.
+//!
+//! - What is stored as a fact is told in the fact's own transaction ([`Conn::tell`](crate::store)); what is no
+//!   fact of the database (sockets, commands) goes through [`Outbox::tell`] right after it happened, in order.
+//! - Organizations without webhooks cost a look into a map. The map is read again on every change in this
+//!   process, and each second for those of others.
+//! - Letters are sent at least once and in order per lane, by [`deliver`]; a letter's id stays the same.
+//!
+//! Not here: what the letters say (`domain::occurrence`), and where they are kept (`store::outbox`).
+
+mod deliver;
+mod mail;
+mod webhook;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::App;
+use crate::domain::occurrence::{Kind, Occurrence};
+use crate::store::Store;
+
+pub(crate) use deliver::deliver;
+pub use mail::MailSettings;
+pub(crate) use mail::mail;
+pub(crate) use webhook::check_url;
+
+/// Occurrences that wait to be put into the outbox; one more is told to the log only.
+const TOLD_MAX: usize = 16_384;
+/// Occurrences in one transaction.
+const TOLD_AT_ONCE_MAX: usize = 256;
+/// How often the webhooks that another process made are looked for.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+struct Told {
+    occurrence: Occurrence,
+    data: Value,
+    /// Hears when it is in the outbox, or never will be.
+    done: Option<oneshot::Sender<()>>,
+}
+
+/// Who waits for what, and the way into the outbox.
+pub(crate) struct Outbox {
+    /// The kinds that each organization waits for, as [`Kind::bit`]s.
+    awaited: RwLock<HashMap<String, u16>>,
+    told: mpsc::Sender<Told>,
+    posted: Notify,
+}
+
+/// The other end of [`Outbox::tell`], for [`write_told`].
+pub(crate) struct ToldQueue(mpsc::Receiver<Told>);
+
+impl Outbox {
+    pub(crate) fn new() -> (Self, ToldQueue) {
+        let (told, queue) = mpsc::channel(TOLD_MAX);
+        let outbox = Self {
+            awaited: RwLock::default(),
+            told,
+            posted: Notify::new(),
+        };
+        (outbox, ToldQueue(queue))
+    }
+
+    /// What a fact is to be told as, if somebody in the organization waits for it.
+    pub(crate) fn awaited(
+        &self,
+        kind: Kind,
+        organization: &str,
+        charge_point: &str,
+        at_ms: i64,
+    ) -> Option<Occurrence> {
+        let awaited = self.awaited.read().unwrap_or_else(|e| e.into_inner());
+        let set = *awaited.get(organization)?;
+        drop(awaited);
+        (set & kind.bit() != 0).then(|| Occurrence {
+            kind,
+            organization_id: organization.to_owned(),
+            charge_point_id: charge_point.to_owned(),
+            at_ms,
+        })
+    }
+
+    /// There is a new letter: it is sent at once, and not only at the next look.
+    pub(crate) fn posted(&self) {
+        self.posted.notify_one();
+    }
+
+    /// Tells what is no fact of the database. Never waits.
+    pub(crate) fn tell(&self, occurrence: Occurrence, data: Value) {
+        self.queue(Told {
+            occurrence,
+            data,
+            done: None,
+        });
+    }
+
+    /// The same, and waits until it is in the outbox: what is told in a transaction later comes after it.
+    pub(crate) async fn tell_first(&self, occurrence: Occurrence, data: Value) {
+        let (done, written) = oneshot::channel();
+        self.queue(Told {
+            occurrence,
+            data,
+            done: Some(done),
+        });
+        // An end without a word means that it was lost; the log has that.
+        let _ = written.await;
+    }
+
+    fn queue(&self, told: Told) {
+        if let Err(error) = self.told.try_send(told) {
+            let told = error.into_inner().occurrence;
+            tracing::warn!(
+                charge_point = told.charge_point_id,
+                event = told.kind.as_str(),
+                "no webhook is told: too much waits for the database"
+            );
+        }
+    }
+
+    /// Reads who waits for what.
+    pub(crate) async fn refresh(&self, store: &Store) -> crate::store::Result<()> {
+        let mut awaited: HashMap<String, u16> = HashMap::new();
+        for (organization, set) in store.subscriptions().await? {
+            *awaited.entry(organization).or_default() |= set;
+        }
+        *self.awaited.write().unwrap_or_else(|e| e.into_inner()) = awaited;
+        Ok(())
+    }
+}
+
+/// Reads who waits for what, each second, until the shutdown.
+pub(crate) async fn refresh_awaited(app: Arc<App>) {
+    let mut ticks = interval(REFRESH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.shutdown.cancelled() => return,
+        }
+        if let Err(error) = app.outbox.refresh(&app.store).await {
+            // What was known stays known; the database's outage has a line of its own.
+            tracing::debug!(cause = %error, "the webhooks were not read");
+        }
+    }
+}
+
+/// Puts what was told into the outbox, in order. Ends when `app.sockets` is closed and everybody who could tell
+/// something is gone.
+pub(crate) async fn write_told(app: Arc<App>, mut queue: ToldQueue) {
+    let mut batch = Vec::new();
+    // Sockets go one after the other at the shutdown, and each end is told.
+    let gone = async {
+        app.shutdown.cancelled().await;
+        app.sockets.wait().await;
+    };
+    let mut gone = std::pin::pin!(gone);
+    loop {
+        tokio::select! {
+            biased;
+            taken = queue.0.recv_many(&mut batch, TOLD_AT_ONCE_MAX) => {
+                if taken == 0 {
+                    return;
+                }
+            }
+            () = gone.as_mut() => return,
+        }
+        let mut done = Vec::new();
+        let told = batch.drain(..).map(|told| {
+            done.extend(told.done);
+            (told.occurrence, told.data)
+        });
+        let told: Vec<_> = told.collect();
+        let lost = told.len();
+        match app.store.tell_all(told).await {
+            Ok(()) => app.outbox.posted(),
+            Err(error) => tracing::warn!(
+                cause = %error, events = lost, "webhooks are not told of connections and commands"
+            ),
+        }
+        for done in done {
+            let _ = done.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_nothing_is_told_nothing() {
+        let (outbox, _queue) = Outbox::new();
+        let booted = || outbox.awaited(Kind::Booted, "org", "CP-1", 1);
+        assert!(booted().is_none());
+        let set = Kind::Booted.bit() | Kind::CommandCompleted.bit();
+        outbox
+            .awaited
+            .write()
+            .unwrap()
+            .insert("org".to_owned(), set);
+        assert_eq!(booted().unwrap().kind, Kind::Booted);
+        assert!(outbox.awaited(Kind::Connected, "org", "CP-1", 1).is_none());
+        assert!(outbox.awaited(Kind::Booted, "other", "CP-1", 1).is_none());
+    }
+}

@@ -1,0 +1,556 @@
+//! Webhooks and mail, with receivers that listen on real sockets.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode as Status};
+use axum::routing::post;
+use dynamo_csms::store::{ChargePointSetting, NewApiKey, SCOPE_READ, SCOPE_WRITE};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::databases::postgres;
+use crate::support::{KEY, PATIENCE, Rig, options, rig, rig_with};
+
+const PATH: &str = "/api/v1/webhooks";
+const SECRET: &str = "whsec_0123456789";
+
+/// How a receiver answers the attempt of this number, from 0.
+type Answers = fn(usize) -> Status;
+
+/// Somebody who is told what happens.
+#[derive(Clone)]
+struct Receiver {
+    url: String,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    answers: Answers,
+    hangs: bool,
+    attempts: Mutex<Vec<(HeaderMap, String)>>,
+    taken: Mutex<Vec<Value>>,
+    changed: Notify,
+}
+
+impl Receiver {
+    async fn start(answers: Answers) -> Self {
+        Self::start_with(answers, false).await
+    }
+
+    /// Takes every letter and never answers.
+    async fn hanging() -> Self {
+        Self::start_with(|_| Status::OK, true).await
+    }
+
+    async fn start_with(answers: Answers, hangs: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/events", listener.local_addr().unwrap());
+        let inner = Arc::new(Inner {
+            answers,
+            hangs,
+            attempts: Mutex::default(),
+            taken: Mutex::default(),
+            changed: Notify::new(),
+        });
+        let router = Router::new()
+            .route("/events", post(take))
+            .with_state(inner.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, inner }
+    }
+
+    /// The first letters that were taken, once there are as many.
+    async fn letters(&self, count: usize) -> Vec<Value> {
+        let enough = async {
+            loop {
+                let changed = self.inner.changed.notified();
+                let taken = self.inner.taken.lock().unwrap().clone();
+                if taken.len() >= count {
+                    return taken;
+                }
+                changed.await;
+            }
+        };
+        let result = timeout(PATIENCE, enough).await;
+        result.unwrap_or_else(|_| panic!("{count} letters: {:?}", self.inner.taken.lock().unwrap()))
+    }
+
+    async fn types(&self, count: usize) -> Vec<String> {
+        let letters = self.letters(count).await;
+        let types = letters
+            .iter()
+            .map(|l| l["type"].as_str().unwrap().to_owned());
+        types.collect()
+    }
+
+    async fn attempts(&self, count: usize) -> Vec<(HeaderMap, String)> {
+        let enough = async {
+            loop {
+                let changed = self.inner.changed.notified();
+                let attempts = self.inner.attempts.lock().unwrap().clone();
+                if attempts.len() >= count {
+                    return attempts;
+                }
+                changed.await;
+            }
+        };
+        timeout(PATIENCE, enough).await.expect("attempts")
+    }
+}
+
+async fn take(
+    State(inner): State<Arc<Inner>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (Status, HeaderMap) {
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    let number = {
+        let mut attempts = inner.attempts.lock().unwrap();
+        attempts.push((headers, text.clone()));
+        attempts.len() - 1
+    };
+    let status = (inner.answers)(number);
+    if status.is_success() && !inner.hangs {
+        let letter = serde_json::from_str(&text).unwrap();
+        inner.taken.lock().unwrap().push(letter);
+    }
+    inner.changed.notify_waiters();
+    if inner.hangs {
+        std::future::pending::<()>().await;
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert("location", "/elsewhere".parse().unwrap());
+    (status, headers)
+}
+
+async fn subscribe(rig: &Rig, url: &str, events: &[&str]) -> Value {
+    let body = json!({"url": url, "events": events, "secret": SECRET});
+    let (status, body) = rig.request(Method::POST, PATH, Some(body), KEY).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    body
+}
+
+fn verify(headers: &HeaderMap, body: &str) {
+    let signature = headers["dynamo-signature"].to_str().unwrap();
+    let (t, v1) = signature.split_once(",v1=").unwrap();
+    let t = t.strip_prefix("t=").unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    assert!((now - t.parse::<i64>().unwrap()).abs() < 60, "{signature}");
+    let hmac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    let digest = hmac
+        .chain_update(format!("{t}.{body}"))
+        .finalize()
+        .into_bytes();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(v1, hex);
+}
+
+const ALL: [&str; 9] = [
+    "charge_point.booted",
+    "charge_point.connected",
+    "charge_point.disconnected",
+    "charge_point.status_changed",
+    "charge_point.commissioned",
+    "transaction.started",
+    "transaction.updated",
+    "transaction.stopped",
+    "command.completed",
+];
+
+#[tokio::test]
+async fn what_happens_is_told_in_order_and_signed() {
+    let rig = rig().await;
+    let receiver = Receiver::start(|_| Status::NO_CONTENT).await;
+    let made = subscribe(&rig, &receiver.url, &ALL).await;
+    assert_eq!(made["events"], json!(ALL));
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    cp.status(1, "Available", Some("2026-01-01T00:00:00Z"))
+        .await;
+    // No change: it is not told again.
+    cp.status(1, "Available", Some("2026-01-01T00:00:01Z"))
+        .await;
+    let start = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 1_000).await;
+    let id = start["transactionId"].clone();
+    // Retransmissions are told once.
+    cp.start(1, "TAG", "2026-01-01T10:00:00Z", 1_000).await;
+    for _ in 0..2 {
+        cp.meter(&id, "2026-01-01T10:30:00Z", "4000").await;
+    }
+    for _ in 0..2 {
+        cp.stop(&id, "2026-01-01T11:00:00Z", 9_200).await;
+    }
+    let answering = async {
+        let (call, action, _) = cp.next_call().await;
+        assert_eq!(action, "ClearCache");
+        cp.answer(&call, json!({"status": "Accepted"})).await;
+    };
+    let command = rig.command("CP-1", "ClearCache", json!({}));
+    let ((status, _), ()) = tokio::join!(command, answering);
+    assert_eq!(status, StatusCode::OK);
+    // The answer to the command is told before the end of the socket.
+    receiver.letters(7).await;
+    cp.socket.close(None).await.unwrap();
+    let letters = receiver.letters(8).await;
+    let types: Vec<_> = letters
+        .iter()
+        .map(|l| l["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "charge_point.connected",
+            "charge_point.booted",
+            "charge_point.status_changed",
+            "transaction.started",
+            "transaction.updated",
+            "transaction.stopped",
+            "command.completed",
+            "charge_point.disconnected",
+        ]
+    );
+    for letter in &letters {
+        assert_eq!(letter["charge_point_id"], "CP-1");
+        assert!(letter["id"].as_str().unwrap().starts_with("evt_"));
+        assert!(
+            letter["created_at"]
+                .as_str()
+                .unwrap()
+                .parse::<jiff::Timestamp>()
+                .is_ok()
+        );
+        assert_eq!(letter.as_object().unwrap().len(), 5, "{letter}");
+    }
+    assert_eq!(letters[1]["data"]["vendor"], "Vendor");
+    assert_eq!(letters[2]["data"]["status"], "Available");
+    assert_eq!(letters[3]["data"]["transaction_id"], id);
+    assert_eq!(letters[4]["data"]["meter_value"], 4_000);
+    assert_eq!(letters[5]["data"]["energy_wh"], 8_200);
+    assert_eq!(letters[5]["data"]["connector_id"], 1);
+    assert_eq!(letters[6]["data"]["command"], "ClearCache");
+    assert_eq!(letters[6]["data"]["status"], "Accepted");
+    for (headers, body) in receiver.attempts(8).await {
+        verify(&headers, &body);
+        assert_eq!(headers["content-type"], "application/json");
+    }
+}
+
+#[tokio::test]
+async fn a_lane_waits_for_its_first_letter_and_the_id_stays() {
+    failing_first(rig().await).await;
+}
+
+#[tokio::test]
+async fn a_lane_waits_for_its_first_letter_on_postgres_too() {
+    if let Some(address) = postgres().await {
+        failing_first(rig_with(|options| options.database = address).await).await;
+    }
+}
+
+async fn failing_first(rig: Rig) {
+    // Neither an error nor a redirect is an arrival.
+    let receiver = Receiver::start(|number| match number {
+        0 => Status::INTERNAL_SERVER_ERROR,
+        1 => Status::FOUND,
+        _ => Status::OK,
+    })
+    .await;
+    subscribe(&rig, &receiver.url, &["charge_point.status_changed"]).await;
+    let mut cp = rig.connect("CP-1").await;
+    for status in ["Available", "Preparing", "Charging", "Finishing"] {
+        cp.status(1, status, None).await;
+    }
+    let letters = receiver.letters(4).await;
+    let told: Vec<_> = letters
+        .iter()
+        .map(|l| l["data"]["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(told, ["Available", "Preparing", "Charging", "Finishing"]);
+    let attempts = receiver.attempts(6).await;
+    assert_eq!(attempts.len(), 6);
+    assert!(attempts[0].1 == attempts[1].1 && attempts[1].1 == attempts[2].1);
+}
+
+#[tokio::test]
+async fn who_hangs_or_is_away_is_cut_off_and_blocks_nobody() {
+    let rig = rig_with(|options| options.letter_timeout = Duration::from_millis(300)).await;
+    let events = ["charge_point.booted"];
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let away = format!("http://{}/", gone.local_addr().unwrap());
+    drop(gone);
+    let slow = Receiver::hanging().await;
+    let good = Receiver::start(|_| Status::OK).await;
+    subscribe(&rig, &away, &events).await;
+    subscribe(&rig, &slow.url, &events).await;
+    subscribe(&rig, &good.url, &events).await;
+    let mut points = Vec::new();
+    for number in 0..20 {
+        let mut cp = rig.connect(&format!("CP-{number}")).await;
+        cp.boot().await;
+        points.push(cp);
+    }
+    good.letters(20).await;
+    // Each of the hanging attempts is over, and the next one is made.
+    let attempts = slow.attempts(21).await;
+    let mut per_letter: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, body) in &attempts {
+        *per_letter.entry(body).or_default() += 1;
+    }
+    assert!(per_letter.len() <= 20 && per_letter.values().any(|count| *count > 1));
+}
+
+#[tokio::test]
+async fn a_restart_loses_no_letter_and_changes_no_order() {
+    let rig = rig().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let url = format!("http://{address}/events");
+    subscribe(
+        &rig,
+        &url,
+        &["charge_point.status_changed", "charge_point.disconnected"],
+    )
+    .await;
+    let mut cp = rig.connect("CP-1").await;
+    for status in ["Available", "Preparing", "Charging"] {
+        cp.status(1, status, None).await;
+    }
+    let rig = rig.restart().await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    let inner = Arc::new(Inner {
+        answers: |_| Status::OK,
+        hangs: false,
+        attempts: Mutex::default(),
+        taken: Mutex::default(),
+        changed: Notify::new(),
+    });
+    let router = Router::new()
+        .route("/events", post(take))
+        .with_state(inner.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let receiver = Receiver { url, inner };
+    let letters = receiver.letters(4).await;
+    let told: Vec<_> = letters
+        .iter()
+        .map(|l| l["data"]["status"].clone())
+        .collect();
+    assert_eq!(told[..3], ["Available", "Preparing", "Charging"]);
+    assert_eq!(letters[3]["type"], "charge_point.disconnected");
+    drop(rig);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_sqlite_send_each_letter_once() {
+    two_processes(None).await;
+}
+
+#[tokio::test]
+async fn two_processes_on_one_postgres_send_each_letter_once() {
+    if let Some(address) = postgres().await {
+        two_processes(Some(address)).await;
+    }
+}
+
+/// Two CSMS on one database, an SQLite file when there is no address.
+async fn two_processes(address: Option<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.database = address.unwrap_or(options.database);
+    let rig = Rig::start(folder, options.clone()).await;
+    let other = dynamo_csms::start(options).await.unwrap();
+    let receiver = Receiver::start(|_| Status::OK).await;
+    subscribe(&rig, &receiver.url, &["charge_point.status_changed"]).await;
+    let mut points = Vec::new();
+    for number in 0..5 {
+        points.push(rig.connect(&format!("CP-{number}")).await);
+    }
+    for turn in 0..10 {
+        for cp in &mut points {
+            let status = if turn % 2 == 0 {
+                "Available"
+            } else {
+                "Preparing"
+            };
+            cp.status(1, status, None).await;
+        }
+    }
+    let letters = receiver.letters(50).await;
+    // Another look of both: nothing comes twice.
+    sleep_until(Instant::now() + Duration::from_millis(1_500)).await;
+    assert_eq!(receiver.inner.attempts.lock().unwrap().len(), 50);
+    for number in 0..5 {
+        let id = format!("CP-{number}");
+        let of_one = letters
+            .iter()
+            .filter(|l| l["charge_point_id"] == id.as_str());
+        let told: Vec<_> = of_one
+            .map(|l| l["data"]["status"].as_str().unwrap())
+            .collect();
+        assert_eq!(told, ["Available", "Preparing"].repeat(5), "{id}");
+    }
+    // The other process knows of the webhook since a second after it was made.
+    let url = format!("ws://{}/ocpp16/CP-9", other.ocpp_addr());
+    let offer = [("sec-websocket-protocol", "ocpp1.6")];
+    let mut cp = crate::support::handshake(&url, &offer).await.unwrap().0;
+    cp.status(1, "Available", None).await;
+    assert_eq!(receiver.letters(51).await[50]["charge_point_id"], "CP-9");
+    other.shutdown().await;
+    rig.csms.shutdown().await;
+}
+
+#[tokio::test]
+async fn webhooks_are_made_listed_and_deleted() {
+    let rig = rig().await;
+    let receiver = Receiver::start(|_| Status::OK).await;
+    let url = &receiver.url;
+    let post =
+        async |body: Value, key: &str| rig.request(Method::POST, PATH, Some(body), key).await;
+    let good = json!({"url": url, "events": ["charge_point.booted", "charge_point.booted"]});
+    let (status, first) = post(good.clone(), KEY).await;
+    assert_eq!(status, 201);
+    assert!(first["secret"].as_str().unwrap().len() > 30);
+    assert_eq!(first["events"], json!(["charge_point.booted"]));
+    for (field, value) in [
+        ("url", json!("ftp://example.com")),
+        ("url", json!("nowhere")),
+        ("url", json!(format!("http://x/{}", "y".repeat(2048)))),
+        ("events", json!([])),
+        ("events", json!(["charge_point.exploded"])),
+        ("secret", json!("short")),
+        ("secret", json!("0123456789 abcdef")),
+    ] {
+        let mut body = good.clone();
+        body[field] = value;
+        let (status, body) = post(body, KEY).await;
+        assert_eq!(status, 400, "{body}");
+        let named = body["details"][0]["field"].as_str().unwrap();
+        assert!(named.starts_with(field), "{body}");
+    }
+    let (_, list) = rig.get(PATH).await;
+    assert_eq!(list["total"], 1);
+    assert_eq!(list["data"][0]["id"], first["id"]);
+    assert!(list["data"][0].get("secret").is_none());
+    for (key, scope) in [("reader-key", SCOPE_READ), ("other-key", SCOPE_WRITE)] {
+        let organization = if key == "other-key" {
+            "org_other"
+        } else {
+            "org_default"
+        };
+        let store = rig.csms.store();
+        store
+            .create_organization("org_other", "Other")
+            .await
+            .unwrap();
+        let new = NewApiKey {
+            key: key.to_owned(),
+            ..NewApiKey::generate(organization, vec![scope.to_owned()])
+        };
+        store.create_api_key(new).await.unwrap();
+    }
+    let one = format!("{PATH}/{}", first["id"].as_str().unwrap());
+    let delete = async |path: &str, key: &str| rig.request(Method::DELETE, path, None, key).await.0;
+    assert_eq!(post(good.clone(), "reader-key").await.0, 403);
+    assert_eq!(delete(&one, "reader-key").await, 403);
+    assert_eq!(delete(&one, "wrong").await, 401);
+    assert_eq!(delete(&one, "other-key").await, 404);
+    assert_eq!(delete(&format!("{PATH}/wh_x"), KEY).await, 404);
+    let (_, list) = rig.request(Method::GET, PATH, None, "other-key").await;
+    assert_eq!(list["total"], 0);
+    // Of another organization's charge points nothing is told.
+    rig.set_charge_point(ChargePointSetting {
+        id: "THEIRS".into(),
+        organization_id: Some("org_other".into()),
+        ..ChargePointSetting::default()
+    })
+    .await;
+    rig.connect("THEIRS").await.boot().await;
+    rig.connect("OURS").await.boot().await;
+    assert_eq!(receiver.letters(1).await[0]["charge_point_id"], "OURS");
+    assert_eq!(delete(&one, KEY).await, 204);
+    assert_eq!(delete(&one, KEY).await, 404);
+    for _ in 0..20 {
+        assert_eq!(post(good.clone(), KEY).await.0, 201);
+    }
+    let (status, body) = post(good, KEY).await;
+    assert_eq!(
+        (status.as_u16(), &body["code"]),
+        (422, &json!("too_many_webhooks"))
+    );
+    assert_eq!(receiver.types(1).await, ["charge_point.booted"]);
+}
+
+#[tokio::test]
+async fn integrations_are_asked_for_as_the_documents_say() {
+    let rig = rig().await;
+    let path = "/api/v1/integration-requests";
+    let wish = json!({
+        "integration_type": "roaming_hub",
+        "partner_name": "Hubject",
+        "description": "We need to connect to the Hubject Intercharge network for pan-European roaming coverage."
+    });
+    let (status, made) = rig
+        .request(Method::POST, path, Some(wish.clone()), KEY)
+        .await;
+    assert_eq!(status, 201, "{made}");
+    assert!(made["id"].as_str().unwrap().starts_with("ireq_"));
+    assert_eq!(
+        (&made["status"], &made["partner_name"]),
+        (&json!("submitted"), &json!("Hubject"))
+    );
+    let (_, list) = rig.get(path).await;
+    assert_eq!(list["total"], 1);
+    for field in [
+        "id",
+        "integration_type",
+        "partner_name",
+        "status",
+        "created_at",
+    ] {
+        assert_eq!(list["data"][0][field], made[field], "{field}");
+    }
+    for (field, value) in [
+        ("integration_type", json!("telepathy")),
+        ("partner_name", json!("")),
+        ("partner_name", json!("x".repeat(256))),
+        ("description", json!("x".repeat(2001))),
+        ("description", json!("a\u{0}")),
+    ] {
+        let mut body = wish.clone();
+        body[field] = value;
+        let (status, body) = rig.request(Method::POST, path, Some(body), KEY).await;
+        assert_eq!(status, 400, "{body}");
+        assert_eq!(body["details"][0]["field"], field);
+    }
+    assert_eq!(rig.get(&format!("{path}?page=0")).await.0, 400);
+    assert_eq!(
+        rig.get(&format!("{path}?page=2")).await.1["data"],
+        json!([])
+    );
+    let new = NewApiKey {
+        key: "reader-key".to_owned(),
+        ..NewApiKey::generate("org_default", vec![SCOPE_READ.to_owned()])
+    };
+    rig.csms.store().create_api_key(new).await.unwrap();
+    assert_eq!(
+        rig.request(Method::POST, path, Some(wish), "reader-key")
+            .await
+            .0,
+        403
+    );
+    assert_eq!(
+        rig.request(Method::GET, path, None, "reader-key").await.0,
+        200
+    );
+    assert_eq!(rig.request(Method::GET, path, None, "wrong").await.0, 401);
+}

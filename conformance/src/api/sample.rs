@@ -37,6 +37,12 @@ pub(crate) fn query(document: &Document, operation: &Operation) -> String {
 }
 
 fn value(document: &Document, schema: &Value, depth: usize) -> Value {
+    // What stands beside a reference says more than what it refers to.
+    if let Some(example) = schema.get("example")
+        && schema.get("$ref").is_some()
+    {
+        return example.clone();
+    }
     let schema = document.resolve(schema);
     if depth > DEPTH_MAX {
         return Value::Null;

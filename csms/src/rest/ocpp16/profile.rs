@@ -13,7 +13,6 @@ pub(super) struct ChargingProfile {
     transaction_id: Option<i32>,
     #[schema(maximum = 2147483647)]
     stack_level: u32,
-    #[schema(example = "TxDefaultProfile")]
     pub charging_profile_purpose: Purpose,
     charging_profile_kind: Kind,
     /// For the kind `Recurring`.
@@ -62,6 +61,7 @@ struct ChargingSchedulePeriod {
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 #[expect(clippy::enum_variant_names, reason = "the words of the standard")]
+#[schema(example = "TxDefaultProfile")]
 pub(super) enum Purpose {
     ChargePointMaxProfile,
     TxDefaultProfile,

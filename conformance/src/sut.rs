@@ -142,6 +142,9 @@ fn http_client() -> Result<reqwest::Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .timeout(ARRIVAL)
+        // A connection that waited may be closed by the other side just when the next order goes out, and an
+        // order is not sent twice. Each gets a fresh one.
+        .pool_max_idle_per_host(0)
         .build()
         .context("cannot make an HTTP client")
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::domain::authorization::{TagStatus, check_tag};
+use crate::domain::security::SecurityProfile;
 use crate::store::{
     ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OutboxRow, Registration,
     SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
@@ -142,6 +143,10 @@ pub enum ChargePointCommand {
         /// The organization it belongs to; the default one for a new charge point without it
         #[arg(long, value_name = "ID")]
         organization: Option<String>,
+        /// What it must prove at the handshake: 0 the password if one is set, 1 a password, 2 a password over
+        /// TLS, 3 its certificate
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=3))]
+        security_profile: Option<i64>,
     },
 }
 
@@ -316,6 +321,7 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         registration,
         interval,
         organization,
+        security_profile,
     } = command;
     let registration = registration.as_deref().and_then(Registration::from_word);
     store
@@ -325,6 +331,7 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
             password_hash: password.as_deref().map(hash_password),
             registration,
             interval_s: interval,
+            security_profile: security_profile.and_then(SecurityProfile::from_number),
         })
         .await?;
     Ok(json!({"id": id}))

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use rust_decimal::Decimal;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminArgs;
 use crate::config;
-use crate::{AcceptUnknown, MailSettings, Options, StartError, start};
+use crate::{AcceptUnknown, MailSettings, Options, StartError, TlsFiles, start};
 
 /// Runs the Charge Station Management System: OCPP 1.6J server and REST API.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,38 @@ pub struct Args {
         value_name = "ADDR"
     )]
     pub ocpp: SocketAddr,
+    /// Address of the REST API with TLS, beside the one without; port 0 picks a free port
+    #[arg(long, env = "DYNAMO_HTTPS", value_name = "ADDR")]
+    pub https: Option<SocketAddr>,
+    /// Address where charge points connect with TLS (wss), beside the one without; port 0 picks a free port
+    #[arg(long, env = "DYNAMO_OCPPS", value_name = "ADDR")]
+    pub ocpps: Option<SocketAddr>,
+    /// Certificate of the TLS listeners, with those between it and its root, as PEM; without it the built-in
+    /// authority issues one and a line on stdout says where its root lies
+    #[arg(
+        long,
+        env = "DYNAMO_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// Key of that certificate, as PEM
+    #[arg(
+        long,
+        env = "DYNAMO_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+    /// Roots whose certificates prove charge points too, beside the built-in authority's, as PEM
+    #[arg(long, env = "DYNAMO_CLIENT_CA", value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// How the REST API is reached from outside, such as https://csms.example.com; the listener without it
+    #[arg(long, env = "DYNAMO_PUBLIC_HTTP", value_name = "URL")]
+    pub public_http: Option<String>,
+    /// How charge points reach this server, such as wss://ocpp.example.com; the listener without it
+    #[arg(long, env = "DYNAMO_PUBLIC_OCPP", value_name = "URL")]
+    pub public_ocpp: Option<String>,
     /// Where everything is kept: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME
     #[arg(
         long,
@@ -74,6 +107,32 @@ pub struct Args {
         value_parser = humantime::parse_duration
     )]
     pub command_timeout: Duration,
+    /// Signs the tokens of accounts, at least 32 bytes; without it the database keeps a generated one
+    #[arg(
+        long,
+        env = "DYNAMO_JWT_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub jwt_key: Option<String>,
+    /// How long a token of an account is good, such as 24h; at most 366days
+    #[arg(
+        long,
+        env = "DYNAMO_JWT_LIFETIME",
+        default_value = "24h",
+        value_name = "DURATION",
+        value_parser = parse_lifetime
+    )]
+    pub jwt_lifetime: Duration,
+    /// The tax contained in prices, in percent, 0 to 100
+    #[arg(
+        long,
+        env = "DYNAMO_TAX_RATE",
+        default_value = "20",
+        value_name = "PERCENT",
+        allow_negative_numbers = true
+    )]
+    pub tax_rate: Decimal,
     /// Where mail goes: smtp://USER:PASSWORD@HOST:PORT?tls=required or smtps://…; without it mail waits in the
     /// outbox (`admin outbox list`)
     #[arg(
@@ -121,6 +180,19 @@ impl Args {
         Options {
             http: self.http,
             ocpp: self.ocpp,
+            https: self.https,
+            ocpps: self.ocpps,
+            tls: self
+                .tls_cert
+                .clone()
+                .zip(self.tls_key.clone())
+                .map(|(certificate, key)| TlsFiles { certificate, key }),
+            client_ca: self.client_ca.clone(),
+            public_http: self.public_http.clone(),
+            public_ocpp: self.public_ocpp.clone(),
+            jwt_key: self.jwt_key.clone(),
+            jwt_lifetime: self.jwt_lifetime,
+            tax_rate: self.tax_rate,
             database: self.database.clone(),
             api_key: self.api_key.clone(),
             id_tags: self.id_tag.clone(),
@@ -138,6 +210,18 @@ impl Args {
     }
 }
 
+/// A duration that a clock can still add to now.
+fn parse_lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lifetime > LIFETIME_MAX {
+        return Err("at most 366days are allowed".to_owned());
+    }
+    Ok(lifetime)
+}
+
+/// Longest life of a token.
+const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
+
 /// Serves until the token is cancelled. Prints a generated API key and the ready line on stdout.
 ///
 /// # Errors
@@ -152,8 +236,18 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartErr
     if csms.generated_key {
         lines = format!("api-key {}\n", csms.api_key());
     }
+    if let Some(place) = &csms.root_at {
+        lines += &format!("authority {place}\n");
+    }
     let (http, ocpp) = (csms.http_addr(), csms.ocpp_addr());
-    lines += &format!("ready http=http://{http} ocpp=ws://{ocpp}\n");
+    lines += &format!("ready http=http://{http} ocpp=ws://{ocpp}");
+    if let Some(ocpps) = csms.ocpps_addr() {
+        lines += &format!(" ocpps=wss://{ocpps}");
+    }
+    if let Some(https) = csms.https_addr() {
+        lines += &format!(" https=https://{https}");
+    }
+    lines += "\n";
     let mut stdout = io::stdout();
     if let Err(error) = stdout
         .write_all(lines.as_bytes())

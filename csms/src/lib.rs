@@ -1,7 +1,7 @@
 //! A Charge Station Management System: OCPP 1.6J server, small REST API, SQLite or PostgreSQL.
 //!
 //! [`run`] is the command `dynamo csms`, [`admin`] is `dynamo csms admin`, and [`start`] gives a CSMS inside
-//! the process, for tests and for the judge. What it deliberately does not do: terminate TLS, speak OCPI, or
+//! the process, for tests and for the judge. What it deliberately does not do: speak OCPI, or
 //! know other OCPP versions.
 
 mod admin;
@@ -14,13 +14,16 @@ mod listen;
 mod metrics;
 mod ocpp;
 mod outbox;
+mod public;
 mod rest;
 pub mod store;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynamo_protocol::ChargePointId;
 use dynamo_protocol::decode::Decoding;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -31,15 +34,20 @@ pub use args::{Args, Command, Unknown, run};
 pub use clock::Clock;
 pub use ocpp::{hash_password, sessions};
 pub use outbox::MailSettings;
+pub use tls::TlsFiles;
+pub use tls::authority::Issued;
 
 use clock::Mono;
 use domain::authorization::{UnknownTags, check_tag};
 use metrics::Metrics;
+use public::PublicUrls;
 use sessions::Sessions;
 use store::{
-    DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
-    TagSetting, without_password,
+    DEFAULT_ORGANIZATION, NewApiKey, NewCertificate, Opener, Owner, Probe, SCOPE_READ, SCOPE_WRITE,
+    Store, StoreError, TagSetting, without_password,
 };
+use tls::authority::{Authority, AuthorityError};
+use tls::{Door, TlsDoor};
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +81,14 @@ pub struct Options {
     pub http: SocketAddr,
     /// Address of the OCPP server; port 0 picks a free one.
     pub ocpp: SocketAddr,
+    /// Address of the REST API with TLS; port 0 picks a free one.
+    pub https: Option<SocketAddr>,
+    /// Address of the OCPP server with TLS; port 0 picks a free one.
+    pub ocpps: Option<SocketAddr>,
+    /// Certificate and key of the listeners with TLS; the built-in authority issues them when `None`.
+    pub tls: Option<TlsFiles>,
+    /// Roots whose certificates prove identities beside those of the built-in authority, a PEM file.
+    pub client_ca: Option<std::path::PathBuf>,
     /// `sqlite://PATH` or `postgres://…`.
     pub database: String,
     /// The key of the default organization on a database without keys, at least 8 characters; generated
@@ -120,6 +136,10 @@ impl Default for Options {
         Self {
             http: local(8080),
             ocpp: local(9000),
+            https: None,
+            ocpps: None,
+            tls: None,
+            client_ca: None,
             database: "sqlite://dynamo.db".to_owned(),
             api_key: None,
             id_tags: Vec::new(),
@@ -196,6 +216,7 @@ pub(crate) struct App {
     pub passwords: ocpp::Passwords,
     pub tokens: rest::token::Tokens,
     pub urls: PublicUrls,
+    pub authority: Authority,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
     pub probe: Probe,
@@ -228,8 +249,12 @@ pub struct Csms {
     told: TaskTracker,
     http_addr: SocketAddr,
     ocpp_addr: SocketAddr,
+    https_addr: Option<SocketAddr>,
+    ocpps_addr: Option<SocketAddr>,
     api_key: String,
     generated_key: bool,
+    /// Where the root of the server's certificate lies, when the built-in authority issued it.
+    root_at: Option<String>,
 }
 
 /// Starts a CSMS; it serves when this returns.
@@ -243,24 +268,35 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let mail = options.mail.as_ref();
     let mail = mail.map(|mail| outbox::mail(mail, options.letter_timeout));
     let mail = mail.transpose().map_err(StartError::Value)?;
+    let material = tls::Material::read(&options)?;
     let (http, http_addr) = listen("--http", options.http)?;
     let (ocpp, ocpp_addr) = listen("--ocpp", options.ocpp)?;
+    let (https, https_addr) = listen_if("--https", options.https)?;
+    let (ocpps, ocpps_addr) = listen_if("--ocpps", options.ocpps)?;
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let tokens = tokens(&store, &options).await?;
     let (outbox, told_queue) = outbox::Outbox::new();
     outbox.refresh(&store).await?;
-    let urls = PublicUrls {
-        http: public_url(&options.public_http, "http", http_addr),
-        ocpp: public_url(&options.public_ocpp, "ws", ocpp_addr),
-    };
+    let authority = Authority::of(&store, options.clock.now_ms()).await;
+    let authority = authority.map_err(|error| match error {
+        AuthorityError::Store(error) => error.into(),
+        error => StartError::Value(error.to_string()),
+    })?;
+    let (for_charge_points, for_all) =
+        material.configure(&options, [https_addr, ocpps_addr], &authority)?;
+    let urls = PublicUrls::of(&options, http_addr, https_addr, ocpp_addr, ocpps_addr);
+    let is_secure = https.is_some() || ocpps.is_some();
+    let root_at = (is_secure && options.tls.is_none())
+        .then(|| lay_root(&options.database, &authority, &urls));
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
         passwords: ocpp::Passwords::default(),
         tokens,
         urls,
+        authority,
         metrics,
         mono: Mono::start(),
         probe: Probe::default(),
@@ -278,12 +314,18 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         options,
     });
     let tasks = TaskTracker::new();
-    for (listener, router) in [
-        (http, rest::router(app.clone())),
-        (ocpp, ocpp::accept::router(app.clone())),
+    let (api, points) = (rest::router(app.clone()), ocpp::accept::router(app.clone()));
+    let secure = |config| Door::Tls(TlsDoor::new(config, app.clone()));
+    for (listener, door, router) in [
+        (Some(http), Door::Plain, api.clone()),
+        (Some(ocpp), Door::Plain, points.clone()),
+        (https, secure(for_all), api),
+        (ocpps, secure(for_charge_points), points),
     ] {
-        let served = listen::serve(listener, router, app.shutdown.clone(), tasks.clone());
-        tasks.spawn(served);
+        if let Some(listener) = listener {
+            let stop = app.shutdown.clone();
+            tasks.spawn(listen::serve(listener, door, router, stop, tasks.clone()));
+        }
     }
     tasks.spawn(write_presences(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
@@ -297,8 +339,11 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         told,
         http_addr,
         ocpp_addr,
+        https_addr,
+        ocpps_addr,
         api_key,
         generated_key,
+        root_at,
     })
 }
 
@@ -313,6 +358,47 @@ impl Csms {
     #[must_use]
     pub const fn ocpp_addr(&self) -> SocketAddr {
         self.ocpp_addr
+    }
+
+    /// Where the REST API listens with TLS.
+    #[must_use]
+    pub const fn https_addr(&self) -> Option<SocketAddr> {
+        self.https_addr
+    }
+
+    /// Where charge points connect with TLS.
+    #[must_use]
+    pub const fn ocpps_addr(&self) -> Option<SocketAddr> {
+        self.ocpps_addr
+    }
+
+    /// The root of the built-in certificate authority, as PEM.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        self.app.authority.root_pem()
+    }
+
+    /// Issues a certificate to a charge point that is known, and keeps everything but its key.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no such charge point.
+    pub async fn issue_certificate(
+        &self,
+        id: &ChargePointId,
+        validity_days: u16,
+    ) -> Result<Issued, StoreError> {
+        let (app, now_ms) = (&self.app, self.app.clock().now_ms());
+        let point = app.store.charge_point(id.as_str()).await?;
+        let missing = || StoreError::Missing(format!("the charge point {:?}", id.as_str()));
+        let owner = Owner::organization(point.ok_or_else(missing)?.organization_id);
+        let issued = app.authority.issue(id, validity_days, now_ms);
+        let issued = issued.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let row = NewCertificate::of(&issued, id, owner);
+        if app.store.add_certificate(row).await? {
+            Ok(issued)
+        } else {
+            Err(missing())
+        }
     }
 
     /// The key that was given or generated; empty when the database had keys already and none was given.
@@ -395,6 +481,27 @@ fn listen(
         })
 }
 
+fn listen_if(
+    flag: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<(Option<TcpListener>, Option<SocketAddr>), StartError> {
+    let bound = address.map(|address| listen(flag, address)).transpose()?;
+    Ok(bound.unzip())
+}
+
+/// Lays the root of the authority down as a file, and says where it is. Where no file can be written, the REST API
+/// has it.
+fn lay_root(database: &str, authority: &Authority, urls: &PublicUrls) -> String {
+    let path = tls::root_file(database);
+    match tls::write_root(&path, authority.root_pem()) {
+        Ok(()) => path.display().to_string(),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), cause = %error, "the root certificate was not written as a file");
+            format!("{}{}", urls.http, rest::AUTHORITY_PATH)
+        }
+    }
+}
+
 pub(crate) async fn open_store(address: &str, opener: Opener) -> Result<Store, StartError> {
     let opened = Store::open_for(address, opener).await;
     opened.map_err(|cause| match cause {
@@ -440,19 +547,6 @@ async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), Sta
     Ok((key, false))
 }
 
-/// Where people and charge points find this server; without a slash at the end.
-pub(crate) struct PublicUrls {
-    pub http: String,
-    pub ocpp: String,
-}
-
-fn public_url(given: &Option<String>, scheme: &str, listener: SocketAddr) -> String {
-    match given {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("{scheme}://{listener}"),
-    }
-}
-
 /// The maker of tokens, with the key that was given or the one this database keeps.
 async fn tokens(store: &Store, options: &Options) -> Result<rest::token::Tokens, StartError> {
     let key = match &options.jwt_key {
@@ -485,6 +579,7 @@ fn check(options: &Options) -> Result<(), StartError> {
             rest::token::KEY_BYTES_MIN
         )));
     }
+    public::check(options)?;
     let key_chars = options.api_key.as_ref().map(|key| key.chars().count());
     if let Some(chars) = key_chars.filter(|chars| *chars < API_KEY_CHARS_MIN) {
         return Err(StartError::Value(format!(

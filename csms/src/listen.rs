@@ -10,9 +10,12 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::tls::{Door, Transport};
 
 /// How long a client may take for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,6 +46,7 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves HTTP until `stop`; the tasks are those of `tasks`.
 pub(crate) async fn serve(
     listener: TcpListener,
+    door: Door,
     router: Router,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -55,7 +59,13 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 let peer = Peer(address);
-                tasks.spawn(connection(stream, peer, router.clone(), stop.clone()));
+                tasks.spawn(connection(
+                    stream,
+                    peer,
+                    door.clone(),
+                    router.clone(),
+                    stop.clone(),
+                ));
             }
             Err(error) => {
                 tracing::warn!(cause = %error, "a connection could not be accepted; is the limit of open files too low?");
@@ -65,13 +75,42 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    door: Door,
+    router: Router,
+    stop: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(cause = %error, "TCP_NODELAY was not set");
     }
+    let Door::Tls(door) = door else {
+        return http(stream, peer, Transport::Plain, router, stop).await;
+    };
+    // Boxed: a handshake needs kilobytes that an open connection does not.
+    let opening = Box::pin(door.open(stream, peer.0));
+    let opened = tokio::select! {
+        opened = opening => opened,
+        () = stop.cancelled() => None,
+    };
+    drop(door);
+    if let Some((stream, transport)) = opened {
+        http(stream, peer, transport, router, stop).await;
+    }
+}
+
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    transport: Transport,
+    router: Router,
+    stop: CancellationToken,
+) {
     let service = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(transport.clone());
         service.call(request)
     });
     let served = http1::Builder::new()

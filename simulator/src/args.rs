@@ -14,6 +14,10 @@ Examples:
   dynamo simulator --csms ws://127.0.0.1:9000/ocpp16 --count 1000 --ramp 200/s --duration 5m \\
                    --report fleet.html --report fleet.json
 
+  # over TLS, each charge point with its own certificate
+  dynamo simulator --csms wss://csms.example.com/ocpp16 --count 10 --ca root.pem \\
+                   --cert 'certs/{id}.pem' --key 'certs/{id}.key'
+
   # one charge point under an operator's hand, until Ctrl-C
   dynamo simulator --csms ws://127.0.0.1:9000/ocpp16 --control 127.0.0.1:7000
 
@@ -87,6 +91,18 @@ pub struct Args {
         hide_env_values = true
     )]
     pub password: Option<String>,
+
+    /// Roots that the CSMS's certificate may come from, as PEM, for wss:// [default: those of the system]
+    #[arg(long, env = "DYNAMO_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// Certificate of the charge point as PEM; {id} in the name is the identity: each has its own
+    #[arg(long, env = "DYNAMO_CERT", value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+
+    /// Key of that certificate as PEM, with {id} likewise
+    #[arg(long, env = "DYNAMO_KEY", value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
 
     /// Card used for sessions, given to the charge points in turn; can be repeated [default: RFID-USER-4A2F]
     #[arg(long, env = "DYNAMO_ID_TAG", value_name = "TAG", value_delimiter = ',')]

@@ -158,6 +158,7 @@ impl Fleet {
             id,
             csms_url: Arc::clone(&plan.csms),
             password: plan.password.clone(),
+            tls: plan.tls.as_ref().map(|tls| tls.of(index)),
             hardware: Arc::clone(&plan.hardware),
             setup: Arc::clone(&plan.setup),
             seed,

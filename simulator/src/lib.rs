@@ -22,6 +22,7 @@ mod report;
 mod scenario;
 mod tally;
 mod thresholds;
+mod tls;
 mod visitor;
 mod yaml_error;
 
@@ -31,6 +32,7 @@ pub use args::Args;
 pub use driver::{Activity, Clock, Handle, OperateError, RigClock, Station, spawn};
 pub use input_error::InputError;
 pub use ledger::LedgerLine;
+pub use tls::{ClientTls, TlsFiles};
 
 /// How the outside ends a run.
 #[derive(Clone, Debug, Default)]

@@ -11,8 +11,9 @@ use crate::charge_point::{Hardware, ID_TAG_CHARS_MAX, Setup};
 use crate::reach::{self, Reach};
 use crate::scenario::{Rate, Scenario, SessionLengths, SessionsSpec};
 use crate::thresholds::Thresholds;
+use crate::tls::{FleetTls, TlsFiles};
 use crate::visitor::Sessions;
-use crate::{Args, InputError, output};
+use crate::{Args, InputError, driver, output};
 
 /// Charge points of one process; identities have six digits.
 const COUNT_MAX: u32 = 999_999;
@@ -48,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) id_tags: Vec<String>,
     pub(crate) password: Option<Arc<str>>,
+    /// For a CSMS at `wss://`.
+    pub(crate) tls: Option<FleetTls>,
     pub(crate) hardware: Arc<Hardware>,
     pub(crate) setup: Arc<Setup>,
     pub(crate) sessions: Option<Sessions>,
@@ -63,6 +66,30 @@ pub(crate) enum ReportFormat {
     Json,
     Html,
     JUnit,
+}
+
+/// The TLS of the fleet; files that nothing would be done with are refused.
+fn tls(
+    args: &Args,
+    csms: &str,
+    id_prefix: &str,
+    count: u32,
+) -> Result<Option<FleetTls>, InputError> {
+    if !csms.starts_with(driver::TLS_SCHEME) {
+        if !csms.is_empty() && (args.ca.is_some() || args.cert.is_some()) {
+            return Err(InputError::new(format!(
+                "--ca, --cert and --key serve nothing with {csms}: give a URL that begins with wss://"
+            )));
+        }
+        return Ok(None);
+    }
+    let files = TlsFiles {
+        ca: args.ca.clone(),
+        identity: args.cert.clone().zip(args.key.clone()),
+    };
+    let ids =
+        (1..=count).map(|number| identity(id_prefix, number).expect("the longest was checked"));
+    FleetTls::read(&files, ids).map(Some)
 }
 
 impl Plan {
@@ -86,8 +113,9 @@ impl Plan {
         identity(&id_prefix, count)?;
         let csms: Arc<str> = args.csms.as_deref().unwrap_or_default().into();
         if !args.check || args.csms.is_some() {
-            crate::driver::check_url(&csms).map_err(InputError::new)?;
+            driver::check_url(&csms).map_err(InputError::new)?;
         }
+        let tls = tls(args, &csms, &id_prefix, count)?;
         let hardware = checked_hardware(scenario.hardware.unwrap_or_default())?;
         let sessions = match scenario.sessions {
             Some(SessionsSpec::None) => None,
@@ -139,6 +167,7 @@ impl Plan {
             seed: args.seed.or(scenario.seed).unwrap_or(42),
             id_tags: checked_tags(&args.id_tag, scenario.id_tags)?,
             password: args.password.as_deref().map(Into::into),
+            tls,
             hardware: Arc::new(hardware),
             setup: Arc::new(setup),
             sessions,
@@ -473,7 +502,7 @@ mod tests {
 
     #[test]
     fn urls_that_cannot_be_used_are_refused_before_anything_starts() {
-        for url in ["wss://h", "http://h", "nonsense", "ws://127.0.0.1:70000"] {
+        for url in ["https://h", "http://h", "nonsense", "ws://127.0.0.1:70000"] {
             let command = Command::try_parse_from(["simulator", "--csms", url]).unwrap();
             let error = Plan::from_args(&command.args).unwrap_err().to_string();
             assert!(error.contains(url), "{error}");

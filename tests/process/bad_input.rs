@@ -99,6 +99,46 @@ fn urls_that_lead_nowhere() {
 }
 
 #[test]
+fn transport_security_that_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.pem");
+    std::fs::write(&text, "no certificate").unwrap();
+    let text = text.to_str().unwrap();
+    let missing = "/nowhere/at/all.pem";
+    let secure = ["simulator", "--csms", "wss://127.0.0.1:9"];
+    let simulator = |flags: &[&str], naming: &str| {
+        refused(&[&secure[..], flags].concat(), naming);
+    };
+    simulator(&["--ca", missing], missing);
+    simulator(&["--ca", text], text);
+    simulator(&["--cert", text], "--key");
+    simulator(&["--cert", missing, "--key", missing], missing);
+    refused(
+        &["simulator", "--csms", "ws://127.0.0.1:9", "--ca", text],
+        "wss://",
+    );
+    let csms = |flags: &[&str], naming: &str| {
+        refused(&[&["csms"][..], flags].concat(), naming);
+    };
+    let ocpps = ["--ocpps", "127.0.0.1:0"];
+    let with = |flags: &[&'static str]| [&ocpps[..], flags].concat();
+    csms(
+        &with(&["--tls-cert", missing, "--tls-key", missing]),
+        missing,
+    );
+    csms(&with(&["--tls-cert", missing]), "--tls-key");
+    csms(&with(&["--client-ca", missing]), missing);
+    csms(&["--client-ca", missing], "--ocpps");
+    csms(&["--public-ocpp", "csms.example.com"], "csms.example.com");
+    csms(&["--public-http", "ws://csms.example.com"], "--public-http");
+    csms(&["--tax-rate", "-1"], "--tax-rate");
+    csms(&["--tax-rate", "much"], "much");
+    csms(&["--jwt-lifetime", "0s"], "--jwt-lifetime");
+    csms(&["--jwt-lifetime", "1000days"], "366days");
+    csms(&["--jwt-key", "short"], "--jwt-key");
+}
+
+#[test]
 fn files_that_cannot_be_read_or_written() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -13,4 +13,5 @@ mod foreign_peer;
 mod judged;
 mod signals;
 mod support;
+mod transport;
 mod webhooks;

@@ -265,6 +265,7 @@ impl Bench {
             id,
             csms_url: format!("ws://{addr}/ocpp16"),
             password: None,
+            tls: None,
             hardware,
             setup,
             seed: u64::from(self.rig.number()),

@@ -83,6 +83,8 @@ alter table charge_point add column max_power_kw double precision;
 alter table charge_point add column configured_at_ms bigint;
 alter table charge_point add column connected_at_ms bigint;
 alter table charge_point add column commissioned_at_ms bigint;
+-- Security profile of OCPP, 0 to 3: what a handshake must prove.
+alter table charge_point add column security_profile bigint not null default 0;
 -- What the last handshake proved.
 alter table charge_point add column identity_verified boolean not null default false;
 alter table charge_point add column tls_enabled boolean not null default false;

@@ -112,7 +112,10 @@ mod tests {
     }
 
     async fn begun(store: &Store) -> i64 {
-        store.record_unknown_charge_point("CP").await.unwrap();
+        store
+            .record_unknown_charge_point("CP", crate::store::Proof::default())
+            .await
+            .unwrap();
         let tariff = NewTariff {
             owner_kind: TariffOwner::ChargePoint,
             owner_id: "CP".into(),

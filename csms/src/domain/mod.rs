@@ -19,6 +19,7 @@ pub(crate) mod place;
 pub(crate) mod price;
 pub(crate) mod registration;
 pub(crate) mod reports;
+pub(crate) mod security;
 pub(crate) mod template;
 pub mod transaction;
 

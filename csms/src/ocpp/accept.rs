@@ -1,7 +1,9 @@
 //! The handshake: who gets in, and in which version.
 //!
 //! The path's last segment is the identity, the subprotocol decides the version [1.6J §3.1]. An identity that
-//! nobody registered gets 404, a missing or wrong password 401; both are said before the upgrade. When no
+//! nobody registered gets 404, a missing or wrong password 401, and 403 who comes without the TLS or the certificate
+//! that its security profile asks for, or with a certificate that is somebody else's or was revoked: no password would
+//! help there. All of it is said before the upgrade. When no
 //! offered subprotocol fits, the upgrade is made without one and the socket is closed [1.6J §3.3].
 
 use std::sync::Arc;
@@ -22,8 +24,10 @@ use dynamo_protocol::{
 
 use super::session;
 use crate::App;
+use crate::domain::security::{Breach, Duty, SecurityProfile, Shown, duty};
 use crate::listen::Peer;
-use crate::store::ChargePoint;
+use crate::store::{ChargePoint, Proof};
+use crate::tls::{PeerCertificate, Transport};
 
 /// Bytes that may wait in a socket's write buffer.
 const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
@@ -53,6 +57,7 @@ async fn no_such_path(
 async fn handshake(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
+    Extension(transport): Extension<Transport>,
     uri: Uri,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
@@ -65,7 +70,7 @@ async fn handshake(
             let attempt = Attempt {
                 headers: &headers,
                 will_talk,
-                tls: false,
+                transport: &transport,
             };
             admit(&app, identity, &attempt).await
         }
@@ -117,6 +122,21 @@ enum Refusal {
     Unknown(String),
     #[error("user and password of the charge point {0:?} are wanted (HTTP Basic)")]
     Password(String),
+    #[error("no password is set for the charge point {0:?}, and its security profile asks for one")]
+    NoPassword(String),
+    #[error("the charge point {0:?} must connect with TLS (wss)")]
+    NoTls(String),
+    #[error("the charge point {0:?} must show a certificate of its own")]
+    NoCertificate(String),
+    #[error("the certificate is for {common_name}, not for {identity:?}")]
+    ForeignCertificate {
+        identity: String,
+        common_name: String,
+    },
+    #[error("the certificate of the charge point {0:?} was revoked")]
+    RevokedCertificate(String),
+    #[error("the certificate that was shown for {0:?} is not one that was issued to it")]
+    UnknownCertificate(String),
     #[error("the charge point {0} offers no subprotocol that is supported")]
     Subprotocol(ChargePointId),
     #[error("this is no WebSocket handshake: {0}")]
@@ -126,6 +146,23 @@ enum Refusal {
 }
 
 impl Refusal {
+    fn of(breach: Breach, identity: &str, shown: Option<&PeerCertificate>) -> Self {
+        let identity = identity.to_owned();
+        match breach {
+            Breach::NoTls => Self::NoTls(identity),
+            Breach::NoCertificate => Self::NoCertificate(identity),
+            Breach::Foreign => Self::ForeignCertificate {
+                identity,
+                common_name: shown
+                    .and_then(|shown| shown.common_name.as_ref())
+                    .map_or_else(|| "nobody".to_owned(), |name| format!("{name:?}")),
+            },
+            Breach::Revoked => Self::RevokedCertificate(identity),
+            Breach::Unknown => Self::UnknownCertificate(identity),
+            Breach::NoPassword => Self::NoPassword(identity),
+        }
+    }
+
     /// What the operator can do about it.
     const fn remedy(&self) -> &'static str {
         match self {
@@ -137,6 +174,23 @@ impl Refusal {
             }
             Self::Password(_) => {
                 "give the charge point the password of `dynamo csms admin charge-point set`"
+            }
+            Self::NoPassword(_) => {
+                "set one with `dynamo csms admin charge-point set --password`, or another --security-profile"
+            }
+            Self::NoTls(_) => {
+                "let the charge point connect to the address of --ocpps, or set another security profile with \
+                 `dynamo csms admin charge-point set --security-profile`"
+            }
+            Self::NoCertificate(_) => {
+                "give the charge point a certificate for its identity; \
+                 POST /api/v1/installer/charge-points/ID/certificates/generate issues one"
+            }
+            Self::ForeignCertificate { .. } => {
+                "give the charge point a certificate whose common name is its identity"
+            }
+            Self::RevokedCertificate(_) | Self::UnknownCertificate(_) => {
+                "give the charge point a new certificate"
             }
             Self::Subprotocol(_) => "let the charge point speak OCPP 1.6 as JSON (ocpp1.6)",
             Self::Upgrade(_) => "connect with a WebSocket client; the REST API has another address",
@@ -171,7 +225,12 @@ impl IntoResponse for Refusal {
             Self::Path | Self::Identity(_) | Self::Unknown(_) => {
                 (StatusCode::NOT_FOUND, text).into_response()
             }
-            Self::Password(_) => {
+            Self::NoTls(_)
+            | Self::NoCertificate(_)
+            | Self::ForeignCertificate { .. }
+            | Self::RevokedCertificate(_)
+            | Self::UnknownCertificate(_) => (StatusCode::FORBIDDEN, text).into_response(),
+            Self::Password(_) | Self::NoPassword(_) => {
                 let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")];
                 (StatusCode::UNAUTHORIZED, challenge, text).into_response()
             }
@@ -188,6 +247,8 @@ pub(crate) struct Admitted {
     pub charge_point: ChargePoint,
     /// When it was read, by the monotonic clock.
     pub read_ms: Millis,
+    /// The fingerprint of the certificate it showed, where this server issued it.
+    pub certificate: Option<Arc<str>>,
 }
 
 /// How somebody comes.
@@ -195,8 +256,7 @@ struct Attempt<'a> {
     headers: &'a HeaderMap,
     /// Whether the handshake will lead to a session.
     will_talk: bool,
-    /// Whether the socket is one of TLS.
-    tls: bool,
+    transport: &'a Transport,
 }
 
 /// Lets a charge point in, or not. One that nobody registered is recorded only when it `will_talk`; until
@@ -215,36 +275,76 @@ async fn admit(
     }
     let id = ChargePointId::new(identity)
         .map_err(|error| Refusal::Identity(format!("{identity:?} is no identity: {error}")))?;
+    let (is_tls, peer) = match attempt.transport {
+        Transport::Plain => (false, None),
+        Transport::Tls(peer) => (true, peer.as_deref()),
+    };
+    let shown = match peer {
+        Some(peer) => judge(app, &id, peer).await?,
+        None => Shown::Nothing,
+    };
+    let breach = |breach| Refusal::of(breach, identity, peer);
+    // Nobody is recorded who shows a wrong certificate.
+    duty(SecurityProfile::None, false, is_tls, shown).map_err(breach)?;
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
     if known.is_none() && app.options.accept_unknown.charge_points {
         if !attempt.will_talk {
             return Ok((id, None));
         }
-        let recorded = app.store.record_unknown_charge_point(id.as_str()).await;
+        let proof = Proof {
+            identity_verified: shown == Shown::Good,
+            tls_enabled: is_tls,
+        };
+        let recorded = app
+            .store
+            .record_unknown_charge_point(id.as_str(), proof)
+            .await;
         recorded.map_err(|error| unreadable(&id, &error))?;
         read_ms = app.mono.now_ms();
         known = find(app, &id).await?;
     }
-    let mut charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
-    if let Some(hash) = &charge_point.password_hash {
+    let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
+    let has_password = charge_point.password_hash.is_some();
+    let duty = duty(charge_point.security_profile, has_password, is_tls, shown).map_err(breach)?;
+    if let (Duty::Password, Some(hash)) = (duty, &charge_point.password_hash) {
         let wrong = || Refusal::Password(identity.to_owned());
         let (user, password) = basic_credentials(attempt.headers).ok_or_else(wrong)?;
         if user != id.as_str().as_bytes() || !app.passwords.verify(&id, &password, hash).await {
             return Err(wrong());
         }
     }
-    let proof = (charge_point.password_hash.is_some(), attempt.tls);
-    if attempt.will_talk && proof != (charge_point.identity_verified, charge_point.tls_enabled) {
-        let kept = app.store.set_proof(id.as_str(), proof.0, proof.1).await;
+    let proof = Proof {
+        identity_verified: duty == Duty::Password || shown == Shown::Good,
+        tls_enabled: is_tls,
+    };
+    if attempt.will_talk && proof != charge_point.proof {
+        let kept = app.store.proved(id.as_str(), proof).await;
         kept.map_err(|error| unreadable(&id, &error))?;
-        (charge_point.identity_verified, charge_point.tls_enabled) = proof;
     }
+    let ours = peer.filter(|peer| peer.is_ours);
     let admitted = Admitted {
         charge_point,
         read_ms,
+        certificate: ours.map(|peer| peer.fingerprint.as_str().into()),
     };
     Ok((id, Some(admitted)))
+}
+
+/// What a certificate that was shown says about this identity.
+async fn judge(app: &App, id: &ChargePointId, peer: &PeerCertificate) -> Result<Shown, Refusal> {
+    if peer.common_name.as_deref() != Some(id.as_str()) {
+        return Ok(Shown::Foreign);
+    }
+    let known = app.store.certificate_of(&peer.fingerprint).await;
+    Ok(match known.map_err(|error| unreadable(id, &error))? {
+        Some(known) if known.revoked_at_ms.is_some() => Shown::Revoked,
+        // One that was issued before the charge point of this identity was deleted and registered again.
+        Some(known) if known.charge_point_id != id.as_str() => Shown::Unknown,
+        Some(_) => Shown::Good,
+        None if peer.is_ours => Shown::Unknown,
+        None => Shown::Good,
+    })
 }
 
 async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {

@@ -30,6 +30,8 @@ pub(super) enum End {
     TooLarge,
     /// The registration is not the one that let the peer in.
     Outdated,
+    /// The certificate that let the peer in was revoked.
+    Revoked,
 }
 
 impl End {
@@ -50,6 +52,10 @@ impl End {
             Self::Outdated => Some((
                 close_code::POLICY,
                 "the registration has changed: connect again",
+            )),
+            Self::Revoked => Some((
+                close_code::POLICY,
+                "the certificate was revoked: connect with another",
             )),
         }
     }

@@ -41,7 +41,7 @@ impl RefusalLog {
     }
 
     /// Tells why somebody was not let in, and what to do about it.
-    pub(super) fn tell(&self, now_ms: Millis, peer: &str, path: &str, reason: &str, remedy: &str) {
+    pub(crate) fn tell(&self, now_ms: Millis, peer: &str, path: &str, reason: &str, remedy: &str) {
         let Some(untold) = self.admit(now_ms) else {
             return;
         };

@@ -137,6 +137,7 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
     let read = cx.app.store.charge_point(id).await?.filter(|read| {
         read.organization_id == admitted.organization_id
             && read.password_hash == admitted.password_hash
+            && read.security_profile == admitted.security_profile
     });
     let Some(read) = read else {
         // It was let in as somebody it is no more, or was deleted: the session ends, and it is judged anew.
@@ -146,6 +147,16 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
             "the registration of this charge point has changed: connect again",
         ));
     };
+    // Another server on this database may have revoked it.
+    if let Some(certificate) = cx.contact.certificate.get()
+        && cx.app.store.is_revoked(certificate).await?
+    {
+        cx.contact.revoke();
+        return Err(CallError::new(
+            ErrorCode::SecurityError,
+            "the certificate of this charge point was revoked: connect with another",
+        ));
+    }
     remember_registration(&cx.contact, read.registration, now_ms);
     Ok(read.registration)
 }

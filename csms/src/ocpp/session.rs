@@ -81,7 +81,15 @@ pub(crate) async fn run(
     let Admitted {
         charge_point,
         read_ms,
+        certificate,
     } = admitted;
+    if let Some(fingerprint) = certificate {
+        let _ = seat.contact.certificate.set(fingerprint.clone());
+        // Once more, now that whoever revokes it finds this connection. A store that fails says no.
+        if !matches!(app.store.is_revoked(&fingerprint).await, Ok(false)) {
+            seat.contact.revoke();
+        }
+    }
     routes::remember_registration(&seat.contact, charge_point.registration, read_ms);
     let now_ms = app.mono.now_ms();
     let mut session = Session {
@@ -164,7 +172,7 @@ impl Session {
             tokio::select! {
                 () = shutdown.as_mut() => return Err(End::Shutdown),
                 () = replaced.as_mut() => return Err(End::Replaced),
-                () = outdated.as_mut() => return Err(End::Outdated),
+                () = outdated.as_mut() => return Err(self.outdated()),
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => self.receive(message).await?,
                     Some(Err(error)) => return Err(End::of_error(error)),
@@ -177,6 +185,14 @@ impl Session {
                 Some(command) = self.seat.mailbox.recv(), if idle => self.command(*command),
                 () = sleep.as_mut() => self.wake().await?,
             }
+        }
+    }
+
+    fn outdated(&self) -> End {
+        if self.seat.contact.revoked.load(Relaxed) {
+            End::Revoked
+        } else {
+            End::Outdated
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -64,9 +64,19 @@ pub(crate) struct Contact {
     pub triggered: AtomicU64,
     /// Cancelled when the registration turns out not to be the one that let the connection in.
     pub outdated: CancellationToken,
+    /// The fingerprint of the certificate that let the connection in, where this server issued it.
+    pub certificate: OnceLock<Arc<str>>,
+    /// Whether that was revoked.
+    pub revoked: AtomicBool,
 }
 
 impl Contact {
+    /// Ends the connection: its certificate is good no more.
+    pub(crate) fn revoke(&self) {
+        self.revoked.store(true, Relaxed);
+        self.outdated.cancel();
+    }
+
     pub(crate) fn presence(&self, id: &ChargePointId) -> Presence {
         Presence {
             charge_point_id: id.as_str().to_owned(),
@@ -156,6 +166,16 @@ impl Sessions {
             handles.remove(id);
         }
         current
+    }
+
+    /// Closes the connection of a charge point if this certificate let it in.
+    pub(crate) fn revoke(&self, id: &ChargePointId, fingerprint: &str) {
+        if let Some(handle) = self.read().get(id) {
+            let certificate = handle.contact.certificate.get();
+            if certificate.is_some_and(|known| **known == *fingerprint) {
+                handle.contact.revoke();
+            }
+        }
     }
 
     /// Whether the charge point has a socket.

@@ -6,6 +6,7 @@
 )]
 
 mod auth;
+mod authority;
 mod charge_point;
 mod cpo;
 mod error;
@@ -38,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::App;
+pub(crate) use authority::AUTHORITY_PATH;
 use error::ApiError;
 
 /// Bytes a request's body may have.
@@ -64,6 +66,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// Every operation with its description.
 fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(authority::router())
         .merge(cpo::router())
         .merge(installer::router())
         .merge(invitation::router())

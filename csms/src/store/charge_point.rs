@@ -4,6 +4,7 @@ use super::{
     Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
 };
 use crate::clock::system_ms;
+use crate::domain::security::SecurityProfile;
 
 /// Whether a charge point is let in after its boot [1.6 §4.2].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +46,18 @@ pub struct ChargePoint {
     pub password_hash: Option<String>,
     /// Whether it is let in.
     pub registration: Registration,
-    /// Whether its last handshake proved who it is.
+    /// What it must prove at its handshake.
+    pub security_profile: SecurityProfile,
+    /// What its last handshake proved.
+    pub proof: Proof,
+}
+
+/// What a handshake proved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The identity, by password or certificate.
     pub identity_verified: bool,
-    /// Whether its last handshake came over TLS.
+    /// It came over TLS.
     pub tls_enabled: bool,
 }
 
@@ -65,6 +75,8 @@ pub struct ChargePointSetting {
     pub registration: Option<Registration>,
     /// Its heartbeat interval, or the time until it boots again when it is not Accepted, in seconds.
     pub interval_s: Option<i64>,
+    /// What it must prove at its handshake; nothing but a password that is set, for a new one without it.
+    pub security_profile: Option<SecurityProfile>,
 }
 
 /// What a boot says.
@@ -126,7 +138,7 @@ pub struct Presence {
     pub last_heartbeat_at_ms: Option<i64>,
 }
 
-type ChargePointColumns = (String, Option<String>, String, bool, bool);
+type AdmissionColumns = (String, Option<String>, String, i64, bool, bool);
 
 type StatusColumns = (
     String,
@@ -145,23 +157,41 @@ impl Store {
     /// When the database fails.
     pub async fn charge_point(&self, id: &str) -> Result<Option<ChargePoint>> {
         let mut conn = self.reader().await?;
-        let row: Option<ChargePointColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select organization_id, password_hash, registration, identity_verified, tls_enabled
+        let row: Option<AdmissionColumns> = on_db!(&mut conn, db => sqlx::query_as(
+            "select organization_id, password_hash, registration, security_profile, identity_verified,
+                 tls_enabled
              from charge_point where id = $1")
             .bind(id)
             .fetch_optional(db))?;
-        row.map(
-            |(organization_id, password_hash, registration, verified, tls)| {
-                Ok(ChargePoint {
-                    organization_id,
-                    password_hash,
-                    registration: registration_of(&registration)?,
+        row.map(|row| {
+            let (organization_id, password_hash, registration, profile, verified, tls) = row;
+            Ok(ChargePoint {
+                organization_id,
+                password_hash,
+                registration: registration_of(&registration)?,
+                security_profile: SecurityProfile::from_number(profile).ok_or_else(|| {
+                    StoreError::Corrupt(format!("a charge point of security profile {profile}"))
+                })?,
+                proof: Proof {
                     identity_verified: verified,
                     tls_enabled: tls,
-                })
-            },
-        )
+                },
+            })
+        })
         .transpose()
+    }
+
+    /// Keeps what a handshake proved.
+    pub(crate) async fn proved(&self, id: &str, proof: Proof) -> Result<()> {
+        self.write((id.to_owned(), proof), |(id, proof), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update charge_point set identity_verified = $2, tls_enabled = $3 where id = $1")
+                    .bind(id).bind(proof.identity_verified).bind(proof.tls_enabled)
+                    .execute(db))
+            })
+        })
+        .await
     }
 
     /// Registers or changes a charge point. A changed registration counts from its next boot or message.
@@ -177,16 +207,18 @@ impl Store {
                 let registration = setting.registration.map(Registration::as_str);
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
-                         created_at_ms)
-                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6)
+                         created_at_ms, security_profile)
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($8, 0))
                      on conflict (id) do update set
                          organization_id = coalesce($7, charge_point.organization_id),
                          password_hash = coalesce($3, charge_point.password_hash),
                          registration = coalesce($4, charge_point.registration),
-                         interval_s = coalesce($5, charge_point.interval_s)")
+                         interval_s = coalesce($5, charge_point.interval_s),
+                         security_profile = coalesce($8, charge_point.security_profile)")
                     .bind(&setting.id).bind(organization).bind(&setting.password_hash)
                     .bind(registration).bind(setting.interval_s).bind(system_ms())
                     .bind(&setting.organization_id)
+                    .bind(setting.security_profile.map(SecurityProfile::number))
                     .execute(db))?;
                 Ok(())
             })
@@ -194,14 +226,16 @@ impl Store {
         .await
     }
 
-    /// Records a charge point that nobody registered.
-    pub(crate) async fn record_unknown_charge_point(&self, id: &str) -> Result<()> {
-        self.write(id.to_owned(), |id, conn| {
+    /// Records a charge point that nobody registered, with what its handshake proves.
+    pub(crate) async fn record_unknown_charge_point(&self, id: &str, proof: Proof) -> Result<()> {
+        self.write((id.to_owned(), proof), |(id, proof), conn| {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
-                    "insert into charge_point (id, organization_id, registration, created_at_ms)
-                     values ($1, $2, 'Accepted', $3) on conflict do nothing")
+                    "insert into charge_point (id, organization_id, registration, created_at_ms,
+                         identity_verified, tls_enabled)
+                     values ($1, $2, 'Accepted', $3, $4, $5) on conflict do nothing")
                     .bind(id).bind(DEFAULT_ORGANIZATION).bind(system_ms())
+                    .bind(proof.identity_verified).bind(proof.tls_enabled)
                     .execute(db))?;
                 Ok(())
             })
@@ -350,7 +384,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("sqlite://{}/csms.db", folder.path().display());
         let store = Store::open(&address).await.unwrap();
-        store.record_unknown_charge_point("CP-1").await.unwrap();
+        store
+            .record_unknown_charge_point("CP-1", Proof::default())
+            .await
+            .unwrap();
         for (process, number, received_at_ms, status, kept) in [
             ("a", 2, 1_000, "Charging", "Charging"),
             ("a", 1, 2_000, "Available", "Charging"),

@@ -10,6 +10,7 @@
 
 mod access;
 mod account;
+mod certificate;
 mod charge_point;
 mod commissioning;
 mod configuration;
@@ -48,8 +49,11 @@ pub use access::{ApiKey, NewApiKey, SCOPE_READ, SCOPE_WRITE};
 pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
 pub(crate) use account::{Account, Role, email_key, owned};
+pub(crate) use certificate::{Certificate, NewCertificate};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
-pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Registration};
+pub use charge_point::{
+    ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
+};
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{ConfigurationKey, SAVED};
 pub use error::StoreError;

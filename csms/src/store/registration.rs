@@ -88,19 +88,6 @@ impl Store {
             .bind(charge_point)
             .fetch_all(db))
     }
-
-    /// Keeps what a handshake proved.
-    pub(crate) async fn set_proof(&self, id: &str, verified: bool, tls: bool) -> Result<()> {
-        self.write((id.to_owned(), verified, tls), |(id, verified, tls), conn| {
-            Box::pin(async move {
-                run_on_db!(conn, db => sqlx::query(
-                    "update charge_point set identity_verified = $2, tls_enabled = $3 where id = $1")
-                    .bind(id).bind(*verified).bind(*tls)
-                    .execute(db))
-            })
-        })
-        .await
-    }
 }
 
 impl Conn {

@@ -314,11 +314,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("sqlite://{}/csms.db", folder.path().display());
         let store = Store::open(&address).await.unwrap();
-        let mut gone = Box::pin(store.record_unknown_charge_point("CP-1"));
+        let mut gone =
+            Box::pin(store.record_unknown_charge_point("CP-1", crate::store::Proof::default()));
         // In the queue, and dropped before the writer had its turn.
         assert!(futures_util::poll!(&mut gone).is_pending());
         drop(gone);
-        store.record_unknown_charge_point("CP-2").await.unwrap();
+        store
+            .record_unknown_charge_point("CP-2", crate::store::Proof::default())
+            .await
+            .unwrap();
         assert!(store.charge_point("CP-1").await.unwrap().is_none());
         assert!(store.charge_point("CP-2").await.unwrap().is_some());
     }

@@ -13,9 +13,9 @@ struct Cli {
     admin: AdminArgs,
 }
 
-async fn run(rig: &Rig, arguments: &[&str]) -> Result<Value, AdminError> {
-    let database = format!("sqlite://{}/csms.db", rig.folder.path().display());
-    let arguments = [&["admin"], arguments, &["--database", &database]].concat();
+pub(crate) async fn run(rig: &Rig, arguments: &[&str]) -> Result<Value, AdminError> {
+    let database = rig.database();
+    let arguments = [&["admin"], arguments, &["--database", database]].concat();
     let cli = Cli::try_parse_from(arguments).unwrap();
     let text = admin(cli.admin).await?;
     Ok(serde_json::from_str(&text).unwrap())

@@ -8,6 +8,7 @@
 
 mod admin;
 mod billing;
+mod certificates;
 mod charge_points;
 mod commands;
 mod commissioning;
@@ -29,4 +30,5 @@ mod sites;
 mod start;
 mod support;
 mod transactions;
+mod transport;
 mod webhooks;

@@ -11,6 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -23,8 +24,8 @@ pub(crate) const KEY: &str = "test-key";
 
 pub(crate) struct Rig {
     pub(crate) csms: Csms,
-    pub(crate) folder: TempDir,
     database: String,
+    pub(crate) folder: TempDir,
     http: reqwest::Client,
 }
 
@@ -289,7 +290,7 @@ pub(crate) async fn handshake(
     let stream = TcpStream::connect(host).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (socket, response) = tokio_tungstenite::client_async(request, stream).await?;
-    Ok((ChargePoint { socket, number: 0 }, response))
+    Ok((ChargePoint::on(socket), response))
 }
 
 /// Code and description of a CALLERROR.
@@ -299,12 +300,16 @@ pub(crate) struct Refused {
     pub(crate) description: String,
 }
 
-pub(crate) struct ChargePoint {
-    pub(crate) socket: WebSocketStream<TcpStream>,
+pub(crate) struct ChargePoint<S = TcpStream> {
+    pub(crate) socket: WebSocketStream<S>,
     number: u32,
 }
 
-impl ChargePoint {
+impl<S: AsyncRead + AsyncWrite + Unpin> ChargePoint<S> {
+    pub(crate) fn on(socket: WebSocketStream<S>) -> Self {
+        Self { socket, number: 0 }
+    }
+
     /// Sends a CALL and waits for its answer.
     pub(crate) async fn call(&mut self, action: &str, payload: Value) -> Result<Value, Refused> {
         let id = self.send_call(action, payload).await;

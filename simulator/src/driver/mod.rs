@@ -10,6 +10,7 @@ mod clock;
 mod line;
 mod socket;
 mod task;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,9 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use clock::unix_now_ms;
 pub use clock::{Clock, RigClock};
+pub(crate) use socket::TLS_SCHEME;
 pub(crate) use task::{Job, Observer, drive};
 
 use crate::charge_point::{Action, ChargePoint, Hardware, NotDone, Setup, Snapshot};
+use crate::tls::ClientTls;
 
 /// Actions of operators that may wait for one charge point; whoever has one more waits too.
 const MAILBOX_ACTIONS_MAX: usize = 8;
@@ -33,10 +36,12 @@ const MAILBOX_ACTIONS_MAX: usize = 8;
 pub struct Station {
     /// Its identity, the last segment of the URL.
     pub id: ChargePointId,
-    /// `ws://host[:port][/path]`, without the identity.
+    /// `ws://host[:port][/path]` or `wss://…`, without the identity.
     pub csms_url: String,
     /// For HTTP Basic authentication with the identity as user.
     pub password: Option<String>,
+    /// For a URL that begins with `wss://`.
+    pub tls: Option<ClientTls>,
     /// What it is made of.
     pub hardware: Hardware,
     /// How it was delivered.
@@ -79,6 +84,7 @@ pub fn spawn(station: Station) -> Handle {
         id: station.id,
         csms_url: station.csms_url.into(),
         password: station.password.map(Into::into),
+        tls: station.tls,
         hardware,
         setup,
         seed: station.seed,
@@ -239,7 +245,7 @@ pub(crate) struct Published {
 /// Whether a URL can be used for [`Station::csms_url`]; the sentence says why not.
 pub(crate) fn check_url(csms_url: &str) -> Result<(), String> {
     let id = ChargePointId::new("x").expect("a letter is an identity");
-    socket::Target::new(csms_url, &id, None, "")
+    socket::Target::new(csms_url, &id, None, None, "")
         .map(drop)
         .map_err(|error| error.to_string())
 }

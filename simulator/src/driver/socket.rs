@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, READ_BUFFER_BYTES};
 use futures_util::StreamExt as _;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
@@ -17,6 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Error};
 
+use super::wire::{self, Wire};
+use crate::tls::ClientTls;
+
 /// How long resolving, connecting and shaking hands may take together.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the other side may take to confirm a close frame.
@@ -25,12 +30,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
 /// Boxed, so that events and states that carry it stay small.
-pub(super) type WebSocket = Box<WebSocketStream<TcpStream>>;
+pub(super) type WebSocket = Box<WebSocketStream<Wire>>;
 
 /// Why no WebSocket came about, as a sentence.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
-    #[error("{url}: {why}; give a URL of the form ws://host[:port][/path]")]
+    #[error("{url}: {why}; give a URL of the form ws://host[:port][/path] or wss://…")]
     Url { url: String, why: String },
     #[error("the password has characters that cannot stand in an HTTP header")]
     Password,
@@ -45,10 +50,26 @@ pub(super) enum OpenError {
     NoSubprotocol(&'static str),
     #[error("the CSMS confirmed a subprotocol that was not offered ({0} was)")]
     OtherSubprotocol(&'static str),
-    #[error("the CSMS refused the handshake with HTTP {0}")]
+    #[error("{0}")]
+    Tls(String),
+    #[error("the URL begins with wss:// and the charge point was given no TLS")]
+    NoTls,
+    #[error("the CSMS refused the handshake with HTTP {0}{why}", why = why_refused(*.0))]
     Status(u16),
     #[error("the WebSocket handshake failed: {0}")]
     Handshake(Error),
+}
+
+/// What a status of a refusal means where charge points connect.
+const fn why_refused(status: u16) -> &'static str {
+    match status {
+        401 => ": it wants another password (--password)",
+        403 => {
+            ": it wants TLS (wss://), or a certificate of the charge point's own (--cert, --key)"
+        }
+        404 => ": it does not know the charge point, or the path is another",
+        _ => "",
+    }
 }
 
 /// What is needed to open a socket, worked out once per charge point.
@@ -57,6 +78,8 @@ pub(super) struct Target {
     uri: Uri,
     subprotocol: &'static str,
     authorization: Option<HeaderValue>,
+    /// With TLS: how, and who is expected there.
+    tls: Option<(ClientTls, ServerName<'static>)>,
 }
 
 impl Target {
@@ -65,6 +88,7 @@ impl Target {
         base: &str,
         id: &ChargePointId,
         password: Option<&str>,
+        tls: Option<ClientTls>,
         subprotocol: &'static str,
     ) -> Result<Self, OpenError> {
         check_base(base)?;
@@ -84,7 +108,17 @@ impl Target {
                 HeaderValue::try_from(format!("Basic {pair}")).map_err(|_| OpenError::Password)
             })
             .transpose()?;
+        let tls = tls.filter(|_| base.starts_with(TLS_SCHEME)).map(|tls| {
+            let host = uri.host().unwrap_or_default();
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let name = ServerName::try_from(host.to_owned()).map_err(|_| OpenError::Url {
+                url: base.to_owned(),
+                why: format!("{host} cannot be the name of a server with TLS"),
+            });
+            name.map(|name| (tls, name))
+        });
         Ok(Self {
+            tls: tls.transpose()?,
             uri,
             subprotocol,
             authorization,
@@ -106,6 +140,19 @@ impl Target {
         };
         // OCPP frames are small and each waits for its answer: Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
+        let stream = match &self.tls {
+            None if self.is_tls() => return Err(OpenError::NoTls),
+            None => Wire::Plain(stream),
+            Some((tls, name)) => {
+                let connector = TlsConnector::from(tls.config());
+                let opened = connector.connect(name.clone(), stream).await;
+                let opened = opened.map_err(|cause| match wire::explain(&cause) {
+                    Some(sentence) => OpenError::Tls(sentence),
+                    None => OpenError::Tcp { address, cause },
+                })?;
+                Wire::Tls(Box::new(opened))
+            }
+        };
         let request = self.request().map_err(OpenError::Handshake)?;
         tokio_tungstenite::client_async_with_config(request, stream, Some(config()))
             .await
@@ -128,6 +175,10 @@ impl Target {
 
     fn explain(&self, error: Error) -> OpenError {
         match error {
+            Error::Io(error) if self.tls.is_some() => match wire::explain(&error) {
+                Some(sentence) => OpenError::Tls(sentence),
+                None => OpenError::Handshake(Error::Io(error)),
+            },
             Error::Http(response) => OpenError::Status(response.status().as_u16()),
             Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
                 SubProtocolError::NoSubProtocol,
@@ -141,9 +192,17 @@ impl Target {
 
     fn address(&self) -> String {
         let host = self.uri.host().unwrap_or_default();
-        format!("{host}:{}", self.uri.port_u16().unwrap_or(80))
+        let usual = if self.is_tls() { 443 } else { 80 };
+        format!("{host}:{}", self.uri.port_u16().unwrap_or(usual))
+    }
+
+    fn is_tls(&self) -> bool {
+        self.uri.scheme_str() == Some("wss")
     }
 }
+
+/// How the URL of a CSMS with TLS begins.
+pub(crate) const TLS_SCHEME: &str = "wss://";
 
 /// What a parser of URLs in general lets pass, and what would then mean something else than its writer thought.
 fn check_base(base: &str) -> Result<(), OpenError> {
@@ -153,11 +212,9 @@ fn check_base(base: &str) -> Result<(), OpenError> {
             why,
         })
     };
-    let Some(rest) = base.strip_prefix("ws://") else {
-        if base.starts_with("wss://") {
-            return wrong("connections with TLS (wss) are not built yet".into());
-        }
-        return wrong("it does not begin with ws://".into());
+    let rest = base.strip_prefix("ws://");
+    let Some(rest) = rest.or_else(|| base.strip_prefix(TLS_SCHEME)) else {
+        return wrong("it does not begin with ws:// or wss://".into());
     };
     if base.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return wrong("it has a space".into());
@@ -169,7 +226,7 @@ fn check_base(base: &str) -> Result<(), OpenError> {
     if let Some((_, host)) = authority.rsplit_once('@') {
         // The user's part may be a secret.
         return Err(OpenError::Url {
-            url: format!("ws://…@{host}"),
+            url: format!("{}://…@{host}", base.split(':').next().unwrap_or_default()),
             why: "user and password do not stand in the URL; the user is the identity, the password is --password"
                 .into(),
         });
@@ -234,7 +291,7 @@ mod tests {
 
     fn target(base: &str) -> Result<Target, OpenError> {
         let id = ChargePointId::new("SIM-000001").unwrap();
-        Target::new(base, &id, Some("secret"), "ocpp1.6")
+        Target::new(base, &id, Some("secret"), None, "ocpp1.6")
     }
 
     #[test]
@@ -245,6 +302,7 @@ mod tests {
             ("ws://h", "ws://h/SIM-000001"),
             ("ws://h/a?token=1", "ws://h/a/SIM-000001?token=1"),
             ("ws://[::1]:9000", "ws://[::1]:9000/SIM-000001"),
+            ("wss://h/a", "wss://h/a/SIM-000001"),
         ] {
             assert_eq!(target(base).unwrap().uri.to_string(), uri, "{base}");
         }
@@ -256,7 +314,8 @@ mod tests {
             ("", "ws://"),
             ("http://h/", "does not begin with ws://"),
             ("h:9000", "does not begin with ws://"),
-            ("wss://h", "TLS"),
+            ("wss://", "host is missing"),
+            ("wss://h:0", "\"0\" is not"),
             ("ws://", "host is missing"),
             ("ws:///path", "host is missing"),
             ("ws://:9000", "host is missing"),

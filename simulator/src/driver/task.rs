@@ -26,6 +26,7 @@ use crate::charge_point::{
 use crate::dialect::Dialect;
 use crate::ledger::LedgerLine;
 use crate::tally::{CallEnd, Tally};
+use crate::tls::ClientTls;
 use crate::visitor::Visitor;
 
 /// Own calls that may wait in the line. A charge point has a few under way at most.
@@ -42,6 +43,7 @@ pub(crate) struct Job {
     pub(crate) id: ChargePointId,
     pub(crate) csms_url: Arc<str>,
     pub(crate) password: Option<Arc<str>>,
+    pub(crate) tls: Option<ClientTls>,
     pub(crate) hardware: Arc<Hardware>,
     pub(crate) setup: Arc<Setup>,
     pub(crate) seed: u64,
@@ -128,9 +130,15 @@ impl Driver {
         let dialect = Dialect::V16;
         let call_timeout_ms = job.setup.call_timeout_ms;
         let password = job.password.as_deref();
-        let target = Target::new(&job.csms_url, &job.id, password, dialect.subprotocol())
-            .map(Arc::new)
-            .map_err(|error| error.to_string());
+        let target = Target::new(
+            &job.csms_url,
+            &job.id,
+            password,
+            job.tls,
+            dialect.subprotocol(),
+        )
+        .map(Arc::new)
+        .map_err(|error| error.to_string());
         Self {
             id: job.id,
             target,

@@ -27,6 +27,7 @@ fn station(csms_url: String, clock: Clock) -> Station {
         id: ChargePointId::new("CP-1").unwrap(),
         csms_url,
         password: None,
+        tls: None,
         hardware: Hardware::default(),
         setup,
         seed: 7,

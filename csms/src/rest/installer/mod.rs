@@ -1,6 +1,7 @@
 //! `/api/v1/installer/*`: what installers do, from signing up to handing over.
 
 mod account;
+mod certificate;
 mod charge_point;
 mod commissioning;
 mod configuration;
@@ -17,6 +18,7 @@ use crate::App;
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(account::router())
+        .merge(certificate::router())
         .merge(charge_point::router())
         .merge(handover::router())
         .merge(project::router())

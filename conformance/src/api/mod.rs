@@ -353,6 +353,13 @@ impl Caller {
         let method = request.method.as_str();
         let mut raw = format!("{method} {}", request.path);
         for (name, value) in &request.headers {
+            // What lets somebody in is a secret.
+            let value = if ["authorization", "x-api-key"].contains(&name.to_lowercase().as_str()) {
+                let beginning: String = value.chars().take(10).collect();
+                format!("{beginning}…")
+            } else {
+                value.clone()
+            };
             raw += &format!("\n{name}: {value}");
         }
         if let Some((kind, text)) = &request.body {

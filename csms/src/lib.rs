@@ -10,10 +10,13 @@ mod clock;
 mod commissioning;
 pub mod config;
 pub mod domain;
+mod guest;
 mod listen;
 mod metrics;
 mod ocpp;
 mod outbox;
+mod payment;
+mod receipt;
 mod rest;
 pub mod store;
 
@@ -31,6 +34,7 @@ pub use args::{Args, Command, Unknown, run};
 pub use clock::Clock;
 pub use ocpp::{hash_password, sessions};
 pub use outbox::MailSettings;
+pub use payment::PaymentSettings;
 
 use clock::Mono;
 use domain::authorization::{UnknownTags, check_tag};
@@ -96,6 +100,16 @@ pub struct Options {
     pub mail: Option<MailSettings>,
     /// How long a webhook or the mail server may take for one letter; below 20 seconds.
     pub letter_timeout: Duration,
+    /// Who holds and takes the money of guests.
+    pub payment: PaymentSettings,
+    /// How long the payment gateway may take for one answer.
+    pub payment_timeout: Duration,
+    /// How long a guest session may take to begin.
+    pub guest_authorization: Duration,
+    /// How long stopping a guest session waits for the charge point.
+    pub guest_stop_wait: Duration,
+    /// How long a guest session whose transaction was left without a stop waits for one before it is paid.
+    pub guest_late_stop_wait: Duration,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
     /// How long a commissioning run waits for what a charge point agreed to do.
@@ -131,6 +145,11 @@ impl Default for Options {
             tax_rate: rust_decimal::Decimal::from(20),
             mail: None,
             letter_timeout: Duration::from_secs(10),
+            payment: PaymentSettings::Sandbox,
+            payment_timeout: Duration::from_secs(10),
+            guest_authorization: Duration::from_mins(5),
+            guest_stop_wait: Duration::from_secs(10),
+            guest_late_stop_wait: Duration::from_mins(1),
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),
             ping_interval: Duration::from_secs(20),
@@ -212,6 +231,8 @@ pub(crate) struct App {
     /// Turns of pushing configuration after a boot.
     pub pushes: tokio::sync::Semaphore,
     pub runs: commissioning::Runs,
+    pub payments: Arc<dyn payment::Gateway>,
+    pub guests: guest::Guests,
 }
 
 impl App {
@@ -255,6 +276,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         http: public_url(&options.public_http, "http", http_addr),
         ocpp: public_url(&options.public_ocpp, "ws", ocpp_addr),
     };
+    let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
+    let payments = payments.map_err(StartError::Value)?;
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
@@ -273,6 +296,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         taps: ocpp::taps::Taps::default(),
         pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
         runs: commissioning::Runs::default(),
+        payments,
+        guests: guest::Guests::default(),
         outbox,
         store,
         options,
@@ -287,6 +312,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     }
     tasks.spawn(write_presences(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
+    tasks.spawn(guest::take_up_all(app.clone()));
     tasks.spawn(outbox::refresh_awaited(app.clone()));
     tasks.spawn(outbox::deliver(app.clone(), mail));
     let told = TaskTracker::new();

@@ -9,6 +9,7 @@ mod auth;
 mod charge_point;
 mod cpo;
 mod error;
+mod guest;
 mod input;
 mod installer;
 mod integration_request;
@@ -53,6 +54,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route(invitation::PAGE, get(invitation::page))
+        .route(guest::ACTION_PAGE, get(guest::action_page).post(guest::act))
         .merge(api)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
@@ -73,6 +75,7 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .merge(tariff::router())
         .merge(integration_request::router())
         .merge(webhook::router())
+        .merge(guest::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

@@ -16,6 +16,7 @@ mod configuration;
 mod error;
 mod event;
 mod file;
+mod guest;
 mod idempotency;
 mod invitation;
 mod meter;
@@ -52,6 +53,7 @@ pub use charge_point::{ChargePoint, ChargePointSetting, ConnectorStatus, Presenc
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{ConfigurationKey, SAVED};
 pub use error::StoreError;
+pub(crate) use guest::{GuestSession, NewGuest};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;

@@ -147,7 +147,9 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartErr
     let rest = args.config.as_deref().map(config::rest).transpose()?;
     let rest = rest.unwrap_or_default();
     rest.limits.apply(&mut options);
-    let stripe_key = std::env::var("DYNAMO_STRIPE_KEY").ok();
+    let stripe_key = std::env::var("DYNAMO_STRIPE_KEY")
+        .ok()
+        .filter(|key| !key.is_empty());
     rest.payment.apply(stripe_key, &mut options);
     let csms = start(options).await?;
     let mut lines = String::new();

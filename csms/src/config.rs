@@ -343,6 +343,34 @@ mod tests {
     }
 
     #[test]
+    fn payments_are_the_sandbox_until_there_is_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("csms.toml");
+        let payment = |text: &str, key: Option<&str>| {
+            std::fs::write(&path, text).unwrap();
+            let mut options = Options::default();
+            let rest = rest(&path).ok().unwrap();
+            rest.payment.apply(key.map(str::to_owned), &mut options);
+            options
+        };
+        let text = "[payment]\nstripe-key = 'sk_file'\nstripe_url = 'http://x'\ntimeout = '3s'\n\
+                    authorization = '2m'\n";
+        let keyed = |options: &Options| match &options.payment {
+            PaymentSettings::Stripe { key, url } => format!("{key} {url}"),
+            PaymentSettings::Sandbox => "sandbox".to_owned(),
+        };
+        assert_eq!(keyed(&payment("", None)), "sandbox");
+        let file = payment(text, None);
+        assert_eq!(keyed(&file), "sk_file http://x");
+        assert_eq!(file.payment_timeout, Duration::from_secs(3));
+        assert_eq!(file.guest_authorization, Duration::from_mins(2));
+        assert!(!format!("{file:?}").contains("sk_file"));
+        assert_eq!(keyed(&payment(text, Some("sk_env"))), "sk_env http://x");
+        let own = payment("", Some("sk_env"));
+        assert_eq!(keyed(&own), format!("sk_env {STRIPE_URL}"));
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_place() {
         for (text, told) in [
             ("http = 1\nhtpp = 2", "csms.toml:2:1: \"htpp\" is no flag"),
@@ -360,6 +388,14 @@ mod tests {
             (
                 "[limits]\npings = 1",
                 "csms.toml:2:1: unknown field `pings`",
+            ),
+            (
+                "[payment]\nstripe = 'x'",
+                "csms.toml:2:1: unknown field `stripe`",
+            ),
+            (
+                "[payment]\ntimeout = '13s'",
+                "csms.toml:2:11: it is out of bounds",
             ),
             ("[limits]\nping-interval = 5", "csms.toml:2:17: "),
             (

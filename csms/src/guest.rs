@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use crate::App;
 use crate::domain::guest::{Circumstances, GuestStatus, Next, PaymentStatus, finalise, next};
 use crate::ocpp::sessions::CallFailure;
-use crate::payment::{Capture, Hold, PaymentError};
+use crate::payment::{Capture, Held, Hold, PaymentError, RETURN_PATH};
 use crate::store::{GuestSession, Result};
 
 /// The longest a task waits before it looks at its session again: another server on the same database may have
@@ -235,7 +235,12 @@ impl Task {
                 let wait_ms = i64::try_from(self.app.options.guest_late_stop_wait.as_millis());
                 self.late_stop_until_ms = Some(now_ms.saturating_add(wait_ms.unwrap_or(0)));
             }
-            Next::Finalise => finalise(&self.app.store, session).await?,
+            Next::Finalise => {
+                if !finalise(&self.app.store, session).await? {
+                    tracing::error!(session = self.token, "a guest session has no price yet");
+                    return Ok(Stepped::Again);
+                }
+            }
             Next::Wait(until_ms) => self.wait(until_ms, now_ms).await,
         }
         Ok(Stepped::On)
@@ -274,11 +279,11 @@ impl Task {
             payment_method: session.payment_method_id.clone(),
             amount: session.held,
             currency: session.tariff.currency.clone(),
-            return_url: format!("{}/docs", self.app.urls.http),
+            return_url: format!("{}{RETURN_PATH}", self.app.urls.http),
         };
         let held = match session.held.is_zero() {
             // What costs nothing is not paid.
-            true => Ok(crate::payment::Held::Authorized {
+            true => Ok(Held::Authorized {
                 reference: String::new(),
             }),
             false => self.app.payments.authorize(&hold).await,

@@ -335,17 +335,17 @@ const fn verdict(is_good: bool) -> Verdict {
     }
 }
 
-/// Makes the price of a session whose transaction has ended; whoever comes second changes nothing.
-pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<()> {
+/// Makes the price of a session whose transaction has ended; false where that could not be done, or was.
+pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<bool> {
     store
         .write(session, |session, conn| {
             Box::pin(async move {
                 let Some(transaction) = session.transaction_id else {
-                    return Ok(());
+                    return Ok(false);
                 };
                 let Some(bill) = billing::bill_of(conn, transaction, session.created_at_ms).await?
                 else {
-                    return Ok(());
+                    return Ok(false);
                 };
                 conn.guest_finalised(&session.token, &bill).await
             })

@@ -13,6 +13,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use rust_decimal::Decimal;
 
+/// Where a guest comes back to after an action elsewhere.
+pub(crate) const RETURN_PATH: &str = "/payments/return";
+
 /// Who holds and takes the money of guests.
 #[derive(Clone, Default)]
 pub enum PaymentSettings {

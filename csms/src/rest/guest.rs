@@ -13,7 +13,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, timeout_at};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,7 +33,8 @@ use crate::domain::billing;
 use crate::domain::guest::{
     self, GuestStatus, PaymentStatus, Refused, TAG_CHARS, TAG_PREFIX, amount_to_hold,
 };
-use crate::domain::price::in_coins;
+use crate::domain::price::{Usage, in_coins};
+use crate::domain::registration::public_id;
 use crate::guest::{Origin, take_up};
 use crate::payment::sandbox::ACTION_PATH;
 use crate::receipt::{self, Receipt};
@@ -130,6 +133,19 @@ struct StoppedGuest {
     ended_at: Option<Stamp>,
 }
 
+/// The bytes of a PDF.
+struct Pdf;
+
+impl PartialSchema for Pdf {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        let builder = ObjectBuilder::new().schema_type(Type::String);
+        builder.format(Some(format)).into()
+    }
+}
+
+impl ToSchema for Pdf {}
+
 /// Holds the guest's money and asks the charge point to start.
 ///
 /// The session begins when the charge point says so, see its status.
@@ -168,26 +184,7 @@ async fn authorize(
         session.payment_status != PaymentStatus::Authorizing || session.ended_at_ms.is_some()
     };
     let session = wait_until(&app, &token, steps, GATEWAY_WAIT, decided).await?;
-    let failed = |code: &'static str| {
-        let reason = session.reason.clone();
-        let reason = reason.unwrap_or_else(|| "the payment gateway does not answer".to_owned());
-        (code, reason)
-    };
-    match session.payment_status {
-        PaymentStatus::Declined => {
-            return Err(ApiError::PaymentDeclined(failed("payment_declined").1));
-        }
-        PaymentStatus::Authorizing | PaymentStatus::Refused => {
-            let now_ms = app.clock().now_ms();
-            let (code, reason) = failed("payment_unavailable");
-            let end = GuestStatus::Failed;
-            app.store
-                .guest_not_begun(&token, end, Some(&reason), now_ms)
-                .await?;
-            return Err(ApiError::Unprocessable(code, reason));
-        }
-        _ => {}
-    }
+    check_held(&app, &session).await?;
     // What the charge point has done meanwhile is for its status.
     let status = match session.payment_status {
         PaymentStatus::RequiresAction => GuestStatus::RequiresAction,
@@ -204,6 +201,28 @@ async fn authorize(
         currency: session.tariff.currency,
     };
     Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// Whether the guest's money is held, or waits for the guest only.
+async fn check_held(app: &App, session: &GuestSession) -> Result<(), ApiError> {
+    let reason = session.reason.clone();
+    let reason = reason.unwrap_or_else(|| "the payment gateway does not answer".to_owned());
+    if session.payment_status == PaymentStatus::Declined {
+        return Err(ApiError::PaymentDeclined(reason));
+    }
+    let is_open = session.payment_status == PaymentStatus::Authorizing;
+    if is_open {
+        // Nobody waits for it any more: what is held later is let go.
+        let (end, now_ms) = (GuestStatus::Failed, app.clock().now_ms());
+        let ended = app
+            .store
+            .guest_not_begun(&session.token, end, Some(&reason), now_ms);
+        ended.await?;
+    }
+    if is_open || (session.status == GuestStatus::Failed && !session.start_sent) {
+        return Err(ApiError::Unprocessable("payment_unavailable", reason));
+    }
+    Ok(())
 }
 
 /// A session as it is asked for, if the charge point can have guests now.
@@ -328,7 +347,7 @@ async fn status(
     };
     Ok(Json(GuestProgress {
         session_token: session.token,
-        charge_point_id: session.charge_point_id,
+        charge_point_id: public_id(&session.charge_point_id).to_owned(),
         connector_id: session.connector_id,
         status: session.status.as_str(),
         reason: session.reason,
@@ -411,7 +430,7 @@ async fn ask_to_stop(app: &App, session: &GuestSession, now_ms: i64) -> Result<(
     tag = "Guest sessions",
     params(("session_token" = String, Path)),
     responses(
-        (status = 200, content_type = "application/pdf", body = Vec<u8>),
+        (status = 200, content_type = "application/pdf", body = Pdf),
         AccessErrors, MissingErrors, ReceiptErrors
     ),
     security(("apiKey" = []))
@@ -433,7 +452,7 @@ async fn receipt(
             "a receipt is for a session that was charged and has ended".to_owned(),
         ));
     };
-    let usage = crate::domain::price::Usage {
+    let usage = Usage {
         energy_wh,
         idle_minutes: session.idle_minutes.unwrap_or(0),
     };
@@ -450,7 +469,7 @@ async fn receipt(
             .organization_name(&session.organization_id)
             .await?,
         number: session.token.clone(),
-        charge_point: crate::domain::registration::public_id(&session.charge_point_id).to_owned(),
+        charge_point: public_id(&session.charge_point_id).to_owned(),
         charge_point_name: name,
         address,
         connector_id: session.connector_id,
@@ -487,6 +506,14 @@ pub(super) async fn action_page(PathId(token): PathId) -> Html<String> {
          <h1>Sandbox payment</h1><p>No money moves here.</p>\
          <form method=\"post\" action=\"{ACTION_PATH}{plain}\"><button>Confirm the payment</button></form></html>"
     ))
+}
+
+/// Where a guest comes back to after an action elsewhere.
+pub(super) async fn returned() -> Html<&'static str> {
+    Html(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Payment</title>\
+         <p>You can go back to your charge point.</p></html>",
+    )
 }
 
 /// What the page's button does.

@@ -54,6 +54,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route(invitation::PAGE, get(invitation::page))
+        .route(crate::payment::RETURN_PATH, get(guest::returned))
         .route(guest::ACTION_PAGE, get(guest::action_page).post(guest::act))
         .merge(api)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))

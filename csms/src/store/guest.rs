@@ -429,8 +429,8 @@ impl Conn {
             .execute(db))
     }
 
-    /// The transaction has ended: what is paid for, and that it is to be taken.
-    pub(crate) async fn guest_finalised(&mut self, token: &str, bill: &Bill) -> Result<()> {
+    /// The transaction has ended: what is paid for, and that it is to be taken; false when that was done before.
+    pub(crate) async fn guest_finalised(&mut self, token: &str, bill: &Bill) -> Result<bool> {
         let payment = if bill.price.total.is_zero() {
             PaymentStatus::Canceling
         } else {
@@ -438,13 +438,15 @@ impl Conn {
         };
         let billed = &bill.billed;
         let ended_at_ms = billed.stopped_at_ms.unwrap_or(billed.started_at_ms);
-        run_on_db!(self, db => sqlx::query(
+        let finalised: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "update guest_session set status = 'stopped', ended_at_ms = $2, payment_status = $3,
                  energy_wh = $4, idle_minutes = $5, total = $6
-             where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'")
+             where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'
+             returning token")
             .bind(token).bind(ended_at_ms).bind(payment.as_str())
             .bind(bill.usage.energy_wh).bind(bill.usage.idle_minutes).bind(bill.price.total.to_string())
-            .execute(db))
+            .fetch_optional(db))?;
+        Ok(finalised.is_some())
     }
 
     async fn guest_not_held(

@@ -650,3 +650,83 @@ async fn the_figures_of_a_receipt_stand_in_it_and_add_up() {
     assert_eq!(amount("Total").to_string(), "3.91");
     assert_eq!(amount("Of that tax").to_string(), "0.65");
 }
+
+/// What curl prints for a request as it stands in the documents.
+async fn curl(rig: &Rig, method: &str, path: &str, body: Option<&str>) -> Option<(String, Value)> {
+    let url = rig.url(path);
+    let key = format!("X-API-Key: {KEY}");
+    let mut command = tokio::process::Command::new("curl");
+    command.args(["-s", "-w", "\n%{http_code}", "-X", method, "-H", &key]);
+    if let Some(body) = body {
+        command.args(["-H", "Content-Type: application/json", "-d", body]);
+    }
+    let Ok(done) = command.arg(url).output().await else {
+        eprintln!("skipped: curl is not installed");
+        assert!(
+            std::env::var_os("DYNAMO_TEST_NO_SKIP").is_none(),
+            "skipping is a failure here"
+        );
+        return None;
+    };
+    let text = String::from_utf8(done.stdout).unwrap();
+    let (body, code) = text.rsplit_once('\n').unwrap();
+    Some((code.to_owned(), serde_json::from_str(body).unwrap()))
+}
+
+#[tokio::test]
+async fn the_examples_run_as_they_stand() {
+    let rig = rig().await;
+    let mut cp = guest_point(&rig).await;
+    let body = r#"{"charge_point_id": "cp_001", "connector_id": 1, "payment_method_id": "pm_1OqXYZABC123"}"#;
+    let path = "/api/v1/sessions/guest/authorize";
+    let Some((code, answer)) = curl(&rig, "POST", path, Some(body)).await else {
+        return;
+    };
+    assert_eq!(code, "201", "{answer}");
+    for (field, value) in [
+        ("charge_point_id", json!("cp_001")),
+        ("connector_id", json!(1)),
+    ] {
+        assert_eq!(answer[field], value);
+    }
+    assert_eq!(answer["status"], "authorizing");
+    assert!(answer["expires_at"].is_string() && answer["session_token"].is_string());
+    let (_, transaction) = begin(&mut cp).await;
+    cp.meter(&transaction, "2026-01-01T10:20:00Z", "9200").await;
+    // The rest of the examples name a session of their own.
+    let token = "guest_tok_01HXJ2K1L0M9N8O7";
+    rig.execute(&format!("update guest_session set token = '{token}'"))
+        .await;
+    let folder = rig.folder;
+    rig.csms.shutdown().await;
+    drop(cp);
+    let again = options(&folder);
+    let rig = Rig::start(folder, again).await;
+    let mut cp = rig.connect("cp_001").await;
+    let path = "/api/v1/sessions/guest/guest_tok_01HXJ2K1L0M9N8O7/status";
+    let (code, answer) = curl(&rig, "GET", path, None).await.unwrap();
+    assert_eq!(code, "200");
+    let wanted = json!({"session_token": token, "status": "charging", "energy_kwh": 8.2,
+        "cost_so_far": 2.87, "currency": "GBP"});
+    for (field, value) in wanted.as_object().unwrap() {
+        assert_eq!(&answer[field], value, "{field}");
+    }
+    assert!(answer["started_at"].is_string());
+    let path = "/api/v1/sessions/guest/guest_tok_01HXJ2K1L0M9N8O7/stop";
+    let (stopped, ()) = tokio::join!(curl(&rig, "POST", path, None), async {
+        answer_stop(&mut cp, &transaction).await;
+    });
+    let (code, answer) = stopped.unwrap();
+    assert_eq!(code, "200", "{answer}");
+    let wanted = json!({"session_token": token, "status": "stopped", "energy_kwh": 21.6,
+        "final_cost": 7.56, "currency": "GBP"});
+    for (field, value) in wanted.as_object().unwrap() {
+        assert_eq!(&answer[field], value, "{field}");
+    }
+    assert!(answer["ended_at"].is_string());
+}
+
+async fn answer_stop(cp: &mut ChargePoint, transaction: &Value) {
+    answer(cp, "RemoteStopTransaction", "Accepted").await;
+    cp.stop(transaction, T1, 22_600).await;
+}

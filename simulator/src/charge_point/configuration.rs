@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::io::Hardware;
 use super::message::{ConfigurationReply, KeyValue};
 use super::words::Measurand;
 
@@ -275,6 +276,7 @@ impl Configuration {
     pub(super) fn read(
         &self,
         names: Vec<String>,
+        hardware: &Hardware,
         connectors: usize,
     ) -> Option<(Vec<KeyValue>, Vec<String>)> {
         if names.len() > usize::try_from(self.integer(Key::GetConfigurationMaxKeys)).unwrap_or(0) {
@@ -283,7 +285,7 @@ impl Configuration {
         let entry = |definition: &'static Definition| KeyValue {
             key: definition.name,
             readonly: definition.access == Access::Read,
-            value: self.show(definition, connectors),
+            value: self.show(definition, hardware, connectors),
         };
         if names.is_empty() {
             return Some((DEFINITIONS.iter().map(entry).collect(), Vec::new()));
@@ -299,8 +301,18 @@ impl Configuration {
         Some((known, unknown))
     }
 
-    fn show(&self, definition: &Definition, connectors: usize) -> String {
+    fn show(&self, definition: &Definition, hardware: &Hardware, connectors: usize) -> String {
         match definition.kind {
+            _ if definition.key == Key::SupportedFeatureProfiles => {
+                let mut profiles = self.text(definition.key).to_owned();
+                for (name, is_there) in [
+                    (",Reservation", hardware.reservation),
+                    (",SmartCharging", hardware.smart_charging),
+                ] {
+                    profiles += if is_there { name } else { "" };
+                }
+                profiles
+            }
             Kind::Bool(_) => self.bool(definition.key).to_string(),
             Kind::Integer { .. } => self.integer(definition.key).to_string(),
             Kind::Connectors => connectors.to_string(),

@@ -3,7 +3,7 @@
 use dynamo_protocol::Millis;
 
 use super::configuration::{Configuration, ConfigurationError};
-use super::io::CALL_TIMEOUT_MS;
+use super::io::{CALL_TIMEOUT_MS, Resumed};
 
 /// Choices of whoever runs the charge point. Times are in milliseconds of the charge point's own clock, unless they
 /// say otherwise.
@@ -28,6 +28,8 @@ pub struct Setup {
     pub reconnect_min_ms: Millis,
     /// Longest wait before the socket is opened again.
     pub reconnect_max_ms: Millis,
+    /// Transactions it is in the middle of.
+    pub resumed: Vec<Resumed>,
     /// Configuration values a charge point starts its life with.
     pub(super) configuration: Configuration,
 }
@@ -44,6 +46,7 @@ impl Default for Setup {
             call_timeout_ms: CALL_TIMEOUT_MS,
             reconnect_min_ms: 1_000,
             reconnect_max_ms: 60_000,
+            resumed: Vec::new(),
             configuration: Configuration::default(),
         }
     }

@@ -303,7 +303,7 @@ fn commands_are_understood() {
         ),
     ] {
         assert_eq!(
-            Dialect::V16.decode_command(action, &raw(json)),
+            Dialect::V16.decode_command(action, &raw(json), &Hardware::default()),
             Ok(command),
             "{action}"
         );
@@ -336,7 +336,9 @@ fn what_is_wrong_with_a_command_has_its_code() {
             ErrorCode::PropertyConstraintViolation,
         ),
     ] {
-        let error = Dialect::V16.decode_command(action, &raw(json)).unwrap_err();
+        let error = Dialect::V16
+            .decode_command(action, &raw(json), &Hardware::default())
+            .unwrap_err();
         assert_eq!(error.code, code, "{action} {json}");
     }
 }
@@ -368,7 +370,7 @@ fn every_action_of_the_csms_is_served_or_known_not_to_be() {
     {
         let name = action.as_str();
         let refused = Dialect::V16
-            .decode_command(name, &raw(r#"{"no such member":0}"#))
+            .decode_command(name, &raw(r#"{"no such member":0}"#), &Hardware::default())
             .unwrap_err();
         assert_eq!(
             refused.code == ErrorCode::NotSupported,

@@ -100,5 +100,7 @@ pub(crate) fn ids_of(side: Side) -> &'static [&'static str] {
     match side {
         Side::ChargePoint => &CHARGE_POINT,
         Side::Csms => &CSMS,
+        // No published catalogue has any.
+        Side::Api => &[],
     }
 }

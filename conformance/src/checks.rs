@@ -99,7 +99,7 @@ fn frames_are_valid(entries: &[Entry], circumstances: &Circumstances<'_>, found:
 }
 
 /// The codes as OCPP-J 1.6 spells them [1.6J §4.2.3].
-const ERROR_CODES: [&str; 10] = [
+pub(crate) const ERROR_CODES: [&str; 10] = [
     "NotImplemented",
     "NotSupported",
     "InternalError",
@@ -118,7 +118,7 @@ fn wrong_call(action: &str, payload: &Value, circumstances: &Circumstances<'_>) 
     };
     let allowed = match circumstances.side {
         Side::ChargePoint => known.origin().from_charging_station(),
-        Side::Csms => known.origin().from_csms(),
+        Side::Csms | Side::Api => known.origin().from_csms(),
     };
     if !allowed {
         return Some("is an action of the other side".into());
@@ -253,7 +253,7 @@ fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
                 }
                 open = Some((id, action));
             }
-            EntryKind::Note(_) => {}
+            EntryKind::Note(_) | EntryKind::Http { .. } => {}
         }
     }
 }
@@ -348,7 +348,7 @@ fn nothing_is_unaccounted(
                 .any(|allowed| allowed.matches(action, payload))
             || match circumstances.side {
                 Side::ChargePoint => charge_point_may(action, payload, &status_of),
-                Side::Csms => CSMS_MAY.contains(&action),
+                Side::Csms | Side::Api => CSMS_MAY.contains(&action),
             };
         if action == "BootNotification" {
             status_of.clear();

@@ -188,7 +188,8 @@ impl Running {
         self.list_steps_that_did_not_come(feature, scenario, status);
         for breach in &outcome.breaches {
             self.steps.push(StepReport {
-                text: "(in every scenario) the rules of the line are kept".into(),
+                text: "(in every scenario) the rules of the line and of the document are kept"
+                    .into(),
                 status: Status::Failed,
                 error: Some(breach.clone()),
                 started_ms: unix_ms(at),
@@ -296,8 +297,20 @@ fn split(entries: &[Entry]) -> (Vec<FrameReport>, Vec<NoteReport>) {
                     at_us,
                     direction: direction.as_str(),
                     raw: raw.to_string(),
+                    http: None,
                 });
             }
+            EntryKind::Http {
+                direction,
+                head,
+                raw,
+            } => frames.push(FrameReport {
+                at,
+                at_us,
+                direction: direction.as_str(),
+                raw: raw.clone(),
+                http: Some(head.clone()),
+            }),
             EntryKind::Opened => notes.push(note("the line is open".into())),
             EntryKind::Closed(reason) => notes.push(note(format!("the line is down: {reason}"))),
             EntryKind::Note(text) => notes.push(note(text.clone())),

@@ -147,7 +147,7 @@ impl Driver {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(HttpExchange {
-                method: "POST",
+                method: "POST".into(),
                 path: self.path.clone(),
                 status: status.as_u16(),
                 scenario,

@@ -370,7 +370,7 @@ mod tests {
                 let tags = all_tags(&feature, scenario);
                 let sides = tags
                     .iter()
-                    .filter(|tag| ["charge-point", "csms"].contains(&tag.as_str()))
+                    .filter(|tag| ["charge-point", "csms", "api"].contains(&tag.as_str()))
                     .count();
                 assert_eq!(sides, 1, "{}", scenario.name);
                 ids.extend(tags.into_iter().filter(|tag| tag.starts_with("TC_")));

@@ -1,9 +1,11 @@
 //! The judge: runs Gherkin scenarios over the wire against a CSMS or a charge point, bundled or foreign.
 //!
 //! The rig plays the other side of the line with scripted peers that can break every rule, records each frame, and
-//! `Then` steps look at that record only. It never asks an API whether something happened. That the judge notices
+//! `Then` steps look at that record only. It never asks an API whether something happened; where the REST API itself is
+//! under test, the recorded HTTP exchange is the wire. That the judge notices
 //! what it should is proved by seeded defects (`--self-test`).
 
+mod api;
 mod args;
 mod bench;
 mod capabilities;

@@ -93,7 +93,7 @@ impl Log {
         self.bytes += match &kind {
             EntryKind::Frame { raw, .. } => raw.len(),
             EntryKind::Note(text) | EntryKind::Closed(text) => text.len(),
-            EntryKind::Opened => 0,
+            EntryKind::Opened | EntryKind::Http { .. } => 0,
         };
         if self.bytes > BYTES_MAX || self.entries.len() >= ENTRIES_MAX {
             self.flood = Some(usize::from(from_sut));

@@ -1,18 +1,18 @@
 //! `--list`: the scenarios, their tags, and what they need.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use gherkin::{Feature, Scenario};
 use serde_json::json;
 
+use crate::args::Args;
 use crate::collect::all_tags;
 use crate::report::Form;
 use crate::run::Verdict;
 
 /// Prints the list; `--report FILE.json` writes it too.
-pub(crate) fn print(features: &[Feature], files: &[PathBuf]) -> Result<Verdict> {
+pub(crate) fn print(features: &[Feature], args: &Args) -> Result<Verdict> {
     let mut out = std::io::stdout().lock();
     let mut list = Vec::new();
     for feature in features {
@@ -39,7 +39,13 @@ pub(crate) fn print(features: &[Feature], files: &[PathBuf]) -> Result<Verdict> 
         }
     }
     writeln!(out, "{} scenarios", list.len())?;
-    for path in files {
+    if args.sut.is_some() {
+        writeln!(
+            out,
+            "The scenarios of the REST API (@api) are not among them: they are part of the bundled run alone"
+        )?;
+    }
+    for path in &args.report {
         if Form::of(path)? != Form::Json {
             bail!(
                 "--list is written as JSON only; let --report {} end in .json",

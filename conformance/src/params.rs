@@ -12,6 +12,8 @@ use crate::rig::Tags;
 pub(crate) const ANOTHER_TAG: &str = "RFID-USER-7C11";
 /// A tag that belongs to the same group as the known one, once a scenario says so.
 pub(crate) const SIBLING_TAG: &str = "RFID-USER-9B3E";
+/// The tag of test transactions of the platform.
+pub(crate) const COMMISSIONING_TAG: &str = "COMMISSIONING";
 /// The group of both.
 pub(crate) const GROUP_TAG: &str = "RFID-GROUP-1";
 
@@ -24,6 +26,8 @@ pub(crate) enum TagWord {
     Unknown,
     Blocked,
     Expired,
+    /// That a commissioning run of the CSMS uses, and nobody else.
+    Commissioning,
 }
 
 impl FromStr for TagWord {
@@ -37,6 +41,7 @@ impl FromStr for TagWord {
             "the unknown tag" => Self::Unknown,
             "the blocked tag" => Self::Blocked,
             "the expired tag" => Self::Expired,
+            "the commissioning tag" => Self::Commissioning,
             other => return Err(format!("{} names no tag", quoted(other))),
         })
     }
@@ -51,6 +56,7 @@ impl TagWord {
             Self::Sibling => Ok(SIBLING_TAG.into()),
             Self::Unknown => Ok(tags.unknown.clone()),
             Self::Blocked => tags.blocked.clone().ok_or("needs --blocked-id-tag"),
+            Self::Commissioning => Ok(COMMISSIONING_TAG.into()),
             Self::Expired => tags.expired.clone().ok_or("needs --expired-id-tag"),
         }
     }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::ApiUnderTest;
 use crate::collect::Collector;
 use crate::defect::Seed;
 use crate::driver::Driver;
@@ -22,6 +23,8 @@ use crate::schemas::Schemas;
 pub(crate) enum Side {
     ChargePoint,
     Csms,
+    /// Not the line: what the CSMS offers beside it.
+    Api,
 }
 
 impl Side {
@@ -30,6 +33,7 @@ impl Side {
         match self {
             Self::ChargePoint => "charge-point",
             Self::Csms => "csms",
+            Self::Api => "api",
         }
     }
 
@@ -38,6 +42,7 @@ impl Side {
         match self {
             Self::ChargePoint => "charge point",
             Self::Csms => "CSMS",
+            Self::Api => "REST API",
         }
     }
 }
@@ -115,6 +120,7 @@ pub(crate) struct Rig {
     pub(crate) charger: Option<ChargerUnderTest>,
     pub(crate) server: Option<CsmsServer>,
     pub(crate) csms: Option<CsmsUnderTest>,
+    pub(crate) api: Option<Arc<ApiUnderTest>>,
     pub(crate) tags: Tags,
     /// How long an expected message may take.
     pub(crate) patience: Duration,
@@ -196,6 +202,7 @@ pub(crate) struct RigParts {
     pub(crate) charger: Option<ChargerUnderTest>,
     pub(crate) server: Option<CsmsServer>,
     pub(crate) csms: Option<CsmsUnderTest>,
+    pub(crate) api: Option<Arc<ApiUnderTest>>,
     pub(crate) tags: Tags,
     pub(crate) patience: Duration,
     pub(crate) schemas: Option<PathBuf>,
@@ -209,6 +216,7 @@ impl Rig {
             charger: parts.charger,
             server: parts.server,
             csms: parts.csms,
+            api: parts.api,
             tags: parts.tags,
             patience: parts.patience,
             schemas,

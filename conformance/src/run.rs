@@ -14,6 +14,7 @@ use gherkin::{Feature, Scenario};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::coverage::ApiCoverage;
 use crate::args::{Args, Sut};
 use crate::collect::{Gatherer, Key, all_tags, not_run};
 use crate::features::{self, Ready};
@@ -53,7 +54,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         |tags: &[String]| side_of(tags).is_none_or(|side| is_tested(&args, side)) && wanted(tags);
     let features = features::keep(features, fits);
     if args.list {
-        return listing::print(&features, &args.report);
+        return listing::print(&features, &args);
     }
     ensure_writable(&reports)?;
     let over = CancellationToken::new();
@@ -74,6 +75,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     let Played {
         scenarios,
         exchanges,
+        api,
         given_up,
     } = match prepared {
         Some(prepared) => play_all(prepared, features, &progress, &shutdown).await?,
@@ -89,7 +91,10 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         duration_ms: millis(clock.elapsed()),
         disclaimer: DISCLAIMER,
         summary: Summary::of(&scenarios),
-        coverage: Coverage::of(&scenarios, &exchanges),
+        coverage: Coverage {
+            api,
+            ..Coverage::of(&scenarios, &exchanges)
+        },
         scenarios,
         self_test: None,
     };
@@ -110,6 +115,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
 struct Played {
     scenarios: Vec<ScenarioReport>,
     exchanges: Vec<HttpExchange>,
+    api: Option<ApiCoverage>,
     /// Why it ended before its time, unless somebody interrupted it.
     given_up: Option<GivenUp>,
 }
@@ -120,6 +126,7 @@ impl Played {
         Self {
             scenarios: with_the_rest(Vec::new(), features, INTERRUPTED),
             exchanges: Vec::new(),
+            api: None,
             given_up: None,
         }
     }
@@ -139,6 +146,8 @@ async fn play_all(
         bundle,
         concurrency,
     } = prepared;
+    let tested_api = scenarios_of(&features)
+        .any(|(feature, scenario)| side_of(&all_tags(feature, scenario)) == Some(Side::Api));
     let rig = Arc::new(Rig::new(parts)?);
     let scenarios = play(&rig, features, concurrency, shutdown, |scenario| {
         progress.tell(scenario);
@@ -146,12 +155,16 @@ async fn play_all(
     .await?;
     rig.look_at_the_door(true);
     let driver = rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
-    let exchanges = driver.map(|driver| {
+    let mut exchanges = driver.map_or_else(Vec::new, |driver| {
         driver
             .exchanges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    });
+    let api = rig.api.as_ref().filter(|_| tested_api).map(|api| {
+        exchanges.extend(api.seen());
+        ApiCoverage::of(api, &exchanges)
     });
     if let Some(server) = &rig.server {
         server.end().await;
@@ -161,7 +174,8 @@ async fn play_all(
     }
     Ok(Played {
         scenarios,
-        exchanges: exchanges.unwrap_or_default(),
+        exchanges,
+        api,
         given_up: rig.halt.why().cloned(),
     })
 }
@@ -169,7 +183,8 @@ async fn play_all(
 /// Whether this run puts that side to the test.
 fn is_tested(args: &Args, side: Side) -> bool {
     match args.sut {
-        None => true,
+        // Seeded defects sit on the line.
+        None => side != Side::Api || !args.self_test,
         Some(Sut::Csms) => side == Side::Csms,
         Some(Sut::ChargePoint) => side == Side::ChargePoint,
     }
@@ -288,7 +303,7 @@ fn wanted(args: &Args) -> Result<impl Fn(&[String]) -> bool + use<>> {
 
 /// Which side a scenario puts to the test.
 pub(crate) fn side_of(tags: &[String]) -> Option<Side> {
-    [Side::ChargePoint, Side::Csms]
+    [Side::ChargePoint, Side::Csms, Side::Api]
         .into_iter()
         .find(|side| tags.iter().any(|tag| tag == side.tag()))
 }
@@ -451,6 +466,9 @@ fn print_summary(report: &Report, reports: &[PathBuf]) -> Result<()> {
         .iter()
         .map(|path| path.display().to_string())
         .collect();
+    if let Some(api) = &report.coverage.api {
+        writeln!(out, "{}", api.sentence())?;
+    }
     writeln!(out, "report: {}", names.join(", "))?;
     writeln!(out, "{DISCLAIMER}")?;
     Ok(())

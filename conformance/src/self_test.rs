@@ -146,6 +146,7 @@ pub(crate) async fn run(
             match side {
                 Side::ChargePoint => matrix.charge_point = SideMatrix::of(rows),
                 Side::Csms => matrix.csms = SideMatrix::of(rows),
+                Side::Api => {}
             }
         }
         progress.end();
@@ -198,6 +199,7 @@ async fn judge(
     let seeds = match side {
         Side::ChargePoint => defect::of_charge_points(),
         Side::Csms => defect::of_csms(),
+        Side::Api => &[],
     };
     // A moved clock waits for a line without a stray frame: any defect would end that wait, whatever it breaks.
     let features = features::keep(features.to_vec(), |tags| {

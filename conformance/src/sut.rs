@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::ApiUnderTest;
 use crate::args::{Args, Sut};
 use crate::capabilities::Capabilities;
 use crate::driver::Driver;
@@ -192,6 +193,10 @@ async fn bundled(
         password: None,
         driver: Some(driver),
     };
+    let base = format!("http://{}", csms.http_addr());
+    let api = ApiUnderTest::find(base, http_client()?, csms.store().clone())
+        .await
+        .context("the bundled CSMS does not describe its REST API")?;
     let server = CsmsServer::listen(local, over)
         .await
         .context("cannot listen for the bundled charge points")?;
@@ -200,6 +205,7 @@ async fn bundled(
             charger: Some(ChargerUnderTest::Bundled),
             server: Some(server),
             csms: Some(under_test),
+            api: Some(Arc::new(api)),
             tags,
             patience: args.timeout.unwrap_or(PATIENCE),
             schemas: args.schemas.clone(),
@@ -240,6 +246,7 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
                 password,
                 driver,
             }),
+            api: None,
             tags: tags(args, capabilities, false),
             patience: args.timeout.unwrap_or(PATIENCE),
             schemas: args.schemas.clone(),
@@ -367,6 +374,7 @@ async fn foreign_charger(
             }),
             server: Some(server),
             csms: None,
+            api: None,
             tags: tags(args, capabilities, true),
             // What such a charger does at its intervals takes that much longer than with those of a second.
             patience: patience

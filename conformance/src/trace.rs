@@ -38,6 +38,25 @@ pub(crate) enum EntryKind {
     },
     /// What the rig did beside the line: a driver or operator call, a note for the reader.
     Note(String),
+    /// A request to the REST API, or its answer.
+    Http {
+        direction: Direction,
+        head: HttpHead,
+        raw: String,
+    },
+}
+
+/// The first line of a request or an answer.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub(crate) struct HttpHead {
+    /// Who called.
+    #[serde(skip)]
+    pub(crate) who: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<u16>,
 }
 
 /// A frame of OCPP-J as the judge reads it [1.6J §4.2].

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::Api;
 use crate::bench::{Bench, Closed};
 use crate::checks::{Circumstances, breaches};
 use crate::collect::{Key, Outcome};
@@ -20,6 +21,8 @@ pub(crate) struct World {
     pub(crate) scenario: String,
     /// Its place at the rig, from the step that opens it.
     pub(crate) bench: Option<Bench>,
+    /// Its place at the REST API, from the first step that speaks of it.
+    pub(crate) api: Option<Api>,
     /// Why it cannot be run here, once a step has found that out.
     pub(crate) not_run: Option<String>,
 }
@@ -30,6 +33,16 @@ impl World {
         self.bench
             .as_mut()
             .ok_or_else(|| Failure::new("no step before this one has set the scene"))
+    }
+
+    /// The place at the REST API.
+    pub(crate) async fn api(&mut self) -> Result<&mut Api, Failure> {
+        if self.api.is_none() {
+            let rig = self.rig()?;
+            self.api = Some(Api::open(&rig, &self.scenario).await?);
+        }
+        let open = self.api.as_mut();
+        open.ok_or_else(|| Failure::new("the REST API is out of reach"))
     }
 
     /// The rig.
@@ -92,12 +105,20 @@ impl World {
                 outcome.breaches.push(format!("and {more} more like these"));
             }
             outcome.entries = lines.into_iter().flatten().collect();
-            outcome.entries.sort_by_key(|entry| entry.at);
             if let Some(flood) = &outcome.flood {
                 outcome.breaches = vec![flood.clone()];
                 show_the_beginning(&mut outcome.entries);
             }
         }
+        if let Some(api) = self.api.take() {
+            if outcome.identity.is_empty() {
+                outcome.identity = api.word("charge point").unwrap_or_default();
+            }
+            let (entries, breaches) = api.close().await;
+            outcome.entries.extend(entries);
+            outcome.breaches.extend(breaches);
+        }
+        outcome.entries.sort_by_key(|entry| entry.at);
         rig.collector.put(key, outcome);
     }
 }

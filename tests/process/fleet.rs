@@ -161,7 +161,7 @@ fn input_that_cannot_be_meant_is_refused_with_its_place() {
             "more than 1 MiB",
         ),
         (vec!["--csms", "ws://host:70000"], "70000"),
-        (vec!["--csms", "wss://host", "--report", report], "TLS"),
+        (vec!["--csms", "ftp://host", "--report", report], "ftp"),
         (vec!["--csms", "ws://u:geheim@host"], "--password"),
     ] {
         let arguments = [vec!["simulator"], arguments].concat();

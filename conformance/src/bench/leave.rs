@@ -22,7 +22,7 @@ impl Bench {
         if self.line.log().connected && may_ask {
             let fence = match self.side {
                 Side::ChargePoint => ("GetConfiguration", json!({"key": ["HeartbeatInterval"]})),
-                Side::Csms => ("Heartbeat", json!({})),
+                Side::Csms | Side::Api => ("Heartbeat", json!({})),
             };
             self.line
                 .note("rig: a last question, so that everything before it is on record");
@@ -146,7 +146,7 @@ impl Bench {
             match self.side {
                 Side::ChargePoint if foreign_charger => self.leave_as_found().await,
                 Side::ChargePoint => {}
-                Side::Csms => {
+                Side::Csms | Side::Api => {
                     self.stop_what_runs().await;
                     self.line.hang_up(false).await;
                 }

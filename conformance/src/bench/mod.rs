@@ -288,12 +288,17 @@ impl Bench {
             Identity::One(id) => id.clone(),
             Identity::Prefix(prefix) => format!("{prefix}{number:06}"),
         };
+        Ok(Self::as_charge_point(rig, scenario, id))
+    }
+
+    /// The same with an identity that the scenario has chosen.
+    pub(crate) fn as_charge_point(rig: Arc<Rig>, scenario: &str, id: String) -> Self {
         let (events, post) = post();
         let script = Script::new(Role::ChargePoint, 0);
         let line = Line::new(post, script, rig.defect.map(|seed| (seed.make)()));
         let mut bench = Self::new(Arc::clone(&rig), Side::Csms, scenario, id, line);
         bench.events = Some(events);
-        Ok(bench)
+        bench
     }
 
     /// The CSMS under test.

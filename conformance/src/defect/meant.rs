@@ -8,6 +8,7 @@ pub(crate) fn meant_for(side: Side, defect: &str) -> &'static [&'static str] {
     let table = match side {
         Side::ChargePoint => CHARGE_POINT,
         Side::Csms => CSMS,
+        Side::Api => &[],
     };
     table
         .iter()

@@ -1,15 +1,16 @@
 //! The report as one HTML page that needs nothing else: for people, the hardware engineer first. A part per side
 //! under test, failures first and open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
 use askama::Template;
 
-use super::{Report, ScenarioReport, Status, Summary};
+use super::{FrameReport, Report, ScenarioReport, Status, Summary};
+use crate::api::coverage::ApiCoverage;
 use crate::catalogue;
 use crate::rig::Side;
-use crate::trace::Message;
+use crate::trace::{HttpHead, Message};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -20,6 +21,22 @@ struct Page<'a> {
     /// What failed, over all sides.
     failed: Vec<Link<'a>>,
     parts: Vec<PartView<'a>>,
+    /// What came and what did not of the REST API under test.
+    api: Option<ApiView<'a>>,
+}
+
+/// The OpenAPI document held against the traffic, an operation per line.
+struct ApiView<'a> {
+    sentence: String,
+    open: &'a [String],
+    operations: Vec<OperationView<'a>>,
+}
+
+struct OperationView<'a> {
+    method: &'a str,
+    path: &'a str,
+    /// Status and the number of scenarios that got it; none for an answer that nobody got.
+    answers: Vec<(u16, usize)>,
 }
 
 /// The scenarios of one side under test.
@@ -77,6 +94,7 @@ pub(super) fn render(report: &Report) -> Result<String> {
             "charge-point",
             "Charge point under test",
         ),
+        (Some(Side::Api), "api", "REST API under test"),
         (None, "others", "Scenarios without a side"),
     ];
     let parts = sides
@@ -89,8 +107,40 @@ pub(super) fn render(report: &Report) -> Result<String> {
         took: seconds(report.duration_ms),
         failed: links(report, |scenario| scenario.status == Status::Failed),
         parts,
+        api: report
+            .coverage
+            .api
+            .as_ref()
+            .map(|coverage| api_view(report, coverage)),
     };
     page.render().context("cannot write the report as HTML")
+}
+
+fn api_view<'a>(report: &'a Report, coverage: &'a ApiCoverage) -> ApiView<'a> {
+    let mut operations: BTreeMap<(&str, &str), Vec<(u16, usize)>> = BTreeMap::new();
+    for came in &report.coverage.http {
+        let answers = operations.entry((&came.path, &came.method)).or_default();
+        answers.push((came.status, came.scenarios));
+    }
+    for missing in &coverage.missing {
+        let answers = operations
+            .entry((&missing.path, &missing.method))
+            .or_default();
+        answers.push((missing.status, 0));
+    }
+    let operations = operations.into_iter().map(|((path, method), mut answers)| {
+        answers.sort_unstable();
+        OperationView {
+            method,
+            path,
+            answers,
+        }
+    });
+    ApiView {
+        sentence: coverage.sentence(),
+        open: &coverage.isolation.open,
+        operations: operations.collect(),
+    }
 }
 
 fn links(report: &Report, wanted: impl Fn(&ScenarioReport) -> bool) -> Vec<Link<'_>> {
@@ -108,7 +158,9 @@ fn part_view<'a>(
 ) -> Option<PartView<'a>> {
     let of_part = |scenario: &ScenarioReport| match side {
         Some(side) => scenario.tests(side),
-        None => !scenario.tests(Side::Csms) && !scenario.tests(Side::ChargePoint),
+        None => ![Side::Csms, Side::ChargePoint, Side::Api]
+            .into_iter()
+            .any(|side| scenario.tests(side)),
     };
     let mut features: Vec<FeatureView<'a>> = Vec::new();
     for Link { index, scenario } in links(report, of_part) {
@@ -252,6 +304,9 @@ fn frame_rows(scenario: &ScenarioReport) -> impl Iterator<Item = (u64, Row)> {
     let mut asked: HashMap<(&'static str, String), String> = HashMap::new();
     scenario.frames.iter().map(move |frame| {
         let to_sut = frame.direction == "to_sut";
+        if let Some(head) = &frame.http {
+            return (frame.at_us, http_row(scenario, frame, head));
+        }
         let text = match Message::read(&frame.raw) {
             Message::Call { id, action, .. } => {
                 asked.insert((frame.direction, id), action.clone());
@@ -277,6 +332,27 @@ fn frame_rows(scenario: &ScenarioReport) -> impl Iterator<Item = (u64, Row)> {
         };
         (frame.at_us, row)
     })
+}
+
+/// A request, or an answer of the REST API.
+fn http_row(scenario: &ScenarioReport, frame: &FrameReport, head: &HttpHead) -> Row {
+    let asked = format!("{} {}", head.method, head.path);
+    let detail = frame.raw.split_once('\n').map_or("", |(_, rest)| rest);
+    let (class, who, text) = match head.status {
+        None => ("frame out", format!("{} → API", head.who), asked),
+        Some(status) => (
+            "frame in",
+            "API → rig".to_owned(),
+            format!("{status} to {asked}"),
+        ),
+    };
+    Row {
+        class,
+        at: seconds(frame.at.saturating_sub(scenario.started_ms)),
+        who,
+        text,
+        detail: detail.to_owned(),
+    }
 }
 
 /// What a frame that is no call is, and which call it belongs to.

@@ -11,9 +11,10 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::api::coverage::ApiCoverage;
 use crate::catalogue;
 use crate::rig::Side;
-use crate::trace::Message;
+use crate::trace::{HttpHead, Message};
 
 /// How a scenario or a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,16 +69,20 @@ pub(crate) struct Summary {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Coverage {
     pub(crate) http: Vec<HttpCoverage>,
+    /// The OpenAPI document held against that, in a run with the REST API under test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) api: Option<ApiCoverage>,
     pub(crate) ocpp: Vec<OcppCoverage>,
     pub(crate) catalogue: CatalogueCoverage,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct HttpCoverage {
-    method: &'static str,
-    path: String,
-    status: u16,
-    scenarios: usize,
+    pub(crate) method: String,
+    /// With its parameters in braces, where the document knows the path.
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) scenarios: usize,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -109,10 +114,10 @@ fn tag_of<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(side.tag())
 }
 
-/// One exchange with a driver.
+/// One exchange with a driver, or with the REST API under test.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpExchange {
-    pub(crate) method: &'static str,
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) status: u16,
     pub(crate) scenario: String,
@@ -154,7 +159,11 @@ pub(crate) struct FrameReport {
     #[serde(skip)]
     pub(crate) at_us: u64,
     pub(crate) direction: &'static str,
+    /// A frame of OCPP-J, or a request or an answer of HTTP as text.
     pub(crate) raw: String,
+    /// What it is, where it is no frame of OCPP-J.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http: Option<HttpHead>,
 }
 
 /// A remark about what happened beside the frames.
@@ -189,6 +198,7 @@ impl Coverage {
     pub(crate) fn of(scenarios: &[ScenarioReport], exchanges: &[HttpExchange]) -> Self {
         Self {
             http: http_coverage(exchanges),
+            api: None,
             ocpp: ocpp_coverage(scenarios),
             catalogue: catalogue_coverage(scenarios),
         }
@@ -198,13 +208,13 @@ impl Coverage {
 fn http_coverage(exchanges: &[HttpExchange]) -> Vec<HttpCoverage> {
     let mut seen: BTreeMap<(&str, &str, u16), BTreeSet<&str>> = BTreeMap::new();
     for exchange in exchanges {
-        seen.entry((exchange.method, &exchange.path, exchange.status))
+        seen.entry((&exchange.method, &exchange.path, exchange.status))
             .or_default()
             .insert(&exchange.scenario);
     }
     seen.into_iter()
-        .map(|((_, path, status), scenarios)| HttpCoverage {
-            method: "POST",
+        .map(|((method, path, status), scenarios)| HttpCoverage {
+            method: method.to_owned(),
             path: path.to_owned(),
             status,
             scenarios: scenarios.len(),
@@ -218,6 +228,7 @@ fn ocpp_coverage(scenarios: &[ScenarioReport]) -> Vec<OcppCoverage> {
         let messages: Vec<(&'static str, Message)> = scenario
             .frames
             .iter()
+            .filter(|frame| frame.http.is_none())
             .map(|frame| (frame.direction, Message::read(&frame.raw)))
             .collect();
         let mut here = BTreeSet::new();
@@ -402,6 +413,7 @@ mod tests {
                     at_us: 0,
                     direction,
                     raw: (*raw).to_owned(),
+                    http: None,
                 })
                 .collect(),
             notes: Vec::new(),

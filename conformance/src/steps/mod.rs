@@ -2,6 +2,7 @@
 //!
 //! `Given` and `When` act, `Then` only looks, and it looks at the recorded wire.
 
+mod api;
 mod charge_point;
 mod csms;
 mod line;

@@ -60,6 +60,10 @@ error_groups! {
         "401": "No credentials, or none that are known.",
         "403": "Credentials of another kind, or without the scope.",
     }
+    /// Of the login.
+    LoginErrors {
+        "401": "The e-mail address or the password is wrong.",
+    }
     /// Of everything with a body.
     BodyErrors {
         "400": "What is wrong stands in `details`, by field.",

@@ -20,6 +20,7 @@ mod event;
 mod file;
 mod idempotency;
 mod invitation;
+mod mailbox;
 mod meter;
 mod open;
 mod outbox;

@@ -396,6 +396,7 @@ mod tests {
             charger: Some(ChargerUnderTest::Bundled),
             server: Some(server),
             csms: None,
+            api: None,
             tags: Tags {
                 known: "RFID-USER-4A2F".into(),
                 unknown: "NO-SUCH-TAG".into(),

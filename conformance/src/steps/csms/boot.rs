@@ -30,8 +30,17 @@ fn status(connector: u32, status: &str, error_code: &str) -> Value {
 #[given("a charge point that the CSMS has accepted")]
 async fn accepted(world: &mut World) -> StepResult {
     connects(world).await?;
-    let bench = world.bench()?;
-    let registration = told(bench, "BootNotification", boot_notification()).await?;
+    accepted_by_csms(world.bench()?).await
+}
+
+/// Boots and reports its connectors.
+pub(crate) async fn accepted_by_csms(bench: &mut Bench) -> StepResult {
+    accepted_with(bench, boot_notification()).await
+}
+
+/// Boots with what is known of it and reports its connectors.
+pub(crate) async fn accepted_with(bench: &mut Bench, boot: Value) -> StepResult {
+    let registration = told(bench, "BootNotification", boot).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
     bench.accepted = true;
     for connector in 0..=CONNECTORS {

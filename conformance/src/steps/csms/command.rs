@@ -388,6 +388,7 @@ mod tests {
                 password: None,
                 driver: Some(driver.clone()),
             }),
+            api: None,
             tags: Tags {
                 known: "A".into(),
                 unknown: "B".into(),

@@ -5,6 +5,7 @@ mod command;
 mod line;
 mod session;
 
+pub(crate) use boot::{accepted_by_csms, accepted_with};
 pub(crate) use session::session_runs;
 
 use serde_json::Value;

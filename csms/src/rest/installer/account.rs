@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
-use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors};
+use crate::rest::openapi::{BodyErrors, ConflictErrors, LoginErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{Account, DEFAULT_ORGANIZATION, Role, random_text};
 
@@ -134,7 +134,7 @@ struct TokenBody {
     path = "/api/v1/installer/login",
     tag = "Installers",
     request_body = LogIn,
-    responses((status = 200, body = TokenBody), BodyErrors, AccessErrors)
+    responses((status = 200, body = TokenBody), BodyErrors, LoginErrors)
 )]
 async fn log_in(State(app): State<Arc<App>>, Body(body): Body<LogIn>) -> Answer<TokenBody> {
     let account = app.store.account_by_email(&body.email).await?;

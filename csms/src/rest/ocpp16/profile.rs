@@ -61,6 +61,7 @@ struct ChargingSchedulePeriod {
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq, Serialize, ToSchema)]
 #[expect(clippy::enum_variant_names, reason = "the words of the standard")]
+#[schema(example = "TxDefaultProfile")]
 pub(super) enum Purpose {
     ChargePointMaxProfile,
     TxDefaultProfile,

@@ -1,0 +1,187 @@
+//! The charge point behind the REST API: the rig plays it, and what the CSMS says to it is on record.
+
+use cucumber::{given, then, when};
+use gherkin::Step;
+use serde_json::Value;
+
+use crate::api::pattern::{Extent, mismatch};
+use crate::api::recipe;
+use crate::bench::Bench;
+use crate::checks::ERROR_CODES;
+use crate::expect::{Failure, StepResult};
+use crate::params::{quoted, span};
+use crate::script::Answer;
+use crate::steps::csms::{accepted_by_csms, accepted_with};
+use crate::world::{DONE, World};
+
+#[given("a charge point of the organization that is offline")]
+async fn registered(world: &mut World) -> StepResult {
+    world.api().await?.register_charge_point().await
+}
+
+#[given("a charge point of the installer that is offline")]
+async fn installed(world: &mut World) -> StepResult {
+    recipe::register(world.api().await?).await
+}
+
+#[given("a connected charge point of the installer")]
+async fn installed_and_connected(world: &mut World) -> StepResult {
+    recipe::register(world.api().await?).await?;
+    connects(world).await
+}
+
+#[given("a connected charge point of the organization")]
+async fn connected(world: &mut World) -> StepResult {
+    world.api().await?.register_charge_point().await?;
+    connects(world).await
+}
+
+#[given("it connects and boots")]
+#[when("it connects and boots")]
+async fn connects(world: &mut World) -> StepResult {
+    if let Some(bench) = &mut world.bench {
+        bench.connect().await?;
+    } else {
+        let id = world.api().await?.word("charge point")?;
+        let mut bench = Bench::as_charge_point(world.rig()?, &world.scenario, id);
+        bench.connect().await?;
+        world.bench = Some(bench);
+    }
+    accepted_by_csms(world.bench()?).await
+}
+
+#[given("it connects and boots without a firmware version")]
+async fn boots_without_firmware(world: &mut World) -> StepResult {
+    connects_only(world).await?;
+    let boot = serde_json::json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted"});
+    accepted_with(world.bench()?, boot).await
+}
+
+#[given("it connects and does not boot")]
+async fn connects_only(world: &mut World) -> StepResult {
+    let id = world.api().await?.word("charge point")?;
+    let mut bench = Bench::as_charge_point(world.rig()?, &world.scenario, id);
+    bench.connect().await?;
+    world.bench = Some(bench);
+    DONE
+}
+
+#[given(regex = r"^it answers ([A-Z]\w+) with$")]
+#[when(regex = r"^it answers ([A-Z]\w+) with$")]
+async fn answers(world: &mut World, action: String, step: &Step) -> StepResult {
+    let text = step.docstring.as_deref().unwrap_or_default();
+    let text = world.api().await?.expand(text)?;
+    let payload: Value = serde_json::from_str(&text)
+        .map_err(|error| Failure::new(format!("the step's own JSON is none: {error}: {text}")))?;
+    let bench = world.bench()?;
+    bench
+        .line
+        .script()
+        .answer_always(&action, Answer::Result(payload));
+    DONE
+}
+
+#[given(regex = r"^it answers ([A-Z]\w+) with the status (\w+)$")]
+#[when(regex = r"^it answers ([A-Z]\w+) with the status (\w+)$")]
+async fn answers_status(world: &mut World, action: String, status: String) -> StepResult {
+    let payload = serde_json::json!({"status": status});
+    let bench = world.bench()?;
+    bench
+        .line
+        .script()
+        .answer_always(&action, Answer::Result(payload));
+    DONE
+}
+
+#[given(regex = r"^it answers ([A-Z]\w+) with the error (\w+)$")]
+async fn answers_error(world: &mut World, action: String, code: String) -> StepResult {
+    let known = ERROR_CODES.iter().find(|known| **known == code);
+    let code = known.ok_or_else(|| Failure::new(format!("{code} is no code of OCPP 1.6")))?;
+    let bench = world.bench()?;
+    bench
+        .line
+        .script()
+        .answer_always(&action, Answer::Error { code });
+    DONE
+}
+
+#[given(regex = r"^it never answers ([A-Z]\w+)$")]
+async fn never_answers(world: &mut World, action: String) -> StepResult {
+    let bench = world.bench()?;
+    bench.line.script().answer_always(&action, Answer::Held);
+    DONE
+}
+
+/// In any order: what came before is not looked for again.
+#[then(regex = r"^it receives ([A-Z]\w+)( with)?$")]
+async fn receives(world: &mut World, action: String, _with: String, step: &Step) -> StepResult {
+    let pattern = match step.docstring.as_deref() {
+        None => Value::Object(serde_json::Map::new()),
+        Some(text) => {
+            let text = world.api().await?.expand(text)?;
+            serde_json::from_str(&text)
+                .map_err(|error| Failure::new(format!("the step's own JSON is none: {error}")))?
+        }
+    };
+    let bench = world.bench()?;
+    let patience = bench.rig.patience;
+    let found = bench
+        .line
+        .wait(patience, |log| {
+            let entry = log.entries.iter_mut().find(|entry| {
+                let call = entry.call_from_sut();
+                !entry.consumed
+                    && call.is_some_and(|(_, is, payload)| {
+                        is == action && mismatch(&pattern, payload, Extent::Contains).is_none()
+                    })
+            })?;
+            entry.consumed = true;
+            Some(())
+        })
+        .await;
+    found.ok_or_else(|| {
+        let log = bench.line.log();
+        let calls = log
+            .entries
+            .iter()
+            .filter_map(crate::trace::Entry::call_from_sut);
+        let came: Vec<String> = calls
+            .map(|(_, action, payload)| format!("{action} {payload}"))
+            .collect();
+        Failure::new(format!(
+            "no {action} like {pattern} came within {}; the CSMS sent {}",
+            span(patience),
+            quoted(&came.join("; "))
+        ))
+    })
+}
+
+/// All of them are accounted for, however many there are.
+#[then(regex = r"^it receives ([A-Z]\w+) at least once$")]
+async fn receives_some(world: &mut World, action: String) -> StepResult {
+    let bench = world.bench()?;
+    let mut log = bench.line.log();
+    let mut count = 0;
+    for entry in &mut log.entries {
+        if entry.call_from_sut().is_some_and(|(_, is, _)| is == action) {
+            entry.consumed = true;
+            count += 1;
+        }
+    }
+    if count == 0 {
+        return Err(Failure::new(format!("no {action} came")));
+    }
+    DONE
+}
+
+#[given("it loses its connection")]
+#[when("it loses its connection")]
+async fn goes_down(world: &mut World) -> StepResult {
+    let bench = world.bench()?;
+    bench.line.hang_up(true).await;
+    let down = bench
+        .line
+        .wait(bench.rig.patience, |log| (!log.connected).then_some(()))
+        .await;
+    down.ok_or_else(|| Failure::new("the line did not go down"))
+}

@@ -1,0 +1,95 @@
+@api
+Feature: Installers open an account and log in
+
+  Scenario: A new installer
+    When nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}", "company": "Ada & Co"}
+      """
+    Then the answer is 201
+    And its JSON contains
+      """
+      {"id": "(an id)", "name": "Ada", "email": "ada@{unique}.example.com", "role": "installer",
+       "company": "Ada & Co", "created_at": "(a time)", "password": "(nothing)"}
+      """
+
+  Scenario: An e-mail address has one account, however it is written
+    Given nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
+      """
+    When nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada again", "email": "ADA@{unique}.example.com", "password": "{password}"}
+      """
+    Then the answer is 409
+    And the error has the code already_exists
+
+  Scenario Outline: A sign-up with a wrong <field> is refused
+    When nobody sends POST /api/v1/installer/signup
+      """
+      {"name": <name>, "email": <email>, "password": <password>}
+      """
+    Then the answer is 400
+    And the error has the code validation_error and names the field <field>
+
+    Examples:
+      | field    | name    | email           | password    |
+      | name     | ""      | "a@example.com" | "long3nough" |
+      | name     | "   " | "a@example.com" | "long3nough" |
+      | name     | 7       | "a@example.com" | "long3nough" |
+      | email    | "Ada"   | "nobody"        | "long3nough" |
+      | email    | "Ada"   | null            | "long3nough" |
+      | password | "Ada"   | "a@example.com" | "short"     |
+
+  Scenario: An organization that is not there has no installers
+    When nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}",
+       "organization_id": "org-that-is-not-there"}
+      """
+    Then the answer is 400
+    And the error has the code validation_error and names the field organization_id
+
+  Scenario: The right password gives a token with an end
+    Given nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
+      """
+    When nobody sends POST /api/v1/installer/login
+      """
+      {"email": "Ada@{unique}.example.com", "password": "{password}"}
+      """
+    Then the answer is 200
+    And its JSON contains
+      """
+      {"token": "(a text)", "expires_at": "(a time)", "role": "installer"}
+      """
+
+  Scenario: A wrong password gives none
+    Given nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
+      """
+    When nobody sends POST /api/v1/installer/login
+      """
+      {"email": "ada@{unique}.example.com", "password": "not-the-password"}
+      """
+    Then the answer is 401
+    And the error has the code unauthorized
+
+  Scenario: An address that nobody has gives the same answer
+    When nobody sends POST /api/v1/installer/login
+      """
+      {"email": "stranger@{unique}.example.com", "password": "{password}"}
+      """
+    Then the answer is 401
+    And the error has the code unauthorized
+
+  Scenario: A token that was tampered with opens nothing
+    Given the next request has the header Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c3JfMSJ9.
+    When nobody sends POST /api/v1/installer/projects
+      """
+      {"name": "Yard", "address": "1 Quay Lane"}
+      """
+    Then the answer is 401

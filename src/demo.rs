@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dynamo_csms::{Args, Csms};
 use dynamo_csms::demo::Station as Wanted;
-use dynamo_protocol::{ChargePointId, RawValue};
-use dynamo_simulator::charge_point::{Action, Hardware, Resumed, Setup};
+use dynamo_csms::{Args, Csms};
+use dynamo_protocol::ChargePointId;
+use dynamo_protocol::v16::Action;
+use dynamo_simulator::charge_point::{self, Hardware, Resumed, Setup};
 use dynamo_simulator::{Clock, Handle, Station};
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +75,8 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 fn start(wanted: &Wanted, address: SocketAddr, number: u64) -> anyhow::Result<Handle> {
     let mut setup = Setup::default();
-    // A restart is over before anybody wonders.
+    // Whoever goes through the examples in a row has done so before a restart begins, and the restart is short.
+    setup.linger_ms = 3_000;
     setup.boot_ms = 1;
     setup.reconnect_min_ms = 1;
     setup.reconnect_max_ms = 1_000;
@@ -120,11 +122,13 @@ fn start(wanted: &Wanted, address: SocketAddr, number: u64) -> anyhow::Result<Ha
 /// of all of it.
 async fn stand(station: &Handle, wanted: &Wanted) -> anyhow::Result<()> {
     if let Some(connector_id) = wanted.waiting_car {
-        station.operate(Action::PlugIn { connector_id }).await?;
+        station
+            .operate(charge_point::Action::PlugIn { connector_id })
+            .await?;
     }
     if let Some((connector_id, error_code)) = wanted.fault {
         let error_code = error_code.to_owned();
-        let fault = Action::RaiseFault {
+        let fault = charge_point::Action::RaiseFault {
             connector_id,
             error_code,
         };
@@ -137,10 +141,12 @@ async fn stand(station: &Handle, wanted: &Wanted) -> anyhow::Result<()> {
 async fn beat(csms: &Csms, station: &Handle, wanted: &Wanted) -> anyhow::Result<()> {
     let before = station.activity().borrow().frames_out;
     let id = ChargePointId::new(wanted.id)?;
-    let payload = RawValue::from_string(r#"{"requestedMessage":"Heartbeat"}"#.to_owned())?;
-    csms.sessions()
-        .call_raw(&id, "TriggerMessage", &payload)
-        .await?;
+    let payload = r#"{"requestedMessage":"Heartbeat"}"#.to_owned();
+    let answered = csms.sessions();
+    let answered = answered
+        .call_raw(&id, Action::TriggerMessage, payload)
+        .await;
+    answered.map_err(|failure| anyhow::anyhow!("{id} gave no heartbeat: {failure:?}"))?;
     // Its answer, and the heartbeat.
     settled(station, before + 2).await
 }

@@ -218,9 +218,11 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
         -2.5879,
         "Bay 3, Car Park A, Riverside Business Park",
     );
+    // Other than what is searched for there.
+    let near = (51.5084, -0.1296, "10 Downing St, London, UK");
     for (id, name, project, place, is_live) in [
         ("CP-SITE42-001", "Site 42 - Bay 1", SITE, london, true),
-        ("CP-SITE42-002", "Site 42 - Bay 2", SITE, london, true),
+        ("CP-SITE42-002", "Site 42 - Bay 2", SITE, near, true),
         ("cp_01HX5P2QRSTUVWXYZ0", "Bay 3", PARK, bristol, false),
     ] {
         let stations = stations();

@@ -312,7 +312,8 @@ impl ChargePoint {
         for connector in &mut self.connectors {
             connector.authorized = None;
         }
-        self.power.leave(now, then, self.setup.leave_ms);
+        let (linger_ms, leave_ms) = (self.setup.linger_ms, self.setup.leave_ms);
+        self.power.leave(now, then, linger_ms, leave_ms);
     }
 
     /// Stops to work. What is persistent stays: configuration, availability, cache, registers, queue.

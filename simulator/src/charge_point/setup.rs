@@ -19,6 +19,8 @@ pub struct Setup {
     pub boot_ms: Millis,
     /// Between two boots when the CSMS leaves the choice to the charge point or does not answer.
     pub boot_retry_ms: Millis,
+    /// How long an orderly way down takes at least, as when people are given a warning.
+    pub linger_ms: Millis,
     /// How long an orderly way down (soft reset, backup power) may take until its messages are through; what is not
     /// sent then is sent after the next boot.
     pub leave_ms: Millis,
@@ -42,6 +44,7 @@ impl Default for Setup {
             ledger: false,
             boot_ms: 1_000,
             boot_retry_ms: 30_000,
+            linger_ms: 0,
             leave_ms: 10_000,
             call_timeout_ms: CALL_TIMEOUT_MS,
             reconnect_min_ms: 1_000,

@@ -114,6 +114,6 @@ fn configuration(known: &[message::KeyValue], unknown: &[String]) -> String {
         .collect();
     payload(&GetConfigurationResponse {
         configuration_key: (!keys.is_empty()).then_some(keys),
-        unknown_key: (!unknown.is_empty()).then(|| unknown.to_vec()),
+        unknown_key: Some(unknown.to_vec()),
     })
 }

@@ -414,7 +414,7 @@ mod tests {
         for (index, definition) in DEFINITIONS.iter().enumerate() {
             assert_eq!(definition.key as usize, index);
             assert_eq!(format!("{:?}", definition.key), definition.name);
-            let shown = Configuration::default().show(definition, 2);
+            let shown = Configuration::default().show(definition, &Hardware::default(), 2);
             if !matches!(definition.kind, Kind::Connectors | Kind::Text(_)) {
                 assert!(
                     parse(definition.kind, &shown).is_some(),
@@ -462,14 +462,29 @@ mod tests {
         let mut configuration = Configuration::default();
         configuration.change("HEARTBEATINTERVAL", "7");
         let (known, unknown) = configuration
-            .read(vec!["heartbeatinterval".into(), "Mood".into()], 2)
+            .read(
+                vec!["heartbeatinterval".into(), "Mood".into()],
+                &Hardware::default(),
+                2,
+            )
             .unwrap();
         assert_eq!((known[0].key, &*known[0].value), ("HeartbeatInterval", "7"));
         assert_eq!(unknown, ["Mood"]);
-        assert_eq!(configuration.read(Vec::new(), 2).unwrap().0.len(), 34);
+        assert_eq!(
+            configuration
+                .read(Vec::new(), &Hardware::default(), 2)
+                .unwrap()
+                .0
+                .len(),
+            34
+        );
         assert!(
             configuration
-                .read(vec!["HeartbeatInterval".into(); 51], 2)
+                .read(
+                    vec!["HeartbeatInterval".into(); 51],
+                    &Hardware::default(),
+                    2
+                )
                 .is_none()
         );
     }

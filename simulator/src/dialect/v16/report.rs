@@ -103,7 +103,7 @@ fn integer(value: i64) -> i32 {
 fn trouble(code: FaultCode, connector_id: ConnectorId) -> String {
     let mut words = String::new();
     for letter in code.word().chars() {
-        if letter.is_uppercase() && !words.is_empty() {
+        if letter.is_uppercase() && words.ends_with(char::is_lowercase) {
             words.push(' ');
             words.push(letter.to_ascii_lowercase());
         } else {

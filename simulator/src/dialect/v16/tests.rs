@@ -75,7 +75,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":0,"errorCode":"EVCommunicationError","status":"Faulted","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":0,"errorCode":"EVCommunicationError","status":"Faulted","info":"EVCommunication error","timestamp":"2024-03-10T12:00:00Z"}"#,
         ),
         sample(
             Report::StartTransaction {
@@ -83,9 +83,10 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 id_tag: "A".into(),
                 meter_start_wh: 5,
                 at_ms: NOON,
+                reservation_id: Some(3),
             },
             "StartTransaction",
-            r#"{"connectorId":2,"idTag":"A","meterStart":5,"timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":2,"idTag":"A","meterStart":5,"reservationId":3,"timestamp":"2024-03-10T12:00:00Z"}"#,
         ),
         (
             Report::StopTransaction {

@@ -104,7 +104,11 @@ def pools(server):
 
 
 def main(dynamo, schemathesis):
-    folder = pathlib.Path(tempfile.mkdtemp())
+    with tempfile.TemporaryDirectory() as folder:
+        check(dynamo, schemathesis, pathlib.Path(folder))
+
+
+def check(dynamo, schemathesis, folder):
     server = Server(dynamo, folder)
     try:
         (folder / "pools.json").write_text(json.dumps({"pools": pools(server), "mails": server.mails()}))
@@ -114,7 +118,7 @@ def main(dynamo, schemathesis):
         )
         environment = dict(
             os.environ, API_CHECK=str(folder), SCHEMATHESIS_HOOKS="api_hooks",
-            PYTHONPATH=str(pathlib.Path(__file__).parent),
+            PYTHONPATH=str(pathlib.Path(__file__).parent), PYTHONDONTWRITEBYTECODE="1",
         )
         command = [
             schemathesis, "--config-file", str(folder / "schemathesis.toml"), "run", f"{server.url}/openapi.json",

@@ -1,5 +1,7 @@
 //! The binary `dynamo`: arguments, logs, signals and exit codes. The work is done by the crates behind it.
 
+mod demo;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -160,6 +162,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                     let result = dynamo_csms::admin(admin).await?;
                     writeln!(io::stdout(), "{result}").map_err(|error| unwritable(&error))?;
                 }
+                None if args.demo => demo::run(args, shutdown).await?,
                 None => dynamo_csms::run(args, shutdown).await?,
             }
             ExitCode::SUCCESS

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminArgs;
 use crate::config;
-use crate::{AcceptUnknown, MailSettings, Options, StartError, TlsFiles, start};
+use crate::{AcceptUnknown, Csms, MailSettings, Options, StartError, TlsFiles, start};
 
 /// Runs the Charge Station Management System: OCPP 1.6J server and REST API.
 #[derive(Debug, clap::Args)]
@@ -68,15 +68,18 @@ pub struct Args {
     /// How charge points reach this server, such as wss://ocpp.example.com; the listener without it
     #[arg(long, env = "DYNAMO_PUBLIC_OCPP", value_name = "URL")]
     pub public_ocpp: Option<String>,
-    /// Where everything is kept: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME
+    /// Where everything is kept: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME; sqlite://dynamo.db without it,
+    /// with --demo a temporary file
     #[arg(
         long,
         env = "DYNAMO_DATABASE",
-        default_value = "sqlite://dynamo.db",
         value_name = "URL",
         hide_env_values = true
     )]
-    pub database: String,
+    pub database: Option<String>,
+    /// Loads the data of the API's examples (API key YOUR_API_KEY) and connects simulated charge points behind it
+    #[arg(long, env = "DYNAMO_DEMO")]
+    pub demo: bool,
     /// API key of the default organization; without it, an empty database gets a generated one, printed once
     #[arg(
         long,
@@ -175,6 +178,7 @@ impl Args {
     /// The options these flags mean.
     #[must_use]
     pub fn options(&self) -> Options {
+        let usual = Options::default();
         let unknown = self.accept_unknown;
         let lets_in = |what| unknown == Some(Unknown::All) || unknown == Some(what);
         Options {
@@ -193,7 +197,8 @@ impl Args {
             jwt_key: self.jwt_key.clone(),
             jwt_lifetime: self.jwt_lifetime,
             tax_rate: self.tax_rate,
-            database: self.database.clone(),
+            database: self.database.clone().unwrap_or(usual.database),
+            demo: self.demo,
             api_key: self.api_key.clone(),
             id_tags: self.id_tag.clone(),
             accept_unknown: AcceptUnknown {
@@ -205,7 +210,7 @@ impl Args {
                 from: self.mail_from.clone().unwrap_or_default(),
             }),
             command_timeout: self.command_timeout,
-            ..Options::default()
+            ..usual
         }
     }
 }
@@ -227,6 +232,19 @@ const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
 /// # Errors
 /// When the CSMS cannot start.
 pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartError> {
+    let csms = open(&args).await?;
+    announce(&csms);
+    shutdown.cancelled().await;
+    tracing::info!("shutting down");
+    csms.shutdown().await;
+    Ok(())
+}
+
+/// Starts what these flags mean, and says nothing yet.
+///
+/// # Errors
+/// When the CSMS cannot start.
+pub async fn open(args: &Args) -> Result<Csms, StartError> {
     let mut options = args.options();
     let rest = args.config.as_deref().map(config::rest).transpose()?;
     let rest = rest.unwrap_or_default();
@@ -235,7 +253,11 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartErr
         .ok()
         .filter(|key| !key.is_empty());
     rest.payment.apply(stripe_key, &mut options);
-    let csms = start(options).await?;
+    start(options).await
+}
+
+/// Prints a generated API key and the ready line on stdout.
+pub fn announce(csms: &Csms) {
     let mut lines = String::new();
     if csms.generated_key {
         lines = format!("api-key {}\n", csms.api_key());
@@ -259,10 +281,6 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartErr
     {
         tracing::warn!(%error, "nobody reads the ready line");
     }
-    shutdown.cancelled().await;
-    tracing::info!("shutting down");
-    csms.shutdown().await;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod args;
 mod clock;
 mod commissioning;
 pub mod config;
+pub mod demo;
 pub mod domain;
 mod guest;
 mod listen;
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use admin::{AdminArgs, AdminError, admin};
-pub use args::{Args, Command, Unknown, run};
+pub use args::{Args, Command, Unknown, announce, open, run};
 pub use clock::Clock;
 pub use ocpp::{hash_password, sessions};
 pub use outbox::MailSettings;
@@ -98,6 +99,8 @@ pub struct Options {
     /// The key of the default organization on a database without keys, at least 8 characters; generated
     /// when `None`.
     pub api_key: Option<String>,
+    /// Whether the data of the demo is loaded.
+    pub demo: bool,
     /// Tags that are accepted from the start.
     pub id_tags: Vec<String>,
     /// What of unknown origin is let in.
@@ -156,6 +159,7 @@ impl Default for Options {
             client_ca: None,
             database: "sqlite://dynamo.db".to_owned(),
             api_key: None,
+            demo: false,
             id_tags: Vec::new(),
             accept_unknown: AcceptUnknown::default(),
             jwt_key: None,
@@ -274,6 +278,7 @@ pub struct Csms {
     ocpps_addr: Option<SocketAddr>,
     api_key: String,
     generated_key: bool,
+    stations: Vec<demo::Station>,
     /// Where the root of the server's certificate lies, when the built-in authority issued it.
     root_at: Option<String>,
 }
@@ -297,6 +302,11 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
+    let stations = if options.demo {
+        demo::load(&store, options.clock.now_ms()).await?
+    } else {
+        Vec::new()
+    };
     let tokens = tokens(&store, &options).await?;
     let (outbox, told_queue) = outbox::Outbox::new();
     outbox.refresh(&store).await?;
@@ -369,6 +379,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         ocpps_addr,
         api_key,
         generated_key,
+        stations,
         root_at,
     })
 }
@@ -431,6 +442,12 @@ impl Csms {
     #[must_use]
     pub fn api_key(&self) -> &str {
         &self.api_key
+    }
+
+    /// The charge points that belong behind the data of the demo; none without it.
+    #[must_use]
+    pub fn stations(&self) -> &[demo::Station] {
+        &self.stations
     }
 
     /// The store, to register tags and charge points.
@@ -556,13 +573,17 @@ async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), Sta
     }
     let scopes = vec![SCOPE_READ.to_owned(), SCOPE_WRITE.to_owned()];
     let mut new = NewApiKey::generate(DEFAULT_ORGANIZATION, scopes);
-    if let Some(key) = &options.api_key {
-        new.key.clone_from(key);
+    let given = options.api_key.clone();
+    let given = given.or_else(|| options.demo.then(|| demo::API_KEY.to_owned()));
+    let is_generated = given.is_none();
+    if let Some(key) = given {
+        new.key = key;
     }
     let key = new.key.clone();
     let made = store.create_first_api_key(new).await?;
     let Some(given) = &options.api_key else {
-        return Ok((if made { key } else { String::new() }, made));
+        let key = if made { key } else { String::new() };
+        return Ok((key, made && is_generated));
     };
     if store.api_key(given).await?.is_none() {
         tracing::warn!(

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod crash;
+mod examples;
 mod fleet;
 mod foreign_peer;
 mod judged;

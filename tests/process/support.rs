@@ -271,13 +271,24 @@ impl Csms {
 
     /// One exchange on a connection of its own; HTTP/1.0, so the answer ends with the connection.
     pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.request_with(API_KEY, method, path, body)
+    }
+
+    /// The same with another key or token.
+    pub(crate) fn request_with(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Value) {
         let exchange = || {
             let mut stream = TcpStream::connect(&self.http)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             let length = body.len();
             write!(
                 stream,
-                "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {API_KEY}\r\n\
+                "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
                  Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
                 self.http
             )?;

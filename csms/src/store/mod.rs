@@ -14,6 +14,7 @@ mod certificate;
 mod charge_point;
 mod commissioning;
 mod configuration;
+mod demo;
 mod error;
 mod event;
 mod file;

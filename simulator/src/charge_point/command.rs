@@ -64,7 +64,7 @@ impl ChargePoint {
             Command::GetConfiguration { keys } => {
                 let (known, unknown) = self
                     .configuration
-                    .read(keys, self.connectors.len())
+                    .read(keys, &self.hardware, self.connectors.len())
                     .ok_or_else(|| {
                         CallError::new(
                             ErrorCode::OccurrenceConstraintViolation,
@@ -87,6 +87,20 @@ impl ChargePoint {
                 message,
                 connector_id,
             } => Reply::Trigger(self.trigger(message, connector_id, now)),
+            Command::Reserve(wanted) => Reply::Reservation(self.reserve(wanted, now)),
+            Command::CancelReservation { reservation_id } => Reply::ReservationCancelled {
+                accepted: self.cancel_reservation(reservation_id),
+            },
+            Command::SetChargingProfile {
+                connector_id,
+                profile,
+            } => Reply::ChargingProfile {
+                accepted: self.set_charging_profile(connector_id, profile, now),
+            },
+            Command::ClearChargingProfiles(filter) => Reply::ChargingProfilesCleared {
+                found: self.clear_charging_profiles(&filter, now),
+            },
+            Command::GetCompositeSchedule => Reply::NoCompositeSchedule,
             Command::Unlock { connector_id } => Reply::Unlock(self.unlock(connector_id, now)),
         })
     }
@@ -151,7 +165,9 @@ impl ChargePoint {
         id_tag: Arc<str>,
         now: Time,
     ) -> bool {
-        let chosen = connector_id.or_else(|| self.choose_connector());
+        let chosen = connector_id
+            .or_else(|| self.reserved_for(&id_tag, None))
+            .or_else(|| self.choose_connector());
         let fits = |id: &ConnectorId| self.can_start(*id) && self.outbox.has_room();
         let Some(connector_id) = chosen.filter(fits) else {
             return false;

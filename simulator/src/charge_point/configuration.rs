@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::io::Hardware;
 use super::message::{ConfigurationReply, KeyValue};
 use super::words::Measurand;
 
@@ -275,6 +276,7 @@ impl Configuration {
     pub(super) fn read(
         &self,
         names: Vec<String>,
+        hardware: &Hardware,
         connectors: usize,
     ) -> Option<(Vec<KeyValue>, Vec<String>)> {
         if names.len() > usize::try_from(self.integer(Key::GetConfigurationMaxKeys)).unwrap_or(0) {
@@ -283,7 +285,7 @@ impl Configuration {
         let entry = |definition: &'static Definition| KeyValue {
             key: definition.name,
             readonly: definition.access == Access::Read,
-            value: self.show(definition, connectors),
+            value: self.show(definition, hardware, connectors),
         };
         if names.is_empty() {
             return Some((DEFINITIONS.iter().map(entry).collect(), Vec::new()));
@@ -299,8 +301,18 @@ impl Configuration {
         Some((known, unknown))
     }
 
-    fn show(&self, definition: &Definition, connectors: usize) -> String {
+    fn show(&self, definition: &Definition, hardware: &Hardware, connectors: usize) -> String {
         match definition.kind {
+            _ if definition.key == Key::SupportedFeatureProfiles => {
+                let mut profiles = self.text(definition.key).to_owned();
+                for (name, is_there) in [
+                    (",Reservation", hardware.reservation),
+                    (",SmartCharging", hardware.smart_charging),
+                ] {
+                    profiles += if is_there { name } else { "" };
+                }
+                profiles
+            }
             Kind::Bool(_) => self.bool(definition.key).to_string(),
             Kind::Integer { .. } => self.integer(definition.key).to_string(),
             Kind::Connectors => connectors.to_string(),
@@ -402,7 +414,7 @@ mod tests {
         for (index, definition) in DEFINITIONS.iter().enumerate() {
             assert_eq!(definition.key as usize, index);
             assert_eq!(format!("{:?}", definition.key), definition.name);
-            let shown = Configuration::default().show(definition, 2);
+            let shown = Configuration::default().show(definition, &Hardware::default(), 2);
             if !matches!(definition.kind, Kind::Connectors | Kind::Text(_)) {
                 assert!(
                     parse(definition.kind, &shown).is_some(),
@@ -450,14 +462,29 @@ mod tests {
         let mut configuration = Configuration::default();
         configuration.change("HEARTBEATINTERVAL", "7");
         let (known, unknown) = configuration
-            .read(vec!["heartbeatinterval".into(), "Mood".into()], 2)
+            .read(
+                vec!["heartbeatinterval".into(), "Mood".into()],
+                &Hardware::default(),
+                2,
+            )
             .unwrap();
         assert_eq!((known[0].key, &*known[0].value), ("HeartbeatInterval", "7"));
         assert_eq!(unknown, ["Mood"]);
-        assert_eq!(configuration.read(Vec::new(), 2).unwrap().0.len(), 34);
+        assert_eq!(
+            configuration
+                .read(Vec::new(), &Hardware::default(), 2)
+                .unwrap()
+                .0
+                .len(),
+            34
+        );
         assert!(
             configuration
-                .read(vec!["HeartbeatInterval".into(); 51], 2)
+                .read(
+                    vec!["HeartbeatInterval".into(); 51],
+                    &Hardware::default(),
+                    2
+                )
                 .is_none()
         );
     }

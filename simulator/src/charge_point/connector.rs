@@ -9,6 +9,7 @@ use dynamo_protocol::{Millis, Time};
 
 use super::clock::Deadline;
 use super::message::Reading;
+use super::reservation::Reservation;
 use super::status::Reporter;
 use super::transaction::{Transaction, same_group, same_tag};
 use super::words::{Context, FaultCode, Measurand, Status};
@@ -68,6 +69,10 @@ pub(super) struct Connector {
     pub(super) reporter: Reporter,
     /// Whose cable it is that stays locked after it left the car, until the owner shows a tag [1.6 §9.1.31].
     pub(super) held: Option<Box<Owner>>,
+    /// Kept for a tag.
+    pub(super) reserved: Option<Box<Reservation>>,
+    /// What charging profiles allow, in watts.
+    pub(super) limit_w: Option<u32>,
     car: Option<Box<Ev>>,
     register_mj: u64,
     metered_ms: Millis,
@@ -88,6 +93,8 @@ impl Connector {
             transaction: None,
             reporter: Reporter::new(),
             held: None,
+            reserved: None,
+            limit_w: None,
             car: None,
             register_mj: 0,
             metered_ms: 0,
@@ -103,6 +110,7 @@ impl Connector {
             if transaction
                 .register_mj_max
                 .is_some_and(|max| self.register_mj >= max)
+                || self.limit_w == Some(0)
             {
                 Status::SuspendedEvse
             } else if self.cable != Cable::Both || self.car.as_ref().is_none_or(|car| car.is_full())
@@ -117,6 +125,8 @@ impl Connector {
             Status::Finishing
         } else if self.cable != Cable::Out || self.authorized.is_some() {
             Status::Preparing
+        } else if self.reserved.is_some() {
+            Status::Reserved
         } else {
             Status::Available
         }
@@ -176,6 +186,20 @@ impl Connector {
         self.plan_flow(now);
     }
 
+    /// A transaction goes on that began before: this car, at this register.
+    pub(super) fn resume(&mut self, transaction: Transaction, meter_wh: i64, car: u64) {
+        self.register_mj = u64::try_from(meter_wh)
+            .unwrap_or(0)
+            .saturating_mul(MJ_PER_WH);
+        self.locked = true;
+        self.plug_in(|| car);
+        let start = Time {
+            mono_ms: 0,
+            wall_ms: 0,
+        };
+        self.begin(transaction, start);
+    }
+
     /// The transaction ends; the meter must have been read up to now.
     pub(super) fn end(&mut self) -> Option<Box<Transaction>> {
         let ended = self.transaction.take()?;
@@ -226,7 +250,7 @@ impl Connector {
         if withheld || self.cable != Cable::Both || self.fault.is_some() {
             0
         } else {
-            self.power_w_max
+            self.power_w_max.min(self.limit_w.unwrap_or(u32::MAX))
         }
     }
 

@@ -254,6 +254,10 @@ pub struct Hardware {
     pub firmware_version: String,
     /// `chargePointSerialNumber`, up to 25 characters; generated from the seed when absent.
     pub serial_number: Option<String>,
+    /// Takes reservations of its connectors [1.6 §3.11].
+    pub reservation: bool,
+    /// Takes charging profiles [1.6 §3.13].
+    pub smart_charging: bool,
 }
 
 impl Default for Hardware {
@@ -267,8 +271,30 @@ impl Default for Hardware {
             model: "Virtual AC".into(),
             firmware_version: concat!("dynamo-", env!("CARGO_PKG_VERSION")).into(),
             serial_number: None,
+            reservation: false,
+            smart_charging: false,
         }
     }
+}
+
+/// A transaction that a charge point was in the middle of when it was last seen, and goes on with. The CSMS has its
+/// start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Where the car is plugged in; such a connector must exist.
+    pub connector_id: ConnectorId,
+    /// The id the CSMS gave.
+    pub transaction_id: i64,
+    /// Who.
+    pub id_tag: String,
+    /// When it started, Unix ms.
+    pub started_at_ms: i64,
+    /// Register at the start, Wh.
+    pub meter_start_wh: i64,
+    /// Register now, Wh.
+    pub meter_wh: i64,
+    /// Which car it is, see [`Ev::new`](crate::ev::Ev::new).
+    pub car: u64,
 }
 
 /// Milliseconds until the CSMS counts as silent for one call.

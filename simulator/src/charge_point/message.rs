@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+pub use super::charging::{ChargingProfile, Period, ProfileFilter, ProfileKind, ProfilePurpose};
 use super::io::{ConnectorId, Hardware};
 use super::words::{
     AuthorizationStatus, Context, FaultCode, Measurand, Registration, ResetKind, Status, StopReason,
@@ -61,6 +62,24 @@ pub enum Command {
         /// About which connector; all of them when absent.
         connector_id: Option<ConnectorId>,
     },
+    /// Keep a connector for a tag [1.6 §5.13].
+    Reserve(Reserve),
+    /// Forget a reservation [1.6 §5.1].
+    CancelReservation {
+        /// The one of this id.
+        reservation_id: i32,
+    },
+    /// Hold a limit [1.6 §5.16].
+    SetChargingProfile {
+        /// 0 is the charge point as a whole.
+        connector_id: ConnectorId,
+        /// What holds when.
+        profile: ChargingProfile,
+    },
+    /// Forget limits [1.6 §5.5].
+    ClearChargingProfiles(ProfileFilter),
+    /// Tell what holds when [1.6 §5.7].
+    GetCompositeSchedule,
     /// Let go of the plug [1.6 §5.18].
     Unlock {
         /// Where.
@@ -117,8 +136,57 @@ pub enum Reply {
     },
     /// To [`Command::Trigger`].
     Trigger(TriggerReply),
+    /// To [`Command::Reserve`].
+    Reservation(ReservationReply),
+    /// To [`Command::CancelReservation`].
+    ReservationCancelled {
+        /// There was one.
+        accepted: bool,
+    },
+    /// To [`Command::SetChargingProfile`].
+    ChargingProfile {
+        /// It holds.
+        accepted: bool,
+    },
+    /// To [`Command::ClearChargingProfiles`].
+    ChargingProfilesCleared {
+        /// There was one.
+        found: bool,
+    },
+    /// To [`Command::GetCompositeSchedule`]: this charge point does not work it out.
+    NoCompositeSchedule,
     /// To [`Command::Unlock`].
     Unlock(UnlockReply),
+}
+
+/// A reservation that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserve {
+    /// Where.
+    pub connector_id: ConnectorId,
+    /// Its number; the same one again replaces it.
+    pub reservation_id: i32,
+    /// For whom.
+    pub id_tag: Arc<str>,
+    /// For whose group.
+    pub parent: Option<Arc<str>>,
+    /// Until when, Unix ms.
+    pub expires_at_ms: i64,
+}
+
+/// [1.6 §7.40].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReservationReply {
+    /// It is kept.
+    Accepted,
+    /// Broken.
+    Faulted,
+    /// In use, or kept for somebody else.
+    Occupied,
+    /// No such connector, or over already.
+    Rejected,
+    /// Out of service.
+    Unavailable,
 }
 
 /// [1.6 §7.3].
@@ -216,6 +284,8 @@ pub enum Report {
         meter_start_wh: i64,
         /// When, Unix ms.
         at_ms: i64,
+        /// The reservation that ends with it.
+        reservation_id: Option<i32>,
     },
     /// A transaction ended [1.6 §4.10].
     StopTransaction {

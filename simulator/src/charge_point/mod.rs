@@ -10,6 +10,7 @@
 mod answer;
 mod authorization;
 mod boot;
+mod charging;
 mod clock;
 mod command;
 mod configuration;
@@ -22,6 +23,7 @@ mod outbox;
 mod power;
 mod queue;
 mod report;
+mod reservation;
 mod session;
 mod setup;
 mod status;
@@ -44,6 +46,7 @@ pub use words::*;
 
 use authorization::Authorization;
 use boot::Boot;
+use charging::Profiles;
 pub(crate) use clock::Chance;
 use clock::{Clock, Deadline};
 use configuration::{Configuration, Key};
@@ -78,6 +81,7 @@ pub struct ChargePoint {
     connectors: Box<[Connector]>,
     queue: Queue,
     outbox: Outbox,
+    profiles: Profiles,
     flight: Option<Flight>,
     /// Numbers events in their order.
     place: u64,
@@ -130,7 +134,8 @@ impl ChargePoint {
     ) -> Self {
         let (hardware, setup) = (hardware.into(), setup.into());
         let connectors = hardware.connectors.clamp(1, CONNECTORS_MAX);
-        Self {
+        let resumed = Arc::clone(&setup);
+        let mut new = Self {
             seed,
             chance: Chance::new(seed),
             clock: Clock::default(),
@@ -153,13 +158,24 @@ impl ChargePoint {
                 .collect(),
             queue: Queue::new(setup.ledger),
             outbox: Outbox::default(),
+            profiles: Profiles::new(),
             flight: None,
             place: 0,
             online_since: 0,
             tag: 0,
             hardware,
             setup,
+        };
+        for resumed in &resumed.resumed {
+            new.resume(resumed);
         }
+        new
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn hardware(&self) -> &Hardware {
+        &self.hardware
     }
 
     /// The only way in. Everything that happens to a charge point is an input, everything it wants done is an
@@ -196,9 +212,13 @@ impl ChargePoint {
             consider(self.heartbeat);
             consider(self.aligned.due);
             consider(self.queue.retry());
+            consider(self.profiles.next_change());
             for connector in &self.connectors {
                 if let Some(authorized) = &connector.authorized {
                     consider(authorized.until);
+                }
+                if let Some(reserved) = &connector.reserved {
+                    consider(reserved.until);
                 }
                 if let Some(transaction) = &connector.transaction {
                     consider(transaction.sample);
@@ -292,7 +312,8 @@ impl ChargePoint {
         for connector in &mut self.connectors {
             connector.authorized = None;
         }
-        self.power.leave(now, then, self.setup.leave_ms);
+        let (linger_ms, leave_ms) = (self.setup.linger_ms, self.setup.leave_ms);
+        self.power.leave(now, then, linger_ms, leave_ms);
     }
 
     /// Stops to work. What is persistent stays: configuration, availability, cache, registers, queue.
@@ -355,6 +376,8 @@ impl ChargePoint {
         self.boot.tick(now);
         self.queue.tick(now);
         self.tick_heartbeat(now);
+        self.tick_reservations(now);
+        self.tick_profiles(now);
         self.tick_connectors(now);
         self.tick_aligned(now);
         self.apply_scheduled();

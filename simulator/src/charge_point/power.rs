@@ -15,10 +15,18 @@ pub(super) enum Then {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Off { back: Deadline },
-    Starting { ready: Deadline },
+    Off {
+        back: Deadline,
+    },
+    Starting {
+        ready: Deadline,
+    },
     On,
-    Leaving { until: Deadline, then: Then },
+    Leaving {
+        from: Deadline,
+        until: Deadline,
+        then: Then,
+    },
 }
 
 #[derive(Debug)]
@@ -49,9 +57,8 @@ impl Power {
     pub(super) fn deadline(&self) -> Deadline {
         match self.0 {
             State::On => Deadline::NEVER,
-            State::Off { back: at }
-            | State::Starting { ready: at }
-            | State::Leaving { until: at, .. } => at,
+            State::Off { back: at } | State::Starting { ready: at } => at,
+            State::Leaving { from, until, .. } => from.min(until),
         }
     }
 
@@ -60,9 +67,13 @@ impl Power {
         self.0 = State::On;
     }
 
-    /// Begins an orderly way down that may take this long.
-    pub(super) fn leave(&mut self, now: Time, then: Then, leave_ms: Millis) {
+    /// Begins an orderly way down that takes so long at least, and may take so long.
+    pub(super) fn leave(&mut self, now: Time, then: Then, linger_ms: Millis, leave_ms: Millis) {
         self.0 = State::Leaving {
+            from: match linger_ms {
+                0 => Deadline::NEVER,
+                _ => Deadline::at(now.mono_ms.saturating_add(linger_ms)),
+            },
             until: Deadline::at(now.mono_ms.saturating_add(leave_ms)),
             then,
         };
@@ -96,8 +107,9 @@ impl Power {
     /// What follows when the orderly way down is over: nothing is left to send, or the time is up.
     pub(super) fn take_left(&mut self, now: Time, nothing_left: bool) -> Option<Then> {
         match &mut self.0 {
-            State::Leaving { until, then } => {
-                (nothing_left || until.take_due(now)).then_some(*then)
+            State::Leaving { from, until, then } => {
+                from.take_due(now);
+                ((nothing_left && !from.is_set()) || until.take_due(now)).then_some(*then)
             }
             _ => None,
         }
@@ -131,9 +143,13 @@ mod tests {
         for (now, nothing_left, over) in [(1, true, true), (1, false, false), (10_000, false, true)]
         {
             let mut power = Power::new();
-            power.leave(at(0), Then::Reboot, 10_000);
+            power.leave(at(0), Then::Reboot, 0, 10_000);
             assert!(power.is_running() && power.is_leaving());
             assert_eq!(power.take_left(at(now), nothing_left).is_some(), over);
         }
+        let mut power = Power::new();
+        power.leave(at(0), Then::Reboot, 2_000, 10_000);
+        assert_eq!(power.take_left(at(1_999), true), None);
+        assert!(power.take_left(at(2_000), true).is_some(), "it lingers");
     }
 }

@@ -12,7 +12,7 @@ use dynamo_protocol::time::date_time;
 
 use super::clock::Deadline;
 use super::configuration::{Configuration, Key};
-use super::io::{ConnectorId, LedgerEntry};
+use super::io::{ConnectorId, LedgerEntry, Resumed};
 use super::message::{Reading, Report};
 use super::words::StopReason;
 
@@ -32,6 +32,7 @@ pub(super) enum Body {
         id_tag: Arc<str>,
         meter_start_wh: i64,
         at_ms: i64,
+        reservation_id: Option<i32>,
     },
     Reading {
         connector_id: ConnectorId,
@@ -190,8 +191,29 @@ impl Queue {
                 id_tag,
                 meter_start_wh,
                 at_ms,
+                reservation_id: None,
             },
         );
+        own
+    }
+
+    /// The start that was just queued ends this reservation.
+    pub(super) fn ends_reservation(&mut self, id: i32) {
+        if let Some(Message {
+            body: Body::Start { reservation_id, .. },
+            ..
+        }) = self.messages.back_mut()
+        {
+            *reservation_id = Some(id);
+        }
+    }
+
+    /// A transaction goes on whose start the CSMS has.
+    pub(super) fn resume(&mut self, resumed: &Resumed) -> Own {
+        let (start_wh, at_ms) = (resumed.meter_start_wh, resumed.started_at_ms);
+        let id_tag: Arc<str> = resumed.id_tag.as_str().into();
+        let own = self.start(0, resumed.connector_id, id_tag, start_wh, at_ms);
+        self.acknowledged(Some(resumed.transaction_id));
         own
     }
 
@@ -240,11 +262,13 @@ impl Queue {
                 id_tag,
                 meter_start_wh,
                 at_ms,
+                reservation_id,
             } => Report::StartTransaction {
                 connector_id: *connector_id,
                 id_tag: id_tag.clone(),
                 meter_start_wh: *meter_start_wh,
                 at_ms: *at_ms,
+                reservation_id: *reservation_id,
             },
             Body::Reading {
                 connector_id,

@@ -12,7 +12,7 @@ use super::outbox::{Note, Purpose};
 use super::queue::{Body, Stop};
 use super::transaction::Transaction;
 use super::words::{Context, FaultCode, StopReason};
-use super::{Cargo, ChargePoint, ConnectorId};
+use super::{Cargo, ChargePoint, ConnectorId, Resumed};
 
 impl ChargePoint {
     /// Whether a new user can begin here.
@@ -38,18 +38,17 @@ impl ChargePoint {
     /// Where somebody means to charge who does not say where: where a cable is in, else the first free one.
     pub(super) fn choose_connector(&self) -> Option<ConnectorId> {
         let all = || 1..=self.connectors.len() as ConnectorId;
-        let free =
-            |id: &ConnectorId| self.can_start(*id) && !self.connectors[*id as usize - 1].finishing;
+        let free = |id: &ConnectorId| self.can_start(*id) && self.is_free(*id);
         self.waiting_connector()
             .or_else(|| all().find(free))
-            .or_else(|| all().find(|id| self.can_start(*id)))
+            .or_else(|| all().find(|id| self.can_start(*id) && !self.is_reserved(*id)))
     }
 
     /// A connector with a car that waits for its user.
     pub(super) fn waiting_connector(&self) -> Option<ConnectorId> {
         (1..=self.connectors.len() as ConnectorId).find(|id| {
             let connector = &self.connectors[*id as usize - 1];
-            connector.cable == Cable::Both && !connector.finishing && self.can_start(*id)
+            connector.cable == Cable::Both && self.is_free(*id) && self.can_start(*id)
         })
     }
 
@@ -119,7 +118,8 @@ impl ChargePoint {
                 let relative = self
                     .running(|transaction| transaction.shares(parent.as_ref()))
                     .or_else(|| self.held(|owner| owner.shares(parent.as_ref())));
-                (self.choose_connector(), relative)
+                let own = self.reserved_for(&id_tag, parent.as_ref());
+                (own.or_else(|| self.choose_connector()), relative)
             }
         };
         // A tag of the same group may end the transaction, any other tag changes nothing [1.6 §3.10].
@@ -133,7 +133,10 @@ impl ChargePoint {
             }
             return;
         }
-        let Some(connector_id) = connector_id.filter(|id| self.can_start(*id)) else {
+        let may = |id: &ConnectorId| {
+            self.can_start(*id) && !self.is_reserved_for_another(*id, &id_tag, parent.as_ref())
+        };
+        let Some(connector_id) = connector_id.filter(may) else {
             return;
         };
         let timeout_ms = self.configuration.interval_ms(Key::ConnectionTimeOut);
@@ -189,6 +192,9 @@ impl ChargePoint {
             connector.register_wh(),
             wall_ms,
         );
+        if let Some(reserved) = connector.reserved.take() {
+            self.queue.ends_reservation(reserved.id);
+        }
         let mut transaction = Transaction::new(own, authorized.id_tag, authorized.parent);
         transaction.sample = sample_deadline(
             now.mono_ms,
@@ -196,7 +202,28 @@ impl ChargePoint {
                 .interval_ms(Key::MeterValueSampleInterval),
         );
         connector.begin(transaction, now);
+        self.profiles.begun(connector_id, wall_ms);
+        self.hold_limits(now);
         self.keep_reading(connector_id, Context::Begin, wall_ms);
+    }
+
+    /// Goes on with a transaction before its first start.
+    pub(super) fn resume(&mut self, resumed: &Resumed) {
+        if self.connector(resumed.connector_id).is_none() {
+            return;
+        }
+        let own = self.queue.resume(resumed);
+        let mut transaction = Transaction::new(own, resumed.id_tag.as_str().into(), None);
+        transaction.sample = sample_deadline(
+            0,
+            self.configuration
+                .interval_ms(Key::MeterValueSampleInterval),
+        );
+        self.profiles
+            .begun(resumed.connector_id, resumed.started_at_ms);
+        if let Some(connector) = self.connector(resumed.connector_id) {
+            connector.resume(transaction, resumed.meter_wh, resumed.car);
+        }
     }
 
     /// Keeps a reading for `StopTransaction` [1.6 §9.1.27].
@@ -239,6 +266,7 @@ impl ChargePoint {
         }
         let meter_stop_wh = connector.register_wh();
         let own = transaction.own;
+        self.profiles.ended(connector_id);
         let stop = Stop {
             id_tag,
             meter_stop_wh,
@@ -248,6 +276,7 @@ impl ChargePoint {
         };
         let place = self.next_place();
         self.queue.push(place, own, Body::Stop(Box::new(stop)));
+        self.hold_limits(now);
     }
 
     /// Ends every transaction.

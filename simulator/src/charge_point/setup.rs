@@ -3,7 +3,7 @@
 use dynamo_protocol::Millis;
 
 use super::configuration::{Configuration, ConfigurationError};
-use super::io::CALL_TIMEOUT_MS;
+use super::io::{CALL_TIMEOUT_MS, Resumed};
 
 /// Choices of whoever runs the charge point. Times are in milliseconds of the charge point's own clock, unless they
 /// say otherwise.
@@ -19,6 +19,8 @@ pub struct Setup {
     pub boot_ms: Millis,
     /// Between two boots when the CSMS leaves the choice to the charge point or does not answer.
     pub boot_retry_ms: Millis,
+    /// How long an orderly way down takes at least, as when people are given a warning.
+    pub linger_ms: Millis,
     /// How long an orderly way down (soft reset, backup power) may take until its messages are through; what is not
     /// sent then is sent after the next boot.
     pub leave_ms: Millis,
@@ -28,6 +30,8 @@ pub struct Setup {
     pub reconnect_min_ms: Millis,
     /// Longest wait before the socket is opened again.
     pub reconnect_max_ms: Millis,
+    /// Transactions it is in the middle of.
+    pub resumed: Vec<Resumed>,
     /// Configuration values a charge point starts its life with.
     pub(super) configuration: Configuration,
 }
@@ -40,10 +44,12 @@ impl Default for Setup {
             ledger: false,
             boot_ms: 1_000,
             boot_retry_ms: 30_000,
+            linger_ms: 0,
             leave_ms: 10_000,
             call_timeout_ms: CALL_TIMEOUT_MS,
             reconnect_min_ms: 1_000,
             reconnect_max_ms: 60_000,
+            resumed: Vec::new(),
             configuration: Configuration::default(),
         }
     }

@@ -7,7 +7,7 @@ mod v16;
 
 use dynamo_protocol::{CallError, RawValue, SUBPROTOCOL_16, Version};
 
-use crate::charge_point::{Answer, Command, Reply, Report};
+use crate::charge_point::{Answer, Command, Hardware, Reply, Report};
 
 /// The OCPP version a charge point speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,11 +59,16 @@ impl Dialect {
     /// A command of the CSMS.
     ///
     /// # Errors
-    /// `NotImplemented` for an action that no version knows, `NotSupported` for one that is not served
-    /// [1.6J §4.2.3], otherwise what is wrong with the payload.
-    pub fn decode_command(self, action: &str, payload: &RawValue) -> Result<Command, CallError> {
+    /// `NotImplemented` for an action that no version knows, `NotSupported` for one that is not served, or not by
+    /// this hardware [1.6J §4.2.3], otherwise what is wrong with the payload.
+    pub fn decode_command(
+        self,
+        action: &str,
+        payload: &RawValue,
+        hardware: &Hardware,
+    ) -> Result<Command, CallError> {
         match self {
-            Self::V16 => v16::command::decode(action, payload),
+            Self::V16 => v16::command::decode(action, payload, hardware),
         }
     }
 

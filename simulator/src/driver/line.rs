@@ -172,7 +172,10 @@ impl Driver {
     }
 
     fn command(&mut self, id: MessageId, action: &str, payload: &RawValue) {
-        match self.dialect.decode_command(action, payload) {
+        match self
+            .dialect
+            .decode_command(action, payload, self.point.hardware())
+        {
             Ok(command) => {
                 let command_id = CommandId(self.next_command);
                 self.next_command += 1;

@@ -5,5 +5,6 @@ mod edges;
 mod exchange;
 mod harness;
 mod offline;
+mod profiles;
 mod property;
 mod size;

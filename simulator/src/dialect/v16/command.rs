@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::time::unix_ms;
 use dynamo_protocol::v16::{
-    Action, AvailabilityType, ChangeAvailabilityRequest, ChangeConfigurationRequest,
-    ClearCacheRequest, DataTransferRequest, GetConfigurationRequest, MessageTrigger,
-    RemoteStartTransactionRequest, RemoteStopTransactionRequest, ResetRequest, ResetType,
-    TriggerMessageRequest, UnlockConnectorRequest,
+    Action, AvailabilityType, CancelReservationRequest, ChangeAvailabilityRequest,
+    ChangeConfigurationRequest, ClearCacheRequest, DataTransferRequest,
+    GetCompositeScheduleRequest, GetConfigurationRequest, MessageTrigger,
+    RemoteStartTransactionRequest, RemoteStopTransactionRequest, ReserveNowRequest, ResetRequest,
+    ResetType, SetChargingProfileRequest, TriggerMessageRequest, UnlockConnectorRequest,
 };
 use dynamo_protocol::{CallError, ErrorCode, RawValue};
 
-use crate::charge_point::{Command, ConnectorId, ResetKind, Triggered};
+use super::profile;
+use crate::charge_point::{Command, ConnectorId, Hardware, Reserve, ResetKind, Triggered};
 
-pub(in crate::dialect) fn decode(action: &str, payload: &RawValue) -> Result<Command, CallError> {
+pub(in crate::dialect) fn decode(
+    action: &str,
+    payload: &RawValue,
+    hardware: &Hardware,
+) -> Result<Command, CallError> {
     let strict = Decoding::strict();
     let Some(known) = Action::from_wire(action) else {
         return Err(CallError::not_implemented(action));
@@ -31,6 +38,35 @@ pub(in crate::dialect) fn decode(action: &str, payload: &RawValue) -> Result<Com
             Command::ChangeConfiguration {
                 key: request.key,
                 value: request.value,
+            }
+        }
+        Action::CancelReservation if hardware.reservation => Command::CancelReservation {
+            reservation_id: strict
+                .decode::<CancelReservationRequest>(payload)?
+                .reservation_id,
+        },
+        Action::ClearChargingProfile if hardware.smart_charging => {
+            Command::ClearChargingProfiles(profile::filter(&strict.decode(payload)?)?)
+        }
+        Action::GetCompositeSchedule if hardware.smart_charging => {
+            strict.decode::<GetCompositeScheduleRequest>(payload)?;
+            Command::GetCompositeSchedule
+        }
+        Action::ReserveNow if hardware.reservation => {
+            let request: ReserveNowRequest = strict.decode(payload)?;
+            Command::Reserve(Reserve {
+                connector_id: connector(request.connector_id)?,
+                reservation_id: request.reservation_id,
+                id_tag: Arc::from(request.id_tag),
+                parent: request.parent_id_tag.map(Arc::from),
+                expires_at_ms: unix_ms(request.expiry_date),
+            })
+        }
+        Action::SetChargingProfile if hardware.smart_charging => {
+            let request: SetChargingProfileRequest = strict.decode(payload)?;
+            Command::SetChargingProfile {
+                connector_id: connector(request.connector_id)?,
+                profile: profile::profile(&request.cs_charging_profiles)?,
             }
         }
         Action::ClearCache => {
@@ -103,7 +139,7 @@ fn triggered(message: &MessageTrigger) -> Result<Triggered, CallError> {
 }
 
 /// Connectors are counted from 0 [1.6 §6]; the schema alone would let a negative one through.
-fn connector(wire: i32) -> Result<ConnectorId, CallError> {
+pub(super) fn connector(wire: i32) -> Result<ConnectorId, CallError> {
     ConnectorId::try_from(wire).map_err(|_| {
         CallError::new(
             ErrorCode::PropertyConstraintViolation,

@@ -2,6 +2,7 @@
 
 pub(super) mod answer;
 pub(super) mod command;
+mod profile;
 pub(super) mod reply;
 pub(super) mod report;
 

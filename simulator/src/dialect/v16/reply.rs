@@ -2,15 +2,19 @@
 
 use dynamo_protocol::frame::payload;
 use dynamo_protocol::v16::{
-    AvailabilityStatus, ChangeAvailabilityResponse, ChangeConfigurationResponse,
-    ClearCacheResponse, ClearCacheStatus, ConfigurationStatus, DataTransferResponse,
-    DataTransferStatus, GetConfigurationResponse, KeyValue, RemoteStartStopStatus,
-    RemoteStartTransactionResponse, RemoteStopTransactionResponse, ResetResponse, ResetStatus,
+    AvailabilityStatus, CancelReservationResponse, CancelReservationStatus,
+    ChangeAvailabilityResponse, ChangeConfigurationResponse, ChargingProfileStatus,
+    ClearCacheResponse, ClearCacheStatus, ClearChargingProfileResponse, ClearChargingProfileStatus,
+    ConfigurationStatus, DataTransferResponse, DataTransferStatus, GetCompositeScheduleResponse,
+    GetCompositeScheduleStatus, GetConfigurationResponse, KeyValue, RemoteStartStopStatus,
+    RemoteStartTransactionResponse, RemoteStopTransactionResponse, ReservationStatus,
+    ReserveNowResponse, ResetResponse, ResetStatus, SetChargingProfileResponse,
     TriggerMessageResponse, TriggerMessageStatus, UnlockConnectorResponse, UnlockStatus,
 };
 
 use crate::charge_point::{
-    AvailabilityReply, ConfigurationReply, Reply, TriggerReply, UnlockReply, message,
+    AvailabilityReply, ConfigurationReply, Reply, ReservationReply, TriggerReply, UnlockReply,
+    message,
 };
 
 pub(in crate::dialect) fn encode(reply: &Reply) -> String {
@@ -53,6 +57,37 @@ pub(in crate::dialect) fn encode(reply: &Reply) -> String {
             TriggerReply::Rejected => TriggerMessageStatus::Rejected,
             TriggerReply::NotImplemented => TriggerMessageStatus::NotImplemented,
         })),
+        Reply::Reservation(reply) => payload(&ReserveNowResponse::new(match reply {
+            ReservationReply::Accepted => ReservationStatus::Accepted,
+            ReservationReply::Faulted => ReservationStatus::Faulted,
+            ReservationReply::Occupied => ReservationStatus::Occupied,
+            ReservationReply::Rejected => ReservationStatus::Rejected,
+            ReservationReply::Unavailable => ReservationStatus::Unavailable,
+        })),
+        Reply::ReservationCancelled { accepted } => {
+            payload(&CancelReservationResponse::new(if *accepted {
+                CancelReservationStatus::Accepted
+            } else {
+                CancelReservationStatus::Rejected
+            }))
+        }
+        Reply::ChargingProfile { accepted } => {
+            payload(&SetChargingProfileResponse::new(if *accepted {
+                ChargingProfileStatus::Accepted
+            } else {
+                ChargingProfileStatus::Rejected
+            }))
+        }
+        Reply::ChargingProfilesCleared { found } => {
+            payload(&ClearChargingProfileResponse::new(if *found {
+                ClearChargingProfileStatus::Accepted
+            } else {
+                ClearChargingProfileStatus::Unknown
+            }))
+        }
+        Reply::NoCompositeSchedule => payload(&GetCompositeScheduleResponse::new(
+            GetCompositeScheduleStatus::Rejected,
+        )),
         Reply::Unlock(reply) => payload(&UnlockConnectorResponse::new(match reply {
             UnlockReply::Unlocked => UnlockStatus::Unlocked,
             UnlockReply::UnlockFailed => UnlockStatus::UnlockFailed,
@@ -79,6 +114,6 @@ fn configuration(known: &[message::KeyValue], unknown: &[String]) -> String {
         .collect();
     payload(&GetConfigurationResponse {
         configuration_key: (!keys.is_empty()).then_some(keys),
-        unknown_key: (!unknown.is_empty()).then(|| unknown.to_vec()),
+        unknown_key: Some(unknown.to_vec()),
     })
 }

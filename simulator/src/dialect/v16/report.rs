@@ -11,7 +11,7 @@ use dynamo_protocol::v16::{
 use dynamo_protocol::{Request, v16};
 use serde::Serialize;
 
-use crate::charge_point::{Context, Measurand, Reading, Report};
+use crate::charge_point::{ConnectorId, Context, FaultCode, Measurand, Reading, Report};
 
 pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
     match report {
@@ -32,6 +32,7 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             at_ms,
         } => message(&StatusNotificationRequest {
             timestamp: Some(date_time(*at_ms)),
+            info: fault.map(|code| trouble(code, *connector_id)),
             ..StatusNotificationRequest::new(
                 integer(i64::from(*connector_id)),
                 fault.map_or(ChargePointErrorCode::NoError, |code| {
@@ -45,12 +46,16 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             id_tag,
             meter_start_wh,
             at_ms,
-        } => message(&StartTransactionRequest::new(
-            integer(i64::from(*connector_id)),
-            &**id_tag,
-            integer(*meter_start_wh),
-            date_time(*at_ms),
-        )),
+            reservation_id,
+        } => message(&StartTransactionRequest {
+            reservation_id: *reservation_id,
+            ..StartTransactionRequest::new(
+                integer(i64::from(*connector_id)),
+                &**id_tag,
+                integer(*meter_start_wh),
+                date_time(*at_ms),
+            )
+        }),
         Report::StopTransaction {
             transaction_id,
             id_tag,
@@ -92,6 +97,23 @@ fn message<R: Request<Action = v16::Action> + Serialize>(request: &R) -> (&'stat
 /// The wire's integers have 32 bits; a register beyond them (2 TWh) stays at its largest.
 fn integer(value: i64) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+/// A fault in words, for people.
+fn trouble(code: FaultCode, connector_id: ConnectorId) -> String {
+    let mut words = String::new();
+    for letter in code.word().chars() {
+        if letter.is_uppercase() && words.ends_with(char::is_lowercase) {
+            words.push(' ');
+            words.push(letter.to_ascii_lowercase());
+        } else {
+            words.push(letter);
+        }
+    }
+    match connector_id {
+        0 => words,
+        _ => format!("{words} at connector {connector_id}"),
+    }
 }
 
 fn meter_value(reading: &Reading) -> MeterValue {

@@ -75,7 +75,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":0,"errorCode":"EVCommunicationError","status":"Faulted","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":0,"errorCode":"EVCommunicationError","status":"Faulted","info":"EVCommunication error","timestamp":"2024-03-10T12:00:00Z"}"#,
         ),
         sample(
             Report::StartTransaction {
@@ -83,9 +83,10 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 id_tag: "A".into(),
                 meter_start_wh: 5,
                 at_ms: NOON,
+                reservation_id: Some(3),
             },
             "StartTransaction",
-            r#"{"connectorId":2,"idTag":"A","meterStart":5,"timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":2,"idTag":"A","meterStart":5,"reservationId":3,"timestamp":"2024-03-10T12:00:00Z"}"#,
         ),
         (
             Report::StopTransaction {
@@ -303,7 +304,7 @@ fn commands_are_understood() {
         ),
     ] {
         assert_eq!(
-            Dialect::V16.decode_command(action, &raw(json)),
+            Dialect::V16.decode_command(action, &raw(json), &Hardware::default()),
             Ok(command),
             "{action}"
         );
@@ -336,7 +337,9 @@ fn what_is_wrong_with_a_command_has_its_code() {
             ErrorCode::PropertyConstraintViolation,
         ),
     ] {
-        let error = Dialect::V16.decode_command(action, &raw(json)).unwrap_err();
+        let error = Dialect::V16
+            .decode_command(action, &raw(json), &Hardware::default())
+            .unwrap_err();
         assert_eq!(error.code, code, "{action} {json}");
     }
 }
@@ -368,7 +371,7 @@ fn every_action_of_the_csms_is_served_or_known_not_to_be() {
     {
         let name = action.as_str();
         let refused = Dialect::V16
-            .decode_command(name, &raw(r#"{"no such member":0}"#))
+            .decode_command(name, &raw(r#"{"no such member":0}"#), &Hardware::default())
             .unwrap_err();
         assert_eq!(
             refused.code == ErrorCode::NotSupported,

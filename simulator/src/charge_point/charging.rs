@@ -1,0 +1,343 @@
+//! Charging profiles [1.6 §3.13]: what is kept of them, and the limit that follows at an instant.
+//!
+//! A profile of the charge point as a whole limits what all transactions draw together: it is shared out evenly. A
+//! composite schedule is not worked out.
+
+use dynamo_protocol::{Millis, Time};
+
+use super::clock::Deadline;
+use super::{ChargePoint, ConnectorId};
+
+/// Most profiles of one charge point.
+const PROFILES_MAX: usize = 30;
+/// Most periods of one profile.
+const PERIODS_MAX: usize = 100;
+/// Highest stack level.
+const STACK_LEVEL_MAX: i32 = 99;
+
+/// [1.6 §7.8].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargingProfile {
+    /// Its number; the same one again replaces it.
+    pub id: i32,
+    /// The highest one that says anything at an instant counts.
+    pub stack_level: i32,
+    /// What it is for.
+    pub purpose: ProfilePurpose,
+    /// What its periods are counted from.
+    pub kind: ProfileKind,
+    /// The transaction it is for.
+    pub transaction_id: Option<i64>,
+    /// From and to, Unix ms.
+    pub valid: (Option<i64>, Option<i64>),
+    /// When the schedule begins, Unix ms.
+    pub start_ms: Option<i64>,
+    /// How long it says anything, in milliseconds.
+    pub duration_ms: Option<i64>,
+    /// In the order of time, the first from 0.
+    pub periods: Vec<Period>,
+}
+
+/// [1.6 §7.11].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfilePurpose {
+    /// Of the charge point as a whole.
+    ChargePointMax,
+    /// Of every transaction that has none of its own.
+    TxDefault,
+    /// Of one transaction.
+    Tx,
+}
+
+/// [1.6 §7.10].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfileKind {
+    /// From its start, or from the start of charging where it has none.
+    Absolute,
+    /// From its start, again after this many milliseconds.
+    Recurring(i64),
+    /// From the start of charging.
+    Relative,
+}
+
+/// From this millisecond of the schedule on, so many watts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Milliseconds from the schedule's start.
+    pub from_ms: i64,
+    /// Watts.
+    pub limit_w: u32,
+}
+
+/// Which profiles to forget; what is `None` fits all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProfileFilter {
+    pub id: Option<i32>,
+    pub connector_id: Option<ConnectorId>,
+    pub purpose: Option<ProfilePurpose>,
+    pub stack_level: Option<i32>,
+}
+
+impl ChargingProfile {
+    /// The limit at an instant, and when that may change; `None` where it says nothing.
+    fn at(&self, now_ms: i64, begun_ms: Option<i64>) -> (Option<u32>, Option<i64>) {
+        let (from, to) = self.valid;
+        if let Some(from) = from.filter(|from| *from > now_ms) {
+            return (None, Some(from));
+        }
+        if to.is_some_and(|to| to <= now_ms) {
+            return (None, None);
+        }
+        let start = match self.kind {
+            ProfileKind::Relative => begun_ms,
+            ProfileKind::Absolute => self.start_ms.or(begun_ms),
+            ProfileKind::Recurring(every) => self.start_ms.map(|start| {
+                let rounds = now_ms.saturating_sub(start).div_euclid(every);
+                start.saturating_add(rounds.saturating_mul(every))
+            }),
+        };
+        let Some(start) = start else {
+            return (None, None);
+        };
+        let at = now_ms.saturating_sub(start);
+        let period = self.periods.iter().rev().find(|p| p.from_ms <= at);
+        let over = self.duration_ms.is_some_and(|duration| at >= duration);
+        let next = self.periods.iter().map(|p| p.from_ms).find(|ms| *ms > at);
+        let again = match self.kind {
+            ProfileKind::Recurring(every) => Some(every),
+            _ => None,
+        };
+        let changes = [next, self.duration_ms.filter(|d| *d > at), again];
+        let change = changes.into_iter().flatten().min();
+        let change = change.map(|ms| start.saturating_add(ms));
+        let change = [change, to].into_iter().flatten().min();
+        (period.filter(|_| !over).map(|p| p.limit_w), change)
+    }
+
+    fn is_sound(&self) -> bool {
+        (0..=STACK_LEVEL_MAX).contains(&self.stack_level)
+            && (1..=PERIODS_MAX).contains(&self.periods.len())
+            && self.periods[0].from_ms == 0
+            && self
+                .periods
+                .is_sorted_by(|one, next| one.from_ms < next.from_ms)
+            && (!matches!(self.kind, ProfileKind::Recurring(_)) || self.start_ms.is_some())
+    }
+}
+
+/// The profiles that hold, and when their transactions began.
+#[derive(Debug)]
+pub(super) struct Profiles {
+    all: Vec<(ConnectorId, ChargingProfile)>,
+    begun: Vec<(ConnectorId, i64)>,
+    change: Deadline,
+}
+
+impl Profiles {
+    pub(super) const fn new() -> Self {
+        Self {
+            all: Vec::new(),
+            begun: Vec::new(),
+            change: Deadline::NEVER,
+        }
+    }
+
+    pub(super) fn next_change(&self) -> Deadline {
+        self.change
+    }
+
+    pub(super) fn begun(&mut self, connector_id: ConnectorId, at_ms: i64) {
+        self.begun.retain(|(id, _)| *id != connector_id);
+        self.begun.push((connector_id, at_ms));
+    }
+
+    /// A transaction ends, and with it what was for it alone.
+    pub(super) fn ended(&mut self, connector_id: ConnectorId) {
+        self.begun.retain(|(id, _)| *id != connector_id);
+        self.all
+            .retain(|(id, profile)| *id != connector_id || profile.purpose != ProfilePurpose::Tx);
+    }
+
+    /// The limit of a purpose at a connector, in watts, and when that may change.
+    fn of(
+        &self,
+        purpose: ProfilePurpose,
+        connector_id: ConnectorId,
+        now_ms: i64,
+    ) -> (Option<u32>, Option<i64>) {
+        let begun = self.begun.iter().find(|(id, _)| *id == connector_id);
+        let begun = begun.map(|(_, at)| *at);
+        let mut best: Option<((i32, bool), u32)> = None;
+        let mut change: Option<i64> = None;
+        for (id, profile) in &self.all {
+            let here = *id == connector_id || (*id == 0 && purpose != ProfilePurpose::Tx);
+            if profile.purpose != purpose || !here {
+                continue;
+            }
+            let (limit, next) = profile.at(now_ms, begun);
+            change = [change, next].into_iter().flatten().min();
+            // On one level, what is said of the connector counts before what is said of all.
+            let rank = (profile.stack_level, *id != 0);
+            if let Some(limit) = limit.filter(|_| best.is_none_or(|(other, _)| rank > other)) {
+                best = Some((rank, limit));
+            }
+        }
+        (best.map(|(_, limit)| limit), change)
+    }
+}
+
+impl ChargePoint {
+    /// [1.6 §5.16]
+    pub(super) fn set_charging_profile(
+        &mut self,
+        connector_id: ConnectorId,
+        profile: ChargingProfile,
+        now: Time,
+    ) -> bool {
+        let is_connector = self.connector(connector_id).is_some();
+        let fits = match profile.purpose {
+            ProfilePurpose::ChargePointMax => {
+                connector_id == 0 && profile.kind != ProfileKind::Relative
+            }
+            ProfilePurpose::TxDefault => connector_id == 0 || is_connector,
+            ProfilePurpose::Tx => {
+                is_connector && self.runs_here(connector_id, profile.transaction_id)
+            }
+        };
+        if !fits || !profile.is_sound() {
+            return false;
+        }
+        let all = &mut self.profiles.all;
+        // One of each level and purpose at a connector; and each id once [1.6 §5.16].
+        all.retain(|(id, other)| {
+            let same = *id == connector_id
+                && (other.stack_level, other.purpose) == (profile.stack_level, profile.purpose);
+            other.id != profile.id && !same
+        });
+        if all.len() >= PROFILES_MAX {
+            return false;
+        }
+        all.push((connector_id, profile));
+        self.hold_limits(now);
+        true
+    }
+
+    fn runs_here(&self, connector_id: ConnectorId, transaction_id: Option<i64>) -> bool {
+        let transaction = &self.connectors[connector_id as usize - 1].transaction;
+        transaction.as_ref().is_some_and(|transaction| {
+            transaction_id.is_none_or(|id| self.queue.id(transaction.own) == Some(id))
+        })
+    }
+
+    /// Whether there was one [1.6 §5.5].
+    pub(super) fn clear_charging_profiles(&mut self, filter: &ProfileFilter, now: Time) -> bool {
+        let before = self.profiles.all.len();
+        self.profiles.all.retain(|(connector_id, profile)| {
+            // An id says it all.
+            let fits = match filter.id {
+                Some(id) => id == profile.id,
+                None => {
+                    filter.connector_id.is_none_or(|id| id == *connector_id)
+                        && filter.purpose.is_none_or(|p| p == profile.purpose)
+                        && filter.stack_level.is_none_or(|s| s == profile.stack_level)
+                }
+            };
+            !fits
+        });
+        self.hold_limits(now);
+        self.profiles.all.len() < before
+    }
+
+    pub(super) fn tick_profiles(&mut self, now: Time) {
+        if self.profiles.change.take_due(now) {
+            self.hold_limits(now);
+        }
+    }
+
+    /// Works out what each connector may draw from now on.
+    pub(super) fn hold_limits(&mut self, now: Time) {
+        if self.profiles.all.is_empty() && self.connectors.iter().all(|c| c.limit_w.is_none()) {
+            return;
+        }
+        let now_ms = self.clock.wall_ms(now);
+        let sharing = self.connectors.iter().filter(|c| c.transaction.is_some());
+        let sharing = u32::try_from(sharing.count().max(1)).unwrap_or(u32::MAX);
+        let mut change: Option<i64> = None;
+        for index in 0..self.connectors.len() {
+            let limit_of = |purpose| {
+                let connector_id = index as ConnectorId + 1;
+                self.profiles.of(purpose, connector_id, now_ms)
+            };
+            let (whole, next_whole) = limit_of(ProfilePurpose::ChargePointMax);
+            let (own, next_own) = limit_of(ProfilePurpose::Tx);
+            let (usual, next_usual) = limit_of(ProfilePurpose::TxDefault);
+            let nexts = [change, next_whole, next_own, next_usual];
+            change = nexts.into_iter().flatten().min();
+            let whole = whole.map(|limit| limit / sharing);
+            let connector = &mut self.connectors[index];
+            connector.limit_w = [own.or(usual), whole].into_iter().flatten().min();
+            connector.plan_flow(now);
+        }
+        self.profiles.change = match change {
+            Some(at_ms) => {
+                let wait = Millis::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0);
+                Deadline::at(now.mono_ms.saturating_add(wait.max(1)))
+            }
+            None => Deadline::NEVER,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(id: i32, stack_level: i32, limits: &[(i64, u32)]) -> ChargingProfile {
+        ChargingProfile {
+            id,
+            stack_level,
+            purpose: ProfilePurpose::TxDefault,
+            kind: ProfileKind::Absolute,
+            transaction_id: None,
+            valid: (None, None),
+            start_ms: Some(1_000),
+            duration_ms: None,
+            periods: (limits.iter())
+                .map(|(from_ms, limit_w)| Period {
+                    from_ms: *from_ms,
+                    limit_w: *limit_w,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn periods_follow_each_other_and_say_when() {
+        let mut one = profile(1, 0, &[(0, 7_400), (3_600, 11_000)]);
+        assert_eq!(one.at(0, None), (None, Some(1_000)));
+        assert_eq!(one.at(1_000, None), (Some(7_400), Some(4_600)));
+        assert_eq!(one.at(4_600, None), (Some(11_000), None));
+        one.duration_ms = Some(4_000);
+        assert_eq!(one.at(5_000, None), (None, None));
+        one.kind = ProfileKind::Recurring(10_000);
+        assert_eq!(one.at(11_500, None), (Some(7_400), Some(14_600)));
+        one.kind = ProfileKind::Relative;
+        assert_eq!(one.at(9_000, None), (None, None));
+        assert_eq!(one.at(9_000, Some(8_000)), (Some(7_400), Some(11_600)));
+    }
+
+    #[test]
+    fn the_highest_level_that_says_anything_counts() {
+        let mut profiles = Profiles::new();
+        profiles.all.push((0, profile(1, 0, &[(0, 5_000)])));
+        profiles.all.push((1, profile(2, 0, &[(0, 6_000)])));
+        let purpose = ProfilePurpose::TxDefault;
+        assert_eq!(profiles.of(purpose, 1, 2_000).0, Some(6_000));
+        assert_eq!(profiles.of(purpose, 2, 2_000).0, Some(5_000));
+        let mut higher = profile(3, 4, &[(0, 1_000)]);
+        higher.valid = (None, Some(3_000));
+        profiles.all.push((0, higher));
+        assert_eq!(profiles.of(purpose, 1, 2_000), (Some(1_000), Some(3_000)));
+        assert_eq!(profiles.of(purpose, 1, 3_000).0, Some(6_000));
+    }
+}

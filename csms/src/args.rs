@@ -228,9 +228,13 @@ const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
 /// When the CSMS cannot start.
 pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartError> {
     let mut options = args.options();
-    if let Some(path) = &args.config {
-        config::limits(path)?.apply(&mut options);
-    }
+    let rest = args.config.as_deref().map(config::rest).transpose()?;
+    let rest = rest.unwrap_or_default();
+    rest.limits.apply(&mut options);
+    let stripe_key = std::env::var("DYNAMO_STRIPE_KEY")
+        .ok()
+        .filter(|key| !key.is_empty());
+    rest.payment.apply(stripe_key, &mut options);
     let csms = start(options).await?;
     let mut lines = String::new();
     if csms.generated_key {

@@ -15,10 +15,12 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::{Options, StartError};
+use crate::{Options, PaymentSettings, StartError};
 
 /// The table with what has no flag.
 const LIMITS: &str = "limits";
+/// The table with the payment gateway.
+const PAYMENT: &str = "payment";
 
 /// Bytes of a file.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -43,6 +45,42 @@ pub(crate) struct Limits {
     #[serde(alias = "letter-timeout", deserialize_with = "letter_timeout")]
     letter_timeout: Option<Duration>,
 }
+
+/// The payment gateway. Without a key it is the sandbox.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Payment {
+    /// The secret key of Stripe; `DYNAMO_STRIPE_KEY` wins over it.
+    #[serde(alias = "stripe-key")]
+    stripe_key: Option<String>,
+    /// Where Stripe's API is, when it is not Stripe's own.
+    #[serde(alias = "stripe-url")]
+    stripe_url: Option<String>,
+    /// How long the gateway may take for one answer.
+    #[serde(deserialize_with = "payment_timeout")]
+    timeout: Option<Duration>,
+    /// How long a guest session may take to begin.
+    #[serde(deserialize_with = "duration")]
+    authorization: Option<Duration>,
+}
+
+/// Where Stripe's API is.
+const STRIPE_URL: &str = "https://api.stripe.com";
+
+impl Payment {
+    /// `key` is that of the environment.
+    pub(crate) fn apply(self, key: Option<String>, options: &mut Options) {
+        if let Some(key) = key.or(self.stripe_key) {
+            let url = self.stripe_url.unwrap_or_else(|| STRIPE_URL.to_owned());
+            options.payment = PaymentSettings::Stripe { key, url };
+        }
+        options.payment_timeout = self.timeout.unwrap_or(options.payment_timeout);
+        options.guest_authorization = self.authorization.unwrap_or(options.guest_authorization);
+    }
+}
+
+/// Three attempts of an authorization end before the request does.
+const PAYMENT_TIMEOUT_MAX: Duration = Duration::from_secs(12);
 
 /// Shorter than a lease of the outbox, with time to write down what became of a letter.
 const LETTER_TIMEOUT_MAX: Duration = Duration::from_secs(20);
@@ -89,6 +127,19 @@ fn letter_timeout<'de, D: Deserializer<'de>>(
     }
 }
 
+/// One of which three end before a request does.
+fn payment_timeout<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let duration = duration(deserializer)?;
+    match duration {
+        Some(long) if long > PAYMENT_TIMEOUT_MAX => Err(serde::de::Error::custom(
+            "it is out of bounds: 1ms to 12s can be used",
+        )),
+        _ => Ok(duration),
+    }
+}
+
 /// Makes what the file says of flags the defaults of the command.
 ///
 /// # Errors
@@ -108,16 +159,19 @@ pub fn with_defaults(command: Command, path: &Path) -> (Command, Result<(), Star
 }
 
 /// What the file says of what has no flag.
-pub(crate) fn limits(path: &Path) -> Result<Limits, StartError> {
-    #[derive(Deserialize)]
-    struct Rest {
-        #[serde(default)]
-        limits: Limits,
-    }
+pub(crate) fn rest(path: &Path) -> Result<Rest, StartError> {
     let file = File::read(path)?;
-    let rest: Rest = toml::from_str(&file.text)
-        .map_err(|error| file.wrong(error.span().unwrap_or(0..0), error.message()))?;
-    Ok(rest.limits)
+    toml::from_str(&file.text)
+        .map_err(|error| file.wrong(error.span().unwrap_or(0..0), error.message()))
+}
+
+/// The tables that are no flags.
+#[derive(Default, Deserialize)]
+pub(crate) struct Rest {
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub payment: Payment,
 }
 
 /// Flags with their values, by the flag's id.
@@ -125,11 +179,11 @@ fn defaults(command: &Command, path: &Path) -> Result<Vec<(String, Vec<String>)>
     let file = File::read(path)?;
     let table = DeTable::parse(&file.text)
         .map_err(|error| file.wrong(error.span().unwrap_or(0..0), error.message()))?;
-    limits(path)?;
+    rest(path)?;
     let mut defaults = Vec::new();
     for (key, value) in table.get_ref() {
         let name = key.get_ref().replace('_', "-");
-        if name == LIMITS {
+        if name == LIMITS || name == PAYMENT {
             continue;
         }
         let flag = command.get_arguments().find(|arg| is_named(arg, &name));
@@ -264,7 +318,7 @@ mod tests {
         let words = std::iter::once("csms").chain(flags.iter().copied());
         let matches = command.try_get_matches_from(words).unwrap();
         let mut options = crate::Args::from_arg_matches(&matches).unwrap().options();
-        limits(&path).map_err(short)?.apply(&mut options);
+        rest(&path).map_err(short)?.limits.apply(&mut options);
         Ok(options)
     }
 
@@ -289,6 +343,34 @@ mod tests {
     }
 
     #[test]
+    fn payments_are_the_sandbox_until_there_is_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("csms.toml");
+        let payment = |text: &str, key: Option<&str>| {
+            std::fs::write(&path, text).unwrap();
+            let mut options = Options::default();
+            let rest = rest(&path).ok().unwrap();
+            rest.payment.apply(key.map(str::to_owned), &mut options);
+            options
+        };
+        let text = "[payment]\nstripe-key = 'sk_file'\nstripe_url = 'http://x'\ntimeout = '3s'\n\
+                    authorization = '2m'\n";
+        let keyed = |options: &Options| match &options.payment {
+            PaymentSettings::Stripe { key, url } => format!("{key} {url}"),
+            PaymentSettings::Sandbox => "sandbox".to_owned(),
+        };
+        assert_eq!(keyed(&payment("", None)), "sandbox");
+        let file = payment(text, None);
+        assert_eq!(keyed(&file), "sk_file http://x");
+        assert_eq!(file.payment_timeout, Duration::from_secs(3));
+        assert_eq!(file.guest_authorization, Duration::from_mins(2));
+        assert!(!format!("{file:?}").contains("sk_file"));
+        assert_eq!(keyed(&payment(text, Some("sk_env"))), "sk_env http://x");
+        let own = payment("", Some("sk_env"));
+        assert_eq!(keyed(&own), format!("sk_env {STRIPE_URL}"));
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_place() {
         for (text, told) in [
             ("http = 1\nhtpp = 2", "csms.toml:2:1: \"htpp\" is no flag"),
@@ -306,6 +388,14 @@ mod tests {
             (
                 "[limits]\npings = 1",
                 "csms.toml:2:1: unknown field `pings`",
+            ),
+            (
+                "[payment]\nstripe = 'x'",
+                "csms.toml:2:1: unknown field `stripe`",
+            ),
+            (
+                "[payment]\ntimeout = '13s'",
+                "csms.toml:2:11: it is out of bounds",
             ),
             ("[limits]\nping-interval = 5", "csms.toml:2:17: "),
             (
@@ -328,8 +418,9 @@ mod tests {
             assert!(error.starts_with(told), "{text:?}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }
-        let missing = limits(Path::new("/nowhere/x.toml"))
-            .unwrap_err()
+        let missing = rest(Path::new("/nowhere/x.toml"))
+            .err()
+            .unwrap()
             .to_string();
         assert!(missing.contains("/nowhere/x.toml") && missing.contains("--config"));
     }

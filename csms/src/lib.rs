@@ -10,11 +10,14 @@ mod clock;
 mod commissioning;
 pub mod config;
 pub mod domain;
+mod guest;
 mod listen;
 mod metrics;
 mod ocpp;
 mod outbox;
+mod payment;
 mod public;
+mod receipt;
 mod rest;
 pub mod store;
 mod tls;
@@ -34,6 +37,7 @@ pub use args::{Args, Command, Unknown, run};
 pub use clock::Clock;
 pub use ocpp::{hash_password, sessions};
 pub use outbox::MailSettings;
+pub use payment::PaymentSettings;
 pub use tls::TlsFiles;
 pub use tls::authority::Issued;
 
@@ -112,6 +116,16 @@ pub struct Options {
     pub mail: Option<MailSettings>,
     /// How long a webhook or the mail server may take for one letter; below 20 seconds.
     pub letter_timeout: Duration,
+    /// Who holds and takes the money of guests.
+    pub payment: PaymentSettings,
+    /// How long the payment gateway may take for one answer.
+    pub payment_timeout: Duration,
+    /// How long a guest session may take to begin.
+    pub guest_authorization: Duration,
+    /// How long stopping a guest session waits for the charge point.
+    pub guest_stop_wait: Duration,
+    /// How long a guest session whose transaction was left without a stop waits for one before it is paid.
+    pub guest_late_stop_wait: Duration,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
     /// How long a commissioning run waits for what a charge point agreed to do.
@@ -151,6 +165,11 @@ impl Default for Options {
             tax_rate: rust_decimal::Decimal::from(20),
             mail: None,
             letter_timeout: Duration::from_secs(10),
+            payment: PaymentSettings::Sandbox,
+            payment_timeout: Duration::from_secs(10),
+            guest_authorization: Duration::from_mins(5),
+            guest_stop_wait: Duration::from_secs(10),
+            guest_late_stop_wait: Duration::from_mins(1),
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),
             ping_interval: Duration::from_secs(20),
@@ -233,6 +252,8 @@ pub(crate) struct App {
     /// Turns of pushing configuration after a boot.
     pub pushes: tokio::sync::Semaphore,
     pub runs: commissioning::Runs,
+    pub payments: Arc<dyn payment::Gateway>,
+    pub guests: guest::Guests,
 }
 
 impl App {
@@ -290,6 +311,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let is_secure = https.is_some() || ocpps.is_some();
     let root_at = (is_secure && options.tls.is_none())
         .then(|| lay_root(&options.database, &authority, &urls));
+    let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
+    let payments = payments.map_err(StartError::Value)?;
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
@@ -309,6 +332,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         taps: ocpp::taps::Taps::default(),
         pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
         runs: commissioning::Runs::default(),
+        payments,
+        guests: guest::Guests::default(),
         outbox,
         store,
         options,
@@ -329,6 +354,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     }
     tasks.spawn(write_presences(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
+    tasks.spawn(guest::take_up_all(app.clone()));
     tasks.spawn(outbox::refresh_awaited(app.clone()));
     tasks.spawn(outbox::deliver(app.clone(), mail));
     let told = TaskTracker::new();

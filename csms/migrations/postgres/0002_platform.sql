@@ -181,6 +181,10 @@ create table connector_history (
     primary key (charge_point_id, connector_id, reported_at_ms, status)
 );
 
+-- Guests who pay as they go. One row per connector has no ended_at_ms. status: requires_action, authorizing,
+-- charging, stopping, stopped, expired, failed. payment_status: authorizing, requires_action, authorized, capturing,
+-- captured, capture_failed, canceling, canceled, declined, refused; what ends in -ing is under way at the gateway.
+-- tariff: as it was shown to the guest. energy_wh, idle_minutes, total: what is paid for, once it is ended.
 create table guest_session (
     token text primary key not null,
     organization_id text not null references organization (id),
@@ -189,16 +193,26 @@ create table guest_session (
     id_tag text not null unique,
     transaction_id bigint references charge_transaction (id),
     status text not null,
+    reason text,
+    start_sent boolean not null,
+    stop_asked_at_ms bigint,
     payment_method_id text not null,
     payment_reference text,
     payment_status text not null,
     next_action_url text,
     tariff text not null,
+    held text not null,
+    energy_wh bigint,
+    idle_minutes bigint,
+    total text,
+    captured text,
     created_at_ms bigint not null,
     expires_at_ms bigint not null,
     ended_at_ms bigint
 );
-create index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
+create unique index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
+create index guest_session_payment on guest_session (payment_status)
+    where payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling');
 
 create table integration_request (
     id text primary key not null,

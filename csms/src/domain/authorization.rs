@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::access_at;
 use super::commissioning::judge_test_tag;
+use super::guest::judge_guest_tag;
 use crate::store::{Conn, Result, Store};
 
 /// What the standard lets a CSMS say about a tag [1.6 §7.2].
@@ -162,8 +163,12 @@ pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
     if let Some(verdict) = test {
         return Ok(verdict);
     }
-    let known = conn.tag(&shown.organization_id, &shown.id_tag).await?;
     let now_ms = shown.now_ms;
+    let guest = judge_guest_tag(&mut conn, &shown.charge_point_id, &shown.id_tag, now_ms).await?;
+    if let Some(verdict) = guest {
+        return Ok(verdict);
+    }
+    let known = conn.tag(&shown.organization_id, &shown.id_tag).await?;
     if known.is_some() || !shown.unknown_tags.records(&shown.id_tag) {
         let access = access_at(&mut conn, &shown.charge_point_id).await?;
         let known = known.filter(|_| access.allows(&shown.id_tag));

@@ -40,7 +40,6 @@ pub(crate) async fn settle(conn: &mut Conn, transaction: i64) -> Result<()> {
 }
 
 /// A transaction's bill: final, or so far.
-#[cfg_attr(not(test), expect(dead_code, reason = "guest sessions show it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Bill {
     pub billed: Billed,
@@ -50,16 +49,23 @@ pub(crate) struct Bill {
 
 /// The bill of a transaction; of an open one with the last meter value and the idle time until now. `None` when
 /// it is not billed.
-#[cfg_attr(not(test), expect(dead_code, reason = "guest sessions show it"))]
 pub(crate) async fn bill(store: &Store, transaction: i64, now_ms: i64) -> Result<Option<Bill>> {
-    let mut conn = store.reader().await?;
+    bill_of(&mut store.reader().await?, transaction, now_ms).await
+}
+
+/// The same inside a transaction of the database.
+pub(super) async fn bill_of(
+    conn: &mut Conn,
+    transaction: i64,
+    now_ms: i64,
+) -> Result<Option<Bill>> {
     let Some(billed) = conn.billed(transaction).await? else {
         return Ok(None);
     };
     let to_ms = billed.stopped_at_ms.unwrap_or(now_ms);
     let meter_wh = billed.meter_stop_wh.or(billed.last_meter_wh);
     let meter_wh = meter_wh.unwrap_or(billed.meter_start_wh);
-    let usage = usage(&mut conn, &billed, to_ms, meter_wh).await?;
+    let usage = usage(conn, &billed, to_ms, meter_wh).await?;
     Ok(Some(Bill {
         price: billed.tariff.price(usage),
         billed,

@@ -11,9 +11,10 @@
 
 use serde_json::json;
 
-use super::authorization::{Shown, UnknownTags, Verdict, judge, tag_at};
+use super::authorization::{Shown, TagStatus, UnknownTags, Verdict, judge, tag_at};
 use super::billing;
 use super::commissioning::judge_test_tag;
+use super::guest::{judge_guest_start, judge_guest_tag};
 use super::metering::{MeterReport, Reading};
 use super::occurrence::Occurrence;
 use crate::clock::rfc3339;
@@ -155,9 +156,12 @@ fn warn_of(charge_point: &str, transaction_id: i64, told: &Told) {
 async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
     let is_test = test.is_some();
-    let verdict = match test {
-        Some(verdict) => verdict,
-        None => judge_start(start, conn).await?,
+    let place = (start.charge_point_id.as_str(), start.connector_id);
+    let guest = judge_guest_start(conn, place, &start.id_tag, start.now_ms).await?;
+    let verdict = match (test, &guest) {
+        (Some(verdict), _) => verdict,
+        (None, Some((verdict, _))) => verdict.clone(),
+        (None, None) => judge_start(start, conn).await?,
     };
     let new = NewTransaction {
         start,
@@ -167,7 +171,11 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         let (id, answer) = conn.transaction_by_key(start).await?;
         return Ok((id, from_json(&answer)?, false));
     };
-    if !is_test {
+    if let Some((_, session)) = guest {
+        if verdict.status == TagStatus::Accepted {
+            conn.guest_began(&session, id).await?;
+        }
+    } else if !is_test {
         billing::begin(conn, id, &start.charge_point_id, &verdict).await?;
     }
     let abandoned = conn
@@ -244,10 +252,7 @@ pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Option<Verdi
 async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Option<Told>)> {
     let verdict = match &stop.id_tag {
         None => None,
-        Some(tag) => match judge_test_tag(conn, &stop.charge_point_id, tag).await? {
-            Some(verdict) => Some(verdict),
-            None => Some(judge_stop(stop, tag, conn).await?),
-        },
+        Some(tag) => Some(judge_stop(stop, tag, conn).await?),
     };
     let record = Stop {
         stop,
@@ -278,6 +283,13 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
 }
 
 async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
+    let charge_point = &stop.charge_point_id;
+    if let Some(verdict) = judge_test_tag(conn, charge_point, tag).await? {
+        return Ok(verdict);
+    }
+    if let Some(verdict) = judge_guest_tag(conn, charge_point, tag, stop.now_ms).await? {
+        return Ok(verdict);
+    }
     let shown = Shown {
         organization_id: stop.organization_id.clone(),
         charge_point_id: stop.charge_point_id.clone(),

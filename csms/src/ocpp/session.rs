@@ -78,6 +78,7 @@ pub(crate) async fn run(
     tracing::info!(charge_point = %id, %peer, generation = seat.generation, "connected");
     let _ = seat.contact.peer.set(peer.ip());
     app.taps.hear(&id, || Heard::Connected);
+    app.guests.wake(id.as_str());
     let Admitted {
         charge_point,
         read_ms,

@@ -52,6 +52,8 @@ pub(crate) enum ApiError {
     WrongLogin,
     /// Another kind of credentials is wanted, or a scope.
     Forbidden(&'static str),
+    /// The guest cannot pay with this; why.
+    PaymentDeclined(String),
     /// No such thing, or none of this organization.
     NotFound(String),
     MethodNotAllowed,
@@ -88,6 +90,7 @@ impl ApiError {
             Self::Validation(_) => (StatusCode::BAD_REQUEST, "validation_error"),
             Self::Unauthorized | Self::WrongLogin => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::PaymentDeclined(_) => (StatusCode::PAYMENT_REQUIRED, "payment_declined"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::UnsupportedMediaType => {
@@ -122,7 +125,8 @@ impl ApiError {
             }
             Self::WrongLogin => "the e-mail address or the password is wrong".to_owned(),
             Self::Forbidden(message) => (*message).to_owned(),
-            Self::NotFound(message)
+            Self::PaymentDeclined(message)
+            | Self::NotFound(message)
             | Self::Conflict(_, message)
             | Self::Unprocessable(_, message)
             | Self::OcppRejected(message, _) => message.clone(),

@@ -10,6 +10,7 @@ mod authority;
 mod charge_point;
 mod cpo;
 mod error;
+mod guest;
 mod input;
 mod installer;
 mod integration_request;
@@ -55,6 +56,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route(invitation::PAGE, get(invitation::page))
+        .route(crate::payment::RETURN_PATH, get(guest::returned))
+        .route(guest::ACTION_PAGE, get(guest::action_page).post(guest::act))
         .merge(api)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
@@ -76,6 +79,7 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .merge(tariff::router())
         .merge(integration_request::router())
         .merge(webhook::router())
+        .merge(guest::router())
 }
 
 /// Ready is who commits: a database that can only be read, is locked or full takes no facts.

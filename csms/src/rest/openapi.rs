@@ -105,6 +105,22 @@ error_groups! {
     NotConnectedErrors {
         "422": "The charge point is not connected, or its boot was not accepted.",
     }
+    /// Of a guest who wants to charge.
+    GuestErrors {
+        "402": "The payment was declined (payment_declined).",
+        "409": "The connector is occupied (connector_occupied).",
+        "422": "The charge point is not connected (not_connected), the connector is out of order \
+                (connector_unavailable), nothing is billed there (billing_inactive), no tariff is set (no_tariff), or \
+                the payment gateway does not serve (payment_unavailable).",
+    }
+    /// Of the stop of a guest session.
+    GuestStopErrors {
+        "422": "The charge point is not connected (not_connected), or does not stop (ocpp_rejected).",
+    }
+    /// Of a receipt.
+    ReceiptErrors {
+        "409": "The session was not charged, or has not ended (not_completed).",
+    }
     /// Of what there can be so many of.
     LimitErrors {
         "422": "There are as many as there can be.",

@@ -17,6 +17,7 @@ mod configuration;
 mod error;
 mod event;
 mod file;
+mod guest;
 mod idempotency;
 mod invitation;
 mod mailbox;
@@ -57,6 +58,7 @@ pub use charge_point::{
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{ConfigurationKey, SAVED};
 pub use error::StoreError;
+pub(crate) use guest::{GuestSession, NewGuest};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;

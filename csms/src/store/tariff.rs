@@ -54,7 +54,7 @@ pub(crate) struct Billed {
     pub last_meter_wh: Option<i64>,
 }
 
-type TariffColumns = (String, String, String, String, i64, i64);
+pub(super) type TariffColumns = (String, String, String, String, i64, i64);
 type BilledColumns = (
     String,
     String,
@@ -81,21 +81,7 @@ impl Store {
              from tariff where owner_kind = $1 and owner_id = $2")
             .bind(owner_kind.as_str()).bind(owner_id)
             .fetch_optional(db))?;
-        row.map(
-            |(currency, per_kwh, session, idle, free_idle_minutes, updated_at_ms)| {
-                Ok(TariffRecord {
-                    tariff: Tariff {
-                        currency,
-                        price_per_kwh: amount(&per_kwh)?,
-                        session_fee: amount(&session)?,
-                        idle_fee_per_minute: amount(&idle)?,
-                        free_idle_minutes,
-                    },
-                    updated_at_ms,
-                })
-            },
-        )
-        .transpose()
+        row.map(tariff_of).transpose()
     }
 
     /// Sets a tariff in place of the one before. Transactions that began keep the one they began with.
@@ -216,6 +202,21 @@ impl Conn {
             .bind(transaction).bind(idle_minutes).bind(total.to_string())
             .execute(db))
     }
+}
+
+pub(super) fn tariff_of(
+    (currency, per_kwh, session, idle, free_idle_minutes, updated_at_ms): TariffColumns,
+) -> Result<TariffRecord> {
+    Ok(TariffRecord {
+        tariff: Tariff {
+            currency,
+            price_per_kwh: amount(&per_kwh)?,
+            session_fee: amount(&session)?,
+            idle_fee_per_minute: amount(&idle)?,
+            free_idle_minutes,
+        },
+        updated_at_ms,
+    })
 }
 
 /// A stored amount of money.

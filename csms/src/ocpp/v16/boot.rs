@@ -77,5 +77,6 @@ pub(super) async fn status_notification(
     if is_told {
         cx.app.outbox.posted();
     }
+    cx.app.guests.wake(cx.charge_point.as_str());
     Ok(StatusNotificationResponse::new())
 }

@@ -40,6 +40,7 @@ pub(super) async fn start_transaction(
     if is_told {
         cx.app.outbox.posted();
     }
+    cx.app.guests.wake(cx.charge_point.as_str());
     let id = i32::try_from(id).map_err(|_| {
         CallError::new(
             ErrorCode::InternalError,
@@ -73,6 +74,7 @@ pub(super) async fn stop_transaction(
     if is_told {
         cx.app.outbox.posted();
     }
+    cx.app.guests.wake(cx.charge_point.as_str());
     let mut response = StopTransactionResponse::new();
     response.id_tag_info = verdict.as_ref().map(id_tag_info);
     Ok(response)

@@ -1,0 +1,125 @@
+//! Payments of guests: an amount is held before they charge, and taken when they are done.
+//!
+//! A [`Gateway`] does that; every call can be made again with the same session token and is done once. Without
+//! settings it is the [sandbox](sandbox), in which no money moves.
+
+pub(crate) mod sandbox;
+mod stripe;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rust_decimal::Decimal;
+
+/// Where a guest comes back to after an action elsewhere.
+pub(crate) const RETURN_PATH: &str = "/payments/return";
+
+/// Who holds and takes the money of guests.
+#[derive(Clone, Default)]
+pub enum PaymentSettings {
+    /// Nobody: payment methods that begin with `pm_` are good, and some of them fail as documented.
+    #[default]
+    Sandbox,
+    /// Stripe.
+    Stripe {
+        /// The secret key; it is never logged.
+        key: String,
+        /// Where its API is, without a slash at the end.
+        url: String,
+    },
+}
+
+impl fmt::Debug for PaymentSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key is a secret.
+        match self {
+            Self::Sandbox => write!(f, "Sandbox"),
+            Self::Stripe { url, .. } => write!(f, "Stripe({url})"),
+        }
+    }
+}
+
+/// An amount to hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Hold {
+    /// The session; the same one again holds nothing more.
+    pub token: String,
+    pub payment_method: String,
+    pub amount: Decimal,
+    /// ISO 4217.
+    pub currency: String,
+    /// Where the guest comes back to after an action.
+    pub return_url: String,
+}
+
+/// What became of a hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// The amount is held, under the gateway's reference.
+    Authorized { reference: String },
+    /// The guest has to do something first, at this address if there is one.
+    RequiresAction {
+        reference: String,
+        url: Option<String>,
+    },
+    /// The guest cannot pay with this; why.
+    Declined { reason: String },
+}
+
+/// An amount to take of what is held.
+#[derive(Clone, Debug)]
+pub(crate) struct Capture {
+    pub token: String,
+    pub reference: String,
+    pub amount: Decimal,
+    pub currency: String,
+}
+
+/// Why a gateway did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PaymentError {
+    /// It said no, and will say so again.
+    #[error("{0}")]
+    Refused(String),
+    /// It was not reached, or did not say what it did: asking again may help, and does nothing twice.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Holds and takes money.
+pub(crate) trait Gateway: Send + Sync {
+    /// Holds an amount.
+    fn authorize<'a>(&'a self, hold: &'a Hold) -> BoxFuture<'a, Result<Held, PaymentError>>;
+
+    /// How a hold is now that the guest may have acted.
+    fn find<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<Held, PaymentError>>;
+
+    /// Takes an amount of what is held, and lets go of the rest.
+    fn capture<'a>(&'a self, capture: &'a Capture) -> BoxFuture<'a, Result<(), PaymentError>>;
+
+    /// Lets go of all that is held.
+    fn cancel<'a>(
+        &'a self,
+        token: &'a str,
+        reference: &'a str,
+    ) -> BoxFuture<'a, Result<(), PaymentError>>;
+}
+
+/// The gateway that the settings mean.
+///
+/// # Errors
+/// What is wrong with them, in one sentence without the key.
+pub(crate) fn gateway(
+    settings: &PaymentSettings,
+    urls_http: &str,
+    timeout: Duration,
+) -> Result<Arc<dyn Gateway>, String> {
+    match settings {
+        PaymentSettings::Sandbox => Ok(Arc::new(sandbox::Sandbox::new(urls_http))),
+        PaymentSettings::Stripe { key, url } => {
+            Ok(Arc::new(stripe::Stripe::new(key, url, timeout)?))
+        }
+    }
+}

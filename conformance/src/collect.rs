@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cucumber::event::{self, Event, Feature, Rule, StepError};
 use cucumber::{Writer, cli, parser};
 
-use crate::report::{FrameReport, NoteReport, ScenarioReport, Status, StepReport};
+use crate::report::{FrameReport, HttpExchange, NoteReport, ScenarioReport, Status, StepReport};
 use crate::trace::{Entry, EntryKind};
 use crate::world::World;
 
@@ -35,6 +35,8 @@ pub(crate) struct Outcome {
     pub(crate) identity: String,
     pub(crate) entries: Vec<Entry>,
     pub(crate) breaches: Vec<String>,
+    /// With the REST API under test.
+    pub(crate) exchanges: Vec<HttpExchange>,
     pub(crate) not_run: Option<String>,
     /// The record was full: the reason that goes before all others.
     pub(crate) flood: Option<String>,
@@ -217,6 +219,7 @@ impl Running {
             steps: self.steps,
             frames,
             notes,
+            exchanges: outcome.exchanges,
         }
     }
 

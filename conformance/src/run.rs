@@ -14,7 +14,7 @@ use gherkin::{Feature, Scenario};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::coverage::ApiCoverage;
+use crate::api::coverage::{ApiCoverage, of_passed};
 use crate::args::{Args, Sut};
 use crate::collect::{Gatherer, Key, all_tags, not_run};
 use crate::features::{self, Ready};
@@ -155,17 +155,16 @@ async fn play_all(
     .await?;
     rig.look_at_the_door(true);
     let driver = rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
-    let mut exchanges = driver.map_or_else(Vec::new, |driver| {
+    let of_driver = driver.map_or_else(Vec::new, |driver| {
         driver
             .exchanges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     });
-    let api = rig.api.as_ref().filter(|_| tested_api).map(|api| {
-        exchanges.extend(api.seen());
-        ApiCoverage::of(api, &exchanges)
-    });
+    let exchanges = of_passed(&scenarios, of_driver);
+    let api = rig.api.as_ref().filter(|_| tested_api);
+    let api = api.map(|api| ApiCoverage::of(api, &exchanges));
     if let Some(server) = &rig.server {
         server.end().await;
     }

@@ -114,9 +114,10 @@ impl World {
             if outcome.identity.is_empty() {
                 outcome.identity = api.word("charge point").unwrap_or_default();
             }
-            let (entries, breaches) = api.close().await;
-            outcome.entries.extend(entries);
-            outcome.breaches.extend(breaches);
+            let record = api.close().await;
+            outcome.entries.extend(record.entries);
+            outcome.breaches.extend(record.breaches);
+            outcome.exchanges = record.exchanges;
         }
         outcome.entries.sort_by_key(|entry| entry.at);
         rig.collector.put(key, outcome);

@@ -3,5 +3,5 @@ Feature: What belongs to one is closed to all others
 
   Scenario: Strangers get nowhere with an id of ours
     Given a connected charge point of the installer
-    When another organization and another installer try every route with an id of ours
+    When other organizations and installers try every route with an id of ours
     Then each answer is 404 or 403

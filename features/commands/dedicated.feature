@@ -108,7 +108,8 @@ Feature: Commands that have an operation of their own
       | cancel_reservation       | "reservation_id": 9 |
 
   Scenario Outline: <command> that is not answered in time
-    Given a connected charge point of the organization
+    Given a CSMS that waits 1 second for the answer to a command
+    And a connected charge point of the organization
     And it never answers <action>
     When the organization sends POST /api/v1/ocpp16/<command>
       """

@@ -67,7 +67,8 @@ Feature: Any OCPP command through the REST API
     And it receives Reset
 
   Scenario: A charge point that does not answer
-    Given a connected charge point of the organization
+    Given a CSMS that waits 1 second for the answer to a command
+    And a connected charge point of the organization
     And it never answers ClearCache
     When the organization sends POST /api/v1/ocpp16/send_command
       """

@@ -89,12 +89,40 @@ Feature: What an organization sees of its projects, and who may charge there
       {"currency": "GBP", "price_per_kwh": 0.35}
       """
     Then the answer is 200
-    When the installer sends GET /api/v1/projects/{project}/tariff
+    When a key that may only read sends GET /api/v1/projects/{project}/tariff
     Then the answer is 200
     And its JSON contains
       """
       {"project_id": "{project}", "tariff": {"currency": "GBP", "price_per_kwh": 0.35}}
       """
+    When the organization sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.4}
+      """
+    Then the answer is 200
+    When the installer sends GET /api/v1/projects/{project}/tariff
+    Then the answer is 200
+    And its JSON contains
+      """
+      {"tariff": {"price_per_kwh": 0.4}}
+      """
+
+  Scenario: The tariff of a project is the business of its installer and its organization
+    Given the installer sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.35}
+      """
+    When another installer sends GET /api/v1/projects/{project}/tariff
+    Then the answer is 404
+    When an installer of another organization sends GET /api/v1/projects/{project}/tariff
+    Then the answer is 404
+    When another organization sends GET /api/v1/projects/{project}/tariff
+    Then the answer is 404
+    When a key that may only read sends PUT /api/v1/projects/{project}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.01}
+      """
+    Then the answer is 403
 
   Scenario: A tariff of a project without a price is refused
     When the installer sends PUT /api/v1/projects/{project}/tariff

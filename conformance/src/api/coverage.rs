@@ -1,11 +1,12 @@
 //! What of the OpenAPI document the recorded traffic has exercised.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
 use super::ApiUnderTest;
-use crate::report::HttpExchange;
+use super::document::Document;
+use crate::report::{HttpExchange, ScenarioReport, Status};
 
 /// The document held against the traffic.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -27,17 +28,44 @@ pub(crate) struct Missing {
     pub(crate) status: u16,
 }
 
-/// Routes with an id in their path, and how many of them strangers were kept out of.
+/// Routes with an id in their path that want credentials, and how many of them strangers were kept out of without
+/// changing anything.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Isolation {
     pub(crate) routes: usize,
     pub(crate) isolated: usize,
-    /// Method and path of those that let a stranger in, or were not tried.
+    /// Method and path of those that let a stranger in or change something, or were not tried.
     pub(crate) open: Vec<String>,
+    /// Method and path of those with an id that everybody may call.
+    pub(crate) public: Vec<String>,
+}
+
+impl Isolation {
+    /// Holds the document against what was tried: method and path, and whether strangers were kept out.
+    fn of(document: &Document, tried: &BTreeMap<(String, String), bool>) -> Self {
+        let with_id = document.operations.iter();
+        let (public, closed): (Vec<_>, Vec<_>) = with_id
+            .filter(|operation| !operation.path_parameters().is_empty())
+            .map(|operation| {
+                let route = (operation.method.clone(), operation.template.clone());
+                (operation.is_public(), route)
+            })
+            .partition(|(is_public, _)| *is_public);
+        let (isolated, open): (Vec<_>, Vec<_>) = closed
+            .iter()
+            .partition(|(_, route)| tried.get(route).copied().unwrap_or(false));
+        let name = |(_, (method, path)): &(bool, (String, String))| format!("{method} {path}");
+        Self {
+            routes: closed.len(),
+            isolated: isolated.len(),
+            open: open.into_iter().map(name).collect(),
+            public: public.iter().map(name).collect(),
+        }
+    }
 }
 
 impl ApiCoverage {
-    /// Holds the document against the traffic.
+    /// Holds the document against the traffic of scenarios that passed.
     pub(crate) fn of(api: &ApiUnderTest, exchanges: &[HttpExchange]) -> Self {
         let came: BTreeSet<(&str, &str, u16)> = exchanges
             .iter()
@@ -53,17 +81,6 @@ impl ApiCoverage {
             .document
             .answers()
             .partition(|answer| came.contains(answer));
-        let tried = api.isolation();
-        let with_id: Vec<(String, String)> = api
-            .document
-            .operations
-            .iter()
-            .filter(|operation| !operation.path_parameters().is_empty())
-            .map(|operation| (operation.method.clone(), operation.template.clone()))
-            .collect();
-        let (isolated, open): (Vec<_>, Vec<_>) = with_id
-            .iter()
-            .partition(|route| tried.get(*route).copied().unwrap_or(false));
         Self {
             operations: api.document.operations.len(),
             documented: exercised.len() + missing.len(),
@@ -76,26 +93,101 @@ impl ApiCoverage {
                     status,
                 })
                 .collect(),
-            isolation: Isolation {
-                routes: with_id.len(),
-                isolated: isolated.len(),
-                open: open
-                    .into_iter()
-                    .map(|(method, path)| format!("{method} {path}"))
-                    .collect(),
-            },
+            isolation: Isolation::of(&api.document, &api.isolation()),
         }
     }
 
     /// For the last line of a run.
     pub(crate) fn sentence(&self) -> String {
+        let public = match self.isolation.public.as_slice() {
+            [] => String::new(),
+            routes => format!("; public: {}", routes.join(", ")),
+        };
         format!(
-            "REST API: {} of {} documented answers of {} operations, {} of {} routes with an id isolated",
+            "REST API: {} of {} documented answers of {} operations, {} of {} routes with an id isolated{public}",
             self.exercised,
             self.documented,
             self.operations,
             self.isolation.isolated,
             self.isolation.routes
         )
+    }
+}
+
+/// The exchanges of scenarios that passed: what was said where something went wrong shows nothing. The driver knows
+/// the rows of an outline by their common name only, so all of them have to have passed.
+pub(crate) fn of_passed(
+    scenarios: &[ScenarioReport],
+    of_driver: Vec<HttpExchange>,
+) -> Vec<HttpExchange> {
+    let (passed, others): (Vec<_>, Vec<_>) = scenarios
+        .iter()
+        .partition(|scenario| scenario.status == Status::Passed);
+    let others: HashSet<&str> = others.iter().map(|other| other.name.as_str()).collect();
+    let of_driver = of_driver
+        .into_iter()
+        .filter(|exchange| !others.contains(exchange.scenario.as_str()));
+    let of_api = passed.into_iter().flat_map(|passed| &passed.exchanges);
+    of_driver.chain(of_api.cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_route_that_everybody_may_call_is_public_and_one_that_was_not_tried_is_open() {
+        let closed = || json!({"security": [{"apiKey": []}], "responses": {}});
+        let document = Document::read(json!({"openapi": "3.1.0", "paths": {
+            "/things": {"get": closed()},
+            "/things/{id}": {"get": closed(), "put": closed(), "delete": closed()},
+            "/pictures/{id}": {"get": {"responses": {}}}}}));
+        let route = |method: &str| (method.to_owned(), "/things/{id}".to_owned());
+        let tried = BTreeMap::from([(route("GET"), true), (route("PUT"), false)]);
+        let isolation = Isolation::of(&document.unwrap(), &tried);
+        assert_eq!((isolation.isolated, isolation.routes), (1, 3));
+        assert_eq!(isolation.open, ["PUT /things/{id}", "DELETE /things/{id}"]);
+        assert_eq!(isolation.public, ["GET /pictures/{id}"]);
+    }
+
+    fn exchange(scenario: &str, status: u16) -> HttpExchange {
+        HttpExchange {
+            method: "GET".into(),
+            path: "/things/{id}".into(),
+            status,
+            scenario: scenario.into(),
+        }
+    }
+
+    fn scenario(name: &str, status: Status, exchanges: &[u16]) -> ScenarioReport {
+        ScenarioReport {
+            name: name.into(),
+            exchanges: exchanges
+                .iter()
+                .map(|status| exchange(name, *status))
+                .collect(),
+            ..crate::report::tests::scenario(&["@api"], status, &[])
+        }
+    }
+
+    #[test]
+    fn what_came_in_scenarios_that_did_not_pass_is_not_counted() {
+        let scenarios = [
+            scenario("good", Status::Passed, &[200, 404]),
+            scenario("bad", Status::Failed, &[403]),
+            scenario("rows", Status::Passed, &[401]),
+            scenario("rows", Status::NotRun, &[400]),
+        ];
+        let of_driver = ["good", "bad", "rows"].map(|name| exchange(name, 408));
+        let counted = of_passed(&scenarios, of_driver.to_vec());
+        let counted: Vec<(&str, u16)> = counted
+            .iter()
+            .map(|exchange| (exchange.scenario.as_str(), exchange.status))
+            .collect();
+        assert_eq!(
+            counted,
+            [("good", 408), ("good", 200), ("good", 404), ("rows", 401)]
+        );
     }
 }

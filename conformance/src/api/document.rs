@@ -76,6 +76,11 @@ impl Operation {
         path
     }
 
+    /// Whether everybody may call it.
+    pub(crate) fn is_public(&self) -> bool {
+        self.security.is_empty()
+    }
+
     /// Whether this scheme lets a caller in.
     pub(crate) fn takes(&self, scheme: &str) -> bool {
         self.security.iter().any(|name| name == scheme)

@@ -46,6 +46,8 @@ pub(crate) struct Bench {
     /// Identity of the charge point on this line.
     pub(crate) id: String,
     pub(crate) line: Line,
+    /// The CSMS that the scenario has for itself, in place of the one under test.
+    pub(crate) own_csms_url: Option<String>,
     pub(crate) operator: Operator,
     pub(crate) traits: ChargerTraits,
     /// The bundled charge point of this scenario.
@@ -163,6 +165,7 @@ impl Bench {
             scenario: scenario.to_owned(),
             id,
             line,
+            own_csms_url: None,
             operator: Operator::Absent,
             traits: ChargerTraits::default(),
             station: None,
@@ -314,7 +317,7 @@ impl Bench {
         self.sockets += 1;
         let csms = self.csms()?;
         let knock = Knock {
-            url: csms.url.clone(),
+            url: self.own_csms_url.as_ref().unwrap_or(&csms.url).clone(),
             id: self.id.clone(),
             password: csms.password.clone(),
             subprotocols: Some(subprotocols.to_owned()),

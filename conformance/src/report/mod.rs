@@ -138,6 +138,9 @@ pub(crate) struct ScenarioReport {
     pub(crate) steps: Vec<StepReport>,
     pub(crate) frames: Vec<FrameReport>,
     pub(crate) notes: Vec<NoteReport>,
+    /// With the REST API under test; the report tells them as frames.
+    #[serde(skip)]
+    pub(crate) exchanges: Vec<HttpExchange>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -369,7 +372,7 @@ impl Form {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A run with these scenarios.
@@ -390,7 +393,7 @@ mod tests {
     }
 
     /// A scenario with these tags and frames.
-    pub(super) fn scenario(
+    pub(crate) fn scenario(
         tags: &[&str],
         status: Status,
         frames: &[(&'static str, &str)],
@@ -417,6 +420,7 @@ mod tests {
                 })
                 .collect(),
             notes: Vec::new(),
+            exchanges: Vec::new(),
         }
     }
 

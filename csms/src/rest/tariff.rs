@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::{Installer, Reader, Writer};
+use super::auth::{AnyReader, AnyWriter, Reader, Writer};
 use super::charge_point::find;
 use super::error::{Answer, ApiError};
 use super::input::{Body, PathId};
@@ -22,7 +22,7 @@ use super::openapi::{AccessErrors, BodyErrors, MissingErrors};
 use super::stamp::Stamp;
 use crate::App;
 use crate::domain::price::{Tariff, currencies, currency_digits};
-use crate::store::{Account, NewTariff, TariffOwner, TariffRecord};
+use crate::store::{NewTariff, Owner, TariffOwner, TariffRecord};
 
 /// Minutes of a year; nobody waits longer.
 const FREE_MINUTES_MAX: i64 = 525_600;
@@ -184,17 +184,17 @@ async fn set_of_charge_point(
 #[utoipa::path(
     get,
     path = "/api/v1/projects/{project_id}/tariff",
-    tag = "Installers",
+    tag = "Projects",
     params(("project_id" = String, Path)),
     responses((status = 200, body = ProjectTariff), AccessErrors, MissingErrors),
-    security(("installer" = []))
+    security(("apiKey" = []), ("installer" = []))
 )]
 async fn of_project(
     State(app): State<Arc<App>>,
-    Installer(installer): Installer,
+    AnyReader(owner): AnyReader,
     PathId(id): PathId,
 ) -> Answer<ProjectTariff> {
-    let project_id = project(&app, &installer, &id).await?;
+    let project_id = project(&app, &owner, &id).await?;
     let tariff = get(&app, TariffOwner::Project, &project_id).await?;
     Ok(Json(ProjectTariff { project_id, tariff }))
 }
@@ -203,25 +203,25 @@ async fn of_project(
 #[utoipa::path(
     put,
     path = "/api/v1/projects/{project_id}/tariff",
-    tag = "Installers",
+    tag = "Projects",
     params(("project_id" = String, Path)),
     request_body = NewTariffBody,
     responses((status = 200, body = ProjectTariff), AccessErrors, BodyErrors, MissingErrors),
-    security(("installer" = []))
+    security(("apiKey" = []), ("installer" = []))
 )]
 async fn set_of_project(
     State(app): State<Arc<App>>,
-    Installer(installer): Installer,
+    AnyWriter(owner): AnyWriter,
     PathId(id): PathId,
     Body(body): Body<NewTariffBody>,
 ) -> Answer<ProjectTariff> {
-    let project_id = project(&app, &installer, &id).await?;
+    let project_id = project(&app, &owner, &id).await?;
     let tariff = set(&app, TariffOwner::Project, &project_id, body).await?;
     Ok(Json(ProjectTariff { project_id, tariff }))
 }
 
-async fn project(app: &App, installer: &Account, id: &str) -> Result<String, ApiError> {
-    let found = app.store.project(&installer.owner(), id).await?;
+async fn project(app: &App, owner: &Owner, id: &str) -> Result<String, ApiError> {
+    let found = app.store.project(owner, id).await?;
     let found = found.ok_or_else(|| ApiError::NotFound(format!("there is no project {id:?}")))?;
     Ok(found.id)
 }

@@ -42,10 +42,7 @@ async fn connects(world: &mut World) -> StepResult {
     if let Some(bench) = &mut world.bench {
         bench.connect().await?;
     } else {
-        let id = world.api().await?.word("charge point")?;
-        let mut bench = Bench::as_charge_point(world.rig()?, &world.scenario, id);
-        bench.connect().await?;
-        world.bench = Some(bench);
+        connects_only(world).await?;
     }
     accepted_by_csms(world.bench()?).await
 }
@@ -59,8 +56,10 @@ async fn boots_without_firmware(world: &mut World) -> StepResult {
 
 #[given("it connects and does not boot")]
 async fn connects_only(world: &mut World) -> StepResult {
-    let id = world.api().await?.word("charge point")?;
+    let api = world.api().await?;
+    let (id, own_csms_url) = (api.word("charge point")?, api.own_ocpp_url());
     let mut bench = Bench::as_charge_point(world.rig()?, &world.scenario, id);
+    bench.own_csms_url = own_csms_url;
     bench.connect().await?;
     world.bench = Some(bench);
     DONE

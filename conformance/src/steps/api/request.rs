@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::api::{Actor, Api, recipe};
 use crate::expect::{Failure, StepResult};
-use crate::params::span;
+use crate::params::{duration, span};
 use crate::world::{DONE, World};
 
 /// How long somebody who waits for an end looks away.
@@ -25,7 +25,15 @@ async fn with_header(world: &mut World, name: String, value: String) -> StepResu
 #[given("a CSMS with a clock of its own")]
 async fn own_csms(world: &mut World) -> StepResult {
     let rig = world.rig()?;
-    world.api = Some(Api::open_own(&rig, &world.scenario).await?);
+    world.api = Some(Api::open_own(&rig, &world.scenario, None).await?);
+    DONE
+}
+
+#[given(regex = r"^a CSMS that waits (\d+) (milliseconds?|seconds?) for the answer to a command$")]
+async fn impatient_csms(world: &mut World, number: u64, unit: String) -> StepResult {
+    let rig = world.rig()?;
+    let timeout = Some(duration(number, &unit)?);
+    world.api = Some(Api::open_own(&rig, &world.scenario, timeout).await?);
     DONE
 }
 
@@ -70,7 +78,7 @@ async fn with_content_type(world: &mut World, kind: String) -> StepResult {
 }
 
 #[when(
-    regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+    regex = r"^(the installer|another installer|an installer of another organization|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
 )]
 async fn sends(
     world: &mut World,
@@ -97,7 +105,7 @@ async fn sends(
 
 /// What a scenario begins with has to come off.
 #[given(
-    regex = r"^(the installer|another installer|the organization|another organization|a key that may only read|nobody|the site owner) sends (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+    regex = r"^(the installer|another installer|an installer of another organization|the organization|another organization|a key that may only read|nobody|the site owner) sends (GET|POST|PUT|PATCH|DELETE) (/.*)$"
 )]
 async fn has_sent(
     world: &mut World,

@@ -1,0 +1,169 @@
+//! Sends requests, and writes down what was sent, what came, and what of it is not as the document says.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use dynamo_protocol::trace::Direction;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+
+use super::actor::Credential;
+use super::exchange::{Answer, Request, shown};
+use super::under_test::ApiUnderTest;
+use crate::driver::in_words;
+use crate::expect::Failure;
+use crate::params::quoted;
+use crate::report::HttpExchange;
+use crate::trace::{Entry, EntryKind, HttpHead};
+
+/// What was sent and answered in a scenario, and what was wrong with it.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) breaches: Vec<String>,
+    /// What came from which operation, for the coverage.
+    pub(crate) exchanges: Vec<HttpExchange>,
+}
+
+/// Sends requests and writes them down. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    api: Arc<ApiUnderTest>,
+    base: Arc<str>,
+    record: Arc<Mutex<Record>>,
+    scenario: Arc<str>,
+}
+
+impl Caller {
+    pub(super) fn new(api: Arc<ApiUnderTest>, base: &str, scenario: &str) -> Self {
+        Self {
+            api,
+            base: base.into(),
+            record: Arc::default(),
+            scenario: scenario.into(),
+        }
+    }
+
+    /// One whose requests nobody will read of: for looking at the same things again and again.
+    pub(crate) fn unrecorded(&self) -> Self {
+        Self {
+            record: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Everything so far, for the one who ends the scenario.
+    pub(super) fn take_record(&self) -> Record {
+        std::mem::take(&mut self.record())
+    }
+
+    /// Sends a request and holds the answer against the document.
+    pub(crate) async fn call(self, request: Request) -> Result<Answer, Failure> {
+        let method = request.method.as_str().to_owned();
+        let path = request.path.clone();
+        self.write_request(&request);
+        let silent = |error: &reqwest::Error| {
+            Failure::new(format!("{method} {path}: no answer: {}", in_words(error)))
+        };
+        let built = self.build(&request)?;
+        let response = built.send().await.map_err(|error| silent(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.map_err(|error| silent(&error))?;
+        let answer = Answer {
+            method,
+            path,
+            status,
+            headers,
+            bytes: bytes.to_vec(),
+        };
+        self.write_answer(&answer);
+        Ok(answer)
+    }
+
+    fn build(&self, request: &Request) -> Result<reqwest::RequestBuilder, Failure> {
+        let url = format!("{}{}", self.base, request.path);
+        let mut built = self.api.client.request(request.method.clone(), url);
+        built = match &request.credential {
+            Credential::None => built,
+            Credential::Key(key) => built.header("X-API-Key", key),
+            Credential::Token(token) => built.bearer_auth(token),
+        };
+        for (name, value) in &request.headers {
+            let wrong = |_| Failure::new(format!("{name}: {value} is no header"));
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| Failure::new(format!("{} is no name of a header", quoted(name))))?;
+            built = built.header(name, HeaderValue::from_str(value).map_err(wrong)?);
+        }
+        if let Some((kind, text)) = &request.body {
+            built = built.header(CONTENT_TYPE, kind).body(text.clone());
+        }
+        Ok(built)
+    }
+
+    fn write_request(&self, request: &Request) {
+        let method = request.method.as_str();
+        let mut raw = format!("{method} {}", request.path);
+        for (name, value) in &request.headers {
+            // What lets somebody in is a secret.
+            let value = if ["authorization", "x-api-key"].contains(&name.to_lowercase().as_str()) {
+                let beginning: String = value.chars().take(10).collect();
+                format!("{beginning}…")
+            } else {
+                value.clone()
+            };
+            raw += &format!("\n{name}: {value}");
+        }
+        if let Some((kind, text)) = &request.body {
+            if kind != "application/json" {
+                raw += &format!("\nContent-Type: {kind}");
+            }
+            raw += &format!("\n{}", shown(text.as_bytes()));
+        }
+        self.push(EntryKind::Http {
+            direction: Direction::ToSut,
+            head: HttpHead {
+                who: request.actor.to_string(),
+                method: method.to_owned(),
+                path: request.path.clone(),
+                status: None,
+            },
+            raw,
+        });
+    }
+
+    fn write_answer(&self, answer: &Answer) {
+        self.push(EntryKind::Http {
+            direction: Direction::FromSut,
+            head: HttpHead {
+                who: String::new(),
+                method: answer.method.clone(),
+                path: answer.path.clone(),
+                status: Some(answer.status),
+            },
+            raw: format!("{}\n{}", answer.status, shown(&answer.bytes)),
+        });
+        let document = &self.api.document;
+        let breaches = document.breaches(answer);
+        let operation = document.operation(&answer.method, &answer.path);
+        let template = operation.map_or(answer.path.as_str(), |operation| &operation.template);
+        let mut record = self.record();
+        record.exchanges.push(HttpExchange {
+            method: answer.method.clone(),
+            path: template.to_owned(),
+            status: answer.status,
+            scenario: self.scenario.to_string(),
+        });
+        record.breaches.extend(breaches);
+    }
+
+    fn record(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, kind: EntryKind) {
+        self.record().entries.push(Entry {
+            at: SystemTime::now(),
+            kind,
+            consumed: true,
+        });
+    }
+}

@@ -255,9 +255,9 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
                     max_power_kw: Some(f64::from(station.max_power_w) / 1000.0),
                     ..PlacedChange::default()
                 };
-                store.change_placed(change).await?;
+                store.change_placed(owner, change).await?;
                 if is_live {
-                    store.commission(id, now_ms, None).await?;
+                    store.commission(owner, id, now_ms, None).await?;
                 }
             }
             Err(Refused::Taken) => {}
@@ -340,7 +340,9 @@ async fn set_tariff(
         tariff,
         now_ms,
     };
-    store.set_tariff(new).await
+    let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
+    store.set_tariff(&owner, new).await?;
+    Ok(())
 }
 
 /// Begins a transaction with its number, unless it is there, open or not.

@@ -62,7 +62,8 @@ create table site (
 create index site_organization on site (organization_id);
 
 -- vendor, model, serial_number of 0001 are what the boot said; these are what was registered. A deleted charge
--- point keeps its records under the id ID/deleted/N, which no charge point can have.
+-- point keeps its records under the id ID/deleted/N, which no charge point can have; a row that is deleted and has
+-- another id is on its way there, see store/registration.rs.
 alter table charge_point add column name text;
 alter table charge_point add column registered_vendor text;
 alter table charge_point add column registered_model text;
@@ -91,6 +92,7 @@ alter table charge_point add column tls_enabled boolean not null default false;
 alter table charge_point add column deleted_at_ms bigint;
 create index charge_point_installer on charge_point (installer_id, id);
 create index charge_point_project on charge_point (project_id, id);
+create index charge_point_deleted on charge_point (id) where deleted_at_ms is not null;
 -- All that a search looks at before it knows what is near: it reads nothing but these. The last columns are for
 -- SQLite, which reads the row where an index leaves out what its own condition says.
 create index charge_point_map on charge_point (map_cell, latitude, longitude, id, commissioned_at_ms, deleted_at_ms)
@@ -102,7 +104,7 @@ create index charge_point_organization_map
 -- Configuration keys an installer set, as JSON values. pushed: saved, or the charge point's answer. position:
 -- the place in the request that changed it, for they are pushed in order.
 create table configuration_key (
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     key text not null,
     value text not null,
     pushed text not null,
@@ -113,7 +115,7 @@ create table configuration_key (
 
 create table certificate (
     id text primary key not null,
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     serial_number text not null unique,
     fingerprint text not null unique,
     certificate_pem text not null,
@@ -126,7 +128,7 @@ create index certificate_charge_point on certificate (charge_point_id, issued_at
 -- One run at a time per charge point: the partial index holds it.
 create table commissioning (
     id text primary key not null,
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     installer_id text not null references account (id),
     status text not null,
     run_test_transaction boolean not null,
@@ -172,7 +174,7 @@ create table transaction_cost (
 
 -- Every status a connector reported, in the order of its stamps, and of arrival where stamps are equal.
 create table connector_history (
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
     reported_at_ms bigint not null,
     status text not null,
@@ -188,7 +190,7 @@ create table connector_history (
 create table guest_session (
     token text primary key not null,
     organization_id text not null references organization (id),
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
     id_tag text not null unique,
     transaction_id bigint references charge_transaction (id),
@@ -211,6 +213,7 @@ create table guest_session (
     ended_at_ms bigint
 );
 create unique index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
+create index guest_session_charge_point on guest_session (charge_point_id);
 create index guest_session_payment on guest_session (payment_status)
     where payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling');
 

@@ -33,7 +33,7 @@ create index charge_point_organization on charge_point (organization_id, id);
 
 -- received_by and received_number: the process that received the report, and its place among what it received.
 create table connector (
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
     status text not null,
     error_code text not null,
@@ -63,7 +63,7 @@ create table id_tag (
 create table charge_transaction (
     id integer primary key autoincrement not null,
     organization_id text not null references organization (id),
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
     id_tag text not null,
     tag_key text not null,
@@ -90,7 +90,7 @@ create index charge_transaction_open_tag on charge_transaction (organization_id,
 
 -- transaction_number is what the charge point sent; transaction_id is set when it is one of its transactions.
 create table meter_value (
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     content_hash text not null,
     connector_id bigint,
     transaction_number bigint,
@@ -104,7 +104,7 @@ create index meter_value_transaction on meter_value (transaction_id, sampled_at_
 
 -- StopTransaction messages whose transaction is unknown, another charge point's, or stopped otherwise before.
 create table orphan_stop (
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     transaction_number bigint not null,
     stopped_at_ms bigint not null,
     meter_stop_wh bigint not null,
@@ -119,7 +119,7 @@ create table orphan_stop (
 -- set where the message has a stamp of its own: the same one again is a retransmission.
 create table charge_point_event (
     id integer primary key autoincrement not null,
-    charge_point_id text not null references charge_point (id) on update cascade,
+    charge_point_id text not null references charge_point (id),
     kind text not null,
     message text not null,
     content_hash text,

@@ -45,7 +45,7 @@ async fn handshake(
     if !app.sessions.is_online(&line.id) {
         return Err("the charge point is not connected".to_owned());
     }
-    if record.booted_at_ms.is_none() || record.registration != Registration::Accepted.as_str() {
+    if record.connected_at_ms.is_none() || record.registration != Registration::Accepted.as_str() {
         return Err("no boot of the charge point was accepted".to_owned());
     }
     let ping = json!({"key": ["HeartbeatInterval"]});

@@ -124,12 +124,14 @@ async fn end(app: &App, run: &Run) -> Result<()> {
             now_ms,
         )
     });
+    let owner = installer.as_ref().map(|installer| installer.owner());
     let mail = installer
         .filter(|_| run.notify_on_complete)
         .map(|installer| mail(run, passed, installer.email, now_ms));
     let end = RunEnd {
         id: run.id.clone(),
         passed,
+        owner,
         now_ms,
         mail,
         told,

@@ -90,7 +90,7 @@ mod tests {
     use super::super::reports;
     use super::super::transaction::{Start, StopReport, start, stop};
     use super::*;
-    use crate::store::{ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, TariffOwner};
+    use crate::store::{ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, Owner, TariffOwner};
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -134,7 +134,8 @@ mod tests {
             },
             now_ms: 0,
         };
-        store.set_tariff(tariff).await.unwrap();
+        let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
+        assert!(store.set_tariff(&owner, tariff).await.unwrap());
         let begin = Start {
             organization_id: DEFAULT_ORGANIZATION.into(),
             charge_point_id: "CP".into(),

@@ -4,7 +4,7 @@
 //! name that no charge point can have, so its identity is free again and its history is not the next one's.
 
 use super::place::map_cell;
-use crate::store::{ChargePointRecord, Conn, Owner, Result, Store, random_text};
+use crate::store::{ChargePointRecord, Conn, Hold, Owner, Result, Store, random_text};
 
 /// Longest identity that can be registered, in characters.
 pub(crate) const ID_CHARS_MAX: usize = 48;
@@ -72,6 +72,8 @@ pub(crate) enum Refused {
     OtherSerialNumber,
     /// A transaction is open.
     Active,
+    /// It has a socket.
+    Online,
 }
 
 /// A new identity.
@@ -120,6 +122,7 @@ pub(crate) async fn register(
     owner: Owner,
     new: NewChargePoint,
 ) -> Result<std::result::Result<ChargePointRecord, Refused>> {
+    store.finish_burial(&new.id).await?;
     store
         .write((owner, new), |(owner, new), conn| {
             Box::pin(async move {
@@ -167,28 +170,50 @@ pub(crate) async fn change(
         .await
 }
 
-/// Deletes a charge point of this owner that has no open transaction.
+/// Deletes a charge point of this owner that is not `online` and has no open transaction. One whose deletion was
+/// cut short is deleted to the end.
 pub(crate) async fn delete(
     store: &Store,
     owner: Owner,
     id: String,
+    online: bool,
     now_ms: i64,
 ) -> Result<std::result::Result<(), Refused>> {
-    store
-        .write((owner, id, now_ms), |(owner, id, now_ms), conn| {
-            Box::pin(async move {
-                if conn.charge_point_record(owner, id).await?.is_none() {
-                    return Ok(Err(Refused::Missing));
-                }
-                if conn.has_open_transaction(id).await? {
-                    return Ok(Err(Refused::Active));
-                }
-                let number = conn.graves(id).await? + 1;
-                conn.bury(id, &grave(id, number), *now_ms).await?;
-                Ok(Ok(()))
+    if !store.is_being_buried(&owner, &id).await? {
+        let input = (owner, id.clone(), online, now_ms);
+        let marked = store
+            .write(input, |(owner, id, online, now_ms), conn| {
+                Box::pin(async move { mark_deleted(owner, id, *online, *now_ms, conn).await })
             })
-        })
-        .await
+            .await?;
+        if let Err(refused) = marked {
+            return Ok(Err(refused));
+        }
+    }
+    store.finish_burial(&id).await?;
+    Ok(Ok(()))
+}
+
+async fn mark_deleted(
+    owner: &Owner,
+    id: &str,
+    online: bool,
+    now_ms: i64,
+    conn: &mut Conn,
+) -> Result<std::result::Result<(), Refused>> {
+    conn.hold_charge_point(id).await?;
+    if conn.charge_point_record(owner, id).await?.is_none() {
+        return Ok(Err(Refused::Missing));
+    }
+    // Of two reasons the graver one.
+    if conn.has_open_transaction(id).await? {
+        return Ok(Err(Refused::Active));
+    }
+    if online {
+        return Ok(Err(Refused::Online));
+    }
+    conn.mark_deleted(id, now_ms).await?;
+    Ok(Ok(()))
 }
 
 async fn check_places(
@@ -203,7 +228,7 @@ async fn check_places(
         return Ok(Err(Refused::NoProject));
     }
     if let Some(id) = site
-        && conn.site(owner, id).await?.is_none()
+        && conn.held_site(owner, id, Hold::Stay).await?.is_none()
     {
         return Ok(Err(Refused::NoSite));
     }

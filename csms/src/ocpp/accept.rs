@@ -296,11 +296,13 @@ async fn admit(
             identity_verified: shown == Shown::Good,
             tls_enabled: is_tls,
         };
-        let recorded = app
-            .store
-            .record_unknown_charge_point(id.as_str(), proof)
-            .await;
-        recorded.map_err(|error| unreadable(&id, &error))?;
+        let recorded = async {
+            app.store.finish_burial(id.as_str()).await?;
+            app.store
+                .record_unknown_charge_point(id.as_str(), proof)
+                .await
+        };
+        recorded.await.map_err(|error| unreadable(&id, &error))?;
         read_ms = app.mono.now_ms();
         known = find(app, &id).await?;
     }

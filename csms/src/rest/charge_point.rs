@@ -23,7 +23,7 @@ pub(super) async fn find(
     found.ok_or_else(|| missing(id))
 }
 
-fn missing(id: &str) -> ApiError {
+pub(super) fn missing(id: &str) -> ApiError {
     ApiError::NotFound(format!("no charge point {id:?} is registered"))
 }
 
@@ -46,6 +46,11 @@ pub(super) fn refuse(refused: Refused, id: &str) -> ApiError {
         Refused::Active => {
             let message = format!("a transaction is open at the charge point {id:?}");
             ApiError::Unprocessable("active_session", message)
+        }
+        Refused::Online => {
+            let message =
+                format!("the charge point {id:?} is connected: take it off the net first");
+            ApiError::Unprocessable("still_connected", message)
         }
     }
 }

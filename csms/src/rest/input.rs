@@ -1,5 +1,7 @@
 //! What comes in: bodies, query strings and pages, read and checked before a handler sees them.
 
+use std::num::IntErrorKind;
+
 use axum::body::Body as RawBody;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -164,16 +166,22 @@ impl Paging {
     pub(crate) fn resolve(&self, default: i64, max: i64) -> Result<(i64, i64), ApiError> {
         let number = |field: &str, text: &Option<String>, default: i64| match text {
             None => Ok(default),
-            Some(text) => text
-                .parse::<u32>()
-                .ok()
+            Some(text) => whole(text)
                 .filter(|number| *number >= 1)
-                .map(i64::from)
                 .ok_or_else(|| ApiError::field(field, "a number from 1 is wanted")),
         };
         let page = number("page", &self.page, 1)?;
         let per_page = number("per_page", &self.per_page, default)?;
         Ok((page, per_page.min(max)))
+    }
+}
+
+/// A whole number; one that is too large for any list becomes the largest there is.
+fn whole(text: &str) -> Option<i64> {
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(i64::MAX),
+        Err(_) => None,
     }
 }
 
@@ -275,5 +283,27 @@ mod tests {
         assert_eq!(fields, ["name", "place.latitude"]);
         assert_eq!(one("{\"name\":\"a\\u0000\"}").0, "name");
         assert!(parse::<Thing>(br#"{"name":"a","more":1}"#).is_ok());
+    }
+
+    #[test]
+    fn however_large_a_page_is_asked_for_it_is_the_largest() {
+        let page = |page: Option<&str>, per_page: Option<&str>| {
+            let paging = Paging {
+                page: page.map(str::to_owned),
+                per_page: per_page.map(str::to_owned),
+            };
+            paging.resolve(20, 100).ok()
+        };
+        assert_eq!(page(None, None), Some((1, 20)));
+        for large in ["101", "5000000000", "99999999999999999999999"] {
+            assert_eq!(page(None, Some(large)), Some((1, 100)), "{large}");
+        }
+        assert_eq!(page(Some("5000000000"), None), Some((5_000_000_000, 20)));
+        let (last, per_page) = page(Some("99999999999999999999999"), None).unwrap();
+        assert_eq!(slice(last, per_page), (20, i64::MAX));
+        for wrong in ["0", "-1", "-99999999999999999999999", "x", "1.5", "", " 1"] {
+            assert_eq!(page(None, Some(wrong)), None, "{wrong:?}");
+            assert_eq!(page(Some(wrong), None), None, "{wrong:?}");
+        }
     }
 }

@@ -50,27 +50,78 @@ impl Location {
     }
 }
 
-/// The place that a body names, nested or flat; nested counts where both are given.
+/// What a body names of a place, nested or flat. Of the point and of the address each, nested counts where both
+/// are given; the halves of a point are never of two.
+pub(crate) struct Given {
+    /// What stands before the names of a point's halves.
+    prefix: &'static str,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+    pub address: Option<String>,
+}
+
+impl Given {
+    pub(crate) fn of(nested: Option<Location>, flat: Location) -> Self {
+        let nested = nested.unwrap_or_else(|| Location::flat(None, None, None));
+        let is_nested = nested.latitude.is_some() || nested.longitude.is_some();
+        let (prefix, point) = if is_nested {
+            ("location.", &nested)
+        } else {
+            ("", &flat)
+        };
+        Self {
+            prefix,
+            latitude: point.latitude,
+            longitude: point.longitude,
+            address: nested.address.or(flat.address),
+        }
+    }
+
+    /// The error of a half that is missing.
+    pub(crate) fn missing(&self, half: &str, reason: &str) -> ApiError {
+        ApiError::field(&format!("{}{half}", self.prefix), reason)
+    }
+}
+
+/// The place that a body names; its point is whole, or not named.
 pub(crate) fn place(nested: Option<Location>, flat: Location) -> Result<Place, ApiError> {
-    let (prefix, given) = match nested {
-        Some(nested) => ("location.", nested),
-        None => ("", flat),
-    };
+    let given = Given::of(nested, flat);
+    let wanted = "it is required beside the other";
     let point = match (given.latitude, given.longitude) {
         (Some(latitude), Some(longitude)) => Some((latitude, longitude)),
         (None, None) => None,
-        (latitude, _) => {
-            let missing = if latitude.is_none() {
-                "latitude"
-            } else {
-                "longitude"
-            };
-            let field = format!("{prefix}{missing}");
-            return Err(ApiError::field(&field, "it is required beside the other"));
-        }
+        (None, Some(_)) => return Err(given.missing("latitude", wanted)),
+        (Some(_), None) => return Err(given.missing("longitude", wanted)),
     };
     Ok(Place {
         point,
         address: given.address,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_counts_before_flat_and_halves_are_not_mixed() {
+        let at = |latitude, longitude| Location::flat(latitude, longitude, None);
+        let point = |nested, flat| place(Some(nested), flat).ok().map(|place| place.point);
+        let flat = || at(Some(3.0), Some(4.0));
+        assert_eq!(
+            point(at(Some(1.0), Some(2.0)), flat()),
+            Some(Some((1.0, 2.0)))
+        );
+        assert_eq!(point(at(None, None), flat()), Some(Some((3.0, 4.0))));
+        assert_eq!(point(at(Some(1.0), None), flat()), None);
+        assert_eq!(point(at(Some(1.0), None), at(None, Some(4.0))), None);
+        assert_eq!(point(at(None, None), at(None, None)), Some(None));
+        let street = |text: &str| Location::flat(None, None, Some(text.to_owned()));
+        let address = |nested, flat| place(nested, flat).ok().and_then(|place| place.address);
+        assert_eq!(
+            address(Some(street("a")), street("b")).as_deref(),
+            Some("a")
+        );
+        assert_eq!(address(Some(flat()), street("b")).as_deref(), Some("b"));
+    }
 }

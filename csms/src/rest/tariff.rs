@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::{AnyReader, AnyWriter, Reader, Writer};
-use super::charge_point::find;
+use super::charge_point::{find, missing};
 use super::error::{Answer, ApiError};
 use super::input::{Body, PathId};
 use super::money::{Amount, price};
@@ -172,7 +172,15 @@ async fn set_of_charge_point(
     Body(body): Body<NewTariffBody>,
 ) -> Answer<SetChargePointTariff> {
     let charge_point_id = find(&app, &owner, &id).await?.id;
-    let tariff = set(&app, TariffOwner::ChargePoint, &charge_point_id, body).await?;
+    let set = set(
+        &app,
+        &owner,
+        TariffOwner::ChargePoint,
+        &charge_point_id,
+        body,
+    )
+    .await?;
+    let tariff = set.ok_or_else(|| missing(&charge_point_id))?;
     Ok(Json(SetChargePointTariff {
         charge_point_id,
         same: tariff.clone(),
@@ -216,14 +224,18 @@ async fn set_of_project(
     Body(body): Body<NewTariffBody>,
 ) -> Answer<ProjectTariff> {
     let project_id = project(&app, &owner, &id).await?;
-    let tariff = set(&app, TariffOwner::Project, &project_id, body).await?;
+    let set = set(&app, &owner, TariffOwner::Project, &project_id, body).await?;
+    let tariff = set.ok_or_else(|| no_project(&project_id))?;
     Ok(Json(ProjectTariff { project_id, tariff }))
 }
 
 async fn project(app: &App, owner: &Owner, id: &str) -> Result<String, ApiError> {
     let found = app.store.project(owner, id).await?;
-    let found = found.ok_or_else(|| ApiError::NotFound(format!("there is no project {id:?}")))?;
-    Ok(found.id)
+    Ok(found.ok_or_else(|| no_project(id))?.id)
+}
+
+fn no_project(id: &str) -> ApiError {
+    ApiError::NotFound(format!("there is no project {id:?}"))
 }
 
 async fn get(app: &App, kind: TariffOwner, id: &str) -> Result<TariffBody, ApiError> {
@@ -232,12 +244,14 @@ async fn get(app: &App, kind: TariffOwner, id: &str) -> Result<TariffBody, ApiEr
     Ok(show(found))
 }
 
+/// `None` when what it is for is the owner's no more.
 async fn set(
     app: &App,
+    owner: &Owner,
     owner_kind: TariffOwner,
     id: &str,
     body: NewTariffBody,
-) -> Result<TariffBody, ApiError> {
+) -> Result<Option<TariffBody>, ApiError> {
     let record = TariffRecord {
         tariff: body.tariff(),
         updated_at_ms: app.clock().now_ms(),
@@ -248,6 +262,6 @@ async fn set(
         tariff: record.tariff.clone(),
         now_ms: record.updated_at_ms,
     };
-    app.store.set_tariff(new).await?;
-    Ok(show(record))
+    let set = app.store.set_tariff(owner, new).await?;
+    Ok(set.then(|| show(record)))
 }

@@ -151,7 +151,7 @@ type StatusColumns = (
 );
 
 impl Store {
-    /// A charge point by its identity.
+    /// A charge point by its identity; none when it was deleted.
     ///
     /// # Errors
     /// When the database fails.
@@ -160,7 +160,7 @@ impl Store {
         let row: Option<AdmissionColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select organization_id, password_hash, registration, security_profile, identity_verified,
                  tls_enabled
-             from charge_point where id = $1")
+             from charge_point where id = $1 and deleted_at_ms is null")
             .bind(id)
             .fetch_optional(db))?;
         row.map(|row| {
@@ -199,6 +199,7 @@ impl Store {
     /// # Errors
     /// When the database fails, or the organization does not exist.
     pub async fn set_charge_point(&self, setting: ChargePointSetting) -> Result<()> {
+        self.finish_burial(&setting.id).await?;
         self.write(setting, |setting, conn| {
             Box::pin(async move {
                 let organization = setting.organization_id.as_deref();
@@ -313,7 +314,7 @@ impl Conn {
                  booted_at_ms = $6,
                  connected_at_ms = case when registration = 'Accepted' then coalesce(connected_at_ms, $6)
                      else connected_at_ms end
-             where id = $1 returning registration, interval_s")
+             where id = $1 and deleted_at_ms is null returning registration, interval_s")
             .bind(&facts.charge_point_id).bind(&facts.vendor).bind(&facts.model)
             .bind(&facts.serial_number).bind(&facts.firmware_version).bind(facts.booted_at_ms)
             .fetch_one(db))?;

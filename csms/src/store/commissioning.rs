@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Conn, Mail, Result, Store, StoreError, on_db, run_on_db};
+use super::{Conn, Mail, Owner, Result, Store, StoreError, on_db, owned, run_on_db};
 use crate::clock::rfc3339;
 use crate::domain::authorization::tag_key;
 use crate::domain::commissioning::{Check, TAG};
@@ -67,48 +67,57 @@ pub(crate) type LogEntry = (i64, String);
 pub(crate) struct RunEnd {
     pub id: String,
     pub passed: bool,
+    /// Whose charge point it commissions; nobody's when the installer is no more.
+    pub owner: Option<Owner>,
     pub now_ms: i64,
     pub mail: Option<Mail>,
     pub told: Option<Occurrence>,
 }
 
 impl Store {
-    /// Commissions a charge point; the answer is the first time that was done, none when it is deleted.
+    /// Commissions a charge point; the answer is the first time that was done, none when it is not the owner's, or
+    /// is no more.
     pub(crate) async fn commission(
         &self,
+        owner: &Owner,
         id: &str,
         now_ms: i64,
         told: Option<Occurrence>,
     ) -> Result<Option<i64>> {
-        let input = (id.to_owned(), now_ms, told);
-        self.write(input, |(id, now_ms, told), conn| {
-            Box::pin(async move { conn.commission(id, *now_ms, told.as_ref()).await })
+        let input = (owner.clone(), id.to_owned(), now_ms, told);
+        self.write(input, |(owner, id, now_ms, told), conn| {
+            Box::pin(async move { conn.commission(owner, id, *now_ms, told.as_ref()).await })
         })
         .await
     }
 
-    /// Begins a run, or finds the one that is in progress.
-    pub(crate) async fn begin_run(&self, run: Run) -> Result<Run> {
-        self.write(run, |run, conn| {
+    /// Begins a run, or finds the one that is in progress; `None` when the charge point is not the owner's, or is
+    /// no more.
+    pub(crate) async fn begin_run(&self, owner: &Owner, run: Run) -> Result<Option<Run>> {
+        self.write((owner.clone(), run), |(owner, run), conn| {
             Box::pin(async move {
-                let made: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                let made: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "insert into commissioning (id, charge_point_id, installer_id, status,
                          run_test_transaction, notify_on_complete, checks, started_at_ms)
-                     values ($1, $2, $3, 'in_progress', $4, $5, $6, $7)
-                     on conflict do nothing returning id")
+                     select $1, p.id, $3, 'in_progress', $4, $5, $6, $7 from charge_point p
+                     where p.id = $2 and p.deleted_at_ms is null and ", owned!("p", "$8", "$9", "$10"),
+                     " on conflict do nothing returning id"))
                     .bind(&run.id).bind(&run.charge_point_id).bind(&run.installer_id)
                     .bind(run.run_test_transaction).bind(run.notify_on_complete)
                     .bind(to_json(&run.checks)).bind(run.started_at_ms)
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .fetch_optional(db))?;
                 if made.is_some() {
-                    return Ok(run.clone());
+                    return Ok(Some(run.clone()));
                 }
-                let row: RunRow = on_db!(conn, db => sqlx::query_as(concat!(
+                let row: Option<RunRow> = on_db!(conn, db => sqlx::query_as(concat!(
                     "select ", run_columns!(), " from commissioning
-                     where charge_point_id = $1 and status = 'in_progress'"))
+                     where status = 'in_progress' and charge_point_id in (select p.id from charge_point p
+                         where p.id = $1 and p.deleted_at_ms is null and ", owned!("p", "$2", "$3", "$4"), ")"))
                     .bind(&run.charge_point_id)
-                    .fetch_one(db))?;
-                row.read()
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .fetch_optional(db))?;
+                row.map(RunRow::read).transpose()
             })
         })
         .await
@@ -187,9 +196,10 @@ impl Store {
                 let Some(charge_point) = ended else {
                     return Ok(());
                 };
-                if end.passed {
+                if let (true, Some(owner)) = (end.passed, &end.owner) {
                     let told = end.told.as_ref();
-                    conn.commission(&charge_point, end.now_ms, told).await?;
+                    conn.commission(owner, &charge_point, end.now_ms, told)
+                        .await?;
                 }
                 match &end.mail {
                     Some(mail) => conn.post_mail(mail).await,
@@ -229,22 +239,27 @@ impl Conn {
     /// Told once, by whichever way did it first.
     async fn commission(
         &mut self,
+        owner: &Owner,
         id: &str,
         now_ms: i64,
         told: Option<&Occurrence>,
     ) -> Result<Option<i64>> {
-        let first: Option<String> = on_db!(self, db => sqlx::query_scalar(
+        let first: Option<String> = on_db!(self, db => sqlx::query_scalar(concat!(
             "update charge_point set commissioned_at_ms = $2
-             where id = $1 and deleted_at_ms is null and commissioned_at_ms is null returning id")
+             where id = $1 and deleted_at_ms is null and commissioned_at_ms is null and ",
+            owned!("charge_point", "$3", "$4", "$5"), " returning id"))
             .bind(id).bind(now_ms)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_optional(db))?;
         if let (Some(_), Some(told)) = (&first, told) {
             let data = json!({ "commissioned_at": rfc3339(now_ms) });
             self.tell(told, &data).await?;
         }
-        on_db!(self, db => sqlx::query_scalar(
-            "select commissioned_at_ms from charge_point where id = $1 and deleted_at_ms is null")
+        on_db!(self, db => sqlx::query_scalar(concat!(
+            "select p.commissioned_at_ms from charge_point p where p.id = $1 and p.deleted_at_ms is null and ",
+            owned!("p", "$2", "$3", "$4")))
             .bind(id)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_optional(db))
     }
 

@@ -1,6 +1,6 @@
 //! Configuration keys that installers set.
 
-use super::{Result, Store, on_db, run_on_db};
+use super::{Owner, Result, Store, on_db, owned, run_on_db};
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
@@ -16,16 +16,28 @@ pub(crate) struct ConfigurationKey {
 }
 
 impl Store {
-    /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on.
+    /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on. False
+    /// when it is not the owner's, or is no more.
     pub(crate) async fn save_configuration(
         &self,
+        owner: &Owner,
         charge_point: &str,
         keys: Vec<(String, String)>,
         now_ms: i64,
-    ) -> Result<()> {
-        let input = (charge_point.to_owned(), keys, now_ms);
-        self.write(input, |(charge_point, keys, now_ms), conn| {
+    ) -> Result<bool> {
+        let input = (owner.clone(), charge_point.to_owned(), keys, now_ms);
+        self.write(input, |(owner, charge_point, keys, now_ms), conn| {
             Box::pin(async move {
+                let found: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
+                    "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2)
+                     where id = $1 and deleted_at_ms is null and ",
+                    owned!("charge_point", "$3", "$4", "$5"), " returning id"))
+                    .bind(charge_point).bind(now_ms)
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .fetch_optional(db))?;
+                if found.is_none() {
+                    return Ok(false);
+                }
                 for (position, (key, value)) in (0_i64..).zip(keys) {
                     run_on_db!(conn, db => sqlx::query(
                         "insert into configuration_key (charge_point_id, key, value, pushed, changed_at_ms,
@@ -37,10 +49,7 @@ impl Store {
                         .bind(charge_point).bind(key).bind(value).bind(SAVED).bind(now_ms).bind(position)
                         .execute(db))?;
                 }
-                run_on_db!(conn, db => sqlx::query(
-                    "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
-                    .bind(charge_point).bind(now_ms)
-                    .execute(db))
+                Ok(true)
             })
         })
         .await

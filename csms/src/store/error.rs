@@ -57,7 +57,7 @@ impl StoreError {
     /// Whether no other job has a better chance: it is the database that fails, not what was asked of it.
     pub(crate) fn concerns_everybody(&self) -> bool {
         match self {
-            Self::TimedOut | Self::FileGone(_) | Self::Outage(_) => true,
+            Self::FileGone(_) | Self::Outage(_) => true,
             Self::Database(error) => match &**error {
                 sqlx::Error::Database(error) => is_of_the_database(&**error),
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,

@@ -1,6 +1,6 @@
 //! Charge points on the map: which of them are near, and what people want to know of those.
 
-use super::{Conn, Result, Store, on_db, run_on_db};
+use super::{Conn, Owner, Result, Store, on_db, owned};
 use crate::domain::place::{COLUMNS, Cover, Place, map_cell};
 
 /// A charge point in the squares of a search: maybe near enough.
@@ -201,6 +201,9 @@ impl Store {
     /// # Errors
     /// When the database fails, or an organization does not exist.
     pub async fn place_charge_points(&self, placed: Vec<PlacedChargePoint>) -> Result<usize> {
+        for point in &placed {
+            self.finish_burial(&point.id).await?;
+        }
         self.write(placed, |placed, conn| {
             Box::pin(async move {
                 let mut made = 0;
@@ -225,24 +228,27 @@ impl Store {
         .await
     }
 
-    /// Changes the description of a charge point; of one that was just deleted nothing.
-    pub(crate) async fn change_placed(&self, change: PlacedChange) -> Result<()> {
-        self.write(change, |change, conn| {
+    /// Changes the description of a charge point of this owner; false when there is none.
+    pub(crate) async fn change_placed(&self, owner: &Owner, change: PlacedChange) -> Result<bool> {
+        self.write((owner.clone(), change), |(owner, change), conn| {
             Box::pin(async move {
                 let place = change.place;
-                run_on_db!(conn, db => sqlx::query(
+                let changed: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "update charge_point set name = coalesce($2, name), latitude = coalesce($3, latitude),
                          longitude = coalesce($4, longitude), map_cell = coalesce($5, map_cell),
                          address = coalesce($6, address), connector_count = coalesce($7, connector_count),
                          connector_type = coalesce($8, connector_type),
                          max_power_kw = coalesce($9, max_power_kw), site_id = coalesce($10, site_id)
-                     where id = $1 and deleted_at_ms is null")
+                     where id = $1 and deleted_at_ms is null and ",
+                    owned!("charge_point", "$11", "$12", "$13"), " returning id"))
                     .bind(&change.id).bind(&change.name)
                     .bind(place.map(|place| place.latitude)).bind(place.map(|place| place.longitude))
                     .bind(place.map(|place| map_cell(place.latitude, place.longitude)))
                     .bind(&change.address).bind(change.connector_count).bind(&change.connector_type)
                     .bind(change.max_power_kw).bind(&change.site_id)
-                    .execute(db))
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .fetch_optional(db))?;
+                Ok(changed.is_some())
             })
         })
         .await

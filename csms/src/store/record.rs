@@ -16,7 +16,6 @@ pub(crate) struct ChargePointRecord {
     pub model: Option<String>,
     pub serial_number: Option<String>,
     pub firmware_version: Option<String>,
-    pub booted_at_ms: Option<i64>,
     pub ocpp_version: String,
     pub id_was_generated: bool,
     pub project_id: Option<String>,
@@ -43,7 +42,7 @@ pub(crate) struct ChargePointRecord {
 macro_rules! record_columns {
     () => {
         "p.id, p.organization_id, p.name, p.registered_vendor, p.registered_model, \
-         p.registered_serial_number, p.vendor, p.model, p.serial_number, p.firmware_version, p.booted_at_ms, \
+         p.registered_serial_number, p.vendor, p.model, p.serial_number, p.firmware_version, \
          p.ocpp_version, p.id_was_generated, p.project_id, p.site_id, p.latitude, \
          p.longitude, p.address, p.connector_count, p.connector_type, p.max_power_kw, p.registration, \
          p.created_at_ms, p.configured_at_ms, p.connected_at_ms, p.commissioned_at_ms, p.identity_verified, \

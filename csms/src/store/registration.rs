@@ -1,10 +1,15 @@
 //! Charge points that are registered, changed, listed and deleted.
+//!
+//! A deletion begins with a mark and a row of another id, the grave, in one transaction. Then the records are
+//! moved there, so many in a transaction that nobody waits long, and the row that was marked is dropped last.
+//! Every step finds out for itself how far the burial is, so it can go on after any of them, by whoever wants the
+//! identity next.
 
 use super::record::record_columns;
 use super::{
     ChargePointRecord, Conn, ConnectorStatus, Owner, Result, Store, on_db, owned, run_on_db,
 };
-use crate::domain::registration::{Change, NewChargePoint};
+use crate::domain::registration::{Change, NewChargePoint, grave};
 
 /// Which charge points to list.
 pub(crate) struct RecordFilter {
@@ -30,7 +35,91 @@ macro_rules! chosen {
     };
 }
 
+/// Records that are moved to a grave in one transaction: a part of a second, so that charge points do not wait.
+const BURIED_AT_ONCE: i64 = 2_000;
+
+/// What a grave keeps of a charge point: all columns but the id.
+macro_rules! kept_columns {
+    () => {
+        "organization_id, password_hash, registration, interval_s, vendor, model, serial_number, \
+         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, name, \
+         registered_vendor, registered_model, registered_serial_number, ocpp_version, id_was_generated, \
+         installer_id, project_id, site_id, latitude, longitude, address, map_cell, connector_count, \
+         connector_type, max_power_kw, configured_at_ms, connected_at_ms, commissioned_at_ms, \
+         security_profile, identity_verified, tls_enabled, deleted_at_ms"
+    };
+}
+
+/// A charge point that is marked as deleted and not buried yet; bind its id as $1.
+macro_rules! marked {
+    () => {
+        "select id from charge_point where id = $1 and deleted_at_ms is not null"
+    };
+}
+
+/// Moves at most $3 rows of a table from charge point $1 to $2.
+macro_rules! move_some {
+    ($table:literal, $key:literal) => {
+        concat!(
+            "update ",
+            $table,
+            " set charge_point_id = $2 where charge_point_id = $1 and (",
+            $key,
+            ") in (select ",
+            $key,
+            " from ",
+            $table,
+            " where charge_point_id = $1 limit $3)"
+        )
+    };
+}
+
+/// Every table that names a charge point, with what tells its rows of one charge point apart.
+const MOVES: [&str; 10] = [
+    move_some!("connector", "connector_id"),
+    move_some!("charge_transaction", "id"),
+    move_some!("meter_value", "content_hash"),
+    move_some!("orphan_stop", "transaction_number, content_hash"),
+    move_some!("charge_point_event", "id"),
+    move_some!("configuration_key", "key"),
+    move_some!("certificate", "id"),
+    move_some!("commissioning", "id"),
+    move_some!("connector_history", "connector_id, reported_at_ms, status"),
+    move_some!("guest_session", "token"),
+];
+
 impl Store {
+    /// Buries a charge point of this identity that is marked as deleted, a part at a time: what charge points say
+    /// is committed in between. What an end of the server cut short is gone on with.
+    pub(crate) async fn finish_burial(&self, id: &str) -> Result<()> {
+        let mut conn = self.reader().await?;
+        let marked: Option<String> =
+            on_db!(&mut conn, db => sqlx::query_scalar(marked!()).bind(id).fetch_optional(db))?;
+        drop(conn);
+        if marked.is_none() {
+            return Ok(());
+        }
+        let more = || {
+            self.write(id.to_owned(), |id, conn| {
+                Box::pin(async move { conn.bury_some(id).await })
+            })
+        };
+        while more().await? {}
+        Ok(())
+    }
+
+    /// Whether a charge point of this owner is marked as deleted and not buried yet.
+    pub(crate) async fn is_being_buried(&self, owner: &Owner, id: &str) -> Result<bool> {
+        let mut conn = self.reader().await?;
+        let marked: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
+            "select p.id from charge_point p where p.id = $1 and p.deleted_at_ms is not null and ",
+            owned!("p", "$2", "$3", "$4")))
+            .bind(id)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .fetch_optional(db))?;
+        Ok(marked.is_some())
+    }
+
     /// A part of the charge points, by identity, and how many there are in all.
     pub(crate) async fn charge_point_records(
         &self,
@@ -141,25 +230,163 @@ impl Conn {
         Ok(open > 0)
     }
 
+    /// Marks a charge point as deleted and makes the grave that its records are going to lie in. From now on
+    /// nobody finds it; [`Conn::bury_some`] does the rest.
+    pub(crate) async fn mark_deleted(&mut self, id: &str, now_ms: i64) -> Result<()> {
+        let number = self.graves(id).await? + 1;
+        let grave = grave(id, number);
+        run_on_db!(self, db => sqlx::query(
+            "update charge_point set deleted_at_ms = $2 where id = $1 and deleted_at_ms is null")
+            .bind(id).bind(now_ms)
+            .execute(db))?;
+        run_on_db!(self, db => sqlx::query(concat!(
+            "insert into charge_point (id, ", kept_columns!(), ")
+             select $2, ", kept_columns!(), " from charge_point where id = $1"))
+            .bind(id).bind(&grave)
+            .execute(db))?;
+        run_on_db!(self, db => sqlx::query(
+            "update tariff set owner_id = $2 where owner_id = $1 and owner_kind <> 'project'")
+            .bind(id).bind(&grave)
+            .execute(db))
+    }
+
+    /// Moves a part of the records of a charge point that is marked as deleted to its grave, and drops its own row
+    /// with the last of them. False when there is nothing left to do, or never was.
+    pub(crate) async fn bury_some(&mut self, id: &str) -> Result<bool> {
+        if !self.hold_deleted(id).await? {
+            return Ok(false);
+        }
+        let grave = grave(id, self.graves(id).await?);
+        let mut left = BURIED_AT_ONCE;
+        for part in MOVES {
+            let moved: u64 = on_db!(&mut *self, db => async {
+                let query = sqlx::query(part).bind(id).bind(&grave).bind(left);
+                query.execute(db).await.map(|done| done.rows_affected())
+            })?;
+            left -= i64::try_from(moved).unwrap_or(left);
+            if left <= 0 {
+                return Ok(true);
+            }
+        }
+        run_on_db!(self, db => sqlx::query("delete from charge_point where id = $1").bind(id).execute(db))?;
+        Ok(false)
+    }
+
+    /// Whether a charge point is marked as deleted and not buried yet. Its row is held on PostgreSQL, where others
+    /// write at the same time: who buries as well waits, and no record is added meanwhile.
+    async fn hold_deleted(&mut self, id: &str) -> Result<bool> {
+        let text = match self {
+            Self::Sqlite(_) => marked!(),
+            Self::Postgres(_) => concat!(marked!(), " for update"),
+        };
+        let held: Option<String> =
+            on_db!(self, db => sqlx::query_scalar(text).bind(id).fetch_optional(db))?;
+        Ok(held.is_some())
+    }
+
+    /// Waits until nobody is adding a transaction to a charge point, and keeps others from it till the commit.
+    pub(crate) async fn hold_charge_point(&mut self, id: &str) -> Result<()> {
+        match self {
+            // There is one writer.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => run_on_db!(self, db => sqlx::query(
+                "select id from charge_point where id = $1 for update")
+                .bind(id)
+                .execute(db)),
+        }
+    }
+
     /// How many charge points of this identity were deleted.
-    pub(crate) async fn graves(&mut self, id: &str) -> Result<i64> {
+    async fn graves(&mut self, id: &str) -> Result<i64> {
         on_db!(self, db => sqlx::query_scalar(
             "select count(*) from charge_point
              where deleted_at_ms is not null and substr(id, 1, length($1) + 9) = $1 || '/deleted/'")
             .bind(id)
             .fetch_one(db))
     }
+}
 
-    /// Moves a charge point and all its records under another id. Where the tables name it by a foreign key,
-    /// the database does it.
-    pub(crate) async fn bury(&mut self, id: &str, grave: &str, now_ms: i64) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
-            "update charge_point set id = $2, deleted_at_ms = $3 where id = $1")
-            .bind(id).bind(grave).bind(now_ms)
-            .execute(db))?;
-        run_on_db!(self, db => sqlx::query(
-            "update tariff set owner_id = $2 where owner_id = $1 and owner_kind <> 'project'")
-            .bind(id).bind(grave)
-            .execute(db))
+#[cfg(test)]
+mod tests {
+    use rust_decimal::Decimal;
+
+    use super::super::{DEFAULT_ORGANIZATION, NewTariff, PlacedChange, Proof, TariffOwner};
+    use super::*;
+    use crate::domain::price::Tariff;
+    use crate::domain::registration::{Refused, delete};
+
+    async fn names(store: &Store, text: &'static str) -> Vec<String> {
+        let mut conn = store.reader().await.unwrap();
+        on_db!(&mut conn, db => sqlx::query_scalar(text).fetch_all(db)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_grave_keeps_every_column_and_gets_the_rows_of_every_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let kept: Vec<&str> = kept_columns!().split(',').map(str::trim).collect();
+        let columns = "select name from pragma_table_info('charge_point') where name <> 'id'";
+        assert_eq!(kept, names(&store, columns).await);
+        let tables = names(
+            &store,
+            "select m.name from sqlite_master m, pragma_foreign_key_list(m.name) f
+             where m.type = 'table' and f.\"table\" = 'charge_point' order by m.name",
+        );
+        let moved = MOVES.iter().map(|text| text.split(' ').nth(1).unwrap());
+        let mut moved: Vec<&str> = moved.collect();
+        moved.sort_unstable();
+        assert_eq!(moved, tables.await);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_to_what_is_somebody_elses_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        store
+            .record_unknown_charge_point("CP-1", Proof::default())
+            .await
+            .unwrap();
+        store.create_organization("org_2", "two").await.unwrap();
+        for (organization, may) in [("org_2", false), (DEFAULT_ORGANIZATION, true)] {
+            let owner = Owner::organization(organization.to_owned());
+            let change = PlacedChange {
+                id: "CP-1".into(),
+                name: Some("theirs".into()),
+                ..PlacedChange::default()
+            };
+            assert_eq!(store.change_placed(&owner, change).await.unwrap(), may);
+            for (owner_kind, may) in [
+                (TariffOwner::ChargePoint, may),
+                (TariffOwner::Project, false),
+            ] {
+                let tariff = NewTariff {
+                    owner_kind,
+                    owner_id: "CP-1".into(),
+                    tariff: Tariff {
+                        currency: "GBP".into(),
+                        price_per_kwh: Decimal::ONE,
+                        session_fee: Decimal::ZERO,
+                        idle_fee_per_minute: Decimal::ZERO,
+                        free_idle_minutes: 0,
+                    },
+                    now_ms: 1,
+                };
+                assert_eq!(store.set_tariff(&owner, tariff).await.unwrap(), may);
+            }
+            let keys = vec![("Key".to_owned(), "1".to_owned())];
+            let saved = store.save_configuration(&owner, "CP-1", keys, 1).await;
+            assert_eq!(saved.unwrap(), may);
+            let commissioned = store.commission(&owner, "CP-1", 1, None).await.unwrap();
+            assert_eq!(commissioned, may.then_some(1));
+            let deleted = delete(&store, owner, "CP-1".into(), true, 2).await.unwrap();
+            let refused = if may {
+                Refused::Online
+            } else {
+                Refused::Missing
+            };
+            assert_eq!(deleted, Err(refused));
+        }
     }
 }

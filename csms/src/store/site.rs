@@ -101,7 +101,7 @@ impl Store {
         let input = (owner.clone(), id.to_owned());
         self.write(input, |(owner, id), conn| {
             Box::pin(async move {
-                if conn.site(owner, id).await?.is_none() {
+                if conn.held_site(owner, id, Hold::Delete).await?.is_none() {
                     return Ok(None);
                 }
                 let used: i64 = on_db!(conn, db => sqlx::query_scalar(
@@ -123,11 +123,53 @@ impl Store {
     }
 }
 
+/// What a site is looked up for in a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hold {
+    /// A charge point is going to stand there: nobody deletes it before the commit.
+    Stay,
+    /// It is going to be deleted: who puts a charge point there is waited for, or waits.
+    Delete,
+}
+
+macro_rules! site_query {
+    ($lock:literal) => {
+        concat!(
+            "select id, name, address, latitude, longitude, created_at_ms from site where id = $4 and ",
+            owned_site!(),
+            $lock
+        )
+    };
+}
+
 impl Conn {
     pub(crate) async fn site(&mut self, owner: &Owner, id: &str) -> Result<Option<Site>> {
-        on_db!(self, db => sqlx::query_as(concat!(
-            "select id, name, address, latitude, longitude, created_at_ms from site where id = $4 and ",
-            owned_site!()))
+        self.site_by(site_query!(""), owner, id).await
+    }
+
+    /// The same, held until the commit.
+    pub(crate) async fn held_site(
+        &mut self,
+        owner: &Owner,
+        id: &str,
+        hold: Hold,
+    ) -> Result<Option<Site>> {
+        let text = match (&self, hold) {
+            // There is one writer.
+            (Self::Sqlite(_), _) => site_query!(""),
+            (Self::Postgres(_), Hold::Stay) => site_query!(" for key share"),
+            (Self::Postgres(_), Hold::Delete) => site_query!(" for update"),
+        };
+        self.site_by(text, owner, id).await
+    }
+
+    async fn site_by(
+        &mut self,
+        text: &'static str,
+        owner: &Owner,
+        id: &str,
+    ) -> Result<Option<Site>> {
+        on_db!(self, db => sqlx::query_as(text)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .bind(id)
             .fetch_optional(db))

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Conn, Result, Store, StoreError, on_db, random_text, run_on_db};
+use super::{Conn, Owner, Result, Store, StoreError, on_db, owned, random_text, run_on_db};
 use crate::domain::price::{StatusAt, Tariff};
 
 /// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
@@ -67,6 +67,25 @@ type BilledColumns = (
     Option<i64>,
 );
 
+/// Sets the tariff of a row `p`, which the text given selects.
+macro_rules! set_tariff {
+    ($from:literal, $owned:expr) => {
+        concat!(
+            "insert into tariff (id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
+                 idle_fee_per_minute, free_idle_minutes, updated_at_ms)
+             select $1, $2, p.id, $4, $5, $6, $7, $8, $9 from ",
+            $from,
+            $owned,
+            " on conflict (owner_kind, owner_id) do update set currency = excluded.currency,
+                 price_per_kwh = excluded.price_per_kwh, session_fee = excluded.session_fee,
+                 idle_fee_per_minute = excluded.idle_fee_per_minute,
+                 free_idle_minutes = excluded.free_idle_minutes,
+                 updated_at_ms = excluded.updated_at_ms
+             returning id"
+        )
+    };
+}
+
 impl Store {
     /// The tariff that was set for exactly this owner.
     pub(crate) async fn tariff(
@@ -84,25 +103,31 @@ impl Store {
         row.map(tariff_of).transpose()
     }
 
-    /// Sets a tariff in place of the one before. Transactions that began keep the one they began with.
-    pub(crate) async fn set_tariff(&self, new: NewTariff) -> Result<()> {
-        self.write(new, |new, conn| {
+    /// Sets a tariff in place of the one before; false when what it is for is not the owner's. Transactions that
+    /// began keep the one they began with.
+    pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<bool> {
+        self.write((owner.clone(), new), |(owner, new), conn| {
             Box::pin(async move {
                 let tariff = &new.tariff;
-                run_on_db!(conn, db => sqlx::query(
-                    "insert into tariff (id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
-                         idle_fee_per_minute, free_idle_minutes, updated_at_ms)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                     on conflict (owner_kind, owner_id) do update set currency = excluded.currency,
-                         price_per_kwh = excluded.price_per_kwh, session_fee = excluded.session_fee,
-                         idle_fee_per_minute = excluded.idle_fee_per_minute,
-                         free_idle_minutes = excluded.free_idle_minutes,
-                         updated_at_ms = excluded.updated_at_ms")
+                let text = match new.owner_kind {
+                    TariffOwner::ChargePoint => set_tariff!(
+                        "charge_point p where p.id = $3 and p.deleted_at_ms is null and ",
+                        owned!("p", "$10", "$11", "$12")
+                    ),
+                    TariffOwner::Project => set_tariff!(
+                        "project p where p.id = $3 and p.organization_id = $10
+                             and ($11 is null or p.installer_id = $11) and ",
+                        "($12 is null or p.site_owner_id = $12)"
+                    ),
+                };
+                let set: Option<String> = on_db!(conn, db => sqlx::query_scalar(text)
                     .bind(format!("trf_{}", random_text(18))).bind(new.owner_kind.as_str())
                     .bind(&new.owner_id).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
                     .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
                     .bind(tariff.free_idle_minutes).bind(new.now_ms)
-                    .execute(db))
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .fetch_optional(db))?;
+                Ok(set.is_some())
             })
         })
         .await

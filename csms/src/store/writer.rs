@@ -5,7 +5,9 @@
 //! job runs in a transaction of its own, so one bad job spoils nobody else's. On PostgreSQL several tasks
 //! commit one job each.
 //!
-//! A database that takes no commit at all fails every job at once; the log hears of it once.
+//! A database that takes no commit at all fails every job at once; the log hears of it once. A job whose
+//! statement takes too long, behind somebody's lock maybe, fails alone. On SQLite, where all others wait behind
+//! it, the next one that does so says that it is the database.
 //!
 //! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
 
@@ -109,6 +111,11 @@ impl WriterPool {
         }
     }
 
+    /// Whether one slow job tells nothing about the next: it ran beside the others.
+    const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     const fn batch_jobs_max(&self) -> usize {
         match self {
             Self::Sqlite(..) => BATCH_JOBS_MAX,
@@ -203,31 +210,57 @@ impl Writer {
     }
 
     async fn commit_all(&self, batch: &mut Vec<Box<dyn Job>>) {
-        match self.commit(batch).await {
-            Ok(()) => {
-                for job in batch.drain(..) {
-                    job.finish(Ok(()));
+        let mut slow = 0;
+        while !batch.is_empty() {
+            match self.commit(batch).await {
+                Ok(()) => {
+                    for job in batch.drain(..) {
+                        job.finish(Ok(()));
+                    }
                 }
+                Err(Failure::Job(_)) if batch.len() > 1 => {
+                    return self.commit_each(batch, slow).await;
+                }
+                Err(Failure::Job(error)) => fail_all(batch, &error),
+                Err(Failure::Slow(index)) if self.is_one_of_a_kind(&mut slow) => {
+                    batch.remove(index).finish(Err(StoreError::TimedOut));
+                }
+                Err(Failure::Slow(_)) => self.fail_everything(batch, StoreError::TimedOut),
+                Err(Failure::Transaction(error)) => self.fail_everything(batch, error),
             }
-            Err(Failure::Job(_)) if batch.len() > 1 => self.commit_each(batch).await,
-            Err(Failure::Job(error)) => fail_all(batch, &error),
-            Err(Failure::Transaction(error)) => self.fail_everything(batch, error),
         }
     }
 
-    async fn commit_each(&self, batch: &mut Vec<Box<dyn Job>>) {
+    async fn commit_each(&self, batch: &mut Vec<Box<dyn Job>>, mut slow: usize) {
         let mut jobs = std::mem::take(batch).into_iter();
         while let Some(mut job) = jobs.next() {
-            match self.commit(std::slice::from_mut(&mut job)).await {
-                Ok(()) => job.finish(Ok(())),
-                Err(Failure::Job(error)) => job.finish(Err(error)),
-                Err(Failure::Transaction(error)) => {
-                    batch.push(job);
-                    batch.extend(jobs.by_ref());
-                    self.fail_everything(batch, error);
+            let error = match self.commit(std::slice::from_mut(&mut job)).await {
+                Ok(()) => {
+                    job.finish(Ok(()));
+                    continue;
                 }
-            }
+                Err(Failure::Job(error)) => {
+                    job.finish(Err(error));
+                    continue;
+                }
+                Err(Failure::Slow(_)) if self.is_one_of_a_kind(&mut slow) => {
+                    job.finish(Err(StoreError::TimedOut));
+                    continue;
+                }
+                Err(Failure::Slow(_)) => StoreError::TimedOut,
+                Err(Failure::Transaction(error)) => error,
+            };
+            batch.push(job);
+            batch.extend(jobs.by_ref());
+            self.fail_everything(batch, error);
         }
+    }
+
+    /// Whether a job that took too long is no sign that the others will: always where jobs run side by side, once
+    /// in a batch where they do not. A batch in which each took its time would keep everybody waiting for minutes.
+    const fn is_one_of_a_kind(&self, slow: &mut usize) -> bool {
+        *slow += 1;
+        self.pool.is_shared() || *slow == 1
     }
 
     /// The database takes nothing: neither these jobs nor those in the queue are kept waiting for it.
@@ -244,11 +277,14 @@ impl Writer {
 
     async fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
-        for job in jobs.iter_mut().filter(|job| job.is_wanted()) {
+        let wanted = jobs.iter_mut().enumerate();
+        for (index, job) in wanted.filter(|(_, job)| job.is_wanted()) {
             match job.run(&mut conn).await {
                 Ok(()) => {}
-                // The connection is closed already, see `on_db`.
-                Err(error @ StoreError::TimedOut) => return Err(Failure::Transaction(error)),
+                Err(StoreError::TimedOut) => {
+                    leave(conn);
+                    return Err(Failure::Slow(index));
+                }
                 Err(error) => {
                     roll_back(conn).await;
                     let all = error.concerns_everybody();
@@ -281,6 +317,8 @@ impl Writer {
 enum Failure {
     /// One job failed; the others may be fine without it.
     Job(StoreError),
+    /// A statement of the job at this index took too long.
+    Slow(usize),
     /// The database does not begin or commit: nobody's job can be done.
     Transaction(StoreError),
 }
@@ -305,9 +343,60 @@ async fn roll_back(mut conn: Conn) {
     }
 }
 
+/// Closes a connection whose statement goes on maybe, and its transaction with it: nothing of that is committed.
+/// SQLite gives up its lock when the statement is through, and the next transaction waits for that.
+fn leave(conn: Conn) {
+    match conn {
+        Conn::Sqlite(mut connection) => connection.close_on_drop(),
+        Conn::Postgres(mut connection) => connection.close_on_drop(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Store;
+    use futures_util::future::join_all;
+
+    use super::super::{Result, Store, StoreError};
+
+    /// Two jobs that are good, and between them so many whose statement takes too long; all in one batch.
+    async fn slow_ones(count: usize) -> Vec<Result<()>> {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let slow = (0..count).map(|_| 1_u32);
+        let jobs = std::iter::once(0).chain(slow).chain([0]);
+        let jobs = jobs.map(|slow| {
+            store.write(slow, |slow, _| {
+                let done = if *slow == 1 {
+                    Err(StoreError::TimedOut)
+                } else {
+                    Ok(())
+                };
+                Box::pin(async { done })
+            })
+        });
+        let done = join_all(jobs).await;
+        // Whatever it was, the writer goes on.
+        store.create_organization("org_1", "one").await.unwrap();
+        done
+    }
+
+    #[tokio::test]
+    async fn a_slow_job_fails_alone_and_a_second_one_says_that_it_is_the_database() {
+        let done = slow_ones(1).await;
+        assert!(matches!(
+            done[..],
+            [Ok(()), Err(StoreError::TimedOut), Ok(())]
+        ));
+        let done = slow_ones(3).await;
+        assert!(matches!(done[1], Err(StoreError::TimedOut)));
+        for outage in [0, 2, 3, 4] {
+            assert!(
+                matches!(done[outage], Err(StoreError::Outage(_))),
+                "{outage}"
+            );
+        }
+    }
 
     #[tokio::test]
     async fn a_job_nobody_waits_for_any_more_is_not_run() {

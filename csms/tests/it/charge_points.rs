@@ -3,8 +3,9 @@
 use dynamo_csms::store::{ChargePointSetting, Registration};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::time::Instant;
 
-use crate::databases::rigs;
+use crate::databases::{count, rigs};
 use crate::support::{KEY, Rig, handshake, rig, rig_with};
 
 const PATH: &str = "/api/v1/installer/charge-points";
@@ -165,6 +166,120 @@ async fn a_deleted_identity_can_be_registered_again_with_an_empty_history() {
             assert_eq!(status, 404, "{hidden}");
         }
     }
+}
+
+/// Readings enough for ten steps of a burial.
+const READINGS: &str =
+    "insert into meter_value (charge_point_id, content_hash, connector_id, sampled_at_ms,
+         sampled_values, received_at_ms)
+     with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
+     select 'CP-1', 'hash' || i, 1, i, '[]', i from n";
+
+/// How many readings lie under an id.
+async fn readings(rig: &Rig, id: &str) -> i64 {
+    let of_it = format!("meter_value where charge_point_id = '{id}'");
+    count(rig.database(), &of_it).await
+}
+
+#[tokio::test]
+async fn a_long_history_is_buried_while_others_are_served() {
+    for rig in rigs().await {
+        let ours = installer(&rig, "a@acme.example").await;
+        ours.register(example("CP-1")).await;
+        rig.execute(READINGS).await;
+        let mut other = rig.connect("CP-2").await;
+        other.boot().await;
+        let served = async {
+            for _ in 0..3 {
+                other.status(1, "Available", None).await;
+            }
+            Instant::now()
+        };
+        let deleted = async {
+            assert_eq!(ours.delete("CP-1").await.0, 204);
+            Instant::now()
+        };
+        let (served, deleted) = tokio::join!(served, deleted);
+        assert!(served < deleted);
+        ours.register(example("CP-1")).await;
+        assert_eq!(readings(&rig, "CP-1").await, 0);
+        assert_eq!(readings(&rig, "CP-1/deleted/1").await, 20_000);
+    }
+}
+
+#[tokio::test]
+async fn a_burial_that_was_cut_short_is_finished_by_whoever_comes_next() {
+    for rig in rigs().await {
+        let ours = installer(&rig, "a@acme.example").await;
+        let others = installer(&rig, "b@acme.example").await;
+        for (number, register) in [(1, false), (2, true)] {
+            ours.register(example("CP-1")).await;
+            rig.execute(READINGS).await;
+            let grave = format!("CP-1/deleted/{number}");
+            // The first steps of a deletion, after which the server ended.
+            for step in [
+                "update charge_point set deleted_at_ms = 5 where id = 'CP-1'".to_owned(),
+                format!(
+                    "insert into charge_point (id, organization_id, installer_id, registration, created_at_ms,
+                         deleted_at_ms)
+                     select '{grave}', organization_id, installer_id, registration, created_at_ms, 5
+                     from charge_point where id = 'CP-1'"
+                ),
+                format!(
+                    "update meter_value set charge_point_id = '{grave}'
+                     where charge_point_id = 'CP-1' and sampled_at_ms < 5000"
+                ),
+            ] {
+                rig.execute(&step).await;
+            }
+            let (status, _) = ours.ask(Method::GET, &format!("{PATH}/CP-1"), None).await;
+            assert_eq!(status, 404);
+            assert_eq!(others.delete("CP-1").await.0, 404);
+            assert!(readings(&rig, "CP-1").await > 0);
+            if register {
+                others.register(example("CP-1")).await;
+            } else {
+                assert_eq!(ours.delete("CP-1").await.0, 204);
+            }
+            assert_eq!(ours.delete("CP-1").await.0, 404);
+            assert_eq!(readings(&rig, "CP-1").await, 0);
+            assert_eq!(readings(&rig, &grave).await, 20_000);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_boot_that_was_not_accepted_does_not_count_when_the_charge_point_is_accepted_later() {
+    let rig = rig().await;
+    let ours = installer(&rig, "a@acme.example").await;
+    ours.register(example("CP-1")).await;
+    let commission = format!("{PATH}/CP-1/commission");
+    let registered = |registration| ChargePointSetting {
+        id: "CP-1".to_owned(),
+        registration: Some(registration),
+        ..ChargePointSetting::default()
+    };
+    rig.set_charge_point(registered(Registration::Pending))
+        .await;
+    let mut cp = rig.connect("CP-1").await;
+    assert_eq!(cp.boot().await["status"], "Pending");
+    rig.set_charge_point(registered(Registration::Accepted))
+        .await;
+    let (status, refused) = ours.ask(Method::POST, &commission, None).await;
+    assert_eq!((status, &refused["code"]), (422, &json!("not_connected")));
+    let start = "/api/v1/installer/commissioning/CP-1/start";
+    assert_eq!(ours.ask(Method::POST, start, None).await.0, 202);
+    let run = loop {
+        let run = ours
+            .get("/api/v1/installer/commissioning/CP-1/status")
+            .await;
+        if run["status"] != "in_progress" {
+            break run;
+        }
+    };
+    assert_eq!(run["checks"][0]["result"], "failed", "{run}");
+    assert_eq!(cp.boot().await["status"], "Accepted");
+    assert_eq!(ours.ask(Method::POST, &commission, None).await.0, 200);
 }
 
 #[tokio::test]

@@ -72,6 +72,31 @@ async fn a_charge_point_is_made_offline_and_found_by_its_id() {
 }
 
 #[tokio::test]
+async fn a_nested_place_counts_before_a_flat_one_and_their_halves_are_not_mixed() {
+    let rig = rig().await;
+    let mut both = placed("CP-1", 1.0, 2.0);
+    both["location"] = json!({"latitude": 3, "longitude": 4});
+    both["address"] = json!("a");
+    let (status, body) = create(&rig, both.clone()).await;
+    assert_eq!(status, 201, "{body}");
+    let place = |body: &Value| [body["latitude"].clone(), body["longitude"].clone()];
+    assert_eq!(
+        (place(&body), &body["address"]),
+        ([json!(3.0), json!(4.0)], &json!("a"))
+    );
+    both["charge_point_id"] = json!("CP-2");
+    both["location"] = json!({"latitude": 3});
+    assert_eq!(field(&create(&rig, both).await.1), "location.longitude");
+    // The half that is not named stays, whatever the flat one is.
+    let half = json!({"longitude": 9, "location": {"latitude": 5, "address": "b"}});
+    let (_, body) = patch(&rig, "CP-1", half).await;
+    assert_eq!(
+        (place(&body), &body["address"]),
+        ([json!(5.0), json!(4.0)], &json!("b"))
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_charge_point_is_refused_by_field() {
     let rig = rig().await;
     for (name, value) in [

@@ -124,7 +124,7 @@ async fn a_life(address: String) {
 }
 
 /// Rows of a table.
-async fn count(address: &str, table: &str) -> i64 {
+pub(crate) async fn count(address: &str, table: &str) -> i64 {
     let query = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
     if address.starts_with("postgres") {
         let mut connection = PgConnection::connect(address).await.unwrap();
@@ -393,6 +393,43 @@ async fn a_map_with_prices_on_sqlite() {
 async fn a_map_with_prices_on_postgres() {
     if let Some(address) = postgres().await {
         a_map_with_prices(address).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lock_of_somebody_else_fails_who_waits_for_it_and_nobody_else() {
+    let Some(address) = postgres().await else {
+        return;
+    };
+    let rig = crate::support::rig_with(|options| options.database = address).await;
+    let mut held = Vec::new();
+    for number in 0..8 {
+        let mut cp = rig.connect(&format!("HELD-{number}")).await;
+        cp.boot().await;
+        held.push(cp);
+    }
+    let mut other = rig.connect("FREE").await;
+    other.boot().await;
+    let mut locker = PgConnection::connect(rig.database()).await.unwrap();
+    for step in [
+        "begin",
+        "select id from charge_point where id like 'HELD%' for update",
+    ] {
+        sqlx::query(step).execute(&mut locker).await.unwrap();
+    }
+    // All connections that write wait for the lock, and one more fact waits behind them.
+    let status = json!({"connectorId": 1, "status": "Available", "errorCode": "NoError"});
+    for cp in &mut held {
+        cp.send_call("StatusNotification", status.clone()).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    other.status(1, "Available", None).await;
+    for cp in &mut held {
+        assert_eq!(cp.next_frame().await.unwrap()[0], 4);
+    }
+    sqlx::query("rollback").execute(&mut locker).await.unwrap();
+    for cp in &mut held {
+        cp.status(1, "Available", None).await;
     }
 }
 

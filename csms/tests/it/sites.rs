@@ -1,11 +1,14 @@
 //! Sites.
 
+use std::time::Duration;
+
 use dynamo_csms::store::{NewApiKey, SCOPE_READ, SCOPE_WRITE};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 
-use crate::databases::rigs;
-use crate::support::{KEY, Rig, rig};
+use crate::databases::{postgres, rigs};
+use crate::support::{KEY, Rig, rig, rig_with};
 
 const PATH: &str = "/api/v1/sites";
 
@@ -22,6 +25,39 @@ async fn ask(
 
 fn site() -> Value {
     json!({"name": "Car Park A", "address": "12 Riverside Way", "latitude": 51.4545, "longitude": -2.5879})
+}
+
+#[tokio::test]
+async fn a_site_stays_for_a_charge_point_that_is_being_put_there() {
+    let Some(address) = postgres().await else {
+        return;
+    };
+    let rig = rig_with(|options| options.database = address).await;
+    let (_, made) = ask(&rig, Method::POST, PATH, Some(site()), KEY).await;
+    let one = format!("{PATH}/{}", made["id"].as_str().unwrap());
+    let (_, made_page) = ask(
+        &rig,
+        Method::GET,
+        &format!("{PATH}?per_page=5000000000"),
+        None,
+        KEY,
+    )
+    .await;
+    assert_eq!(made_page["per_page"], 100);
+    let mut other = PgConnection::connect(rig.database()).await.unwrap();
+    for step in [
+        "begin",
+        "insert into charge_point (id, organization_id, registration, created_at_ms, site_id)
+         select 'CP-1', organization_id, 'Accepted', 1, id from site",
+    ] {
+        sqlx::query(step).execute(&mut other).await.unwrap();
+    }
+    let committed = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        sqlx::query("commit").execute(&mut other).await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(ask(&rig, Method::DELETE, &one, None, KEY), committed);
+    assert_eq!((refused.0, &refused.1["code"]), (409, &json!("in_use")));
 }
 
 #[tokio::test]

@@ -18,9 +18,10 @@ use crate::domain::lifecycle::Stage;
 use crate::domain::nearby::Use;
 use crate::domain::place::Place;
 use crate::rest::auth::{Reader, Writer};
-use crate::rest::charge_point::{find, is_online};
+use crate::rest::charge_point::{find, is_online, missing};
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, PathId, plain};
+use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{
@@ -36,21 +37,6 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(change))
         .routes(routes!(status))
         .routes(routes!(connectors))
-}
-
-/// Where a charge point stands; the fields beside it say the same.
-#[derive(Deserialize, ToSchema, Validate)]
-#[schema(as = CpoLocation)]
-struct Location {
-    #[garde(inner(range(min = -90.0, max = 90.0)))]
-    #[schema(minimum = -90, maximum = 90)]
-    latitude: Option<f64>,
-    #[garde(inner(range(min = -180.0, max = 180.0)))]
-    #[schema(minimum = -180, maximum = 180)]
-    longitude: Option<f64>,
-    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
-    #[schema(min_length = 1, max_length = 255)]
-    address: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema, Validate)]
@@ -195,21 +181,18 @@ async fn create(
     Body(body): Body<NewChargePoint>,
 ) -> StatusAnswer<ChargePointBody> {
     need_site(&app, &owner, body.site_id.as_deref()).await?;
-    let nested = body.location.as_ref();
-    let latitude = body.latitude.or(nested.and_then(|place| place.latitude));
-    let longitude = body.longitude.or(nested.and_then(|place| place.longitude));
-    let missing = |field: &str| ApiError::field(field, "it is required");
+    let flat = Location::flat(body.latitude, body.longitude, body.address);
+    let given = Given::of(body.location, flat);
+    let missing = |half: &str| given.missing(half, "it is required");
     let new = PlacedChargePoint {
         id: body
             .charge_point_id
             .unwrap_or_else(|| format!("cp_{}", random_text(18))),
         organization_id: owner.organization_id.clone(),
         name: body.name,
-        latitude: latitude.ok_or_else(|| missing("latitude"))?,
-        longitude: longitude.ok_or_else(|| missing("longitude"))?,
-        address: body
-            .address
-            .or_else(|| nested.and_then(|place| place.address.clone())),
+        latitude: given.latitude.ok_or_else(|| missing("latitude"))?,
+        longitude: given.longitude.ok_or_else(|| missing("longitude"))?,
+        address: given.address,
         connector_count: body.connector_count.unwrap_or(1),
         connector_type: body.connector_type,
         max_power_kw: body.max_power_kw,
@@ -246,34 +229,34 @@ async fn change(
         return Err(ApiError::field("charge_point_id", "it cannot be changed"));
     }
     need_site(&app, &owner, body.site_id.as_deref()).await?;
-    let nested = body.location.as_ref();
-    let latitude = body.latitude.or(nested.and_then(|place| place.latitude));
-    let longitude = body.longitude.or(nested.and_then(|place| place.longitude));
-    let place = match (latitude, longitude) {
+    let flat = Location::flat(body.latitude, body.longitude, body.address);
+    let given = Given::of(body.location, flat);
+    let needed = |half: &str| given.missing(half, "it is required");
+    let place = match (given.latitude, given.longitude) {
         (None, None) => None,
         // One of them moves it along its meridian or parallel, if it has a place.
         (latitude, longitude) => Some(Place {
             latitude: latitude
                 .or(record.latitude)
-                .ok_or_else(|| ApiError::field("latitude", "it is required"))?,
+                .ok_or_else(|| needed("latitude"))?,
             longitude: longitude
                 .or(record.longitude)
-                .ok_or_else(|| ApiError::field("longitude", "it is required"))?,
+                .ok_or_else(|| needed("longitude"))?,
         }),
     };
     let change = PlacedChange {
         id: record.id,
         name: body.name,
         place,
-        address: body
-            .address
-            .or_else(|| nested.and_then(|place| place.address.clone())),
+        address: given.address,
         connector_count: body.connector_count,
         connector_type: body.connector_type,
         max_power_kw: body.max_power_kw,
         site_id: body.site_id,
     };
-    app.store.change_placed(change).await?;
+    if !app.store.change_placed(&owner, change).await? {
+        return Err(missing(&id));
+    }
     let changed = find(&app, &owner, &id).await?;
     Ok(Json(show(&app, changed).await?))
 }

@@ -356,19 +356,9 @@ async fn delete(
     Installer(installer): Installer,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    let owner = installer.owner();
-    let found = find(&app, &owner, &id).await?;
-    if is_online(&app, &found.id) {
-        // With a transaction, that is the graver reason.
-        if !app.store.active_transactions(&found.id).await?.is_empty() {
-            return Err(refuse(registration::Refused::Active, &id));
-        }
-        let message = format!("the charge point {id:?} is connected: take it off the net first");
-        return Err(ApiError::Unprocessable("still_connected", message));
-    }
-    let now_ms = app.clock().now_ms();
-    let deleted = registration::delete(&app.store, owner, found.id, now_ms).await?;
-    deleted.map_err(|refused| refuse(refused, &id))?;
+    let (online, now_ms) = (is_online(&app, &id), app.clock().now_ms());
+    let deleted = registration::delete(&app.store, installer.owner(), id.clone(), online, now_ms);
+    deleted.await?.map_err(|refused| refuse(refused, &id))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

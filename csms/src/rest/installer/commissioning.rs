@@ -69,7 +69,8 @@ async fn start(
     PathId(id): PathId,
     OptionalBody(body): OptionalBody<StartRun>,
 ) -> StatusAnswer<StartedRun> {
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    let owner = installer.owner();
+    let record = charge_point::find(&app, &owner, &id).await?;
     let wanted = body.unwrap_or_default();
     let run = Run {
         id: format!("com_{}", random_text(18)),
@@ -83,7 +84,8 @@ async fn start(
         completed_at_ms: None,
     };
     let new_id = run.id.clone();
-    let run = app.store.begin_run(run).await?;
+    let run = app.store.begin_run(&owner, run).await?;
+    let run = run.ok_or_else(|| charge_point::missing(&id))?;
     let answer = StartedRun {
         commissioning_id: run.id.clone(),
         charge_point_id: run.charge_point_id.clone(),

@@ -294,12 +294,15 @@ async fn customize(
     Body(body): Body<Customize>,
 ) -> Answer<CustomizeAnswer> {
     let new = new_parameters(&body.parameters)?;
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    let owner = installer.owner();
+    let record = charge_point::find(&app, &owner, &id).await?;
     let keys: Vec<String> = new.iter().map(|(key, _)| key.clone()).collect();
     let saved = app
         .store
-        .save_configuration(&record.id, new, app.clock().now_ms());
-    saved.await?;
+        .save_configuration(&owner, &record.id, new, app.clock().now_ms());
+    if !saved.await? {
+        return Err(charge_point::missing(&id));
+    }
     let may_be_called = record.registration != Registration::Rejected.as_str();
     if let Ok(id) = ChargePointId::new(&record.id)
         && may_be_called

@@ -188,13 +188,14 @@ async fn commission(
     PathId(id): PathId,
     _body: OptionalBody<Nothing>,
 ) -> Answer<Commissioned> {
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    let owner = installer.owner();
+    let record = charge_point::find(&app, &owner, &id).await?;
     let commissioned_at_ms = match record.commissioned_at_ms {
         Some(at_ms) => at_ms,
         None => {
             let connected = charge_point::is_online(&app, &record.id);
             let accepted = record.registration == Registration::Accepted.as_str();
-            let reason = match (connected, record.booted_at_ms, accepted) {
+            let reason = match (connected, record.connected_at_ms, accepted) {
                 (true, Some(_), true) => None,
                 (false, ..) => Some("the charge point is not connected"),
                 (true, ..) => Some("no boot of the charge point was accepted yet"),
@@ -207,9 +208,12 @@ async fn commission(
             let told = app
                 .outbox
                 .awaited(Kind::Commissioned, organization, &record.id, now_ms);
-            let done = app.store.commission(&record.id, now_ms, told).await?;
+            let done = app
+                .store
+                .commission(&owner, &record.id, now_ms, told)
+                .await?;
             app.outbox.posted();
-            done.ok_or_else(|| ApiError::NotFound("the charge point was deleted".to_owned()))?
+            done.ok_or_else(|| charge_point::missing(&id))?
         }
     };
     Ok(Json(Commissioned {

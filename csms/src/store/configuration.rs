@@ -1,9 +1,14 @@
 //! Configuration keys that installers set.
 
+use std::collections::HashSet;
+
 use super::{Result, Store, on_db, run_on_db};
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
+
+/// Keys that a charge point can have.
+pub(crate) const CONFIGURATION_KEYS_MAX: usize = 500;
 
 /// A key as it was set.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -17,15 +22,29 @@ pub(crate) struct ConfigurationKey {
 
 impl Store {
     /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on.
+    /// False, and nothing kept, when there would be more than [`CONFIGURATION_KEYS_MAX`].
     pub(crate) async fn save_configuration(
         &self,
         charge_point: &str,
         keys: Vec<(String, String)>,
         now_ms: i64,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let input = (charge_point.to_owned(), keys, now_ms);
         self.write(input, |(charge_point, keys, now_ms), conn| {
             Box::pin(async move {
+                // Who comes at the same time waits, and counts afterwards.
+                run_on_db!(conn, db => sqlx::query("update charge_point set id = id where id = $1")
+                    .bind(&*charge_point)
+                    .execute(db))?;
+                let known: Vec<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "select key from configuration_key where charge_point_id = $1")
+                    .bind(&*charge_point)
+                    .fetch_all(db))?;
+                let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+                let new = keys.iter().filter(|(key, _)| !known.contains(key.as_str()));
+                if known.len() + new.count() > CONFIGURATION_KEYS_MAX {
+                    return Ok(false);
+                }
                 for (position, (key, value)) in (0_i64..).zip(keys) {
                     run_on_db!(conn, db => sqlx::query(
                         "insert into configuration_key (charge_point_id, key, value, pushed, changed_at_ms,
@@ -40,7 +59,8 @@ impl Store {
                 run_on_db!(conn, db => sqlx::query(
                     "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
                     .bind(charge_point).bind(now_ms)
-                    .execute(db))
+                    .execute(db))?;
+                Ok(true)
             })
         })
         .await

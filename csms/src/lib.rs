@@ -112,6 +112,9 @@ pub struct Options {
     pub mail: Option<MailSettings>,
     /// How long a webhook or the mail server may take for one letter; below 20 seconds.
     pub letter_timeout: Duration,
+    /// Whether webhooks may reach loopback, private, link-local and other addresses that are not of the public
+    /// internet.
+    pub webhooks_to_private_networks: bool,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
     /// How long a commissioning run waits for what a charge point agreed to do.
@@ -151,6 +154,7 @@ impl Default for Options {
             tax_rate: rust_decimal::Decimal::from(20),
             mail: None,
             letter_timeout: Duration::from_secs(10),
+            webhooks_to_private_networks: false,
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),
             ping_interval: Duration::from_secs(20),

@@ -87,6 +87,7 @@ impl OwnCsms {
             ocpp: local,
             database: format!("sqlite://{}", folder.path().join("csms.db").display()),
             clock: Clock::new(move || system.now_ms() + ahead.load(Ordering::Relaxed)),
+            webhooks_to_private_networks: true,
             ..Options::default()
         };
         let csms = dynamo_csms::start(options).await.map_err(no_set_up)?;

@@ -119,6 +119,8 @@ pub struct Options {
     pub command_timeout: Duration,
     /// How long a commissioning run waits for what a charge point agreed to do.
     pub commissioning_wait: Duration,
+    /// How long a commissioning run may last; then it has failed.
+    pub commissioning_limit: Duration,
     /// How often a charge point is pinged. One that sends nothing for two of these is dead.
     pub ping_interval: Duration,
     /// How long a message may take to leave, before a peer that does not read is given up.
@@ -157,6 +159,7 @@ impl Default for Options {
             webhooks_to_private_networks: false,
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),
+            commissioning_limit: Duration::from_mins(30),
             ping_interval: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
             presence_interval: Duration::from_secs(30),

@@ -167,6 +167,7 @@ async fn bundled(
             charge_points: true,
             tags: false,
         },
+        webhooks_to_private_networks: true,
         ..Options::default()
     };
     let csms = dynamo_csms::start(options).await?;

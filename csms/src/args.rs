@@ -148,6 +148,9 @@ pub struct Args {
     /// The sender of mail, such as noreply@example.com; needed with --smtp-url
     #[arg(long, env = "DYNAMO_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
+    /// Lets webhooks reach this host and private networks too; without it they reach public addresses only
+    #[arg(long, env = "DYNAMO_WEBHOOKS_TO_PRIVATE_NETWORKS")]
+    pub webhooks_to_private_networks: bool,
     /// Flags, by their names, and limits as TOML; flags and environment win over it
     #[arg(long, env = "DYNAMO_CONFIG", value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
@@ -209,6 +212,7 @@ impl Args {
                 smtp_url,
                 from: self.mail_from.clone().unwrap_or_default(),
             }),
+            webhooks_to_private_networks: self.webhooks_to_private_networks,
             command_timeout: self.command_timeout,
             ..usual
         }

@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
         let text = "http = \"127.0.0.1:1\"\nocpp = '127.0.0.1:2'\nid-tag = ['A', 'B']\n\
-                    command_timeout = \"3s\"\naccept-unknown = 'tags'\napi-key = 12345678\n\
+                    command_timeout = \"3s\"\naccept-unknown = 'tags'\nwebhooks-to-private-networks = true\napi-key = 12345678\n\
                     [limits]\nping-interval = '7s'\nheartbeat_interval = '1m'\n";
         let options = read(text, &["--http", "127.0.0.1:3"]).unwrap();
         assert_eq!(options.http.port(), 3);
@@ -333,11 +333,17 @@ mod tests {
         assert_eq!(options.id_tags, ["A", "B"]);
         assert_eq!(options.command_timeout, Duration::from_secs(3));
         assert!(options.accept_unknown.tags);
+        assert!(options.webhooks_to_private_networks);
         assert_eq!(options.api_key.as_deref(), Some("12345678"));
         assert_eq!(options.ping_interval, Duration::from_secs(7));
         assert_eq!(options.heartbeat_interval_s, 60);
         let defaults = read("", &[]).unwrap();
         assert_eq!(defaults.http, Options::default().http);
+        assert!(!defaults.webhooks_to_private_networks);
+        let by_flag = read("", &["--webhooks-to-private-networks"]).unwrap();
+        assert!(by_flag.webhooks_to_private_networks);
+        let not = read("webhooks-to-private-networks = false", &[]).unwrap();
+        assert!(!not.webhooks_to_private_networks);
         let one_tag = read("id-tag = ['A']", &["--id-tag", "C"]).unwrap();
         assert_eq!(one_tag.id_tags, ["C"]);
     }

@@ -129,10 +129,15 @@ pub struct Options {
     pub guest_stop_wait: Duration,
     /// How long a guest session whose transaction was left without a stop waits for one before it is paid.
     pub guest_late_stop_wait: Duration,
+    /// Whether webhooks may reach loopback, private, link-local and other addresses that are not of the public
+    /// internet.
+    pub webhooks_to_private_networks: bool,
     /// How long a command waits for its answer, its turn included.
     pub command_timeout: Duration,
     /// How long a commissioning run waits for what a charge point agreed to do.
     pub commissioning_wait: Duration,
+    /// How long a commissioning run may last; then it has failed.
+    pub commissioning_limit: Duration,
     /// How often a charge point is pinged. One that sends nothing for two of these is dead.
     pub ping_interval: Duration,
     /// How long a message may take to leave, before a peer that does not read is given up.
@@ -174,8 +179,10 @@ impl Default for Options {
             guest_authorization: Duration::from_mins(5),
             guest_stop_wait: Duration::from_secs(10),
             guest_late_stop_wait: Duration::from_mins(1),
+            webhooks_to_private_networks: false,
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),
+            commissioning_limit: Duration::from_mins(30),
             ping_interval: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
             presence_interval: Duration::from_secs(30),
@@ -237,6 +244,7 @@ pub(crate) struct App {
     pub sessions: Sessions,
     pub routes: ocpp::routes::Routes,
     pub passwords: ocpp::Passwords,
+    pub attempts: rest::attempts::Attempts,
     pub tokens: rest::token::Tokens,
     pub urls: PublicUrls,
     pub authority: Authority,
@@ -327,6 +335,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
         passwords: ocpp::Passwords::default(),
+        attempts: rest::attempts::Attempts::default(),
         tokens,
         urls,
         authority,

@@ -86,6 +86,30 @@ Feature: Installers open an account and log in
     Then the answer is 401
     And the error has the code unauthorized
 
+  Scenario: More sign-ups for one address than can be under way
+    When nobody sends 40 times at once POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
+      """
+    Then at least one of the answers is 201
+    And at least one of the answers is 429
+    And the error has the code rate_limited
+    And the answer has the header Retry-After
+
+  Scenario: A password is not guessed by trying
+    Given nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
+      """
+    When nobody sends 40 times at once POST /api/v1/installer/login
+      """
+      {"email": "ada@{unique}.example.com", "password": "not-the-password"}
+      """
+    Then at least one of the answers is 401
+    And at least one of the answers is 429
+    And the error has the code rate_limited
+    And the answer has the header Retry-After
+
   Scenario: A token that was tampered with opens nothing
     Given the next request has the header Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c3JfMSJ9.
     When nobody sends POST /api/v1/installer/projects

@@ -67,6 +67,18 @@ Feature: A project changes hands
     Then the answer is 409
     And the error has the code already_accepted
 
+  Scenario: More acceptances of one invitation than can be under way
+    Given a project of the installer
+    And the site owner is invited to it
+    When nobody sends 40 times at once POST /api/v1/invitations/accept
+      """
+      {"token": "{invitation}", "name": "The owner", "password": "{password}"}
+      """
+    Then at least one of the answers is 200
+    And at least one of the answers is 429
+    And the error has the code rate_limited
+    And the answer has the header Retry-After
+
   Scenario: A token that nobody sent accepts nothing
     When nobody sends POST /api/v1/invitations/accept
       """

@@ -228,7 +228,16 @@ impl Csms {
 
     fn with_arguments(arguments: &[&str]) -> Self {
         let process = Process::start(&mut dynamo(
-            &[&["csms", "--api-key", API_KEY], arguments].concat(),
+            &[
+                &[
+                    "csms",
+                    "--api-key",
+                    API_KEY,
+                    "--webhooks-to-private-networks",
+                ],
+                arguments,
+            ]
+            .concat(),
         ));
         let ready = process.line("ready line", |line| {
             line.strip_prefix("ready ").map(str::to_owned)

@@ -38,6 +38,7 @@ impl OwnCsms {
             ocpp: local,
             database: format!("sqlite://{}", folder.path().join("csms.db").display()),
             command_timeout,
+            webhooks_to_private_networks: true,
             clock: Clock::new(move || system.now_ms() + ahead.load(Ordering::Relaxed)),
             ..Options::default()
         };

@@ -135,7 +135,9 @@ create table commissioning (
     notify_on_complete boolean not null,
     checks text not null,
     started_at_ms bigint not null,
-    completed_at_ms bigint
+    completed_at_ms bigint,
+    leased_by text not null,
+    leased_until_ms bigint not null
 );
 create unique index commissioning_running on commissioning (charge_point_id) where status = 'in_progress';
 create index commissioning_charge_point on commissioning (charge_point_id, started_at_ms);

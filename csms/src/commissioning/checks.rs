@@ -142,9 +142,7 @@ async fn test_transaction(
     }
     run.checks[index].begun = true;
     let entries = line.take_log();
-    app.store
-        .run_advanced(&run.id, &run.checks, entries)
-        .await?;
+    app.store.run_advanced(run, entries).await?;
     let outcome = start_and_stop(line, connector).await;
     if outcome.is_err() {
         let left = app

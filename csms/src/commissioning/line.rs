@@ -15,6 +15,12 @@ use crate::store::LogEntry;
 
 /// Entries that one check may add to the log.
 const ENTRIES_MAX: usize = 200;
+/// Bytes of a payload in the log; of a longer one the beginning is kept, as text.
+const PAYLOAD_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a status that are told; it is not checked before.
+const STATUS_BYTES_MAX: usize = 100;
+/// Calls that wait for their answer. An honest charge point has one.
+const WAITING_MAX: usize = 16;
 
 /// How a charge point took a command.
 pub(super) enum Taken {
@@ -27,7 +33,10 @@ impl Taken {
     /// The status it answered, or the code of its refusal.
     pub(super) fn status(&self) -> &str {
         match self {
-            Self::Answered(answer) => answer["status"].as_str().unwrap_or("nothing"),
+            Self::Answered(answer) => {
+                let status = answer["status"].as_str().unwrap_or("nothing");
+                &status[..status.floor_char_boundary(STATUS_BYTES_MAX)]
+            }
             Self::Refused(code) => code,
         }
     }
@@ -123,8 +132,12 @@ impl<'a> Line<'a> {
             };
             match kind {
                 2 if frame.from_charge_point && parts[2] == action.as_str() && fits(&parts[3]) => {
+                    if waiting.len() >= WAITING_MAX {
+                        waiting.remove(0);
+                    }
                     waiting.push((id.to_owned(), parts[3].clone()));
                 }
+                4 if !frame.from_charge_point => waiting.retain(|(waiting, _)| waiting != id),
                 3 if !frame.from_charge_point => {
                     let call = waiting.iter().position(|(waiting, _)| waiting == id);
                     if let Some(index) = call {
@@ -168,7 +181,15 @@ impl<'a> Line<'a> {
         } else {
             "sent"
         };
-        let entry = json!({"check": self.check, "direction": direction, "frame": parts});
+        let mut entry = json!({"check": self.check, "direction": direction, "frame": parts});
+        if frame.has_no_body() {
+            let bytes = frame.bytes;
+            entry["message"] = json!(format!(
+                "the message has {bytes} bytes, its payload is left out"
+            ));
+        } else if let Some(bytes) = cut_payload(&mut entry["frame"]) {
+            entry["message"] = json!(format!("the payload has {bytes} bytes and is cut"));
+        }
         self.log.push((frame.at_ms, entry.to_string()));
     }
 }
@@ -190,6 +211,23 @@ fn concerns(check: CheckName, action: Action) -> bool {
         ],
     };
     actions.contains(&action)
+}
+
+/// Puts the beginning of a long payload, as text, where the payload was; its bytes, if it was too long.
+fn cut_payload(parts: &mut Value) -> Option<usize> {
+    let mut longest = None;
+    for part in parts.as_array_mut()?.iter_mut().skip(1) {
+        let text = match &*part {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if text.len() > PAYLOAD_BYTES_MAX {
+            let end = text.floor_char_boundary(PAYLOAD_BYTES_MAX);
+            *part = Value::String(text[..end].to_owned());
+            longest = longest.max(Some(text.len()));
+        }
+    }
+    longest
 }
 
 fn parts_of(frame: &Frame) -> Value {

@@ -1,21 +1,29 @@
 //! The commissioning run: checks done over OCPP one after the other, in the background.
 //!
-//! A run is a row that says how far it has come. What the server's end cuts short is taken up again at its
-//! next start; a run that ends has its outcome, and what follows from it, in one transaction.
+//! A run is a row that says how far it has come, leased by the process that works on it. What the end of a process
+//! or an error cuts short is taken up again, by whoever looks first; what lasts too long fails. A run that ends has
+//! its outcome, and what follows from it, in one transaction.
 
 mod checks;
 mod line;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use dynamo_protocol::ChargePointId;
+use tokio::time::{sleep, timeout};
 
 use crate::App;
 use crate::domain::commissioning::{CheckResult, all_well, end_check};
 use crate::domain::occurrence::Kind;
 use crate::store::{Mail, Owner, Result, Run, RunEnd};
 use line::Line;
+
+/// How often runs are looked for that nobody works on.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a lease is kept; several times within its length.
+const KEEP_INTERVAL: Duration = Duration::from_secs(8);
 
 /// The runs that have a task.
 #[derive(Default)]
@@ -27,39 +35,99 @@ impl Runs {
     }
 }
 
-/// Takes up every run that the last end of the server cut short.
+/// Takes up every run that nobody works on, until the shutdown.
 pub(crate) async fn take_up_all(app: Arc<App>) {
-    match app.store.runs_in_progress().await {
-        Ok(runs) => runs.into_iter().for_each(|run| take_up(&app, run, true)),
-        Err(error) => {
-            tracing::error!(%error, "commissioning runs in progress were not taken up again");
+    loop {
+        match app
+            .store
+            .lease_runs(&app.run_id, app.clock().now_ms())
+            .await
+        {
+            Ok(runs) => runs.into_iter().for_each(|run| take_up(&app, run, true)),
+            Err(error) if error.is_passing() => {
+                tracing::debug!(%error, "commissioning runs in progress were not taken up again");
+            }
+            Err(error) => {
+                tracing::error!(%error, "commissioning runs in progress were not taken up again");
+            }
+        }
+        tokio::select! {
+            () = sleep(LOOK_INTERVAL) => {}
+            () = app.shutdown.cancelled() => return,
         }
     }
 }
 
-/// Gives a run its task, if it has none. `again`: it had one in an earlier process, so its charge point may
-/// still be on its way back.
+/// Gives a run that this process has leased its task, if it has none. `again`: it had one before, maybe in an earlier
+/// process, so its charge point may still be on its way back.
 pub(crate) fn take_up(app: &Arc<App>, run: Run, again: bool) {
     if !app.runs.lock().insert(run.id.clone()) {
         return;
     }
     let app = app.clone();
     app.jobs.clone().spawn(async move {
-        let id = run.id.clone();
+        let lease = run.clone();
         tokio::select! {
-            done = go(&app, run, again) => if let Err(error) = done {
-                tracing::error!(run = id, %error, "a commissioning run stopped; starting it takes it up again");
+            done = go_in_time(&app, run, again) => if let Err(error) = done {
+                tracing::error!(run = lease.id, %error, "a commissioning run stopped; it is taken up again");
             },
+            () = keep_lease(&app, &lease) => {
+                tracing::warn!(run = lease.id, "a commissioning run is another process's by now");
+            }
             () = app.shutdown.cancelled() => {}
         }
-        app.runs.lock().remove(&id);
+        app.runs.lock().remove(&lease.id);
+        // Whoever looks next goes on, if there is something left to do.
+        if let Err(error) = app.store.keep_run(&lease, None).await {
+            tracing::debug!(run = lease.id, %error, "a commissioning run waits until its lease is over");
+        }
     });
 }
 
-async fn go(app: &App, mut run: Run, again: bool) -> Result<()> {
+/// Ends when the lease is lost.
+async fn keep_lease(app: &App, run: &Run) {
+    loop {
+        sleep(KEEP_INTERVAL).await;
+        match app.store.keep_run(run, Some(app.clock().now_ms())).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::debug!(run = run.id, %error, "a lease was not kept"),
+        }
+    }
+}
+
+/// Ends the run as failed where it lasts longer than a run may.
+async fn go_in_time(app: &App, mut run: Run, again: bool) -> Result<()> {
+    let limit = app.options.commissioning_limit;
+    let age_ms = app.clock().now_ms().saturating_sub(run.started_at_ms);
+    let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+    let left = limit.saturating_sub(age);
+    if !left.is_zero()
+        && let Ok(done) = timeout(left, go(app, &mut run, again)).await
+    {
+        return done;
+    }
+    while let Some(name) = pending(&run).map(|index| run.checks[index].name) {
+        let reason = format!(
+            "the run lasted longer than {}",
+            humantime::format_duration(limit)
+        );
+        end_check(&mut run.checks, name, Err(reason));
+    }
+    app.store.run_advanced(&run, Vec::new()).await?;
+    end(app, &run).await
+}
+
+/// The first check that was not made.
+fn pending(run: &Run) -> Option<usize> {
+    let mut checks = run.checks.iter();
+    checks.position(|check| check.result == CheckResult::Pending)
+}
+
+async fn go(app: &App, run: &mut Run, again: bool) -> Result<()> {
     let Ok(id) = ChargePointId::new(&run.charge_point_id) else {
         // A deleted charge point keeps its records under what can be no id.
-        return end(app, &run).await;
+        return end(app, run).await;
     };
     let installer = app.store.account(&run.installer_id).await?;
     let owner = installer.map(|installer| installer.owner());
@@ -67,15 +135,11 @@ async fn go(app: &App, mut run: Run, again: bool) -> Result<()> {
     if again {
         line.connected().await;
     }
-    while let Some(index) = run
-        .checks
-        .iter()
-        .position(|c| c.result == CheckResult::Pending)
-    {
+    while let Some(index) = pending(run) {
         let name = run.checks[index].name;
         line.begin(name);
-        let outcome = match record(app, &run, owner.as_ref()).await? {
-            Some(record) => checks::check(app, &mut line, &mut run, index, &record).await?,
+        let outcome = match record(app, run, owner.as_ref()).await? {
+            Some(record) => checks::check(app, &mut line, run, index, &record).await?,
             None => Err("the charge point was deleted".to_owned()),
         };
         let text = match &outcome {
@@ -85,12 +149,10 @@ async fn go(app: &App, mut run: Run, again: bool) -> Result<()> {
         line.note(&text);
         end_check(&mut run.checks, name, outcome);
         let entries = line.take_log();
-        app.store
-            .run_advanced(&run.id, &run.checks, entries)
-            .await?;
+        app.store.run_advanced(run, entries).await?;
     }
     drop(line);
-    end(app, &run).await
+    end(app, run).await
 }
 
 /// The charge point of a run, unless it was deleted meanwhile.
@@ -130,6 +192,7 @@ async fn end(app: &App, run: &Run) -> Result<()> {
         .map(|installer| mail(run, passed, installer.email, now_ms));
     let end = RunEnd {
         id: run.id.clone(),
+        leased_by: run.leased_by.clone(),
         passed,
         owner,
         now_ms,

@@ -339,11 +339,8 @@ impl Session {
     /// For who listens in on this line.
     fn tell_listener(&self, from_charge_point: bool, text: &str) {
         self.app.taps.hear(&self.id, || {
-            Heard::Frame(Frame {
-                at_ms: self.app.clock().now_ms(),
-                from_charge_point,
-                text: text.to_owned(),
-            })
+            let now_ms = self.app.clock().now_ms();
+            Heard::Frame(Frame::new(now_ms, from_charge_point, text))
         });
     }
 

@@ -1,17 +1,22 @@
 //! Listening in on the line of one charge point: its frames in both directions, and its connections.
 //!
 //! A tap is for work that waits for what a charge point does, such as a commissioning run. What a listener
-//! does not take in time is lost to it, never waited for.
+//! does not take in time is lost to it, never waited for, and of a long message it hears the head only.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use dynamo_protocol::ChargePointId;
+use dynamo_protocol::{ChargePointId, RawValue};
 use tokio::sync::mpsc;
 
 /// What may wait for the listener.
-const HEARD_MAX: usize = 512;
+const HEARD_MAX: usize = 256;
+/// Bytes of a message that are heard whole; with [`HEARD_MAX`], 4 MiB wait at most.
+const FRAME_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of each part of the head of a longer one.
+const HEAD_BYTES_MAX: usize = 256;
 
 /// What a listener hears.
 #[derive(Debug)]
@@ -26,7 +31,48 @@ pub(crate) enum Heard {
 pub(crate) struct Frame {
     pub at_ms: i64,
     pub from_charge_point: bool,
+    /// Without its body where it was too long.
     pub text: String,
+    /// The bytes of the message.
+    pub bytes: usize,
+}
+
+impl Frame {
+    pub(crate) fn new(at_ms: i64, from_charge_point: bool, message: &str) -> Self {
+        Self {
+            at_ms,
+            from_charge_point,
+            text: bounded(message).into_owned(),
+            bytes: message.len(),
+        }
+    }
+
+    /// Whether its body was left out.
+    pub(crate) const fn has_no_body(&self) -> bool {
+        self.bytes > FRAME_BYTES_MAX
+    }
+}
+
+/// The message, or the parts before the body where it is too long: kind, id, and the action of a call.
+fn bounded(message: &str) -> Cow<'_, str> {
+    if message.len() <= FRAME_BYTES_MAX {
+        return Cow::Borrowed(message);
+    }
+    let parts: Vec<&RawValue> = serde_json::from_str(message).unwrap_or_default();
+    let head_parts = match parts.first().map(|kind| kind.get()) {
+        Some("2") => 3,
+        Some("3") => 2,
+        // Code and description of an error.
+        Some(_) => 4,
+        None => 0,
+    };
+    let head: Vec<&str> = parts
+        .iter()
+        .take(head_parts)
+        .map(|part| part.get())
+        .take_while(|part| part.len() <= HEAD_BYTES_MAX)
+        .collect();
+    Cow::Owned(format!("[{}]", head.join(",")))
 }
 
 /// All open taps; one per charge point, the newest.
@@ -87,5 +133,35 @@ impl Drop for Tap {
             listeners.remove(&self.id);
         }
         self.taps.0.open.store(listeners.len(), Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_message_only_the_head_is_heard() {
+        let body = "x".repeat(2 * 1024 * 1024);
+        for (message, head) in [
+            (
+                format!(r#"[2,"1","DataTransfer",{{"data":"{body}"}}]"#),
+                r#"[2,"1","DataTransfer"]"#,
+            ),
+            (format!(r#"[3,"1",{{"data":"{body}"}}]"#), r#"[3,"1"]"#),
+            (
+                format!(r#"[4,"1","InternalError","","{body}"]"#),
+                r#"[4,"1","InternalError",""]"#,
+            ),
+            (format!(r#"[2,"{body}","DataTransfer",{{}}]"#), "[2]"),
+            (body.clone(), "[]"),
+        ] {
+            let frame = Frame::new(1, true, &message);
+            assert_eq!(frame.text, head);
+            assert!(frame.has_no_body() && frame.bytes == message.len());
+        }
+        let short = Frame::new(1, true, r#"[3,"1",{}]"#);
+        assert_eq!(short.text, r#"[3,"1",{}]"#);
+        assert!(!short.has_no_body());
     }
 }

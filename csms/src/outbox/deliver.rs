@@ -51,7 +51,8 @@ struct Hands {
 
 /// Delivers until the shutdown. Attempts that are under way then are broken off, and made again after a restart.
 pub(crate) async fn deliver(app: Arc<App>, mail: Option<Mail>) {
-    let webhooks = Webhooks::new(app.options.letter_timeout);
+    let options = &app.options;
+    let webhooks = Webhooks::new(options.letter_timeout, options.webhooks_to_private_networks);
     let mut hands = Hands {
         webhooks: Arc::new(webhooks),
         mail: mail.map(Arc::new),

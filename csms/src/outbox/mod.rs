@@ -10,6 +10,7 @@
 
 mod deliver;
 mod mail;
+mod public_only;
 mod webhook;
 
 use std::collections::HashMap;

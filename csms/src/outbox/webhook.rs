@@ -1,11 +1,13 @@
 //! Sends one letter to a webhook: a POST with a signature, good when it is answered 2xx in time. Redirects are
-//! not followed, and the answer's body is not read.
+//! not followed, and the answer's body is not read. Private networks are reached only where the operator lets it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
+use super::public_only::{self, PublicOnly};
 use crate::domain::occurrence::signature;
 use crate::store::Attempt;
 
@@ -18,11 +20,16 @@ const ERROR_CHARS_MAX: usize = 500;
 
 pub(super) struct Webhooks {
     client: Result<Client, String>,
+    to_private_networks: bool,
 }
 
 impl Webhooks {
-    pub(super) fn new(timeout: Duration) -> Self {
-        let client = Client::builder()
+    pub(super) fn new(timeout: Duration, to_private_networks: bool) -> Self {
+        let mut client = Client::builder();
+        if !to_private_networks {
+            client = client.dns_resolver(Arc::new(PublicOnly));
+        }
+        let client = client
             .redirect(Policy::none())
             .timeout(timeout)
             .pool_max_idle_per_host(IDLE_MAX)
@@ -35,7 +42,10 @@ impl Webhooks {
                 "webhooks cannot be sent: see the certificates of this system"
             );
         }
-        Self { client }
+        Self {
+            client,
+            to_private_networks,
+        }
     }
 
     pub(super) async fn send(&self, url: &str, secret: &str, body: &str, now_ms: i64) -> Attempt {
@@ -43,6 +53,11 @@ impl Webhooks {
             Ok(client) => client,
             Err(error) => return Attempt::Failed(error.clone()),
         };
+        if !self.to_private_networks
+            && let Some(why) = public_only::refused(url)
+        {
+            return Attempt::Failed(format!("the webhook is at {why}"));
+        }
         let answer = client
             .post(url)
             .header("content-type", "application/json")

@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 use super::BODY_BYTES_MAX;
 use crate::store::{Registration, StoreError};
 
+/// After how many seconds a request may be repeated that the database could not serve.
+const UNAVAILABLE_RETRY_S: u64 = 5;
+
 /// What every error says; some say more, by further fields.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
@@ -67,6 +70,11 @@ pub(crate) enum ApiError {
     Timeout,
     /// Too many commands wait for the charge point.
     Busy,
+    /// Too many people wait for their password to be looked at, or too many were wrong; seconds until it may
+    /// be tried again.
+    Crowded(u64),
+    /// The database does not answer or takes nothing at the moment; the log has that once.
+    Unavailable(String),
     /// The charge point has no socket, or lost it.
     Offline,
     /// The charge point is not Accepted, and may not be sent this [1.6 §4.2].
@@ -101,6 +109,8 @@ impl ApiError {
             Self::Unprocessable(code, _) => (StatusCode::UNPROCESSABLE_ENTITY, code),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Crowded(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Offline => (StatusCode::UNPROCESSABLE_ENTITY, "charge_point_offline"),
             Self::NotRegistered(_) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -135,6 +145,8 @@ impl ApiError {
             Self::PayloadTooLarge => format!("the body may have {BODY_BYTES_MAX} bytes"),
             Self::Timeout => "the charge point did not answer in time".to_owned(),
             Self::Busy => "too many commands wait for this charge point".to_owned(),
+            Self::Crowded(_) => "too many attempts: see Retry-After".to_owned(),
+            Self::Unavailable(_) => "the request cannot be served now: see Retry-After".to_owned(),
             Self::Offline => "the charge point is offline".to_owned(),
             Self::NotRegistered(registration) => format!(
                 "the registration of this charge point is {}: this may not be sent to it",
@@ -176,6 +188,12 @@ impl IntoResponse for ApiError {
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
+            Self::Crowded(seconds) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Self::Unavailable(_) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(UNAVAILABLE_RETRY_S));
+            }
             _ => {}
         }
         // The body is written where the request id is known.
@@ -186,7 +204,11 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::Internal(error.to_string())
+        if error.is_passing() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
+        }
     }
 }
 
@@ -195,3 +217,27 @@ pub(crate) type Answer<T> = Result<Json<T>, ApiError>;
 
 /// The same with another status than 200.
 pub(crate) type StatusAnswer<T> = Result<(StatusCode, Json<T>), ApiError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_for_a_while_is_no_error_of_the_request() {
+        let outage = StoreError::Outage(Arc::new(StoreError::Refused("full".to_owned())));
+        let no_connection = StoreError::from(sqlx::Error::PoolTimedOut);
+        for error in [
+            outage,
+            StoreError::TimedOut,
+            StoreError::Closed,
+            no_connection,
+        ] {
+            let response = ApiError::from(error).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[RETRY_AFTER], "5");
+        }
+        let broken = StoreError::Corrupt("nonsense".to_owned());
+        let response = ApiError::from(broken).into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::error::{Answer, ApiError};
 use super::input::{Body, plain};
-use super::openapi::{AcceptanceErrors, BodyErrors};
+use super::openapi::{AcceptanceErrors, BodyErrors, CrowdErrors};
 use crate::App;
 use crate::domain::handover::{self, Acceptance, Refused};
 use crate::store::{key_hash, random_text};
@@ -63,7 +63,7 @@ struct AcceptedInvitation {
     path = "/api/v1/invitations/accept",
     tag = "Projects",
     request_body = AcceptanceBody,
-    responses((status = 200, body = AcceptedInvitation), BodyErrors, AcceptanceErrors)
+    responses((status = 200, body = AcceptedInvitation), BodyErrors, AcceptanceErrors, CrowdErrors)
 )]
 async fn accept(
     State(app): State<Arc<App>>,
@@ -71,6 +71,8 @@ async fn accept(
 ) -> Answer<AcceptedInvitation> {
     let now_ms = app.clock().now_ms();
     let token_hash = key_hash(&body.token);
+    let account = format!("invitation/{token_hash}");
+    let _turn = app.attempts.enter(account, app.mono.now_ms())?;
     // A token that opens nothing is refused before the hash of the password is made, which is dear on purpose.
     let invitation = app.store.invitation(&token_hash).await?;
     handover::check(invitation.as_ref(), now_ms).map_err(refuse)?;

@@ -5,6 +5,7 @@
     reason = "what utoipa's attribute writes into the handlers is qualified"
 )]
 
+pub(crate) mod attempts;
 mod auth;
 mod authority;
 mod charge_point;
@@ -108,8 +109,14 @@ async fn finish_errors(request: Request, next: Next) -> Response {
     let request_id = format!("req_{}", uuid::Uuid::new_v4().simple());
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() {
-        if let ApiError::Internal(cause) = &*error {
-            tracing::error!(request_id, cause, "a request could not be served");
+        match &*error {
+            ApiError::Internal(cause) => {
+                tracing::error!(request_id, cause, "a request could not be served");
+            }
+            ApiError::Unavailable(cause) => {
+                tracing::debug!(request_id, cause, "a request could not be served now");
+            }
+            _ => {}
         }
         let body = error.body(&request_id).to_string();
         response

@@ -63,6 +63,11 @@ error_groups! {
     /// Of the login.
     LoginErrors {
         "401": "The e-mail address or the password is wrong.",
+        "429": "Too many attempts under way, or too many wrong passwords for this address; see Retry-After.",
+    }
+    /// Of whatever has a password hashed for everybody who asks.
+    CrowdErrors {
+        "429": "Too many attempts under way; see Retry-After.",
     }
     /// Of everything with a body.
     BodyErrors {

@@ -21,6 +21,8 @@ pub(crate) struct Run {
     pub checks: Vec<Check>,
     pub started_at_ms: i64,
     pub completed_at_ms: Option<i64>,
+    /// The process that works on it, by its run id; only that writes its progress.
+    pub leased_by: String,
 }
 
 #[derive(sqlx::FromRow)]
@@ -34,6 +36,7 @@ struct RunRow {
     checks: String,
     started_at_ms: i64,
     completed_at_ms: Option<i64>,
+    leased_by: String,
 }
 
 impl RunRow {
@@ -49,6 +52,7 @@ impl RunRow {
             notify_on_complete: self.notify_on_complete,
             started_at_ms: self.started_at_ms,
             completed_at_ms: self.completed_at_ms,
+            leased_by: self.leased_by,
         })
     }
 }
@@ -56,16 +60,25 @@ impl RunRow {
 macro_rules! run_columns {
     () => {
         "id, charge_point_id, installer_id, status, run_test_transaction, notify_on_complete, checks, \
-         started_at_ms, completed_at_ms"
+         started_at_ms, completed_at_ms, leased_by"
     };
 }
 
 /// An entry of a run's log: when, and JSON text.
 pub(crate) type LogEntry = (i64, String);
 
+/// Entries of a log: what four checks can add.
+const LOG_ENTRIES_MAX: i64 = 1000;
+
+/// How long a process has a run for itself without saying so again.
+const LEASE_MS: i64 = 30_000;
+/// Runs that are leased at once.
+const LEASED_AT_ONCE_MAX: i64 = 100;
+
 /// The end of a run.
 pub(crate) struct RunEnd {
     pub id: String,
+    pub leased_by: String,
     pub passed: bool,
     /// Whose charge point it commissions; nobody's when the installer is no more.
     pub owner: Option<Owner>,
@@ -91,21 +104,23 @@ impl Store {
         .await
     }
 
-    /// Begins a run, or finds the one that is in progress; `None` when the charge point is not the owner's, or is
-    /// no more.
+    /// Begins a run, leased by who begins it, or finds the one that is in progress; `None` when the charge point is
+    /// not the owner's, or is no more.
     pub(crate) async fn begin_run(&self, owner: &Owner, run: Run) -> Result<Option<Run>> {
         self.write((owner.clone(), run), |(owner, run), conn| {
             Box::pin(async move {
                 let made: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "insert into commissioning (id, charge_point_id, installer_id, status,
-                         run_test_transaction, notify_on_complete, checks, started_at_ms)
-                     select $1, p.id, $3, 'in_progress', $4, $5, $6, $7 from charge_point p
+                         run_test_transaction, notify_on_complete, checks, started_at_ms, leased_by,
+                         leased_until_ms)
+                     select $1, p.id, $3, 'in_progress', $4, $5, $6, $7, $11, $12 from charge_point p
                      where p.id = $2 and p.deleted_at_ms is null and ", owned!("p", "$8", "$9", "$10"),
                      " on conflict do nothing returning id"))
                     .bind(&run.id).bind(&run.charge_point_id).bind(&run.installer_id)
                     .bind(run.run_test_transaction).bind(run.notify_on_complete)
                     .bind(to_json(&run.checks)).bind(run.started_at_ms)
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .bind(&run.leased_by).bind(run.started_at_ms.saturating_add(LEASE_MS))
                     .fetch_optional(db))?;
                 if made.is_some() {
                     return Ok(Some(run.clone()));
@@ -144,28 +159,65 @@ impl Store {
         row.map(RunRow::read).transpose()
     }
 
-    /// All runs in progress: after a start of the server, those that its end cut short.
-    pub(crate) async fn runs_in_progress(&self) -> Result<Vec<Run>> {
-        let mut conn = self.reader().await?;
-        let rows: Vec<RunRow> = on_db!(&mut conn, db => sqlx::query_as(concat!(
-            "select ", run_columns!(), " from commissioning where status = 'in_progress' order by id"))
-            .fetch_all(db))?;
-        rows.into_iter().map(RunRow::read).collect()
+    /// Leases runs in progress that no living process works on: those that the end of one cut short.
+    pub(crate) async fn lease_runs(&self, holder: &str, now_ms: i64) -> Result<Vec<Run>> {
+        let rows = self.write((holder.to_owned(), now_ms), |(holder, now_ms), conn| {
+            Box::pin(async move {
+                let rows: Vec<RunRow> = on_db!(conn, db => sqlx::query_as(concat!(
+                    "update commissioning set leased_by = $1, leased_until_ms = $2
+                     where status = 'in_progress' and leased_until_ms <= $3 and id in (
+                         select id from commissioning where status = 'in_progress' and leased_until_ms <= $3
+                         order by leased_until_ms limit $4)
+                     returning ", run_columns!()))
+                    .bind(&*holder).bind(now_ms.saturating_add(LEASE_MS)).bind(*now_ms)
+                    .bind(LEASED_AT_ONCE_MAX)
+                    .fetch_all(db))?;
+                Ok(rows)
+            })
+        });
+        let mut runs = Vec::new();
+        for row in rows.await? {
+            let id = row.id.clone();
+            match row.read() {
+                Ok(run) => runs.push(run),
+                Err(error) => {
+                    tracing::error!(run = id, %error, "a commissioning run cannot be read")
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Keeps the lease of a run, or gives it back; false when it is not the holder's, or the run has ended.
+    pub(crate) async fn keep_run(&self, run: &Run, until: Option<i64>) -> Result<bool> {
+        let until_ms = until.map_or(0, |now_ms| now_ms.saturating_add(LEASE_MS));
+        let input = (run.id.clone(), run.leased_by.clone(), until_ms);
+        self.write(input, |(id, holder, until_ms), conn| {
+            Box::pin(async move {
+                let kept: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "update commissioning set leased_until_ms = $3
+                     where id = $1 and leased_by = $2 and status = 'in_progress' returning id")
+                    .bind(&*id).bind(&*holder).bind(*until_ms)
+                    .fetch_optional(db))?;
+                Ok(kept.is_some())
+            })
+        })
+        .await
     }
 
     /// Keeps how far a run has come, and what it logged since the last time.
-    pub(crate) async fn run_advanced(
-        &self,
-        id: &str,
-        checks: &[Check],
-        entries: Vec<LogEntry>,
-    ) -> Result<()> {
-        let input = (id.to_owned(), to_json(checks), entries);
-        self.write(input, |(id, checks, entries), conn| {
+    pub(crate) async fn run_advanced(&self, run: &Run, entries: Vec<LogEntry>) -> Result<()> {
+        let (id, holder) = (run.id.clone(), run.leased_by.clone());
+        let input = (id, holder, to_json(&run.checks), entries);
+        self.write(input, |(id, holder, checks, entries), conn| {
             Box::pin(async move {
-                run_on_db!(conn, db => sqlx::query("update commissioning set checks = $2 where id = $1")
-                    .bind(id).bind(checks)
-                    .execute(db))?;
+                let own: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "update commissioning set checks = $2 where id = $1 and leased_by = $3 returning id")
+                    .bind(&*id).bind(&*checks).bind(&*holder)
+                    .fetch_optional(db))?;
+                if own.is_none() {
+                    return Err(StoreError::Missing(format!("this process's lease of the run {id}")));
+                }
                 let last: i64 = on_db!(conn, db => sqlx::query_scalar(
                     "select coalesce(max(number), 0) from commissioning_entry where commissioning_id = $1")
                     .bind(id)
@@ -190,8 +242,9 @@ impl Store {
                 let status = if end.passed { "completed" } else { "failed" };
                 let ended: Option<String> = on_db!(conn, db => sqlx::query_scalar(
                     "update commissioning set status = $2, completed_at_ms = $3
-                     where id = $1 and status = 'in_progress' returning charge_point_id")
-                    .bind(&end.id).bind(status).bind(end.now_ms)
+                     where id = $1 and status = 'in_progress' and leased_by = $4
+                     returning charge_point_id")
+                    .bind(&end.id).bind(status).bind(end.now_ms).bind(&end.leased_by)
                     .fetch_optional(db))?;
                 let Some(charge_point) = ended else {
                     return Ok(());
@@ -210,12 +263,13 @@ impl Store {
         .await
     }
 
-    /// The log of a run.
+    /// The log of a run, its first [`LOG_ENTRIES_MAX`] entries.
     pub(crate) async fn run_log(&self, id: &str) -> Result<Vec<LogEntry>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
-            "select at_ms, entry from commissioning_entry where commissioning_id = $1 order by number")
-            .bind(id)
+            "select at_ms, entry from commissioning_entry where commissioning_id = $1
+             order by number limit $2")
+            .bind(id).bind(LOG_ENTRIES_MAX)
             .fetch_all(db))
     }
 

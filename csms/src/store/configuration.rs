@@ -1,9 +1,14 @@
 //! Configuration keys that installers set.
 
+use std::collections::HashSet;
+
 use super::{Owner, Result, Store, on_db, owned, run_on_db};
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
+
+/// Keys that a charge point can have.
+pub(crate) const CONFIGURATION_KEYS_MAX: usize = 500;
 
 /// A key as it was set.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -15,28 +20,46 @@ pub(crate) struct ConfigurationKey {
     pub pushed: String,
 }
 
+/// What became of keys that somebody set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Saved {
+    Kept,
+    /// The charge point is not the owner's, or is no more. Nothing was kept.
+    NotFound,
+    /// There would be more than [`CONFIGURATION_KEYS_MAX`]. Nothing was kept.
+    TooMany,
+}
+
 impl Store {
-    /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on. False
-    /// when it is not the owner's, or is no more.
+    /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on.
     pub(crate) async fn save_configuration(
         &self,
         owner: &Owner,
         charge_point: &str,
         keys: Vec<(String, String)>,
         now_ms: i64,
-    ) -> Result<bool> {
+    ) -> Result<Saved> {
         let input = (owner.clone(), charge_point.to_owned(), keys, now_ms);
         self.write(input, |(owner, charge_point, keys, now_ms), conn| {
             Box::pin(async move {
+                // Who comes at the same time waits here, and counts afterwards.
                 let found: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
-                    "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2)
-                     where id = $1 and deleted_at_ms is null and ",
-                    owned!("charge_point", "$3", "$4", "$5"), " returning id"))
-                    .bind(charge_point).bind(now_ms)
+                    "update charge_point set id = id where id = $1 and deleted_at_ms is null and ",
+                    owned!("charge_point", "$2", "$3", "$4"), " returning id"))
+                    .bind(charge_point)
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .fetch_optional(db))?;
                 if found.is_none() {
-                    return Ok(false);
+                    return Ok(Saved::NotFound);
+                }
+                let known: Vec<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "select key from configuration_key where charge_point_id = $1")
+                    .bind(&*charge_point)
+                    .fetch_all(db))?;
+                let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+                let new = keys.iter().filter(|(key, _)| !known.contains(key.as_str()));
+                if known.len() + new.count() > CONFIGURATION_KEYS_MAX {
+                    return Ok(Saved::TooMany);
                 }
                 for (position, (key, value)) in (0_i64..).zip(keys) {
                     run_on_db!(conn, db => sqlx::query(
@@ -49,7 +72,11 @@ impl Store {
                         .bind(charge_point).bind(key).bind(value).bind(SAVED).bind(now_ms).bind(position)
                         .execute(db))?;
                 }
-                Ok(true)
+                run_on_db!(conn, db => sqlx::query(
+                    "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
+                    .bind(charge_point).bind(now_ms)
+                    .execute(db))?;
+                Ok(Saved::Kept)
             })
         })
         .await

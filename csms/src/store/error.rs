@@ -54,6 +54,18 @@ impl StoreError {
         matches!(self, Self::Outage(_))
     }
 
+    /// Whether the same may go well in a while: nothing is wrong with what was asked for. The pool's own words
+    /// for it count as well.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Outage(_) | Self::TimedOut | Self::Closed => true,
+            Self::Database(error) => {
+                matches!(**error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether no other job has a better chance: it is the database that fails, not what was asked of it.
     pub(crate) fn concerns_everybody(&self) -> bool {
         match self {

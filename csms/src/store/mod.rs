@@ -57,7 +57,7 @@ pub use charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
-pub(crate) use configuration::{ConfigurationKey, SAVED};
+pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
 pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest};
 pub(crate) use idempotency::{Claim, KeyedRequest};

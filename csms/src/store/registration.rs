@@ -377,7 +377,7 @@ mod tests {
             }
             let keys = vec![("Key".to_owned(), "1".to_owned())];
             let saved = store.save_configuration(&owner, "CP-1", keys, 1).await;
-            assert_eq!(saved.unwrap(), may);
+            assert_eq!(saved.unwrap() == crate::store::Saved::Kept, may);
             let commissioned = store.commission(&owner, "CP-1", 1, None).await.unwrap();
             assert_eq!(commissioned, may.then_some(1));
             let deleted = delete(&store, owner, "CP-1".into(), true, 2).await.unwrap();

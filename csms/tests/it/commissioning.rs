@@ -110,10 +110,14 @@ impl Manner {
 }
 
 async fn rig() -> (Rig, String) {
+    rig_waiting(Duration::from_secs(1)).await
+}
+
+async fn rig_waiting(wait: Duration) -> (Rig, String) {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(&folder);
     options.command_timeout = Duration::from_millis(500);
-    options.commissioning_wait = Duration::from_secs(1);
+    options.commissioning_wait = wait;
     let rig = Rig::start(folder, options).await;
     let token = rig.installer(EMAIL).await;
     rig.installed(ID, EMAIL, "ABB Terra AC W22").await;
@@ -526,4 +530,103 @@ async fn runs_are_for_the_installer_of_the_charge_point() {
         (status.as_u16(), &body["details"][0]["field"]),
         (400, &json!("run_test_transaction"))
     );
+}
+
+#[tokio::test]
+async fn a_second_process_leaves_the_runs_of_a_living_one_alone() {
+    let (rig, token) = rig_waiting(Duration::from_secs(4)).await;
+    let manner = Manner {
+        starts: false,
+        ..GOOD
+    };
+    let _station = manner.behind(&rig).await;
+    start(&rig, &token).await;
+    until(
+        &rig,
+        "select 1 from commissioning where checks like '%\"begun\":true%'",
+    )
+    .await;
+    let mut options = options(&rig.folder);
+    options.commissioning_wait = Duration::from_millis(100);
+    let second = dynamo_csms::start(options).await.unwrap();
+    // It looks at its start, and would find nobody connected.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(
+        rig.sql("select 1 from commissioning where status = 'in_progress'")
+            .await
+            .len(),
+        1
+    );
+    let status = ended(&rig, &token).await;
+    assert_eq!(results(&status)[3], "failed", "{status}");
+    let reason = status["checks"][3]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("no StartTransaction came"), "{reason}");
+    second.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_run_that_lasts_too_long_fails_and_its_tag_is_good_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder);
+    options.commissioning_limit = Duration::from_secs(2);
+    let rig = Rig::start(folder, options).await;
+    let token = rig.installer(EMAIL).await;
+    rig.installed(ID, EMAIL, "ABB Terra AC W22").await;
+    let manner = Manner {
+        starts: false,
+        ..GOOD
+    };
+    let station = manner.behind(&rig).await;
+    start(&rig, &token).await;
+    let status = ended(&rig, &token).await;
+    assert_eq!(status["status"], "failed");
+    let reason = status["checks"][3]["reason"].as_str().unwrap();
+    assert_eq!(reason, "the run lasted longer than 2s");
+    station.abort();
+    let mut cp = GOOD.connect(&rig).await;
+    let started = cp
+        .start(1, "COMMISSIONING", "2031-01-01T00:00:00Z", 0)
+        .await;
+    assert_eq!(started["idTagInfo"]["status"], "Invalid");
+}
+
+#[tokio::test]
+async fn a_run_that_an_error_stopped_is_taken_up_again() {
+    let (rig, token) = rig().await;
+    let _station = GOOD.behind(&rig).await;
+    rig.sql("alter table commissioning_entry rename to hidden")
+        .await;
+    start(&rig, &token).await;
+    until(
+        &rig,
+        "select 1 from commissioning where status = 'in_progress' and leased_until_ms = 0",
+    )
+    .await;
+    rig.sql("alter table hidden rename to commissioning_entry")
+        .await;
+    let status = ended(&rig, &token).await;
+    assert_eq!(status["status"], "completed", "{status}");
+}
+
+#[tokio::test]
+async fn a_long_payload_is_cut_in_the_log() {
+    let (rig, token) = rig().await;
+    let mut cp = GOOD.connect(&rig).await;
+    start(&rig, &token).await;
+    let (id, action, _) = cp.next_call().await;
+    assert_eq!(action, "GetConfiguration");
+    let key = |value: &str| json!({"key": "X", "readonly": false, "value": value});
+    let keys: Vec<Value> = (0..20).map(|_| key(&"x".repeat(400))).collect();
+    cp.answer(&id, json!({"configurationKey": keys})).await;
+    let _station = tokio::spawn(GOOD.live(cp));
+    ended(&rig, &token).await;
+    let (_, log) = rig.request(Method::GET, &path("log"), None, &token).await;
+    let entries = log["entries"].as_array().unwrap();
+    let cut = entries
+        .iter()
+        .find(|entry| entry["direction"] == "received" && entry["frame"][1] == id)
+        .unwrap();
+    assert_eq!(cut["frame"][2].as_str().unwrap().len(), 4096);
+    let message = cut["message"].as_str().unwrap();
+    assert!(message.starts_with("the payload has ") && message.ends_with("is cut"));
 }

@@ -263,3 +263,29 @@ async fn configuration_is_for_the_installer_of_the_charge_point() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_charge_point_has_so_many_keys_and_no_more() {
+    let rig = rig().await;
+    let token = installed(&rig).await;
+    let keys = |from: usize, count: usize| -> Value {
+        let keys = (from..from + count).map(|number| (format!("Key{number}"), json!(number)));
+        Value::Object(keys.collect())
+    };
+    for from in [0, 100, 200, 300] {
+        assert_eq!(customize(&rig, &token, keys(from, 100)).await.0, 200);
+    }
+    assert_eq!(customize(&rig, &token, keys(400, 99)).await.0, 200);
+    let (status, body) = customize(&rig, &token, keys(498, 3)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    assert_eq!(body["code"], "validation_error");
+    assert_eq!(body["details"][0]["field"], "parameters");
+    assert_eq!(customize(&rig, &token, keys(498, 2)).await.0, 200);
+    // What is there already can still be changed.
+    assert_eq!(customize(&rig, &token, keys(0, 100)).await.0, 200);
+    assert_eq!(customize(&rig, &token, json!({"One": 1})).await.0, 400);
+    let download = path(ID, "download");
+    let (_, body) = rig.request(Method::GET, &download, None, &token).await;
+    assert_eq!(body["parameters_map"]["Key499"], 499);
+    assert!(body["parameters_map"].get("One").is_none());
+}

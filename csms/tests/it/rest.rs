@@ -244,3 +244,29 @@ async fn transactions_are_filtered_and_paged() {
         assert_eq!(rows.len(), shown, "{query}");
     }
 }
+
+#[tokio::test]
+async fn wrong_passwords_are_counted_and_the_account_waits() {
+    let rig = rig().await;
+    rig.installer("ada@example.com").await;
+    let log_in = async |email: &str, password: &str| {
+        let request = rig.client().post(rig.url("/api/v1/installer/login"));
+        let body = json!({"email": email, "password": password});
+        request.json(&body).send().await.unwrap()
+    };
+    for _ in 0..10 {
+        let answer = log_in("ada@example.com", "not-the-password").await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    let refused = log_in("ADA@example.com", "s3cur3P@ssword!").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["code"], "rate_limited");
+    rig.installer("bob@example.com").await;
+}

@@ -40,6 +40,7 @@ pub(crate) fn options(folder: &TempDir) -> Options {
             charge_points: true,
             tags: false,
         },
+        webhooks_to_private_networks: true,
         ..Options::default()
     }
 }

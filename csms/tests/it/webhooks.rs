@@ -554,3 +554,20 @@ async fn integrations_are_asked_for_as_the_documents_say() {
     );
     assert_eq!(rig.request(Method::GET, path, None, "wrong").await.0, 401);
 }
+
+#[tokio::test]
+async fn private_networks_are_reached_only_where_the_operator_lets_it() {
+    let rig = rig_with(|options| options.webhooks_to_private_networks = false).await;
+    let receiver = Receiver::start(|_| Status::OK).await;
+    let by_name = receiver.url.replace("127.0.0.1", "localhost");
+    subscribe(&rig, &receiver.url, &["charge_point.booted"]).await;
+    subscribe(&rig, &by_name, &["charge_point.booted"]).await;
+    rig.connect("CP-1").await.boot().await;
+    let begun = Instant::now();
+    let told = "select 1 from outbox where last_error like '%--webhooks-to-private-networks%'";
+    while rig.sql(told).await.len() < 2 {
+        assert!(begun.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(receiver.inner.attempts.lock().unwrap().is_empty());
+}

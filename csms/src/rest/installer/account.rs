@@ -14,9 +14,9 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
-use crate::rest::openapi::{BodyErrors, ConflictErrors, LoginErrors};
+use crate::rest::openapi::{BodyErrors, ConflictErrors, CrowdErrors, LoginErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{Account, DEFAULT_ORGANIZATION, Role, random_text};
+use crate::store::{Account, DEFAULT_ORGANIZATION, Role, email_key, random_text};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -61,12 +61,14 @@ struct AccountBody {
     path = "/api/v1/installer/signup",
     tag = "Installers",
     request_body = SignUp,
-    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors)
+    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, CrowdErrors)
 )]
 async fn sign_up(
     State(app): State<Arc<App>>,
     Body(body): Body<SignUp>,
 ) -> StatusAnswer<AccountBody> {
+    let account = format!("signup/{}", email_key(&body.email));
+    let _turn = app.attempts.enter(account, app.mono.now_ms())?;
     let organization_id = match body.organization_id {
         Some(id) if app.store.has_organization(&id).await? => id,
         Some(_) => {
@@ -137,13 +139,19 @@ struct TokenBody {
     responses((status = 200, body = TokenBody), BodyErrors, LoginErrors)
 )]
 async fn log_in(State(app): State<Arc<App>>, Body(body): Body<LogIn>) -> Answer<TokenBody> {
+    let account = format!("login/{}", email_key(&body.email));
+    let turn = app.attempts.enter(account, app.mono.now_ms())?;
     let account = app.store.account_by_email(&body.email).await?;
     // An unknown address costs as much time as a wrong password, so that nobody learns who has an account.
     let hash = account
         .as_ref()
         .map(|account| account.password_hash.clone());
     let good = app.passwords.verify_login(body.password, hash).await;
-    let account = account.filter(|_| good).ok_or(ApiError::WrongLogin)?;
+    let Some(account) = account.filter(|_| good) else {
+        turn.failed(app.mono.now_ms());
+        return Err(ApiError::WrongLogin);
+    };
+    turn.succeeded();
     let now_ms = app.clock().now_ms();
     let role = account.role.as_str();
     let (token, expires_at_ms) = app.tokens.issue(&account.id, role, now_ms);

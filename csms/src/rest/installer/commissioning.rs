@@ -82,6 +82,7 @@ async fn start(
         checks: new_checks(wanted.run_test_transaction),
         started_at_ms: app.clock().now_ms(),
         completed_at_ms: None,
+        leased_by: app.run_id.clone(),
     };
     let new_id = run.id.clone();
     let run = app.store.begin_run(&owner, run).await?;
@@ -92,9 +93,10 @@ async fn start(
         status: run.status.clone(),
         started_at: Stamp(run.started_at_ms),
     };
-    // A run in progress has its task, unless that broke off.
-    let again = run.id != new_id;
-    take_up(&app, run, again);
+    // A run in progress has its task, in this process or in another, or gets it again soon.
+    if run.id == new_id {
+        take_up(&app, run, false);
+    }
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
@@ -166,7 +168,8 @@ struct EntryBody {
     check: String,
     /// `sent` to or `received` from the charge point; `null` for a sentence.
     direction: Option<String>,
-    /// As OCPP-J has it: `[2, id, action, payload]` and its answer.
+    /// As OCPP-J has it: `[2, id, action, payload]` and its answer. A payload above 4 KiB is cut to a text, one
+    /// above 16 KiB left out; `message` says so.
     #[schema(value_type = Option<Vec<Value>>)]
     frame: Option<Value>,
     message: Option<String>,

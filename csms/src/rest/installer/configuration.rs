@@ -4,7 +4,7 @@
 //! Changes are saved always, and pushed over OCPP: at once where the charge point is connected, after its
 //! next accepted boot where it is not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::Json;
@@ -29,7 +29,9 @@ use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError, Detail};
 use crate::rest::input::{Body, Params, PathId};
 use crate::rest::openapi::{AccessErrors, BodyErrors, MissingErrors, QueryErrors};
-use crate::store::{ChargePointRecord, ConfigurationKey, Registration, SAVED};
+use crate::store::{
+    CONFIGURATION_KEYS_MAX, ChargePointRecord, ConfigurationKey, Registration, SAVED, Saved,
+};
 
 /// Keys in one request.
 const KEYS_MAX: usize = 100;
@@ -204,12 +206,17 @@ fn merge(template: &[TemplateParameter], changed: &[ConfigurationKey]) -> Vec<Pa
             kind: parameter.kind.clone(),
         })
         .collect();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (place, parameter) in merged.iter().enumerate() {
+        let name = parameter.key.to_ascii_lowercase();
+        places.entry(name).or_insert(place);
+    }
     for key in changed {
         let value: Value = value_of(key);
-        match merged
-            .iter_mut()
-            .find(|p| p.key.eq_ignore_ascii_case(&key.key))
-        {
+        let place = *places
+            .entry(key.key.to_ascii_lowercase())
+            .or_insert(merged.len());
+        match merged.get_mut(place) {
             Some(parameter) => parameter.value = ParameterValue(value),
             None => merged.push(Parameter {
                 key: key.key.clone(),
@@ -233,7 +240,7 @@ fn kind_of(value: &Value) -> &'static str {
 
 #[derive(Deserialize, ToSchema, Validate)]
 struct Customize {
-    /// By key, or as a list; 1 to 100 keys.
+    /// By key, or as a list; 1 to 100 keys. A charge point can have 500 in all.
     #[garde(skip)]
     #[schema(value_type = NewParameters)]
     parameters: Value,
@@ -300,8 +307,13 @@ async fn customize(
     let saved = app
         .store
         .save_configuration(&owner, &record.id, new, app.clock().now_ms());
-    if !saved.await? {
-        return Err(charge_point::missing(&id));
+    match saved.await? {
+        Saved::Kept => {}
+        Saved::NotFound => return Err(charge_point::missing(&id)),
+        Saved::TooMany => {
+            let reason = format!("a charge point can have {CONFIGURATION_KEYS_MAX} keys in all");
+            return Err(ApiError::field("parameters", reason));
+        }
     }
     let may_be_called = record.registration != Registration::Rejected.as_str();
     if let Ok(id) = ChargePointId::new(&record.id)
@@ -311,7 +323,8 @@ async fn customize(
         push(&app, &id).await?;
     }
     let now = app.store.configuration(&record.id).await?;
-    let of_these = || now.iter().filter(|key| keys.contains(&key.key));
+    let these: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+    let of_these = || now.iter().filter(|key| these.contains(key.key.as_str()));
     Ok(Json(CustomizeAnswer {
         charge_point_id: record.id,
         message: "Configuration saved. Apply it to the hardware using the download endpoint.",

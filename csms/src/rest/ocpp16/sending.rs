@@ -198,18 +198,25 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
         hash: content_hash(&[order.operation, "\n", id.as_str(), "\n", payload]),
         now_ms: app.clock().now_ms(),
     };
+    // Its own task, from the claim on: a client that goes away leaves no claim behind that nobody ends, and finds
+    // the outcome when it asks again.
+    let task = app
+        .jobs
+        .spawn(claim_and_run(app.clone(), transmission, keyed));
+    task.await
+        .map_err(|error| ApiError::Internal(error.to_string()))?
+}
+
+async fn claim_and_run(
+    app: Arc<App>,
+    transmission: Transmission,
+    keyed: KeyedRequest,
+) -> Result<Sent, ApiError> {
     match app.store.claim_key(keyed.clone()).await? {
-        Claim::Fresh => {
-            // Its own task: a client that goes away finds the outcome when it asks again.
-            let task = app.jobs.spawn(run_keyed(app.clone(), transmission, keyed));
-            let outcome = task
-                .await
-                .map_err(|error| ApiError::Internal(error.to_string()))?;
-            Ok(Sent {
-                outcome: outcome?,
-                replayed: false,
-            })
-        }
+        Claim::Fresh => Ok(Sent {
+            outcome: run_keyed(&app, transmission, keyed).await?,
+            replayed: false,
+        }),
         Claim::Ended(outcome) => Ok(Sent {
             outcome: serde_json::from_str(&outcome)
                 .map_err(|error| ApiError::Internal(format!("a stored outcome: {error}")))?,
@@ -228,11 +235,11 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
 }
 
 async fn run_keyed(
-    app: Arc<App>,
+    app: &App,
     transmission: Transmission,
     keyed: KeyedRequest,
 ) -> Result<Outcome, ApiError> {
-    let outcome = transmission.run(&app).await;
+    let outcome = transmission.run(app).await;
     let kept = outcome.as_ref().ok().map(|outcome| {
         serde_json::to_string(outcome).expect("texts and JSON values can be written as JSON")
     });
@@ -325,5 +332,60 @@ fn end(action: Action, result: Result<Box<RawValue>, CallFailure>) -> Result<End
 impl Outcome {
     pub(super) const fn sent_at(&self) -> Stamp {
         Stamp(self.sent_at_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::{ChargePointSetting, DEFAULT_ORGANIZATION};
+    use crate::{Options, start};
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_at_any_moment_does_not_burn_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let local = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = Options {
+            http: local,
+            ocpp: local,
+            database: format!("sqlite://{}/csms.db", folder.path().display()),
+            ..Options::default()
+        };
+        let csms = start(options).await.unwrap();
+        let setting = ChargePointSetting {
+            id: "CP-1".to_owned(),
+            ..ChargePointSetting::default()
+        };
+        csms.store().set_charge_point(setting).await.unwrap();
+        let order = |key: &str| Order {
+            owner: Owner::organization(DEFAULT_ORGANIZATION.to_owned()),
+            charge_point_id: "CP-1".to_owned(),
+            action: Action::ClearCache,
+            payload: "{}".to_owned(),
+            operation: "send_command",
+            key: IdempotencyKey {
+                key: Some(key.to_owned()),
+            },
+        };
+        for number in 0..60 {
+            let key = format!("K{number}");
+            let patience = Duration::from_micros(100 * number);
+            let _ = tokio::time::timeout(patience, send(&csms.app, order(&key))).await;
+            // Nothing was sent: the key is free again, as soon as the work it began is done.
+            let free = async {
+                while matches!(
+                    send(&csms.app, order(&key)).await,
+                    Err(ApiError::Conflict(..))
+                ) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), free)
+                .await
+                .expect("the key is burnt");
+        }
+        csms.shutdown().await;
     }
 }

@@ -3,6 +3,8 @@ Feature: Guests charge without a contract and pay for each session
 
   Background:
     Given a connected charge point of the organization
+    And it answers RemoteStartTransaction with the status Accepted
+    And it answers RemoteStopTransaction with the status Accepted
     And the organization sends PUT /api/v1/chargepoints/{charge point}/tariff
       """
       {"currency": "GBP", "price_per_kwh": 0.4}

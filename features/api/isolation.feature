@@ -5,3 +5,4 @@ Feature: What belongs to one is closed to all others
     Given a connected charge point of the installer
     When other organizations and installers try every route with an id of ours
     Then each answer is 404 or 403
+    And it receives RemoteStartTransaction

@@ -115,6 +115,19 @@ async fn has_content_type(world: &mut World, wanted: String) -> StepResult {
     )))
 }
 
+#[then(regex = r"^its text begins with (\S+)$")]
+async fn begins_with(world: &mut World, beginning: String) -> StepResult {
+    let answer = world.api().await?.answer().await?;
+    if answer.bytes.starts_with(beginning.as_bytes()) {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "the text {} is expected at its beginning; {}",
+        quoted(&beginning),
+        answer.in_words()
+    )))
+}
+
 /// Members of members are named with dots.
 #[given(regex = r"^its ([\w.]+) is remembered as \{([a-z ]+)\}$")]
 #[then(regex = r"^its ([\w.]+) is remembered as \{([a-z ]+)\}$")]

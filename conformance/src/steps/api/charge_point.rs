@@ -11,7 +11,7 @@ use crate::checks::ERROR_CODES;
 use crate::expect::{Failure, StepResult};
 use crate::params::{quoted, span};
 use crate::script::Answer;
-use crate::steps::csms::{accepted_by_csms, accepted_with};
+use crate::steps::csms::{accepted_by_csms, accepted_with, transaction_begins};
 use crate::world::{DONE, World};
 
 #[given("a charge point of the organization that is offline")]
@@ -122,20 +122,25 @@ async fn receives(world: &mut World, action: String, _with: String, step: &Step)
                 .map_err(|error| Failure::new(format!("the step's own JSON is none: {error}")))?
         }
     };
-    let bench = world.bench()?;
+    await_call(world.bench()?, &action, &pattern).await?;
+    DONE
+}
+
+/// The payload of a call like this, which is accounted for by that.
+async fn await_call(bench: &mut Bench, action: &str, pattern: &Value) -> Result<Value, Failure> {
     let patience = bench.rig.patience;
     let found = bench
         .line
         .wait(patience, |log| {
-            let entry = log.entries.iter_mut().find(|entry| {
-                let call = entry.call_from_sut();
-                !entry.consumed
-                    && call.is_some_and(|(_, is, payload)| {
-                        is == action && mismatch(&pattern, payload, Extent::Contains).is_none()
-                    })
-            })?;
-            entry.consumed = true;
-            Some(())
+            log.entries.iter_mut().find_map(|entry| {
+                let (_, is, payload) = entry.call_from_sut()?;
+                let fits = !entry.consumed
+                    && is == action
+                    && mismatch(pattern, payload, Extent::Contains).is_none();
+                let payload = fits.then(|| payload.clone())?;
+                entry.consumed = true;
+                Some(payload)
+            })
         })
         .await;
     found.ok_or_else(|| {
@@ -153,6 +158,17 @@ async fn receives(world: &mut World, action: String, _with: String, step: &Step)
             quoted(&came.join("; "))
         ))
     })
+}
+
+/// The charge point does what it is told: it starts for the tag that only the CSMS knew.
+#[given(regex = r"^the guest's session begins on connector (\d+)$")]
+#[when(regex = r"^the guest's session begins on connector (\d+)$")]
+async fn guest_begins(world: &mut World, connector: u32) -> StepResult {
+    let bench = world.bench()?;
+    let pattern = serde_json::json!({"connectorId": connector, "idTag": "(a text)"});
+    let asked = await_call(bench, "RemoteStartTransaction", &pattern).await?;
+    let tag = asked["idTag"].as_str().unwrap_or_default();
+    transaction_begins(bench, tag, connector).await
 }
 
 /// All of them are accounted for, however many there are.

@@ -6,7 +6,7 @@ mod line;
 mod session;
 
 pub(crate) use boot::{accepted_by_csms, accepted_with};
-pub(crate) use session::session_runs;
+pub(crate) use session::{session_runs, transaction_begins};
 
 use serde_json::Value;
 

@@ -196,10 +196,15 @@ pub(crate) async fn session_runs(world: &mut World, word: TagWord, connector: u3
     told(bench, "StatusNotification", status("Preparing")).await?;
     let answer = told(bench, "Authorize", json!({"idTag": tag})).await?;
     status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
-    let payload = start(bench, connector, &tag, minutes_ago(0));
-    let answer = told(bench, "StartTransaction", payload).await?;
-    status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
-    adopt(bench, &answer)?;
+    transaction_begins(bench, &tag, connector).await?;
     told(bench, "StatusNotification", status("Charging")).await?;
     DONE
+}
+
+/// A transaction that the CSMS has to accept.
+pub(crate) async fn transaction_begins(bench: &mut Bench, tag: &str, connector: u32) -> StepResult {
+    let payload = start(bench, connector, tag, minutes_ago(0));
+    let answer = told(bench, "StartTransaction", payload).await?;
+    status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
+    adopt(bench, &answer)
 }

@@ -252,7 +252,7 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
                     id: id.to_owned(),
                     name: Some(name.to_owned()),
                     connector_count: Some(i64::from(station.connectors)),
-                    max_power_kw: Some(f64::from(station.max_power_w) / 1000.0),
+                    max_power_kw: Some(Some(f64::from(station.max_power_w) / 1000.0)),
                     ..PlacedChange::default()
                 };
                 store.change_placed(owner, change).await?;

@@ -89,6 +89,14 @@ fn readable_call_id(text: &str) -> Option<MessageId> {
     (number == 2 && !id.is_empty()).then(|| MessageId::from_wire(&id))
 }
 
+/// The id of a broken text that is at least `[3, "id"` or `[4, "id"`: an answer, and one that says nothing.
+pub(crate) fn broken_answer_id(text: &str) -> Option<MessageId> {
+    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let number: u8 = serde_json::from_str(elements.first()?.get()).ok()?;
+    let id: String = serde_json::from_str(elements.get(1)?.get()).ok()?;
+    (matches!(number, 3 | 4) && !id.is_empty()).then(|| MessageId::from_wire(&id))
+}
+
 /// The text of a `CALL`. `payload` is the JSON of the request.
 #[must_use]
 pub fn call(id: &str, action: &str, payload: &str) -> String {

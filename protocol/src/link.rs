@@ -74,7 +74,7 @@ pub enum Received<'a, T> {
         /// The unparsed payload.
         payload: &'a RawValue,
     },
-    /// The open call is answered.
+    /// The open call is answered; by a frame in no form, with the payload `null`.
     Answer {
         /// What [`Link::call`] was given.
         tag: T,
@@ -180,10 +180,22 @@ impl<T> Link<T> {
             },
             Parsed::Result { id, payload } => self.settle(&id, Ok(payload)),
             Parsed::Error { id, error } => self.settle(&id, Err(error)),
-            Parsed::Broken { answer_to, reason } => Received::Refused {
-                reply: answer_to.map(|id| frame::refusal(&id, &reason, self.config.version)),
-                reason,
-            },
+            Parsed::Broken { answer_to, reason } => {
+                // An answer to the open call, in no form: nothing better will come. `null` fits no schema.
+                let answer = frame::broken_answer_id(text)
+                    .and_then(|id| self.number_of(&id))
+                    .and_then(|number| self.open.take_if(|open| open.number == number));
+                if let Some(open) = answer {
+                    return Received::Answer {
+                        tag: open.tag,
+                        result: Ok(RawValue::NULL),
+                    };
+                }
+                Received::Refused {
+                    reply: answer_to.map(|id| frame::refusal(&id, &reason, self.config.version)),
+                    reason,
+                }
+            }
         }
     }
 
@@ -329,6 +341,23 @@ mod tests {
             }
         ));
         assert!(link.poll_transmit(0).is_some());
+    }
+
+    #[test]
+    fn an_answer_in_no_form_ends_its_call_at_once() {
+        for kind in [3, 4] {
+            let mut link = link();
+            link.call(1, "Heartbeat", "{}".into()).unwrap();
+            let sent = link.poll_transmit(0).unwrap();
+            let other = format!(r#"[{kind},"00000007-9"]"#);
+            assert!(matches!(link.receive(&other), Received::Refused { .. }));
+            let broken = format!(r#"[{kind},"{}"]"#, id_of(&sent));
+            assert!(matches!(
+                link.receive(&broken),
+                Received::Answer { tag: 1, result: Ok(payload) } if payload.get() == "null"
+            ));
+            assert!(link.is_quiet());
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::line::Line;
 use crate::App;
 use crate::domain::commissioning::{CheckName, TAG};
+use crate::domain::transaction::irregularities;
 use crate::store::{ChargePointRecord, Registration, Result, Run};
 
 /// Connectors that are asked for their status.
@@ -128,16 +129,20 @@ async fn test_transaction(
             .await?;
         if open.is_none() {
             let started = line.answered(Action::StartTransaction, is_test).await;
-            open = started
-                .and_then(|(_, answer)| answer["transactionId"].as_i64())
-                .map(|id| (id, "open".to_owned()));
-        }
-        match open {
-            Some((id, state)) if state == "open" => {
-                return Ok(stop(line, id).await.map(|()| connector));
+            if started.is_some() {
+                open = app
+                    .store
+                    .test_transaction(&run.charge_point_id, run.started_at_ms)
+                    .await?;
             }
-            Some(_) => return Ok(Ok(connector)),
-            None => {}
+        }
+        if let Some(found) = open {
+            if found.state == "open"
+                && let Err(reason) = stop(line, found.id).await
+            {
+                return Ok(Err(reason));
+            }
+            return possible(app, run, connector).await;
         }
     }
     run.checks[index].begun = true;
@@ -149,14 +154,42 @@ async fn test_transaction(
             .store
             .test_transaction(&run.charge_point_id, run.started_at_ms)
             .await?;
-        if let Some((id, _)) = left.filter(|(_, state)| state == "open") {
+        if let Some(left) = left.filter(|left| left.state == "open") {
             line.note("a transaction is open still: stopping it");
-            if let Err(reason) = stop(line, id).await {
+            if let Err(reason) = stop(line, left.id).await {
                 line.note(&reason);
             }
         }
     }
-    Ok(outcome.map(|()| connector))
+    match outcome {
+        Ok(()) => possible(app, run, connector).await,
+        Err(reason) => Ok(Err(reason)),
+    }
+}
+
+/// Whether the transaction that was stopped can have been as it was told, at the connector that was asked for.
+async fn possible(app: &App, run: &Run, connector: Option<i64>) -> Result<Outcome> {
+    let recorded = app
+        .store
+        .test_transaction(&run.charge_point_id, run.started_at_ms)
+        .await?;
+    let Some(recorded) = recorded else {
+        return Ok(Err(
+            "the start repeats a transaction from before the run".to_owned()
+        ));
+    };
+    if let Some(asked) = connector.filter(|asked| *asked != recorded.connector_id) {
+        return Ok(Err(format!(
+            "the transaction began on connector {}, and connector {asked} was asked for",
+            recorded.connector_id
+        )));
+    }
+    let irregular = irregularities(&recorded.told());
+    if !irregular.is_empty() {
+        let words = irregular.join(", ");
+        return Ok(Err(format!("the transaction cannot be right: {words}")));
+    }
+    Ok(Ok(connector))
 }
 
 fn is_test(start: &serde_json::Value) -> bool {

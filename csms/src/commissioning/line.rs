@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{ChargePointId, RawValue, Version};
 use serde_json::{Value, json};
@@ -100,12 +101,21 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Sends a command and waits for the answer; an error says why there is none.
+    /// Sends a command and waits for the answer; an error says why there is none that counts.
     pub(super) async fn call(&mut self, action: Action, payload: Value) -> Result<Taken, String> {
         let payload = payload.to_string();
         let sent = self.app.sessions.call_raw(&self.id, action, payload).await;
         match sent {
-            Ok(answer) => Ok(Taken::Answered(parse(&answer))),
+            Ok(answer) => {
+                let checked = Decoding::strict().check_response(action, &answer);
+                checked.map_err(|error| {
+                    format!(
+                        "{action}: the answer breaks the schema: {}",
+                        error.description
+                    )
+                })?;
+                Ok(Taken::Answered(parse(&answer)))
+            }
             Err(CallFailure::Refused(error)) => {
                 Ok(Taken::Refused(error.code.as_wire(Version::V1_6).to_owned()))
             }

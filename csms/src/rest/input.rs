@@ -222,6 +222,15 @@ where
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A field that may be left out and cannot be `null`. For `#[serde(default, deserialize_with = …)]`.
+pub(crate) fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A word of the query that is looked up in the database.
 pub(crate) fn searchable(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
     match text {

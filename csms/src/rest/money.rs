@@ -1,5 +1,6 @@
 //! Amounts of money as the API reads and writes them: JSON numbers outside, exact decimals inside.
 
+use dynamo_protocol::RawValue;
 use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -24,26 +25,40 @@ impl Serialize for Amount {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Its text is the shortest one of the double: the decimal that was meant. What has more digits than a
-        // decimal can hold is rounded to those that it can.
-        let number = serde_json::Number::deserialize(deserializer)?;
-        let decimal = number.to_string().parse().or_else(|_| {
-            let digits = number.as_f64().map(|double| format!("{double:.28}"));
-            digits.unwrap_or_default().parse()
+        // Its text, so that no digit is lost on the way through a double.
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let text = text.get();
+        if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+            return Err(D::Error::custom("a number is wanted"));
+        }
+        let digits = text.split(['e', 'E']).next().unwrap_or(text);
+        let decimal = Decimal::from_str_exact(digits).and_then(|exact| {
+            if digits == text {
+                Ok(exact)
+            } else {
+                Decimal::from_scientific(text)
+            }
         });
         decimal
             .map(Self)
-            .map_err(|_| D::Error::custom("it is too large"))
+            .map_err(|_| D::Error::custom("it has more digits than can be kept"))
     }
 }
 
-/// For `#[garde(custom(price))]`: from 0 to [`AMOUNT_MAX`].
+/// Digits after the point that a price or fee can have.
+const DIGITS_MAX: u32 = 10;
+
+/// For `#[garde(custom(price))]`: from 0 to [`AMOUNT_MAX`], with [`DIGITS_MAX`] digits after the point.
 pub(crate) fn price(amount: &Amount, (): &()) -> garde::Result {
     if amount.0.is_sign_negative() && !amount.0.is_zero() {
         return Err(garde::Error::new("it cannot be negative"));
     }
     if amount.0 > Decimal::from(AMOUNT_MAX) {
         return Err(garde::Error::new(format!("it can be {AMOUNT_MAX} at most")));
+    }
+    if amount.0.normalize().scale() > DIGITS_MAX {
+        let reason = format!("it can have {DIGITS_MAX} digits after the point");
+        return Err(garde::Error::new(reason));
     }
     Ok(())
 }
@@ -76,13 +91,18 @@ mod tests {
             let written = serde_json::to_value(amount).unwrap();
             assert_eq!(written.as_f64(), text.parse().ok(), "{text}");
         }
-        for text in ["\"1\"", "null", "true", "[]"] {
+        for text in [
+            "\"1\"",
+            "null",
+            "true",
+            "[]",
+            "0.12345678901234567890123456789",
+        ] {
             assert!(serde_json::from_str::<Amount>(text).is_err(), "{text}");
         }
         for (text, near) in [
-            ("5e-324", "0"),
             ("1e-7", "0.0000001"),
-            ("1.2345678901234567e-20", "0.0000000000000000000123456789"),
+            ("999999.0123456789", "999999.0123456789"),
         ] {
             let amount: Amount = serde_json::from_str(text).unwrap();
             assert_eq!(amount.0, near.parse().unwrap(), "{text}");
@@ -96,7 +116,8 @@ mod tests {
     #[test]
     fn prices_are_not_negative() {
         let valid = |text: &str| price(&Amount(text.parse().unwrap()), &()).is_ok();
-        assert!(valid("0") && valid("1000000") && valid("-0"));
+        assert!(valid("0") && valid("1000000") && valid("-0") && valid("0.0000000001000"));
+        assert!(!valid("0.00000000001"));
         assert!(!valid("-0.01") && !valid("1000000.01"));
     }
 }

@@ -7,6 +7,7 @@ use crate::clock::rfc3339;
 use crate::domain::authorization::tag_key;
 use crate::domain::commissioning::{Check, TAG};
 use crate::domain::occurrence::Occurrence;
+use crate::domain::transaction::Told;
 
 /// A commissioning run.
 #[derive(Clone, Debug)]
@@ -62,6 +63,33 @@ macro_rules! run_columns {
         "id, charge_point_id, installer_id, status, run_test_transaction, notify_on_complete, checks, \
          started_at_ms, completed_at_ms, leased_by"
     };
+}
+
+/// The transaction of a run, as its charge point told it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct TestTransaction {
+    pub id: i64,
+    pub state: String,
+    pub connector_id: i64,
+    started_at_ms: i64,
+    received_at_ms: i64,
+    stopped_at_ms: Option<i64>,
+    stop_received_at_ms: Option<i64>,
+    meter_start_wh: i64,
+    meter_stop_wh: Option<i64>,
+}
+
+impl TestTransaction {
+    pub(crate) const fn told(&self) -> Told {
+        Told {
+            started_at_ms: self.started_at_ms,
+            start_received_at_ms: self.received_at_ms,
+            stopped_at_ms: self.stopped_at_ms,
+            stop_received_at_ms: self.stop_received_at_ms,
+            meter_start_wh: self.meter_start_wh,
+            meter_stop_wh: self.meter_stop_wh,
+        }
+    }
 }
 
 /// An entry of a run's log: when, and JSON text.
@@ -273,15 +301,17 @@ impl Store {
             .fetch_all(db))
     }
 
-    /// Id and state of the newest test transaction since an instant, by the server's clock.
+    /// The newest test transaction since an instant, by the server's clock.
     pub(crate) async fn test_transaction(
         &self,
         charge_point: &str,
         since_ms: i64,
-    ) -> Result<Option<(i64, String)>> {
+    ) -> Result<Option<TestTransaction>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
-            "select id, state from charge_transaction
+            "select id, state, connector_id, started_at_ms, received_at_ms, stopped_at_ms,
+                 stop_received_at_ms, meter_start_wh, meter_stop_wh
+             from charge_transaction
              where charge_point_id = $1 and tag_key = $2 and received_at_ms >= $3
              order by id desc limit 1")
             .bind(charge_point).bind(tag_key(TAG)).bind(since_ms)

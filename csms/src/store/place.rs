@@ -57,17 +57,17 @@ pub struct PlacedChargePoint {
     pub created_at_ms: i64,
 }
 
-/// What of a charge point's description is to change; `None` stays.
+/// What of a charge point's description is to change; `None` stays, `Some(None)` is cleared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PlacedChange {
     pub id: String,
     pub name: Option<String>,
     pub place: Option<Place>,
-    pub address: Option<String>,
+    pub address: Option<Option<String>>,
     pub connector_count: Option<i64>,
-    pub connector_type: Option<String>,
-    pub max_power_kw: Option<f64>,
-    pub site_id: Option<String>,
+    pub connector_type: Option<Option<String>>,
+    pub max_power_kw: Option<Option<f64>>,
+    pub site_id: Option<Option<String>>,
 }
 
 /// Whose charge points are searched.
@@ -236,16 +236,22 @@ impl Store {
                 let changed: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "update charge_point set name = coalesce($2, name), latitude = coalesce($3, latitude),
                          longitude = coalesce($4, longitude), map_cell = coalesce($5, map_cell),
-                         address = coalesce($6, address), connector_count = coalesce($7, connector_count),
-                         connector_type = coalesce($8, connector_type),
-                         max_power_kw = coalesce($9, max_power_kw), site_id = coalesce($10, site_id)
+                         address = case when $11 then $6 else address end,
+                         connector_count = coalesce($7, connector_count),
+                         connector_type = case when $12 then $8 else connector_type end,
+                         max_power_kw = case when $13 then $9 else max_power_kw end,
+                         site_id = case when $14 then $10 else site_id end
                      where id = $1 and deleted_at_ms is null and ",
-                    owned!("charge_point", "$11", "$12", "$13"), " returning id"))
+                    owned!("charge_point", "$15", "$16", "$17"), " returning id"))
                     .bind(&change.id).bind(&change.name)
                     .bind(place.map(|place| place.latitude)).bind(place.map(|place| place.longitude))
                     .bind(place.map(|place| map_cell(place.latitude, place.longitude)))
-                    .bind(&change.address).bind(change.connector_count).bind(&change.connector_type)
-                    .bind(change.max_power_kw).bind(&change.site_id)
+                    .bind(change.address.as_ref().and_then(Option::as_ref)).bind(change.connector_count)
+                    .bind(change.connector_type.as_ref().and_then(Option::as_ref))
+                    .bind(change.max_power_kw.flatten())
+                    .bind(change.site_id.as_ref().and_then(Option::as_ref))
+                    .bind(change.address.is_some()).bind(change.connector_type.is_some())
+                    .bind(change.max_power_kw.is_some()).bind(change.site_id.is_some())
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .fetch_optional(db))?;
                 Ok(changed.is_some())

@@ -84,6 +84,7 @@ async fn what_cannot_be_a_price_is_refused_by_field() {
         ("price_per_kwh", json!("0.38")),
         ("price_per_kwh", json!(1_000_000.5)),
         ("price_per_kwh", json!(1e300)),
+        ("price_per_kwh", json!(0.00000000001)),
         ("price_per_kwh", Value::Null),
         ("session_fee", json!(-1)),
         ("idle_fee_per_minute", json!(-1)),

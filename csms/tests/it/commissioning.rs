@@ -22,6 +22,12 @@ pub(crate) struct Manner {
     remote_start: &'static str,
     starts: bool,
     stops: bool,
+    /// Adds a member that no schema knows to its answers to this.
+    odd: Option<&'static str>,
+    started_on: i32,
+    /// The stamp of the stop; now when left out.
+    stopped_at: Option<&'static str>,
+    meter_stop: i32,
 }
 
 pub(crate) const GOOD: Manner = Manner {
@@ -32,7 +38,15 @@ pub(crate) const GOOD: Manner = Manner {
     remote_start: "Accepted",
     starts: true,
     stops: true,
+    odd: None,
+    started_on: 1,
+    stopped_at: None,
+    meter_stop: 10,
 };
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
 
 impl Manner {
     fn boot(&self) -> Value {
@@ -60,6 +74,10 @@ impl Manner {
             }
             let (id, payload) = (&frame[1], &frame[3]);
             match frame[2].as_str().unwrap() {
+                action if self.odd == Some(action) => {
+                    cp.answer(id, json!({"status": "Rejected", "zork": 1}))
+                        .await;
+                }
                 "TriggerMessage" if !self.triggers => {
                     cp.send(&json!([4, id, "NotImplemented", "", {}]).to_string())
                         .await;
@@ -78,9 +96,7 @@ impl Manner {
                     assert_eq!(payload["idTag"], "COMMISSIONING");
                     cp.answer(id, json!({"status": self.remote_start})).await;
                     if self.starts && self.remote_start == "Accepted" {
-                        let started = cp
-                            .start(1, "COMMISSIONING", "2030-01-01T00:00:00Z", 0)
-                            .await;
+                        let started = cp.start(self.started_on, "COMMISSIONING", &now(), 0).await;
                         assert_eq!(started["idTagInfo"]["status"], "Accepted");
                         transaction = started["transactionId"].clone();
                     }
@@ -95,7 +111,8 @@ impl Manner {
                     } else {
                         &transaction
                     };
-                    cp.stop(number, "2030-01-01T00:01:00Z", 10).await;
+                    let at = self.stopped_at.map_or_else(now, str::to_owned);
+                    cp.stop(number, &at, self.meter_stop).await;
                 }
                 other => panic!("{other}"),
             }
@@ -332,6 +349,58 @@ async fn the_test_transaction_alone_fails() {
             ["passed", "passed", "passed", "failed"],
             "{status}"
         );
+        assert!(!is_commissioned(&rig).await);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_its_schema_fails_its_check() {
+    for (action, index) in [("GetConfiguration", 0), ("TriggerMessage", 1)] {
+        let (rig, _, status) = run(Manner {
+            odd: Some(action),
+            ..GOOD
+        })
+        .await;
+        assert_eq!(results(&status)[index], "failed", "{status}");
+        let reason = status["checks"][index]["reason"].as_str().unwrap();
+        assert!(reason.contains("breaks the schema"), "{reason}");
+        assert!(!is_commissioned(&rig).await);
+    }
+}
+
+#[tokio::test]
+async fn a_test_transaction_that_cannot_be_fails_with_its_reason() {
+    for (manner, word) in [
+        (
+            Manner {
+                started_on: 2,
+                ..GOOD
+            },
+            "connector 2",
+        ),
+        (
+            Manner {
+                meter_stop: -1,
+                ..GOOD
+            },
+            "meter_stop_below_start",
+        ),
+        (
+            Manner {
+                stopped_at: Some("2001-01-01T00:00:00Z"),
+                ..GOOD
+            },
+            "stop_before_start",
+        ),
+    ] {
+        let (rig, _, status) = run(manner).await;
+        assert_eq!(
+            results(&status),
+            ["passed", "passed", "passed", "failed"],
+            "{status}"
+        );
+        let reason = status["checks"][3]["reason"].as_str().unwrap();
+        assert!(reason.contains(word), "{reason}");
         assert!(!is_commissioned(&rig).await);
     }
 }

@@ -220,8 +220,9 @@ async fn wrong_parameters_are_named_and_nothing_is_saved() {
         (json!([{"key": "A"}]), "parameters.0.value"),
         (
             json!([{"key": "A", "value": 1}, {"key": "a", "value": 2}]),
-            "parameters.1.value",
+            "parameters.1.key",
         ),
+        (json!([{"key": " ", "value": 1}]), "parameters.0.key"),
     ] {
         let (status, body) = customize(&rig, &token, parameters.clone()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{parameters} {body}");

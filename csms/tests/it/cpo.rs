@@ -97,6 +97,34 @@ async fn a_nested_place_counts_before_a_flat_one_and_their_halves_are_not_mixed(
 }
 
 #[tokio::test]
+async fn null_clears_what_can_be_empty_and_is_refused_elsewhere() {
+    let rig = rig().await;
+    let mut body = example();
+    body["connector_type"] = json!("CCS2");
+    let (status, made) = create(&rig, body).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let cleared =
+        json!({"address": null, "connector_type": null, "max_power_kw": null, "site_id": null});
+    let (status, body) = patch(&rig, "CPO-FLEET-099", cleared).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    for name in ["address", "connector_type", "max_power_kw", "site_id"] {
+        assert!(body[name].is_null(), "{name}: {body}");
+    }
+    assert_eq!(body["name"], made["name"]);
+    for name in [
+        "charge_point_id",
+        "name",
+        "latitude",
+        "longitude",
+        "location",
+        "connector_count",
+    ] {
+        let (status, body) = patch(&rig, "CPO-FLEET-099", json!({name: null})).await;
+        assert_eq!((status, field(&body)), (StatusCode::BAD_REQUEST, name));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_charge_point_is_refused_by_field() {
     let rig = rig().await;
     for (name, value) in [

@@ -28,6 +28,8 @@ async fn exchange(
                 let frame = json!([4, id, error[0], error[1], {}]);
                 cp.send(&frame.to_string()).await;
             }
+            // In no form.
+            None if answer.is_null() => cp.send(&json!([3, id]).to_string()).await,
             None => cp.answer(&id, answer.clone()).await,
         }
         (action, payload)
@@ -174,6 +176,7 @@ async fn rejected_and_callerror_are_errors_with_the_fields_of_the_answer() {
         (json!(["NotImplemented", "no"]), "NotImplemented", 422),
         (json!({"status": "Perhaps"}), "InvalidResponse", 422),
         (json!({}), "InvalidResponse", 422),
+        (Value::Null, "InvalidResponse", 422),
         (json!({"status": "Scheduled"}), "Scheduled", 200),
     ] {
         let body = json!({"connector_id": 2, "type": "Inoperative"});

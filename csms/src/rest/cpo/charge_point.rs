@@ -20,7 +20,7 @@ use crate::domain::place::Place;
 use crate::rest::auth::{Reader, Writer};
 use crate::rest::charge_point::{find, is_online, missing};
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
-use crate::rest::input::{Body, PathId, plain};
+use crate::rest::input::{Body, PathId, not_null, plain, present};
 use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
@@ -87,43 +87,57 @@ struct NewChargePoint {
     site_id: Option<String>,
 }
 
-/// What is to change; what is left out stays.
+/// What is to change; what is left out stays, and what is `null` is cleared where that can be.
 #[derive(Deserialize, ToSchema, Validate)]
 #[schema(as = CpoChargePointChange)]
 struct Change {
     /// Cannot be changed; its own is taken.
     #[garde(skip)]
+    #[schema(nullable = false)]
+    #[serde(default, deserialize_with = "not_null")]
     charge_point_id: Option<String>,
     #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
     #[schema(
+        nullable = false,
         min_length = 1,
         max_length = 255,
         example = "Car Park Level 2 - Bay 3 (Fast)"
     )]
+    #[serde(default, deserialize_with = "not_null")]
     name: Option<String>,
     #[garde(inner(range(min = -90.0, max = 90.0)))]
-    #[schema(minimum = -90, maximum = 90)]
+    #[schema(nullable = false, minimum = -90, maximum = 90)]
+    #[serde(default, deserialize_with = "not_null")]
     latitude: Option<f64>,
     #[garde(inner(range(min = -180.0, max = 180.0)))]
-    #[schema(minimum = -180, maximum = 180)]
+    #[schema(nullable = false, minimum = -180, maximum = 180)]
+    #[serde(default, deserialize_with = "not_null")]
     longitude: Option<f64>,
-    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
-    #[schema(min_length = 1, max_length = 255)]
-    address: Option<String>,
+    #[garde(inner(inner(length(chars, min = 1, max = 255), custom(plain))))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[serde(default, deserialize_with = "present")]
+    address: Option<Option<String>>,
     #[garde(dive)]
+    #[schema(nullable = false)]
+    #[serde(default, deserialize_with = "not_null")]
     location: Option<Location>,
     #[garde(inner(range(min = 1, max = 100)))]
-    #[schema(minimum = 1, maximum = 100)]
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
+    #[serde(default, deserialize_with = "not_null")]
     connector_count: Option<i64>,
-    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
-    #[schema(min_length = 1, max_length = 255)]
-    connector_type: Option<String>,
-    #[garde(inner(custom(power)))]
-    #[schema(exclusive_minimum = 0, maximum = 1000)]
-    max_power_kw: Option<f64>,
+    #[garde(inner(inner(length(chars, min = 1, max = 255), custom(plain))))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    #[serde(default, deserialize_with = "present")]
+    connector_type: Option<Option<String>>,
+    #[garde(inner(inner(custom(power))))]
+    #[schema(value_type = Option<f64>, exclusive_minimum = 0, maximum = 1000)]
+    #[serde(default, deserialize_with = "present")]
+    max_power_kw: Option<Option<f64>>,
     /// A site of the organization.
     #[garde(skip)]
-    site_id: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    site_id: Option<Option<String>>,
 }
 
 fn power(kw: &f64, (): &()) -> garde::Result {
@@ -228,8 +242,10 @@ async fn change(
     if body.charge_point_id.is_some_and(|other| other != id) {
         return Err(ApiError::field("charge_point_id", "it cannot be changed"));
     }
-    need_site(&app, &owner, body.site_id.as_deref()).await?;
-    let flat = Location::flat(body.latitude, body.longitude, body.address);
+    let site = body.site_id.as_ref().and_then(Option::as_deref);
+    need_site(&app, &owner, site).await?;
+    let is_cleared = body.address == Some(None);
+    let flat = Location::flat(body.latitude, body.longitude, body.address.flatten());
     let given = Given::of(body.location, flat);
     let needed = |half: &str| given.missing(half, "it is required");
     let place = match (given.latitude, given.longitude) {
@@ -248,7 +264,10 @@ async fn change(
         id: record.id,
         name: body.name,
         place,
-        address: given.address,
+        address: match given.address {
+            Some(address) => Some(Some(address)),
+            None => is_cleared.then_some(None),
+        },
         connector_count: body.connector_count,
         connector_type: body.connector_type,
         max_power_kw: body.max_power_kw,

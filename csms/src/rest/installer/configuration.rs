@@ -14,9 +14,11 @@ use axum::response::{IntoResponse as _, Response};
 use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
+};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -246,14 +248,25 @@ struct Customize {
     parameters: Value,
 }
 
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only the schema is used")]
-#[serde(untagged)]
-enum NewParameters {
-    #[schema(example = json!({"HeartbeatInterval": 30, "AuthorizationCacheEnabled": false}))]
-    Map(BTreeMap<String, ParameterValue>),
-    List(Vec<NewParameter>),
+/// By key, or as a list.
+enum NewParameters {}
+
+impl PartialSchema for NewParameters {
+    fn schema() -> RefOr<Schema> {
+        let map = ObjectBuilder::new()
+            .additional_properties(Some(ParameterValue::schema()))
+            .min_properties(Some(1))
+            .max_properties(Some(KEYS_MAX))
+            .examples([json!({"HeartbeatInterval": 30, "AuthorizationCacheEnabled": false})]);
+        let list = ArrayBuilder::new()
+            .items(NewParameter::schema())
+            .min_items(Some(1))
+            .max_items(Some(KEYS_MAX));
+        OneOfBuilder::new().item(map).item(list).into()
+    }
 }
+
+impl ToSchema for NewParameters {}
 
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only the schema is used")]
@@ -354,7 +367,7 @@ fn new_parameters(parameters: &Value) -> Result<Vec<(String, String)>, ApiError>
             .map(|(index, entry)| {
                 let field = format!("parameters.{index}");
                 match entry["key"].as_str() {
-                    Some(key) => Ok((format!("{field}.value"), key, &entry["value"])),
+                    Some(key) => Ok((field, key, &entry["value"])),
                     None => Err(ApiError::field(&format!("{field}.key"), "it is required")),
                 }
             })
@@ -374,13 +387,19 @@ fn new_parameters(parameters: &Value) -> Result<Vec<(String, String)>, ApiError>
     let wrong: Vec<Detail> = entries
         .iter()
         .filter_map(|(field, key, value)| {
-            let reason = wrong_key(key).or_else(|| wrong_value(value));
             let twice = !seen.insert(key.to_lowercase());
-            let reason = reason.or_else(|| twice.then(|| "the key is there twice".to_owned()))?;
-            Some(Detail {
-                field: field.clone(),
-                reason,
-            })
+            let of_key =
+                wrong_key(key).or_else(|| twice.then(|| "the key is there twice".to_owned()));
+            let (part, reason) = match of_key {
+                Some(reason) => ("key", reason),
+                None => ("value", wrong_value(value)?),
+            };
+            // In a list, key and value are fields of their own.
+            let field = match parameters {
+                Value::Array(_) => format!("{field}.{part}"),
+                _ => field.clone(),
+            };
+            Some(Detail { field, reason })
         })
         .collect();
     if !wrong.is_empty() {

@@ -29,7 +29,7 @@ macro_rules! charge_point_id {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct RemoteStart {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(length(chars, min = 1, max = 20), custom(plain))]
     #[schema(min_length = 1, max_length = 20, example = "RFID-USER-4A2F")]
@@ -86,8 +86,12 @@ impl PartialSchema for TransactionNumber {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new()
             .schema_type(Type::String)
-            .pattern(Some("^txn_[0-9a-f]{8}$"));
-        OneOfBuilder::new().item(i32::schema()).item(text).into()
+            .pattern(Some("^txn_[0-7][0-9a-f]{7}$"));
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(i32::MIN))
+            .maximum(Some(i32::MAX));
+        OneOfBuilder::new().item(number).item(text).into()
     }
 }
 
@@ -133,7 +137,7 @@ impl<'de> Deserialize<'de> for TransactionNumber {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct RemoteStop {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(skip)]
     #[schema(inline, example = 10042)]
@@ -167,7 +171,7 @@ enum Availability {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct ChangeAvailability {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     /// 0 is the whole charge point.
     #[garde(skip)]
@@ -203,7 +207,7 @@ impl Dedicated for ChangeAvailability {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct SetChargingProfile {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     /// 0 is the whole charge point.
     #[garde(skip)]
@@ -250,7 +254,7 @@ impl Dedicated for SetChargingProfile {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct ClearChargingProfile {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(skip)]
     #[schema(minimum = -2147483648, maximum = 2147483647, example = 101)]
@@ -289,7 +293,7 @@ enum ResetKind {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct Reset {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(skip)]
     #[serde(rename = "type")]
@@ -327,7 +331,7 @@ enum RequestedMessage {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct TriggerMessage {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(skip)]
     #[schema(example = "StatusNotification")]
@@ -373,7 +377,7 @@ impl Dedicated for TriggerMessage {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct ReserveNow {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(range(min = 1))]
     #[schema(minimum = 1, maximum = 2147483647, example = 1)]
@@ -436,7 +440,7 @@ impl Dedicated for ReserveNow {
 #[derive(Deserialize, Serialize, ToSchema, Validate)]
 pub(super) struct CancelReservation {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     #[garde(skip)]
     #[schema(minimum = -2147483648, maximum = 2147483647, example = 5001)]

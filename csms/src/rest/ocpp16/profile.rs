@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChargingProfile {
-    #[schema(example = 101)]
+    #[schema(minimum = -2147483648, maximum = 2147483647, example = 101)]
     pub charging_profile_id: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -2147483648, maximum = 2147483647)]
     transaction_id: Option<i32>,
     #[schema(maximum = 2147483647)]
     stack_level: u32,

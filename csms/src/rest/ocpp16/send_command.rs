@@ -32,12 +32,12 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 #[derive(Deserialize, ToSchema, Validate)]
 struct SendCommand {
     #[garde(skip)]
-    #[schema(example = "CP-SITE42-001")]
+    #[schema(min_length = 1, example = "CP-SITE42-001")]
     charge_point_id: String,
     /// Any OCPP 1.6 command; `action` is taken as well.
     #[garde(skip)]
     #[serde(alias = "action")]
-    #[schema(example = "GetConfiguration")]
+    #[schema(min_length = 1, example = "GetConfiguration")]
     command: String,
     /// What the command carries; `{}` when left out.
     #[garde(skip)]

@@ -36,6 +36,8 @@ def before_call(context, case, kwargs):
         body["charge_point_id"] = next(POINTS)
     if label == "POST /api/v1/ocpp16/remote_stop_transaction" and turn < 3:
         body.update(charge_point_id="CP-SITE42-001", transaction_id=10042)
+    if label == "POST /api/v1/sessions/guest/authorize" and turn < 3:
+        body.update(charge_point_id="cp_001", connector_id=1, payment_method_id="pm_card")
     if label == "POST /api/v1/installer/signup" and turn % 2 == 0:
         body["email"] = f"installer-{next(NUMBER)}@example.com"
         body.pop("organization_id", None)

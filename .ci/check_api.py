@@ -48,7 +48,8 @@ class Server:
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(f"{self.url}/api/v1/{path}", json.dumps(body).encode(), headers)
+        data = b"" if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers, method="POST")
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
@@ -95,6 +96,11 @@ def pools(server):
         known[way] = {"charge_point_id": ["cp_01HX5P2QRSTUVWXYZ0"]}
     for way in ["GET /api/v1/chargepoints/{charge_point_id}/tariff"]:
         known[way] = {"charge_point_id": ["CPO-FLEET-099", "cp_001"]}
+    guest = "guest_tok_01HXJ2K1L0M9N8O7"
+    server.post(f"sessions/guest/{guest}/stop", None)
+    for way in ["GET /api/v1/sessions/guest/{session_token}/status", "POST /api/v1/sessions/guest/{session_token}/stop",
+                "GET /api/v1/sessions/guest/{session_token}/receipt"]:
+        known[way] = {"session_token": [guest]}
     known["*"] = {
         "charge_point_id": ["CP-SITE42-001", "CP-SITE42-002"],
         "project_id": ["proj_8c2f4e1a"],

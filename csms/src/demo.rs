@@ -6,14 +6,17 @@
 use rust_decimal::Decimal;
 
 use crate::domain::authorization::UnknownTags;
+use crate::domain::guest;
 use crate::domain::metering::{self, MeterReport, Reading};
 use crate::domain::price::Tariff;
 use crate::domain::registration::{self, NewChargePoint, Place, Refused};
 use crate::domain::transaction::{self, Start};
 use crate::ocpp::hash_password;
+use crate::payment::Held;
 use crate::store::{
-    Account, DEFAULT_ORGANIZATION, NewApiKey, NewTariff, Owner, PlacedChange, PlacedChargePoint,
-    Project, Result, Role, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner,
+    Account, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff, Owner, PlacedChange,
+    PlacedChargePoint, Project, Result, Role, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
+    TagSetting, TariffOwner,
 };
 
 /// Opens everything of the default organization.
@@ -77,16 +80,31 @@ struct Open {
     meter_wh: i64,
 }
 
+/// The session of a guest that is charging.
+const GUEST: &str = "guest_tok_01HXJ2K1L0M9N8O7";
+const GUEST_TAG: &str = "GS-01HXJ2K1L0M9N8O7P";
+
 /// In the order of their numbers.
-const OPEN: [Open; 1] = [Open {
-    id: 10042,
-    charge_point_id: "CP-SITE42-001",
-    connector_id: 2,
-    id_tag: "RFID-USER-9B3E",
-    minutes: 15,
-    meter_start_wh: 10_500,
-    meter_wh: 11_250,
-}];
+const OPEN: [Open; 2] = [
+    Open {
+        id: 10041,
+        charge_point_id: "cp_001",
+        connector_id: 2,
+        id_tag: GUEST_TAG,
+        minutes: 30,
+        meter_start_wh: 0,
+        meter_wh: 8_200,
+    },
+    Open {
+        id: 10042,
+        charge_point_id: "CP-SITE42-001",
+        connector_id: 2,
+        id_tag: "RFID-USER-9B3E",
+        minutes: 15,
+        meter_start_wh: 10_500,
+        meter_wh: 11_250,
+    },
+];
 
 /// Loads what is not there yet, and says which stations belong behind it.
 pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
@@ -106,6 +124,7 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
     projects(store, &installer, now_ms).await?;
     register_all(store, &installer.owner(), now_ms).await?;
     place_all(store, now_ms).await?;
+    guest(store, &OPEN[0], now_ms).await?;
     for open in &OPEN {
         begin(store, open, now_ms).await?;
     }
@@ -342,6 +361,33 @@ async fn set_tariff(
     };
     let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
     store.set_tariff(&owner, new).await?;
+    Ok(())
+}
+
+/// Lets a guest in whose payment is held, and who is about to begin.
+async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
+    let new = NewGuest {
+        token: GUEST.to_owned(),
+        organization_id: DEFAULT_ORGANIZATION.to_owned(),
+        charge_point_id: open.charge_point_id.to_owned(),
+        connector_id: open.connector_id,
+        id_tag: open.id_tag.to_owned(),
+        payment_method_id: "pm_1OqXYZABC123".to_owned(),
+        tariff: tariff("0.35", "0")?,
+        held: Decimal::from(35),
+        created_at_ms: now_ms - open.minutes * MINUTE_MS,
+        expires_at_ms: now_ms + MINUTE_MS,
+    };
+    if store.guest(None, GUEST).await?.is_some() {
+        return Ok(());
+    }
+    let reference = format!("{}:{GUEST}", new.payment_method_id);
+    // One that is there already, or a place that is taken, is told by the transaction's number.
+    if guest::begin(store, new).await?.is_ok() {
+        let held = Held::Authorized { reference };
+        store.guest_held(GUEST, held, now_ms).await?;
+        store.guest_start_sent(GUEST).await?;
+    }
     Ok(())
 }
 

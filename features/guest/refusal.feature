@@ -36,6 +36,7 @@ Feature: What a guest cannot have is refused
 
   Scenario: A connector that another guest waits for is occupied
     Given a connected charge point of the organization
+    And it answers RemoteStartTransaction with the status Accepted
     And the organization sends PUT /api/v1/chargepoints/{charge point}/tariff
       """
       {"currency": "GBP", "price_per_kwh": 0.4}

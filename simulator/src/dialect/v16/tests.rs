@@ -86,7 +86,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 reservation_id: Some(3),
             },
             "StartTransaction",
-            r#"{"connectorId":2,"idTag":"A","meterStart":5,"reservationId":3,"timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":2,"idTag":"A","meterStart":5,"timestamp":"2024-03-10T12:00:00Z","reservationId":3}"#,
         ),
         (
             Report::StopTransaction {

@@ -87,6 +87,7 @@ Feature: Installers open an account and log in
     And the error has the code unauthorized
 
   Scenario: More sign-ups for one address than can be under way
+    Given a CSMS of its own
     When nobody sends 40 times at once POST /api/v1/installer/signup
       """
       {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
@@ -97,7 +98,8 @@ Feature: Installers open an account and log in
     And the answer has the header Retry-After
 
   Scenario: A password is not guessed by trying
-    Given nobody sends POST /api/v1/installer/signup
+    Given a CSMS of its own
+    And nobody sends POST /api/v1/installer/signup
       """
       {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}"}
       """

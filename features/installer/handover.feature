@@ -68,7 +68,8 @@ Feature: A project changes hands
     And the error has the code already_accepted
 
   Scenario: More acceptances of one invitation than can be under way
-    Given a project of the installer
+    Given a CSMS of its own
+    And a project of the installer
     And the site owner is invited to it
     When nobody sends 40 times at once POST /api/v1/invitations/accept
       """

@@ -22,6 +22,8 @@ async fn with_header(world: &mut World, name: String, value: String) -> StepResu
     DONE
 }
 
+/// For what would be in the way of other scenarios.
+#[given("a CSMS of its own")]
 #[given("a CSMS with a clock of its own")]
 async fn own_csms(world: &mut World) -> StepResult {
     let rig = world.rig()?;

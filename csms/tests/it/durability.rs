@@ -190,13 +190,16 @@ async fn readiness_is_a_commit_and_many_who_ask_share_one() {
     let rig = rig().await;
     let before = commits(&rig).await;
     let begun = std::time::Instant::now();
+    // The probe's own commits: others look after letters and runs meanwhile.
+    let mut made = std::collections::BTreeSet::new();
     for _ in 0..50 {
         assert_eq!(ready(&rig).await, 200);
+        let rows = rig.sql("select probed_at_ms from probe").await;
+        made.insert(sqlx::Row::get::<i64, _>(&rows[0], 0));
     }
-    let made = commits(&rig).await - before;
-    assert!(made >= 1);
-    // Others look after letters and runs meanwhile.
-    assert!(made <= 10 + begun.elapsed().as_secs(), "{made} commits");
+    assert!(commits(&rig).await > before);
+    let made = u64::try_from(made.len()).unwrap();
+    assert!(made <= 2 + begun.elapsed().as_secs(), "{made} commits");
 }
 
 /// What is written into a file that nobody finds again is lost.

@@ -356,12 +356,20 @@ impl Conn {
         Ok(kept.is_some())
     }
 
-    /// Adds a status to the connector's history, by its stamp; the same one again is there already.
+    /// Adds a status to the connector's history, by its stamp. A charge point has one message under way: what it
+    /// sends again is the last that arrived of this stamp, and is there already. The same status after another one of
+    /// the same second is a further one.
     pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, status, error_code,
-                 received_at_ms)
-             values ($1, $2, $3, $4, $5, $6) on conflict do nothing")
+            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, status,
+                 error_code, received_at_ms)
+             select $1, $2, $3, 1 + coalesce((select max(h.place) from connector_history h
+                     where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3), 0),
+                 $4, $5, $6
+             where $4 <> coalesce((select h.status from connector_history h
+                 where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3
+                 order by h.place desc limit 1), '')
+             on conflict do nothing")
             .bind(&report.charge_point_id).bind(report.connector_id)
             .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(&report.status)
             .bind(&report.error_code).bind(report.received_at_ms)
@@ -406,7 +414,7 @@ mod tests {
                 received_at_ms,
                 receipt: (process.into(), number),
             };
-            connector_status(&store, report, None).await.unwrap();
+            connector_status(&store, report, None, None).await.unwrap();
             let row = &store
                 .statuses(&Owner::organization(DEFAULT_ORGANIZATION.to_owned()))
                 .await

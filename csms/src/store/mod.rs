@@ -69,9 +69,9 @@ pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
 pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
-pub(crate) use tariff::{Billed, NewTariff, TariffOwner, TariffRecord, amount};
+pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
-    ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
+    ActiveTransaction, Ended, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };
 pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use writer::Step;

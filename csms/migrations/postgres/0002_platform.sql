@@ -228,8 +228,8 @@ create table webhook (
 create index webhook_organization on webhook (organization_id) where deleted_at_ms is null;
 
 -- Letters that wait for their way out: mail and webhooks. recipient: an e-mail address, or a webhook's id.
--- lane: what must arrive in order. due_at_ms: of the first letter of a lane, when it is tried; the others wait
--- for it. leased_until_ms: until then a process is sending it.
+-- lane: what must arrive in order. due_at_ms: of the first letter of a lane, when it is tried; of the others, which
+-- wait for it, the largest number there is. leased_until_ms: until then a process is sending it.
 create table outbox (
     id bigint generated always as identity primary key not null,
     kind text not null,

@@ -50,7 +50,7 @@ pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
 pub(crate) use account::{Account, Role, email_key, owned};
 pub(crate) use certificate::{Certificate, NewCertificate};
-pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
+pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
 pub use charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
@@ -60,7 +60,7 @@ pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
-pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, Wanted};
+pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub use place::PlacedChargePoint;
 pub(crate) use place::{PlacedChange, PlacedRow, Searched};
 pub(crate) use probe::Probe;
@@ -104,6 +104,17 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum Conn {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
+}
+
+impl Conn {
+    /// The text for this database, of one for SQLite and one for PostgreSQL: the two take a JSON list apart by
+    /// different functions.
+    pub(crate) const fn own_text(&self, texts: &[&'static str; 2]) -> &'static str {
+        match self {
+            Self::Sqlite(_) => texts[0],
+            Self::Postgres(_) => texts[1],
+        }
+    }
 }
 
 /// Runs one query text on whichever database the connection belongs to, within [`STATEMENT_TIMEOUT`]. A

@@ -408,6 +408,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             unknown_tags: UnknownTags::Refuse,
             now_ms,
             told: None,
+            told_end: None,
         };
         transaction::start(store, start).await?;
         let samples = serde_json::json!([{

@@ -50,6 +50,7 @@ pub(crate) struct Metrics {
     latency_count: AtomicU64,
     commits_total: AtomicU64,
     committed_jobs_total: AtomicU64,
+    letters_dropped_total: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -66,6 +67,7 @@ impl Default for Metrics {
             latency_count: AtomicU64::new(0),
             commits_total: AtomicU64::new(0),
             committed_jobs_total: AtomicU64::new(0),
+            letters_dropped_total: AtomicU64::new(0),
         }
     }
 }
@@ -107,6 +109,11 @@ impl Metrics {
         self.committed_jobs_total.fetch_add(jobs as u64, Relaxed);
     }
 
+    pub(crate) fn letters_dropped(&self, letters: usize) {
+        self.letters_dropped_total
+            .fetch_add(letters as u64, Relaxed);
+    }
+
     /// The text Prometheus reads.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
@@ -141,6 +148,12 @@ impl Metrics {
                 "counter",
                 "Jobs in these transactions: one commit may hold the facts of many charge points.",
                 self.committed_jobs_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_letters_dropped_total",
+                "counter",
+                "Letters that were dropped because too many waited for their webhook.",
+                self.letters_dropped_total.load(Relaxed),
             ),
         ] {
             describe(&mut text, name, kind, help);

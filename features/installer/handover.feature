@@ -80,6 +80,30 @@ Feature: A project changes hands
     And the error has the code rate_limited
     And the answer has the header Retry-After
 
+  Scenario: The newest invitation is the only one
+    Given a project of the installer
+    And the site owner is invited to it
+    And the installer sends POST /api/v1/installer/projects/{project}/invite-site-owner
+      """
+      {"email": "next@{unique}.example.com"}
+      """
+    When nobody sends POST /api/v1/invitations/accept
+      """
+      {"token": "{invitation}", "name": "The owner", "password": "{password}"}
+      """
+    Then the answer is 404
+    And the error has the code not_found
+
+  Scenario: Invitations are no way to send mail to everybody
+    Given a project of the installer
+    When the installer sends 21 times at once POST /api/v1/installer/projects/{project}/invite-site-owner
+      """
+      {"email": "somebody@{unique}.example.com"}
+      """
+    Then at least one of the answers is 201
+    And at least one of the answers is 422
+    And the error has the code too_many_invitations
+
   Scenario: A token that nobody sent accepts nothing
     When nobody sends POST /api/v1/invitations/accept
       """

@@ -38,6 +38,7 @@ create table project (
 create index project_installer on project (installer_id);
 create index project_site_owner on project (site_owner_id);
 
+-- voided_at_ms: a newer invitation of the project took its place; its token is as good as unknown.
 create table invitation (
     id text primary key not null,
     project_id text not null references project (id),
@@ -46,8 +47,10 @@ create table invitation (
     token_hash text not null unique,
     created_at_ms bigint not null,
     expires_at_ms bigint not null,
-    accepted_at_ms bigint
+    accepted_at_ms bigint,
+    voided_at_ms bigint
 );
+create index invitation_project on invitation (project_id, created_at_ms);
 
 create table site (
     id text primary key not null,
@@ -150,7 +153,8 @@ create table commissioning_entry (
     primary key (commissioning_id, number)
 );
 
--- owner: a charge point's id, or a project's. Prices include tax.
+-- owner: a charge point's id, or a project's. Prices include tax. A tariff holds until the owner's next one: since
+-- which time a transaction begins by it. None is ever deleted.
 create table tariff (
     id text primary key not null,
     owner_kind text not null,
@@ -160,8 +164,8 @@ create table tariff (
     session_fee text not null,
     idle_fee_per_minute text not null,
     free_idle_minutes bigint not null,
-    updated_at_ms bigint not null,
-    unique (owner_kind, owner_id)
+    since_ms bigint not null,
+    unique (owner_kind, owner_id, since_ms)
 );
 
 -- What a transaction costs: the tariff as it was at the start, the idle time by the charge point's stamps,
@@ -174,15 +178,16 @@ create table transaction_cost (
     total text
 );
 
--- Every status a connector reported, in the order of its stamps, and of arrival where stamps are equal.
+-- Every status a connector reported, in the order of its stamps; place is the order of arrival where stamps are equal.
 create table connector_history (
     charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
     reported_at_ms bigint not null,
+    place bigint not null,
     status text not null,
     error_code text not null,
     received_at_ms bigint not null,
-    primary key (charge_point_id, connector_id, reported_at_ms, status)
+    primary key (charge_point_id, connector_id, reported_at_ms, place)
 );
 
 -- Guests who pay as they go. One row per connector has no ended_at_ms. status: requires_action, authorizing,
@@ -242,8 +247,8 @@ create table webhook (
 create index webhook_organization on webhook (organization_id) where deleted_at_ms is null;
 
 -- Letters that wait for their way out: mail and webhooks. recipient: an e-mail address, or a webhook's id.
--- lane: what must arrive in order. due_at_ms: of the first letter of a lane, when it is tried; the others wait
--- for it. leased_until_ms: until then a process is sending it.
+-- lane: what must arrive in order. due_at_ms: of the first letter of a lane, when it is tried; of the others, which
+-- wait for it, the largest number there is. leased_until_ms: until then a process is sending it.
 create table outbox (
     id integer primary key autoincrement not null,
     kind text not null,

@@ -1,26 +1,29 @@
 //! What transactions are billed, and when.
 //!
-//! - The tariff is the one that held when the transaction began; a later change does not reach it.
+//! - The tariff is the one that held when the transaction began, by its own stamp where that is plausible, however
+//!   late it is told; a later change does not reach it.
+//! - Charge points of a project bill nothing that began before it was handed over.
 //! - The price is made when the transaction ends: at its stop, when it is abandoned, and again when a late stop
 //!   or a late meter value corrects what was abandoned; always in the transaction of the database that ends it.
 //!   A status that arrives after that does not change a bill.
 //! - A tag that was refused at the start is billed nothing: there is nobody to pay.
-//! - Charge points of a project bill nothing before it is handed over.
 
 use super::authorization::{TagStatus, Verdict};
 use super::price::{Price, Usage, idle_minutes};
-use super::transaction::energy_wh;
-use crate::store::{Billed, Conn, Result, Store};
+use super::transaction::{Start, began_at_ms, energy_wh};
+use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
 /// Begins the bill of a transaction that was just inserted.
 pub(super) async fn begin(
     conn: &mut Conn,
     transaction: i64,
-    charge_point: &str,
+    start: &Start,
     verdict: &Verdict,
 ) -> Result<()> {
     if verdict.status == TagStatus::Accepted {
-        conn.bill(transaction, charge_point).await?;
+        let began_at_ms = began_at_ms(start.started_at_ms, start.now_ms);
+        conn.bill(transaction, &start.charge_point_id, began_at_ms)
+            .await?;
     }
     Ok(())
 }
@@ -74,11 +77,11 @@ pub(super) async fn bill_of(
 }
 
 async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> Result<Usage> {
-    let history = conn.status_history(billed, to_ms).await?;
+    let (history, until_ms) = conn.status_history(billed, to_ms, HISTORY_ROWS_MAX).await?;
     Ok(Usage {
         // A register that ran backwards delivered nothing that could be billed.
         energy_wh: energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0),
-        idle_minutes: idle_minutes(&history, billed.started_at_ms, to_ms),
+        idle_minutes: idle_minutes(&history, billed.started_at_ms, until_ms),
     })
 }
 
@@ -146,6 +149,7 @@ mod tests {
             meter_start_wh: 1_000,
             unknown_tags: UnknownTags::Accept,
             told: None,
+            told_end: None,
             now_ms: 0,
         };
         start(store, begin).await.unwrap().0
@@ -177,7 +181,9 @@ mod tests {
         metering::record(&store, report).await.unwrap();
         assert_eq!(so_far(11).await, (2_000, "1.70".into()));
         let full = status(1, "SuspendedEV", 20 * MINUTE_MS);
-        reports::connector_status(&store, full, None).await.unwrap();
+        reports::connector_status(&store, full, None, None)
+            .await
+            .unwrap();
         assert_eq!(so_far(25).await, (2_000, "1.70".into()));
         assert_eq!(so_far(30).await, (2_000, "2.20".into()));
         let end = StopReport {
@@ -195,6 +201,19 @@ mod tests {
             now_ms: 0,
         };
         stop(&store, end).await.unwrap();
+        // Of a history that is cut, what comes after the last status that was read is unknown.
+        let back = status(2, "SuspendedEV", 22 * MINUTE_MS);
+        reports::connector_status(&store, back, None, None)
+            .await
+            .unwrap();
+        let mut conn = store.reader().await.unwrap();
+        let billed = conn.billed(id).await.unwrap().unwrap();
+        for (statuses_max, read, until) in [(2, 2, 40), (1, 1, 22)] {
+            let history = conn.status_history(&billed, 40 * MINUTE_MS, statuses_max);
+            let (history, until_ms) = history.await.unwrap();
+            assert_eq!((history.len(), until_ms), (read, until * MINUTE_MS));
+        }
+        drop(conn);
         // 1.00 + 3 kWh x 0.35 + 15 x 0.10, whatever the time is now.
         assert_eq!(so_far(999).await, (3_000, "3.55".into()));
     }

@@ -9,6 +9,9 @@ use crate::store::{
 
 /// How long an invitation is good: seven days.
 const INVITATION_MS: i64 = 7 * 24 * 3_600_000;
+/// Mails of one installer, within [`MAILS_MS`], that nobody accepted: who registers here does not get a mail server.
+const OPEN_MAILS_MAX: i64 = 20;
+const MAILS_MS: i64 = 24 * 3_600_000;
 
 /// What a project may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +44,22 @@ pub(crate) struct Invite {
     pub now_ms: i64,
 }
 
-/// Invites somebody to own a project, by a mail with a link that is good for seven days. `None` when the owner
-/// has no such project, `Some(Err)` when its invitation was accepted already.
+/// Why nobody is invited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotInvited {
+    /// The project has its owner.
+    Accepted,
+    /// The installer sent so many that nobody accepted.
+    TooMany,
+}
+
+/// Invites somebody to own a project, by a mail with a link that is good for seven days. Those before it are
+/// good no more. `None` when the owner has no such project, `Some(Err)` when its invitation was accepted already, or
+/// too many others were not.
 pub(crate) async fn invite(
     store: &Store,
     invite: Invite,
-) -> Result<Option<std::result::Result<Invitation, Refused>>> {
+) -> Result<Option<std::result::Result<Invitation, NotInvited>>> {
     // Made here and not in the transaction, which may run twice.
     let token = random_text(40);
     let invitation = Invitation {
@@ -68,8 +81,24 @@ pub(crate) async fn invite(
                     return Ok(None);
                 };
                 if project.site_owner_id.is_some() {
-                    return Ok(Some(Err(Refused::Accepted)));
+                    return Ok(Some(Err(NotInvited::Accepted)));
                 }
+                let now_ms = invitation.created_at_ms;
+                let since_ms = now_ms.saturating_sub(MAILS_MS);
+                if conn
+                    .open_invitations(&project.installer_id, since_ms)
+                    .await?
+                    >= OPEN_MAILS_MAX
+                {
+                    return Ok(Some(Err(NotInvited::TooMany)));
+                }
+                // Who accepts at the same time holds the project until that is done.
+                conn.lock_project(&project.id).await?;
+                let project = conn.project(owner, &project.id).await?.unwrap_or(project);
+                if project.site_owner_id.is_some() {
+                    return Ok(Some(Err(NotInvited::Accepted)));
+                }
+                conn.void_invitations(&project.id, now_ms).await?;
                 conn.insert_invitation(invitation).await?;
                 conn.invited(&project.id, &invitation.email).await?;
                 conn.post_mail(&letter(&project, invitation, link)).await?;
@@ -100,7 +129,7 @@ fn letter(project: &Project, invitation: &Invitation, link: &str) -> Mail {
 /// Why an invitation cannot be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// There is none with this token.
+    /// There is none with this token, or a newer one took its place.
     Unknown,
     /// Its time is over.
     Expired,

@@ -3,9 +3,8 @@
 
 use serde_json::json;
 
-use super::billing;
 use super::occurrence::Occurrence;
-use super::transaction::available_abandons;
+use super::transaction::{abandoned, available_abandons};
 use crate::clock::rfc3339;
 use crate::store::{BootFacts, ConnectorReport, Registration, Result, Store};
 
@@ -59,14 +58,16 @@ pub(crate) async fn boot(
 }
 
 /// Keeps the status of a connector; Available ends an open transaction that was left without a stop. What was
-/// reported before is no change that is told.
+/// reported before is no change that is told. `told_end` is for the transaction.
 pub(crate) async fn connector_status(
     store: &Store,
     report: ConnectorReport,
     told: Option<Occurrence>,
+    told_end: Option<Occurrence>,
 ) -> Result<()> {
+    let input = (report, told, told_end);
     store
-        .write((report, told), |(report, told), conn| {
+        .write(input, |(report, told, told_end), conn| {
             Box::pin(async move {
                 let before = match told {
                     Some(_) => conn.connector(report).await?,
@@ -85,7 +86,7 @@ pub(crate) async fn connector_status(
                 for (id, started_at_ms) in conn.open_on(charge_point, connector).await? {
                     if available_abandons(report.stamp_ms, started_at_ms) {
                         conn.abandon(id).await?;
-                        billing::settle(conn, id).await?;
+                        abandoned(conn, id, told_end.as_ref()).await?;
                     }
                 }
                 Ok(())

@@ -18,7 +18,7 @@ use super::guest::{judge_guest_start, judge_guest_tag};
 use super::metering::{MeterReport, Reading};
 use super::occurrence::Occurrence;
 use crate::clock::rfc3339;
-use crate::store::{Conn, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
+use crate::store::{Conn, Ended, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
 /// Whether a connector that reports Available has left its open transaction.
 ///
@@ -59,14 +59,27 @@ pub struct Told {
     pub meter_stop_wh: Option<i64>,
 }
 
+fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool {
+    let ahead_ms = stamp_ms.saturating_sub(received_at_ms);
+    !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
+}
+
+/// The last instant at which a transaction can have begun: by its stamp, else by its arrival. A stamp of whole
+/// seconds speaks of the whole second.
+pub(super) fn began_at_ms(started_at_ms: i64, received_at_ms: i64) -> i64 {
+    if implausible(started_at_ms, received_at_ms) {
+        return received_at_ms;
+    }
+    match started_at_ms.rem_euclid(1000) {
+        0 => started_at_ms.saturating_add(999),
+        _ => started_at_ms,
+    }
+}
+
 /// What cannot be true of a transaction as it was told. The facts are kept as they are; nobody should bill
 /// by them unseen.
 #[must_use]
 pub fn irregularities(told: &Told) -> Vec<&'static str> {
-    let implausible = |stamp_ms: i64, received_at_ms: i64| {
-        let ahead_ms = stamp_ms.saturating_sub(received_at_ms);
-        !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
-    };
     let stop_time = told.stopped_at_ms.zip(told.stop_received_at_ms);
     let found = [
         ("meter_start_negative", told.meter_start_wh < 0),
@@ -119,6 +132,8 @@ pub(crate) struct Start {
     pub now_ms: i64,
     /// How webhooks are told.
     pub told: Option<Occurrence>,
+    /// How they are told the end of a transaction that this one finds open on its connector.
+    pub told_end: Option<Occurrence>,
 }
 
 /// Records a start and answers with the transaction's id.
@@ -176,13 +191,13 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
             conn.guest_began(&session, id).await?;
         }
     } else if !is_test {
-        billing::begin(conn, id, &start.charge_point_id, &verdict).await?;
+        billing::begin(conn, id, start, &verdict).await?;
     }
-    let abandoned = conn
+    let others = conn
         .abandon_others(&start.charge_point_id, start.connector_id, id)
         .await?;
-    for other in abandoned {
-        billing::settle(conn, other).await?;
+    for other in others {
+        abandoned(conn, other, start.told_end.as_ref()).await?;
     }
     if let Some(told) = &start.told {
         let data = json!({
@@ -262,8 +277,9 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
         keep_readings(stop, conn).await?;
         billing::settle(conn, stop.transaction_number).await?;
         if let Some(occurrence) = &stop.told {
-            let place = conn.place_of_transaction(stop.transaction_number).await?;
-            conn.tell(occurrence, &stopped(stop, &told, place)).await?;
+            let ended = conn.ended(stop.transaction_number).await?;
+            let reason = ended.reason.as_deref().unwrap_or("Local");
+            conn.tell(occurrence, &stopped(&ended, reason)).await?;
         }
         return Ok((verdict, Some(told)));
     }
@@ -301,22 +317,31 @@ async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Ver
     Ok(judge(known.as_ref(), stop.now_ms, false))
 }
 
-fn stopped(
-    stop: &StopReport,
-    told: &Told,
-    (connector_id, id_tag): (i64, String),
-) -> serde_json::Value {
+/// Prices a transaction that was abandoned just now and tells webhooks of its end; a late stop tells it once more.
+pub(super) async fn abandoned(conn: &mut Conn, id: i64, told: Option<&Occurrence>) -> Result<()> {
+    billing::settle(conn, id).await?;
+    if let Some(told) = told {
+        let ended = conn.ended(id).await?;
+        conn.tell(told, &stopped(&ended, "abandoned")).await?;
+    }
+    Ok(())
+}
+
+fn stopped(ended: &Ended, reason: &str) -> serde_json::Value {
+    let energy_wh = ended
+        .meter_stop_wh
+        .and_then(|stop_wh| energy_wh(ended.meter_start_wh, stop_wh));
     json!({
-        "transaction_id": stop.transaction_number,
-        "connector_id": connector_id,
-        "id_tag": id_tag,
-        "stop_id_tag": stop.id_tag,
-        "reason": stop.reason.as_deref().unwrap_or("Local"),
-        "start_time": rfc3339(told.started_at_ms),
-        "stop_time": rfc3339(stop.stopped_at_ms),
-        "meter_start": told.meter_start_wh,
-        "meter_stop": stop.meter_stop_wh,
-        "energy_wh": energy_wh(told.meter_start_wh, stop.meter_stop_wh),
+        "transaction_id": ended.id,
+        "connector_id": ended.connector_id,
+        "id_tag": ended.id_tag,
+        "stop_id_tag": ended.stop_id_tag,
+        "reason": reason,
+        "start_time": rfc3339(ended.started_at_ms),
+        "stop_time": ended.stopped_at_ms.map(rfc3339),
+        "meter_start": ended.meter_start_wh,
+        "meter_stop": ended.meter_stop_wh,
+        "energy_wh": energy_wh,
     })
 }
 
@@ -367,6 +392,16 @@ mod tests {
         assert_eq!(energy_wh(1_000, 1_000), Some(0));
         assert_eq!(energy_wh(1_000, 900), None);
         assert_eq!(energy_wh(i64::MIN, i64::MAX), Some(i64::MAX));
+    }
+
+    #[test]
+    fn a_transaction_began_when_it_says_unless_that_cannot_be() {
+        assert_eq!(began_at_ms(1_234, 9_000_000), 1_234);
+        assert_eq!(began_at_ms(1_000, 9_000_000), 1_999);
+        let (now_ms, later_ms) = (500 * AHEAD_MS_MAX + 1, 600 * AHEAD_MS_MAX);
+        assert_eq!(began_at_ms(0, now_ms), now_ms);
+        assert_eq!(began_at_ms(later_ms, now_ms), now_ms);
+        assert_eq!(began_at_ms(i64::MIN, now_ms), now_ms);
     }
 
     #[test]

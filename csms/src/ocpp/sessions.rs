@@ -184,6 +184,12 @@ impl Sessions {
         self.read().contains_key(id)
     }
 
+    /// The identities that have a socket, in no order.
+    pub(crate) fn online(&self) -> Vec<String> {
+        let handles = self.read();
+        handles.keys().map(|id| id.as_str().to_owned()).collect()
+    }
+
     /// How many charge points have a socket.
     #[must_use]
     pub fn count(&self) -> usize {

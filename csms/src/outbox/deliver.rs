@@ -5,7 +5,7 @@
 //! fails or none is left. Workers are bounded, in all and per receiver: a receiver that hangs keeps its own
 //! hands busy and nobody else's. A letter counts as sent when that is committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::mail::Mail;
 use super::webhook::Webhooks;
 use crate::App;
-use crate::store::{Attempt, Letter, Result, Wanted};
+use crate::store::{Attempt, Letter, Result, WAITING_MAX, Wanted};
 
 /// Letters that are on their way at the same time.
 const HANDS_MAX: usize = 64;
@@ -27,6 +27,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// Looks at one receiver before the next one has its turn.
 const LOOKS_PER_RECEIVER_MAX: usize = 8;
+/// How often letters are dropped that are too many.
+const TEND_INTERVAL: Duration = Duration::from_secs(10);
 /// How often old letters are deleted.
 const DELETE_INTERVAL: Duration = Duration::from_secs(600);
 /// How long letters are kept after they were sent.
@@ -47,6 +49,8 @@ struct Hands {
     workers: JoinSet<()>,
     receivers: HashMap<Id, Receiver>,
     busy: HashMap<Receiver, usize>,
+    /// Webhooks that too many letters wait for, as the log was told.
+    full: HashSet<String>,
 }
 
 /// Delivers until the shutdown. Attempts that are under way then are broken off, and made again after a restart.
@@ -59,12 +63,27 @@ pub(crate) async fn deliver(app: Arc<App>, mail: Option<Mail>) {
         workers: JoinSet::new(),
         receivers: HashMap::new(),
         busy: HashMap::new(),
+        full: HashSet::new(),
         app: app.clone(),
     };
     let mut delete_at = Instant::now();
+    let mut tend_at = Instant::now();
+    let mut wake_at = Instant::now();
     loop {
+        if Instant::now() >= wake_at {
+            wake_at = Instant::now() + LOOK_INTERVAL;
+            if let Err(error) = app.store.wake_lanes(app.clock().now_ms()).await {
+                tracing::debug!(cause = %error, "the outbox was not read");
+            }
+        }
         if let Err(error) = hands.look().await {
             tracing::debug!(cause = %error, "the outbox was not read");
+        }
+        if Instant::now() >= tend_at {
+            tend_at = Instant::now() + TEND_INTERVAL;
+            if let Err(error) = hands.tend().await {
+                tracing::debug!(cause = %error, "the outbox was not tended");
+            }
         }
         if Instant::now() >= delete_at {
             delete_at = Instant::now() + DELETE_INTERVAL;
@@ -155,6 +174,37 @@ impl Hands {
                 self.busy.remove(&receiver);
             }
         }
+    }
+
+    async fn tend(&mut self) -> Result<()> {
+        let store = &self.app.store;
+        let full = store.full_webhooks(WAITING_MAX).await?;
+        for (webhook, waiting) in &full {
+            if self.full.insert(webhook.clone()) {
+                tracing::warn!(
+                    webhook,
+                    waiting,
+                    "too many letters wait for a webhook: its newest are dropped until it takes some"
+                );
+            }
+            let mut excess = waiting.saturating_sub(WAITING_MAX);
+            while excess > 0 && !self.app.shutdown.is_cancelled() {
+                let now_ms = self.app.clock().now_ms();
+                let dropped = store.drop_newest(webhook, excess, now_ms).await?;
+                if dropped == 0 {
+                    break;
+                }
+                self.app.metrics.letters_dropped(dropped);
+                excess = excess.saturating_sub(i64::try_from(dropped).unwrap_or(i64::MAX));
+            }
+        }
+        // Half empty again: the next time is worth a word.
+        if !self.full.is_empty() {
+            let still = store.full_webhooks(WAITING_MAX / 2).await?;
+            let still: HashSet<String> = still.into_iter().map(|(webhook, _)| webhook).collect();
+            self.full.retain(|webhook| still.contains(webhook));
+        }
+        Ok(())
     }
 
     async fn delete_old(&self) {

@@ -32,6 +32,11 @@ pub(super) fn is_online(app: &App, id: &str) -> bool {
     ChargePointId::new(id).is_ok_and(|id| app.sessions.is_online(&id))
 }
 
+/// The identities that have a socket, as a JSON list; no longer than this process has sockets.
+pub(super) fn online_list(app: &App) -> String {
+    serde_json::to_string(&app.sessions.online()).expect("texts can be written as JSON")
+}
+
 /// What a refused registration, change or deletion is over REST.
 pub(super) fn refuse(refused: Refused, id: &str) -> ApiError {
     match refused {

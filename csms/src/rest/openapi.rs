@@ -98,6 +98,7 @@ error_groups! {
     /// Of invitations.
     InvitationErrors {
         "409": "It was accepted already (already_accepted).",
+        "422": "Too many were sent within a day that nobody accepted (too_many_invitations).",
     }
     /// Of accepting an invitation.
     AcceptanceErrors {

@@ -173,6 +173,7 @@ async fn charge_points(
         project_id: Some(project.id),
         site_id: None,
         stage: None,
+        not_among: None,
     };
     let slice = slice(page, per_page);
     let (records, total) = app.store.charge_point_records(&filter, slice).await?;

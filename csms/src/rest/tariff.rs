@@ -108,7 +108,7 @@ fn show(record: TariffRecord) -> TariffBody {
         session_fee: Amount(tariff.session_fee),
         idle_fee_per_minute: Amount(tariff.idle_fee_per_minute),
         free_idle_minutes: tariff.free_idle_minutes,
-        updated_at: Stamp(record.updated_at_ms),
+        updated_at: Stamp(record.since_ms),
     }
 }
 
@@ -133,7 +133,7 @@ struct ProjectTariff {
     tariff: TariffBody,
 }
 
-/// Shows the tariff that was set for a charge point.
+/// Shows the tariff that was set last for a charge point.
 #[utoipa::path(
     get,
     path = "/api/v1/chargepoints/{charge_point_id}/tariff",
@@ -155,7 +155,8 @@ async fn of_charge_point(
     }))
 }
 
-/// Sets the tariff of a charge point; transactions that began keep the one they began with.
+/// Sets the tariff of a charge point; transactions that began before keep the one that held then, even if they
+/// are told later.
 #[utoipa::path(
     put,
     path = "/api/v1/chargepoints/{charge_point_id}/tariff",
@@ -254,13 +255,13 @@ async fn set(
 ) -> Result<Option<TariffBody>, ApiError> {
     let record = TariffRecord {
         tariff: body.tariff(),
-        updated_at_ms: app.clock().now_ms(),
+        since_ms: app.clock().now_ms(),
     };
     let new = NewTariff {
         owner_kind,
         owner_id: id.to_owned(),
         tariff: record.tariff.clone(),
-        now_ms: record.updated_at_ms,
+        now_ms: record.since_ms,
     };
     let set = app.store.set_tariff(owner, new).await?;
     Ok(set.then(|| show(record)))

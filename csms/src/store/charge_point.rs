@@ -127,6 +127,59 @@ pub(crate) struct StatusRow {
     pub connectors: Vec<ConnectorStatus>,
 }
 
+/// Which charge points to list: those with a connector in one of these statuses, and those that are not online.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StatusFilter {
+    /// Words of the standard.
+    pub statuses: Vec<&'static str>,
+    /// The identities that are online, as a JSON list, where those that are not are wanted too.
+    pub not_among: Option<String>,
+}
+
+/// The condition of [`StatusFilter`]; bind organization, installer, site owner, the statuses between spaces (null
+/// without a filter) and the list of identities as $1 to $5.
+macro_rules! listed {
+    ($list:literal) => {
+        concat!(
+            "p.deleted_at_ms is null and ",
+            owned!("p", "$1", "$2", "$3"),
+            " and ($4 is null or ($5 is not null and p.id not in (select value from ",
+            $list,
+            ")) or exists (select 1 from connector c where c.charge_point_id = p.id
+                 and $4 like '% ' || c.status || ' %'))"
+        )
+    };
+}
+
+macro_rules! status_count {
+    ($list:literal) => {
+        concat!("select count(*) from charge_point p where ", listed!($list))
+    };
+}
+
+macro_rules! status_page {
+    ($list:literal) => {
+        concat!(
+            "with page as (select p.id, p.last_heartbeat_at_ms from charge_point p where ",
+            listed!($list),
+            " order by p.id limit $6 offset $7)
+             select page.id, page.last_heartbeat_at_ms, c.connector_id, c.status, c.error_code, c.info,
+                 c.reported_at_ms
+             from page left join connector c on c.charge_point_id = page.id
+             order by page.id, c.connector_id"
+        )
+    };
+}
+
+const STATUS_COUNT: [&str; 2] = [
+    status_count!("json_each($5)"),
+    status_count!("json_array_elements_text(cast($5 as json))"),
+];
+const STATUS_PAGE: [&str; 2] = [
+    status_page!("json_each($5)"),
+    status_page!("json_array_elements_text(cast($5 as json))"),
+];
+
 /// When a charge point was last heard of.
 #[derive(Clone, Debug)]
 pub struct Presence {
@@ -263,16 +316,25 @@ impl Store {
         .await
     }
 
-    /// All charge points of an owner with their connectors, by identity.
-    pub(crate) async fn statuses(&self, owner: &Owner) -> Result<Vec<StatusRow>> {
+    /// A part of an owner's charge points with their connectors, by identity, and how many there are in all.
+    pub(crate) async fn statuses(
+        &self,
+        owner: &Owner,
+        filter: Option<&StatusFilter>,
+        (limit, offset): (i64, i64),
+    ) -> Result<(Vec<StatusRow>, i64)> {
         let mut conn = self.reader().await?;
-        let rows: Vec<StatusColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            concat!("select p.id, p.last_heartbeat_at_ms, c.connector_id, c.status, c.error_code, c.info,
-                 c.reported_at_ms
-             from charge_point p left join connector c on c.charge_point_id = p.id
-             where p.deleted_at_ms is null and ", owned!("p", "$1", "$2", "$3"),
-             " order by p.id, c.connector_id"))
+        let words = filter.map(|filter| format!(" {} ", filter.statuses.join(" ")));
+        let online = filter.and_then(|filter| filter.not_among.as_ref());
+        let text = conn.own_text(&STATUS_COUNT);
+        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(text)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .bind(&words).bind(online)
+            .fetch_one(db))?;
+        let text = conn.own_text(&STATUS_PAGE);
+        let rows: Vec<StatusColumns> = on_db!(&mut conn, db => sqlx::query_as(text)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .bind(&words).bind(online).bind(limit).bind(offset)
             .fetch_all(db))?;
         let mut statuses: Vec<StatusRow> = Vec::new();
         for (id, last_heartbeat_at_ms, connector, status, error_code, info, at) in rows {
@@ -299,7 +361,7 @@ impl Store {
                 });
             }
         }
-        Ok(statuses)
+        Ok((statuses, total))
     }
 }
 
@@ -357,12 +419,20 @@ impl Conn {
         Ok(kept.is_some())
     }
 
-    /// Adds a status to the connector's history, by its stamp; the same one again is there already.
+    /// Adds a status to the connector's history, by its stamp. A charge point has one message under way: what it
+    /// sends again is the last that arrived of this stamp, and is there already. The same status after another one of
+    /// the same second is a further one.
     pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, status, error_code,
-                 received_at_ms)
-             values ($1, $2, $3, $4, $5, $6) on conflict do nothing")
+            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, status,
+                 error_code, received_at_ms)
+             select $1, $2, $3, 1 + coalesce((select max(h.place) from connector_history h
+                     where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3), 0),
+                 $4, $5, $6
+             where $4 <> coalesce((select h.status from connector_history h
+                 where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3
+                 order by h.place desc limit 1), '')
+             on conflict do nothing")
             .bind(&report.charge_point_id).bind(report.connector_id)
             .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(&report.status)
             .bind(&report.error_code).bind(report.received_at_ms)
@@ -407,12 +477,10 @@ mod tests {
                 received_at_ms,
                 receipt: (process.into(), number),
             };
-            connector_status(&store, report, None).await.unwrap();
-            let row = &store
-                .statuses(&Owner::organization(DEFAULT_ORGANIZATION.to_owned()))
-                .await
-                .unwrap()[0];
-            assert_eq!(row.connectors[0].status, kept, "{process} {number}");
+            connector_status(&store, report, None, None).await.unwrap();
+            let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
+            let (rows, _) = store.statuses(&owner, None, (10, 0)).await.unwrap();
+            assert_eq!(rows[0].connectors[0].status, kept, "{process} {number}");
         }
     }
 }

@@ -171,11 +171,11 @@ impl Store {
             .fetch_optional(db))?;
         let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
-                 t.free_idle_minutes, t.updated_at_ms
+                 t.free_idle_minutes, t.since_ms
              from charge_point p
                  join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
                      or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $1 order by t.owner_kind limit 1")
+             where p.id = $1 order by t.owner_kind, t.since_ms desc limit 1")
             .bind(charge_point)
             .fetch_optional(db))?;
         Ok(GuestTerms {

@@ -2,7 +2,7 @@
 
 use super::{Conn, Result, Store, on_db, run_on_db};
 
-/// An invitation. Its token is known by its hash only.
+/// An invitation that no newer one took the place of. Its token is known by its hash only.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Invitation {
     pub id: String,
@@ -26,7 +26,7 @@ impl Conn {
     pub(crate) async fn invitation(&mut self, token_hash: &str) -> Result<Option<Invitation>> {
         on_db!(self, db => sqlx::query_as(
             "select id, project_id, email, message, token_hash, created_at_ms, expires_at_ms, accepted_at_ms
-             from invitation where token_hash = $1")
+             from invitation where token_hash = $1 and voided_at_ms is null")
             .bind(token_hash)
             .fetch_optional(db))
     }
@@ -39,6 +39,29 @@ impl Conn {
             .bind(&invitation.message).bind(&invitation.token_hash).bind(invitation.created_at_ms)
             .bind(invitation.expires_at_ms)
             .execute(db))
+    }
+
+    /// Takes the invitations of a project back that nobody accepted.
+    pub(crate) async fn void_invitations(&mut self, project: &str, now_ms: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update invitation set voided_at_ms = $2
+             where project_id = $1 and accepted_at_ms is null and voided_at_ms is null")
+            .bind(project).bind(now_ms)
+            .execute(db))
+    }
+
+    /// How many invitations to an installer's projects were sent since then and not accepted, voided ones included:
+    /// each was a mail to somebody who may not have wanted it. Others who count for this installer wait (SQLite has
+    /// one writer anyway).
+    pub(crate) async fn open_invitations(&mut self, installer: &str, since_ms: i64) -> Result<i64> {
+        run_on_db!(&mut *self, db => sqlx::query("update account set name = name where id = $1")
+            .bind(installer)
+            .execute(db))?;
+        on_db!(self, db => sqlx::query_scalar(
+            "select count(*) from project p join invitation i on i.project_id = p.id
+             where p.installer_id = $1 and i.created_at_ms > $2 and i.accepted_at_ms is null")
+            .bind(installer).bind(since_ms)
+            .fetch_one(db))
     }
 
     /// Uses an invitation up.

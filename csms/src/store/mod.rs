@@ -52,7 +52,7 @@ pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
 pub(crate) use account::{Account, Role, email_key, owned};
 pub(crate) use certificate::{Certificate, NewCertificate};
-pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusRow};
+pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
 pub use charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
@@ -63,7 +63,7 @@ pub(crate) use guest::{GuestSession, NewGuest};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
-pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, Wanted};
+pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub use place::PlacedChargePoint;
 pub(crate) use place::{PlacedChange, PlacedRow, Searched};
 pub(crate) use probe::Probe;
@@ -72,9 +72,9 @@ pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
 pub(crate) use site::{Hold, Site, SiteChange};
 pub use tag::TagSetting;
-pub(crate) use tariff::{Billed, NewTariff, TariffOwner, TariffRecord, amount};
+pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
-    ActiveTransaction, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
+    ActiveTransaction, Ended, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
 };
 pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use writer::Step;
@@ -107,6 +107,17 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub(crate) enum Conn {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
+}
+
+impl Conn {
+    /// The text for this database, of one for SQLite and one for PostgreSQL: the two take a JSON list apart by
+    /// different functions.
+    pub(crate) const fn own_text(&self, texts: &[&'static str; 2]) -> &'static str {
+        match self {
+            Self::Sqlite(_) => texts[0],
+            Self::Postgres(_) => texts[1],
+        }
+    }
 }
 
 /// Runs one query text on whichever database the connection belongs to, within [`STATEMENT_TIMEOUT`]. A

@@ -2,8 +2,9 @@
 //!
 //! A lane is what must arrive in order: its first waiting letter is the only one that is sent. Who sends a
 //! letter leases it, so that several processes on one database do not send it at the same time; a process
-//! that dies leaves a lease that runs out. The letters behind the first one need no dates of their own:
-//! [`Store::lease_due`] puts off those it comes across until the first one is tried again.
+//! that dies leaves a lease that runs out. The letters behind the first one are due never ([`BEHIND_MS`]) until they
+//! are the first: whoever is done with a letter takes the next one. So a lane that waits is not looked at, however
+//! long it is.
 
 use serde_json::Value;
 
@@ -12,6 +13,10 @@ use crate::domain::occurrence::{Occurrence, TRIED_MS, pause_ms};
 
 /// How long a letter that is being sent is left alone by others; longer than any attempt takes.
 pub(crate) const LEASE_MS: i64 = 30_000;
+/// When letters are due that stand behind others of their lane.
+const BEHIND_MS: i64 = i64::MAX;
+/// Letters that wait for one webhook; the newest beyond them are dropped.
+pub(crate) const WAITING_MAX: i64 = 10_000;
 /// Receivers that are looked at in one go.
 const RECEIVERS_MAX: i64 = 1000;
 /// Letters of one receiver that are looked at in one go.
@@ -80,9 +85,11 @@ impl Conn {
         run_on_db!(self, db => sqlx::query(
             "insert into outbox (kind, recipient, lane, subject, body, created_at_ms, due_at_ms, attempts,
                  leased_until_ms)
-             values ('mail', $1, $2, $3, $4, $5, $5, 0, 0)")
+             values ('mail', $1, $2, $3, $4, $5, case when exists (select 1 from outbox b
+                     where b.lane = $2 and b.sent_at_ms is null and b.given_up_at_ms is null)
+                 then $6 else $5 end, 0, 0)")
             .bind(&mail.recipient).bind(format!("mail/{}", mail.recipient.to_lowercase()))
-            .bind(&mail.subject).bind(&mail.body).bind(mail.created_at_ms)
+            .bind(&mail.subject).bind(&mail.body).bind(mail.created_at_ms).bind(BEHIND_MS)
             .execute(db))
     }
 
@@ -94,11 +101,14 @@ impl Conn {
     pub(crate) async fn tell(&mut self, occurrence: &Occurrence, data: &Value) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
             "insert into outbox (kind, recipient, lane, body, created_at_ms, due_at_ms, attempts, leased_until_ms)
-             select 'webhook', w.id, w.id || '/' || $2, $3, $4, $4, 0, 0 from webhook w
+             select 'webhook', w.id, w.id || '/' || $2, $3, $4, case when exists (select 1 from outbox b
+                     where b.lane = w.id || '/' || $2 and b.sent_at_ms is null and b.given_up_at_ms is null)
+                 then $6 else $4 end, 0, 0 from webhook w
              where w.organization_id = $1 and w.deleted_at_ms is null
                  and ' ' || w.events || ' ' like '% ' || $5 || ' %'")
             .bind(&occurrence.organization_id).bind(&occurrence.charge_point_id)
             .bind(occurrence.body(data)).bind(occurrence.at_ms).bind(occurrence.kind.as_str())
+            .bind(BEHIND_MS)
             .execute(db))
     }
 
@@ -139,7 +149,8 @@ impl Conn {
             .fetch_optional(db))
     }
 
-    /// Leases what is due at the head of its lane, and puts off what stands behind.
+    /// Leases what is due, at the head of its lane. Something else is due only where two processes wrote to a lane
+    /// at once.
     async fn lease_of(&mut self, wanted: &Wanted) -> Result<Leased> {
         let now_ms = wanted.now_ms;
         let due: Vec<(i64, String)> = match &wanted.webhook {
@@ -164,13 +175,13 @@ impl Conn {
                 Some((first, _)) if first == id && leased.len() < wanted.limit => {
                     leased.extend(self.lease(id, now_ms).await?);
                 }
-                Some((_, first_due_at_ms)) if first_due_at_ms > now_ms => {
+                Some((first, _)) if first != id => {
                     run_on_db!(self, db => sqlx::query(
                         "update outbox set due_at_ms = $2 where id = $1 and due_at_ms <= $3")
-                        .bind(id).bind(first_due_at_ms).bind(now_ms)
+                        .bind(id).bind(BEHIND_MS).bind(now_ms)
                         .execute(db))?;
                 }
-                // Its turn comes with the first one's.
+                // There is no hand for it now.
                 _ => {}
             }
         }
@@ -338,6 +349,77 @@ impl Store {
         .await
     }
 
+    /// Makes first letters due that nobody made so: on PostgreSQL one can be written behind another while that one
+    /// is being written off. Reads one letter of each lane.
+    pub(crate) async fn wake_lanes(&self, now_ms: i64) -> Result<()> {
+        let mut conn = self.reader().await?;
+        let asleep: Vec<i64> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "with recursive lanes (lane) as (
+                 select (select lane from outbox where sent_at_ms is null and given_up_at_ms is null
+                     order by lane limit 1)
+                 union all
+                 select (select o.lane from outbox o where o.lane > lanes.lane and o.sent_at_ms is null
+                     and o.given_up_at_ms is null order by o.lane limit 1)
+                 from lanes where lanes.lane is not null)
+             select o.id from lanes cross join outbox o
+             where o.id = (select f.id from outbox f where f.lane = lanes.lane and f.sent_at_ms is null
+                     and f.given_up_at_ms is null order by f.id limit 1)
+                 and o.due_at_ms = $1 limit $2")
+            .bind(BEHIND_MS).bind(DELETED_MAX)
+            .fetch_all(db))?;
+        drop(conn);
+        if asleep.is_empty() {
+            return Ok(());
+        }
+        self.write((asleep, now_ms), |(asleep, now_ms), conn| {
+            Box::pin(async move {
+                for id in asleep {
+                    run_on_db!(&mut *conn, db => sqlx::query(
+                        "update outbox set due_at_ms = $2 where id = $1 and due_at_ms = $3")
+                        .bind(*id).bind(*now_ms).bind(BEHIND_MS)
+                        .execute(db))?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Webhooks that more than so many letters wait for, and how many those are.
+    pub(crate) async fn full_webhooks(&self, waiting_max: i64) -> Result<Vec<(String, i64)>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select recipient, count(*) from outbox
+             where kind = 'webhook' and sent_at_ms is null and given_up_at_ms is null
+             group by recipient having count(*) > $1 limit $2")
+            .bind(waiting_max).bind(RECEIVERS_MAX)
+            .fetch_all(db))
+    }
+
+    /// Drops the newest letters that wait for a webhook, a part of so many at most: how many it were. What is on its
+    /// way stays.
+    pub(crate) async fn drop_newest(
+        &self,
+        webhook: &str,
+        count: i64,
+        now_ms: i64,
+    ) -> Result<usize> {
+        let input = (webhook.to_owned(), count.min(DELETED_MAX), now_ms);
+        self.write(input, |(webhook, count, now_ms), conn| {
+            Box::pin(async move {
+                let dropped: Vec<i64> = on_db!(conn, db => sqlx::query_scalar(
+                    "delete from outbox where id in (select o.id from outbox o
+                         where o.kind = 'webhook' and o.recipient = $1 and o.sent_at_ms is null
+                             and o.given_up_at_ms is null and o.leased_until_ms <= $3
+                         order by o.id desc limit $2) returning id")
+                    .bind(webhook).bind(*count).bind(*now_ms)
+                    .fetch_all(db))?;
+                Ok(dropped.len())
+            })
+        })
+        .await
+    }
+
     /// Deletes letters sent, or given up, before these instants; whether there may be more of them.
     pub(crate) async fn delete_letters(
         &self,
@@ -370,12 +452,117 @@ impl Store {
             "select count(*) from outbox where sent_at_ms is null")
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
-            "select o.id, o.kind, o.recipient, w.url, o.subject, o.body, o.created_at_ms, o.due_at_ms, o.attempts,
+            "select o.id, o.kind, o.recipient, w.url, o.subject, o.body, o.created_at_ms,
+                 case when o.due_at_ms < $2 then o.due_at_ms else coalesce((select f.due_at_ms from outbox f
+                     where f.lane = o.lane and f.sent_at_ms is null and f.given_up_at_ms is null
+                     order by f.id limit 1), o.created_at_ms) end as due_at_ms, o.attempts,
                  o.given_up_at_ms, o.last_error
              from outbox o left join webhook w on o.kind = 'webhook' and w.id = o.recipient
              where o.sent_at_ms is null order by o.id limit $1")
-            .bind(limit)
+            .bind(limit).bind(BEHIND_MS)
             .fetch_all(db))?;
         Ok((rows, total))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{DEFAULT_ORGANIZATION, Webhook};
+
+    const HOOK: &str = "whk_1";
+
+    /// A store with a webhook, and as many letters of each of these charge points as are said.
+    async fn store(folder: &tempfile::TempDir, letters: &[(&str, usize)]) -> Store {
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let webhook = Webhook {
+            id: HOOK.into(),
+            organization_id: DEFAULT_ORGANIZATION.into(),
+            url: "https://example.com".into(),
+            events: "charge_point.booted".into(),
+            secret: "s".into(),
+            created_at_ms: 0,
+        };
+        assert!(store.create_webhook(webhook).await.unwrap());
+        for (charge_point, count) in letters {
+            let occurrence = Occurrence {
+                kind: crate::domain::occurrence::Kind::Booted,
+                organization_id: DEFAULT_ORGANIZATION.into(),
+                charge_point_id: (*charge_point).into(),
+                at_ms: 1,
+            };
+            let told = vec![(occurrence, Value::Null); *count];
+            store.tell_all(told).await.unwrap();
+        }
+        store
+    }
+
+    fn wanted(now_ms: i64) -> Wanted {
+        Wanted {
+            webhook: Some(HOOK.into()),
+            limit: 8,
+            now_ms,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_waits_is_not_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        // One more than are looked at in one go, and another lane behind them.
+        let store = store(&folder, &[("CP-1", 65), ("CP-2", 1)]).await;
+        let mut leased = store.lease_due(wanted(10)).await.unwrap();
+        assert_eq!(leased.letters.len(), 2);
+        assert!(!leased.there_may_be_more);
+        assert!(store.due_webhooks(10).await.unwrap().is_empty());
+        let first = leased.letters.remove(0);
+        let failed = Attempt::Failed("x".into());
+        let next = store.attempted(first.clone(), failed, 0.0, 10).await;
+        assert!(next.unwrap().is_none());
+        // The first alone is tried again; what is written meanwhile stands behind it as well.
+        assert!(store.due_webhooks(1_000).await.unwrap().is_empty());
+        let leased = store.lease_due(wanted(2_000)).await.unwrap();
+        let ids: Vec<_> = leased.letters.iter().map(|letter| letter.id).collect();
+        assert_eq!(ids, [first.id]);
+        let (rows, _) = store.outbox(100).await.unwrap();
+        assert!(rows.iter().all(|row| row.due_at_ms < 100_000));
+        // Who is done with it takes the next one at once.
+        let next = store
+            .attempted(first.clone(), Attempt::Sent, 0.0, 2_000)
+            .await;
+        assert_eq!(next.unwrap().unwrap().id, first.id + 1);
+    }
+
+    #[tokio::test]
+    async fn a_first_letter_that_nobody_made_due_is_woken() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder, &[("CP-1", 2), ("CP-2", 1), ("CP-3", 2)]).await;
+        store
+            .write((), |(), conn| {
+                Box::pin(async move {
+                    run_on_db!(conn, db => sqlx::query(
+                        "update outbox set sent_at_ms = 1 where id in (1, 3, 4)")
+                        .execute(db))
+                })
+            })
+            .await
+            .unwrap();
+        assert!(store.due_webhooks(10).await.unwrap().is_empty());
+        store.wake_lanes(10).await.unwrap();
+        let leased = store.lease_due(wanted(10)).await.unwrap();
+        let ids: Vec<_> = leased.letters.iter().map(|letter| letter.id).collect();
+        assert_eq!(ids, [2, 5]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_letters_are_dropped_where_too_many_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder, &[("CP-1", 5), ("CP-2", 3)]).await;
+        assert!(store.full_webhooks(8).await.unwrap().is_empty());
+        let full = store.full_webhooks(6).await.unwrap();
+        assert_eq!(full, [(HOOK.to_owned(), 8)]);
+        assert_eq!(store.drop_newest(HOOK, 2, 10).await.unwrap(), 2);
+        let (rows, total) = store.outbox(100).await.unwrap();
+        assert_eq!((rows.last().unwrap().id, total), (6, 6));
     }
 }

@@ -106,7 +106,11 @@ macro_rules! placed_query {
                  coalesce(t.currency, j.currency) as currency
              from wanted cross join charge_point p
                  left join tariff t on t.owner_kind = 'charge_point' and t.owner_id = p.id
+                     and t.since_ms = (select max(n.since_ms) from tariff n
+                         where n.owner_kind = 'charge_point' and n.owner_id = p.id)
                  left join tariff j on j.owner_kind = 'project' and j.owner_id = p.project_id
+                     and j.since_ms = (select max(n.since_ms) from tariff n
+                         where n.owner_kind = 'project' and n.owner_id = p.project_id)
              where p.id = wanted.id and p.deleted_at_ms is null"
         )
     };

@@ -18,22 +18,54 @@ pub(crate) struct RecordFilter {
     pub site_id: Option<String>,
     /// The word of a stage.
     pub stage: Option<&'static str>,
+    /// The identities to leave out, as a JSON list.
+    pub not_among: Option<String>,
 }
 
-/// The condition of [`RecordFilter`]; bind organization, installer, site owner, project, site and stage as $1
-/// to $6. The stage is the one of `domain::lifecycle`.
+/// The condition of [`RecordFilter`]; bind organization, installer, site owner, project, site, stage and the
+/// identities left out as $1 to $7. The stage is the one of `domain::lifecycle`.
 macro_rules! chosen {
-    () => {
+    ($list:literal) => {
         concat!(
             "p.deleted_at_ms is null and ",
             owned!("p", "$1", "$2", "$3"),
             " and ($4 is null or p.project_id = $4) and ($5 is null or p.site_id = $5)
               and ($6 is null or $6 = case when p.commissioned_at_ms is not null then 'commissioned'
                   when p.connected_at_ms is not null then 'connected'
-                  when p.configured_at_ms is not null then 'configured' else 'registered' end)"
+                  when p.configured_at_ms is not null then 'configured' else 'registered' end)
+              and ($7 is null or p.id not in (select value from ",
+            $list,
+            "))"
         )
     };
 }
+
+macro_rules! chosen_count {
+    ($list:literal) => {
+        concat!("select count(*) from charge_point p where ", chosen!($list))
+    };
+}
+
+macro_rules! chosen_page {
+    ($list:literal) => {
+        concat!(
+            "select ",
+            record_columns!(),
+            " from charge_point p where ",
+            chosen!($list),
+            " order by p.id limit $8 offset $9"
+        )
+    };
+}
+
+const COUNT: [&str; 2] = [
+    chosen_count!("json_each($7)"),
+    chosen_count!("json_array_elements_text(cast($7 as json))"),
+];
+const PAGE: [&str; 2] = [
+    chosen_page!("json_each($7)"),
+    chosen_page!("json_array_elements_text(cast($7 as json))"),
+];
 
 /// Records that are moved to a grave in one transaction: a part of a second, so that charge points do not wait.
 const BURIED_AT_ONCE: i64 = 2_000;
@@ -84,7 +116,7 @@ const MOVES: [&str; 10] = [
     move_some!("configuration_key", "key"),
     move_some!("certificate", "id"),
     move_some!("commissioning", "id"),
-    move_some!("connector_history", "connector_id, reported_at_ms, status"),
+    move_some!("connector_history", "connector_id, reported_at_ms, place"),
     move_some!("guest_session", "token"),
 ];
 
@@ -128,44 +160,18 @@ impl Store {
     ) -> Result<(Vec<ChargePointRecord>, i64)> {
         let mut conn = self.reader().await?;
         let owner = &filter.owner;
-        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
-            "select count(*) from charge_point p where ", chosen!()))
+        let text = conn.own_text(&COUNT);
+        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(text)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(&filter.project_id).bind(&filter.site_id).bind(filter.stage)
+            .bind(&filter.project_id).bind(&filter.site_id).bind(filter.stage).bind(&filter.not_among)
             .fetch_one(db))?;
-        let records = on_db!(&mut conn, db => sqlx::query_as(concat!(
-            "select ", record_columns!(), " from charge_point p where ", chosen!(),
-            " order by p.id limit $7 offset $8"))
+        let text = conn.own_text(&PAGE);
+        let records = on_db!(&mut conn, db => sqlx::query_as(text)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(&filter.project_id).bind(&filter.site_id).bind(filter.stage)
+            .bind(&filter.project_id).bind(&filter.site_id).bind(filter.stage).bind(&filter.not_among)
             .bind(limit).bind(offset)
             .fetch_all(db))?;
         Ok((records, total))
-    }
-
-    /// The identities of all of them, in order.
-    pub(crate) async fn charge_point_ids(&self, filter: &RecordFilter) -> Result<Vec<String>> {
-        let mut conn = self.reader().await?;
-        let owner = &filter.owner;
-        on_db!(&mut conn, db => sqlx::query_scalar(concat!(
-            "select p.id from charge_point p where ", chosen!(), " order by p.id"))
-            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(&filter.project_id).bind(&filter.site_id).bind(filter.stage)
-            .fetch_all(db))
-    }
-
-    /// Those of these identities that are the owner's, in the order given. For a page of them, not for all.
-    pub(crate) async fn charge_point_records_of(
-        &self,
-        owner: &Owner,
-        ids: &[String],
-    ) -> Result<Vec<ChargePointRecord>> {
-        let mut conn = self.reader().await?;
-        let mut records = Vec::with_capacity(ids.len());
-        for id in ids {
-            records.extend(conn.charge_point_record(owner, id).await?);
-        }
-        Ok(records)
     }
 
     /// What a charge point reported last of itself (connector 0) and its connectors.

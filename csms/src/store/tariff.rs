@@ -1,4 +1,4 @@
-//! Tariffs of charge points and projects, and what transactions cost by them.
+//! Tariffs of charge points and projects, each with the time since which it holds, and what transactions cost by them.
 
 use rust_decimal::Decimal;
 
@@ -6,7 +6,7 @@ use super::{Conn, Owner, Result, Store, StoreError, on_db, owned, random_text, r
 use crate::domain::price::{StatusAt, Tariff};
 
 /// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
-const HISTORY_ROWS_MAX: i64 = 50_000;
+pub(crate) const HISTORY_ROWS_MAX: i64 = 50_000;
 
 /// Whose a tariff is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ impl TariffOwner {
     }
 }
 
-/// A tariff as it was set last.
+/// A tariff as it was set.
 #[derive(Clone, Debug)]
 pub(crate) struct TariffRecord {
     pub tariff: Tariff,
-    pub updated_at_ms: i64,
+    pub since_ms: i64,
 }
 
 /// A tariff to set.
@@ -72,22 +72,21 @@ macro_rules! set_tariff {
     ($from:literal, $owned:expr) => {
         concat!(
             "insert into tariff (id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
-                 idle_fee_per_minute, free_idle_minutes, updated_at_ms)
+                 idle_fee_per_minute, free_idle_minutes, since_ms)
              select $1, $2, p.id, $4, $5, $6, $7, $8, $9 from ",
             $from,
             $owned,
-            " on conflict (owner_kind, owner_id) do update set currency = excluded.currency,
+            " on conflict (owner_kind, owner_id, since_ms) do update set currency = excluded.currency,
                  price_per_kwh = excluded.price_per_kwh, session_fee = excluded.session_fee,
                  idle_fee_per_minute = excluded.idle_fee_per_minute,
-                 free_idle_minutes = excluded.free_idle_minutes,
-                 updated_at_ms = excluded.updated_at_ms
+                 free_idle_minutes = excluded.free_idle_minutes
              returning id"
         )
     };
 }
 
 impl Store {
-    /// The tariff that was set for exactly this owner.
+    /// The tariff that was set last for exactly this owner.
     pub(crate) async fn tariff(
         &self,
         owner_kind: TariffOwner,
@@ -96,15 +95,15 @@ impl Store {
         let mut conn = self.reader().await?;
         let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes,
-                 updated_at_ms
-             from tariff where owner_kind = $1 and owner_id = $2")
+                 since_ms
+             from tariff where owner_kind = $1 and owner_id = $2 order by since_ms desc limit 1")
             .bind(owner_kind.as_str()).bind(owner_id)
             .fetch_optional(db))?;
         row.map(tariff_of).transpose()
     }
 
-    /// Sets a tariff in place of the one before; false when what it is for is not the owner's. Transactions that
-    /// began keep the one they began with.
+    /// Sets a tariff that holds from now on; false when what it is for is not the owner's. Transactions that began
+    /// before keep the one before.
     pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<bool> {
         self.write((owner.clone(), new), |(owner, new), conn| {
             Box::pin(async move {
@@ -135,9 +134,14 @@ impl Store {
 }
 
 impl Conn {
-    /// Keeps the tariff a transaction begins with: its charge point's own, else its project's. None where none
-    /// is set, and none before a project is handed over.
-    pub(crate) async fn bill(&mut self, transaction: i64, charge_point: &str) -> Result<()> {
+    /// Keeps the tariff of a transaction that began at that time: what was its charge point's own then, else its
+    /// project's. None where none was set, and none before a project was handed over.
+    pub(crate) async fn bill(
+        &mut self,
+        transaction: i64,
+        charge_point: &str,
+        began_at_ms: i64,
+    ) -> Result<()> {
         // The tariff is written as JSON by both databases in the same way: all its values are text or
         // integers of our own making.
         run_on_db!(self, db => sqlx::query(
@@ -151,9 +155,9 @@ impl Conn {
                  left join project j on j.id = p.project_id
                  join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
                      or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $2 and (p.project_id is null or j.handed_over_at_ms is not null)
-             order by t.owner_kind limit 1"#)
-            .bind(transaction).bind(charge_point)
+             where p.id = $2 and t.since_ms <= $3 and (p.project_id is null or j.handed_over_at_ms <= $3)
+             order by t.owner_kind, t.since_ms desc limit 1"#)
+            .bind(transaction).bind(charge_point).bind(began_at_ms)
             .execute(db))
     }
 
@@ -194,25 +198,29 @@ impl Conn {
         }))
     }
 
-    /// What a connector was from one time to another, beginning with the last status before it.
+    /// What a connector was from one time to another, beginning with the last status before it, and until when that
+    /// is known: where there are more than so many statuses, no longer than until the next one.
     pub(crate) async fn status_history(
         &mut self,
         billed: &Billed,
         to_ms: i64,
-    ) -> Result<Vec<StatusAt>> {
-        let rows: Vec<(String, i64)> = on_db!(self, db => sqlx::query_as(
+        statuses_max: i64,
+    ) -> Result<(Vec<StatusAt>, i64)> {
+        let mut rows: Vec<(String, i64)> = on_db!(self, db => sqlx::query_as(
             "select status, reported_at_ms from connector_history
              where charge_point_id = $1 and connector_id = $2 and reported_at_ms <= $4
                and reported_at_ms >= coalesce((select max(h.reported_at_ms) from connector_history h
                    where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms <= $3), $3)
-             order by reported_at_ms, received_at_ms limit $5")
+             order by reported_at_ms, place limit $5")
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.started_at_ms)
-            .bind(to_ms).bind(HISTORY_ROWS_MAX)
+            .bind(to_ms).bind(statuses_max.saturating_add(1))
             .fetch_all(db))?;
+        let is_cut = i64::try_from(rows.len()).is_ok_and(|read| read > statuses_max);
+        let next = if is_cut { rows.pop() } else { None };
+        let until_ms = next.map_or(to_ms, |(_, at_ms)| at_ms);
         let statuses = rows.into_iter();
-        Ok(statuses
-            .map(|(status, at_ms)| StatusAt { status, at_ms })
-            .collect())
+        let statuses = statuses.map(|(status, at_ms)| StatusAt { status, at_ms });
+        Ok((statuses.collect(), until_ms))
     }
 
     /// Writes down what a transaction costs.
@@ -230,7 +238,7 @@ impl Conn {
 }
 
 pub(super) fn tariff_of(
-    (currency, per_kwh, session, idle, free_idle_minutes, updated_at_ms): TariffColumns,
+    (currency, per_kwh, session, idle, free_idle_minutes, since_ms): TariffColumns,
 ) -> Result<TariffRecord> {
     Ok(TariffRecord {
         tariff: Tariff {
@@ -240,7 +248,7 @@ pub(super) fn tariff_of(
             idle_fee_per_minute: amount(&idle)?,
             free_idle_minutes,
         },
-        updated_at_ms,
+        since_ms,
     })
 }
 

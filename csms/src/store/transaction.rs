@@ -34,6 +34,20 @@ pub(crate) struct ActiveTransaction {
     pub last_meter_wh: Option<i64>,
 }
 
+/// A transaction that has ended.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Ended {
+    pub id: i64,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub stop_id_tag: Option<String>,
+    pub reason: Option<String>,
+    pub started_at_ms: i64,
+    pub stopped_at_ms: Option<i64>,
+    pub meter_start_wh: i64,
+    pub meter_stop_wh: Option<i64>,
+}
+
 /// A transaction as the API lists it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct TransactionRow {
@@ -197,6 +211,16 @@ impl Conn {
         Ok(())
     }
 
+    /// A transaction as a webhook tells its end.
+    pub(crate) async fn ended(&mut self, id: i64) -> Result<Ended> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, connector_id, id_tag, stop_id_tag, reason, started_at_ms, stopped_at_ms, meter_start_wh,
+                 meter_stop_wh
+             from charge_transaction where id = $1")
+            .bind(id)
+            .fetch_one(db))
+    }
+
     /// Id and start of what is open on a connector.
     pub(crate) async fn open_on(
         &mut self,
@@ -233,13 +257,6 @@ impl Conn {
             },
         );
         Ok(told)
-    }
-
-    /// Connector and id tag of a transaction.
-    pub(crate) async fn place_of_transaction(&mut self, id: i64) -> Result<(i64, String)> {
-        on_db!(self, db => sqlx::query_as("select connector_id, id_tag from charge_transaction where id = $1")
-            .bind(id)
-            .fetch_one(db))
     }
 
     /// The answer this very stop got before; the outer `None` when it stopped no transaction.

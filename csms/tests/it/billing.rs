@@ -1,16 +1,33 @@
 //! Tariffs, and what transactions cost by them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use dynamo_csms::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::support::{ChargePoint, KEY, Rig, rig};
+use crate::support::{ChargePoint, KEY, Rig, rig_with};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T11:00:00Z";
 
 fn minute(number: u32) -> String {
     format!("2026-01-01T10:{number:02}:00Z")
+}
+
+/// A CSMS where it is half past nine on the day of [`T0`], and later what the hours say.
+async fn rig() -> Rig {
+    rig_later(Arc::default()).await
+}
+
+async fn rig_later(hours: Arc<AtomicI64>) -> Rig {
+    let system = Clock::default();
+    let morning = "2026-01-01T09:30:00Z".parse::<jiff::Timestamp>().unwrap();
+    let ahead_ms = morning.as_millisecond() - system.now_ms();
+    let now = move || system.now_ms() + ahead_ms + hours.load(Relaxed) * 3_600_000;
+    rig_with(|options| options.clock = Clock::new(now)).await
 }
 
 async fn set_tariff(rig: &Rig, id: &str, body: Value) -> (u16, Value) {
@@ -251,4 +268,77 @@ async fn a_project_bills_nothing_before_it_is_handed_over_and_its_tariff_after()
     assert_eq!(session().await, 4.3);
     sql(&rig, "delete from tariff where owner_kind = 'charge_point'").await;
     assert_eq!(session().await, 1.0);
+}
+
+#[tokio::test]
+async fn a_start_that_is_told_late_has_the_tariff_of_its_time() {
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
+    let mut cp = with_tariff(&rig).await;
+    hours.store(3, Relaxed);
+    set_tariff(&rig, "CP-1", json!({"currency": "EUR", "price_per_kwh": 9})).await;
+    let (_, shown) = rig.get("/api/v1/chargepoints/CP-1/tariff").await;
+    assert_eq!(shown["tariff"]["currency"], "EUR");
+    let (_, found) = rig
+        .get("/api/v1/public/chargers?latitude=0&longitude=0")
+        .await;
+    assert_eq!(found["total"], 0);
+    let mut session = async |from: &str| {
+        let id = cp.start(1, "TAG", from, 0).await["transactionId"].clone();
+        cp.stop(&id, from, 10_000).await;
+        cost(&rig).await
+    };
+    assert_eq!(session("2026-01-01T10:00:00Z").await, 4.3);
+    assert_eq!(session("2026-01-01T12:29:59Z").await, 4.3);
+    assert_eq!(session("2026-01-01T12:31:00Z").await, 90.0);
+    // None held yet; and what nobody can believe began when it arrived.
+    assert_eq!(session("2026-01-01T09:29:59Z").await, Value::Null);
+    assert_eq!(session("1999-01-01T10:00:00Z").await, 90.0);
+    assert_eq!(session("2030-01-01T10:00:00Z").await, 90.0);
+}
+
+#[tokio::test]
+async fn what_began_before_the_hand_over_is_not_billed_however_late_it_is_told() {
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
+    let mut cp = with_tariff(&rig).await;
+    let installer = rig.installer("installer@example.com").await;
+    let project = json!({"id": "prj_1", "name": "P", "address": "A"});
+    let projects = "/api/v1/installer/projects";
+    rig.request(Method::POST, projects, Some(project), &installer)
+        .await;
+    sql(
+        &rig,
+        "update charge_point set project_id = 'prj_1' where id = 'CP-1'",
+    )
+    .await;
+    hours.store(3, Relaxed);
+    let path = "/api/v1/installer/projects/prj_1/complete-handover";
+    let sign_off = json!({"installer_signature": "Ada"});
+    rig.request(Method::POST, path, Some(sign_off), &installer)
+        .await;
+    for (from, price) in [
+        ("2026-01-01T12:00:00Z", Value::Null),
+        ("2026-01-01T12:31:00Z", json!(4.3)),
+    ] {
+        let id = cp.start(1, "TAG", from, 0).await["transactionId"].clone();
+        cp.stop(&id, from, 10_000).await;
+        assert_eq!(cost(&rig).await, price, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_of_one_second_keep_their_order_and_repetitions_add_nothing() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    let at = minute(20);
+    for status in ["SuspendedEV", "Charging", "SuspendedEV", "SuspendedEV"] {
+        cp.status(1, status, Some(&at)).await;
+    }
+    let count = "select status from connector_history";
+    assert_eq!(rig.sql(count).await.len(), 3);
+    // 0.50 + (40 - 10 free minutes) x 0.05: the last of them counts.
+    cp.stop(&id, T1, 0).await;
+    assert_eq!(cost(&rig).await, 2.0);
 }

@@ -314,7 +314,11 @@ async fn a_map_with_prices(address: String) {
         let (status, _) = ask(Method::PUT, "/A/tariff", tariff.clone()).await;
         assert_eq!(status, 200);
     }
-    assert_eq!(count(&options.database, "tariff").await, 1);
+    // Both are kept; the newest is shown.
+    assert_eq!(count(&options.database, "tariff").await, 2);
+    // They held a year ago already.
+    rig.execute("update tariff set since_ms = since_ms - 31622400000")
+        .await;
     let mut cp = rig.connect("A").await;
     cp.status(1, "Available", Some("2026-01-01T09:00:00Z"))
         .await;

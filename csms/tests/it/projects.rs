@@ -414,3 +414,58 @@ async fn projects_are_their_owners_alone_and_bodies_are_checked() {
         assert_eq!(ask(&rig, Method::POST, path, Some(body), "").await.0, 400);
     }
 }
+
+#[tokio::test]
+async fn the_newest_invitation_is_the_only_one_and_twenty_are_enough_for_a_day() {
+    let ahead_ms = Arc::new(AtomicI64::new(0));
+    let mut rigs = Vec::new();
+    let databases = [None, crate::databases::postgres().await];
+    for (number, database) in databases.into_iter().enumerate() {
+        if number > 0 && database.is_none() {
+            continue;
+        }
+        let clock = ahead_ms.clone();
+        let rig = crate::support::rig_with(|options| {
+            options.clock = ahead(clock);
+            if let Some(address) = database {
+                options.database = address;
+            }
+        });
+        rigs.push(rig.await);
+    }
+    for rig in rigs {
+        ahead_ms.store(0, Relaxed);
+        let installer = rig.installer("a@acme.example").await;
+        let id = project(&rig, &installer).await;
+        invite(&rig, &installer, &id, OWNER).await;
+        let first = token(&rig).await;
+        invite(&rig, &installer, &id, "next@riversidebp.com").await;
+        let second = token(&rig).await;
+        let (status, refused) = accept(&rig, &first).await;
+        assert_eq!((status, &refused["code"]), (404, &json!("not_found")));
+        assert_eq!(accept(&rig, &second).await.0, 200);
+        assert_eq!(accept(&rig, &first).await.0, 404);
+        // What was accepted does not count, what was voided does, and projects count together.
+        let (one, other) = (
+            project(&rig, &installer).await,
+            project(&rig, &installer).await,
+        );
+        for number in 0..19 {
+            let project = if number % 2 == 0 { &one } else { &other };
+            let answer = invite(&rig, &installer, project, OWNER).await;
+            assert_eq!(answer.0, 201, "{number}");
+        }
+        let (status, refused) = invite(&rig, &installer, &one, OWNER).await;
+        let code = &refused["code"];
+        assert_eq!((status, code), (422, &json!("too_many_invitations")));
+        assert_eq!(mails(&rig).await.len(), 21);
+        let colleague = rig.installer("b@acme.example").await;
+        let theirs = project(&rig, &colleague).await;
+        assert_eq!(invite(&rig, &colleague, &theirs, OWNER).await.0, 201);
+        ahead_ms.store(23 * 3_600_000, Relaxed);
+        assert_eq!(invite(&rig, &installer, &one, OWNER).await.0, 422);
+        ahead_ms.store(24 * 3_600_000 + 60_000, Relaxed);
+        let installer = rig.log_in("a@acme.example", "s3cur3P@ssword!").await;
+        assert_eq!(invite(&rig, &installer, &one, OWNER).await.0, 201);
+    }
+}

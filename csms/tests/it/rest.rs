@@ -270,3 +270,59 @@ async fn wrong_passwords_are_counted_and_the_account_waits() {
     assert_eq!(body["code"], "rate_limited");
     rig.installer("bob@example.com").await;
 }
+
+#[tokio::test]
+async fn statuses_are_filtered_and_paged_by_the_database() {
+    for rig in crate::databases::rigs().await {
+        for (number, status) in ["Available", "SuspendedEV", "Faulted", "Available"]
+            .into_iter()
+            .enumerate()
+        {
+            let id = format!("CP-{number}");
+            let mut cp = rig.connect(&id).await;
+            cp.status(1, status, Some("2026-01-01T00:00:00Z")).await;
+            cp.status(2, "Unavailable", Some("2026-01-01T00:00:00Z"))
+                .await;
+            drop(cp);
+            rig.until_offline(&id).await;
+        }
+        let _online = [rig.connect("CP-1").await, rig.connect("CP-4").await];
+        let path = "/api/v1/ocpp16/charge_points/status";
+        for (query, total, ids) in [
+            ("", 5, &["CP-0", "CP-1", "CP-2", "CP-3", "CP-4"][..]),
+            ("?per_page=2&page=3", 5, &["CP-4"]),
+            ("?page=9", 5, &[]),
+            ("?status=Available", 2, &["CP-0", "CP-3"]),
+            ("?status=Available&per_page=1&page=2", 2, &["CP-3"]),
+            ("?status=SuspendedEV", 1, &["CP-1"]),
+            ("?status=SuspendedEVSE", 0, &[]),
+            ("?status=occupied", 1, &["CP-1"]),
+            ("?status=unknown", 3, &["CP-0", "CP-2", "CP-3"]),
+            // Who is online and has a connector that is out of order is offline in part.
+            ("?status=offline", 4, &["CP-0", "CP-1", "CP-2", "CP-3"]),
+            ("?status=offline&per_page=3&page=2", 4, &["CP-3"]),
+        ] {
+            let (_, body) = rig.get(&format!("{path}{query}")).await;
+            let points = body["charge_points"].as_array().unwrap();
+            let found: Vec<_> = points
+                .iter()
+                .map(|point| point["charge_point_id"].as_str().unwrap())
+                .collect();
+            assert_eq!(
+                (&body["total"], &found[..]),
+                (&json!(total), ids),
+                "{query}"
+            );
+        }
+        let (_, body) = rig.get(&format!("{path}?per_page=2")).await;
+        assert_eq!(body["charge_points"][0]["online"], false);
+        assert_eq!(body["charge_points"][1]["online"], true);
+        assert_eq!(
+            body["charge_points"][1]["connectors"]
+                .as_array()
+                .unwrap()
+                .len(),
+            2
+        );
+    }
+}

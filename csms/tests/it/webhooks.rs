@@ -246,6 +246,46 @@ async fn what_happens_is_told_in_order_and_signed() {
 }
 
 #[tokio::test]
+async fn the_end_of_what_is_abandoned_is_told_and_corrected_by_a_late_stop() {
+    let rig = rig().await;
+    let receiver = Receiver::start(|_| Status::NO_CONTENT).await;
+    // Nothing else is waited for: the end alone has to wake the outbox.
+    subscribe(&rig, &receiver.url, &["transaction.stopped"]).await;
+    let mut cp = rig.connect("CP-1").await;
+    let first = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 1_000).await["transactionId"].clone();
+    cp.meter(&first, "2026-01-01T10:30:00Z", "4000").await;
+    let second = cp.start(1, "TAG", "2026-01-01T11:00:00Z", 5_000).await["transactionId"].clone();
+    for _ in 0..2 {
+        cp.status(1, "Available", Some("2026-01-01T12:00:00Z"))
+            .await;
+    }
+    for _ in 0..2 {
+        cp.stop(&first, "2026-01-01T10:45:00Z", 4_500).await;
+    }
+    let letters = receiver.letters(3).await;
+    let told: Vec<_> = letters
+        .iter()
+        .map(|letter| {
+            let data = &letter["data"];
+            let field = |name: &str| data[name].clone();
+            [field("transaction_id"), field("reason"), field("energy_wh")]
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            [first.clone(), json!("abandoned"), json!(3_000)],
+            [second, json!("abandoned"), json!(0)],
+            [first, json!("Local"), json!(3_500)],
+        ]
+    );
+    assert_eq!(letters[0]["data"]["stop_time"], "2026-01-01T10:30:00Z");
+    assert_eq!(letters[2]["data"]["stop_time"], "2026-01-01T10:45:00Z");
+    // A retransmission tells nothing.
+    assert_eq!(rig.sql("select id from outbox").await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_lane_waits_for_its_first_letter_and_the_id_stays() {
     failing_first(rig().await).await;
 }

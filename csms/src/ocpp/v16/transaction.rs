@@ -34,8 +34,9 @@ pub(super) async fn start_transaction(
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
         told: cx.told(Kind::TransactionStarted),
+        told_end: cx.told(Kind::TransactionStopped),
     };
-    let is_told = start.told.is_some();
+    let is_told = start.told.is_some() || start.told_end.is_some();
     let (id, verdict) = transaction::start(&cx.app.store, start).await?;
     if is_told {
         cx.app.outbox.posted();

@@ -18,7 +18,7 @@ use crate::domain::registration::{self, Change, NewChargePoint, generated_id, wr
 use crate::domain::transaction::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{
-    RegisteredChargePoint, RegisteredChargePoints, find, is_online, refuse,
+    RegisteredChargePoint, RegisteredChargePoints, find, is_online, online_list, refuse,
 };
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, Paging, Params, PathId, plain, present, searchable, slice};
@@ -213,25 +213,11 @@ async fn list(
         project_id: searchable("project_id", query.project_id)?,
         site_id: searchable("site_id", query.site_id)?,
         stage,
-    };
-    let (records, total) = if offline {
         // Who has a socket is not in the database.
-        let mut ids = app.store.charge_point_ids(&filter).await?;
-        ids.retain(|id| !is_online(&app, id));
-        let (limit, offset) = slice(page, per_page);
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let take = usize::try_from(limit).unwrap_or(0);
-        let total = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        let shown: Vec<String> = ids.into_iter().skip(skip).take(take).collect();
-        let owner = &filter.owner;
-        (
-            app.store.charge_point_records_of(owner, &shown).await?,
-            total,
-        )
-    } else {
-        let slice = slice(page, per_page);
-        app.store.charge_point_records(&filter, slice).await?
+        not_among: offline.then(|| online_list(&app)),
     };
+    let slice = slice(page, per_page);
+    let (records, total) = app.store.charge_point_records(&filter, slice).await?;
     let show = |record| RegisteredChargePoint::show(&app, record);
     Ok(Json(RegisteredChargePoints {
         charge_points: records.into_iter().map(show).collect(),

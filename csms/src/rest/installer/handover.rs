@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::handover::{self, Features, Invite, SignOff, warnings};
+use crate::domain::handover::{self, Features, Invite, NotInvited, SignOff, warnings};
 use crate::rest::auth::Installer;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, PathId, plain, prose};
@@ -45,7 +45,8 @@ struct InvitationBody {
     expires_at: Stamp,
 }
 
-/// Invites somebody to own the site of a project, by mail. The link is good for seven days.
+/// Invites somebody to own the site of a project, by mail. The link is good for seven days, or until
+/// somebody is invited again. 20 mails that nobody accepted may leave in 24 hours.
 #[utoipa::path(
     post,
     path = "/api/v1/installer/projects/{project_id}/invite-site-owner",
@@ -73,9 +74,16 @@ async fn invite(
         now_ms: app.clock().now_ms(),
     };
     let invited = handover::invite(&app.store, invite).await?;
-    let invitation = invited.ok_or_else(|| missing(&id))?.map_err(|_| {
-        let message = format!("the project {id:?} has its site owner already");
-        ApiError::Conflict("already_accepted", message)
+    let invited = invited.ok_or_else(|| missing(&id))?;
+    let invitation = invited.map_err(|refused| match refused {
+        NotInvited::TooMany => {
+            let message = "20 invitations of the last 24 hours were not accepted yet";
+            ApiError::Unprocessable("too_many_invitations", message.to_owned())
+        }
+        NotInvited::Accepted => {
+            let message = format!("the project {id:?} has its site owner already");
+            ApiError::Conflict("already_accepted", message)
+        }
     })?;
     let answer = InvitationBody {
         invitation_id: invitation.id,

@@ -13,12 +13,12 @@ use utoipa_axum::routes;
 
 use crate::App;
 use crate::rest::auth::AnyReader;
-use crate::rest::charge_point::is_online;
+use crate::rest::charge_point::{is_online, online_list};
 use crate::rest::error::{Answer, ApiError};
-use crate::rest::input::{Paging, Params};
+use crate::rest::input::{Paging, Params, slice};
 use crate::rest::openapi::{AccessErrors, QueryErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{ConnectorStatus, StatusRow};
+use crate::store::{ConnectorStatus, StatusFilter, StatusRow};
 
 const PER_PAGE: i64 = 50;
 const PER_PAGE_MAX: i64 = 200;
@@ -41,7 +41,7 @@ struct StatusQuery {
 #[derive(Serialize, ToSchema)]
 struct Statuses {
     charge_points: Vec<ChargePointBody>,
-    total: usize,
+    total: i64,
     page: i64,
     per_page: i64,
 }
@@ -85,34 +85,18 @@ async fn statuses(
 ) -> Answer<Statuses> {
     let (page, per_page) = query.paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     let wanted = query.status.as_deref().map(Wanted::parse).transpose()?;
-    let rows: Vec<(StatusRow, bool)> = app
-        .store
-        .statuses(&owner)
-        .await?
-        .into_iter()
-        .map(|row| {
-            let online = is_online(&app, &row.charge_point_id);
-            (row, online)
-        })
-        .filter(|(row, online)| wanted.as_ref().is_none_or(|w| w.matches(row, *online)))
-        .collect();
-    let skip = usize::try_from((page - 1) * per_page).unwrap_or(usize::MAX);
-    let take = usize::try_from(per_page).unwrap_or(0);
-    let shown = rows
-        .iter()
-        .skip(skip)
-        .take(take)
-        .map(|(row, online)| show(&app, row, *online))
-        .collect();
+    let filter = wanted.map(|wanted| wanted.filter(&app));
+    let slice = slice(page, per_page);
+    let (rows, total) = app.store.statuses(&owner, filter.as_ref(), slice).await?;
     Ok(Json(Statuses {
-        charge_points: shown,
-        total: rows.len(),
+        charge_points: rows.iter().map(|row| show(&app, row)).collect(),
+        total,
         page,
         per_page,
     }))
 }
 
-fn show(app: &App, row: &StatusRow, online: bool) -> ChargePointBody {
+fn show(app: &App, row: &StatusRow) -> ChargePointBody {
     let id = ChargePointId::new(&row.charge_point_id);
     let live = id
         .ok()
@@ -128,7 +112,7 @@ fn show(app: &App, row: &StatusRow, online: bool) -> ChargePointBody {
         row.connectors.iter().partition(|c| c.connector_id == 0);
     ChargePointBody {
         charge_point_id: row.charge_point_id.clone(),
-        online,
+        online: is_online(app, &row.charge_point_id),
         last_heartbeat_at: live.or(row.last_heartbeat_at_ms).map(Stamp),
         charge_point: whole.first().map(|c| connector(c)),
         connectors: connectors.into_iter().map(connector).collect(),
@@ -172,12 +156,12 @@ impl Wanted {
         Ok(Self { statuses, offline })
     }
 
-    fn matches(&self, row: &StatusRow, online: bool) -> bool {
-        (self.offline && !online)
-            || row
-                .connectors
-                .iter()
-                .any(|c| self.statuses.contains(&c.status.as_str()))
+    /// Who is online is not in the database: it is told where the filter needs it.
+    fn filter(self, app: &App) -> StatusFilter {
+        StatusFilter {
+            not_among: self.offline.then(|| online_list(app)),
+            statuses: self.statuses,
+        }
     }
 }
 
@@ -185,36 +169,23 @@ impl Wanted {
 mod tests {
     use super::*;
 
-    fn row(status: &str) -> StatusRow {
-        StatusRow {
-            charge_point_id: "CP".into(),
-            last_heartbeat_at_ms: None,
-            connectors: vec![ConnectorStatus {
-                connector_id: 1,
-                status: status.into(),
-                error_code: "NoError".into(),
-                info: None,
-                reported_at_ms: 0,
-            }],
-        }
-    }
-
-    fn matches(word: &str, status: &str, online: bool) -> bool {
-        Wanted::parse(word)
-            .ok()
-            .unwrap()
-            .matches(&row(status), online)
-    }
-
     #[test]
     fn every_vocabulary_filters() {
-        assert!(matches("Charging", "Charging", true));
-        assert!(!matches("Charging", "Finishing", true));
-        assert!(matches("CHARGING", "Finishing", true));
-        assert!(matches("occupied", "Reserved", true));
-        assert!(matches("offline", "Available", false));
-        assert!(!matches("offline", "Available", true));
-        assert!(matches("OUTOFORDER", "Faulted", true));
+        let wanted = |word: &str| {
+            let wanted = Wanted::parse(word).ok().unwrap();
+            (wanted.statuses.join(" "), wanted.offline)
+        };
+        let in_use = "Preparing Charging SuspendedEV SuspendedEVSE Finishing";
+        for (word, statuses, offline) in [
+            ("Charging", "Charging", false),
+            ("CHARGING", in_use, false),
+            ("occupied", &format!("{in_use} Reserved"), false),
+            ("OUTOFORDER", "Faulted", false),
+            ("offline", "Unavailable Faulted", true),
+            ("unknown", "", true),
+        ] {
+            assert_eq!(wanted(word), (statuses.to_owned(), offline), "{word}");
+        }
         assert!(Wanted::parse("sleepy").is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::scenario::{Rate, Span};
+use crate::span::{Rate, Span};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::{self, Operated};
 use crate::driver::{Clock, Controls, Job, Observer, drive, unix_now_ms};
+use crate::figures::{ChargePoints, Connections, Transactions};
 use crate::ledger::{Ledger, LedgerLine};
 use crate::output::{print, tell};
 use crate::plan::Plan;
-use crate::report::{self, ChargePoints, Connections, Ended, Report, Transactions, summary};
+use crate::report::{self, Ended, Report, summary};
 use crate::tally::Tally;
 use crate::visitor::Visitor;
 use crate::{InputError, Shutdown, Verdict};

@@ -1,6 +1,8 @@
 //! What a run will do: the arguments over the scenario file over the defaults, all of it checked.
 
-use std::path::{Path, PathBuf};
+mod words;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +10,15 @@ use dynamo_protocol::{ChargePointId, Millis};
 
 use crate::args::OcppVersion;
 use crate::charge_point::{Hardware, ID_TAG_CHARS_MAX, Setup};
+use crate::driver::scaled;
 use crate::reach::{self, Reach};
-use crate::scenario::{Rate, Scenario, SessionLengths, SessionsSpec};
+use crate::report::ReportFormat;
+use crate::scenario::{Scenario, SessionLengths, SessionsSpec};
+use crate::span::Rate;
 use crate::thresholds::Thresholds;
 use crate::tls::{FleetTls, TlsFiles};
 use crate::visitor::Sessions;
-use crate::{Args, InputError, driver, output};
+use crate::{Args, InputError, driver};
 
 /// Charge points of one process; identities have six digits.
 const COUNT_MAX: u32 = 999_999;
@@ -58,14 +63,6 @@ pub(crate) struct Plan {
     pub(crate) control: Option<std::net::SocketAddr>,
     pub(crate) reports: Vec<(ReportFormat, PathBuf)>,
     pub(crate) ledger: Option<PathBuf>,
-}
-
-/// What a report file holds, by its ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReportFormat {
-    Json,
-    Html,
-    JUnit,
 }
 
 /// The TLS of the fleet; files that nothing would be done with are refused.
@@ -184,73 +181,6 @@ impl Plan {
     pub(crate) fn id(&self, number: u32) -> ChargePointId {
         identity(&self.id_prefix, number).expect("the longest one was checked")
     }
-
-    /// Prints what would be done.
-    pub(crate) fn describe(&self) -> Result<(), InputError> {
-        let mut text = format!("scenario    {}\n", self.name);
-        let mut line = |name: &str, value: String| {
-            text.push_str(&format!("{name:<11} {value}\n"));
-        };
-        if !self.csms.is_empty() {
-            line("csms", self.csms.to_string());
-        }
-        let (first, last) = (self.id(1), self.id(self.count));
-        line(
-            "fleet",
-            format!("{} charge points, {first} to {last}, OCPP 1.6", self.count),
-        );
-        let ramp_s = f64::from(self.count - 1) / self.ramp.per_second;
-        line("ramp", format!("{}, {ramp_s:.1} s in all", self.ramp));
-        line(
-            "duration",
-            self.duration.map_or("until it is stopped".into(), |d| {
-                format!("{} s", d.as_secs_f64())
-            }),
-        );
-        line("clock", format!("{} times as fast", self.speed));
-        line("seed", self.seed.to_string());
-        line("id tags", self.id_tags.join(", "));
-        line("hardware", hardware_words(&self.hardware));
-        let seconds = |(least, most): (Millis, Millis)| {
-            format!("{} to {} s", least as f64 / 1e3, most as f64 / 1e3)
-        };
-        line(
-            "sessions",
-            self.sessions.map_or("none".into(), |s| {
-                let (charge, pause) = (seconds(s.charge_ms), seconds(s.pause_ms));
-                format!("charging for {charge}, then a pause of {pause}")
-            }),
-        );
-        for sentence in self.thresholds.sentences() {
-            line("threshold", sentence);
-        }
-        for (_, path) in &self.reports {
-            line("report", path.display().to_string());
-        }
-        if let Some(path) = &self.ledger {
-            line("ledger", path.display().to_string());
-        }
-        output::print(&text)
-    }
-}
-
-fn hardware_words(hardware: &Hardware) -> String {
-    let cable = if hardware.fixed_cable {
-        "fixed"
-    } else {
-        "detachable"
-    };
-    let backup = if hardware.backup_power { "" } else { "no " };
-    let Hardware {
-        vendor,
-        model,
-        connectors,
-        max_power_w,
-        ..
-    } = hardware;
-    format!(
-        "{vendor} {model}, {connectors} connectors of {max_power_w} W, {cable} cable, {backup}backup power"
-    )
 }
 
 fn bad(name: &str, value: impl std::fmt::Display, wanted: impl std::fmt::Display) -> InputError {
@@ -309,11 +239,6 @@ fn setup(
         configure(&mut setup, key, &value.0)?;
     }
     Ok(setup)
-}
-
-/// Real milliseconds on a clock of this speed: what waits for the CSMS, which lives in real time.
-pub(crate) fn scaled(real_ms: Millis, speed: f64) -> Millis {
-    (real_ms as f64 * speed).ceil() as Millis
 }
 
 fn configure(setup: &mut Setup, key: &str, value: &str) -> Result<(), InputError> {
@@ -375,22 +300,8 @@ fn checked_tags(
 }
 
 fn report_formats(paths: &[PathBuf]) -> Result<Vec<(ReportFormat, PathBuf)>, InputError> {
-    paths
-        .iter()
-        .map(|path| Ok((report_format(path)?, path.clone())))
-        .collect()
-}
-
-fn report_format(path: &Path) -> Result<ReportFormat, InputError> {
-    match path.extension().and_then(std::ffi::OsStr::to_str) {
-        Some("json") => Ok(ReportFormat::Json),
-        Some("html") => Ok(ReportFormat::Html),
-        Some("xml") => Ok(ReportFormat::JUnit),
-        _ => Err(InputError::new(format!(
-            "cannot tell the format of the report {}; let it end in .json, .html or .xml",
-            path.display()
-        ))),
-    }
+    let format = |path: &PathBuf| Ok((ReportFormat::of(path)?, path.clone()));
+    paths.iter().map(format).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::Rate;
+use crate::span::Rate;
 use crate::visitor::{CARD_AFTER_MS, Sessions};
 
 /// What a run can reach at best.

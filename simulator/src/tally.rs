@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use dynamo_protocol::{CallError, Version};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+
+use crate::figures::{ActionCalls, Calls, Latency, Reason, RefusedIdTag};
 
 /// Shards of the latency histograms: enough that the few worker threads seldom meet at one.
 const SHARDS: usize = 4;
@@ -244,76 +245,6 @@ impl ActionTally {
                 max: milliseconds(self.latency_us_max),
             },
         }
-    }
-}
-
-/// Calls of a run by how they ended; `sent` is the sum of the four ends.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Calls {
-    pub(crate) sent: u64,
-    pub(crate) ok: u64,
-    pub(crate) error: u64,
-    pub(crate) timeout: u64,
-    /// Lost with their connection: neither answered nor refused, and no error.
-    pub(crate) cut_off: u64,
-    /// What the errors said.
-    pub(crate) errors: Vec<Reason>,
-    pub(crate) by_action: BTreeMap<&'static str, ActionCalls>,
-}
-
-/// Calls of one action.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct ActionCalls {
-    pub(crate) sent: u64,
-    pub(crate) ok: u64,
-    pub(crate) error: u64,
-    pub(crate) timeout: u64,
-    pub(crate) cut_off: u64,
-    pub(crate) latency_ms: Latency,
-}
-
-/// Milliseconds from a call's last byte written to its answer read, of answered calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Latency {
-    pub(crate) p50: f64,
-    pub(crate) p95: f64,
-    pub(crate) p99: f64,
-    pub(crate) max: f64,
-}
-
-/// Something that went wrong, and how often.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Reason {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) action: Option<&'static str>,
-    pub(crate) reason: String,
-    pub(crate) count: u64,
-}
-
-/// An id tag that the CSMS did not let charge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct RefusedIdTag {
-    pub(crate) id_tag: String,
-    /// The CSMS's word: `Blocked`, `Expired`, `Invalid` or `ConcurrentTx`.
-    pub(crate) status: &'static str,
-    pub(crate) count: u64,
-}
-
-impl RefusedIdTag {
-    /// For people: what the CSMS said, how often, and what helps.
-    pub(crate) fn sentence(&self) -> String {
-        let Self {
-            id_tag,
-            status,
-            count,
-        } = self;
-        let times = if *count == 1 { "time" } else { "times" };
-        let remedy = match *status {
-            "ConcurrentTx" => "it charges elsewhere already; give more tags (--id-tag, repeated)",
-            "Invalid" => "register it at the CSMS, or name a tag that it accepts (--id-tag)",
-            _ => "unblock or renew it at the CSMS, or name a tag that it accepts (--id-tag)",
-        };
-        format!("the CSMS refused id tag {id_tag} as {status}, {count} {times}; {remedy}")
     }
 }
 

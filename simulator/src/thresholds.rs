@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures::{Calls, ChargePoints, Connections, Latency, Transactions};
 use crate::reach::Reach;
-use crate::report::{ChargePoints, Connections, Transactions};
-use crate::tally::Calls;
 
 /// Bounds of a scenario file. What is absent is not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -111,7 +110,7 @@ impl Thresholds {
         transactions: &Transactions,
         connections: &Connections,
     ) -> Vec<Judged> {
-        let slowest = |of: fn(&crate::tally::Latency) -> f64| {
+        let slowest = |of: fn(&Latency) -> f64| {
             let latencies = calls.by_action.values().map(|a| of(&a.latency_ms));
             latencies.fold(0.0, f64::max)
         };

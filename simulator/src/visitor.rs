@@ -6,7 +6,7 @@
 use dynamo_protocol::Millis;
 
 use crate::charge_point::{Action, CableSide, Chance, ConnectorId, ConnectorSnapshot, Snapshot};
-use crate::plan::scaled;
+use crate::driver::scaled;
 
 /// From plugging in to the card, in milliseconds of the charge point's clock.
 pub(crate) const CARD_AFTER_MS: Millis = 1_000;

@@ -56,6 +56,11 @@ impl RigClock {
     }
 }
 
+/// Real milliseconds on a clock of this speed: what waits for the CSMS, which lives in real time.
+pub(crate) fn scaled(real_ms: Millis, speed: f64) -> Millis {
+    (real_ms as f64 * speed).ceil() as Millis
+}
+
 fn wall(start_ms: i64, mono_ms: Millis) -> i64 {
     start_ms.saturating_add_unsigned(mono_ms)
 }

@@ -20,8 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use clock::unix_now_ms;
 pub use clock::{Clock, RigClock};
+pub(crate) use clock::{scaled, unix_now_ms};
 pub(crate) use socket::TLS_SCHEME;
 pub(crate) use task::{Job, Observer, drive};
 

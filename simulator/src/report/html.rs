@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Ended, Report};
-use crate::tally::{Reason, RefusedIdTag};
+use crate::figures::{Reason, RefusedIdTag};
 
 const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1c2430}\

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::Report;
-use crate::tally::RefusedIdTag;
+use crate::figures::RefusedIdTag;
 
 pub(super) fn document(report: &Report) -> String {
     let took = Duration::try_from_secs_f64(report.duration_s).unwrap_or_default();

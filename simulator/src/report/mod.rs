@@ -12,8 +12,7 @@ use serde::Serialize;
 pub(crate) use summary::summary;
 
 use crate::InputError;
-use crate::plan::ReportFormat;
-use crate::tally::{Calls, Reason, RefusedIdTag};
+use crate::figures::{Calls, ChargePoints, Connections, RefusedIdTag, Transactions};
 use crate::thresholds::Judged;
 
 /// The result of a run. Its JSON form is part of the product's outside.
@@ -56,64 +55,26 @@ pub(crate) enum Ended {
     CutOff,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct ChargePoints {
-    pub(crate) planned: u64,
-    /// Had a connection at least once.
-    pub(crate) connected: u64,
-    /// Had a boot accepted at least once.
-    pub(crate) accepted: u64,
+/// What a report file holds, by its ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    Json,
+    Html,
+    JUnit,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Transactions {
-    /// Starts that the CSMS acknowledged.
-    pub(crate) started: u64,
-    /// Ends that the CSMS acknowledged.
-    pub(crate) stopped: u64,
-    /// Of the stopped ones.
-    pub(crate) energy_wh: u64,
-    /// Messages that the CSMS never took: still waiting at the end, or given up after their last attempt.
-    pub(crate) undelivered_messages: u64,
-    /// Charge points they belong to.
-    pub(crate) undelivered_charge_points: u64,
-}
-
-impl Transactions {
-    /// For people, if anything was not delivered.
-    pub(crate) fn undelivered(&self) -> Option<String> {
-        let Self {
-            undelivered_messages: messages,
-            undelivered_charge_points: points,
-            ..
-        } = self;
-        let (message, was) = if *messages == 1 {
-            ("message", "was")
-        } else {
-            ("messages", "were")
-        };
-        let point = if *points == 1 { "point" } else { "points" };
-        (*messages > 0).then(|| {
-            format!(
-                "{messages} transaction {message} of {points} charge {point} {was} never taken by the CSMS; its records \
-                 are incomplete"
-            )
-        })
+impl ReportFormat {
+    pub(crate) fn of(path: &Path) -> Result<Self, InputError> {
+        match path.extension().and_then(std::ffi::OsStr::to_str) {
+            Some("json") => Ok(Self::Json),
+            Some("html") => Ok(Self::Html),
+            Some("xml") => Ok(Self::JUnit),
+            _ => Err(InputError::new(format!(
+                "cannot tell the format of the report {}; let it end in .json, .html or .xml",
+                path.display()
+            ))),
+        }
     }
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Connections {
-    /// All that came about.
-    pub(crate) opened: u64,
-    /// Gone against the charge point's will.
-    pub(crate) lost: u64,
-    /// Opened by a charge point that had one before.
-    pub(crate) reopened: u64,
-    /// Attempts that failed.
-    pub(crate) failed: u64,
-    /// Why attempts failed, most frequent first.
-    pub(crate) failures: Vec<Reason>,
 }
 
 impl Report {

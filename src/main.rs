@@ -5,6 +5,7 @@ mod demo;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
@@ -179,6 +180,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Signals this close together are one: a wrapper passes on what the terminal has told us already.
+const ONE_SIGNAL: Duration = Duration::from_millis(300);
+
 /// The first Ctrl-C or SIGTERM asks for a clean end, the second one hurries whoever can be hurried, and the next does
 /// not ask.
 async fn cancel_on_signal(
@@ -187,11 +191,17 @@ async fn cancel_on_signal(
 ) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut last: Option<Instant> = None;
     loop {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        let now = Instant::now();
+        if last.is_some_and(|last| now - last < ONE_SIGNAL) {
+            continue;
+        }
+        last = Some(now);
         match &at_once {
             _ if !in_order.is_cancelled() => in_order.cancel(),
             Some(at_once) if !at_once.is_cancelled() => at_once.cancel(),

@@ -30,6 +30,8 @@ fn a_fleet_that_is_told_to_end_stops_its_sessions_and_writes_its_report() {
     wait_until("sessions run", PATIENCE, || {
         csms.transactions_total() >= CHARGE_POINTS
     });
+    // A terminal tells the whole group, and a wrapper passes it on: that is one signal, and no hurry.
+    fleet.signal("-INT");
     fleet.terminate();
     let ended = fleet.end(PATIENCE);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);

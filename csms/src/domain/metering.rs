@@ -5,6 +5,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::content_hash;
 use super::occurrence::Occurrence;
+use super::transaction::implausible;
 use crate::store::{Result, Store};
 
 /// The samples of one instant.
@@ -32,6 +33,16 @@ pub(crate) struct MeterReport {
 }
 
 impl MeterReport {
+    /// Stamp and register of the latest reading. One with a stamp that cannot be right moves nothing on: it would
+    /// hide all that come after it.
+    pub(crate) fn latest(&self) -> Option<(i64, i64)> {
+        let readings = self.readings.iter();
+        readings
+            .filter(|reading| !implausible(reading.at_ms, self.received_at_ms))
+            .filter_map(|reading| Some((reading.at_ms, reading.register_wh?)))
+            .max_by_key(|(at_ms, _)| *at_ms)
+    }
+
     /// The same content from the same place has the same hash: a retransmission is stored once.
     pub(crate) fn content_hash(&self, reading: &Reading) -> String {
         let place = (self.connector_id, self.transaction_number, reading.at_ms);
@@ -94,6 +105,32 @@ mod tests {
             register_wh("1000000000000", Some("kWh")),
             Some(1_000_000_000_000_000)
         );
+    }
+
+    #[test]
+    fn the_latest_reading_counts_unless_its_stamp_cannot_be() {
+        let reading = |at_ms, register_wh| Reading {
+            at_ms,
+            samples: "[]".into(),
+            register_wh,
+        };
+        let mut report = MeterReport {
+            charge_point_id: "CP".into(),
+            connector_id: Some(1),
+            transaction_number: Some(1),
+            readings: vec![
+                reading(20, Some(7)),
+                reading(10, Some(5)),
+                reading(30, None),
+            ],
+            received_at_ms: 40,
+            told: None,
+        };
+        assert_eq!(report.latest(), Some((20, 7)));
+        report.readings.push(reading(4_000_000_000_000, Some(9)));
+        assert_eq!(report.latest(), Some((20, 7)));
+        report.readings.drain(..2);
+        assert_eq!(report.latest(), None);
     }
 
     #[test]

@@ -42,6 +42,9 @@ const AHEAD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 /// How old a stamp may be at its arrival: charge points keep transactions while they are offline.
 const OLD_MS_MAX: i64 = 366 * AHEAD_MS_MAX;
 
+/// No connector delivers more, in watts.
+const POWER_W_MAX: i64 = 4_000_000;
+
 /// What a transaction says of itself, and when that was received.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Told {
@@ -59,7 +62,21 @@ pub struct Told {
     pub meter_stop_wh: Option<i64>,
 }
 
-fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool {
+impl Told {
+    /// More energy than goes through a plug in that time; stamps may be a minute off.
+    fn is_beyond_any_power(&self) -> bool {
+        let (Some(stopped_at_ms), Some(stop_wh)) = (self.stopped_at_ms, self.meter_stop_wh) else {
+            return false;
+        };
+        let time_ms = stopped_at_ms.saturating_sub(self.started_at_ms).max(0);
+        let time_ms = i128::from(time_ms) + 60_000;
+        let energy_wh = i128::from(stop_wh) - i128::from(self.meter_start_wh);
+        energy_wh * 3_600_000 > time_ms * i128::from(POWER_W_MAX)
+    }
+}
+
+/// Whether a stamp cannot be right, by the time at which it arrived.
+pub(super) fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool {
     let ahead_ms = stamp_ms.saturating_sub(received_at_ms);
     !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
 }
@@ -106,6 +123,7 @@ pub fn irregularities(told: &Told) -> Vec<&'static str> {
             told.stopped_at_ms
                 .is_some_and(|at_ms| at_ms < told.started_at_ms),
         ),
+        ("energy_implausible", told.is_beyond_any_power()),
     ];
     found
         .iter()
@@ -423,6 +441,12 @@ mod tests {
         };
         assert!(irregularities(&fine).is_empty());
         assert!(irregularities(&open).is_empty());
+        // A minute and a millisecond at 4 MW.
+        let full = Told {
+            meter_stop_wh: Some(66_676),
+            ..fine
+        };
+        assert!(irregularities(&full).is_empty());
         for (told, words) in [
             (
                 Told {
@@ -466,6 +490,13 @@ mod tests {
                     ..fine
                 },
                 &["stop_before_start"],
+            ),
+            (
+                Told {
+                    meter_stop_wh: Some(66_677),
+                    ..fine
+                },
+                &["energy_implausible"],
             ),
         ] {
             assert_eq!(irregularities(&told), words, "{told:?}");

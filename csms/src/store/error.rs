@@ -54,15 +54,13 @@ impl StoreError {
         matches!(self, Self::Outage(_))
     }
 
-    /// Whether the same may go well in a while: nothing is wrong with what was asked for. The pool's own words
-    /// for it count as well.
+    /// Whether the same may go well in a while: nothing is wrong with what was asked for, it is the database
+    /// that does not serve.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Outage(_) | Self::TimedOut | Self::Closed => true,
-            Self::Database(error) => {
-                matches!(**error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-            }
-            _ => false,
+            Self::TimedOut | Self::Closed => true,
+            Self::Database(error) if matches!(**error, sqlx::Error::PoolClosed) => true,
+            _ => self.concerns_everybody(),
         }
     }
 
@@ -118,7 +116,7 @@ fn migration_said(error: &MigrateError) -> String {
     }
 }
 
-/// Full, gone, locked or broken, by SQLite's primary result code or PostgreSQL's SQLSTATE.
+/// Full, gone, locked, closed to us or broken, by SQLite's primary result code or PostgreSQL's SQLSTATE.
 fn is_of_the_database(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     if error
@@ -128,10 +126,8 @@ fn is_of_the_database(error: &dyn DatabaseError) -> bool {
         let code: i32 = code.parse().unwrap_or(0);
         return matches!(code & 0xff, 5 | 8 | 10 | 11 | 13 | 14 | 26);
     }
-    ["08", "53", "57", "58"]
-        .iter()
-        .any(|class| code.starts_with(class))
-        || code == "25006"
+    let classes = ["08", "28", "3D", "53", "57", "58"];
+    classes.iter().any(|class| code.starts_with(class)) || matches!(&*code, "25006" | "55000")
 }
 
 /// The remedy by SQLite's primary result code or PostgreSQL's SQLSTATE.

@@ -31,12 +31,8 @@ impl Conn {
                 .fetch_optional(db))?;
             is_new |= new.is_some();
         }
-        let newest = report
-            .readings
-            .iter()
-            .filter_map(|reading| Some((reading.at_ms, reading.register_wh?)))
-            .max_by_key(|(at_ms, _)| *at_ms);
-        if let (Some(id), Some((at_ms, register_wh))) = (transaction_id, newest) {
+        let latest = report.latest();
+        if let (Some(id), Some((at_ms, register_wh))) = (transaction_id, latest) {
             let state: Option<String> = on_db!(self, db => sqlx::query_scalar(
                 "update charge_transaction set last_meter_wh = $2, last_meter_at_ms = $3,
                      meter_stop_wh = case when state = 'abandoned' then $2 else meter_stop_wh end,
@@ -53,7 +49,7 @@ impl Conn {
             let data = json!({
                 "transaction_id": id,
                 "connector_id": report.connector_id,
-                "meter_value": newest.map(|(_, register_wh)| register_wh),
+                "meter_value": latest.map(|(_, register_wh)| register_wh),
                 "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
             });
             self.tell(told, &data).await?;

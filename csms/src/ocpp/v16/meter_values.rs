@@ -1,8 +1,8 @@
 //! MeterValues.
 
 use dynamo_protocol::v16::{
-    Measurand, MeterValue, MeterValuesRequest, MeterValuesResponse, SampledValue, UnitOfMeasure,
-    ValueFormat,
+    Location, Measurand, MeterValue, MeterValuesRequest, MeterValuesResponse, SampledValue,
+    UnitOfMeasure, ValueFormat,
 };
 use dynamo_protocol::{CallError, frame, time};
 
@@ -35,8 +35,21 @@ pub(super) fn reading(value: &MeterValue) -> Reading {
     Reading {
         at_ms: time::unix_ms(value.timestamp),
         samples: frame::payload(&value.sampled_value),
-        register_wh: value.sampled_value.iter().find_map(register_wh),
+        register_wh: delivered_wh(&value.sampled_value),
     }
+}
+
+/// What went out to the car: the register at the outlet, which is meant where no place is named, else the one at
+/// the grid's side. What the car itself counts, or the station's body, is no register of ours [1.6 §7.27].
+fn delivered_wh(samples: &[SampledValue]) -> Option<i64> {
+    let at = |wanted: Location| {
+        let mut samples = samples.iter();
+        samples.find_map(move |sample| {
+            let place = sample.location.as_ref().unwrap_or(&Location::Outlet);
+            (*place == wanted).then(|| register_wh(sample)).flatten()
+        })
+    };
+    at(Location::Outlet).or_else(|| at(Location::Inlet))
 }
 
 /// The import register over all phases; it is what a sample without a measurand means [1.6 §7.43].
@@ -58,6 +71,23 @@ fn register_wh(sample: &SampledValue) -> Option<i64> {
 mod tests {
     use super::*;
     use dynamo_protocol::v16::Phase;
+
+    #[test]
+    fn the_outlet_counts_before_the_inlet_and_the_car_never() {
+        let at = |value: &str, place: Location| SampledValue::new(value).with_location(place);
+        let car = at("250000", Location::EV);
+        let body = at("7", Location::Body);
+        let grid = at("1600", Location::Inlet);
+        let outlet = at("1500", Location::Outlet);
+        let plain = SampledValue::new("1400");
+        assert_eq!(delivered_wh(&[car.clone(), body.clone()]), None);
+        assert_eq!(delivered_wh(&[car.clone(), grid.clone()]), Some(1_600));
+        assert_eq!(
+            delivered_wh(&[car, body, grid.clone(), outlet]),
+            Some(1_500)
+        );
+        assert_eq!(delivered_wh(&[grid, plain]), Some(1_400));
+    }
 
     #[test]
     fn only_the_sum_of_the_import_register_counts() {

@@ -443,7 +443,7 @@ mod tests {
         assert!(irregularities(&open).is_empty());
         // A minute and a millisecond at 4 MW.
         let full = Told {
-            meter_stop_wh: Some(66_676),
+            meter_stop_wh: Some(66_677),
             ..fine
         };
         assert!(irregularities(&full).is_empty());
@@ -493,7 +493,7 @@ mod tests {
             ),
             (
                 Told {
-                    meter_stop_wh: Some(66_677),
+                    meter_stop_wh: Some(66_678),
                     ..fine
                 },
                 &["energy_implausible"],

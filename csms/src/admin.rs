@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use crate::clock::rfc3339;
 use crate::domain::authorization::{TagStatus, check_tag};
 use crate::domain::security::SecurityProfile;
+use crate::start::open_store;
 use crate::store::{
     ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OutboxRow, Registration,
     SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
 };
-use crate::{StartError, hash_password, open_store};
+use crate::{StartError, hash_password};
 
 /// Changes what a CSMS knows.
 #[derive(Debug, clap::Args)]

@@ -34,6 +34,7 @@ pub use ocpp::{hash_password, sessions};
 pub use options::{AcceptUnknown, Options};
 pub use outbox::MailSettings;
 pub use payment::PaymentSettings;
+pub use public::reachable;
 pub use running::Csms;
 pub use start::{StartError, start};
 pub use tls::TlsFiles;

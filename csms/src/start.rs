@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::clock::Mono;
 use crate::domain::authorization::check_tag;
+use crate::domain::registration;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
 use crate::running::{Csms, write_presences};
@@ -145,6 +146,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         }
     }
     tasks.spawn(write_presences(app.clone()));
+    tasks.spawn(bury_left(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
     tasks.spawn(guest::take_up_all(app.clone()));
     tasks.spawn(outbox::refresh_awaited(app.clone()));
@@ -256,4 +258,15 @@ async fn tokens(store: &Store, options: &Options) -> Result<rest::token::Tokens,
         None => store.secret("jwt_key", store::random_text(64)).await?,
     };
     Ok(rest::token::Tokens::new(&key, options.jwt_lifetime))
+}
+
+/// Not before there is somebody to serve: a burial can be long.
+async fn bury_left(app: Arc<App>) {
+    let buried = tokio::select! {
+        buried = registration::bury_left(&app.store) => buried,
+        () = app.shutdown.cancelled() => return,
+    };
+    if let Err(error) = buried {
+        tracing::warn!(cause = %error, "deletions that were cut short go on at the next start");
+    }
 }

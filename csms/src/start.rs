@@ -83,6 +83,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let (ocpps, ocpps_addr) = bind_if("--ocpps", options.ocpps)?;
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
+    demo::check(&store, &options).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let stations = if options.demo {
         demo::load(&store, options.clock.now_ms()).await?

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -132,20 +133,12 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         store,
         options,
     });
-    let tasks = TaskTracker::new();
-    let (api, points) = (rest::router(app.clone()), ocpp::accept::router(app.clone()));
-    let secure = |config| Door::Tls(TlsDoor::new(config, app.clone()));
-    for (listener, door, router) in [
-        (Some(http), Door::Plain, api.clone()),
-        (Some(ocpp), Door::Plain, points.clone()),
-        (https, secure(for_all), api),
-        (ocpps, secure(for_charge_points), points),
-    ] {
-        if let Some(listener) = listener {
-            let stop = app.shutdown.clone();
-            tasks.spawn(listen::serve(listener, door, router, stop, tasks.clone()));
-        }
-    }
+    let tasks = serve(
+        &app,
+        [http, ocpp],
+        [https, ocpps],
+        [for_all, for_charge_points],
+    );
     tasks.spawn(write_presences(app.clone()));
     tasks.spawn(bury_left(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
@@ -167,6 +160,29 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         stations,
         root_at,
     })
+}
+
+/// Serves REST and OCPP, in this order, in clear and with TLS.
+fn serve(
+    app: &Arc<App>,
+    plain: [TcpListener; 2],
+    secure: [Option<TcpListener>; 2],
+    configs: [Arc<ServerConfig>; 2],
+) -> TaskTracker {
+    let tasks = TaskTracker::new();
+    let routers = [rest::router(app.clone()), ocpp::accept::router(app.clone())];
+    let listeners = plain.into_iter().zip(secure).zip(configs).zip(routers);
+    for (((plain, secure), config), router) in listeners {
+        let serve = |listener, door| {
+            let (router, stop) = (router.clone(), app.shutdown.clone());
+            tasks.spawn(listen::serve(listener, door, router, stop, tasks.clone()));
+        };
+        serve(plain, Door::Plain);
+        if let Some(secure) = secure {
+            serve(secure, Door::Tls(TlsDoor::new(config, app.clone())));
+        }
+    }
+    tasks
 }
 
 fn bind(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

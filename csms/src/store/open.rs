@@ -101,6 +101,9 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
     migrate(&SQLITE, &mut *writer.acquire().await?).await?;
     let readers = pool(SQLITE_READERS).connect_with(options).await?;
     let file = remember(&path)?;
+    if create {
+        tell_of_others(&path);
+    }
     Ok(Pools::Sqlite {
         readers,
         writer,
@@ -115,9 +118,11 @@ fn make_private(path: &Path) {
     making.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut making, 0o600);
-    if making.open(path).is_ok() {
-        return;
-    }
+    let _ = making.open(path);
+}
+
+/// Tells the log when other users of this machine can read or write the database.
+fn tell_of_others(path: &Path) {
     #[cfg(unix)]
     if let Ok(file) = std::fs::metadata(path)
         && std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o077 != 0

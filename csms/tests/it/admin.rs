@@ -5,6 +5,7 @@ use dynamo_csms::{AdminArgs, AdminError, admin};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::databases::rigs;
 use crate::support::{Log, Rig, rig_with};
 
 #[derive(Parser)]
@@ -49,16 +50,21 @@ async fn keys_are_made_and_revoked() {
 
 #[tokio::test]
 async fn an_organization_has_a_name_and_is_open_or_closed() {
-    let rig = rig_with(|_| {}).await;
+    for rig in rigs().await {
+        name_open_and_close(&rig).await;
+    }
+}
+
+async fn name_open_and_close(rig: &Rig) {
     let set = async |arguments: &[&str]| {
         let arguments = [&["organization", "set"], arguments].concat();
-        run(&rig, &arguments).await
+        run(rig, &arguments).await
     };
     let named = set(&["--name", "Acme Charging"]).await.unwrap();
     let is = json!({"id": "org_default", "name": "Acme Charging", "sign_up": "open"});
     assert_eq!(named, is);
     assert_eq!(set(&[]).await.unwrap(), is);
-    let made = run(&rig, &["organization", "create", "Other"]).await;
+    let made = run(rig, &["organization", "create", "Other"]).await;
     let made = made.unwrap();
     let other = made["id"].as_str().unwrap();
     let sign_up = async |email: &str, organization: Option<&str>| {

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::databases::rigs;
 use crate::support::{KEY, Log, PATIENCE, Rig, options, rig, rig_with};
 
 const PATH: &str = "/api/v1/ocpp16/transactions";
@@ -63,18 +64,25 @@ fn demo(folder: &TempDir) -> Options {
 
 #[tokio::test]
 async fn the_demo_comes_into_no_database_with_data_of_its_own() {
-    let rig = rig().await;
-    rig.csms.shutdown().await;
-    let refused = start(demo(&rig.folder)).await.err().expect("refused");
-    let refused = refused.to_string();
-    assert!(
-        refused.contains("--demo") && refused.contains("csms.db"),
-        "{refused}"
-    );
-    let options = options(&rig.folder);
-    let rig = Rig::start(rig.folder, options).await;
-    let shut = rig.request(Method::GET, PATH, None, dynamo_csms::demo::API_KEY);
-    assert_eq!(shut.await.0, 401);
+    for rig in rigs().await {
+        let used = Options {
+            database: rig.database().to_owned(),
+            ..options(&rig.folder)
+        };
+        let demo = Options {
+            database: used.database.clone(),
+            ..demo(&rig.folder)
+        };
+        rig.csms.shutdown().await;
+        let refused = start(demo).await.err().expect("refused").to_string();
+        assert!(
+            refused.contains("--demo") && refused.contains("--database"),
+            "{refused}"
+        );
+        let rig = Rig::start(rig.folder, used).await;
+        let shut = rig.request(Method::GET, PATH, None, dynamo_csms::demo::API_KEY);
+        assert_eq!(shut.await.0, 401);
+    }
 }
 
 #[tokio::test]

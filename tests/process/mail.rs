@@ -44,7 +44,7 @@ impl MailServer {
         let (sender, said) = mpsc::channel(256);
         runtime.spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), sender));
         Self {
-            runtime: runtime,
+            runtime,
             port,
             certificate: made.pem(),
             said,

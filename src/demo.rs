@@ -1,12 +1,12 @@
 //! `dynamo csms --demo`: the CSMS with the data of the API's examples, and simulated charge points behind it in the
 //! same process. They meet on the wire, as everywhere.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use dynamo_csms::demo::Station as Wanted;
-use dynamo_csms::{Args, Csms};
+use dynamo_csms::{Args, Csms, reachable};
 use dynamo_protocol::ChargePointId;
 use dynamo_protocol::v16::Action;
 use dynamo_simulator::charge_point::{self, Hardware, Resumed, Setup};
@@ -62,17 +62,6 @@ pub(crate) async fn run(mut args: Args, shutdown: CancellationToken) -> anyhow::
     }
     csms.shutdown().await;
     ended
-}
-
-/// Where a listener on all addresses is reached from here.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 fn start(wanted: &Wanted, address: SocketAddr, number: u64) -> anyhow::Result<Handle> {

@@ -1,7 +1,7 @@
 //! The command `dynamo csms admin`: writes to the same database as a running server, which reads what it
 //! needs at the next message or request.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use dynamo_protocol::ChargePointId;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 use crate::domain::authorization::{TagStatus, check_tag};
-use crate::domain::security::SecurityProfile;
+use crate::domain::security::{SecurityProfile, wrong_password};
+use crate::start::open_store;
 use crate::store::{
-    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OutboxRow, Registration,
-    SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
+    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OrganizationSetting, OutboxRow,
+    Registration, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
 };
-use crate::{StartError, hash_password, open_store};
+use crate::{StartError, hash_password};
 
 /// Changes what a CSMS knows.
 #[derive(Debug, clap::Args)]
@@ -61,6 +62,7 @@ pub enum AdminCommand {
 #[derive(Debug, Subcommand)]
 pub enum OutboxCommand {
     /// Shows the letters that wait or failed, oldest first, at most 1000 of them
+    #[command(after_help = "Example:\n  dynamo csms admin outbox list")]
     List,
 }
 
@@ -68,25 +70,53 @@ pub enum OutboxCommand {
 #[derive(Debug, Subcommand)]
 pub enum OrganizationCommand {
     /// Makes an organization and prints its id
+    #[command(after_help = "Example:\n  dynamo csms admin organization create 'Acme Charging'")]
     Create {
         /// Its name, 1 to 255 characters
         name: String,
     },
+    /// Changes what is given of an organization, and prints how it is then
+    #[command(
+        after_help = "Example:\n  dynamo csms admin organization set --name 'Acme Charging' --sign-up closed"
+    )]
+    Set {
+        /// Its id; the default organization without it
+        id: Option<String>,
+        /// Its name, 1 to 255 characters: who issues its receipts
+        #[arg(long, value_name = "NAME", env = "DYNAMO_NAME")]
+        name: Option<String>,
+        /// Whether installers may open accounts with it; only the default organization is open from the beginning
+        #[arg(long, value_name = "WHETHER", env = "DYNAMO_SIGN_UP")]
+        sign_up: Option<SignUp>,
+    },
+}
+
+/// Whether installers may open accounts with an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SignUp {
+    /// Everybody who reaches the API and knows its id, or leaves it out for the default one
+    Open,
+    /// Nobody; who has an account keeps it
+    Closed,
 }
 
 /// What can be done with API keys.
 #[derive(Debug, Subcommand)]
 pub enum ApiKeyCommand {
     /// Makes a key and prints it, once
+    #[command(
+        after_help = "Example:\n  dynamo csms admin api-key create --scope read:charge_points"
+    )]
     Create {
         /// Whose charge points it opens; the default organization without it
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", env = "DYNAMO_ORGANIZATION")]
         organization: Option<String>,
         /// What it may do; both without it; can be repeated
-        #[arg(long, value_name = "SCOPE", value_parser = [SCOPE_READ, SCOPE_WRITE])]
+        #[arg(long, value_name = "SCOPE", env = "DYNAMO_SCOPE", value_delimiter = ',', value_parser = [SCOPE_READ, SCOPE_WRITE])]
         scope: Vec<String>,
     },
     /// Revokes a key for ever
+    #[command(after_help = "Example:\n  dynamo csms admin api-key revoke key_01HX3K9VZAB2C4DEFG")]
     Revoke {
         /// The id that `create` printed
         id: String,
@@ -97,23 +127,24 @@ pub enum ApiKeyCommand {
 #[derive(Debug, Subcommand)]
 pub enum IdTagCommand {
     /// Registers a tag, or replaces everything said about it
+    #[command(after_help = "Example:\n  dynamo csms admin id-tag set TAG-1 --status Blocked")]
     Set {
         /// The tag, at most 20 characters, compared without case
         tag: String,
         /// The organization it belongs to; the default one without it
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", env = "DYNAMO_ORGANIZATION")]
         organization: Option<String>,
         /// What it may do
-        #[arg(long, default_value = "Accepted", value_parser = ["Accepted", "Blocked", "Expired", "Invalid"])]
+        #[arg(long, env = "DYNAMO_STATUS", default_value = "Accepted", value_parser = ["Accepted", "Blocked", "Expired", "Invalid"])]
         status: String,
         /// The group it belongs to, another tag
-        #[arg(long, value_name = "TAG")]
+        #[arg(long, value_name = "TAG", env = "DYNAMO_PARENT")]
         parent: Option<String>,
         /// When it expires, such as 2030-01-01T00:00:00Z
-        #[arg(long, value_name = "TIME", value_parser = parse_expiry)]
+        #[arg(long, value_name = "TIME", env = "DYNAMO_EXPIRES", value_parser = parse_expiry)]
         expires: Option<Timestamp>,
         /// One transaction at a time: a second start is answered ConcurrentTx
-        #[arg(long)]
+        #[arg(long, env = "DYNAMO_SINGLE_TRANSACTION")]
         single_transaction: bool,
     },
 }
@@ -122,11 +153,14 @@ pub enum IdTagCommand {
 #[derive(Debug, Subcommand)]
 pub enum ChargePointCommand {
     /// Registers a charge point, or changes what is given
+    #[command(
+        after_help = "Example:\n  dynamo csms admin charge-point set CP-1 --password 0123456789abcdef"
+    )]
     Set {
         /// Its identity
         id: String,
-        /// Password for HTTP Basic at the handshake, 16 to 40 characters that are visible ASCII: what fits
-        /// into the AuthorizationKey of OCPP 1.6
+        /// Password for HTTP Basic at the handshake, 8 to 128 characters; the AuthorizationKey of OCPP 1.6 takes 16
+        /// to 40 of visible ASCII
         #[arg(
             long,
             value_name = "P",
@@ -135,17 +169,17 @@ pub enum ChargePointCommand {
         )]
         password: Option<String>,
         /// Whether it is let in
-        #[arg(long, value_parser = ["Accepted", "Pending", "Rejected"])]
+        #[arg(long, env = "DYNAMO_REGISTRATION", value_parser = ["Accepted", "Pending", "Rejected"])]
         registration: Option<String>,
         /// Heartbeat interval; time until the next boot when it is not Accepted
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..=i64::from(i32::MAX)))]
+        #[arg(long, value_name = "SECONDS", env = "DYNAMO_INTERVAL", value_parser = clap::value_parser!(i64).range(0..=i64::from(i32::MAX)))]
         interval: Option<i64>,
         /// The organization it belongs to; the default one for a new charge point without it
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", env = "DYNAMO_ORGANIZATION")]
         organization: Option<String>,
         /// What it must prove at the handshake: 0 the password if one is set, 1 a password, 2 a password over
         /// TLS, 3 its certificate
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=3))]
+        #[arg(long, value_name = "N", env = "DYNAMO_SECURITY_PROFILE", value_parser = clap::value_parser!(i64).range(0..=3))]
         security_profile: Option<i64>,
     },
 }
@@ -186,8 +220,6 @@ pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
     Ok(result?.to_string())
 }
 
-/// Lengths of passwords: AuthorizationKey takes 16 to 40 characters [1.6 security whitepaper §2.3, §5].
-const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 16..=40;
 /// Letters that are shown at once.
 const LETTERS_MAX: i64 = 1000;
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=255;
@@ -196,6 +228,9 @@ const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=255;
 fn check(command: &AdminCommand) -> Result<(), String> {
     match command {
         AdminCommand::Organization(OrganizationCommand::Create { name }) => check_name(name),
+        AdminCommand::Organization(OrganizationCommand::Set { name, .. }) => {
+            name.as_deref().map_or(Ok(()), check_name)
+        }
         AdminCommand::ApiKey(_) | AdminCommand::Outbox(_) => Ok(()),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
@@ -204,7 +239,10 @@ fn check(command: &AdminCommand) -> Result<(), String> {
         AdminCommand::ChargePoint(ChargePointCommand::Set { id, password, .. }) => {
             ChargePointId::new(id)
                 .map_err(|error| format!("{id:?} cannot be an identity: {error}"))?;
-            password.as_deref().map_or(Ok(()), check_password)
+            match password.as_deref().and_then(wrong_password) {
+                Some(wrong) => Err(format!("the password (--password) cannot be used: {wrong}")),
+                None => Ok(()),
+            }
         }
     }
 }
@@ -222,23 +260,6 @@ fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-/// The password itself is not repeated.
-fn check_password(password: &str) -> Result<(), String> {
-    let chars = password.chars().count();
-    let visible = password.chars().all(|c| c.is_ascii_graphic());
-    if PASSWORD_CHARS.contains(&chars) && visible {
-        return Ok(());
-    }
-    let wrong = if visible {
-        format!("this one has {chars}")
-    } else {
-        "this one has others".to_owned()
-    };
-    Err(format!(
-        "the password (--password) must have 16 to 40 characters that are visible ASCII, {wrong}"
-    ))
 }
 
 /// A time; one after the last instant that can be kept, on the last two days of the year 9999, becomes that.
@@ -259,6 +280,16 @@ async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminErro
             let id = format!("org_{}", random_text(18));
             store.create_organization(&id, &name).await?;
             Ok(json!({"id": id, "name": name}))
+        }
+        AdminCommand::Organization(OrganizationCommand::Set { id, name, sign_up }) => {
+            let setting = OrganizationSetting {
+                id: id.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
+                name,
+                takes_sign_ups: sign_up.map(|sign_up| sign_up == SignUp::Open),
+            };
+            let is = store.set_organization(setting).await?;
+            let sign_up = if is.takes_sign_ups { "open" } else { "closed" };
+            Ok(json!({"id": is.id, "name": is.name, "sign_up": sign_up}))
         }
         AdminCommand::ApiKey(command) => api_key(store, command).await,
         AdminCommand::IdTag(command) => id_tag(store, command).await,

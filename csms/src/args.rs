@@ -1,5 +1,6 @@
 //! The command `dynamo csms`.
 
+use std::env::VarError;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,20 +45,10 @@ pub struct Args {
     pub ocpps: Option<SocketAddr>,
     /// Certificate of the TLS listeners, with those between it and its root, as PEM; without it the built-in
     /// authority issues one and a line on stdout says where its root lies
-    #[arg(
-        long,
-        env = "DYNAMO_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, env = "DYNAMO_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// Key of that certificate, as PEM
-    #[arg(
-        long,
-        env = "DYNAMO_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
+    #[arg(long, env = "DYNAMO_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
     /// Roots whose certificates prove charge points too, beside the built-in authority's, as PEM
     #[arg(long, env = "DYNAMO_CLIENT_CA", value_name = "FILE")]
@@ -219,6 +210,40 @@ impl Args {
     }
 }
 
+/// What is given without what it needs. The parser does not see it: what the configuration file says are defaults.
+fn check_pairs(args: &Args) -> Result<(), StartError> {
+    let wrong = |text: &str| Err(StartError::Value(text.to_owned()));
+    match (&args.tls_cert, &args.tls_key) {
+        (Some(_), None) => {
+            wrong("--tls-cert serves nothing without --tls-key: give the key of that certificate")
+        }
+        (None, Some(_)) => {
+            wrong("--tls-key serves nothing without --tls-cert: give the certificate of that key")
+        }
+        _ if args.mail_from.is_some() && args.smtp_url.is_none() => wrong(
+            "--mail-from sends nothing without --smtp-url: give the mail server, or leave both out",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The key in the environment; an empty one is a mistake, and no wish for the sandbox.
+fn stripe_key() -> Result<Option<String>, StartError> {
+    let wrong = |what| {
+        let text = format!("{STRIPE_KEY} {what}: give Stripe's secret key, or unset it");
+        Err(StartError::Value(text))
+    };
+    match std::env::var(STRIPE_KEY) {
+        Ok(key) if key.trim().is_empty() => wrong("is empty"),
+        Ok(key) => Ok(Some(key)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => wrong("is no text"),
+    }
+}
+
+/// The secret key of Stripe has no flag: flags are seen by everybody on the machine.
+const STRIPE_KEY: &str = "DYNAMO_STRIPE_KEY";
+
 /// A duration that a clock can still add to now.
 fn parse_lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
@@ -249,14 +274,12 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartErr
 /// # Errors
 /// When the CSMS cannot start.
 pub async fn open(args: &Args) -> Result<Csms, StartError> {
+    check_pairs(args)?;
     let mut options = args.options();
     let rest = args.config.as_deref().map(config::rest).transpose()?;
     let rest = rest.unwrap_or_default();
     rest.limits.apply(&mut options);
-    let stripe_key = std::env::var("DYNAMO_STRIPE_KEY")
-        .ok()
-        .filter(|key| !key.is_empty());
-    rest.payment.apply(stripe_key, &mut options);
+    rest.payment.apply(stripe_key()?, &mut options)?;
     start(options).await
 }
 
@@ -351,5 +374,47 @@ mod tests {
             options(&["--command-timeout", "500ms"]).command_timeout,
             Duration::from_millis(500)
         );
+    }
+
+    #[test]
+    fn every_flag_is_a_variable_too_and_every_command_has_an_example() {
+        use clap::CommandFactory as _;
+        fn walk(command: &clap::Command, path: &str) {
+            for flag in command.get_arguments() {
+                let Some(long) = flag.get_long().filter(|long| *long != "help") else {
+                    continue;
+                };
+                let variable = format!("DYNAMO_{}", long.replace('-', "_").to_uppercase());
+                let env = flag.get_env().and_then(|env| env.to_str());
+                assert_eq!(env, Some(variable.as_str()), "{path} --{long}");
+            }
+            let inside: Vec<_> = command.get_subcommands().collect();
+            if inside.is_empty() {
+                let example = command.get_after_help().map(ToString::to_string);
+                let example = example.unwrap_or_default();
+                assert!(
+                    example.contains(&format!("dynamo {path}")),
+                    "{path}: {example}"
+                );
+            }
+            for command in inside {
+                walk(command, &format!("{path} {}", command.get_name()));
+            }
+        }
+        walk(&Cli::command(), "csms");
+    }
+
+    #[test]
+    fn what_is_given_without_what_it_needs_is_refused() {
+        for (flags, named) in [
+            (["--tls-cert", "x"], "--tls-key"),
+            (["--tls-key", "x"], "--tls-cert"),
+            (["--mail-from", "a@example.com"], "--smtp-url"),
+        ] {
+            let flags = std::iter::once("csms").chain(flags);
+            let args = Cli::try_parse_from(flags).unwrap().args;
+            let error = check_pairs(&args).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 }

@@ -69,13 +69,27 @@ const STRIPE_URL: &str = "https://api.stripe.com";
 
 impl Payment {
     /// `key` is that of the environment.
-    pub(crate) fn apply(self, key: Option<String>, options: &mut Options) {
-        if let Some(key) = key.or(self.stripe_key) {
-            let url = self.stripe_url.unwrap_or_else(|| STRIPE_URL.to_owned());
-            options.payment = PaymentSettings::Stripe { key, url };
+    pub(crate) fn apply(
+        self,
+        key: Option<String>,
+        options: &mut Options,
+    ) -> Result<(), StartError> {
+        match (key.or(self.stripe_key), self.stripe_url) {
+            (Some(key), url) => {
+                let url = url.unwrap_or_else(|| STRIPE_URL.to_owned());
+                options.payment = PaymentSettings::Stripe { key, url };
+            }
+            (None, Some(url)) => {
+                return Err(StartError::Value(format!(
+                    "[payment] stripe-url is {url:?} and there is no key: give DYNAMO_STRIPE_KEY or [payment] \
+                     stripe-key, or leave both out for the sandbox"
+                )));
+            }
+            (None, None) => {}
         }
         options.payment_timeout = self.timeout.unwrap_or(options.payment_timeout);
         options.guest_authorization = self.authorization.unwrap_or(options.guest_authorization);
+        Ok(())
     }
 }
 
@@ -356,11 +370,14 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let mut options = Options::default();
             let rest = rest(&path).ok().unwrap();
-            rest.payment.apply(key.map(str::to_owned), &mut options);
-            options
+            let key = key.map(str::to_owned);
+            rest.payment.apply(key, &mut options).map(|()| options)
         };
         let text = "[payment]\nstripe-key = 'sk_file'\nstripe_url = 'http://x'\ntimeout = '3s'\n\
                     authorization = '2m'\n";
+        let unkeyed = payment("[payment]\nstripe-url = 'https://x'", None);
+        assert!(unkeyed.unwrap_err().to_string().contains("stripe-url"));
+        let payment = |text, key| payment(text, key).unwrap();
         let keyed = |options: &Options| match &options.payment {
             PaymentSettings::Stripe { key, url } => format!("{key} {url}"),
             PaymentSettings::Sandbox => "sandbox".to_owned(),

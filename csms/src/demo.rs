@@ -14,14 +14,17 @@ use crate::domain::transaction::{self, Start};
 use crate::ocpp::hash_password;
 use crate::payment::Held;
 use crate::store::{
-    Account, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff, Owner, PlacedChange,
-    PlacedChargePoint, Project, Result, Role, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
-    TagSetting, TariffOwner,
+    Account, DEFAULT_NAME, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff,
+    OrganizationSetting, Owner, Past, PlacedChange, PlacedChargePoint, Project, Result, Role,
+    SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner, without_password,
 };
+use crate::{Options, StartError};
 
 /// Opens everything of the default organization.
 pub const API_KEY: &str = "YOUR_API_KEY";
 
+/// Who issues its receipts.
+const NAME: &str = "Greenway Charging Ltd";
 const EMAIL: &str = "installer@acme.com";
 const PASSWORD: &str = "s3cur3P@ssword!";
 const SITE: &str = "proj_8c2f4e1a";
@@ -106,6 +109,26 @@ const OPEN: [Open; 2] = [
     },
 ];
 
+/// Everybody knows the credentials of the demo, so they do not come into a database with data of its own; and who
+/// serves one that has them is told.
+pub(crate) async fn check(store: &Store, options: &Options) -> std::result::Result<(), StartError> {
+    match (store.past(API_KEY).await?, options.demo) {
+        (Past::Used, true) => Err(StartError::Value(format!(
+            "the database {} (--database) has data of its own, and --demo would open it to everybody who knows the \
+             API's examples: leave --demo out, or give it a database of its own",
+            without_password(&options.database)
+        ))),
+        (Past::Demo, false) => {
+            tracing::warn!(
+                "this database was made with --demo: everybody knows its API key {API_KEY} and the password of \
+                 {EMAIL}; keep no data of your own in it"
+            );
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Loads what is not there yet, and says which stations belong behind it.
 pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
     let key = NewApiKey {
@@ -117,6 +140,7 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
         )
     };
     store.create_api_key(key).await?;
+    name(store).await?;
     for tag in ID_TAGS {
         store.add_tag(TagSetting::accepted(tag)).await?;
     }
@@ -142,6 +166,19 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
         station.running = running.collect();
     }
     Ok(stations)
+}
+
+/// Receipts are to say who issues them; what somebody called it stays.
+async fn name(store: &Store) -> Result<()> {
+    if store.organization_name(DEFAULT_ORGANIZATION).await? == DEFAULT_NAME {
+        let named = OrganizationSetting {
+            id: DEFAULT_ORGANIZATION.to_owned(),
+            name: Some(NAME.to_owned()),
+            ..OrganizationSetting::default()
+        };
+        store.set_organization(named).await?;
+    }
+    Ok(())
 }
 
 fn stations() -> Vec<Station> {

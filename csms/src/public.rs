@@ -1,6 +1,6 @@
 //! How this server is known outside, and whether what the options say of that can be.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{Options, StartError, tls};
 
@@ -18,14 +18,46 @@ impl PublicUrls {
         ocpp: SocketAddr,
         ocpps: Option<SocketAddr>,
     ) -> Self {
-        let http = https.map_or_else(|| format!("http://{http}"), |tls| format!("https://{tls}"));
-        let ocpp = ocpps.map_or_else(|| format!("ws://{ocpp}"), |tls| format!("wss://{tls}"));
-        let given =
-            |url: &Option<String>| url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        let shown = |flag, url: &Option<String>, scheme: &str, tls: Option<SocketAddr>, plain| {
+            if let Some(url) = url {
+                return url.trim_end_matches('/').to_owned();
+            }
+            let (secure, address): (&str, SocketAddr) = tls.map_or(("", plain), |tls| ("s", tls));
+            let url = format!("{scheme}{secure}://{}", reachable(address));
+            if address.ip().is_unspecified() {
+                tracing::warn!(
+                    %address,
+                    "answers and mails name {url}, which is reached from this machine only: give the name of this \
+                     server with {flag}"
+                );
+            }
+            url
+        };
         Self {
-            http: given(&options.public_http).unwrap_or(http),
-            ocpp: given(&options.public_ocpp).unwrap_or(ocpp),
+            http: shown("--public-http", &options.public_http, "http", https, http),
+            ocpp: shown("--public-ocpp", &options.public_ocpp, "ws", ocpps, ocpp),
         }
+    }
+}
+
+/// Where a listener is reached from this machine: one on all addresses at the loopback address.
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Whether a host, as a URL has it, is this machine: what goes there is seen by nobody on the way.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }
 
@@ -64,4 +96,49 @@ pub(crate) fn check(options: &Options) -> Result<(), StartError> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_name_an_address_that_somebody_can_reach() {
+        let urls = |options: &Options, http: &str, https: Option<&str>| {
+            let https = https.map(|https| https.parse().unwrap());
+            let ocpp = "[::]:9000".parse().unwrap();
+            PublicUrls::of(options, http.parse().unwrap(), https, ocpp, None)
+        };
+        let usual = Options::default();
+        let all = urls(&usual, "0.0.0.0:8080", None);
+        assert_eq!(all.http, "http://127.0.0.1:8080");
+        assert_eq!(all.ocpp, "ws://[::1]:9000");
+        let tls = urls(&usual, "0.0.0.0:8080", Some("192.0.2.1:8443"));
+        assert_eq!(tls.http, "https://192.0.2.1:8443");
+        let given = Options {
+            public_http: Some("https://csms.example.com/".to_owned()),
+            public_ocpp: Some("wss://csms.example.com".to_owned()),
+            ..usual
+        };
+        let given = urls(&given, "0.0.0.0:8080", None);
+        assert_eq!(given.http, "https://csms.example.com");
+        assert_eq!(given.ocpp, "wss://csms.example.com");
+    }
+
+    #[test]
+    fn this_machine_has_several_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "127.0.0.1",
+            "127.8.8.8",
+            "::1",
+            "[::1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["localhost.example.com", "192.0.2.1", "0.0.0.0", "mail", ""] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
 }

@@ -51,6 +51,15 @@ Feature: Installers open an account and log in
     Then the answer is 400
     And the error has the code validation_error and names the field organization_id
 
+  Scenario: An organization that is not open takes no sign-ups
+    When nobody sends POST /api/v1/installer/signup
+      """
+      {"name": "Ada", "email": "ada@{unique}.example.com", "password": "{password}",
+       "organization_id": "{organization}"}
+      """
+    Then the answer is 403
+    And the error has the code forbidden
+
   Scenario: The right password gives a token with an end
     Given nobody sends POST /api/v1/installer/signup
       """

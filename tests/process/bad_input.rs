@@ -87,6 +87,42 @@ fn unknown_words_and_flags() {
 }
 
 #[test]
+fn halves_of_what_belongs_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("csms.toml");
+    let path = file.to_str().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("x.db").display());
+    let any = "127.0.0.1:0";
+    let free = [
+        "csms",
+        "--http",
+        any,
+        "--ocpp",
+        any,
+        "--database",
+        &database,
+    ];
+    for (text, naming) in [
+        ("tls-cert = 'x.pem'", "--tls-key"),
+        ("tls-key = 'x.pem'", "--tls-cert"),
+        ("mail-from = 'a@example.com'", "--smtp-url"),
+        ("[payment]\nstripe-url = 'https://x'", "stripe-url"),
+        ("[payment]\nstripe-key = ''", "DYNAMO_STRIPE_KEY"),
+        (
+            "[payment]\nstripe-key = 'k'\nstripe-url = 'http://example.com'",
+            "must begin with https://",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        refused(&[&free[..], &["--config", path]].concat(), naming);
+    }
+    let ended = Process::start(dynamo(&free).env("DYNAMO_STRIPE_KEY", "")).end(SOON);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.stderr);
+    let told = "error: DYNAMO_STRIPE_KEY is empty";
+    assert!(ended.stderr.starts_with(told), "{}", ended.stderr);
+}
+
+#[test]
 fn urls_that_lead_nowhere() {
     let closed = format!("ws://127.0.0.1:{}", closed_port());
     refused(&["simulator", "--csms", &closed], &closed);

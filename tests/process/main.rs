@@ -12,6 +12,7 @@ mod examples;
 mod fleet;
 mod foreign_peer;
 mod judged;
+mod mail;
 mod signals;
 mod support;
 mod transport;

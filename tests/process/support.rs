@@ -239,6 +239,11 @@ impl Csms {
             ]
             .concat(),
         ));
+        Self::ready(process)
+    }
+
+    /// One that is about to be ready.
+    pub(crate) fn ready(process: Process) -> Self {
         let ready = process.line("ready line", |line| {
             line.strip_prefix("ready ").map(str::to_owned)
         });

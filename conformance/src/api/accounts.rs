@@ -4,7 +4,7 @@
 //! API itself.
 
 use dynamo_csms::domain::authorization::TagStatus;
-use dynamo_csms::store::{NewApiKey, TagSetting};
+use dynamo_csms::store::{NewApiKey, OrganizationSetting, TagSetting};
 use serde_json::json;
 
 use super::actor::{Actor, Credential};
@@ -84,6 +84,13 @@ impl Api {
 
     /// Opens an account with an organization and logs in.
     async fn sign_up(&self, name: &str, organization: &str) -> Result<Credential, Failure> {
+        let opened = OrganizationSetting {
+            id: organization.to_owned(),
+            takes_sign_ups: Some(true),
+            ..OrganizationSetting::default()
+        };
+        let opened = self.place.store.set_organization(opened).await;
+        opened.map_err(no_set_up)?;
         let email = format!("{name}@{}.example.com", self.unique);
         let account = json!({"name": name, "email": email, "password": PASSWORD, "company": "Mains & Sons",
             "organization_id": organization});

@@ -2,6 +2,7 @@
 create table organization (
     id text primary key not null,
     name text not null,
+    takes_sign_ups boolean not null,
     created_at_ms bigint not null
 );
 

@@ -194,6 +194,15 @@ pub(crate) async fn delete(
     Ok(Ok(()))
 }
 
+/// Ends the deletions that an end of the server cut short.
+pub(crate) async fn bury_left(store: &Store) -> Result<()> {
+    for id in store.unburied().await? {
+        store.finish_burial(&id).await?;
+        tracing::info!(charge_point = id, "a deletion that was cut short is done");
+    }
+    Ok(())
+}
+
 async fn mark_deleted(
     owner: &Owner,
     id: &str,

@@ -2,6 +2,21 @@
 //!
 //! A certificate that is shown must be good under every profile, also where none is asked for.
 
+/// Characters that the password of a charge point may have.
+pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// Why this cannot be the password of a charge point. It travels as HTTP Basic, which has no place for control
+/// characters (RFC 7617 §2); what fits into OCPP's own AuthorizationKey is narrower, and the charge point's affair.
+pub(crate) fn wrong_password(password: &str) -> Option<&'static str> {
+    if !PASSWORD_CHARS.contains(&password.chars().count()) {
+        return Some("8 to 128 characters are wanted");
+    }
+    if password.chars().any(char::is_control) {
+        return Some("it has control characters");
+    }
+    password.trim().is_empty().then_some("it is blank")
+}
+
 /// What a charge point must prove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecurityProfile {

@@ -12,10 +12,13 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use dynamo_protocol::ChargePointId;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Duration, timeout};
 
 /// Verifications at the same time.
 const VERIFICATIONS_MAX: usize = 2;
+/// How long the password of a new charge point may wait for its turn: a hundred others and more.
+const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Verified passwords remembered; when full, all are forgotten.
 const VERIFIED_MAX: usize = 65_536;
 /// Memory of one hash in KiB, passes and lanes: the recommendation for small memory.
@@ -29,6 +32,8 @@ pub(crate) struct Passwords {
     slots: Arc<Semaphore>,
     /// People who log in do not keep charge points waiting.
     login_slots: Arc<Semaphore>,
+    /// Whoever registers many charge points keeps neither of them waiting.
+    registration_slots: Arc<Semaphore>,
     /// The stored hash it was verified against, and the digest of the password.
     verified: Mutex<HashMap<ChargePointId, (String, Digest)>>,
 }
@@ -39,6 +44,7 @@ impl Default for Passwords {
             salt: uuid::Uuid::new_v4().into_bytes(),
             slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             login_slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
+            registration_slots: Arc::new(Semaphore::new(1)),
             verified: Mutex::default(),
         }
     }
@@ -80,11 +86,20 @@ impl Passwords {
     /// The hash of a new password of a person.
     pub(crate) async fn hash(&self, password: String) -> String {
         let slot = self.login_slots.clone().acquire_owned().await;
-        let hashing = tokio::task::spawn_blocking(move || {
-            let _slot = slot;
-            hash_password(&password)
-        });
-        hashing.await.expect("hashing does not panic")
+        let slot = slot.expect("the slots are never closed");
+        hash_in(slot, password).await
+    }
+
+    /// The hash of a new password of a charge point; `None` when so many wait that its turn does not come in time.
+    pub(crate) async fn hash_of_charge_point(&self, password: String) -> Option<String> {
+        self.hash_within(REGISTRATION_TIMEOUT, password).await
+    }
+
+    async fn hash_within(&self, wait: Duration, password: String) -> Option<String> {
+        let turn = self.registration_slots.clone().acquire_owned();
+        let slot = timeout(wait, turn).await.ok()?;
+        let slot = slot.expect("the slots are never closed");
+        Some(hash_in(slot, password).await)
     }
 
     /// Whether this is the password of a person. Takes as long where there is no hash to compare with.
@@ -109,6 +124,15 @@ impl Passwords {
         hash.update(password);
         hash.finalize().into()
     }
+}
+
+/// The slot is free when the work is done, also when nobody waits for it any more.
+async fn hash_in(slot: OwnedSemaphorePermit, password: String) -> String {
+    let hashing = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        hash_password(&password)
+    });
+    hashing.await.expect("hashing does not panic")
 }
 
 /// The Argon2id hash of a password, with a salt of its own. Takes tens of milliseconds.
@@ -143,6 +167,21 @@ mod tests {
         assert!(!passwords.verify(&id, b"old", &new).await);
         assert!(passwords.verify(&id, b"new", &new).await);
         assert!(!passwords.verify(&id, b"old", "no hash").await);
+    }
+
+    #[tokio::test]
+    async fn registrations_wait_for_their_own_turn_and_not_for_ever() {
+        let passwords = Passwords::default();
+        let busy = passwords.registration_slots.clone().acquire_owned().await;
+        let wait = Duration::from_millis(20);
+        let refused = passwords.hash_within(wait, "of-a-point".to_owned()).await;
+        assert!(refused.is_none());
+        let hash = passwords.hash("of-a-person".to_owned()).await;
+        let good = passwords.verify_login("of-a-person".to_owned(), Some(hash));
+        assert!(good.await);
+        drop(busy);
+        let made = passwords.hash_of_charge_point("of-a-point".to_owned());
+        assert!(made.await.is_some());
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use garde::Validate;
+use hyper::body::Body as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Duration, timeout};
@@ -68,6 +69,10 @@ where
 }
 
 async fn read(body: RawBody) -> Result<Vec<u8>, ApiError> {
+    // What is announced as too long is not read first.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(ApiError::PayloadTooLarge);
+    }
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {

@@ -31,11 +31,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper::body::Body as _;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -46,6 +47,9 @@ use error::ApiError;
 
 /// Bytes a request's body may have.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a body that arrive with its head: what is not read of them does no harm.
+const READ_AHEAD_BYTES: u64 = 8 * 1024;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -107,7 +111,17 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
 /// Gives every answer a request id, and errors their body with it.
 async fn finish_errors(request: Request, next: Next) -> Response {
     let request_id = format!("req_{}", uuid::Uuid::new_v4().simple());
+    let has_much_to_say = request
+        .body()
+        .size_hint()
+        .upper()
+        .is_none_or(|bytes| bytes > READ_AHEAD_BYTES);
     let mut response = next.run(request).await;
+    if has_much_to_say && response.status().is_client_error() {
+        // The refusal may have come before the body was read, and what is left of it is no next request.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     if let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() {
         match &*error {
             ApiError::Internal(cause) => {

@@ -65,6 +65,10 @@ error_groups! {
         "401": "The e-mail address or the password is wrong.",
         "429": "Too many attempts under way, or too many wrong passwords for this address; see Retry-After.",
     }
+    /// Of the sign-up.
+    SignUpErrors {
+        "403": "The organization takes no sign-ups.",
+    }
     /// Of whatever has a password hashed for everybody who asks.
     CrowdErrors {
         "429": "Too many attempts under way; see Retry-After.",

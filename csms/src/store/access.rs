@@ -2,13 +2,35 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Conn, Result, Store, StoreError, on_db, run_on_db};
+use super::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
 use crate::clock::system_ms;
 
 /// May read charge points and what happened at them.
 pub const SCOPE_READ: &str = "read:charge_points";
 /// May also change charge points and send them commands.
 pub const SCOPE_WRITE: &str = "write:charge_points";
+
+/// An organization, as its operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Organization {
+    /// Its id.
+    pub id: String,
+    /// Its name: who issues its receipts.
+    pub name: String,
+    /// Whether installers who name it may open accounts with it.
+    pub takes_sign_ups: bool,
+}
+
+/// What to change of an organization. What is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct OrganizationSetting {
+    /// Which.
+    pub id: String,
+    /// Its new name.
+    pub name: Option<String>,
+    /// Whether installers who name it may open accounts with it.
+    pub takes_sign_ups: Option<bool>,
+}
 
 /// A key as the API needs it.
 #[derive(Clone, Debug)]
@@ -79,7 +101,8 @@ pub(crate) fn key_hash(key: &str) -> String {
 }
 
 impl Store {
-    /// Makes an organization; one with this id that exists already stays as it is.
+    /// Makes an organization; one with this id that exists already stays as it is. Only the default one takes
+    /// sign-ups from the beginning.
     ///
     /// # Errors
     /// When the database fails.
@@ -88,14 +111,44 @@ impl Store {
         self.write(input, |(id, name), conn| {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
-                    "insert into organization (id, name, created_at_ms) values ($1, $2, $3)
+                    "insert into organization (id, name, takes_sign_ups, created_at_ms) values ($1, $2, $3, $4)
                      on conflict do nothing")
-                    .bind(id).bind(name).bind(system_ms())
+                    .bind(&*id).bind(name).bind(*id == DEFAULT_ORGANIZATION).bind(system_ms())
                     .execute(db))?;
                 Ok(())
             })
         })
         .await
+    }
+
+    /// Changes what is given of an organization, and says how it is then.
+    ///
+    /// # Errors
+    /// When the database fails, or the organization does not exist.
+    pub async fn set_organization(&self, setting: OrganizationSetting) -> Result<Organization> {
+        self.write(setting, |setting, conn| {
+            Box::pin(async move {
+                let changed: Option<Organization> = on_db!(conn, db => sqlx::query_as(
+                    "update organization set name = coalesce($2, name),
+                         takes_sign_ups = coalesce($3, takes_sign_ups)
+                     where id = $1 returning id, name, takes_sign_ups")
+                    .bind(&setting.id).bind(&setting.name).bind(setting.takes_sign_ups)
+                    .fetch_optional(db))?;
+                changed.ok_or_else(|| {
+                    StoreError::Missing(format!("the organization {:?}", setting.id))
+                })
+            })
+        })
+        .await
+    }
+
+    /// Whether installers may open accounts with an organization; `None` when there is none of this id.
+    pub(crate) async fn takes_sign_ups(&self, id: &str) -> Result<Option<bool>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_scalar(
+            "select takes_sign_ups from organization where id = $1")
+            .bind(id)
+            .fetch_optional(db))
     }
 
     /// Makes a key if none was ever made; whether it did.

@@ -175,16 +175,6 @@ impl Store {
         conn.account_by_email_key(&email_key(email)).await
     }
 
-    /// Whether there is an organization of this id.
-    pub(crate) async fn has_organization(&self, id: &str) -> Result<bool> {
-        let mut conn = self.reader().await?;
-        let found: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(
-            "select id from organization where id = $1")
-            .bind(id)
-            .fetch_optional(db))?;
-        Ok(found.is_some())
-    }
-
     /// A secret of this server, kept from its first use on: `fresh` when there was none.
     pub(crate) async fn secret(&self, name: &'static str, fresh: String) -> Result<String> {
         self.write((name, fresh), |(name, fresh), conn| {

@@ -188,7 +188,17 @@ impl Store {
     }
 
     /// Leases runs in progress that no living process works on: those that the end of one cut short.
+    /// Where there are none, nothing is written.
     pub(crate) async fn lease_runs(&self, holder: &str, now_ms: i64) -> Result<Vec<Run>> {
+        let mut conn = self.reader().await?;
+        let any: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select id from commissioning where status = 'in_progress' and leased_until_ms <= $1 limit 1")
+            .bind(now_ms)
+            .fetch_optional(db))?;
+        drop(conn);
+        if any.is_none() {
+            return Ok(Vec::new());
+        }
         let rows = self.write((holder.to_owned(), now_ms), |(holder, now_ms), conn| {
             Box::pin(async move {
                 let rows: Vec<RunRow> = on_db!(conn, db => sqlx::query_as(concat!(

@@ -1,8 +1,36 @@
-//! What the data set of the demo needs beside the usual doors: transactions with given numbers.
+//! What the data set of the demo needs beside the usual doors: whether it may come into a database, and
+//! transactions with given numbers.
 
-use super::{Conn, Result, Store, on_db, run_on_db};
+use super::{Conn, Result, Store, key_hash, on_db, run_on_db};
+
+/// What a database was used for so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// Nothing.
+    Empty,
+    /// The demo, whose API key is in it, revoked or not.
+    Demo,
+    /// Something else.
+    Used,
+}
 
 impl Store {
+    /// What this database was used for so far.
+    pub(crate) async fn past(&self, demo_key: &str) -> Result<Past> {
+        let mut conn = self.reader().await?;
+        let past: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select case when exists (select 1 from api_key where key_hash = $1) then 'demo' else 'used' end
+             where exists (select 1 from api_key) or exists (select 1 from account)
+                 or exists (select 1 from charge_point) or exists (select 1 from id_tag)")
+            .bind(key_hash(demo_key))
+            .fetch_optional(db))?;
+        Ok(match past.as_deref() {
+            None => Past::Empty,
+            Some("demo") => Past::Demo,
+            Some(_) => Past::Used,
+        })
+    }
+
     /// The next transaction has this number at least.
     pub(crate) async fn number_transactions_from(&self, id: i64) -> Result<()> {
         self.write(id, |id, conn| {

@@ -47,7 +47,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use access::{ApiKey, NewApiKey, SCOPE_READ, SCOPE_WRITE};
+pub use access::{ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE};
 pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
 pub(crate) use account::{Account, Role, email_key, owned};
@@ -58,6 +58,7 @@ pub use charge_point::{
 };
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
+pub(crate) use demo::Past;
 pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest};
 pub(crate) use idempotency::{Claim, KeyedRequest};
@@ -86,6 +87,8 @@ use writer::WriterPool;
 /// The organization that owns what belongs to nobody else: `--api-key`, `--id-tag`, and what
 /// `--accept-unknown` lets in.
 pub const DEFAULT_ORGANIZATION: &str = "org_default";
+/// Its name until its operator gives it another one.
+pub(crate) const DEFAULT_NAME: &str = "default";
 
 /// How long a statement waits for another process that holds SQLite's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
@@ -217,7 +220,7 @@ impl Store {
         let writer = writer::Writer::new(pool, queue, closing, metrics, health);
         writer.spawn(&store.inner.writers, tasks);
         store
-            .create_organization(DEFAULT_ORGANIZATION, "default")
+            .create_organization(DEFAULT_ORGANIZATION, DEFAULT_NAME)
             .await?;
         Ok(store)
     }

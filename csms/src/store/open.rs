@@ -78,6 +78,7 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
     if create {
         // Once, and not for every connection that is opened later: that would put an empty file in the place
         // of one that was moved away.
+        make_private(&path);
         let making = options.clone().create_if_missing(true);
         making.connect().await?.close().await?;
     } else if !path.exists() {
@@ -100,11 +101,38 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
     migrate(&SQLITE, &mut *writer.acquire().await?).await?;
     let readers = pool(SQLITE_READERS).connect_with(options).await?;
     let file = remember(&path)?;
+    if create {
+        tell_of_others(&path);
+    }
     Ok(Pools::Sqlite {
         readers,
         writer,
         file,
     })
+}
+
+/// Makes the file, for this user only: keys and secrets are in it. SQLite gives the files beside it the same
+/// permissions. One that is there stays as it is, and what does not work out SQLite will say.
+fn make_private(path: &Path) {
+    let mut making = std::fs::OpenOptions::new();
+    making.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut making, 0o600);
+    let _ = making.open(path);
+}
+
+/// Tells the log when other users of this machine can read or write the database.
+fn tell_of_others(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(file) = std::fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o077 != 0
+    {
+        tracing::warn!(
+            path = %path.display(),
+            "other users of this machine can read or write the database, which has keys and secrets in it: take that \
+             from them (chmod go= on it and on the -wal and -shm beside it)"
+        );
+    }
 }
 
 fn remember(path: &Path) -> Result<OpenFile> {

@@ -2,8 +2,8 @@
 //!
 //! A deletion begins with a mark and a row of another id, the grave, in one transaction. Then the records are
 //! moved there, so many in a transaction that nobody waits long, and the row that was marked is dropped last.
-//! Every step finds out for itself how far the burial is, so it can go on after any of them, by whoever wants the
-//! identity next.
+//! Every step finds out for itself how far the burial is, so it can go on after any of them: at the next start, or
+//! by whoever wants the identity before that.
 
 use super::record::record_columns;
 use super::{
@@ -138,6 +138,14 @@ impl Store {
         };
         while more().await? {}
         Ok(())
+    }
+
+    /// The charge points that are marked as deleted and not buried yet; graves are not among them.
+    pub(crate) async fn unburied(&self) -> Result<Vec<String>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_scalar(
+            "select id from charge_point where deleted_at_ms is not null and id not like '%/deleted/%' order by id")
+            .fetch_all(db))
     }
 
     /// Whether a charge point of this owner is marked as deleted and not buried yet.

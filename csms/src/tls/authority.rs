@@ -23,6 +23,8 @@ use crate::store::{Store, StoreError, random_text};
 /// How long the root is good: longer than charge points live.
 const ROOT_DAYS: i64 = 25 * 365;
 const DAY_MS: i64 = 86_400_000;
+/// Begins the name of every root.
+const ROOT_NAME: &str = "dynamo certificate authority";
 /// A server on the same database may be slow by this much.
 const SKEW_MS: i64 = 60_000;
 
@@ -180,14 +182,30 @@ fn kept(why: impl std::fmt::Display) -> AuthorityError {
 
 fn root_params(now_ms: i64) -> CertificateParams {
     // A name of its own: who trusts two servers must be able to tell their roots apart.
-    let name = format!("dynamo certificate authority {}", random_text(8));
     let mut params = CertificateParams::default();
-    params.distinguished_name = distinguished(&name);
+    params.distinguished_name = distinguished(&root_name());
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = instant(now_ms - SKEW_MS);
     params.not_after = instant(now_ms + ROOT_DAYS * DAY_MS);
     params
+}
+
+pub(super) fn root_name() -> String {
+    format!("{ROOT_NAME} {}", random_text(8))
+}
+
+/// Whether a file is the root of an authority as this program makes them, of this database or another one.
+pub(super) fn is_a_root(pem: &[u8]) -> bool {
+    let mut read = CertificateDer::pem_slice_iter(pem);
+    let (Some(Ok(root)), None) = (read.next(), read.next()) else {
+        return false;
+    };
+    X509Certificate::from_der(&root).is_ok_and(|(_, root)| {
+        let mut names = root.subject().iter_common_name();
+        let name = names.next().and_then(|name| name.as_str().ok());
+        name.is_some_and(|name| name.starts_with(ROOT_NAME))
+    })
 }
 
 fn params(common_name: &str, purpose: ExtendedKeyUsagePurpose) -> CertificateParams {
@@ -200,7 +218,7 @@ fn params(common_name: &str, purpose: ExtendedKeyUsagePurpose) -> CertificatePar
     params
 }
 
-fn distinguished(common_name: &str) -> DistinguishedName {
+pub(super) fn distinguished(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     name.push(DnType::OrganizationName, "dynamo");

@@ -7,6 +7,7 @@
 pub(crate) mod authority;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -342,18 +343,42 @@ async fn linger(mut stream: TcpStream) {
     let _ = timeout(LINGER_TIMEOUT, Box::pin(reading)).await;
 }
 
-/// Where the root lies as a file: beside an SQLite database, otherwise in the working folder.
+/// Where the root lies as a file: beside an SQLite database, otherwise in the working folder. Two databases have two
+/// files.
 pub(crate) fn root_file(database: &str) -> PathBuf {
-    let path = database.strip_prefix("sqlite://").unwrap_or("dynamo");
-    let path = path.split('?').next().unwrap_or(path);
-    let path = Path::new(path).with_extension("authority.pem");
+    let path = match database.strip_prefix("sqlite://") {
+        Some(path) => {
+            let path = path.split('?').next().unwrap_or(path);
+            path.strip_suffix(".db").unwrap_or(path).to_owned()
+        }
+        None => server_and_name(database),
+    };
+    let path = PathBuf::from(format!("{path}.authority.pem"));
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// Writes the root where it lies; one that lies there already is not touched.
+/// `HOST-NAME` of the address of a database, as a part of a file's name.
+fn server_and_name(database: &str) -> String {
+    let (_, rest) = database.split_once("://").unwrap_or(("", database));
+    let rest = rest.split('?').next().unwrap_or(rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let words = rest.split(|c| !usable(c)).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.collect();
+    format!("dynamo-{}", words.join("-"))
+}
+
+/// Writes the root where it lies. Of what lies there, only the root of an authority of this program is replaced: that of
+/// an earlier database of the same name.
 pub(crate) fn write_root(path: &Path, root_pem: &str) -> std::io::Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|lies| lies == root_pem) {
-        return Ok(());
+    match std::fs::read(path) {
+        Ok(lies) if lies == root_pem.as_bytes() => return Ok(()),
+        Ok(lies) if !authority::is_a_root(&lies) => {
+            let text = "another file is there, which is not replaced";
+            return Err(std::io::Error::new(ErrorKind::AlreadyExists, text));
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(_) | Err(_) => {}
     }
     std::fs::write(path, root_pem)
 }
@@ -369,7 +394,34 @@ mod tests {
             file("sqlite:///var/lib/x.db?mode=rwc"),
             "/var/lib/x.authority.pem"
         );
-        assert!(file("postgres://u:p@h/name").ends_with("/dynamo.authority.pem"));
+        assert_eq!(file("sqlite:///a/x.sqlite"), "/a/x.sqlite.authority.pem");
+        let postgres = file("postgres://u:p%40@h:5432/name?sslmode=require");
+        assert!(
+            postgres.ends_with("/dynamo-h-5432-name.authority.pem"),
+            "{postgres}"
+        );
+    }
+
+    #[test]
+    fn only_a_root_of_ours_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.authority.pem");
+        let of_a_root = |name: &str| {
+            let mut params = rcgen::CertificateParams::default();
+            params.distinguished_name = authority::distinguished(name);
+            let key = rcgen::KeyPair::generate().unwrap();
+            params.self_signed(&key).unwrap().pem()
+        };
+        let ours = [(); 2].map(|()| of_a_root(&authority::root_name()));
+        for root in &ours {
+            write_root(&path, root).unwrap();
+            assert_eq!(&std::fs::read_to_string(&path).unwrap(), root);
+        }
+        for foreign in [String::new(), "# notes".to_owned(), of_a_root("Acme Root")] {
+            std::fs::write(&path, &foreign).unwrap();
+            assert!(write_root(&path, &ours[0]).is_err(), "{foreign}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), foreign);
+        }
     }
 
     #[test]

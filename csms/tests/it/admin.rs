@@ -5,6 +5,7 @@ use dynamo_csms::{AdminArgs, AdminError, admin};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::databases::rigs;
 use crate::support::{Log, Rig, rig_with};
 
 #[derive(Parser)]
@@ -45,6 +46,54 @@ async fn keys_are_made_and_revoked() {
     assert!(missing.to_string().contains("key_x"));
     let missing = run(&rig, &["api-key", "create", "--organization", "org_x"]).await;
     assert!(missing.unwrap_err().to_string().contains("org_x"));
+}
+
+#[tokio::test]
+async fn an_organization_has_a_name_and_is_open_or_closed() {
+    for rig in rigs().await {
+        name_open_and_close(&rig).await;
+    }
+}
+
+async fn name_open_and_close(rig: &Rig) {
+    let set = async |arguments: &[&str]| {
+        let arguments = [&["organization", "set"], arguments].concat();
+        run(rig, &arguments).await
+    };
+    let named = set(&["--name", "Acme Charging"]).await.unwrap();
+    let is = json!({"id": "org_default", "name": "Acme Charging", "sign_up": "open"});
+    assert_eq!(named, is);
+    assert_eq!(set(&[]).await.unwrap(), is);
+    let made = run(rig, &["organization", "create", "Other"]).await;
+    let made = made.unwrap();
+    let other = made["id"].as_str().unwrap();
+    let sign_up = async |email: &str, organization: Option<&str>| {
+        let body = json!({"name": "Ada", "email": email, "password": "long3nough",
+            "organization_id": organization});
+        let path = "/api/v1/installer/signup";
+        rig.request(Method::POST, path, Some(body), "").await
+    };
+    assert_eq!(sign_up("a@example.com", None).await.0, 201);
+    // Who only knows its id is nobody's installer.
+    let (status, body) = sign_up("b@example.com", Some(other)).await;
+    assert_eq!((status.as_u16(), &body["code"]), (403, &json!("forbidden")));
+    let opened = set(&[other, "--sign-up", "open"]).await.unwrap();
+    let is = json!({"id": other, "name": "Other", "sign_up": "open"});
+    assert_eq!(opened, is);
+    let (status, body) = sign_up("b@example.com", Some(other)).await;
+    assert_eq!(
+        (status.as_u16(), &body["organization_id"]),
+        (201, &json!(other))
+    );
+    set(&["--sign-up", "closed"]).await.unwrap();
+    for organization in [None, Some("org_default")] {
+        assert_eq!(sign_up("c@example.com", organization).await.0, 403);
+    }
+    // Who has an account keeps it.
+    rig.log_in("a@example.com", "long3nough").await;
+    let missing = set(&["org_x", "--name", "X"]).await.unwrap_err();
+    assert!(missing.to_string().contains("org_x"));
+    assert!(set(&["--name", " "]).await.is_err());
 }
 
 #[tokio::test]
@@ -120,17 +169,18 @@ async fn names_passwords_and_tags_have_bounds() {
     run(&rig, &["organization", "create", &longest])
         .await
         .unwrap();
-    let (short, long) = ("x".repeat(15), "x".repeat(41));
-    for password in ["", &short, &long, "0123456789 abcdef", "0123456789é01234"] {
+    let (short, long) = ("x".repeat(7), "x".repeat(129));
+    for password in ["", &short, &long, "01234567\tabcdef", "          "] {
         let set = ["charge-point", "set", "CP-1", "--password", password];
         let text = refused(&rig, &set).await;
         assert!(
-            text.contains("--password") && text.contains("16 to 40"),
+            text.contains("--password") && text.contains("cannot be used"),
             "{text}"
         );
         assert!(password.is_empty() || !text.contains(password), "{text}");
     }
-    for password in [&"x".repeat(16), &"x".repeat(40)] {
+    for password in ["x".repeat(8), "x".repeat(128), "größer als 8".to_owned()] {
+        let password = password.as_str();
         let set = ["charge-point", "set", "CP-1", "--password", password];
         run(&rig, &set).await.unwrap();
     }

@@ -3,10 +3,10 @@
 use dynamo_csms::store::{ChargePointSetting, Registration};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::databases::{count, rigs};
-use crate::support::{KEY, Rig, handshake, rig, rig_with};
+use crate::support::{KEY, PATIENCE, Rig, handshake, rig, rig_with};
 
 const PATH: &str = "/api/v1/installer/charge-points";
 
@@ -246,6 +246,31 @@ async fn a_burial_that_was_cut_short_is_finished_by_whoever_comes_next() {
             assert_eq!(readings(&rig, &grave).await, 20_000);
         }
     }
+}
+
+#[tokio::test]
+async fn a_burial_that_was_cut_short_is_finished_by_the_next_start() {
+    let rig = rig().await;
+    let ours = installer(&rig, "a@acme.example").await;
+    ours.register(example("CP-1")).await;
+    rig.execute(READINGS).await;
+    rig.execute("update charge_point set deleted_at_ms = 5 where id = 'CP-1'")
+        .await;
+    rig.execute(
+        "insert into charge_point (id, organization_id, installer_id, registration, created_at_ms, deleted_at_ms)
+         select 'CP-1/deleted/1', organization_id, installer_id, registration, created_at_ms, 5
+         from charge_point where id = 'CP-1'",
+    )
+    .await;
+    let rig = rig.restart().await;
+    let marked = "select id from charge_point where id = 'CP-1'";
+    let buried = async {
+        while !rig.sql(marked).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, buried).await.unwrap();
+    assert_eq!(readings(&rig, "CP-1/deleted/1").await, 20_000);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What is acknowledged is stored; what cannot be stored is not acknowledged.
 
+use std::time::Duration;
+
 use dynamo_csms::{Options, StartError, start};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -147,7 +149,7 @@ async fn a_store_that_takes_nothing_hangs_nobody() {
     cp.boot().await;
     assert_eq!(ready(&rig).await, 200);
     // A readiness that was asked for a moment ago is not asked for again.
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let path = rig.folder.path().join("csms.db");
     let file = SqliteConnectOptions::new().filename(path);
     let mut database = SqliteConnection::connect_with(&file).await.unwrap();
@@ -160,15 +162,11 @@ async fn a_store_that_takes_nothing_hangs_nobody() {
     let ready = async { (ready(&rig).await, asked.elapsed()) };
     let (ready, refused) = tokio::join!(ready, cp.call("StartTransaction", start));
     assert_eq!(ready.0, 503);
-    assert!(
-        ready.1 < std::time::Duration::from_millis(2_500),
-        "{:?}",
-        ready.1
-    );
+    assert!(ready.1 < Duration::from_millis(2_500), "{:?}", ready.1);
     assert_eq!(refused.unwrap_err().code, "InternalError");
     let begun = std::time::Instant::now();
     rig.csms.shutdown().await;
-    assert!(begun.elapsed() < std::time::Duration::from_secs(11));
+    assert!(begun.elapsed() < Duration::from_secs(11));
 }
 
 async fn ready(rig: &Rig) -> u16 {
@@ -228,7 +226,7 @@ async fn a_file_that_is_moved_away_or_deleted_takes_no_facts() {
     std::fs::rename(&aside, &path).unwrap();
     let back = async {
         while ready(&rig).await != 200 {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(PATIENCE, back)
@@ -242,4 +240,15 @@ async fn a_file_that_is_moved_away_or_deleted_takes_no_facts() {
     let refused = cp.call("StopTransaction", stop).await.unwrap_err();
     assert_eq!(refused.code, "InternalError");
     assert_eq!(log.lines("ERROR").len(), 2);
+}
+
+#[tokio::test]
+async fn who_has_nothing_to_do_commits_nothing() {
+    let rig = rig().await;
+    // What is tidied up at the start.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = commits(&rig).await;
+    // Longer than every pause between two looks for work.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(commits(&rig).await, before);
 }

@@ -64,6 +64,7 @@ async fn take_mail(stream: TcpStream, refuse: bool) -> Option<String> {
                 }
                 return None;
             }
+            "RCPT" if line.contains("nobody@") => "550 5.1.1 no such user here\r\n",
             "MAIL" if refuse => "450 the box is full, come back later\r\n",
             _ => "250 fine\r\n",
         };
@@ -127,6 +128,21 @@ async fn mail_that_is_refused_comes_later_and_says_what_it_says() {
             .unwrap()
             .contains("e-mail")
     );
+    // So is what the mail server has no box for.
+    post(&rig, "nobody@example.com", "Lost too", "x").await;
+    let failed = async {
+        loop {
+            let letters = outbox(&rig).await["letters"].clone();
+            if letters[1]["status"] == "failed" {
+                return letters[1].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let letter = timeout(PATIENCE, failed).await.unwrap();
+    assert_eq!(letter["attempts"], 1);
+    let why = letter["last_error"].as_str().unwrap();
+    assert!(why.contains("no such user"), "{why}");
 }
 
 #[tokio::test]
@@ -175,8 +191,9 @@ async fn wrong_mail_settings_end_the_start() {
     let folder = tempfile::tempdir().unwrap();
     for (smtp_url, from, named) in [
         ("http://x", "a@example.com", "--smtp-url"),
-        ("smtp://u:hidden@x", "", "--mail-from"),
-        ("smtp://u:hidden@x", "nobody", "--mail-from"),
+        ("smtp://u:hidden@x", "a@example.com", "--smtp-url"),
+        ("smtps://u:hidden@x", "", "--mail-from"),
+        ("smtps://u:hidden@x", "nobody", "--mail-from"),
         ("u:hidden", "a@example.com", "--smtp-url"),
     ] {
         let mut options = crate::support::options(&folder);

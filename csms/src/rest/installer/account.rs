@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
-use crate::rest::openapi::{BodyErrors, ConflictErrors, CrowdErrors, LoginErrors};
+use crate::rest::openapi::{BodyErrors, ConflictErrors, CrowdErrors, LoginErrors, SignUpErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{Account, DEFAULT_ORGANIZATION, Role, email_key, random_text};
 
@@ -38,7 +38,8 @@ struct SignUp {
     #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
     #[schema(min_length = 1, max_length = 255, example = "Acme EV Solutions Ltd")]
     company: Option<String>,
-    /// The organization the installer works for; the default one when left out.
+    /// The organization the installer works for; the default one when left out. It must take sign-ups: the default
+    /// one does unless its operator closed it, every other one only when its operator opened it.
     #[garde(inner(length(chars, max = 64), custom(plain)))]
     #[schema(max_length = 64)]
     organization_id: Option<String>,
@@ -61,7 +62,7 @@ struct AccountBody {
     path = "/api/v1/installer/signup",
     tag = "Installers",
     request_body = SignUp,
-    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, CrowdErrors)
+    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, CrowdErrors, SignUpErrors)
 )]
 async fn sign_up(
     State(app): State<Arc<App>>,
@@ -69,16 +70,7 @@ async fn sign_up(
 ) -> StatusAnswer<AccountBody> {
     let account = format!("signup/{}", email_key(&body.email));
     let _turn = app.attempts.enter(account, app.mono.now_ms())?;
-    let organization_id = match body.organization_id {
-        Some(id) if app.store.has_organization(&id).await? => id,
-        Some(_) => {
-            return Err(ApiError::field(
-                "organization_id",
-                "there is none of this id",
-            ));
-        }
-        None => DEFAULT_ORGANIZATION.to_owned(),
-    };
+    let organization_id = employer(&app, body.organization_id).await?;
     let taken = || {
         let message = "an account with this e-mail address exists already";
         ApiError::Conflict("already_exists", message.to_owned())
@@ -110,6 +102,21 @@ async fn sign_up(
         created_at: Stamp(account.created_at_ms),
     };
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// The organization that an installer signs up with, if it takes sign-ups.
+async fn employer(app: &App, wanted: Option<String>) -> Result<String, ApiError> {
+    let id = wanted.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned());
+    match app.store.takes_sign_ups(&id).await? {
+        Some(true) => Ok(id),
+        Some(false) => Err(ApiError::Forbidden(
+            "this organization takes no sign-ups: its operator can open it",
+        )),
+        None => Err(ApiError::field(
+            "organization_id",
+            "there is none of this id",
+        )),
+    }
 }
 
 #[derive(Deserialize, ToSchema, Validate)]

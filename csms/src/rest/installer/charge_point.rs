@@ -15,6 +15,7 @@ use crate::App;
 use crate::domain::availability::operational_status;
 use crate::domain::lifecycle::Stage;
 use crate::domain::registration::{self, Change, NewChargePoint, generated_id, wrong_id};
+use crate::domain::security::wrong_password;
 use crate::domain::transaction::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{
@@ -90,7 +91,7 @@ struct Registration {
     #[garde(skip)]
     ocpp_version: Option<OcppVersion>,
     /// The password it must show at its handshake (HTTP Basic). `null` generates one; left out, none is asked for.
-    #[garde(inner(inner(length(chars, min = 8, max = 128), custom(plain))))]
+    #[garde(inner(inner(custom(usable_password))))]
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 128)]
     ocpp_password: Option<Option<String>>,
@@ -108,6 +109,10 @@ struct Registration {
     #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
     #[schema(min_length = 1, max_length = 255)]
     address: Option<String>,
+}
+
+fn usable_password(password: &str, (): &()) -> garde::Result {
+    wrong_password(password).map_or(Ok(()), |reason| Err(garde::Error::new(reason)))
 }
 
 fn registrable(id: &str, (): &()) -> garde::Result {
@@ -142,7 +147,11 @@ async fn register(
         }
     };
     let password_hash = match given {
-        Some(password) => Some(app.passwords.hash(password).await),
+        Some(password) => {
+            let hash = app.passwords.hash_of_charge_point(password).await;
+            let crowded = || ApiError::Unavailable("too many passwords are hashed".to_owned());
+            Some(hash.ok_or_else(crowded)?)
+        }
         None => None,
     };
     let id_was_generated = body.charge_point_id.is_none();

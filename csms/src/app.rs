@@ -1,0 +1,52 @@
+//! What everything inside a running CSMS shares.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::{Clock, Mono};
+use crate::metrics::Metrics;
+use crate::ocpp::sessions::Sessions;
+use crate::public::PublicUrls;
+use crate::store::{Probe, Store};
+use crate::tls::authority::Authority;
+use crate::{Options, commissioning, guest, ocpp, outbox, payment, rest};
+
+/// What everything inside shares.
+pub(crate) struct App {
+    pub options: Options,
+    pub store: Store,
+    pub outbox: outbox::Outbox,
+    pub sessions: Sessions,
+    pub routes: ocpp::routes::Routes,
+    pub passwords: ocpp::Passwords,
+    pub attempts: rest::attempts::Attempts,
+    pub tokens: rest::token::Tokens,
+    pub urls: PublicUrls,
+    pub authority: Authority,
+    pub metrics: Arc<Metrics>,
+    pub mono: Mono,
+    pub probe: Probe,
+    pub refusals: ocpp::refusals::RefusalLog,
+    /// Tells this process from every other one on the same database.
+    pub run_id: String,
+    pub shutdown: CancellationToken,
+    /// The tasks that own a socket.
+    pub sockets: TaskTracker,
+    /// Work that outlives the request it came with.
+    pub jobs: TaskTracker,
+    pub pace: ocpp::pace::Pace,
+    pub taps: ocpp::taps::Taps,
+    /// Turns of pushing configuration after a boot.
+    pub pushes: tokio::sync::Semaphore,
+    pub runs: commissioning::Runs,
+    pub payments: Arc<dyn payment::Gateway>,
+    pub guests: guest::Guests,
+}
+
+impl App {
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.options.clock
+    }
+}

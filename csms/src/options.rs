@@ -1,0 +1,187 @@
+//! How a CSMS is to run, and whether that can be.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dynamo_protocol::decode::Decoding;
+use rust_decimal::Decimal;
+
+use crate::domain::authorization::UnknownTags;
+use crate::{Clock, MailSettings, PaymentSettings, StartError, TlsFiles, public, rest};
+
+/// What of unknown origin is let in and recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcceptUnknown {
+    /// Charge points nobody registered.
+    pub charge_points: bool,
+    /// Id tags nobody registered.
+    pub tags: bool,
+}
+
+impl AcceptUnknown {
+    /// Everything.
+    pub const ALL: Self = Self {
+        charge_points: true,
+        tags: true,
+    };
+
+    pub(crate) const fn unknown_tags(self) -> UnknownTags {
+        if self.tags {
+            UnknownTags::Accept
+        } else {
+            UnknownTags::Refuse
+        }
+    }
+}
+
+/// How a CSMS is to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address of the REST API; port 0 picks a free one.
+    pub http: SocketAddr,
+    /// Address of the OCPP server; port 0 picks a free one.
+    pub ocpp: SocketAddr,
+    /// Address of the REST API with TLS; port 0 picks a free one.
+    pub https: Option<SocketAddr>,
+    /// Address of the OCPP server with TLS; port 0 picks a free one.
+    pub ocpps: Option<SocketAddr>,
+    /// Certificate and key of the listeners with TLS; the built-in authority issues them when `None`.
+    pub tls: Option<TlsFiles>,
+    /// Roots whose certificates prove identities beside those of the built-in authority, a PEM file.
+    pub client_ca: Option<PathBuf>,
+    /// `sqlite://PATH` or `postgres://…`.
+    pub database: String,
+    /// The key of the default organization on a database without keys, at least 8 characters; generated
+    /// when `None`.
+    pub api_key: Option<String>,
+    /// Whether the data of the demo is loaded.
+    pub demo: bool,
+    /// Tags that are accepted from the start.
+    pub id_tags: Vec<String>,
+    /// What of unknown origin is let in.
+    pub accept_unknown: AcceptUnknown,
+    /// Signs the tokens of accounts, at least 32 bytes; generated and kept in the database when `None`.
+    pub jwt_key: Option<String>,
+    /// How long a token of an account is good.
+    pub jwt_lifetime: Duration,
+    /// How the REST API is reached from outside, such as `https://csms.example.com`; the listener when `None`.
+    pub public_http: Option<String>,
+    /// How charge points reach this server, such as `wss://ocpp.example.com`; the listener when `None`.
+    pub public_ocpp: Option<String>,
+    /// The tax contained in prices, in percent.
+    pub tax_rate: Decimal,
+    /// Where mail goes; without it mail waits in the outbox.
+    pub mail: Option<MailSettings>,
+    /// How long a webhook or the mail server may take for one letter; below 20 seconds.
+    pub letter_timeout: Duration,
+    /// Who holds and takes the money of guests.
+    pub payment: PaymentSettings,
+    /// How long the payment gateway may take for one answer.
+    pub payment_timeout: Duration,
+    /// How long a guest session may take to begin.
+    pub guest_authorization: Duration,
+    /// How long stopping a guest session waits for the charge point.
+    pub guest_stop_wait: Duration,
+    /// How long a guest session whose transaction was left without a stop waits for one before it is paid.
+    pub guest_late_stop_wait: Duration,
+    /// Whether webhooks may reach loopback, private, link-local and other addresses that are not of the public
+    /// internet.
+    pub webhooks_to_private_networks: bool,
+    /// How long a command waits for its answer, its turn included.
+    pub command_timeout: Duration,
+    /// How long a commissioning run waits for what a charge point agreed to do.
+    pub commissioning_wait: Duration,
+    /// How long a commissioning run may last; then it has failed.
+    pub commissioning_limit: Duration,
+    /// How often a charge point is pinged. One that sends nothing for two of these is dead.
+    pub ping_interval: Duration,
+    /// How long a message may take to leave, before a peer that does not read is given up.
+    pub write_timeout: Duration,
+    /// How often the times charge points were last heard of are written down.
+    pub presence_interval: Duration,
+    /// The interval of charge points that have none of their own, in seconds.
+    pub heartbeat_interval_s: i32,
+    /// How strictly payloads of charge points are read.
+    pub decoding: Decoding,
+    /// The wall clock.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            http: local(8080),
+            ocpp: local(9000),
+            https: None,
+            ocpps: None,
+            tls: None,
+            client_ca: None,
+            database: "sqlite://dynamo.db".to_owned(),
+            api_key: None,
+            demo: false,
+            id_tags: Vec::new(),
+            accept_unknown: AcceptUnknown::default(),
+            jwt_key: None,
+            jwt_lifetime: Duration::from_hours(24),
+            public_http: None,
+            public_ocpp: None,
+            tax_rate: Decimal::from(20),
+            mail: None,
+            letter_timeout: Duration::from_secs(10),
+            payment: PaymentSettings::Sandbox,
+            payment_timeout: Duration::from_secs(10),
+            guest_authorization: Duration::from_mins(5),
+            guest_stop_wait: Duration::from_secs(10),
+            guest_late_stop_wait: Duration::from_mins(1),
+            webhooks_to_private_networks: false,
+            command_timeout: Duration::from_secs(10),
+            commissioning_wait: Duration::from_mins(1),
+            commissioning_limit: Duration::from_mins(30),
+            ping_interval: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(10),
+            presence_interval: Duration::from_secs(30),
+            heartbeat_interval_s: 300,
+            decoding: Decoding::strict(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// Shortest API key that can be given.
+const API_KEY_CHARS_MIN: usize = 8;
+
+/// What is wrong with the values of the options.
+pub(crate) fn check(options: &Options) -> Result<(), StartError> {
+    if options.command_timeout.is_zero() {
+        return Err(StartError::Value(
+            "the command time-out (--command-timeout) must be longer than 0s, such as 10s"
+                .to_owned(),
+        ));
+    }
+    if options.jwt_lifetime.is_zero() {
+        return Err(StartError::Value(
+            "the lifetime of tokens (--jwt-lifetime) must be longer than 0s, such as 24h"
+                .to_owned(),
+        ));
+    }
+    let short = options.jwt_key.as_ref();
+    if let Some(key) = short.filter(|key| key.len() < rest::token::KEY_BYTES_MIN) {
+        return Err(StartError::Value(format!(
+            "the key for tokens (--jwt-key) has {} bytes and must have at least {}; leave it out to get \
+             a generated one",
+            key.len(),
+            rest::token::KEY_BYTES_MIN
+        )));
+    }
+    public::check(options)?;
+    let key_chars = options.api_key.as_ref().map(|key| key.chars().count());
+    if let Some(chars) = key_chars.filter(|chars| *chars < API_KEY_CHARS_MIN) {
+        return Err(StartError::Value(format!(
+            "the API key (--api-key) has {chars} characters and must have at least \
+             {API_KEY_CHARS_MIN}; leave it out to get a generated one"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! A CSMS that serves: what the process around it can ask it, and its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_protocol::ChargePointId;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::demo;
+use crate::sessions::Sessions;
+use crate::store::{self, NewCertificate, Owner, Store, StoreError};
+use crate::tls::authority::Issued;
+
+/// How long requests, sockets and the last times may take at shutdown, before the store is closed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
+/// Charge points whose times are written in one job; between two jobs others get their turn.
+const PRESENCES_PER_COMMIT: usize = 200;
+
+/// A running CSMS.
+pub struct Csms {
+    pub(crate) app: Arc<App>,
+    pub(crate) tasks: TaskTracker,
+    /// Ends after the sockets: their ends are told.
+    pub(crate) told: TaskTracker,
+    pub(crate) http_addr: SocketAddr,
+    pub(crate) ocpp_addr: SocketAddr,
+    pub(crate) https_addr: Option<SocketAddr>,
+    pub(crate) ocpps_addr: Option<SocketAddr>,
+    pub(crate) api_key: String,
+    pub(crate) generated_key: bool,
+    pub(crate) stations: Vec<demo::Station>,
+    /// Where the root of the server's certificate lies, when the built-in authority issued it.
+    pub(crate) root_at: Option<String>,
+}
+
+impl Csms {
+    /// Where the REST API listens.
+    #[must_use]
+    pub const fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Where charge points connect.
+    #[must_use]
+    pub const fn ocpp_addr(&self) -> SocketAddr {
+        self.ocpp_addr
+    }
+
+    /// Where the REST API listens with TLS.
+    #[must_use]
+    pub const fn https_addr(&self) -> Option<SocketAddr> {
+        self.https_addr
+    }
+
+    /// Where charge points connect with TLS.
+    #[must_use]
+    pub const fn ocpps_addr(&self) -> Option<SocketAddr> {
+        self.ocpps_addr
+    }
+
+    /// The root of the built-in certificate authority, as PEM.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        self.app.authority.root_pem()
+    }
+
+    /// Issues a certificate to a charge point that is known, and keeps everything but its key.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no such charge point.
+    pub async fn issue_certificate(
+        &self,
+        id: &ChargePointId,
+        validity_days: u16,
+    ) -> Result<Issued, StoreError> {
+        let (app, now_ms) = (&self.app, self.app.clock().now_ms());
+        let point = app.store.charge_point(id.as_str()).await?;
+        let missing = || StoreError::Missing(format!("the charge point {:?}", id.as_str()));
+        let owner = Owner::organization(point.ok_or_else(missing)?.organization_id);
+        let issued = app.authority.issue(id, validity_days, now_ms);
+        let issued = issued.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let row = NewCertificate::of(&issued, id, owner);
+        if app.store.add_certificate(row).await? {
+            Ok(issued)
+        } else {
+            Err(missing())
+        }
+    }
+
+    /// The key that was given or generated; empty when the database had keys already and none was given.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// The charge points that belong behind the data of the demo; none without it.
+    #[must_use]
+    pub fn stations(&self) -> &[demo::Station] {
+        &self.stations
+    }
+
+    /// The store, to register tags and charge points.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// Who is connected, and a way to call them.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.app.sessions
+    }
+
+    /// Puts a mail into the outbox; it leaves when SMTP is configured.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn post_mail(
+        &self,
+        recipient: &str,
+        subject: &str,
+        body: &str,
+    ) -> Result<(), StoreError> {
+        let mail = store::Mail {
+            recipient: recipient.to_owned(),
+            subject: subject.to_owned(),
+            body: body.to_owned(),
+            created_at_ms: self.app.clock().now_ms(),
+        };
+        self.app.store.post_mail(mail).await?;
+        self.app.outbox.posted();
+        Ok(())
+    }
+
+    /// Closes all sockets, commits what is queued, and closes the database. Takes 10 seconds at most, also
+    /// when the database or a peer does not answer.
+    pub async fn shutdown(self) {
+        let presences = self.app.sessions.presences();
+        self.app.shutdown.cancel();
+        self.tasks.close();
+        let gone = async {
+            self.tasks.wait().await;
+            self.app.sockets.close();
+            self.app.sockets.wait().await;
+            self.app.jobs.close();
+            self.app.jobs.wait().await;
+            self.told.close();
+            self.told.wait().await;
+            if let Err(error) = self.app.store.heard_of(presences).await {
+                tracing::warn!(cause = %error, "the times charge points were last seen are lost");
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, gone).await.is_err() {
+            tracing::warn!("some requests or connections were cut off");
+        }
+        self.app.store.close().await;
+    }
+}
+
+pub(crate) async fn write_presences(app: Arc<App>) {
+    let mut interval = tokio::time::interval(app.options.presence_interval);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval.reset();
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = app.shutdown.cancelled() => return,
+        }
+        for presences in app.sessions.presences().chunks(PRESENCES_PER_COMMIT) {
+            match app.store.heard_of(presences.to_vec()).await {
+                Err(error) if !error.is_in_the_log() => tracing::warn!(
+                    cause = %error, "the times charge points were last seen were not written"
+                ),
+                _ => {}
+            }
+        }
+    }
+}

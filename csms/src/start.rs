@@ -1,0 +1,289 @@
+//! The start of a CSMS: everything is read, bound and opened before anything is served.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::clock::Mono;
+use crate::domain::authorization::check_tag;
+use crate::domain::registration;
+use crate::metrics::Metrics;
+use crate::public::PublicUrls;
+use crate::running::{Csms, write_presences};
+use crate::sessions::Sessions;
+use crate::store::{
+    DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
+    TagSetting, without_password,
+};
+use crate::tls::authority::{Authority, AuthorityError};
+use crate::tls::{self, Door, TlsDoor};
+use crate::{
+    Options, commissioning, demo, guest, listen, ocpp, options, outbox, payment, rest, store,
+};
+
+/// Why a CSMS could not start: one sentence that names the value and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address is taken or not ours.
+    #[error(
+        "cannot listen on {address} ({flag}): {cause}; choose another address, or port 0 for a free port"
+    )]
+    Listen {
+        /// The flag it came from.
+        flag: &'static str,
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The database cannot be opened or brought up to date.
+    #[error("cannot open the database {address} (--database): {cause}; {remedy}")]
+    Database {
+        /// What was asked for, without its password.
+        address: String,
+        /// What is wrong.
+        cause: StoreError,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The database is open and cannot be written.
+    #[error("cannot prepare the database (--database): {0}")]
+    Prepare(StoreError),
+    /// A flag has a value that cannot be used.
+    #[error("{0}")]
+    Value(String),
+}
+
+// Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Prepare(error)
+    }
+}
+
+/// Starts a CSMS; it serves when this returns.
+///
+/// # Errors
+/// When an address cannot be bound or the database cannot be opened.
+pub async fn start(options: Options) -> Result<Csms, StartError> {
+    options::check(&options)?;
+    // A second installation is refused, and is of the same kind.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mail = options.mail.as_ref();
+    let mail = mail.map(|mail| outbox::mail(mail, options.letter_timeout));
+    let mail = mail.transpose().map_err(StartError::Value)?;
+    let material = tls::Material::read(&options)?;
+    let (http, http_addr) = bind("--http", options.http)?;
+    let (ocpp, ocpp_addr) = bind("--ocpp", options.ocpp)?;
+    let (https, https_addr) = bind_if("--https", options.https)?;
+    let (ocpps, ocpps_addr) = bind_if("--ocpps", options.ocpps)?;
+    let metrics = Arc::new(Metrics::default());
+    let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
+    demo::check(&store, &options).await?;
+    let (api_key, generated_key) = prepare(&store, &options).await?;
+    let stations = if options.demo {
+        demo::load(&store, options.clock.now_ms()).await?
+    } else {
+        Vec::new()
+    };
+    let tokens = tokens(&store, &options).await?;
+    let (outbox, told_queue) = outbox::Outbox::new();
+    outbox.refresh(&store).await?;
+    let authority = Authority::of(&store, options.clock.now_ms()).await;
+    let authority = authority.map_err(|error| match error {
+        AuthorityError::Store(error) => error.into(),
+        error => StartError::Value(error.to_string()),
+    })?;
+    let (for_charge_points, for_all) =
+        material.configure(&options, [https_addr, ocpps_addr], &authority)?;
+    let urls = PublicUrls::of(&options, http_addr, https_addr, ocpp_addr, ocpps_addr);
+    let is_secure = https.is_some() || ocpps.is_some();
+    let root_at = (is_secure && options.tls.is_none())
+        .then(|| lay_root(&options.database, &authority, &urls));
+    let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
+    let payments = payments.map_err(StartError::Value)?;
+    let app = Arc::new(App {
+        sessions: Sessions::new(options.command_timeout, metrics.clone()),
+        routes: ocpp::v16::routes(),
+        passwords: ocpp::Passwords::default(),
+        attempts: rest::attempts::Attempts::default(),
+        tokens,
+        urls,
+        authority,
+        metrics,
+        mono: Mono::start(),
+        probe: Probe::default(),
+        refusals: ocpp::refusals::RefusalLog::default(),
+        run_id: uuid::Uuid::new_v4().simple().to_string(),
+        shutdown: CancellationToken::new(),
+        sockets: TaskTracker::new(),
+        jobs: TaskTracker::new(),
+        pace: ocpp::pace::Pace::default(),
+        taps: ocpp::taps::Taps::default(),
+        pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
+        runs: commissioning::Runs::default(),
+        payments,
+        guests: guest::Guests::default(),
+        outbox,
+        store,
+        options,
+    });
+    let tasks = serve(
+        &app,
+        [http, ocpp],
+        [https, ocpps],
+        [for_all, for_charge_points],
+    );
+    tasks.spawn(write_presences(app.clone()));
+    tasks.spawn(bury_left(app.clone()));
+    tasks.spawn(commissioning::take_up_all(app.clone()));
+    tasks.spawn(guest::take_up_all(app.clone()));
+    tasks.spawn(outbox::refresh_awaited(app.clone()));
+    tasks.spawn(outbox::deliver(app.clone(), mail));
+    let told = TaskTracker::new();
+    told.spawn(outbox::write_told(app.clone(), told_queue));
+    Ok(Csms {
+        app,
+        tasks,
+        told,
+        http_addr,
+        ocpp_addr,
+        https_addr,
+        ocpps_addr,
+        api_key,
+        generated_key,
+        stations,
+        root_at,
+    })
+}
+
+/// Serves REST and OCPP, in this order, in clear and with TLS.
+fn serve(
+    app: &Arc<App>,
+    plain: [TcpListener; 2],
+    secure: [Option<TcpListener>; 2],
+    configs: [Arc<ServerConfig>; 2],
+) -> TaskTracker {
+    let tasks = TaskTracker::new();
+    let routers = [rest::router(app.clone()), ocpp::accept::router(app.clone())];
+    let listeners = plain.into_iter().zip(secure).zip(configs).zip(routers);
+    for (((plain, secure), config), router) in listeners {
+        let serve = |listener, door| {
+            let (router, stop) = (router.clone(), app.shutdown.clone());
+            tasks.spawn(listen::serve(listener, door, router, stop, tasks.clone()));
+        };
+        serve(plain, Door::Plain);
+        if let Some(secure) = secure {
+            serve(secure, Door::Tls(TlsDoor::new(config, app.clone())));
+        }
+    }
+    tasks
+}
+
+fn bind(flag: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    listen::bind(address)
+        .and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        })
+        .map_err(|cause| StartError::Listen {
+            flag,
+            address,
+            cause,
+        })
+}
+
+fn bind_if(
+    flag: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<(Option<TcpListener>, Option<SocketAddr>), StartError> {
+    let bound = address.map(|address| bind(flag, address)).transpose()?;
+    Ok(bound.unzip())
+}
+
+/// Lays the root of the authority down as a file, and says where it is. Where no file can be written, the REST API
+/// has it.
+fn lay_root(database: &str, authority: &Authority, urls: &PublicUrls) -> String {
+    let path = tls::root_file(database);
+    match tls::write_root(&path, authority.root_pem()) {
+        Ok(()) => path.display().to_string(),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), cause = %error, "the root certificate was not written as a file");
+            format!("{}{}", urls.http, rest::AUTHORITY_PATH)
+        }
+    }
+}
+
+pub(crate) async fn open_store(address: &str, opener: Opener) -> Result<Store, StartError> {
+    let opened = Store::open_for(address, opener).await;
+    opened.map_err(|cause| match cause {
+        StoreError::Address(sentence) => StartError::Value(sentence),
+        cause => {
+            let usual = if address.starts_with("postgres") {
+                "check that the server runs there and lets this user in"
+            } else {
+                "give a file that can be written, such as sqlite://dynamo.db"
+            };
+            StartError::Database {
+                address: without_password(address),
+                remedy: cause.remedy().unwrap_or(usual),
+                cause,
+            }
+        }
+    })
+}
+
+/// Makes what the options promise: the API key and the tags. True when the key was generated.
+async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), StartError> {
+    for tag in &options.id_tags {
+        check_tag(tag).map_err(|why| StartError::Value(format!("--id-tag: {why}")))?;
+        // Only one that is not there yet: what an operator blocked stays blocked.
+        store.add_tag(TagSetting::accepted(tag)).await?;
+    }
+    let scopes = vec![SCOPE_READ.to_owned(), SCOPE_WRITE.to_owned()];
+    let mut new = NewApiKey::generate(DEFAULT_ORGANIZATION, scopes);
+    let given = options.api_key.clone();
+    let given = given.or_else(|| options.demo.then(|| demo::API_KEY.to_owned()));
+    let is_generated = given.is_none();
+    if let Some(key) = given {
+        new.key = key;
+    }
+    let key = new.key.clone();
+    let made = store.create_first_api_key(new).await?;
+    let Some(given) = &options.api_key else {
+        let key = if made { key } else { String::new() };
+        return Ok((key, made && is_generated));
+    };
+    if store.api_key(given).await?.is_none() {
+        tracing::warn!(
+            "the API key that was given (--api-key) opens nothing: this database has other keys; \
+             make one with `admin api-key create`"
+        );
+    }
+    Ok((key, false))
+}
+
+/// The maker of tokens, with the key that was given or the one this database keeps.
+async fn tokens(store: &Store, options: &Options) -> Result<rest::token::Tokens, StartError> {
+    let key = match &options.jwt_key {
+        Some(key) => key.clone(),
+        None => store.secret("jwt_key", store::random_text(64)).await?,
+    };
+    Ok(rest::token::Tokens::new(&key, options.jwt_lifetime))
+}
+
+/// Not before there is somebody to serve: a burial can be long.
+async fn bury_left(app: Arc<App>) {
+    let buried = tokio::select! {
+        buried = registration::bury_left(&app.store) => buried,
+        () = app.shutdown.cancelled() => return,
+    };
+    if let Err(error) = buried {
+        tracing::warn!(cause = %error, "deletions that were cut short go on at the next start");
+    }
+}

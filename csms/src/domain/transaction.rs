@@ -59,7 +59,8 @@ pub struct Told {
     pub meter_stop_wh: Option<i64>,
 }
 
-fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool {
+/// Whether a stamp cannot be right, by the time at which it arrived.
+pub(super) fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool {
     let ahead_ms = stamp_ms.saturating_sub(received_at_ms);
     !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
 }
@@ -172,7 +173,8 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
     let is_test = test.is_some();
     let place = (start.charge_point_id.as_str(), start.connector_id);
-    let guest = judge_guest_start(conn, place, &start.id_tag, start.now_ms).await?;
+    let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
+    let guest = judge_guest_start(conn, place, &start.id_tag, began_ms).await?;
     let verdict = match (test, &guest) {
         (Some(verdict), _) => verdict,
         (None, Some((verdict, _))) => verdict.clone(),

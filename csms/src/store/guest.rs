@@ -1,6 +1,7 @@
 //! Guest sessions. Every change says from which states it leads, so that whoever comes second changes nothing.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::tariff::{TariffColumns, tariff_of};
 use super::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
@@ -8,6 +9,17 @@ use crate::domain::billing::Bill;
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd};
 use crate::domain::price::Tariff;
 use crate::payment::Held;
+use crate::payment::sandbox::REFERENCE_PREFIX;
+
+/// What a receipt says beside its figures, as it was when the session was authorized.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ReceiptFacts {
+    pub company: String,
+    pub charge_point_name: Option<String>,
+    pub address: Option<String>,
+    /// In percent.
+    pub tax_rate: Decimal,
+}
 
 /// A guest session.
 #[derive(Clone, Debug)]
@@ -21,12 +33,16 @@ pub(crate) struct GuestSession {
     pub status: GuestStatus,
     /// Why it failed, or did not stop.
     pub reason: Option<String>,
+    /// Whether the charge point was asked to start, heard or not.
     pub start_sent: bool,
     pub stop_asked_at_ms: Option<i64>,
     pub payment_method_id: String,
     pub payment_reference: Option<String>,
     pub payment_status: PaymentStatus,
     pub next_action_url: Option<String>,
+    /// Where the guest comes back to after an action elsewhere.
+    pub return_url: String,
+    pub receipt: ReceiptFacts,
     pub tariff: Tariff,
     pub held: Decimal,
     /// What is paid for, once it is ended.
@@ -49,6 +65,8 @@ pub(crate) struct NewGuest {
     /// In capitals.
     pub id_tag: String,
     pub payment_method_id: String,
+    pub return_url: String,
+    pub receipt: ReceiptFacts,
     pub tariff: Tariff,
     pub held: Decimal,
     pub created_at_ms: i64,
@@ -60,6 +78,15 @@ pub(crate) struct GuestTerms {
     /// Whether anything is billed there.
     pub is_billed: bool,
     pub tariff: Option<Tariff>,
+}
+
+/// Where the transaction of a session is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransactionState {
+    pub started_at_ms: i64,
+    pub end: TransactionEnd,
+    /// When its charge point was heard of last, as far as that was written down.
+    pub seen_at_ms: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -78,6 +105,8 @@ struct GuestRow {
     payment_reference: Option<String>,
     payment_status: String,
     next_action_url: Option<String>,
+    return_url: String,
+    receipt: String,
     tariff: String,
     held: String,
     energy_wh: Option<i64>,
@@ -93,7 +122,7 @@ macro_rules! guest_columns {
     () => {
         "token, organization_id, charge_point_id, connector_id, id_tag, transaction_id, status, reason, \
          start_sent, stop_asked_at_ms, payment_method_id, payment_reference, payment_status, \
-         next_action_url, tariff, held, energy_wh, idle_minutes, total, captured, created_at_ms, \
+         next_action_url, return_url, receipt, tariff, held, energy_wh, idle_minutes, total, captured, created_at_ms, \
          expires_at_ms, ended_at_ms"
     };
 }
@@ -109,6 +138,7 @@ impl GuestRow {
             status: *status.ok_or_else(corrupt)?,
             payment_status: *payment.ok_or_else(corrupt)?,
             tariff: serde_json::from_str(&self.tariff).map_err(|_| corrupt())?,
+            receipt: serde_json::from_str(&self.receipt).map_err(|_| corrupt())?,
             held: amount(&self.held)?,
             total: self.total.as_deref().map(amount).transpose()?,
             captured: self.captured.as_deref().map(amount).transpose()?,
@@ -124,6 +154,7 @@ impl GuestRow {
             payment_method_id: self.payment_method_id,
             payment_reference: self.payment_reference,
             next_action_url: self.next_action_url,
+            return_url: self.return_url,
             energy_wh: self.energy_wh,
             idle_minutes: self.idle_minutes,
             created_at_ms: self.created_at_ms,
@@ -184,11 +215,12 @@ impl Store {
         })
     }
 
-    /// Start and end of a transaction.
-    pub(crate) async fn transaction_end(&self, id: i64) -> Result<(i64, TransactionEnd)> {
+    /// Start and end of a transaction, and when its charge point was heard of last.
+    pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
         let mut conn = self.reader().await?;
-        let (started_at_ms, state): (i64, String) = on_db!(&mut conn, db => sqlx::query_as(
-            "select started_at_ms, state from charge_transaction where id = $1")
+        let (started_at_ms, state, seen_at_ms): (i64, String, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
+            "select t.started_at_ms, t.state, p.last_seen_at_ms
+             from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
             .bind(id)
             .fetch_one(db))?;
         let end = match state.as_str() {
@@ -196,7 +228,11 @@ impl Store {
             "abandoned" => TransactionEnd::Abandoned,
             _ => TransactionEnd::Stopped,
         };
-        Ok((started_at_ms, end))
+        Ok(TransactionState {
+            started_at_ms,
+            end,
+            seen_at_ms,
+        })
     }
 
     /// Name of an organization.
@@ -265,8 +301,8 @@ impl Store {
                 let acted: Option<String> = on_db!(conn, db => sqlx::query_scalar(
                     "update guest_session set payment_status = 'authorized', status = 'authorizing'
                      where token = $1 and payment_status = 'requires_action' and ended_at_ms is null
-                       and expires_at_ms > $2 returning token")
-                    .bind(token).bind(*now_ms)
+                       and expires_at_ms > $2 and substr(payment_reference, 1, length($3)) = $3 returning token")
+                    .bind(token).bind(*now_ms).bind(REFERENCE_PREFIX)
                     .fetch_optional(db))?;
                 Ok(acted.is_some())
             })
@@ -285,6 +321,19 @@ impl Store {
                     .bind(token).bind(true).bind(false)
                     .fetch_optional(db))?;
                 Ok(sent.is_some())
+            })
+        })
+        .await
+    }
+
+    /// The charge point was not asked after all.
+    pub(crate) async fn guest_start_unsent(&self, token: &str) -> Result<()> {
+        self.write(token.to_owned(), |token, conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update guest_session set start_sent = $2 where token = $1 and status = 'authorizing'")
+                    .bind(token).bind(false)
+                    .execute(db))
             })
         })
         .await
@@ -330,14 +379,15 @@ impl Store {
         .await
     }
 
-    /// The charge point does not stop.
+    /// The charge point does not stop what is open; what has ended meanwhile needs no stop.
     pub(crate) async fn guest_stop_refused(&self, token: &str, why: &str) -> Result<()> {
         let input = (token.to_owned(), why.to_owned());
         self.write(input, |(token, why), conn| {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
                     "update guest_session set status = 'charging', stop_asked_at_ms = null, reason = $2
-                     where token = $1 and status = 'stopping'")
+                     where token = $1 and status = 'stopping' and exists (select 1 from charge_transaction t
+                         where t.id = transaction_id and t.state = 'open')")
                     .bind(token).bind(why)
                     .execute(db))
             })
@@ -382,14 +432,17 @@ impl Conn {
     /// False when another session has the connector.
     pub(crate) async fn insert_guest(&mut self, new: &NewGuest) -> Result<bool> {
         let tariff = serde_json::to_string(&new.tariff).expect("a tariff has string keys only");
+        let receipt = serde_json::to_string(&new.receipt).expect("its keys are strings");
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "insert into guest_session (token, organization_id, charge_point_id, connector_id, id_tag, status,
-                 start_sent, payment_method_id, payment_status, tariff, held, created_at_ms, expires_at_ms)
-             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11)
+                 start_sent, payment_method_id, payment_status, tariff, held, created_at_ms, expires_at_ms,
+                 return_url, receipt)
+             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11, $12, $13)
              on conflict do nothing returning token")
             .bind(&new.token).bind(&new.organization_id).bind(&new.charge_point_id).bind(new.connector_id)
             .bind(&new.id_tag).bind(false).bind(&new.payment_method_id).bind(&tariff)
             .bind(new.held.to_string()).bind(new.created_at_ms).bind(new.expires_at_ms)
+            .bind(&new.return_url).bind(&receipt)
             .fetch_optional(db))?;
         Ok(made.is_some())
     }
@@ -429,13 +482,14 @@ impl Conn {
             .execute(db))
     }
 
-    /// The transaction has ended: what is paid for, and that it is to be taken; false when that was done before.
-    pub(crate) async fn guest_finalised(&mut self, token: &str, bill: &Bill) -> Result<bool> {
-        let payment = if bill.price.total.is_zero() {
-            PaymentStatus::Canceling
-        } else {
-            PaymentStatus::Capturing
-        };
+    /// The transaction has ended: what is paid for, and whether it is to be taken or let go; false when that was done
+    /// before.
+    pub(crate) async fn guest_finalised(
+        &mut self,
+        token: &str,
+        bill: &Bill,
+        payment: PaymentStatus,
+    ) -> Result<bool> {
         let billed = &bill.billed;
         let ended_at_ms = billed.stopped_at_ms.unwrap_or(billed.started_at_ms);
         let finalised: Option<String> = on_db!(self, db => sqlx::query_scalar(
@@ -456,7 +510,9 @@ impl Conn {
         now_ms: i64,
     ) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "update guest_session set payment_status = $2, status = 'failed', reason = $3,
+            "update guest_session set payment_status = $2,
+                 status = case when ended_at_ms is null then 'failed' else status end,
+                 reason = case when ended_at_ms is null then $3 else coalesce(reason, $3) end,
                  ended_at_ms = coalesce(ended_at_ms, $4)
              where token = $1 and payment_status in ('authorizing', 'requires_action')")
             .bind(token).bind(payment.as_str()).bind(reason).bind(now_ms)

@@ -59,7 +59,7 @@ pub use charge_point::{
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
 pub use error::StoreError;
-pub(crate) use guest::{GuestSession, NewGuest};
+pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts, TransactionState};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;

@@ -52,20 +52,29 @@ pub(crate) struct Billed {
     pub stopped_at_ms: Option<i64>,
     pub meter_stop_wh: Option<i64>,
     pub last_meter_wh: Option<i64>,
+    /// When its start was received.
+    pub received_at_ms: i64,
+    /// When its stop was received, else its last meter value, else its start.
+    pub heard_at_ms: i64,
+    /// As it was billed, once it has ended.
+    pub idle_minutes: Option<i64>,
 }
 
 pub(super) type TariffColumns = (String, String, String, String, i64, i64);
-type BilledColumns = (
-    String,
-    String,
-    String,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-);
+#[derive(sqlx::FromRow)]
+struct BilledRow {
+    tariff: String,
+    charge_point_id: String,
+    connector_id: i64,
+    started_at_ms: i64,
+    meter_start_wh: i64,
+    stopped_at_ms: Option<i64>,
+    meter_stop_wh: Option<i64>,
+    last_meter_wh: Option<i64>,
+    received_at_ms: i64,
+    heard_at_ms: i64,
+    idle_minutes: Option<i64>,
+}
 
 /// Sets the tariff of a row `p`, which the text given selects.
 macro_rules! set_tariff {
@@ -163,38 +172,32 @@ impl Conn {
 
     /// What the price of a transaction is made of; `None` when it is not billed.
     pub(crate) async fn billed(&mut self, transaction: i64) -> Result<Option<Billed>> {
-        let row: Option<BilledColumns> = on_db!(self, db => sqlx::query_as(
-            "select c.currency, c.tariff, t.charge_point_id, t.connector_id, t.started_at_ms,
-                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh
+        let row: Option<BilledRow> = on_db!(self, db => sqlx::query_as(
+            "select c.tariff, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
+                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh, t.received_at_ms,
+                 coalesce(t.stop_received_at_ms, (select max(v.received_at_ms) from meter_value v
+                     where v.transaction_id = t.id and t.state = 'abandoned'), t.received_at_ms) as heard_at_ms
              from transaction_cost c join charge_transaction t on t.id = c.transaction_id
              where c.transaction_id = $1")
             .bind(transaction)
             .fetch_optional(db))?;
-        let Some((
-            _,
-            tariff,
-            charge_point_id,
-            connector_id,
-            started,
-            start_wh,
-            stopped,
-            stop_wh,
-            last_wh,
-        )) = row
-        else {
+        let Some(row) = row else {
             return Ok(None);
         };
-        let tariff = serde_json::from_str(&tariff)
+        let tariff = serde_json::from_str(&row.tariff)
             .map_err(|error| StoreError::Corrupt(format!("a tariff that is none: {error}")))?;
         Ok(Some(Billed {
             tariff,
-            charge_point_id,
-            connector_id,
-            started_at_ms: started,
-            meter_start_wh: start_wh,
-            stopped_at_ms: stopped,
-            meter_stop_wh: stop_wh,
-            last_meter_wh: last_wh,
+            charge_point_id: row.charge_point_id,
+            connector_id: row.connector_id,
+            started_at_ms: row.started_at_ms,
+            meter_start_wh: row.meter_start_wh,
+            stopped_at_ms: row.stopped_at_ms,
+            meter_stop_wh: row.meter_stop_wh,
+            last_meter_wh: row.last_meter_wh,
+            received_at_ms: row.received_at_ms,
+            heard_at_ms: row.heard_at_ms,
+            idle_minutes: row.idle_minutes,
         }))
     }
 

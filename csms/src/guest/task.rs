@@ -40,6 +40,7 @@ pub(super) struct Task {
     desk: Arc<Desk>,
     /// Of whoever waits for the authorization.
     gone: Option<CancellationToken>,
+    since_ms: i64,
     connection: Option<u64>,
     back_at_ms: Option<i64>,
     stop_sent: Option<StopSent>,
@@ -79,6 +80,7 @@ impl Task {
             token,
             desk,
             gone,
+            since_ms: app.clock().now_ms(),
             connection: None,
             back_at_ms: None,
             stop_sent: None,
@@ -175,13 +177,14 @@ impl Task {
             self.back_at_ms = Some(now_ms);
         }
         self.connection = connection;
-        let charging = session.transaction_id.filter(|_| {
-            session.ended_at_ms.is_none()
-                && session.stop_asked_at_ms.is_none()
-                && transaction.is_some_and(|state| state.end == TransactionEnd::Open)
-        });
-        let bill = match charging {
-            Some(id) => billing::bill(&self.app.store, id, now_ms).await?,
+        let is_charging = session.ended_at_ms.is_none() && session.stop_asked_at_ms.is_none();
+        let open = transaction.filter(|state| is_charging && state.end == TransactionEnd::Open);
+        let bill = match session.transaction_id.zip(open) {
+            // Idle time as far as the charge point told: its clock may be another one.
+            Some((id, state)) => {
+                let until_ms = state.told_at_ms.min(now_ms);
+                billing::bill(&self.app.store, id, until_ms).await?
+            }
             None => None,
         };
         let seen_at_ms = transaction.and_then(|state| state.seen_at_ms);
@@ -196,6 +199,7 @@ impl Task {
             connection,
             back_at_ms: self.back_at_ms,
             seen_at_ms: seen_at_ms.unwrap_or(session.created_at_ms),
+            since_ms: self.since_ms,
             stop_sent: self.stop_sent,
             cost: bill.map_or(Decimal::ZERO, |bill| bill.price.total),
             ask_stop_from_ms: self.ask_stop_from_ms,

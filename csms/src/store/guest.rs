@@ -3,10 +3,9 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::tariff::{TariffColumns, tariff_of};
 use super::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
 use crate::domain::billing::Bill;
-use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd};
+use crate::domain::guest::{GuestStatus, PaymentStatus};
 use crate::domain::price::Tariff;
 use crate::payment::Held;
 use crate::payment::sandbox::REFERENCE_PREFIX;
@@ -71,22 +70,6 @@ pub(crate) struct NewGuest {
     pub held: Decimal,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
-}
-
-/// On which terms guests charge at a charge point.
-pub(crate) struct GuestTerms {
-    /// Whether anything is billed there.
-    pub is_billed: bool,
-    pub tariff: Option<Tariff>,
-}
-
-/// Where the transaction of a session is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TransactionState {
-    pub started_at_ms: i64,
-    pub end: TransactionEnd,
-    /// When its charge point was heard of last, as far as that was written down.
-    pub seen_at_ms: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -192,47 +175,15 @@ impl Store {
             .fetch_all(db))
     }
 
-    /// On which terms guests charge at a charge point.
-    pub(crate) async fn guest_terms(&self, charge_point: &str) -> Result<GuestTerms> {
+    /// Whether anything is billed at a charge point: in a project nothing is before the hand-over.
+    pub(crate) async fn is_billed(&self, charge_point: &str) -> Result<bool> {
         let mut conn = self.reader().await?;
-        let project: Option<(String, Option<i64>)> = on_db!(&mut conn, db => sqlx::query_as(
-            "select j.id, j.handed_over_at_ms from charge_point p join project j on j.id = p.project_id
+        let handed_over: Option<Option<i64>> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select j.handed_over_at_ms from charge_point p join project j on j.id = p.project_id
              where p.id = $1")
             .bind(charge_point)
             .fetch_optional(db))?;
-        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
-                 t.free_idle_minutes, t.since_ms
-             from charge_point p
-                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
-                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $1 order by t.owner_kind, t.since_ms desc limit 1")
-            .bind(charge_point)
-            .fetch_optional(db))?;
-        Ok(GuestTerms {
-            is_billed: project.is_none_or(|(_, handed_over)| handed_over.is_some()),
-            tariff: row.map(tariff_of).transpose()?.map(|record| record.tariff),
-        })
-    }
-
-    /// Start and end of a transaction, and when its charge point was heard of last.
-    pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
-        let mut conn = self.reader().await?;
-        let (started_at_ms, state, seen_at_ms): (i64, String, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
-            "select t.started_at_ms, t.state, p.last_seen_at_ms
-             from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
-            .bind(id)
-            .fetch_one(db))?;
-        let end = match state.as_str() {
-            "open" => TransactionEnd::Open,
-            "abandoned" => TransactionEnd::Abandoned,
-            _ => TransactionEnd::Stopped,
-        };
-        Ok(TransactionState {
-            started_at_ms,
-            end,
-            seen_at_ms,
-        })
+        Ok(handed_over.is_none_or(|at_ms| at_ms.is_some()))
     }
 
     /// Name of an organization.

@@ -60,7 +60,7 @@ pub(crate) struct Billed {
     pub idle_minutes: Option<i64>,
 }
 
-pub(super) type TariffColumns = (String, String, String, String, i64, i64);
+type TariffColumns = (String, String, String, String, i64, i64);
 #[derive(sqlx::FromRow)]
 struct BilledRow {
     tariff: String,
@@ -74,6 +74,22 @@ struct BilledRow {
     received_at_ms: i64,
     heard_at_ms: i64,
     idle_minutes: Option<i64>,
+}
+
+/// What is selected of the tariff `t` for what begins at charge point `$1` at `$2`: what was its own then, else its
+/// project's. None where none was set, and none before a project was handed over.
+macro_rules! tariff_at {
+    ($select:literal) => {
+        concat!(
+            $select,
+            " from charge_point p
+                 left join project j on j.id = p.project_id
+                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
+                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
+             where p.id = $1 and t.since_ms <= $2 and (p.project_id is null or j.handed_over_at_ms <= $2)
+             order by t.owner_kind, t.since_ms desc limit 1"
+        )
+    };
 }
 
 /// Sets the tariff of a row `p`, which the text given selects.
@@ -111,6 +127,17 @@ impl Store {
         row.map(tariff_of).transpose()
     }
 
+    /// The tariff for what begins at a charge point at that time, if anything is billed there then.
+    pub(crate) async fn tariff_at(&self, charge_point: &str, at_ms: i64) -> Result<Option<Tariff>> {
+        let mut conn = self.reader().await?;
+        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(tariff_at!(
+            "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
+                 t.free_idle_minutes, t.since_ms"))
+            .bind(charge_point).bind(at_ms)
+            .fetch_optional(db))?;
+        Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
+    }
+
     /// Sets a tariff that holds from now on; false when what it is for is not the owner's. Transactions that began
     /// before keep the one before.
     pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<bool> {
@@ -143,8 +170,7 @@ impl Store {
 }
 
 impl Conn {
-    /// Keeps the tariff of a transaction that began at that time: what was its charge point's own then, else its
-    /// project's. None where none was set, and none before a project was handed over.
+    /// Keeps the tariff of a transaction that began at that time, if there is one for it.
     pub(crate) async fn bill(
         &mut self,
         transaction: i64,
@@ -153,20 +179,14 @@ impl Conn {
     ) -> Result<()> {
         // The tariff is written as JSON by both databases in the same way: all its values are text or
         // integers of our own making.
-        run_on_db!(self, db => sqlx::query(
+        run_on_db!(self, db => sqlx::query(tariff_at!(
             r#"insert into transaction_cost (transaction_id, currency, tariff)
-             select $1, t.currency, '{"currency":"' || t.currency
+             select $3, t.currency, '{"currency":"' || t.currency
                  || '","price_per_kwh":"' || t.price_per_kwh
                  || '","session_fee":"' || t.session_fee
                  || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
-                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}'
-             from charge_point p
-                 left join project j on j.id = p.project_id
-                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
-                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $2 and t.since_ms <= $3 and (p.project_id is null or j.handed_over_at_ms <= $3)
-             order by t.owner_kind, t.since_ms desc limit 1"#)
-            .bind(transaction).bind(charge_point).bind(began_at_ms)
+                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}' "#))
+            .bind(charge_point).bind(began_at_ms).bind(transaction)
             .execute(db))
     }
 
@@ -240,7 +260,7 @@ impl Conn {
     }
 }
 
-pub(super) fn tariff_of(
+fn tariff_of(
     (currency, per_kwh, session, idle, free_idle_minutes, since_ms): TariffColumns,
 ) -> Result<TariffRecord> {
     Ok(TariffRecord {

@@ -18,8 +18,6 @@ use super::billing;
 use super::occurrence::Occurrence;
 use super::price::{Tariff, Usage};
 use super::transaction::abandoned;
-#[cfg(test)]
-use super::transaction::began_at_ms;
 use crate::store::{Conn, GuestSession, NewGuest, Result, Store};
 
 pub(crate) use next::TransactionEnd;
@@ -193,6 +191,7 @@ pub(crate) async fn give_up(
 
 #[cfg(test)]
 mod tests {
+    use super::super::transaction::began_at_ms;
     use super::*;
 
     #[test]

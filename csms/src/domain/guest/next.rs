@@ -15,6 +15,8 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 const HOLD_REPEAT_MS: i64 = 23 * HOUR_MS;
 /// How long a charge point may be away before nobody waits for it any more.
 const AWAY_MS_MAX: i64 = 24 * HOUR_MS;
+/// How long it is waited for at least after somebody began to look: a server that was down heard of nobody.
+const WATCH_MS_MIN: i64 = HOUR_MS;
 /// How old a session may become: then it is stopped, for no gateway holds an amount for ever. With the time a charge
 /// point may be away this is less than a week.
 const AGE_MS_MAX: i64 = 5 * 24 * HOUR_MS;
@@ -65,6 +67,8 @@ pub(crate) struct Circumstances {
     pub back_at_ms: Option<i64>,
     /// When any server heard of it last.
     pub seen_at_ms: i64,
+    /// Since when the session is looked after without a break.
+    pub since_ms: i64,
     pub stop_sent: Option<StopSent>,
     /// What is charged until now.
     pub cost: Decimal,
@@ -173,7 +177,8 @@ fn running(
 
 fn charging(session: &GuestSession, now: Circumstances) -> Next {
     let Some(connection) = now.connection else {
-        let away_ms = now.seen_at_ms.saturating_add(AWAY_MS_MAX);
+        let watched_ms = now.since_ms.saturating_add(WATCH_MS_MIN);
+        let away_ms = now.seen_at_ms.saturating_add(AWAY_MS_MAX).max(watched_ms);
         return match now.now_ms >= away_ms {
             true => Next::GiveUp,
             false => Next::Wait(away_ms),
@@ -257,6 +262,7 @@ pub(super) mod tests {
         connection: Some(1),
         back_at_ms: None,
         seen_at_ms: 50,
+        since_ms: 0,
         stop_sent: None,
         cost: Decimal::ONE,
         ask_stop_from_ms: 0,
@@ -390,6 +396,15 @@ pub(super) mod tests {
         let until = 50 + AWAY_MS_MAX;
         assert_eq!(next(&running, open, OFFLINE), Next::Wait(until));
         assert_eq!(next(&running, open, at(until, OFFLINE)), Next::GiveUp);
+        let restarted = Circumstances {
+            since_ms: until,
+            ..OFFLINE
+        };
+        let watched = until + WATCH_MS_MIN;
+        assert_eq!(
+            next(&running, open, at(until, restarted)),
+            Next::Wait(watched)
+        );
     }
 
     #[test]

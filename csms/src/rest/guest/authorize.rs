@@ -165,15 +165,16 @@ async fn new_session(
             "the charge point has no such connector",
         ));
     }
-    let terms = app.store.guest_terms(&record.id).await?;
-    if !terms.is_billed {
+    if !app.store.is_billed(&record.id).await? {
         return Err(ApiError::Unprocessable(
             "billing_inactive",
             "the project of this charge point is not handed over: nothing is billed there"
                 .to_owned(),
         ));
     }
-    let tariff = terms.tariff.ok_or_else(|| {
+    let now_ms = app.clock().now_ms();
+    let tariff = app.store.tariff_at(&record.id, now_ms).await?;
+    let tariff = tariff.ok_or_else(|| {
         ApiError::Unprocessable(
             "no_tariff",
             "no tariff is set for this charge point or its project".to_owned(),
@@ -189,7 +190,6 @@ async fn new_session(
         address: record.address.clone(),
         tax_rate: app.options.tax_rate,
     };
-    let now_ms = app.clock().now_ms();
     let lifetime_ms = i64::try_from(app.options.guest_authorization.as_millis());
     Ok(NewGuest {
         token: format!("guest_tok_{}", random_text(24)),

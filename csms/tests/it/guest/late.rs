@@ -1,8 +1,13 @@
 //! What comes late, what is lost on the way, and what a restart leaves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use dynamo_csms::{Clock, Options};
+use dynamo_protocol::v16::Action;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -242,6 +247,21 @@ async fn a_session_that_began_while_its_charge_point_was_away_is_paid_for() {
     assert_eq!(ended["cost_so_far"], 0.7);
 }
 
+/// Waits as long as a session may be left alone, and says that it does.
+async fn until_taken(rig: &Rig, token: &str, waits: impl Fn()) -> Value {
+    let taken = async {
+        loop {
+            waits();
+            let status = status(rig, token).await;
+            if status["payment_status"] == "captured" {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(3 * PATIENCE, taken).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_charge_point_that_does_not_come_back_is_given_up_after_a_day() {
     let rig = rig().await;
@@ -255,10 +275,14 @@ async fn a_charge_point_that_does_not_come_back_is_given_up_after_a_day() {
     rig.csms.shutdown().await;
     let mut again = options(&folder);
     again.guest_late_stop_wait = Duration::from_millis(100);
-    let system = Clock::default();
-    again.clock = Clock::new(move || system.now_ms() + 25 * 3_600_000);
+    let (system, hours) = (Clock::default(), Arc::new(AtomicI64::new(25)));
+    let ahead = hours.clone();
+    again.clock = Clock::new(move || system.now_ms() + ahead.load(Relaxed) * 3_600_000);
     let rig = Rig::start(folder, again).await;
-    let ended = until(&rig, &token, "payment_status", "captured").await;
+    // A server that was down for a day as well waits for those who come back first.
+    assert_eq!(status(&rig, &token).await["status"], "charging");
+    let pass = || _ = hours.fetch_add(2, Relaxed);
+    let ended = until_taken(&rig, &token, pass).await;
     assert_eq!(
         (&ended["status"], &ended["cost_so_far"]),
         (&json!("stopped"), &json!(2.87))
@@ -299,10 +323,33 @@ async fn a_session_that_no_server_works_on_is_taken_up() {
     // As another server of the database left it.
     rig.execute("update guest_session set payment_status = 'capturing', captured = null")
         .await;
-    let taken = async {
-        while status(&rig, &token).await["payment_status"] != "captured" {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+    until_taken(&rig, &token, || ()).await;
+}
+
+#[tokio::test]
+async fn a_start_that_could_not_be_sent_is_sent_later() {
+    let rig = rig().await;
+    let mut cp = guest_point(&rig).await;
+    // More than may wait.
+    let id = dynamo_protocol::ChargePointId::new("cp_001").unwrap();
+    let sessions = rig.csms.sessions();
+    let command = || sessions.call_raw(&id, Action::ClearCache, "{}".to_owned());
+    let mut commands: FuturesUnordered<_> = (0..20).map(|_| command()).collect();
+    assert!(commands.next().await.unwrap().is_err());
+    let (first, action, _) = cp.next_call().await;
+    assert_eq!(action, "ClearCache");
+    commands.extend((0..20).map(|_| command()));
+    assert!(commands.next().await.unwrap().is_err());
+    let token = authorized(&rig, "pm_1").await;
+    cp.answer(&first, json!({"status": "Accepted"})).await;
+    let start = loop {
+        let (id, action, payload) = cp.next_call().await;
+        cp.answer(&id, json!({"status": "Accepted"})).await;
+        if action == "RemoteStartTransaction" {
+            break payload;
         }
     };
-    tokio::time::timeout(2 * PATIENCE, taken).await.unwrap();
+    cp.start(1, start["idTag"].as_str().unwrap(), T0, 1_000)
+        .await;
+    until(&rig, &token, "status", "charging").await;
 }

@@ -13,10 +13,12 @@ use crate::domain::registration::{self, NewChargePoint, Place, Refused};
 use crate::domain::transaction::{self, Start};
 use crate::ocpp::hash_password;
 use crate::payment::Held;
+use crate::payment::sandbox::REFERENCE_PREFIX;
 use crate::store::{
     Account, DEFAULT_NAME, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff,
-    OrganizationSetting, Owner, Past, PlacedChange, PlacedChargePoint, Project, Result, Role,
-    SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner, without_password,
+    OrganizationSetting, Owner, Past, PlacedChange, PlacedChargePoint, Project, ReceiptFacts,
+    Result, Role, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner,
+    without_password,
 };
 use crate::{Options, StartError};
 
@@ -410,6 +412,12 @@ async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
         connector_id: open.connector_id,
         id_tag: open.id_tag.to_owned(),
         payment_method_id: "pm_1OqXYZABC123".to_owned(),
+        return_url: String::new(),
+        receipt: ReceiptFacts {
+            company: store.organization_name(DEFAULT_ORGANIZATION).await?,
+            tax_rate: Decimal::from(20),
+            ..ReceiptFacts::default()
+        },
         tariff: tariff("0.35", "0")?,
         held: Decimal::from(35),
         created_at_ms: now_ms - open.minutes * MINUTE_MS,
@@ -418,7 +426,7 @@ async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
     if store.guest(None, GUEST).await?.is_some() {
         return Ok(());
     }
-    let reference = format!("{}:{GUEST}", new.payment_method_id);
+    let reference = format!("{REFERENCE_PREFIX}{}:{GUEST}", new.payment_method_id);
     // One that is there already, or a place that is taken, is told by the transaction's number.
     if guest::begin(store, new).await?.is_ok() {
         let held = Held::Authorized { reference };

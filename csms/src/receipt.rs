@@ -265,7 +265,11 @@ fn payment(receipt: &Receipt) -> String {
     let digits = currency_digits(currency).unwrap_or(2);
     match (receipt.payment_status, receipt.captured) {
         (PaymentStatus::Captured, Some(paid)) => {
-            format!("Paid: {} {currency}", shown(paid, digits))
+            let rest = match paid < receipt.price.total {
+                true => "; the rest of the total is not asked for",
+                false => "",
+            };
+            format!("Paid: {} {currency}{rest}", shown(paid, digits))
         }
         (PaymentStatus::CaptureFailed, _) => "Not paid: the payment failed".to_owned(),
         (PaymentStatus::Canceled | PaymentStatus::Canceling, _) => "Nothing to pay".to_owned(),

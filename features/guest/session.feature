@@ -133,6 +133,27 @@ Feature: Guests charge without a contract and pay for each session
     And the error has the code ocpp_rejected
     And it receives RemoteStopTransaction
 
+  Scenario: A stop is refused because the session ends by itself
+    Given it answers RemoteStopTransaction with the status Rejected
+    Given the organization sends POST /api/v1/sessions/guest/authorize
+      """
+      {"charge_point_id": "{charge point}", "connector_id": 1, "payment_method_id": "pm_card"}
+      """
+    And its session_token is remembered as {session}
+    And the guest's session begins on connector 1
+    When the organization begins to send POST /api/v1/sessions/guest/{session}/stop
+    Then it receives RemoteStopTransaction with
+      """
+      {"transactionId": {transaction}}
+      """
+    When it stops the transaction because of EVDisconnected
+    Then the CSMS acknowledges the end of the transaction
+    And the answer is 200
+    And its JSON contains
+      """
+      {"status": "stopped", "payment_status": "captured", "energy_kwh": 1.25, "final_cost": 0.5}
+      """
+
   Scenario: There is no receipt for what has not been charged
     Given the organization sends POST /api/v1/sessions/guest/authorize
       """

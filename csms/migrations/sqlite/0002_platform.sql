@@ -209,6 +209,8 @@ create table guest_session (
     payment_reference text,
     payment_status text not null,
     next_action_url text,
+    return_url text not null,
+    receipt text not null,
     tariff text not null,
     held text not null,
     energy_wh bigint,

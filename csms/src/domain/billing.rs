@@ -6,11 +6,12 @@
 //! - The price is made when the transaction ends: at its stop, when it is abandoned, and again when a late stop
 //!   or a late meter value corrects what was abandoned; always in the transaction of the database that ends it.
 //!   A status that arrives after that does not change a bill.
+//! - Idle time is billed between plausible stamps only.
 //! - A tag that was refused at the start is billed nothing: there is nobody to pay.
 
 use super::authorization::{TagStatus, Verdict};
 use super::price::{Price, Usage, idle_minutes};
-use super::transaction::{Start, began_at_ms, energy_wh};
+use super::transaction::{Start, began_at_ms, energy_wh, implausible};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
 /// Begins the bill of a transaction that was just inserted.
@@ -56,12 +57,28 @@ pub(crate) async fn bill(store: &Store, transaction: i64, now_ms: i64) -> Result
     bill_of(&mut store.reader().await?, transaction, now_ms).await
 }
 
-/// The same inside a transaction of the database.
-pub(super) async fn bill_of(
-    conn: &mut Conn,
-    transaction: i64,
-    now_ms: i64,
-) -> Result<Option<Bill>> {
+/// The bill of a transaction that has ended, as it was written down then; `None` before that.
+pub(super) async fn settled(conn: &mut Conn, transaction: i64) -> Result<Option<Bill>> {
+    let Some(billed) = conn.billed(transaction).await? else {
+        return Ok(None);
+    };
+    let ended = (billed.meter_stop_wh, billed.idle_minutes);
+    let (Some(meter_wh), Some(idle_minutes)) = ended else {
+        return Ok(None);
+    };
+    let usage = Usage {
+        energy_wh: energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0),
+        idle_minutes,
+    };
+    Ok(Some(Bill {
+        price: billed.tariff.price(usage),
+        billed,
+        usage,
+    }))
+}
+
+/// A bill inside a transaction of the database.
+async fn bill_of(conn: &mut Conn, transaction: i64, now_ms: i64) -> Result<Option<Bill>> {
     let Some(billed) = conn.billed(transaction).await? else {
         return Ok(None);
     };
@@ -77,10 +94,20 @@ pub(super) async fn bill_of(
 }
 
 async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> Result<Usage> {
+    // A register that ran backwards delivered nothing that could be billed.
+    let energy_wh = energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0);
+    let ended_ms = billed.stopped_at_ms;
+    let is_wrong = implausible(billed.started_at_ms, billed.received_at_ms)
+        || ended_ms.is_some_and(|at_ms| implausible(at_ms, billed.heard_at_ms));
+    if is_wrong {
+        return Ok(Usage {
+            energy_wh,
+            idle_minutes: 0,
+        });
+    }
     let (history, until_ms) = conn.status_history(billed, to_ms, HISTORY_ROWS_MAX).await?;
     Ok(Usage {
-        // A register that ran backwards delivered nothing that could be billed.
-        energy_wh: energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0),
+        energy_wh,
         idle_minutes: idle_minutes(&history, billed.started_at_ms, until_ms),
     })
 }

@@ -190,7 +190,8 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
     let is_test = test.is_some();
     let place = (start.charge_point_id.as_str(), start.connector_id);
-    let guest = judge_guest_start(conn, place, &start.id_tag, start.now_ms).await?;
+    let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
+    let guest = judge_guest_start(conn, place, &start.id_tag, began_ms).await?;
     let verdict = match (test, &guest) {
         (Some(verdict), _) => verdict,
         (None, Some((verdict, _))) => verdict.clone(),

@@ -231,6 +231,16 @@ impl Sessions {
         action: Action,
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
+        self.try_call(id, action, payload).await?
+    }
+
+    /// The same, and the outer failure means that nothing was sent and nothing will be.
+    pub(crate) async fn try_call(
+        &self,
+        id: &ChargePointId,
+        action: Action,
+        payload: String,
+    ) -> Result<Result<Box<RawValue>, CallFailure>, CallFailure> {
         let answer = match self.post(id, action, payload) {
             Ok(answer) => answer,
             Err(failure) => {
@@ -252,7 +262,12 @@ impl Sessions {
             Err(_) => Outcome::Error,
         };
         self.metrics.commanded(action, outcome);
-        result
+        Ok(result)
+    }
+
+    /// The number of a charge point's connection to this server, which no other connection has.
+    pub(crate) fn connection(&self, id: &ChargePointId) -> Option<u64> {
+        self.read().get(id).map(|handle| handle.generation)
     }
 
     /// Puts a command into the charge point's mailbox; its answer comes through what is returned.

@@ -1,7 +1,8 @@
 //! Payments of guests: an amount is held before they charge, and taken when they are done.
 //!
-//! A [`Gateway`] does that; every call can be made again with the same session token and is done once. Without
-//! settings it is the [sandbox](sandbox), in which no money moves.
+//! A [`Gateway`] does that; every call can be made again and is done once. Without settings it is the
+//! [sandbox](sandbox), in which no money moves. What one gateway holds, no other takes or lets go: it waits until the
+//! settings are those of its gateway again.
 
 pub(crate) mod sandbox;
 mod stripe;
@@ -71,7 +72,6 @@ pub(crate) enum Held {
 /// An amount to take of what is held.
 #[derive(Clone, Debug)]
 pub(crate) struct Capture {
-    pub token: String,
     pub reference: String,
     pub amount: Decimal,
     pub currency: String,
@@ -80,7 +80,7 @@ pub(crate) struct Capture {
 /// Why a gateway did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PaymentError {
-    /// It said no, and will say so again.
+    /// It said no to this request or because of the state of the payment, and will say so again.
     #[error("{0}")]
     Refused(String),
     /// It was not reached, or did not say what it did: asking again may help, and does nothing twice.
@@ -96,15 +96,11 @@ pub(crate) trait Gateway: Send + Sync {
     /// How a hold is now that the guest may have acted.
     fn find<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<Held, PaymentError>>;
 
-    /// Takes an amount of what is held, and lets go of the rest.
-    fn capture<'a>(&'a self, capture: &'a Capture) -> BoxFuture<'a, Result<(), PaymentError>>;
+    /// Takes an amount of what is held, and lets go of the rest: what was taken, which is never more.
+    fn capture<'a>(&'a self, capture: &'a Capture) -> BoxFuture<'a, Result<Decimal, PaymentError>>;
 
     /// Lets go of all that is held.
-    fn cancel<'a>(
-        &'a self,
-        token: &'a str,
-        reference: &'a str,
-    ) -> BoxFuture<'a, Result<(), PaymentError>>;
+    fn cancel<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), PaymentError>>;
 }
 
 /// The gateway that the settings mean.
@@ -117,8 +113,12 @@ pub(crate) fn gateway(
     timeout: Duration,
 ) -> Result<Arc<dyn Gateway>, String> {
     match settings {
-        PaymentSettings::Sandbox => Ok(Arc::new(sandbox::Sandbox::new(urls_http))),
+        PaymentSettings::Sandbox => {
+            tracing::info!("guests pay in the sandbox: no money moves");
+            Ok(Arc::new(sandbox::Sandbox::new(urls_http)))
+        }
         PaymentSettings::Stripe { key, url } => {
+            tracing::info!(url, "guests pay with Stripe");
             Ok(Arc::new(stripe::Stripe::new(key, url, timeout)?))
         }
     }

@@ -1,7 +1,10 @@
 //! Stripe: one payment intent per session, confirmed when it is made, captured or canceled at the end.
 //!
-//! Every request that changes something has an `Idempotency-Key` made of the session's token, and is made again
-//! a few times when Stripe does not answer or answers 5xx.
+//! A hold has the session's token as its `Idempotency-Key`, for without one a second request would hold twice.
+//! Stripe keeps the first answer of a key for a day, failures of its own included, and knows nothing of the key
+//! later. Captures and cancellations need none: they are done once by the state of the intent, and where an answer
+//! is missing or says nothing, that state is asked for. Only it, or a wrong parameter, makes a refusal that is final:
+//! a key that is wrong today may be right tomorrow.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
 use tokio::time::sleep;
 
+use super::sandbox::REFERENCE_PREFIX;
 use super::{Capture, Gateway, Held, Hold, PaymentError};
 use crate::domain::price::currency_digits;
 use crate::public::is_loopback;
@@ -29,8 +33,15 @@ const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// Characters of a message of Stripe that are kept.
 const MESSAGE_CHARS_MAX: usize = 300;
 
-/// Currencies that Stripe counts in hundredths though they have no coin below one.
-const IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
+/// Currencies that Stripe counts in whole units.
+const IN_WHOLE: [&str; 15] = [
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+];
+/// Currencies that it counts in thousandths, of which the last digit must be 0.
+const IN_THOUSANDTHS: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
+/// Currencies that it counts in hundredths, of which both digits must be 0.
+const IN_EMPTY_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 
 pub(super) struct Stripe {
     client: Client,
@@ -158,8 +169,9 @@ impl Stripe {
     }
 
     async fn hold(&self, hold: &Hold) -> Result<Held, PaymentError> {
+        let coins = Coins::of(&hold.currency)?;
         let fields = [
-            ("amount", minor_units(hold.amount, &hold.currency)?),
+            ("amount", coins.units(hold.amount)?.to_string()),
             ("currency", hold.currency.to_lowercase()),
             ("payment_method", hold.payment_method.clone()),
             ("capture_method", "manual".to_owned()),
@@ -180,37 +192,75 @@ impl Stripe {
             400 if answered.body["error"]["param"] == "payment_method" => Ok(Held::Declined {
                 reason: message(&answered.body),
             }),
-            _ => Err(refused(&answered)),
+            _ => Err(PaymentError::Refused(said(&answered))),
         }
     }
 
-    async fn look(&self, reference: &str) -> Result<Held, PaymentError> {
-        let path = intent_path(reference)?;
-        let answered = self.ask(Method::GET, &path, &[], None).await?;
+    /// An intent as it is.
+    async fn intent(&self, path: &str) -> Result<Value, PaymentError> {
+        let answered = self.ask(Method::GET, path, &[], None).await?;
         match answered.status {
-            200..=299 => held(&answered.body),
-            _ => Err(refused(&answered)),
+            200..=299 if answered.body["status"].is_string() => Ok(answered.body),
+            _ => Err(PaymentError::Unavailable(said(&answered))),
         }
     }
 
-    /// Does the last thing with an intent; one that is in that state already is done.
+    /// Does the last thing with an intent that can be done in some states: the intent, once it is so.
     async fn finish(
         &self,
         reference: &str,
         verb: &str,
         fields: &[(&str, String)],
-        (key, done): (&str, &str),
-    ) -> Result<(), PaymentError> {
-        let path = format!("{}/{verb}", intent_path(reference)?);
-        let answered = self.ask(Method::POST, &path, fields, Some(key)).await?;
-        let state = match answered.status {
-            200..=299 => &answered.body["status"],
-            _ => &answered.body["error"]["payment_intent"]["status"],
+        (done, excluded): (&str, &[&str]),
+    ) -> Result<Value, PaymentError> {
+        let path = intent_path(reference)?;
+        let does = format!("{path}/{verb}");
+        let (intent, cause) = match self.attempt(Method::POST, &does, fields, None).await {
+            Ok(mut answered) => {
+                let cause = said(&answered);
+                let intent = match answered.status {
+                    200..=299 => answered.body.take(),
+                    400..=499 => answered.body["error"]["payment_intent"].take(),
+                    _ => Value::Null,
+                };
+                if answered.status == 400 && is_parameter(&answered.body, fields) {
+                    return Err(PaymentError::Refused(cause));
+                }
+                (intent, cause)
+            }
+            Err(cause) => (Value::Null, cause),
         };
-        if state == done {
-            return Ok(());
+        let intent = match intent["status"].is_string() {
+            true => intent,
+            // Nobody knows what became of it.
+            false => self.intent(&path).await?,
+        };
+        match intent["status"].as_str().unwrap_or("") {
+            state if state == done => Ok(intent),
+            state if excluded.contains(&state) => Err(PaymentError::Refused(cause)),
+            _ => Err(PaymentError::Unavailable(cause)),
         }
-        Err(refused(&answered))
+    }
+
+    async fn take(&self, capture: &Capture) -> Result<Decimal, PaymentError> {
+        let coins = Coins::of(&capture.currency)?;
+        let units = coins.units(capture.amount)?;
+        if units == 0 {
+            // Less than there are coins for.
+            self.let_go(&capture.reference).await?;
+            return Ok(Decimal::ZERO);
+        }
+        let fields = [("amount_to_capture", units.to_string())];
+        let states = ("succeeded", &["canceled", "requires_payment_method"][..]);
+        let finished = self.finish(&capture.reference, "capture", &fields, states);
+        let taken = finished.await?["amount_received"].as_i64();
+        Ok(coins.amount(taken.unwrap_or(units)))
+    }
+
+    async fn let_go(&self, reference: &str) -> Result<(), PaymentError> {
+        let states = ("canceled", &["succeeded"][..]);
+        self.finish(reference, "cancel", &[], states).await?;
+        Ok(())
     }
 }
 
@@ -220,31 +270,15 @@ impl Gateway for Stripe {
     }
 
     fn find<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<Held, PaymentError>> {
-        self.look(reference).boxed()
+        async move { held(&self.intent(&intent_path(reference)?).await?) }.boxed()
     }
 
-    fn capture<'a>(&'a self, capture: &'a Capture) -> BoxFuture<'a, Result<(), PaymentError>> {
-        async move {
-            let amount = minor_units(capture.amount, &capture.currency)?;
-            let fields = [("amount_to_capture", amount)];
-            let key = format!("{}-capture", capture.token);
-            self.finish(&capture.reference, "capture", &fields, (&key, "succeeded"))
-                .await
-        }
-        .boxed()
+    fn capture<'a>(&'a self, capture: &'a Capture) -> BoxFuture<'a, Result<Decimal, PaymentError>> {
+        self.take(capture).boxed()
     }
 
-    fn cancel<'a>(
-        &'a self,
-        token: &'a str,
-        reference: &'a str,
-    ) -> BoxFuture<'a, Result<(), PaymentError>> {
-        async move {
-            let key = format!("{token}-cancel");
-            self.finish(reference, "cancel", &[], (&key, "canceled"))
-                .await
-        }
-        .boxed()
+    fn cancel<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<(), PaymentError>> {
+        self.let_go(reference).boxed()
     }
 }
 
@@ -266,23 +300,31 @@ fn held(intent: &Value) -> Result<Held, PaymentError> {
                 reference,
             }
         }
-        other => {
+        "requires_payment_method" | "canceled" => {
             let last = &intent["last_payment_error"]["message"];
             let reason = last.as_str().map_or_else(
-                || format!("the payment is {other}"),
+                || "the payment was declined".to_owned(),
                 |text| text.chars().take(MESSAGE_CHARS_MAX).collect(),
             );
             Held::Declined { reason }
         }
+        other => {
+            let why = format!("Stripe says that the payment is {other:?}");
+            return Err(PaymentError::Unavailable(why));
+        }
     })
 }
 
-fn refused(answered: &Answered) -> PaymentError {
-    PaymentError::Refused(format!(
-        "Stripe answered {}: {}",
-        answered.status,
-        message(&answered.body)
-    ))
+/// An answer as a sentence.
+fn said(answered: &Answered) -> String {
+    let (status, message) = (answered.status, message(&answered.body));
+    format!("Stripe answered {status}: {message}")
+}
+
+/// Whether an error is about one of the fields that were sent.
+fn is_parameter(body: &Value, fields: &[(&str, String)]) -> bool {
+    let wrong = &body["error"]["param"];
+    fields.iter().any(|(name, _)| wrong == name)
 }
 
 fn message(body: &Value) -> String {
@@ -291,8 +333,14 @@ fn message(body: &Value) -> String {
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
-/// The path of an intent; a reference is one of Stripe's own words, or none.
+/// The path of an intent; a reference is one of Stripe's own words.
 fn intent_path(reference: &str) -> Result<String, PaymentError> {
+    if reference.starts_with(REFERENCE_PREFIX) {
+        return Err(PaymentError::Unavailable(
+            "the payment is one of the sandbox: it waits until the settings are those of its gateway"
+                .to_owned(),
+        ));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if reference.is_empty() || !reference.chars().all(plain) {
         return Err(PaymentError::Refused(
@@ -302,23 +350,44 @@ fn intent_path(reference: &str) -> Result<String, PaymentError> {
     Ok(format!("/v1/payment_intents/{reference}"))
 }
 
-/// An amount in the units Stripe counts in: a currency's smallest coin, with exceptions of its own.
-fn minor_units(amount: Decimal, currency: &str) -> Result<String, PaymentError> {
-    let too_large = || PaymentError::Refused("the amount is too large".to_owned());
-    let (digits, step) = match currency_digits(currency).unwrap_or(2) {
-        0 if IN_HUNDREDTHS.contains(&currency) => (2, 1),
-        // The last digit of three must be 0.
-        3 => (3, 10),
-        digits => (digits.min(2), 1),
-    };
-    let units = amount
-        .checked_mul(Decimal::from(10_u32.pow(digits)))
-        .ok_or_else(too_large)?
-        .round()
-        .to_i64()
-        .ok_or_else(too_large)?;
-    let stepped = (units + step / 2) / step * step;
-    Ok(stepped.to_string())
+/// What Stripe counts a currency in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Coins {
+    /// Digits after the point that are sent.
+    digits: u32,
+    /// Units come in multiples of it.
+    step: i64,
+}
+
+impl Coins {
+    /// Those of a currency. Whether an account takes it is for Stripe to say.
+    fn of(currency: &str) -> Result<Self, PaymentError> {
+        let is_in = |list: &[&str]| list.contains(&currency);
+        let (digits, step) = match currency_digits(currency) {
+            _ if is_in(&IN_WHOLE) => (0, 1),
+            _ if is_in(&IN_THOUSANDTHS) => (3, 10),
+            _ if is_in(&IN_EMPTY_HUNDREDTHS) => (2, 100),
+            Some(2) => (2, 1),
+            _ => {
+                let why = format!("Stripe takes no payments in {currency}");
+                return Err(PaymentError::Refused(why));
+            }
+        };
+        Ok(Self { digits, step })
+    }
+
+    /// An amount in units. What is less than a coin is dropped: nobody pays more than the price.
+    fn units(self, amount: Decimal) -> Result<i64, PaymentError> {
+        let units = amount.checked_mul(Decimal::from(10_u32.pow(self.digits)));
+        let units = units.and_then(|units| units.trunc().to_i64());
+        let units =
+            units.ok_or_else(|| PaymentError::Refused("the amount is too large".to_owned()))?;
+        Ok(units / self.step * self.step)
+    }
+
+    fn amount(self, units: i64) -> Decimal {
+        Decimal::new(units, self.digits)
+    }
 }
 
 /// Fields as a form [WHATWG URL, urlencoded serializing].
@@ -354,19 +423,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_in_the_smallest_coin() {
-        for (amount, currency, units) in [
-            ("7.56", "GBP", "756"),
-            ("35", "EUR", "3500"),
-            ("310", "JPY", "310"),
-            ("5", "ISK", "500"),
-            ("1.234", "KWD", "1230"),
-            ("1.236", "KWD", "1240"),
+    fn amounts_are_in_the_coins_of_stripe_and_never_more() {
+        for (amount, currency, units, taken) in [
+            ("7.56", "GBP", 756, "7.56"),
+            ("35", "EUR", 3_500, "35.00"),
+            ("310", "JPY", 310, "310"),
+            ("5", "ISK", 500, "5.00"),
+            ("5", "UGX", 500, "5.00"),
+            ("7.56", "MGA", 7, "7"),
+            ("0.40", "MGA", 0, "0"),
+            ("1.236", "KWD", 1_230, "1.230"),
+            ("99999.99", "HUF", 9_999_999, "99999.99"),
         ] {
-            let got = minor_units(amount.parse().unwrap(), currency);
-            assert_eq!(got.as_deref(), Ok(units), "{amount} {currency}");
+            let coins = Coins::of(currency).unwrap();
+            let got = coins.units(amount.parse().unwrap());
+            assert_eq!(got, Ok(units), "{amount} {currency}");
+            assert_eq!(coins.amount(units).to_string(), taken);
         }
-        assert!(minor_units(Decimal::MAX, "GBP").is_err());
+        for currency in ["CLF", "IQD", "UYW", "XXX"] {
+            assert!(matches!(Coins::of(currency), Err(PaymentError::Refused(_))));
+        }
+        assert!(Coins::of("GBP").unwrap().units(Decimal::MAX).is_err());
     }
 
     #[test]

@@ -1,13 +1,24 @@
 //! Guest sessions. Every change says from which states it leads, so that whoever comes second changes nothing.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
-use super::tariff::{TariffColumns, tariff_of};
 use super::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
 use crate::domain::billing::Bill;
-use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd};
+use crate::domain::guest::{GuestStatus, PaymentStatus};
 use crate::domain::price::Tariff;
 use crate::payment::Held;
+use crate::payment::sandbox::REFERENCE_PREFIX;
+
+/// What a receipt says beside its figures, as it was when the session was authorized.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ReceiptFacts {
+    pub company: String,
+    pub charge_point_name: Option<String>,
+    pub address: Option<String>,
+    /// In percent.
+    pub tax_rate: Decimal,
+}
 
 /// A guest session.
 #[derive(Clone, Debug)]
@@ -21,12 +32,16 @@ pub(crate) struct GuestSession {
     pub status: GuestStatus,
     /// Why it failed, or did not stop.
     pub reason: Option<String>,
+    /// Whether the charge point was asked to start, heard or not.
     pub start_sent: bool,
     pub stop_asked_at_ms: Option<i64>,
     pub payment_method_id: String,
     pub payment_reference: Option<String>,
     pub payment_status: PaymentStatus,
     pub next_action_url: Option<String>,
+    /// Where the guest comes back to after an action elsewhere.
+    pub return_url: String,
+    pub receipt: ReceiptFacts,
     pub tariff: Tariff,
     pub held: Decimal,
     /// What is paid for, once it is ended.
@@ -49,17 +64,12 @@ pub(crate) struct NewGuest {
     /// In capitals.
     pub id_tag: String,
     pub payment_method_id: String,
+    pub return_url: String,
+    pub receipt: ReceiptFacts,
     pub tariff: Tariff,
     pub held: Decimal,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
-}
-
-/// On which terms guests charge at a charge point.
-pub(crate) struct GuestTerms {
-    /// Whether anything is billed there.
-    pub is_billed: bool,
-    pub tariff: Option<Tariff>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -78,6 +88,8 @@ struct GuestRow {
     payment_reference: Option<String>,
     payment_status: String,
     next_action_url: Option<String>,
+    return_url: String,
+    receipt: String,
     tariff: String,
     held: String,
     energy_wh: Option<i64>,
@@ -93,7 +105,7 @@ macro_rules! guest_columns {
     () => {
         "token, organization_id, charge_point_id, connector_id, id_tag, transaction_id, status, reason, \
          start_sent, stop_asked_at_ms, payment_method_id, payment_reference, payment_status, \
-         next_action_url, tariff, held, energy_wh, idle_minutes, total, captured, created_at_ms, \
+         next_action_url, return_url, receipt, tariff, held, energy_wh, idle_minutes, total, captured, created_at_ms, \
          expires_at_ms, ended_at_ms"
     };
 }
@@ -109,6 +121,7 @@ impl GuestRow {
             status: *status.ok_or_else(corrupt)?,
             payment_status: *payment.ok_or_else(corrupt)?,
             tariff: serde_json::from_str(&self.tariff).map_err(|_| corrupt())?,
+            receipt: serde_json::from_str(&self.receipt).map_err(|_| corrupt())?,
             held: amount(&self.held)?,
             total: self.total.as_deref().map(amount).transpose()?,
             captured: self.captured.as_deref().map(amount).transpose()?,
@@ -124,6 +137,7 @@ impl GuestRow {
             payment_method_id: self.payment_method_id,
             payment_reference: self.payment_reference,
             next_action_url: self.next_action_url,
+            return_url: self.return_url,
             energy_wh: self.energy_wh,
             idle_minutes: self.idle_minutes,
             created_at_ms: self.created_at_ms,
@@ -161,42 +175,15 @@ impl Store {
             .fetch_all(db))
     }
 
-    /// On which terms guests charge at a charge point.
-    pub(crate) async fn guest_terms(&self, charge_point: &str) -> Result<GuestTerms> {
+    /// Whether anything is billed at a charge point: in a project nothing is before the hand-over.
+    pub(crate) async fn is_billed(&self, charge_point: &str) -> Result<bool> {
         let mut conn = self.reader().await?;
-        let project: Option<(String, Option<i64>)> = on_db!(&mut conn, db => sqlx::query_as(
-            "select j.id, j.handed_over_at_ms from charge_point p join project j on j.id = p.project_id
+        let handed_over: Option<Option<i64>> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select j.handed_over_at_ms from charge_point p join project j on j.id = p.project_id
              where p.id = $1")
             .bind(charge_point)
             .fetch_optional(db))?;
-        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
-                 t.free_idle_minutes, t.since_ms
-             from charge_point p
-                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
-                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $1 order by t.owner_kind, t.since_ms desc limit 1")
-            .bind(charge_point)
-            .fetch_optional(db))?;
-        Ok(GuestTerms {
-            is_billed: project.is_none_or(|(_, handed_over)| handed_over.is_some()),
-            tariff: row.map(tariff_of).transpose()?.map(|record| record.tariff),
-        })
-    }
-
-    /// Start and end of a transaction.
-    pub(crate) async fn transaction_end(&self, id: i64) -> Result<(i64, TransactionEnd)> {
-        let mut conn = self.reader().await?;
-        let (started_at_ms, state): (i64, String) = on_db!(&mut conn, db => sqlx::query_as(
-            "select started_at_ms, state from charge_transaction where id = $1")
-            .bind(id)
-            .fetch_one(db))?;
-        let end = match state.as_str() {
-            "open" => TransactionEnd::Open,
-            "abandoned" => TransactionEnd::Abandoned,
-            _ => TransactionEnd::Stopped,
-        };
-        Ok((started_at_ms, end))
+        Ok(handed_over.is_none_or(|at_ms| at_ms.is_some()))
     }
 
     /// Name of an organization.
@@ -265,8 +252,8 @@ impl Store {
                 let acted: Option<String> = on_db!(conn, db => sqlx::query_scalar(
                     "update guest_session set payment_status = 'authorized', status = 'authorizing'
                      where token = $1 and payment_status = 'requires_action' and ended_at_ms is null
-                       and expires_at_ms > $2 returning token")
-                    .bind(token).bind(*now_ms)
+                       and expires_at_ms > $2 and substr(payment_reference, 1, length($3)) = $3 returning token")
+                    .bind(token).bind(*now_ms).bind(REFERENCE_PREFIX)
                     .fetch_optional(db))?;
                 Ok(acted.is_some())
             })
@@ -285,6 +272,19 @@ impl Store {
                     .bind(token).bind(true).bind(false)
                     .fetch_optional(db))?;
                 Ok(sent.is_some())
+            })
+        })
+        .await
+    }
+
+    /// The charge point was not asked after all.
+    pub(crate) async fn guest_start_unsent(&self, token: &str) -> Result<()> {
+        self.write(token.to_owned(), |token, conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update guest_session set start_sent = $2 where token = $1 and status = 'authorizing'")
+                    .bind(token).bind(false)
+                    .execute(db))
             })
         })
         .await
@@ -330,14 +330,15 @@ impl Store {
         .await
     }
 
-    /// The charge point does not stop.
+    /// The charge point does not stop what is open; what has ended meanwhile needs no stop.
     pub(crate) async fn guest_stop_refused(&self, token: &str, why: &str) -> Result<()> {
         let input = (token.to_owned(), why.to_owned());
         self.write(input, |(token, why), conn| {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
                     "update guest_session set status = 'charging', stop_asked_at_ms = null, reason = $2
-                     where token = $1 and status = 'stopping'")
+                     where token = $1 and status = 'stopping' and exists (select 1 from charge_transaction t
+                         where t.id = transaction_id and t.state = 'open')")
                     .bind(token).bind(why)
                     .execute(db))
             })
@@ -382,14 +383,17 @@ impl Conn {
     /// False when another session has the connector.
     pub(crate) async fn insert_guest(&mut self, new: &NewGuest) -> Result<bool> {
         let tariff = serde_json::to_string(&new.tariff).expect("a tariff has string keys only");
+        let receipt = serde_json::to_string(&new.receipt).expect("its keys are strings");
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "insert into guest_session (token, organization_id, charge_point_id, connector_id, id_tag, status,
-                 start_sent, payment_method_id, payment_status, tariff, held, created_at_ms, expires_at_ms)
-             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11)
+                 start_sent, payment_method_id, payment_status, tariff, held, created_at_ms, expires_at_ms,
+                 return_url, receipt)
+             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11, $12, $13)
              on conflict do nothing returning token")
             .bind(&new.token).bind(&new.organization_id).bind(&new.charge_point_id).bind(new.connector_id)
             .bind(&new.id_tag).bind(false).bind(&new.payment_method_id).bind(&tariff)
             .bind(new.held.to_string()).bind(new.created_at_ms).bind(new.expires_at_ms)
+            .bind(&new.return_url).bind(&receipt)
             .fetch_optional(db))?;
         Ok(made.is_some())
     }
@@ -429,13 +433,14 @@ impl Conn {
             .execute(db))
     }
 
-    /// The transaction has ended: what is paid for, and that it is to be taken; false when that was done before.
-    pub(crate) async fn guest_finalised(&mut self, token: &str, bill: &Bill) -> Result<bool> {
-        let payment = if bill.price.total.is_zero() {
-            PaymentStatus::Canceling
-        } else {
-            PaymentStatus::Capturing
-        };
+    /// The transaction has ended: what is paid for, and whether it is to be taken or let go; false when that was done
+    /// before.
+    pub(crate) async fn guest_finalised(
+        &mut self,
+        token: &str,
+        bill: &Bill,
+        payment: PaymentStatus,
+    ) -> Result<bool> {
         let billed = &bill.billed;
         let ended_at_ms = billed.stopped_at_ms.unwrap_or(billed.started_at_ms);
         let finalised: Option<String> = on_db!(self, db => sqlx::query_scalar(
@@ -456,7 +461,9 @@ impl Conn {
         now_ms: i64,
     ) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "update guest_session set payment_status = $2, status = 'failed', reason = $3,
+            "update guest_session set payment_status = $2,
+                 status = case when ended_at_ms is null then 'failed' else status end,
+                 reason = case when ended_at_ms is null then $3 else coalesce(reason, $3) end,
                  ended_at_ms = coalesce(ended_at_ms, $4)
              where token = $1 and payment_status in ('authorizing', 'requires_action')")
             .bind(token).bind(payment.as_str()).bind(reason).bind(now_ms)

@@ -60,7 +60,7 @@ pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
 pub(crate) use demo::Past;
 pub use error::StoreError;
-pub(crate) use guest::{GuestSession, NewGuest};
+pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
@@ -76,6 +76,7 @@ pub use tag::TagSetting;
 pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
     ActiveTransaction, Ended, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
+    TransactionState,
 };
 pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use writer::Step;

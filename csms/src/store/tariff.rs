@@ -52,20 +52,45 @@ pub(crate) struct Billed {
     pub stopped_at_ms: Option<i64>,
     pub meter_stop_wh: Option<i64>,
     pub last_meter_wh: Option<i64>,
+    /// When its start was received.
+    pub received_at_ms: i64,
+    /// When its stop was received, else its last meter value, else its start.
+    pub heard_at_ms: i64,
+    /// As it was billed, once it has ended.
+    pub idle_minutes: Option<i64>,
 }
 
-pub(super) type TariffColumns = (String, String, String, String, i64, i64);
-type BilledColumns = (
-    String,
-    String,
-    String,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-);
+type TariffColumns = (String, String, String, String, i64, i64);
+#[derive(sqlx::FromRow)]
+struct BilledRow {
+    tariff: String,
+    charge_point_id: String,
+    connector_id: i64,
+    started_at_ms: i64,
+    meter_start_wh: i64,
+    stopped_at_ms: Option<i64>,
+    meter_stop_wh: Option<i64>,
+    last_meter_wh: Option<i64>,
+    received_at_ms: i64,
+    heard_at_ms: i64,
+    idle_minutes: Option<i64>,
+}
+
+/// What is selected of the tariff `t` for what begins at charge point `$1` at `$2`: what was its own then, else its
+/// project's. None where none was set, and none before a project was handed over.
+macro_rules! tariff_at {
+    ($select:literal) => {
+        concat!(
+            $select,
+            " from charge_point p
+                 left join project j on j.id = p.project_id
+                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
+                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
+             where p.id = $1 and t.since_ms <= $2 and (p.project_id is null or j.handed_over_at_ms <= $2)
+             order by t.owner_kind, t.since_ms desc limit 1"
+        )
+    };
+}
 
 /// Sets the tariff of a row `p`, which the text given selects.
 macro_rules! set_tariff {
@@ -102,6 +127,17 @@ impl Store {
         row.map(tariff_of).transpose()
     }
 
+    /// The tariff for what begins at a charge point at that time, if anything is billed there then.
+    pub(crate) async fn tariff_at(&self, charge_point: &str, at_ms: i64) -> Result<Option<Tariff>> {
+        let mut conn = self.reader().await?;
+        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(tariff_at!(
+            "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
+                 t.free_idle_minutes, t.since_ms"))
+            .bind(charge_point).bind(at_ms)
+            .fetch_optional(db))?;
+        Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
+    }
+
     /// Sets a tariff that holds from now on; false when what it is for is not the owner's. Transactions that began
     /// before keep the one before.
     pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<bool> {
@@ -134,8 +170,7 @@ impl Store {
 }
 
 impl Conn {
-    /// Keeps the tariff of a transaction that began at that time: what was its charge point's own then, else its
-    /// project's. None where none was set, and none before a project was handed over.
+    /// Keeps the tariff of a transaction that began at that time, if there is one for it.
     pub(crate) async fn bill(
         &mut self,
         transaction: i64,
@@ -144,57 +179,45 @@ impl Conn {
     ) -> Result<()> {
         // The tariff is written as JSON by both databases in the same way: all its values are text or
         // integers of our own making.
-        run_on_db!(self, db => sqlx::query(
+        run_on_db!(self, db => sqlx::query(tariff_at!(
             r#"insert into transaction_cost (transaction_id, currency, tariff)
-             select $1, t.currency, '{"currency":"' || t.currency
+             select $3, t.currency, '{"currency":"' || t.currency
                  || '","price_per_kwh":"' || t.price_per_kwh
                  || '","session_fee":"' || t.session_fee
                  || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
-                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}'
-             from charge_point p
-                 left join project j on j.id = p.project_id
-                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
-                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $2 and t.since_ms <= $3 and (p.project_id is null or j.handed_over_at_ms <= $3)
-             order by t.owner_kind, t.since_ms desc limit 1"#)
-            .bind(transaction).bind(charge_point).bind(began_at_ms)
+                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}' "#))
+            .bind(charge_point).bind(began_at_ms).bind(transaction)
             .execute(db))
     }
 
     /// What the price of a transaction is made of; `None` when it is not billed.
     pub(crate) async fn billed(&mut self, transaction: i64) -> Result<Option<Billed>> {
-        let row: Option<BilledColumns> = on_db!(self, db => sqlx::query_as(
-            "select c.currency, c.tariff, t.charge_point_id, t.connector_id, t.started_at_ms,
-                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh
+        let row: Option<BilledRow> = on_db!(self, db => sqlx::query_as(
+            "select c.tariff, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
+                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh, t.received_at_ms,
+                 coalesce(t.stop_received_at_ms, (select max(v.received_at_ms) from meter_value v
+                     where v.transaction_id = t.id and t.state = 'abandoned'), t.received_at_ms) as heard_at_ms
              from transaction_cost c join charge_transaction t on t.id = c.transaction_id
              where c.transaction_id = $1")
             .bind(transaction)
             .fetch_optional(db))?;
-        let Some((
-            _,
-            tariff,
-            charge_point_id,
-            connector_id,
-            started,
-            start_wh,
-            stopped,
-            stop_wh,
-            last_wh,
-        )) = row
-        else {
+        let Some(row) = row else {
             return Ok(None);
         };
-        let tariff = serde_json::from_str(&tariff)
+        let tariff = serde_json::from_str(&row.tariff)
             .map_err(|error| StoreError::Corrupt(format!("a tariff that is none: {error}")))?;
         Ok(Some(Billed {
             tariff,
-            charge_point_id,
-            connector_id,
-            started_at_ms: started,
-            meter_start_wh: start_wh,
-            stopped_at_ms: stopped,
-            meter_stop_wh: stop_wh,
-            last_meter_wh: last_wh,
+            charge_point_id: row.charge_point_id,
+            connector_id: row.connector_id,
+            started_at_ms: row.started_at_ms,
+            meter_start_wh: row.meter_start_wh,
+            stopped_at_ms: row.stopped_at_ms,
+            meter_stop_wh: row.meter_stop_wh,
+            last_meter_wh: row.last_meter_wh,
+            received_at_ms: row.received_at_ms,
+            heard_at_ms: row.heard_at_ms,
+            idle_minutes: row.idle_minutes,
         }))
     }
 
@@ -237,7 +260,7 @@ impl Conn {
     }
 }
 
-pub(super) fn tariff_of(
+fn tariff_of(
     (currency, per_kwh, session, idle, free_idle_minutes, since_ms): TariffColumns,
 ) -> Result<TariffRecord> {
     Ok(TariffRecord {

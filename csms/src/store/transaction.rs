@@ -3,6 +3,7 @@
 use super::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
 use crate::domain::authorization::tag_key;
 use crate::domain::content_hash;
+use crate::domain::guest::TransactionEnd;
 use crate::domain::transaction::{Start, StopReport, Told};
 
 /// A transaction to insert, with the answer its start gets.
@@ -95,6 +96,17 @@ pub(crate) struct TransactionFilter {
     pub offset: i64,
 }
 
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransactionState {
+    pub started_at_ms: i64,
+    pub end: TransactionEnd,
+    /// The stamp of its last meter value, else that of its start.
+    pub told_at_ms: i64,
+    /// When its charge point was heard of last, as far as that was written down.
+    pub seen_at_ms: Option<i64>,
+}
+
 /// Reason, id tag and answer of a stop.
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
@@ -114,6 +126,28 @@ impl Store {
              order by id")
             .bind(charge_point)
             .fetch_all(db))
+    }
+
+    /// Start and end of a transaction, and when its charge point was heard of last.
+    pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
+        let mut conn = self.reader().await?;
+        let row: (i64, i64, String, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
+            "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms), t.state, p.last_seen_at_ms
+             from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
+            .bind(id)
+            .fetch_one(db))?;
+        let (started_at_ms, told_at_ms, state, seen_at_ms) = row;
+        let end = match state.as_str() {
+            "open" => TransactionEnd::Open,
+            "abandoned" => TransactionEnd::Abandoned,
+            _ => TransactionEnd::Stopped,
+        };
+        Ok(TransactionState {
+            started_at_ms,
+            end,
+            told_at_ms,
+            seen_at_ms,
+        })
     }
 
     /// A page of transactions, oldest first, and how many there are in all.

@@ -28,6 +28,7 @@ pub(super) async fn meter_values(
     if is_told {
         cx.app.outbox.posted();
     }
+    cx.app.guests.wake(cx.charge_point.as_str());
     Ok(MeterValuesResponse::new())
 }
 

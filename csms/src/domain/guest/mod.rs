@@ -1,0 +1,223 @@
+//! Guest sessions: somebody without a contract pays for one session at one connector.
+//!
+//! - What is paid for is held first, then the charge point is asked to start; when the transaction has ended, by
+//!   whoever ended it, its price is taken once. A session that never begins lets go of what was held.
+//! - The id tag of a session is good at its charge point and connector, until the session expires or its
+//!   transaction is over, for that one transaction.
+//! - The tariff is the one that was shown: it is that of the authorization, not of the start.
+//! - No more is taken than is held: what is charged for that is stopped.
+//! - Every step is a state in the store, and [`next`](next::next) says what follows from it: after a restart the same.
+
+pub(crate) mod next;
+mod words;
+
+use rust_decimal::Decimal;
+
+use super::authorization::{TagStatus, Verdict};
+use super::billing;
+use super::occurrence::Occurrence;
+use super::price::{Tariff, Usage};
+use super::transaction::abandoned;
+use crate::store::{Conn, GuestSession, NewGuest, Result, Store};
+
+pub(crate) use next::TransactionEnd;
+pub(crate) use words::{GuestStatus, PaymentStatus};
+
+/// How every id tag of a session begins.
+pub(crate) const TAG_PREFIX: &str = "GS-";
+/// Random characters of such a tag; 20 in all.
+pub(crate) const TAG_CHARS: usize = 17;
+/// What the amount held is worth: so much energy,
+const HELD_WH: i64 = 100_000;
+/// and so many minutes of a full car after the free ones.
+const HELD_IDLE_MINUTES: i64 = 60;
+
+/// What is held of a guest's money before the session.
+pub(crate) fn amount_to_hold(tariff: &Tariff) -> Decimal {
+    let usage = Usage {
+        energy_wh: HELD_WH,
+        idle_minutes: tariff.free_idle_minutes.saturating_add(HELD_IDLE_MINUTES),
+    };
+    tariff.price(usage).total
+}
+
+/// Why a session cannot be authorized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// A session, a transaction, a car, or a reservation is there.
+    Occupied,
+    /// It is out of order.
+    Unavailable,
+}
+
+/// Whether a connector that reported this last is free.
+fn check_connector(status: Option<&str>) -> std::result::Result<(), Refused> {
+    match status {
+        // Preparing: the car is plugged in already.
+        None | Some("Available" | "Preparing") => Ok(()),
+        Some("Unavailable" | "Faulted") => Err(Refused::Unavailable),
+        Some(_) => Err(Refused::Occupied),
+    }
+}
+
+/// Begins a session if its connector is free.
+pub(crate) async fn begin(
+    store: &Store,
+    new: NewGuest,
+) -> Result<std::result::Result<(), Refused>> {
+    store
+        .write(new, |new, conn| {
+            Box::pin(async move {
+                let place = (new.charge_point_id.as_str(), new.connector_id);
+                if !conn.open_on(place.0, place.1).await?.is_empty() {
+                    return Ok(Err(Refused::Occupied));
+                }
+                let status = conn.connector_word(place.0, place.1).await?;
+                if let Err(refused) = check_connector(status.as_deref()) {
+                    return Ok(Err(refused));
+                }
+                let is_free = conn.insert_guest(new).await?;
+                Ok(if is_free {
+                    Ok(())
+                } else {
+                    Err(Refused::Occupied)
+                })
+            })
+        })
+        .await
+}
+
+/// The verdict on a session's tag, shown at a charge point without a connector; none for every other tag.
+pub(crate) async fn judge_guest_tag(
+    conn: &mut Conn,
+    charge_point: &str,
+    tag: &str,
+    now_ms: i64,
+) -> Result<Option<Verdict>> {
+    if !may_be_guest(tag) {
+        return Ok(None);
+    }
+    let session = conn.guest_of_tag(tag).await?;
+    Ok(session.map(|session| {
+        let here = session.charge_point_id == charge_point;
+        let good = session.status.is_running() || may_begin(&session, now_ms);
+        verdict(here && good)
+    }))
+}
+
+/// The verdict on a session's tag with which a transaction began at that time, and the session; none for every other
+/// tag.
+pub(crate) async fn judge_guest_start(
+    conn: &mut Conn,
+    (charge_point, connector): (&str, i64),
+    tag: &str,
+    began_at_ms: i64,
+) -> Result<Option<(Verdict, GuestSession)>> {
+    if !may_be_guest(tag) {
+        return Ok(None);
+    }
+    let session = conn.lock_guest_of_tag(tag).await?;
+    Ok(session.map(|session| {
+        let here = session.charge_point_id == charge_point && session.connector_id == connector;
+        let good = here && may_begin(&session, began_at_ms);
+        (verdict(good), session)
+    }))
+}
+
+fn may_be_guest(tag: &str) -> bool {
+    let prefix = tag.get(..TAG_PREFIX.len());
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(TAG_PREFIX))
+}
+
+fn may_begin(session: &GuestSession, at_ms: i64) -> bool {
+    session.status == GuestStatus::Authorizing
+        && session.payment_status == PaymentStatus::Authorized
+        && session.ended_at_ms.is_none()
+        && at_ms < session.expires_at_ms
+}
+
+const fn verdict(is_good: bool) -> Verdict {
+    Verdict {
+        status: if is_good {
+            TagStatus::Accepted
+        } else {
+            TagStatus::Invalid
+        },
+        parent_tag: None,
+        expires_at_ms: None,
+    }
+}
+
+/// Makes the price of a session whose transaction has ended: what the transaction itself was billed at its end.
+/// False where that is not written down, or was done before.
+pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<bool> {
+    store
+        .write(session, |session, conn| {
+            Box::pin(async move {
+                let Some(transaction) = session.transaction_id else {
+                    return Ok(false);
+                };
+                let Some(bill) = billing::settled(conn, transaction).await? else {
+                    return Ok(false);
+                };
+                let payment = match bill.price.total.min(session.held).is_zero() {
+                    true => PaymentStatus::Canceling,
+                    false => PaymentStatus::Capturing,
+                };
+                conn.guest_finalised(&session.token, &bill, payment).await
+            })
+        })
+        .await
+}
+
+/// Ends the transaction of a charge point that does not come back, at its last meter value.
+pub(crate) async fn give_up(
+    store: &Store,
+    transaction: i64,
+    told: Option<Occurrence>,
+) -> Result<()> {
+    store
+        .write((transaction, told), |(transaction, told), conn| {
+            Box::pin(async move {
+                if conn.ended(*transaction).await?.stopped_at_ms.is_some() {
+                    return Ok(());
+                }
+                conn.abandon(*transaction).await?;
+                abandoned(conn, *transaction, told.as_ref()).await
+            })
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::transaction::began_at_ms;
+    use super::*;
+
+    #[test]
+    fn enough_is_held_for_a_large_battery() {
+        // 0.50 + 100 kWh x 0.35 + 60 x 0.10
+        assert_eq!(amount_to_hold(&next::tests::tariff()).to_string(), "41.50");
+    }
+
+    #[test]
+    fn connectors_are_free_before_a_transaction() {
+        assert_eq!(check_connector(None), Ok(()));
+        assert_eq!(check_connector(Some("Preparing")), Ok(()));
+        assert_eq!(check_connector(Some("Charging")), Err(Refused::Occupied));
+        assert_eq!(check_connector(Some("Reserved")), Err(Refused::Occupied));
+        assert_eq!(check_connector(Some("Faulted")), Err(Refused::Unavailable));
+    }
+
+    #[test]
+    fn a_session_begins_in_time_by_the_stamp_of_its_start_however_late_it_is_told() {
+        let minute = |minutes: i64| 1_800_000_000_000 + minutes * 60_000;
+        let mut session = next::tests::session(GuestStatus::Authorizing, PaymentStatus::Authorized);
+        session.expires_at_ms = minute(5);
+        assert!(may_begin(&session, began_at_ms(minute(4), minute(60))));
+        assert!(!may_begin(&session, began_at_ms(minute(6), minute(60))));
+        // What nobody can believe began when it was told.
+        assert!(!may_begin(&session, began_at_ms(0, minute(60))));
+        assert!(may_begin(&session, began_at_ms(0, minute(4))));
+    }
+}

@@ -1,0 +1,153 @@
+//! Works on guest sessions: one task for each, from the authorization until nothing more is asked of the gateway.
+//!
+//! A task asks [`next`] what is to be done, does it, writes down what came of it, and waits for its charge
+//! point to do something. What the server's end cuts short is taken up by the next one that looks; the gateway and
+//! the store both know what was done before, so nothing is paid twice, also where two servers work on one session.
+//!
+//! [`next`]: crate::domain::guest::next::next
+
+mod task;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+use crate::domain::guest;
+use crate::store::{NewGuest, Result};
+use task::Task;
+
+/// How often sessions without a task are looked for: those of an earlier process, and of a server on the same
+/// database that is no more.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The sessions that have a task in this process.
+#[derive(Default)]
+pub(crate) struct Guests {
+    /// Most of the time there is none, and charge points need no lock to know it.
+    open: AtomicUsize,
+    desks: Mutex<BTreeMap<(String, String), Arc<Desk>>>,
+}
+
+/// What a task and those who wait for it share.
+#[derive(Default)]
+struct Desk {
+    /// Something happened that may matter to the session.
+    wake: Notify,
+    /// Counts the steps of the task.
+    steps: watch::Sender<u64>,
+}
+
+impl Guests {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Arc<Desk>>> {
+        self.desks.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// A charge point did something: its sessions are looked at.
+    pub(crate) fn wake(&self, charge_point: &str) {
+        if self.open.load(Relaxed) == 0 {
+            return;
+        }
+        let first = (charge_point.to_owned(), String::new());
+        let desks = self.lock();
+        let here = desks
+            .range(first..)
+            .take_while(|((id, _), _)| id == charge_point);
+        here.for_each(|(_, desk)| desk.wake.notify_one());
+    }
+
+    /// The desk of a session, and whether it is new.
+    fn open(&self, charge_point: &str, token: &str) -> (Arc<Desk>, bool) {
+        let mut desks = self.lock();
+        let key = (charge_point.to_owned(), token.to_owned());
+        if let Some(desk) = desks.get(&key) {
+            return (desk.clone(), false);
+        }
+        let desk = Arc::new(Desk::default());
+        desks.insert(key, desk.clone());
+        self.open.store(desks.len(), Relaxed);
+        (desk, true)
+    }
+
+    fn close(&self, charge_point: &str, token: &str) {
+        let mut desks = self.lock();
+        desks.remove(&(charge_point.to_owned(), token.to_owned()));
+        self.open.store(desks.len(), Relaxed);
+    }
+}
+
+/// Takes up every session that is under way and has no task, again and again.
+pub(crate) async fn take_up_all(app: Arc<App>) {
+    loop {
+        match app.store.guests_under_way().await {
+            Ok(sessions) => {
+                for (token, charge_point) in sessions {
+                    let (desk, is_new) = app.guests.open(&charge_point, &token);
+                    if is_new {
+                        work(&app, charge_point, Task::new(&app, token, desk, None));
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "guest sessions were not taken up yet; trying again");
+            }
+        }
+        tokio::select! {
+            () = sleep(SWEEP_INTERVAL) => {}
+            () = app.shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// The steps of a session's task, or why the session cannot be.
+type Begun = Result<std::result::Result<watch::Receiver<u64>, guest::Refused>>;
+
+/// Begins a session and gives it its task; both are done whatever becomes of the caller, who says by `gone` that
+/// nobody has the session's token.
+pub(crate) fn begin(app: &Arc<App>, new: NewGuest, gone: CancellationToken) -> JoinHandle<Begun> {
+    let app = app.clone();
+    app.jobs.clone().spawn(async move {
+        let (charge_point, token) = (new.charge_point_id.clone(), new.token.clone());
+        // Taken before the session can be seen, so that no sweep takes it for one that was left behind.
+        let (desk, _) = app.guests.open(&charge_point, &token);
+        let begun = guest::begin(&app.store, new).await;
+        if !matches!(begun, Ok(Ok(()))) {
+            app.guests.close(&charge_point, &token);
+            return begun.map(|begun| begun.map(|()| desk.steps.subscribe()));
+        }
+        let steps = desk.steps.subscribe();
+        work(&app, charge_point, Task::new(&app, token, desk, Some(gone)));
+        Ok(Ok(steps))
+    })
+}
+
+/// The steps of a session's task, which gets one if it has none, and looks at the session now.
+pub(crate) fn take_up(app: &Arc<App>, charge_point: &str, token: &str) -> watch::Receiver<u64> {
+    let (desk, is_new) = app.guests.open(charge_point, token);
+    let steps = desk.steps.subscribe();
+    if is_new {
+        let task = Task::new(app, token.to_owned(), desk, None);
+        work(app, charge_point.to_owned(), task);
+    } else {
+        desk.wake.notify_one();
+    }
+    steps
+}
+
+fn work(app: &Arc<App>, charge_point: String, task: Task) {
+    let app = app.clone();
+    app.jobs.clone().spawn(async move {
+        let token = task.token.clone();
+        tokio::select! {
+            () = task.run() => {}
+            () = app.shutdown.cancelled() => {}
+        }
+        app.guests.close(&charge_point, &token);
+    });
+}

@@ -1,7 +1,7 @@
 //! Sites: places where charge points stand.
 
 use super::{Conn, Owner, Result, Store, on_db, run_on_db};
-use crate::domain::registration::Place;
+use crate::domain::place::Place;
 
 /// A site.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -19,14 +19,19 @@ pub(crate) struct Site {
 pub(crate) struct SiteChange {
     pub id: String,
     pub name: Option<String>,
-    pub place: Place,
+    pub address: Option<String>,
+    pub place: Option<Place>,
 }
 
 /// The condition that a site is the owner's; bind organization, installer and site owner as $1 to $3. No site
-/// belongs to a site owner.
+/// belongs to a site owner. What the organization made with its key is for its installers to see and to use, and not
+/// to change.
 macro_rules! owned_site {
     () => {
         "organization_id = $1 and ($2 is null or installer_id = $2) and $3 is null"
+    };
+    (seen) => {
+        "organization_id = $1 and ($2 is null or installer_id is null or installer_id = $2) and $3 is null"
     };
 }
 
@@ -47,12 +52,12 @@ impl Store {
         .await
     }
 
-    /// The site of this id, if it is the owner's.
+    /// The site of this id, if the owner may see it.
     pub(crate) async fn site(&self, owner: &Owner, id: &str) -> Result<Option<Site>> {
         self.reader().await?.site(owner, id).await
     }
 
-    /// A part of the owner's sites, oldest first, and how many there are in all.
+    /// A part of the sites that the owner may see, oldest first, and how many there are in all.
     pub(crate) async fn sites(
         &self,
         owner: &Owner,
@@ -60,11 +65,11 @@ impl Store {
     ) -> Result<(Vec<Site>, i64)> {
         let mut conn = self.reader().await?;
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
-            "select count(*) from site where ", owned_site!()))
+            "select count(*) from site where ", owned_site!(seen)))
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_one(db))?;
         let sites = on_db!(&mut conn, db => sqlx::query_as(concat!(
-            "select id, name, address, latitude, longitude, created_at_ms from site where ", owned_site!(),
+            "select id, name, address, latitude, longitude, created_at_ms from site where ", owned_site!(seen),
             " order by created_at_ms, id limit $4 offset $5"))
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .bind(limit).bind(offset)
@@ -86,9 +91,9 @@ impl Store {
                      where id = $4 and ", owned_site!(),
                     " returning id, name, address, latitude, longitude, created_at_ms"))
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-                    .bind(&change.id).bind(&change.name).bind(&change.place.address)
-                    .bind(change.place.point.map(|(latitude, _)| latitude))
-                    .bind(change.place.point.map(|(_, longitude)| longitude))
+                    .bind(&change.id).bind(&change.name).bind(&change.address)
+                    .bind(change.place.map(|place| place.latitude))
+                    .bind(change.place.map(|place| place.longitude))
                     .fetch_optional(db))
             })
         })
@@ -133,10 +138,10 @@ pub(crate) enum Hold {
 }
 
 macro_rules! site_query {
-    ($lock:literal) => {
+    ($($seen:ident,)? $lock:literal) => {
         concat!(
             "select id, name, address, latitude, longitude, created_at_ms from site where id = $4 and ",
-            owned_site!(),
+            owned_site!($($seen)?),
             $lock
         )
     };
@@ -144,7 +149,7 @@ macro_rules! site_query {
 
 impl Conn {
     pub(crate) async fn site(&mut self, owner: &Owner, id: &str) -> Result<Option<Site>> {
-        self.site_by(site_query!(""), owner, id).await
+        self.site_by(site_query!(seen, ""), owner, id).await
     }
 
     /// The same, held until the commit.
@@ -155,9 +160,10 @@ impl Conn {
         hold: Hold,
     ) -> Result<Option<Site>> {
         let text = match (&self, hold) {
-            // There is one writer.
-            (Self::Sqlite(_), _) => site_query!(""),
-            (Self::Postgres(_), Hold::Stay) => site_query!(" for key share"),
+            // SQLite has one writer.
+            (Self::Sqlite(_), Hold::Stay) => site_query!(seen, ""),
+            (Self::Sqlite(_), Hold::Delete) => site_query!(""),
+            (Self::Postgres(_), Hold::Stay) => site_query!(seen, " for key share"),
             (Self::Postgres(_), Hold::Delete) => site_query!(" for update"),
         };
         self.site_by(text, owner, id).await

@@ -69,25 +69,6 @@ Feature: Sites, where charge points stand
     When the organization sends GET /api/v1/sites/{site}
     Then the answer is 404
 
-  Scenario: A site of the organization is there for its installers, and theirs to read only
-    When the installer sends GET /api/v1/sites/{site}
-    Then the answer is 200
-    When the installer sends POST /api/v1/installer/charge-points
-      """
-      {"charge_point_id": "{charge point}", "model": "Terra", "vendor": "ABB", "serial_number": "SN-1",
-       "site_id": "{site}"}
-      """
-    Then the answer is 201
-    And its JSON contains
-      """
-      {"site_id": "{site}"}
-      """
-    When the installer sends PUT /api/v1/sites/{site}
-      """
-      {"name": "Another name"}
-      """
-    Then the answer is 404
-
   Scenario: A site with a charge point stays
     Given the installer sends POST /api/v1/sites
       """

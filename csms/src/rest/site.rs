@@ -88,8 +88,7 @@ struct Sites {
     per_page: i64,
 }
 
-/// Makes a site. One that an API key makes is for all installers of the organization to see and to use; theirs are
-/// their own.
+/// Makes a site. The organization sees what its installers made; an installer sees what they made themselves.
 #[utoipa::path(
     post,
     path = "/api/v1/sites",
@@ -117,7 +116,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(show(site))))
 }
 
-/// Lists sites, oldest first. An installer sees their own and those that an API key made.
+/// Lists sites, oldest first.
 #[utoipa::path(
     get,
     path = "/api/v1/sites",
@@ -160,7 +159,7 @@ async fn get(
         .ok_or_else(|| missing(&id))
 }
 
-/// Changes a site. Installers change what they made.
+/// Changes a site.
 #[utoipa::path(
     put,
     path = "/api/v1/sites/{site_id}",
@@ -188,7 +187,7 @@ async fn change(
         .ok_or_else(|| missing(&id))
 }
 
-/// Removes a site where no charge point stands. Installers remove what they made.
+/// Removes a site where no charge point stands.
 #[utoipa::path(
     delete,
     path = "/api/v1/sites/{site_id}",

@@ -24,14 +24,10 @@ pub(crate) struct SiteChange {
 }
 
 /// The condition that a site is the owner's; bind organization, installer and site owner as $1 to $3. No site
-/// belongs to a site owner. What the organization made with its key is for its installers to see and to use, and not
-/// to change.
+/// belongs to a site owner. What the organization made with its key is not its installers': anybody can sign up as one.
 macro_rules! owned_site {
     () => {
         "organization_id = $1 and ($2 is null or installer_id = $2) and $3 is null"
-    };
-    (seen) => {
-        "organization_id = $1 and ($2 is null or installer_id is null or installer_id = $2) and $3 is null"
     };
 }
 
@@ -52,12 +48,12 @@ impl Store {
         .await
     }
 
-    /// The site of this id, if the owner may see it.
+    /// The site of this id, if it is the owner's.
     pub(crate) async fn site(&self, owner: &Owner, id: &str) -> Result<Option<Site>> {
         self.reader().await?.site(owner, id).await
     }
 
-    /// A part of the sites that the owner may see, oldest first, and how many there are in all.
+    /// A part of the owner's sites, oldest first, and how many there are in all.
     pub(crate) async fn sites(
         &self,
         owner: &Owner,
@@ -65,11 +61,11 @@ impl Store {
     ) -> Result<(Vec<Site>, i64)> {
         let mut conn = self.reader().await?;
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
-            "select count(*) from site where ", owned_site!(seen)))
+            "select count(*) from site where ", owned_site!()))
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_one(db))?;
         let sites = on_db!(&mut conn, db => sqlx::query_as(concat!(
-            "select id, name, address, latitude, longitude, created_at_ms from site where ", owned_site!(seen),
+            "select id, name, address, latitude, longitude, created_at_ms from site where ", owned_site!(),
             " order by created_at_ms, id limit $4 offset $5"))
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .bind(limit).bind(offset)
@@ -138,10 +134,10 @@ pub(crate) enum Hold {
 }
 
 macro_rules! site_query {
-    ($($seen:ident,)? $lock:literal) => {
+    ($lock:literal) => {
         concat!(
             "select id, name, address, latitude, longitude, created_at_ms from site where id = $4 and ",
-            owned_site!($($seen)?),
+            owned_site!(),
             $lock
         )
     };
@@ -149,7 +145,7 @@ macro_rules! site_query {
 
 impl Conn {
     pub(crate) async fn site(&mut self, owner: &Owner, id: &str) -> Result<Option<Site>> {
-        self.site_by(site_query!(seen, ""), owner, id).await
+        self.site_by(site_query!(""), owner, id).await
     }
 
     /// The same, held until the commit.
@@ -160,10 +156,9 @@ impl Conn {
         hold: Hold,
     ) -> Result<Option<Site>> {
         let text = match (&self, hold) {
-            // SQLite has one writer.
-            (Self::Sqlite(_), Hold::Stay) => site_query!(seen, ""),
-            (Self::Sqlite(_), Hold::Delete) => site_query!(""),
-            (Self::Postgres(_), Hold::Stay) => site_query!(seen, " for key share"),
+            // There is one writer.
+            (Self::Sqlite(_), _) => site_query!(""),
+            (Self::Postgres(_), Hold::Stay) => site_query!(" for key share"),
             (Self::Postgres(_), Hold::Delete) => site_query!(" for update"),
         };
         self.site_by(text, owner, id).await

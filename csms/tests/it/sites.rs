@@ -86,9 +86,8 @@ async fn a_site_is_made_changed_and_removed_when_it_is_empty() {
             assert_eq!(changed["latitude"], 1.5);
         }
         let (_, list) = ask(&rig, Method::GET, PATH, None, &installer).await;
-        // The other is the organization's.
-        assert_eq!(list["total"], 2);
-        let id = list["sites"][1]["id"].as_str().unwrap();
+        assert_eq!(list["total"], 1);
+        let id = list["sites"][0]["id"].as_str().unwrap();
         let one = format!("{PATH}/{id}");
         let body = json!({"charge_point_id": "CP-1", "model": "M", "vendor": "V", "serial_number": "S",
             "site_id": id});
@@ -177,29 +176,34 @@ async fn sites_are_their_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_site_of_the_organization_is_seen_and_used_by_its_installers_and_not_changed() {
+async fn a_site_of_the_organization_is_nothing_to_who_signed_up() {
     for rig in rigs().await {
         let installer = rig.installer("a@acme.example").await;
         let (_, made) = ask(&rig, Method::POST, PATH, Some(site()), KEY).await;
         let one = format!("{PATH}/{}", made["id"].as_str().unwrap());
-        assert_eq!(ask(&rig, Method::GET, &one, None, &installer).await.1, made);
-        let (_, list) = ask(&rig, Method::GET, PATH, None, &installer).await;
-        assert_eq!((&list["total"], &list["sites"][0]), (&json!(1), &made));
-        let body = json!({"charge_point_id": "CP-1", "model": "M", "vendor": "V", "serial_number": "S",
-            "site_id": made["id"]});
-        let points = "/api/v1/installer/charge-points";
-        let (status, point) = ask(&rig, Method::POST, points, Some(body), &installer).await;
-        assert_eq!((status, &point["site_id"]), (201, &made["id"]));
         let change = Some(json!({"name": "Stolen"}));
-        assert_eq!(
-            ask(&rig, Method::PUT, &one, change, &installer).await.0,
-            404
-        );
-        assert_eq!(
-            ask(&rig, Method::DELETE, &one, None, &installer).await.0,
-            404
-        );
-        assert_eq!(ask(&rig, Method::GET, &one, None, KEY).await.1, made);
+        for (method, body) in [
+            (Method::GET, None),
+            (Method::PUT, change),
+            (Method::DELETE, None),
+        ] {
+            assert_eq!(ask(&rig, method, &one, body, &installer).await.0, 404);
+        }
+        let (_, list) = ask(&rig, Method::GET, PATH, None, &installer).await;
+        assert_eq!(list["total"], 0);
+        // The organization puts their charge points there.
+        let points = "/api/v1/installer/charge-points";
+        let mut body = json!({"charge_point_id": "CP-1", "model": "M", "vendor": "V", "serial_number": "S",
+            "site_id": made["id"]});
+        let (status, _) = ask(&rig, Method::POST, points, Some(body.clone()), &installer).await;
+        assert_eq!(status, 400);
+        body["site_id"] = Value::Null;
+        let (status, _) = ask(&rig, Method::POST, points, Some(body), &installer).await;
+        assert_eq!(status, 201);
+        let moved = Some(json!({"site_id": made["id"]}));
+        let (status, moved) =
+            ask(&rig, Method::PATCH, "/api/v1/chargepoints/CP-1", moved, KEY).await;
+        assert_eq!((status, &moved["site_id"]), (200, &made["id"]));
     }
 }
 

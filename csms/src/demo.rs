@@ -8,17 +8,17 @@ use rust_decimal::Decimal;
 use crate::domain::authorization::UnknownTags;
 use crate::domain::guest;
 use crate::domain::metering::{self, MeterReport, Reading};
+use crate::domain::place::Place;
 use crate::domain::price::Tariff;
-use crate::domain::registration::{self, NewChargePoint, Place, Refused};
+use crate::domain::registration::{self, Hardware, NewChargePoint, Refused};
 use crate::domain::transaction::{self, Start};
 use crate::ocpp::hash_password;
 use crate::payment::Held;
 use crate::payment::sandbox::REFERENCE_PREFIX;
 use crate::store::{
     Account, DEFAULT_NAME, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff,
-    OrganizationSetting, Owner, Past, PlacedChange, PlacedChargePoint, Project, ReceiptFacts,
-    Result, Role, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner,
-    without_password,
+    OrganizationSetting, Owner, Past, PlacedChargePoint, Project, ReceiptFacts, Result, Role,
+    SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner, without_password,
 };
 use crate::{Options, StartError};
 
@@ -291,33 +291,29 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
         let new = NewChargePoint {
             id: id.to_owned(),
             id_was_generated: !is_live,
-            vendor: station.vendor.to_owned(),
-            model: station.model.to_owned(),
-            serial_number: station.serial_number.to_owned(),
+            name: Some(name.to_owned()),
+            vendor: Some(station.vendor.to_owned()),
+            model: Some(station.model.to_owned()),
+            serial_number: Some(station.serial_number.to_owned()),
             ocpp_version: "1.6",
             project_id: Some(project.to_owned()),
             site_id: None,
-            place: Place {
-                point: Some((latitude, longitude)),
-                address: Some(address.to_owned()),
+            place: Some(Place {
+                latitude,
+                longitude,
+            }),
+            address: Some(address.to_owned()),
+            hardware: Hardware {
+                connector_count: Some(i64::from(station.connectors)),
+                connector_type: None,
+                max_power_kw: Some(f64::from(station.max_power_w) / 1000.0),
             },
             password_hash: None,
+            is_commissioned: is_live,
             created_at_ms: now_ms,
         };
         match registration::register(store, owner.clone(), new).await? {
-            Ok(_) => {
-                let change = PlacedChange {
-                    id: id.to_owned(),
-                    name: Some(name.to_owned()),
-                    connector_count: Some(i64::from(station.connectors)),
-                    max_power_kw: Some(Some(f64::from(station.max_power_w) / 1000.0)),
-                    ..PlacedChange::default()
-                };
-                store.change_placed(owner, change).await?;
-                if is_live {
-                    store.commission(owner, id, now_ms, None).await?;
-                }
-            }
+            Ok(_) => {}
             Err(Refused::Taken) => {}
             Err(refused) => return Err(unfit(&format!("{id} cannot be registered: {refused:?}"))),
         }

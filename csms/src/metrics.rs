@@ -152,7 +152,7 @@ impl Metrics {
             (
                 "dynamo_csms_letters_dropped_total",
                 "counter",
-                "Letters that were dropped because too many waited for their webhook.",
+                "Letters that were dropped because too many waited for their webhook, or for the database.",
                 self.letters_dropped_total.load(Relaxed),
             ),
         ] {

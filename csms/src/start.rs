@@ -92,7 +92,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         Vec::new()
     };
     let tokens = tokens(&store, &options).await?;
-    let (outbox, told_queue) = outbox::Outbox::new();
+    let (outbox, told_queue) = outbox::Outbox::new(metrics.clone());
     outbox.refresh(&store).await?;
     let authority = Authority::of(&store, options.clock.now_ms()).await;
     let authority = authority.map_err(|error| match error {

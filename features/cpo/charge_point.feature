@@ -35,6 +35,7 @@ Feature: Charge points of an operator
       | field           | id       | name    | latitude | more                        |
       | charge_point_id | "x_y"    | "Bay"   | 51.5     | "x": 1                      |
       | charge_point_id | "search" | "Bay"   | 51.5     | "x": 1                      |
+      | charge_point_id | "OCPP"   | "Bay"   | 51.5     | "x": 1                      |
       | name            | null     | ""      | 51.5     | "x": 1                      |
       | latitude        | null     | "Bay"   | null     | "x": 1                      |
       | latitude        | null     | "Bay"   | 90.1     | "x": 1                      |

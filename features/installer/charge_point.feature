@@ -50,6 +50,7 @@ Feature: Installers register charge points and look after them
       | charge_point_id    | "a b"   | "Terra" | "x": 1                                            |
       | charge_point_id    | "a/b"   | "Terra" | "x": 1                                            |
       | charge_point_id    | "search" | "Terra" | "x": 1                                           |
+      | charge_point_id    | "ocpp16" | "Terra" | "x": 1                                           |
       | model              | null    | ""      | "x": 1                                            |
       | project_id         | null    | "Terra" | "project_id": "prj_of-nobody"                     |
       | site_id            | null    | "Terra" | "site_id": "site_of-nobody"                       |

@@ -41,7 +41,8 @@ Feature: The configuration of a charge point
     And its JSON contains
       """
       {"charge_point_id": "{charge point}", "message": "(a text)", "applied": ["HeartbeatInterval"],
-       "updated_parameters": ["HeartbeatInterval"], "pending_reboot": false, "rejected": []}
+       "updated_parameters": ["HeartbeatInterval"], "pending_reboot": false, "rejected": [],
+       "unanswered": ["HeartbeatInterval"]}
       """
     When it connects and boots
     Then it receives ChangeConfiguration with
@@ -59,7 +60,7 @@ Feature: The configuration of a charge point
     Then the answer is 200
     And its JSON contains
       """
-      {"applied": ["AuthorizationCacheEnabled"], "pending_reboot": true}
+      {"applied": ["AuthorizationCacheEnabled"], "pending_reboot": true, "unanswered": []}
       """
     And it receives ChangeConfiguration with
       """
@@ -103,3 +104,5 @@ Feature: The configuration of a charge point
       | []                 |
       | [{"value": 1}]     |
       | {"Key": {"a": 1}}  |
+      | {"HeartbeatInterval": -5} |
+      | {"LocalPreAuthorize": 1} |

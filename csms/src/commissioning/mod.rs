@@ -176,7 +176,9 @@ async fn record(
 async fn end(app: &App, run: &Run) -> Result<()> {
     let (passed, now_ms) = (all_well(&run.checks), app.clock().now_ms());
     let installer = app.store.account(&run.installer_id).await?;
-    let told = installer.as_ref().and_then(|installer| {
+    // Who is not to be notified has asked for no mail and no webhook.
+    let notified = installer.as_ref().filter(|_| run.notify_on_complete);
+    let told = notified.and_then(|installer| {
         let organization = &installer.organization_id;
         let outbox = &app.outbox;
         outbox.awaited(

@@ -165,7 +165,7 @@ mod tests {
             now_ms: 0,
         };
         let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
-        assert!(store.set_tariff(&owner, tariff).await.unwrap());
+        assert!(store.set_tariff(&owner, tariff).await.unwrap().is_some());
         let begin = Start {
             organization_id: DEFAULT_ORGANIZATION.into(),
             charge_point_id: "CP".into(),

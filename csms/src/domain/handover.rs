@@ -77,6 +77,8 @@ pub(crate) async fn invite(
     store
         .write(input, |(owner, invitation, link), conn| {
             Box::pin(async move {
+                // Who accepts at the same time holds the project until that is done.
+                conn.lock_project(&invitation.project_id).await?;
                 let Some(project) = conn.project(owner, &invitation.project_id).await? else {
                     return Ok(None);
                 };
@@ -85,18 +87,9 @@ pub(crate) async fn invite(
                 }
                 let now_ms = invitation.created_at_ms;
                 let since_ms = now_ms.saturating_sub(MAILS_MS);
-                if conn
-                    .open_invitations(&project.installer_id, since_ms)
-                    .await?
-                    >= OPEN_MAILS_MAX
-                {
+                let open = conn.open_invitations(&project.installer_id, since_ms);
+                if open.await? >= OPEN_MAILS_MAX {
                     return Ok(Some(Err(NotInvited::TooMany)));
-                }
-                // Who accepts at the same time holds the project until that is done.
-                conn.lock_project(&project.id).await?;
-                let project = conn.project(owner, &project.id).await?.unwrap_or(project);
-                if project.site_owner_id.is_some() {
-                    return Ok(Some(Err(NotInvited::Accepted)));
                 }
                 conn.void_invitations(&project.id, now_ms).await?;
                 conn.insert_invitation(invitation).await?;

@@ -21,6 +21,7 @@ pub(crate) mod price;
 pub(crate) mod registration;
 pub(crate) mod reports;
 pub(crate) mod security;
+pub(crate) mod standard_key;
 pub(crate) mod template;
 pub mod transaction;
 

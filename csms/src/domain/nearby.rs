@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::place::{Cover, Place};
 use crate::store::{PlacedRow, Result, Searched, Store};
 
-/// Charge points that one search shows; it counts them all.
+/// Charge points that one search shows; it counts all that it looks at.
 const FOUND_MAX: usize = 500;
 
 /// Charge points whose statuses are read in one query.

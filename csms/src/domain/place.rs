@@ -38,16 +38,16 @@ impl Place {
         let h = half(from, to) + from.cos() * to.cos() * across;
         2.0 * EARTH_KM * h.sqrt().min(1.0).asin()
     }
+
+    /// The square it lies in. The north pole and the 180th meridian belong to the last row and column.
+    pub(crate) fn cell(self) -> i64 {
+        row(self.latitude) * COLUMNS + column(self.longitude).clamp(0, COLUMNS - 1)
+    }
 }
 
 /// A distance as the API says it: three decimals.
 pub(crate) fn in_metres(distance_km: f64) -> f64 {
     (distance_km * 1000.0).round() / 1000.0
-}
-
-/// The square a place lies in. The north pole and the 180th meridian belong to the last row and column.
-pub(crate) fn map_cell(latitude: f64, longitude: f64) -> i64 {
-    row(latitude) * COLUMNS + column(longitude).clamp(0, COLUMNS - 1)
 }
 
 fn row(latitude: f64) -> i64 {
@@ -139,10 +139,10 @@ mod tests {
 
     #[test]
     fn the_corners_of_the_map_have_their_squares() {
-        assert_eq!(map_cell(-90.0, -180.0), 0);
-        assert_eq!(map_cell(90.0, 180.0), ROWS * COLUMNS - 1);
-        assert_eq!(map_cell(0.0, 0.0), 900 * COLUMNS + 1800);
-        assert_eq!(map_cell(51.5074, -0.1278), 1415 * COLUMNS + 1798);
+        assert_eq!(at(-90.0, -180.0).cell(), 0);
+        assert_eq!(at(90.0, 180.0).cell(), ROWS * COLUMNS - 1);
+        assert_eq!(at(0.0, 0.0).cell(), 900 * COLUMNS + 1800);
+        assert_eq!(at(51.5074, -0.1278).cell(), 1415 * COLUMNS + 1798);
     }
 
     #[test]
@@ -171,8 +171,7 @@ mod tests {
         ) {
             let centre = at(latitude, longitude);
             let point = gone(centre, bearing, radius_km * part);
-            let cell = map_cell(point.latitude, point.longitude);
-            prop_assert!(holds(&Cover::of(centre, radius_km), cell), "{point:?}");
+            prop_assert!(holds(&Cover::of(centre, radius_km), point.cell()), "{point:?}");
             let off: f64 = centre.distance_km(point) - radius_km * part;
             prop_assert!(off.abs() < 1e-3);
         }

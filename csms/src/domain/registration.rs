@@ -3,56 +3,66 @@
 //! Identities are one namespace, whoever registers. A charge point that goes leaves its records behind under a
 //! name that no charge point can have, so its identity is free again and its history is not the next one's.
 
-use super::place::map_cell;
+use super::place::Place;
 use crate::store::{ChargePointRecord, Conn, Hold, Owner, Result, Store, random_text};
 
 /// Longest identity that can be registered, in characters.
 pub(crate) const ID_CHARS_MAX: usize = 48;
 
+/// Folders before an identity in the path that a charge point connects to, in whatever case. Alone they are a path
+/// whose identity was forgotten.
+pub(crate) const FOLDERS: [&str; 3] = ["ocpp", "ocpp16", "ocpp201"];
+
 /// Begins the part that a deleted charge point's id has more.
 const GRAVE: &str = "/deleted/";
-
-/// Where a charge point stands. What is `None` is not known, or stays as it is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Place {
-    /// Latitude and longitude in degrees.
-    pub point: Option<(f64, f64)>,
-    pub address: Option<String>,
-}
-
-impl Place {
-    /// The square of the map it lies in.
-    pub(crate) fn cell(&self) -> Option<i64> {
-        self.point
-            .map(|(latitude, longitude)| map_cell(latitude, longitude))
-    }
-}
 
 /// A charge point to register.
 #[derive(Clone, Debug)]
 pub(crate) struct NewChargePoint {
     pub id: String,
     pub id_was_generated: bool,
-    pub vendor: String,
-    pub model: String,
-    pub serial_number: String,
+    /// As people call it.
+    pub name: Option<String>,
+    pub vendor: Option<String>,
+    pub model: Option<String>,
+    pub serial_number: Option<String>,
     pub ocpp_version: &'static str,
     pub project_id: Option<String>,
     pub site_id: Option<String>,
-    pub place: Place,
+    pub place: Option<Place>,
+    pub address: Option<String>,
+    pub hardware: Hardware,
     /// Argon2 hash of the Basic password, when one is asked for at the handshake.
     pub password_hash: Option<String>,
+    /// Whether it serves drivers already.
+    pub is_commissioned: bool,
     pub created_at_ms: i64,
+}
+
+/// What a charge point was said to be made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hardware {
+    /// From 1.
+    pub connector_count: Option<i64>,
+    /// Such as Type2.
+    pub connector_type: Option<String>,
+    /// The most it delivers at one connector, in kW.
+    pub max_power_kw: Option<f64>,
 }
 
 /// What to change. The outer `None` leaves a value as it is, the inner one takes it away.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Change {
+    pub name: Option<String>,
     pub vendor: Option<String>,
     pub model: Option<String>,
     pub project_id: Option<Option<String>>,
     pub site_id: Option<Option<String>>,
-    pub place: Place,
+    pub place: Option<Place>,
+    pub address: Option<Option<String>>,
+    pub connector_count: Option<i64>,
+    pub connector_type: Option<Option<String>>,
+    pub max_power_kw: Option<Option<f64>>,
     /// These never change: another value than the registered one is refused.
     pub serial_number: Option<String>,
 }
@@ -81,8 +91,8 @@ pub(crate) fn generated_id() -> String {
     format!("cp_{}", random_text(18))
 }
 
-/// Why an identity cannot be registered: letters, digits and hyphens, after an optional `cp_`, and not the
-/// word that is a path of its own.
+/// Why an identity cannot be registered: letters, digits and hyphens, after an optional `cp_`, and no word that
+/// means something else in a path.
 pub(crate) fn wrong_id(id: &str) -> Option<&'static str> {
     let rest = id.strip_prefix("cp_").unwrap_or(id);
     let known = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -92,7 +102,8 @@ pub(crate) fn wrong_id(id: &str) -> Option<&'static str> {
     if id.len() > ID_CHARS_MAX {
         return Some("48 characters are allowed");
     }
-    (id == "search").then_some("this word is a path of its own")
+    let is_folder = FOLDERS.iter().any(|word| id.eq_ignore_ascii_case(word));
+    (is_folder || id == "search").then_some("this word has a meaning of its own in paths")
 }
 
 /// The path a charge point connects to: plain for an identity that was generated, by its version otherwise.
@@ -256,13 +267,15 @@ mod tests {
             "cp_001",
             "cp_01HX5P2QRSTUVWXYZ0",
             "Search",
+            "ocpp-1",
             &long,
         ] {
             assert_eq!(wrong_id(good), None, "{good}");
         }
         let longer = "x".repeat(49);
         for bad in [
-            "", "a b", "a/b", "x_y", "cp_", "cp_a_b", "ä", "search", &longer,
+            "", "a b", "a/b", "x_y", "cp_", "cp_a_b", "ä", "search", "ocpp", "OCPP16", "ocpp201",
+            &longer,
         ] {
             assert!(wrong_id(bad).is_some(), "{bad}");
         }

@@ -24,6 +24,7 @@ use dynamo_protocol::{
 
 use super::session;
 use crate::App;
+use crate::domain::registration::FOLDERS;
 use crate::domain::security::{Breach, Duty, SecurityProfile, Shown, duty};
 use crate::listen::Peer;
 use crate::store::{ChargePoint, Proof};
@@ -31,9 +32,6 @@ use crate::tls::{PeerCertificate, Transport};
 
 /// Bytes that may wait in a socket's write buffer.
 const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
-
-/// Folders before an identity. Alone they are a path whose identity was forgotten.
-const FOLDERS: [&str; 3] = ["ocpp", "ocpp16", "ocpp201"];
 
 /// The routes of the OCPP listener. The folder in the path is for people; it decides nothing.
 pub(crate) fn router(app: Arc<App>) -> Router {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{ChargePointId, Version};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::sessions::CallFailure;
 use crate::App;
@@ -44,6 +45,24 @@ pub(crate) async fn push(app: &App, id: &ChargePointId) -> Result<()> {
         app.store.pushed(id.as_str(), next, status).await?;
     }
     Ok(())
+}
+
+/// The same, and waits so long for it as a command and one more may last: the charge point may answer each key just in
+/// time. The push goes on afterwards, until a key finds no answer. Its mailbox bounds how many of them there are.
+pub(crate) async fn push_for(app: &Arc<App>, id: &ChargePointId) -> Result<()> {
+    let patience = 2 * app.options.command_timeout;
+    let (app, id) = (app.clone(), id.clone());
+    let pushed = app.jobs.clone().spawn(async move {
+        tokio::select! {
+            pushed = push(&app, &id) => pushed,
+            () = app.shutdown.cancelled() => Ok(()),
+        }
+    });
+    match timeout(patience, pushed).await {
+        Ok(Ok(pushed)) => pushed,
+        // What a panic left is in the log, and what is not pushed stays saved.
+        Ok(Err(_)) | Err(_) => Ok(()),
+    }
 }
 
 /// The same beside everything else, a bounded number at a time.

@@ -46,6 +46,10 @@ const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 /// Bytes of an answer to a command that webhooks are told; of a longer one they are told the status.
 const TOLD_BYTES_MAX: usize = 16 * 1024;
 
+/// How long a message waits for the outbox, so that webhooks hear of it after what was before it. A database that is
+/// away for longer is not waited for.
+const TOLD_PATIENCE: Duration = Duration::from_secs(2);
+
 type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
 
 /// A call of the charge point that waits for its turn.
@@ -92,6 +96,10 @@ pub(crate) async fn run(
         }
     }
     routes::remember_registration(&seat.contact, charge_point.registration, read_ms);
+    // And whoever deletes it meanwhile.
+    if matches!(app.store.charge_point(id.as_str()).await, Ok(None)) {
+        seat.contact.outdated.cancel();
+    }
     let now_ms = app.mono.now_ms();
     let mut session = Session {
         link: Link::new(LinkConfig {
@@ -105,6 +113,7 @@ pub(crate) async fn run(
         receipts: 0,
         trigger: None,
         command: None,
+        untold: None,
         heard_ms: now_ms,
         ping_at_ms: now_ms + duration_ms(app.options.ping_interval),
         app,
@@ -117,7 +126,7 @@ pub(crate) async fn run(
     // What its messages tell comes after it.
     if let Some(told) = session.told(Kind::Connected) {
         let data = json!({"ocpp_version": "1.6"});
-        session.app.outbox.tell_first(told, data).await;
+        session.untold = Some(session.app.outbox.tell(told, data));
     }
     let end = session.live().await;
     session.finish(end).await;
@@ -140,6 +149,8 @@ struct Session {
     trigger: Option<Action>,
     /// The open command.
     command: Option<Action>,
+    /// Hears when what was told of this connection is in the outbox: what its next message tells comes after it.
+    untold: Option<oneshot::Receiver<()>>,
     heard_ms: Millis,
     ping_at_ms: Millis,
 }
@@ -277,7 +288,7 @@ impl Session {
         }
     }
 
-    fn handle(&self, call: WaitingCall) -> BoxFuture<'static, Answered> {
+    fn handle(&mut self, call: WaitingCall) -> BoxFuture<'static, Answered> {
         let app = self.app.clone();
         let cx = Cx {
             app: app.clone(),
@@ -289,7 +300,12 @@ impl Session {
             raw: call.raw,
         };
         let begun = Instant::now();
+        let untold = self.untold.take();
         Box::pin(async move {
+            if let Some(written) = untold {
+                // Either end will do: it is written, or lost and in the log.
+                let _ = timeout(TOLD_PATIENCE, written).await;
+            }
             let answer = AssertUnwindSafe(app.routes.answer(&call.action, cx)).catch_unwind();
             let result = answer.await.unwrap_or_else(|_| {
                 // The panic is in the log; one broken handler does not take the connection with it.
@@ -421,7 +437,7 @@ impl Session {
         // A newer connection has said already that it is connected.
         if let Some(told) = self.told(Kind::Disconnected).filter(|_| current) {
             let data = json!({"reason": end.reason()});
-            self.app.outbox.tell(told, data);
+            drop(self.app.outbox.tell(told, data));
         }
         let presence = self.seat.contact.presence(&self.id);
         let goodbye = say_goodbye(&mut self.socket, &end);
@@ -481,7 +497,7 @@ impl Session {
             "status": status,
             "response": response,
         });
-        self.app.outbox.tell(told, data);
+        self.untold = Some(self.app.outbox.tell(told, data));
     }
 
     fn log_end(&self, end: &End) {

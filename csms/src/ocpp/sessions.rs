@@ -178,6 +178,13 @@ impl Sessions {
         }
     }
 
+    /// Closes the connection of a charge point whose registration is no more.
+    pub(crate) fn outdate(&self, id: &ChargePointId) {
+        if let Some(handle) = self.read().get(id) {
+            handle.contact.outdated.cancel();
+        }
+    }
+
     /// Whether the charge point has a socket.
     #[must_use]
     pub fn is_online(&self, id: &ChargePointId) -> bool {

@@ -23,6 +23,9 @@ const HANDS_MAX: usize = 64;
 const HANDS_PER_RECEIVER_MAX: usize = 8;
 /// How often letters are looked for that nobody posted in this process, and those whose pause is over.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often lanes that nobody woke are looked for: each second, and where there are so many that it lasts, for one
+/// part in so many of the time.
+const WAKE_SHARE: u32 = 20;
 /// The shortest time between two looks: letters posted meanwhile are found together.
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
 /// Looks at one receiver before the next one has its turn.
@@ -71,10 +74,11 @@ pub(crate) async fn deliver(app: Arc<App>, mail: Option<Mail>) {
     let mut wake_at = Instant::now();
     loop {
         if Instant::now() >= wake_at {
-            wake_at = Instant::now() + LOOK_INTERVAL;
+            let begun = Instant::now();
             if let Err(error) = app.store.wake_lanes(app.clock().now_ms()).await {
                 tracing::debug!(cause = %error, "the outbox was not read");
             }
+            wake_at = Instant::now() + LOOK_INTERVAL.max(begun.elapsed() * WAKE_SHARE);
         }
         if let Err(error) = hands.look().await {
             tracing::debug!(cause = %error, "the outbox was not read");

@@ -1,7 +1,8 @@
 //! What leaves this server by itself: webhooks and mail.
 //!
 //! - What is stored as a fact is told in the fact's own transaction ([`Conn::tell`](crate::store)); what is no
-//!   fact of the database (sockets, commands) goes through [`Outbox::tell`] right after it happened, in order.
+//!   fact of the database (sockets, commands) goes through [`Outbox::tell`] right after it happened, in order. While
+//!   the database takes nothing it waits in memory, so much of it and until the process ends; what is lost is counted.
 //! - Organizations without webhooks cost a look into a map. The map is read again on every change in this
 //!   process, and each second for those of others.
 //! - Letters are sent at least once and in order per lane, by [`deliver`]; a letter's id stays the same.
@@ -19,29 +20,33 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::App;
 use crate::domain::occurrence::{Kind, Occurrence};
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 pub(crate) use deliver::deliver;
 pub use mail::MailSettings;
 pub(crate) use mail::mail;
+pub(crate) use public_only::refused_address;
 pub(crate) use webhook::check_url;
 
-/// Occurrences that wait to be put into the outbox; one more is told to the log only.
+/// Occurrences that wait to be put into the outbox; those beyond them are dropped and counted.
 const TOLD_MAX: usize = 16_384;
 /// Occurrences in one transaction.
 const TOLD_AT_ONCE_MAX: usize = 256;
+/// How long a database that takes nothing is left alone.
+const TOLD_PAUSE: Duration = Duration::from_millis(500);
 /// How often the webhooks that another process made are looked for.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 struct Told {
     occurrence: Occurrence,
     data: Value,
-    /// Hears when it is in the outbox, or never will be.
-    done: Option<oneshot::Sender<()>>,
+    /// Hears when it is in the outbox; its end says that it never will be.
+    written: oneshot::Sender<()>,
 }
 
 /// Who waits for what, and the way into the outbox.
@@ -50,18 +55,20 @@ pub(crate) struct Outbox {
     awaited: RwLock<HashMap<String, u16>>,
     told: mpsc::Sender<Told>,
     posted: Notify,
+    metrics: Arc<Metrics>,
 }
 
 /// The other end of [`Outbox::tell`], for [`write_told`].
 pub(crate) struct ToldQueue(mpsc::Receiver<Told>);
 
 impl Outbox {
-    pub(crate) fn new() -> (Self, ToldQueue) {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, ToldQueue) {
         let (told, queue) = mpsc::channel(TOLD_MAX);
         let outbox = Self {
             awaited: RwLock::default(),
             told,
             posted: Notify::new(),
+            metrics,
         };
         (outbox, ToldQueue(queue))
     }
@@ -90,36 +97,24 @@ impl Outbox {
         self.posted.notify_one();
     }
 
-    /// Tells what is no fact of the database. Never waits.
-    pub(crate) fn tell(&self, occurrence: Occurrence, data: Value) {
-        self.queue(Told {
+    /// Tells what is no fact of the database. Never waits; who must come after it waits for what is returned.
+    pub(crate) fn tell(&self, occurrence: Occurrence, data: Value) -> oneshot::Receiver<()> {
+        let (written, is_written) = oneshot::channel();
+        let told = Told {
             occurrence,
             data,
-            done: None,
-        });
-    }
-
-    /// The same, and waits until it is in the outbox: what is told in a transaction later comes after it.
-    pub(crate) async fn tell_first(&self, occurrence: Occurrence, data: Value) {
-        let (done, written) = oneshot::channel();
-        self.queue(Told {
-            occurrence,
-            data,
-            done: Some(done),
-        });
-        // An end without a word means that it was lost; the log has that.
-        let _ = written.await;
-    }
-
-    fn queue(&self, told: Told) {
+            written,
+        };
         if let Err(error) = self.told.try_send(told) {
             let told = error.into_inner().occurrence;
-            tracing::warn!(
+            self.metrics.letters_dropped(1);
+            tracing::debug!(
                 charge_point = told.charge_point_id,
                 event = told.kind.as_str(),
                 "no webhook is told: too much waits for the database"
             );
         }
+        is_written
     }
 
     /// Reads who waits for what.
@@ -151,7 +146,7 @@ pub(crate) async fn refresh_awaited(app: Arc<App>) {
 }
 
 /// Puts what was told into the outbox, in order. Ends when `app.sockets` is closed and everybody who could tell
-/// something is gone.
+/// something is gone, with a last attempt at what is left.
 pub(crate) async fn write_told(app: Arc<App>, mut queue: ToldQueue) {
     let mut batch = Vec::new();
     // Sockets go one after the other at the shutdown, and each end is told.
@@ -160,6 +155,7 @@ pub(crate) async fn write_told(app: Arc<App>, mut queue: ToldQueue) {
         app.sockets.wait().await;
     };
     let mut gone = std::pin::pin!(gone);
+    let mut is_last = false;
     loop {
         tokio::select! {
             biased;
@@ -168,23 +164,44 @@ pub(crate) async fn write_told(app: Arc<App>, mut queue: ToldQueue) {
                     return;
                 }
             }
-            () = gone.as_mut() => return,
+            () = gone.as_mut(), if !is_last => is_last = true,
+            // What is in the queue was taken before this.
+            () = std::future::ready(()), if is_last => return,
         }
-        let mut done = Vec::new();
-        let told = batch.drain(..).map(|told| {
-            done.extend(told.done);
-            (told.occurrence, told.data)
-        });
-        let told: Vec<_> = told.collect();
-        let lost = told.len();
-        match app.store.tell_all(told).await {
-            Ok(()) => app.outbox.posted(),
-            Err(error) => tracing::warn!(
-                cause = %error, events = lost, "webhooks are not told of connections and commands"
-            ),
+        while !batch.is_empty() && !write_batch(&app, &mut batch, is_last).await {
+            tokio::select! {
+                () = sleep(TOLD_PAUSE) => {}
+                () = gone.as_mut(), if !is_last => is_last = true,
+            }
         }
-        for done in done {
-            let _ = done.send(());
+    }
+}
+
+/// Puts a batch into the outbox and empties it; false when it is to be tried again.
+async fn write_batch(app: &App, batch: &mut Vec<Told>, is_last: bool) -> bool {
+    let told = batch.iter();
+    let told: Vec<_> = told
+        .map(|told| (told.occurrence.clone(), told.data.clone()))
+        .collect();
+    match app.store.tell_all(told).await {
+        Ok(()) => {
+            app.outbox.posted();
+            for told in batch.drain(..) {
+                let _ = told.written.send(());
+            }
+            true
+        }
+        Err(error) if !is_last && (error.is_passing() || error.concerns_everybody()) => {
+            tracing::debug!(cause = %error, events = batch.len(), "webhooks are told later");
+            false
+        }
+        Err(error) => {
+            app.metrics.letters_dropped(batch.len());
+            tracing::warn!(
+                cause = %error, events = batch.len(), "webhooks are not told of connections and commands"
+            );
+            batch.clear();
+            true
         }
     }
 }
@@ -195,7 +212,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_nothing_is_told_nothing() {
-        let (outbox, _queue) = Outbox::new();
+        let (outbox, _queue) = Outbox::new(Arc::default());
         let booted = || outbox.awaited(Kind::Booted, "org", "CP-1", 1);
         assert!(booted().is_none());
         let set = Kind::Booted.bit() | Kind::CommandCompleted.bit();

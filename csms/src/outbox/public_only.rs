@@ -37,7 +37,7 @@ fn public_of(name: &str, found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> 
 }
 
 /// Why a URL with an address in the place of a name is not reached; names are judged by [`PublicOnly`].
-pub(super) fn refused(url: &str) -> Option<String> {
+pub(crate) fn refused_address(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let host = url
         .host_str()?
@@ -148,11 +148,11 @@ mod tests {
             "http://[::1]:80/",
             "http://u:p@[::ffff:10.0.0.1]/",
         ] {
-            let told = refused(url).unwrap();
+            let told = refused_address(url).unwrap();
             assert!(told.contains("--webhooks-to-private-networks"), "{told}");
         }
-        assert_eq!(refused("https://8.8.8.8/"), None);
-        assert_eq!(refused("https://example.com/"), None);
+        assert_eq!(refused_address("https://8.8.8.8/"), None);
+        assert_eq!(refused_address("https://example.com/"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
-use super::public_only::{self, PublicOnly};
+use super::public_only::{PublicOnly, refused_address};
 use crate::domain::occurrence::signature;
 use crate::store::Attempt;
 
@@ -54,7 +54,7 @@ impl Webhooks {
             Err(error) => return Attempt::Failed(error.clone()),
         };
         if !self.to_private_networks
-            && let Some(why) = public_only::refused(url)
+            && let Some(why) = refused_address(url)
         {
             return Attempt::Failed(format!("the webhook is at {why}"));
         }

@@ -9,7 +9,7 @@ use super::location::Location;
 use super::stamp::Stamp;
 use crate::App;
 use crate::domain::lifecycle::Stage;
-use crate::domain::registration::{Refused, endpoint_path};
+use crate::domain::registration::{Refused, endpoint_path, wrong_id};
 use crate::store::{ChargePointRecord, Owner};
 
 /// The charge point of this id, if it is the owner's; otherwise nobody learns whether it exists.
@@ -35,6 +35,11 @@ pub(super) fn is_online(app: &App, id: &str) -> bool {
 /// The identities that have a socket, as a JSON list; no longer than this process has sockets.
 pub(super) fn online_list(app: &App) -> String {
     serde_json::to_string(&app.sessions.online()).expect("texts can be written as JSON")
+}
+
+/// Whether an identity can be registered. For `#[garde(custom(registrable))]`.
+pub(super) fn registrable(id: &str, (): &()) -> garde::Result {
+    wrong_id(id).map_or(Ok(()), |reason| Err(garde::Error::new(reason)))
 }
 
 /// What a refused registration, change or deletion is over REST.

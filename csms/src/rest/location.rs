@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ApiError;
-use super::input::plain;
-use crate::domain::registration::Place;
+use super::input::{plain, present};
+use crate::domain::place::Place;
 use crate::store::ChargePointRecord;
 
 /// A place on the map.
@@ -20,20 +20,23 @@ pub(crate) struct Location {
     #[garde(inner(range(min = -180.0, max = 180.0)))]
     #[schema(minimum = -180, maximum = 180, example = -0.1278)]
     longitude: Option<f64>,
-    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
+    #[garde(inner(inner(length(chars, min = 1, max = 255), custom(plain))))]
+    #[serde(default, deserialize_with = "present")]
     #[schema(
+        value_type = Option<String>,
         min_length = 1,
         max_length = 255,
         example = "10 Downing St, London, UK"
     )]
-    address: Option<String>,
+    address: Option<Option<String>>,
 }
 
 impl Location {
+    /// Of an address, `None` says nothing and `Some(None)` that there is none.
     pub(crate) const fn flat(
         latitude: Option<f64>,
         longitude: Option<f64>,
-        address: Option<String>,
+        address: Option<Option<String>>,
     ) -> Self {
         Self {
             latitude,
@@ -45,7 +48,7 @@ impl Location {
     /// What is known of a charge point; `None` when that is nothing.
     pub(crate) fn of(record: &ChargePointRecord) -> Option<Self> {
         let known = record.latitude.is_some() || record.address.is_some();
-        let address = record.address.clone();
+        let address = Some(record.address.clone());
         known.then(|| Self::flat(record.latitude, record.longitude, address))
     }
 }
@@ -57,7 +60,7 @@ pub(crate) struct Given {
     prefix: &'static str,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
-    pub address: Option<String>,
+    pub address: Option<Option<String>>,
 }
 
 impl Given {
@@ -77,26 +80,24 @@ impl Given {
         }
     }
 
+    /// The place, whole or not named.
+    pub(crate) fn place(&self) -> Result<Option<Place>, ApiError> {
+        let wanted = "it is required beside the other";
+        match (self.latitude, self.longitude) {
+            (Some(latitude), Some(longitude)) => Ok(Some(Place {
+                latitude,
+                longitude,
+            })),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(self.missing("latitude", wanted)),
+            (Some(_), None) => Err(self.missing("longitude", wanted)),
+        }
+    }
+
     /// The error of a half that is missing.
     pub(crate) fn missing(&self, half: &str, reason: &str) -> ApiError {
         ApiError::field(&format!("{}{half}", self.prefix), reason)
     }
-}
-
-/// The place that a body names; its point is whole, or not named.
-pub(crate) fn place(nested: Option<Location>, flat: Location) -> Result<Place, ApiError> {
-    let given = Given::of(nested, flat);
-    let wanted = "it is required beside the other";
-    let point = match (given.latitude, given.longitude) {
-        (Some(latitude), Some(longitude)) => Some((latitude, longitude)),
-        (None, None) => None,
-        (None, Some(_)) => return Err(given.missing("latitude", wanted)),
-        (Some(_), None) => return Err(given.missing("longitude", wanted)),
-    };
-    Ok(Place {
-        point,
-        address: given.address,
-    })
 }
 
 #[cfg(test)]
@@ -106,7 +107,10 @@ mod tests {
     #[test]
     fn nested_counts_before_flat_and_halves_are_not_mixed() {
         let at = |latitude, longitude| Location::flat(latitude, longitude, None);
-        let point = |nested, flat| place(Some(nested), flat).ok().map(|place| place.point);
+        let point = |nested, flat| {
+            let place = Given::of(Some(nested), flat).place().ok()?;
+            Some(place.map(|place| (place.latitude, place.longitude)))
+        };
         let flat = || at(Some(3.0), Some(4.0));
         assert_eq!(
             point(at(Some(1.0), Some(2.0)), flat()),
@@ -116,12 +120,18 @@ mod tests {
         assert_eq!(point(at(Some(1.0), None), flat()), None);
         assert_eq!(point(at(Some(1.0), None), at(None, Some(4.0))), None);
         assert_eq!(point(at(None, None), at(None, None)), Some(None));
-        let street = |text: &str| Location::flat(None, None, Some(text.to_owned()));
-        let address = |nested, flat| place(nested, flat).ok().and_then(|place| place.address);
-        assert_eq!(
-            address(Some(street("a")), street("b")).as_deref(),
-            Some("a")
-        );
-        assert_eq!(address(Some(flat()), street("b")).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn an_address_is_named_cleared_or_left_out() {
+        let of = |address: Option<Option<&str>>| {
+            Location::flat(None, None, address.map(|text| text.map(str::to_owned)))
+        };
+        let address = |nested, flat| Given::of(Some(of(nested)), of(flat)).address;
+        let street = |text: &str| Some(Some(text.to_owned()));
+        assert_eq!(address(Some(Some("a")), Some(Some("b"))), street("a"));
+        assert_eq!(address(None, Some(Some("b"))), street("b"));
+        assert_eq!(address(Some(None), None), Some(None));
+        assert_eq!(address(None, None), None);
     }
 }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::auth::{AnyReader, AnyWriter};
 use super::error::{Answer, ApiError, StatusAnswer};
 use super::input::{Body, Paging, Params, PathId, plain, slice};
-use super::location::{Location, place};
+use super::location::{Given, Location};
 use super::openapi::{AccessErrors, BodyErrors, MissingErrors, QueryErrors, SiteInUseErrors};
 use super::stamp::Stamp;
 use crate::App;
@@ -88,7 +88,7 @@ struct Sites {
     per_page: i64,
 }
 
-/// Makes a site.
+/// Makes a site. The organization sees what its installers made; an installer sees what they made themselves.
 #[utoipa::path(
     post,
     path = "/api/v1/sites",
@@ -103,13 +103,13 @@ async fn create(
     Body(body): Body<NewSite>,
 ) -> StatusAnswer<SiteBody> {
     let flat = Location::flat(body.latitude, body.longitude, None);
-    let point = place(None, flat)?.point;
+    let place = Given::of(None, flat).place()?;
     let site = Site {
         id: format!("site_{}", random_text(18)),
         name: body.name,
         address: body.address,
-        latitude: point.map(|(latitude, _)| latitude),
-        longitude: point.map(|(_, longitude)| longitude),
+        latitude: place.map(|place| place.latitude),
+        longitude: place.map(|place| place.longitude),
         created_at_ms: app.clock().now_ms(),
     };
     app.store.create_site(&owner, site.clone()).await?;
@@ -175,11 +175,12 @@ async fn change(
     PathId(id): PathId,
     Body(body): Body<SiteChange>,
 ) -> Answer<SiteBody> {
-    let flat = Location::flat(body.latitude, body.longitude, body.address);
+    let flat = Location::flat(body.latitude, body.longitude, None);
     let change = StoredChange {
         id: id.clone(),
         name: body.name,
-        place: place(None, flat)?,
+        address: body.address,
+        place: Given::of(None, flat).place()?,
     };
     let site = app.store.change_site(&owner, change).await?;
     site.map(|site| Json(show(site)))

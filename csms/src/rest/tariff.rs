@@ -13,7 +13,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::{AnyReader, AnyWriter, Reader, Writer};
+use super::auth::{AnyWriter, Anyone, Reader, Writer};
 use super::charge_point::{find, missing};
 use super::error::{Answer, ApiError};
 use super::input::{Body, PathId};
@@ -189,7 +189,7 @@ async fn set_of_charge_point(
     }))
 }
 
-/// Shows the tariff of a project's charge points.
+/// Shows the tariff of a project's charge points, to its site owner as well.
 #[utoipa::path(
     get,
     path = "/api/v1/projects/{project_id}/tariff",
@@ -200,7 +200,7 @@ async fn set_of_charge_point(
 )]
 async fn of_project(
     State(app): State<Arc<App>>,
-    AnyReader(owner): AnyReader,
+    Anyone(owner): Anyone,
     PathId(id): PathId,
 ) -> Answer<ProjectTariff> {
     let project_id = project(&app, &owner, &id).await?;
@@ -253,16 +253,13 @@ async fn set(
     id: &str,
     body: NewTariffBody,
 ) -> Result<Option<TariffBody>, ApiError> {
-    let record = TariffRecord {
-        tariff: body.tariff(),
-        since_ms: app.clock().now_ms(),
-    };
     let new = NewTariff {
         owner_kind,
         owner_id: id.to_owned(),
-        tariff: record.tariff.clone(),
-        now_ms: record.since_ms,
+        tariff: body.tariff(),
+        now_ms: app.clock().now_ms(),
     };
-    let set = app.store.set_tariff(owner, new).await?;
-    Ok(set.then(|| show(record)))
+    let tariff = new.tariff.clone();
+    let since_ms = app.store.set_tariff(owner, new).await?;
+    Ok(since_ms.map(|since_ms| show(TariffRecord { tariff, since_ms })))
 }

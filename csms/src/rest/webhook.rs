@@ -18,7 +18,7 @@ use super::openapi::{AccessErrors, BodyErrors, LimitErrors, MissingErrors};
 use super::stamp::Stamp;
 use crate::App;
 use crate::domain::occurrence::Kind;
-use crate::outbox::check_url;
+use crate::outbox::{check_url, refused_address};
 use crate::store::{WEBHOOKS_MAX, Webhook, random_text};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
@@ -128,7 +128,9 @@ struct Webhooks {
 /// Adds a webhook. Every event is a POST of `{id, type, created_at, charge_point_id, data}` with the header
 /// `Dynamo-Signature: t=UNIX,v1=HEX`, the HMAC-SHA256 of `t.body` with the secret. Answer 2xx within 10 seconds;
 /// anything else is tried again with growing pauses for 24 hours. Events of one charge point come in their
-/// order, at least once, with the same id each time. An organization can have 20 webhooks.
+/// order, at least once, with the same id each time. Where more than 10,000 wait for one webhook, the newest beyond
+/// them are dropped; `dynamo_csms_letters_dropped_total` of `/metrics` counts them. Only public addresses are reached,
+/// unless the server runs with `--webhooks-to-private-networks`. An organization can have 20 webhooks.
 #[utoipa::path(
     post,
     path = "/api/v1/webhooks",
@@ -142,6 +144,11 @@ async fn create(
     Writer(owner): Writer,
     Body(body): Body<NewWebhook>,
 ) -> StatusAnswer<CreatedWebhook> {
+    if !app.options.webhooks_to_private_networks
+        && let Some(why) = refused_address(&body.url)
+    {
+        return Err(ApiError::field("url", why));
+    }
     let asked: Vec<Kind> = body.events.iter().map(|event| event.kind()).collect();
     let events = Kind::ALL.into_iter().filter(|kind| asked.contains(kind));
     let events: Vec<&str> = events.map(Kind::as_str).collect();

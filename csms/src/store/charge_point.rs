@@ -127,26 +127,28 @@ pub(crate) struct StatusRow {
     pub connectors: Vec<ConnectorStatus>,
 }
 
-/// Which charge points to list: those with a connector in one of these statuses, and those that are not online.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which charge points to list: those with a connector that reported one of these statuses last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StatusFilter {
     /// Words of the standard.
     pub statuses: Vec<&'static str>,
-    /// The identities that are online, as a JSON list, where those that are not are wanted too.
-    pub not_among: Option<String>,
+    /// The identities that have a socket, as a JSON list, where that matters.
+    pub online: Option<String>,
+    /// Whether all the others are listed, where that matters; else none of them is.
+    pub offline: bool,
 }
 
 /// The condition of [`StatusFilter`]; bind organization, installer, site owner, the statuses between spaces (null
-/// without a filter) and the list of identities as $1 to $5.
+/// without a filter), the list of identities or null, and whether those without a socket are listed as $1 to $6.
 macro_rules! listed {
     ($list:literal) => {
         concat!(
             "p.deleted_at_ms is null and ",
             owned!("p", "$1", "$2", "$3"),
-            " and ($4 is null or ($5 is not null and p.id not in (select value from ",
+            " and ($4 is null or case when $5 is null or p.id in (select value from ",
             $list,
-            ")) or exists (select 1 from connector c where c.charge_point_id = p.id
-                 and $4 like '% ' || c.status || ' %'))"
+            ") then exists (select 1 from connector c where c.charge_point_id = p.id
+                 and $4 like '% ' || c.status || ' %') else $6 end)"
         )
     };
 }
@@ -162,7 +164,7 @@ macro_rules! status_page {
         concat!(
             "with page as (select p.id, p.last_heartbeat_at_ms from charge_point p where ",
             listed!($list),
-            " order by p.id limit $6 offset $7)
+            " order by p.id limit $7 offset $8)
              select page.id, page.last_heartbeat_at_ms, c.connector_id, c.status, c.error_code, c.info,
                  c.reported_at_ms
              from page left join connector c on c.charge_point_id = page.id
@@ -325,16 +327,17 @@ impl Store {
     ) -> Result<(Vec<StatusRow>, i64)> {
         let mut conn = self.reader().await?;
         let words = filter.map(|filter| format!(" {} ", filter.statuses.join(" ")));
-        let online = filter.and_then(|filter| filter.not_among.as_ref());
+        let online = filter.and_then(|filter| filter.online.as_ref());
+        let offline = filter.is_some_and(|filter| filter.offline);
         let text = conn.own_text(&STATUS_COUNT);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(text)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(&words).bind(online)
+            .bind(&words).bind(online).bind(offline)
             .fetch_one(db))?;
         let text = conn.own_text(&STATUS_PAGE);
         let rows: Vec<StatusColumns> = on_db!(&mut conn, db => sqlx::query_as(text)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(&words).bind(online).bind(limit).bind(offset)
+            .bind(&words).bind(online).bind(offline).bind(limit).bind(offset)
             .fetch_all(db))?;
         let mut statuses: Vec<StatusRow> = Vec::new();
         for (id, last_heartbeat_at_ms, connector, status, error_code, info, at) in rows {

@@ -1,6 +1,6 @@
 //! Commissioning: the step itself, runs, and their logs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Conn, Mail, Owner, Result, Store, StoreError, on_db, owned, run_on_db};
 use crate::clock::rfc3339;
@@ -112,6 +112,7 @@ pub(crate) struct RunEnd {
     pub owner: Option<Owner>,
     pub now_ms: i64,
     pub mail: Option<Mail>,
+    /// How webhooks are told when it passed.
     pub told: Option<Occurrence>,
 }
 
@@ -288,9 +289,13 @@ impl Store {
                     return Ok(());
                 };
                 if let (true, Some(owner)) = (end.passed, &end.owner) {
-                    let told = end.told.as_ref();
-                    conn.commission(owner, &charge_point, end.now_ms, told)
+                    // Told by the run and not by the step: a run may complete at what was commissioned before.
+                    let first_ms = conn
+                        .commission(owner, &charge_point, end.now_ms, None)
                         .await?;
+                    if let (Some(first_ms), Some(told)) = (first_ms, &end.told) {
+                        conn.tell(told, &commissioned(first_ms)).await?;
+                    }
                 }
                 match &end.mail {
                     Some(mail) => conn.post_mail(mail).await,
@@ -346,8 +351,7 @@ impl Conn {
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_optional(db))?;
         if let (Some(_), Some(told)) = (&first, told) {
-            let data = json!({ "commissioned_at": rfc3339(now_ms) });
-            self.tell(told, &data).await?;
+            self.tell(told, &commissioned(now_ms)).await?;
         }
         on_db!(self, db => sqlx::query_scalar(concat!(
             "select p.commissioned_at_ms from charge_point p where p.id = $1 and p.deleted_at_ms is null and ",
@@ -366,6 +370,11 @@ impl Conn {
             .fetch_optional(db))?;
         Ok(run.is_some())
     }
+}
+
+/// What webhooks are told of a charge point that was commissioned then.
+fn commissioned(at_ms: i64) -> Value {
+    json!({ "commissioned_at": rfc3339(at_ms) })
 }
 
 fn to_json(checks: &[Check]) -> String {

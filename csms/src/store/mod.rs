@@ -66,7 +66,7 @@ pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
 pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub use place::PlacedChargePoint;
-pub(crate) use place::{PlacedChange, PlacedRow, Searched};
+pub(crate) use place::{PlacedRow, Searched};
 pub(crate) use probe::Probe;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;

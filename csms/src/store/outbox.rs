@@ -350,7 +350,7 @@ impl Store {
     }
 
     /// Makes first letters due that nobody made so: on PostgreSQL one can be written behind another while that one
-    /// is being written off. Reads one letter of each lane.
+    /// is being written off. Reads the first letter of each lane by the index, whatever else the table keeps.
     pub(crate) async fn wake_lanes(&self, now_ms: i64) -> Result<()> {
         let mut conn = self.reader().await?;
         let asleep: Vec<i64> = on_db!(&mut conn, db => sqlx::query_scalar(
@@ -360,11 +360,14 @@ impl Store {
                  union all
                  select (select o.lane from outbox o where o.lane > lanes.lane and o.sent_at_ms is null
                      and o.given_up_at_ms is null order by o.lane limit 1)
-                 from lanes where lanes.lane is not null)
-             select o.id from lanes cross join outbox o
-             where o.id = (select f.id from outbox f where f.lane = lanes.lane and f.sent_at_ms is null
-                     and f.given_up_at_ms is null order by f.id limit 1)
-                 and o.due_at_ms = $1 limit $2")
+                 from lanes where lanes.lane is not null),
+             heads (id, due_at_ms) as (
+                 select (select f.id from outbox f where f.lane = lanes.lane and f.sent_at_ms is null
+                         and f.given_up_at_ms is null order by f.id limit 1),
+                     (select f.due_at_ms from outbox f where f.lane = lanes.lane and f.sent_at_ms is null
+                         and f.given_up_at_ms is null order by f.id limit 1)
+                 from lanes)
+             select id from heads where due_at_ms = $1 limit $2")
             .bind(BEHIND_MS).bind(DELETED_MAX)
             .fetch_all(db))?;
         drop(conn);

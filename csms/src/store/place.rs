@@ -1,7 +1,8 @@
 //! Charge points on the map: which of them are near, and what people want to know of those.
 
-use super::{Conn, Owner, Result, Store, on_db, owned};
-use crate::domain::place::{COLUMNS, Cover, Place, map_cell};
+use super::{Conn, Owner, Result, Store, on_db};
+use crate::domain::place::{COLUMNS, Cover, Place};
+use crate::domain::registration::{Hardware, NewChargePoint};
 
 /// A charge point in the squares of a search: maybe near enough.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -57,17 +58,34 @@ pub struct PlacedChargePoint {
     pub created_at_ms: i64,
 }
 
-/// What of a charge point's description is to change; `None` stays, `Some(None)` is cleared.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PlacedChange {
-    pub id: String,
-    pub name: Option<String>,
-    pub place: Option<Place>,
-    pub address: Option<Option<String>>,
-    pub connector_count: Option<i64>,
-    pub connector_type: Option<Option<String>>,
-    pub max_power_kw: Option<Option<f64>>,
-    pub site_id: Option<Option<String>>,
+impl PlacedChargePoint {
+    fn registration(&self) -> (Owner, NewChargePoint) {
+        let new = NewChargePoint {
+            id: self.id.clone(),
+            id_was_generated: false,
+            name: Some(self.name.clone()),
+            vendor: None,
+            model: None,
+            serial_number: None,
+            ocpp_version: "1.6",
+            project_id: None,
+            site_id: self.site_id.clone(),
+            place: Some(Place {
+                latitude: self.latitude,
+                longitude: self.longitude,
+            }),
+            address: self.address.clone(),
+            hardware: Hardware {
+                connector_count: Some(self.connector_count),
+                connector_type: self.connector_type.clone(),
+                max_power_kw: self.max_power_kw,
+            },
+            password_hash: None,
+            is_commissioned: true,
+            created_at_ms: self.created_at_ms,
+        };
+        (Owner::organization(self.organization_id.clone()), new)
+    }
 }
 
 /// Whose charge points are searched.
@@ -200,7 +218,7 @@ impl Store {
         }
     }
 
-    /// Makes commissioned charge points; how many that were. One whose id is taken already stays as it is.
+    /// Makes many commissioned charge points at once; how many that were. One whose id is taken already stays as it is.
     ///
     /// # Errors
     /// When the database fails, or an organization does not exist.
@@ -212,66 +230,13 @@ impl Store {
             Box::pin(async move {
                 let mut made = 0;
                 for point in placed {
-                    let id: Option<String> = on_db!(conn, db => sqlx::query_scalar(
-                        "insert into charge_point (id, organization_id, registration, name, latitude, longitude,
-                             map_cell, address, connector_count, connector_type, max_power_kw, site_id,
-                             created_at_ms, commissioned_at_ms)
-                         values ($1, $2, 'Accepted', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
-                         on conflict do nothing returning id")
-                        .bind(&point.id).bind(&point.organization_id).bind(&point.name)
-                        .bind(point.latitude).bind(point.longitude)
-                        .bind(map_cell(point.latitude, point.longitude)).bind(&point.address)
-                        .bind(point.connector_count).bind(&point.connector_type).bind(point.max_power_kw)
-                        .bind(&point.site_id).bind(point.created_at_ms)
-                        .fetch_optional(db))?;
-                    made += usize::from(id.is_some());
+                    let (owner, new) = point.registration();
+                    made += usize::from(conn.insert_charge_point(&owner, &new).await?);
                 }
                 Ok(made)
             })
         })
         .await
-    }
-
-    /// Changes the description of a charge point of this owner; false when there is none.
-    pub(crate) async fn change_placed(&self, owner: &Owner, change: PlacedChange) -> Result<bool> {
-        self.write((owner.clone(), change), |(owner, change), conn| {
-            Box::pin(async move {
-                let place = change.place;
-                let changed: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
-                    "update charge_point set name = coalesce($2, name), latitude = coalesce($3, latitude),
-                         longitude = coalesce($4, longitude), map_cell = coalesce($5, map_cell),
-                         address = case when $11 then $6 else address end,
-                         connector_count = coalesce($7, connector_count),
-                         connector_type = case when $12 then $8 else connector_type end,
-                         max_power_kw = case when $13 then $9 else max_power_kw end,
-                         site_id = case when $14 then $10 else site_id end
-                     where id = $1 and deleted_at_ms is null and ",
-                    owned!("charge_point", "$15", "$16", "$17"), " returning id"))
-                    .bind(&change.id).bind(&change.name)
-                    .bind(place.map(|place| place.latitude)).bind(place.map(|place| place.longitude))
-                    .bind(place.map(|place| map_cell(place.latitude, place.longitude)))
-                    .bind(change.address.as_ref().and_then(Option::as_ref)).bind(change.connector_count)
-                    .bind(change.connector_type.as_ref().and_then(Option::as_ref))
-                    .bind(change.max_power_kw.flatten())
-                    .bind(change.site_id.as_ref().and_then(Option::as_ref))
-                    .bind(change.address.is_some()).bind(change.connector_type.is_some())
-                    .bind(change.max_power_kw.is_some()).bind(change.site_id.is_some())
-                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-                    .fetch_optional(db))?;
-                Ok(changed.is_some())
-            })
-        })
-        .await
-    }
-
-    /// Whether a site is this organization's.
-    pub(crate) async fn has_site(&self, organization: &str, id: &str) -> Result<bool> {
-        let mut conn = self.reader().await?;
-        let found: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(
-            "select id from site where id = $2 and organization_id = $1")
-            .bind(organization).bind(id)
-            .fetch_optional(db))?;
-        Ok(found.is_some())
     }
 }
 

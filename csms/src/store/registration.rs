@@ -9,6 +9,7 @@ use super::record::record_columns;
 use super::{
     ChargePointRecord, Conn, ConnectorStatus, Owner, Result, Store, on_db, owned, run_on_db,
 };
+use crate::domain::place::Place;
 use crate::domain::registration::{Change, NewChargePoint, grave};
 
 /// Which charge points to list.
@@ -201,17 +202,21 @@ impl Conn {
         new: &NewChargePoint,
     ) -> Result<bool> {
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
-            "insert into charge_point (id, organization_id, installer_id, password_hash, registration,
+            "insert into charge_point (id, organization_id, installer_id, password_hash, registration, name,
                  registered_vendor, registered_model, registered_serial_number, ocpp_version,
-                 id_was_generated, project_id, site_id, latitude, longitude, address, map_cell, created_at_ms)
-             values ($1, $2, $3, $4, 'Accepted', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 id_was_generated, project_id, site_id, latitude, longitude, address, map_cell,
+                 connector_count, connector_type, max_power_kw, created_at_ms, commissioned_at_ms)
+             values ($1, $2, $3, $4, 'Accepted', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                 $19, $20, $21)
              on conflict do nothing returning id")
             .bind(&new.id).bind(&owner.organization_id).bind(&owner.installer_id).bind(&new.password_hash)
-            .bind(&new.vendor).bind(&new.model).bind(&new.serial_number).bind(new.ocpp_version)
+            .bind(&new.name).bind(&new.vendor).bind(&new.model).bind(&new.serial_number).bind(new.ocpp_version)
             .bind(new.id_was_generated).bind(&new.project_id).bind(&new.site_id)
-            .bind(new.place.point.map(|(latitude, _)| latitude))
-            .bind(new.place.point.map(|(_, longitude)| longitude))
-            .bind(&new.place.address).bind(new.place.cell()).bind(new.created_at_ms)
+            .bind(new.place.map(|place| place.latitude)).bind(new.place.map(|place| place.longitude))
+            .bind(&new.address).bind(new.place.map(Place::cell))
+            .bind(new.hardware.connector_count).bind(&new.hardware.connector_type)
+            .bind(new.hardware.max_power_kw).bind(new.created_at_ms)
+            .bind(new.is_commissioned.then_some(new.created_at_ms))
             .fetch_optional(db))?;
         Ok(made.is_some())
     }
@@ -220,18 +225,24 @@ impl Conn {
     pub(crate) async fn change_charge_point(&mut self, id: &str, change: &Change) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
             "update charge_point set registered_vendor = coalesce($2, registered_vendor),
-                 registered_model = coalesce($3, registered_model),
-                 project_id = case when $4 then $5 else project_id end,
-                 site_id = case when $6 then $7 else site_id end,
-                 latitude = coalesce($8, latitude), longitude = coalesce($9, longitude),
-                 address = coalesce($10, address), map_cell = coalesce($11, map_cell)
+                 registered_model = coalesce($3, registered_model), name = coalesce($4, name),
+                 latitude = coalesce($5, latitude), longitude = coalesce($6, longitude),
+                 map_cell = coalesce($7, map_cell), connector_count = coalesce($8, connector_count),
+                 project_id = case when $9 then $10 else project_id end,
+                 site_id = case when $11 then $12 else site_id end,
+                 address = case when $13 then $14 else address end,
+                 connector_type = case when $15 then $16 else connector_type end,
+                 max_power_kw = case when $17 then $18 else max_power_kw end
              where id = $1")
-            .bind(id).bind(&change.vendor).bind(&change.model)
-            .bind(change.project_id.is_some()).bind(change.project_id.clone().flatten())
-            .bind(change.site_id.is_some()).bind(change.site_id.clone().flatten())
-            .bind(change.place.point.map(|(latitude, _)| latitude))
-            .bind(change.place.point.map(|(_, longitude)| longitude))
-            .bind(&change.place.address).bind(change.place.cell())
+            .bind(id).bind(&change.vendor).bind(&change.model).bind(&change.name)
+            .bind(change.place.map(|place| place.latitude)).bind(change.place.map(|place| place.longitude))
+            .bind(change.place.map(Place::cell)).bind(change.connector_count)
+            .bind(change.project_id.is_some()).bind(change.project_id.as_ref().and_then(Option::as_ref))
+            .bind(change.site_id.is_some()).bind(change.site_id.as_ref().and_then(Option::as_ref))
+            .bind(change.address.is_some()).bind(change.address.as_ref().and_then(Option::as_ref))
+            .bind(change.connector_type.is_some())
+            .bind(change.connector_type.as_ref().and_then(Option::as_ref))
+            .bind(change.max_power_kw.is_some()).bind(change.max_power_kw.flatten())
             .execute(db))
     }
 
@@ -324,10 +335,10 @@ impl Conn {
 mod tests {
     use rust_decimal::Decimal;
 
-    use super::super::{DEFAULT_ORGANIZATION, NewTariff, PlacedChange, Proof, TariffOwner};
+    use super::super::{DEFAULT_ORGANIZATION, NewTariff, Proof, TariffOwner};
     use super::*;
     use crate::domain::price::Tariff;
-    use crate::domain::registration::{Refused, delete};
+    use crate::domain::registration::{Refused, change, delete};
 
     async fn names(store: &Store, text: &'static str) -> Vec<String> {
         let mut conn = store.reader().await.unwrap();
@@ -365,12 +376,12 @@ mod tests {
         store.create_organization("org_2", "two").await.unwrap();
         for (organization, may) in [("org_2", false), (DEFAULT_ORGANIZATION, true)] {
             let owner = Owner::organization(organization.to_owned());
-            let change = PlacedChange {
-                id: "CP-1".into(),
+            let theirs = Change {
                 name: Some("theirs".into()),
-                ..PlacedChange::default()
+                ..Change::default()
             };
-            assert_eq!(store.change_placed(&owner, change).await.unwrap(), may);
+            let changed = change(&store, owner.clone(), "CP-1".into(), theirs).await;
+            assert_eq!(changed.unwrap().is_ok(), may);
             for (owner_kind, may) in [
                 (TariffOwner::ChargePoint, may),
                 (TariffOwner::Project, false),
@@ -387,7 +398,8 @@ mod tests {
                     },
                     now_ms: 1,
                 };
-                assert_eq!(store.set_tariff(&owner, tariff).await.unwrap(), may);
+                let set = store.set_tariff(&owner, tariff).await.unwrap();
+                assert_eq!(set.is_some(), may);
             }
             let keys = vec![("Key".to_owned(), "1".to_owned())];
             let saved = store.save_configuration(&owner, "CP-1", keys, 1).await;

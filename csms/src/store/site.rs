@@ -1,7 +1,7 @@
 //! Sites: places where charge points stand.
 
 use super::{Conn, Owner, Result, Store, on_db, run_on_db};
-use crate::domain::registration::Place;
+use crate::domain::place::Place;
 
 /// A site.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -19,11 +19,12 @@ pub(crate) struct Site {
 pub(crate) struct SiteChange {
     pub id: String,
     pub name: Option<String>,
-    pub place: Place,
+    pub address: Option<String>,
+    pub place: Option<Place>,
 }
 
 /// The condition that a site is the owner's; bind organization, installer and site owner as $1 to $3. No site
-/// belongs to a site owner.
+/// belongs to a site owner. What the organization made with its key is not its installers': anybody can sign up as one.
 macro_rules! owned_site {
     () => {
         "organization_id = $1 and ($2 is null or installer_id = $2) and $3 is null"
@@ -86,9 +87,9 @@ impl Store {
                      where id = $4 and ", owned_site!(),
                     " returning id, name, address, latitude, longitude, created_at_ms"))
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-                    .bind(&change.id).bind(&change.name).bind(&change.place.address)
-                    .bind(change.place.point.map(|(latitude, _)| latitude))
-                    .bind(change.place.point.map(|(_, longitude)| longitude))
+                    .bind(&change.id).bind(&change.name).bind(&change.address)
+                    .bind(change.place.map(|place| place.latitude))
+                    .bind(change.place.map(|place| place.longitude))
                     .fetch_optional(db))
             })
         })

@@ -138,9 +138,10 @@ impl Store {
         Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
     }
 
-    /// Sets a tariff that holds from now on; false when what it is for is not the owner's. Transactions that began
-    /// before keep the one before.
-    pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<bool> {
+    /// Sets a tariff that holds from now on, and tells since when; `None` when what it is for is not the owner's.
+    /// Transactions that began before keep the one before: it stays for ever, as they may be told at any time. The
+    /// one that holds already is not kept twice.
+    pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<Option<i64>> {
         self.write((owner.clone(), new), |(owner, new), conn| {
             Box::pin(async move {
                 let tariff = &new.tariff;
@@ -162,7 +163,10 @@ impl Store {
                     .bind(tariff.free_idle_minutes).bind(new.now_ms)
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .fetch_optional(db))?;
-                Ok(set.is_some())
+                match set {
+                    Some(id) => Ok(Some(conn.since(&id, new).await?)),
+                    None => Ok(None),
+                }
             })
         })
         .await
@@ -170,6 +174,23 @@ impl Store {
 }
 
 impl Conn {
+    /// Since when a tariff holds that was just set. It is dropped if the one before it says the same.
+    async fn since(&mut self, id: &str, new: &NewTariff) -> Result<i64> {
+        let before: Option<TariffColumns> = on_db!(self, db => sqlx::query_as(
+            "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes, since_ms
+             from tariff where owner_kind = $1 and owner_id = $2 and since_ms < $3
+             order by since_ms desc limit 1")
+            .bind(new.owner_kind.as_str()).bind(&new.owner_id).bind(new.now_ms)
+            .fetch_optional(db))?;
+        match before.map(tariff_of).transpose()? {
+            Some(before) if before.tariff == new.tariff => {
+                run_on_db!(self, db => sqlx::query("delete from tariff where id = $1").bind(id).execute(db))?;
+                Ok(before.since_ms)
+            }
+            _ => Ok(new.now_ms),
+        }
+    }
+
     /// Keeps the tariff of a transaction that began at that time, if there is one for it.
     pub(crate) async fn bill(
         &mut self,

@@ -81,6 +81,10 @@ async fn a_tariff_is_answered_as_it_was_set_last() {
         assert_eq!(&set[name], value, "{name}");
     }
     assert!(got["tariff"]["updated_at"].is_string());
+    // The same once more changes nothing.
+    let (status, same) = set_tariff(&rig, "CP-1", example()).await;
+    assert_eq!((status, &same["tariff"]), (200, &set["tariff"]));
+    assert_eq!(rig.sql("select 1 from tariff").await.len(), 2);
     let plain = json!({"currency": "JPY", "price_per_kwh": 31});
     let (_, set) = set_tariff(&rig, "CP-1", plain).await;
     assert_eq!(set["tariff"]["session_fee"], 0.0);

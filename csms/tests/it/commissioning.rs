@@ -1,5 +1,7 @@
 //! The commissioning run, against a charge point that does what each test wants.
 
+mod resumed;
+
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -431,6 +433,30 @@ async fn without_a_wish_for_it_there_is_no_transaction_and_no_mail() {
 }
 
 #[tokio::test]
+async fn who_is_notified_hears_of_every_completed_run_by_webhook_and_who_is_not_of_none() {
+    let (rig, token) = rig().await;
+    let hook = json!({"url": "http://127.0.0.1:9/", "events": ["charge_point.commissioned"]});
+    let made = rig.request(Method::POST, "/api/v1/webhooks", Some(hook), KEY);
+    assert_eq!(made.await.0, StatusCode::CREATED);
+    let _station = GOOD.behind(&rig).await;
+    let letters = "select kind from outbox order by kind";
+    for (notify, letters_then) in [
+        (false, &[][..]),
+        (true, &["mail", "webhook"]),
+        (true, &["mail", "mail", "webhook", "webhook"]),
+        (false, &["mail", "mail", "webhook", "webhook"]),
+    ] {
+        let body = json!({"notify_on_complete": notify});
+        rig.request(Method::POST, &path("start"), Some(body), &token)
+            .await;
+        assert_eq!(ended(&rig, &token).await["status"], "completed");
+        let rows = rig.sql(letters).await;
+        let kinds: Vec<String> = rows.iter().map(|row| row.get("kind")).collect();
+        assert_eq!(kinds, letters_then);
+    }
+}
+
+#[tokio::test]
 async fn a_second_start_is_answered_with_the_running_one() {
     let (rig, token) = rig().await;
     let station = Manner {
@@ -477,99 +503,6 @@ async fn until(rig: &Rig, sql: &str) {
     }
 }
 
-/// Restarted with the short waits of these tests.
-async fn restart(rig: Rig) -> Rig {
-    rig.csms.shutdown().await;
-    let mut options = options(&rig.folder);
-    options.commissioning_wait = Duration::from_secs(3);
-    Rig::start(rig.folder, options).await
-}
-
-#[tokio::test]
-async fn a_run_cut_short_in_its_transaction_finishes_that_one_after_the_restart() {
-    let (rig, token) = rig().await;
-    let station = Manner {
-        stops: false,
-        ..GOOD
-    }
-    .behind(&rig)
-    .await;
-    let first = start(&rig, &token).await;
-    until(
-        &rig,
-        "select 1 from charge_transaction where state = 'open'",
-    )
-    .await;
-    let rig = restart(rig).await;
-    station.abort();
-    // It was not restarted itself: it connects again, and does not boot.
-    let station = tokio::spawn(GOOD.live(rig.connect(ID).await));
-    let status = ended(&rig, &token).await;
-    assert_eq!(status["commissioning_id"], first["commissioning_id"]);
-    assert_eq!(
-        (&status["status"], results(&status)),
-        (&json!("completed"), vec!["passed"; 4]),
-        "{status}"
-    );
-    let transactions = rig.transactions(ID).await;
-    assert_eq!(transactions.len(), 1, "{transactions:?}");
-    assert_eq!(transactions[0]["status"], "stopped");
-    rig.csms.shutdown().await;
-    assert_eq!(station.await.unwrap().1, 0, "nothing was started again");
-}
-
-#[tokio::test]
-async fn a_run_cut_short_before_its_transaction_goes_on_after_the_restart() {
-    let (rig, token) = rig().await;
-    let station = Manner {
-        starts: false,
-        ..GOOD
-    }
-    .behind(&rig)
-    .await;
-    start(&rig, &token).await;
-    until(
-        &rig,
-        "select 1 from commissioning where checks like '%\"begun\":true%'",
-    )
-    .await;
-    let rig = restart(rig).await;
-    station.abort();
-    let _station = GOOD.behind(&rig).await;
-    let status = ended(&rig, &token).await;
-    assert_eq!(results(&status), ["passed"; 4], "{status}");
-    assert_eq!(rig.transactions(ID).await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_run_whose_charge_point_is_deleted_fails_and_commissions_nobody() {
-    let (rig, token) = rig().await;
-    let _station = Manner {
-        starts: false,
-        ..GOOD
-    }
-    .behind(&rig)
-    .await;
-    start(&rig, &token).await;
-    until(
-        &rig,
-        "select 1 from commissioning where checks like '%\"begun\":true%'",
-    )
-    .await;
-    rig.sql(&format!(
-        "update charge_point set deleted_at_ms = 1 where id = '{ID}'"
-    ))
-    .await;
-    until(&rig, "select 1 from commissioning where status = 'failed'").await;
-    assert!(!is_commissioned(&rig).await);
-    for rest in ["status", "log"] {
-        assert_eq!(
-            rig.request(Method::GET, &path(rest), None, &token).await.0,
-            404
-        );
-    }
-}
-
 #[tokio::test]
 async fn runs_are_for_the_installer_of_the_charge_point() {
     let (rig, token) = rig().await;
@@ -599,82 +532,6 @@ async fn runs_are_for_the_installer_of_the_charge_point() {
         (status.as_u16(), &body["details"][0]["field"]),
         (400, &json!("run_test_transaction"))
     );
-}
-
-#[tokio::test]
-async fn a_second_process_leaves_the_runs_of_a_living_one_alone() {
-    let (rig, token) = rig_waiting(Duration::from_secs(4)).await;
-    let manner = Manner {
-        starts: false,
-        ..GOOD
-    };
-    let _station = manner.behind(&rig).await;
-    start(&rig, &token).await;
-    until(
-        &rig,
-        "select 1 from commissioning where checks like '%\"begun\":true%'",
-    )
-    .await;
-    let mut options = options(&rig.folder);
-    options.commissioning_wait = Duration::from_millis(100);
-    let second = dynamo_csms::start(options).await.unwrap();
-    // It looks at its start, and would find nobody connected.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!(
-        rig.sql("select 1 from commissioning where status = 'in_progress'")
-            .await
-            .len(),
-        1
-    );
-    let status = ended(&rig, &token).await;
-    assert_eq!(results(&status)[3], "failed", "{status}");
-    let reason = status["checks"][3]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("no StartTransaction came"), "{reason}");
-    second.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_run_that_lasts_too_long_fails_and_its_tag_is_good_no_more() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut options = options(&folder);
-    options.commissioning_limit = Duration::from_secs(2);
-    let rig = Rig::start(folder, options).await;
-    let token = rig.installer(EMAIL).await;
-    rig.installed(ID, EMAIL, "ABB Terra AC W22").await;
-    let manner = Manner {
-        starts: false,
-        ..GOOD
-    };
-    let station = manner.behind(&rig).await;
-    start(&rig, &token).await;
-    let status = ended(&rig, &token).await;
-    assert_eq!(status["status"], "failed");
-    let reason = status["checks"][3]["reason"].as_str().unwrap();
-    assert_eq!(reason, "the run lasted longer than 2s");
-    station.abort();
-    let mut cp = GOOD.connect(&rig).await;
-    let started = cp
-        .start(1, "COMMISSIONING", "2031-01-01T00:00:00Z", 0)
-        .await;
-    assert_eq!(started["idTagInfo"]["status"], "Invalid");
-}
-
-#[tokio::test]
-async fn a_run_that_an_error_stopped_is_taken_up_again() {
-    let (rig, token) = rig().await;
-    let _station = GOOD.behind(&rig).await;
-    rig.sql("alter table commissioning_entry rename to hidden")
-        .await;
-    start(&rig, &token).await;
-    until(
-        &rig,
-        "select 1 from commissioning where status = 'in_progress' and leased_until_ms = 0",
-    )
-    .await;
-    rig.sql("alter table hidden rename to commissioning_entry")
-        .await;
-    let status = ended(&rig, &token).await;
-    assert_eq!(status["status"], "completed", "{status}");
 }
 
 #[tokio::test]

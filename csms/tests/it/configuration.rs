@@ -1,6 +1,6 @@
 //! Templates, what installers change of them, and how it reaches the charge point.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -192,10 +192,42 @@ async fn what_a_silent_charge_point_did_not_answer_stays_saved_for_the_next_boot
     };
     let ((status, body), ()) = tokio::join!(customize(&rig, &token, both), answers);
     assert_eq!((status, &body["rejected"]), (StatusCode::OK, &json!([])));
+    assert_eq!(body["unanswered"], json!(["B"]));
     let mut cp = rig.connect(ID).await;
     cp.boot().await;
     let next = tokio::time::timeout(PATIENCE, cp.next_call()).await;
     assert_eq!(next.unwrap().2, json!({"key": "B", "value": "2"}));
+}
+
+#[tokio::test]
+async fn a_slow_charge_point_is_told_on_when_the_answer_is_out() {
+    let patience = Duration::from_millis(300);
+    let rig = rig_with(|options| options.command_timeout = patience).await;
+    let token = installed(&rig).await;
+    let mut cp = rig.connect(ID).await;
+    cp.boot().await;
+    let keys: Vec<String> = (0..12).map(|number| format!("K{number:02}")).collect();
+    let station = async {
+        for key in &keys {
+            let (id, _, payload) = cp.next_call().await;
+            assert_eq!(&payload["key"], key);
+            tokio::time::sleep(patience / 2).await;
+            cp.answer(&id, json!({"status": "Accepted"})).await;
+        }
+        Instant::now()
+    };
+    let asked = async {
+        let map: serde_json::Map<_, _> = keys.iter().map(|key| (key.clone(), json!(1))).collect();
+        let answer = customize(&rig, &token, map.into()).await;
+        (answer, Instant::now())
+    };
+    let (((status, body), answered_at), all_at) = tokio::join!(asked, station);
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(answered_at < all_at);
+    let unanswered = body["unanswered"].as_array().unwrap();
+    assert!((1..12).contains(&unanswered.len()), "{body}");
+    assert_eq!(unanswered.last().unwrap(), "K11");
+    assert_eq!(body["applied"], json!(keys));
 }
 
 #[tokio::test]
@@ -215,6 +247,14 @@ async fn wrong_parameters_are_named_and_nothing_is_saved() {
         (json!({"A": null}), "parameters.A"),
         (json!({"A": {}}), "parameters.A"),
         (json!({"A": "x".repeat(501)}), "parameters.A"),
+        (
+            json!({"HeartbeatInterval": -5}),
+            "parameters.HeartbeatInterval",
+        ),
+        (
+            json!([{"key": "localpreauthorize", "value": "maybe"}]),
+            "parameters.0.value",
+        ),
         (json!({"": 1}), "parameters."),
         (json!([{"value": 1}]), "parameters.0.key"),
         (json!([{"key": "A"}]), "parameters.0.value"),

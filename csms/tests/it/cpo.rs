@@ -111,6 +111,10 @@ async fn null_clears_what_can_be_empty_and_is_refused_elsewhere() {
         assert!(body[name].is_null(), "{name}: {body}");
     }
     assert_eq!(body["name"], made["name"]);
+    let path = "CPO-FLEET-099";
+    patch(&rig, path, json!({"address": "Gate 2"})).await;
+    let (status, body) = patch(&rig, path, json!({"location": {"address": null}})).await;
+    assert_eq!((status, &body["address"]), (StatusCode::OK, &Value::Null));
     for name in [
         "charge_point_id",
         "name",
@@ -134,6 +138,7 @@ async fn what_cannot_be_a_charge_point_is_refused_by_field() {
         ("charge_point_id", json!("")),
         ("charge_point_id", json!("x".repeat(49))),
         ("charge_point_id", json!("search")),
+        ("charge_point_id", json!("OCPP16")),
         ("name", json!("")),
         ("name", json!("a\u{7}")),
         ("name", json!("x".repeat(256))),

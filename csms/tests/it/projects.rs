@@ -184,6 +184,16 @@ async fn a_project_is_handed_over_to_an_owner_who_reads_it() {
         assert_eq!(transactions["total"], 1);
         assert_eq!(transactions["transactions"][0]["charge_point_id"], "CP-1");
         assert_eq!(read(format!("{base}/access")).await.0, 200);
+        let tariff = json!({"currency": "GBP", "price_per_kwh": 0.35});
+        let (_, set) = ask(
+            &rig,
+            Method::PUT,
+            &format!("{base}/tariff"),
+            Some(tariff.clone()),
+            KEY,
+        )
+        .await;
+        assert_eq!(read(format!("{base}/tariff")).await, (200, set));
         for path in [
             format!("{base}/charge-points?page=0"),
             "/api/v1/projects?per_page=0".into(),
@@ -196,6 +206,7 @@ async fn a_project_is_handed_over_to_an_owner_who_reads_it() {
             (Method::GET, points, None),
             (Method::GET, "/api/v1/ocpp16/transactions", None),
             (Method::GET, "/api/v1/sites", None),
+            (Method::PUT, &format!("{base}/tariff"), Some(tariff)),
             (
                 Method::PUT,
                 access.as_str(),

@@ -297,6 +297,10 @@ async fn statuses_are_filtered_and_paged_by_the_database() {
             ("?status=SuspendedEV", 1, &["CP-1"]),
             ("?status=SuspendedEVSE", 0, &[]),
             ("?status=occupied", 1, &["CP-1"]),
+            // What has no socket is free for nobody.
+            ("?status=available", 0, &[]),
+            ("?status=AVAILABLE", 0, &[]),
+            ("?status=INOPERATIVE", 1, &["CP-1"]),
             ("?status=unknown", 3, &["CP-0", "CP-2", "CP-3"]),
             // Who is online and has a connector that is out of order is offline in part.
             ("?status=offline", 4, &["CP-0", "CP-1", "CP-2", "CP-3"]),

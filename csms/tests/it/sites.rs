@@ -176,6 +176,38 @@ async fn sites_are_their_owners_alone() {
 }
 
 #[tokio::test]
+async fn a_site_of_the_organization_is_nothing_to_who_signed_up() {
+    for rig in rigs().await {
+        let installer = rig.installer("a@acme.example").await;
+        let (_, made) = ask(&rig, Method::POST, PATH, Some(site()), KEY).await;
+        let one = format!("{PATH}/{}", made["id"].as_str().unwrap());
+        let change = Some(json!({"name": "Stolen"}));
+        for (method, body) in [
+            (Method::GET, None),
+            (Method::PUT, change),
+            (Method::DELETE, None),
+        ] {
+            assert_eq!(ask(&rig, method, &one, body, &installer).await.0, 404);
+        }
+        let (_, list) = ask(&rig, Method::GET, PATH, None, &installer).await;
+        assert_eq!(list["total"], 0);
+        // The organization puts their charge points there.
+        let points = "/api/v1/installer/charge-points";
+        let mut body = json!({"charge_point_id": "CP-1", "model": "M", "vendor": "V", "serial_number": "S",
+            "site_id": made["id"]});
+        let (status, _) = ask(&rig, Method::POST, points, Some(body.clone()), &installer).await;
+        assert_eq!(status, 400);
+        body["site_id"] = Value::Null;
+        let (status, _) = ask(&rig, Method::POST, points, Some(body), &installer).await;
+        assert_eq!(status, 201);
+        let moved = Some(json!({"site_id": made["id"]}));
+        let (status, moved) =
+            ask(&rig, Method::PATCH, "/api/v1/chargepoints/CP-1", moved, KEY).await;
+        assert_eq!((status, &moved["site_id"]), (200, &made["id"]));
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_site_is_refused() {
     let rig = rig().await;
     for (body, field) in [

@@ -17,16 +17,15 @@ use crate::domain::availability::operational_status;
 use crate::domain::lifecycle::Stage;
 use crate::domain::nearby::Use;
 use crate::domain::place::Place;
+use crate::domain::registration::{self, Hardware, generated_id};
 use crate::rest::auth::{Reader, Writer};
-use crate::rest::charge_point::{find, is_online, missing};
+use crate::rest::charge_point::{find, is_online, refuse, registrable};
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, PathId, not_null, plain, present};
 use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{
-    ChargePointRecord, ConnectorStatus, Owner, PlacedChange, PlacedChargePoint, random_text,
-};
+use crate::store::{ChargePointRecord, ConnectorStatus};
 
 /// What is above this is direct current: the most that three phases of 63 A give, in kW.
 const AC_KW_MAX: f64 = 43.5;
@@ -43,11 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 #[schema(as = CpoNewChargePoint)]
 struct NewChargePoint {
     /// Its OCPP identity; generated when left out.
-    #[garde(inner(
-        length(chars, min = 1, max = 48),
-        pattern("^(cp_)?[A-Za-z0-9-]+$"),
-        custom(free_word)
-    ))]
+    #[garde(inner(custom(registrable)))]
     #[schema(
         min_length = 1,
         max_length = 48,
@@ -83,7 +78,8 @@ struct NewChargePoint {
     #[schema(exclusive_minimum = 0, maximum = 1000, example = 22.0)]
     max_power_kw: Option<f64>,
     /// A site of the organization.
-    #[garde(skip)]
+    #[garde(inner(length(chars, min = 1, max = 64), custom(plain)))]
+    #[schema(min_length = 1, max_length = 64)]
     site_id: Option<String>,
 }
 
@@ -134,9 +130,9 @@ struct Change {
     #[serde(default, deserialize_with = "present")]
     max_power_kw: Option<Option<f64>>,
     /// A site of the organization.
-    #[garde(skip)]
+    #[garde(inner(inner(length(chars, min = 1, max = 64), custom(plain))))]
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     site_id: Option<Option<String>>,
 }
 
@@ -145,14 +141,6 @@ fn power(kw: &f64, (): &()) -> garde::Result {
         return Ok(());
     }
     Err(garde::Error::new("above 0 and at most 1000 is wanted"))
-}
-
-/// No word that stands in the place of an id in some path.
-fn free_word(id: &str, (): &()) -> garde::Result {
-    if id == "search" {
-        return Err(garde::Error::new("this word has a meaning in paths"));
-    }
-    Ok(())
 }
 
 #[derive(Serialize, ToSchema)]
@@ -194,31 +182,38 @@ async fn create(
     Writer(owner): Writer,
     Body(body): Body<NewChargePoint>,
 ) -> StatusAnswer<ChargePointBody> {
-    need_site(&app, &owner, body.site_id.as_deref()).await?;
-    let flat = Location::flat(body.latitude, body.longitude, body.address);
+    let flat = Location::flat(body.latitude, body.longitude, body.address.map(Some));
     let given = Given::of(body.location, flat);
     let missing = |half: &str| given.missing(half, "it is required");
-    let new = PlacedChargePoint {
-        id: body
-            .charge_point_id
-            .unwrap_or_else(|| format!("cp_{}", random_text(18))),
-        organization_id: owner.organization_id.clone(),
-        name: body.name,
+    let place = Place {
         latitude: given.latitude.ok_or_else(|| missing("latitude"))?,
         longitude: given.longitude.ok_or_else(|| missing("longitude"))?,
-        address: given.address,
-        connector_count: body.connector_count.unwrap_or(1),
-        connector_type: body.connector_type,
-        max_power_kw: body.max_power_kw,
+    };
+    let id_was_generated = body.charge_point_id.is_none();
+    let id = body.charge_point_id.unwrap_or_else(generated_id);
+    let new = registration::NewChargePoint {
+        id: id.clone(),
+        id_was_generated,
+        name: Some(body.name),
+        vendor: None,
+        model: None,
+        serial_number: None,
+        ocpp_version: "1.6",
+        project_id: None,
         site_id: body.site_id,
+        place: Some(place),
+        address: given.address.flatten(),
+        hardware: Hardware {
+            connector_count: Some(body.connector_count.unwrap_or(1)),
+            connector_type: body.connector_type,
+            max_power_kw: body.max_power_kw,
+        },
+        password_hash: None,
+        is_commissioned: true,
         created_at_ms: app.clock().now_ms(),
     };
-    let id = new.id.clone();
-    if app.store.place_charge_points(vec![new]).await? == 0 {
-        let message = format!("a charge point with the id {id:?} exists already");
-        return Err(ApiError::Conflict("already_exists", message));
-    }
-    let made = find(&app, &owner, &id).await?;
+    let made = registration::register(&app.store, owner, new).await?;
+    let made = made.map_err(|refused| refuse(refused, &id))?;
     Ok((StatusCode::CREATED, Json(show(&app, made).await?)))
 }
 
@@ -242,10 +237,7 @@ async fn change(
     if body.charge_point_id.is_some_and(|other| other != id) {
         return Err(ApiError::field("charge_point_id", "it cannot be changed"));
     }
-    let site = body.site_id.as_ref().and_then(Option::as_deref);
-    need_site(&app, &owner, site).await?;
-    let is_cleared = body.address == Some(None);
-    let flat = Location::flat(body.latitude, body.longitude, body.address.flatten());
+    let flat = Location::flat(body.latitude, body.longitude, body.address);
     let given = Given::of(body.location, flat);
     let needed = |half: &str| given.missing(half, "it is required");
     let place = match (given.latitude, given.longitude) {
@@ -260,34 +252,19 @@ async fn change(
                 .ok_or_else(|| needed("longitude"))?,
         }),
     };
-    let change = PlacedChange {
-        id: record.id,
+    let change = registration::Change {
         name: body.name,
         place,
-        address: match given.address {
-            Some(address) => Some(Some(address)),
-            None => is_cleared.then_some(None),
-        },
+        address: given.address,
         connector_count: body.connector_count,
         connector_type: body.connector_type,
         max_power_kw: body.max_power_kw,
         site_id: body.site_id,
+        ..registration::Change::default()
     };
-    if !app.store.change_placed(&owner, change).await? {
-        return Err(missing(&id));
-    }
-    let changed = find(&app, &owner, &id).await?;
+    let changed = registration::change(&app.store, owner, id.clone(), change).await?;
+    let changed = changed.map_err(|refused| refuse(refused, &id))?;
     Ok(Json(show(&app, changed).await?))
-}
-
-/// A site that is not the organization's cannot be named.
-async fn need_site(app: &App, owner: &Owner, id: Option<&str>) -> Result<(), ApiError> {
-    let Some(id) = id else { return Ok(()) };
-    let known = !id.contains('\0') && app.store.has_site(&owner.organization_id, id).await?;
-    if known {
-        return Ok(());
-    }
-    Err(ApiError::field("site_id", "there is none of this id"))
 }
 
 async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, ApiError> {

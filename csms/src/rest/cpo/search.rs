@@ -98,7 +98,7 @@ struct SearchResults {
     /// The nearest first, 500 at most.
     #[schema(max_items = 500)]
     charge_points: Vec<FoundBody>,
-    /// All that fit.
+    /// All that fit, also those beyond the 500; of the nearest 200,000 where more are near.
     total: usize,
 }
 
@@ -117,7 +117,7 @@ struct FoundBody {
     longitude: f64,
 }
 
-/// Finds the organization's charge points near a place.
+/// Finds the organization's charge points near a place: the nearest 500, counted up to 200,000.
 #[utoipa::path(
     get,
     path = "/api/v1/chargepoints/search",
@@ -177,7 +177,7 @@ struct Chargers {
     /// The nearest first, 500 at most.
     #[schema(max_items = 500)]
     chargers: Vec<ChargerBody>,
-    /// All that are near; of the nearest 20,000 where there are more.
+    /// All that are near, also those beyond the 500; of the nearest 20,000 where more are near.
     total: usize,
 }
 
@@ -200,7 +200,7 @@ struct ChargerBody {
     currency: Option<String>,
 }
 
-/// Finds chargers near a place, whoever operates them.
+/// Finds chargers near a place, whoever operates them: the nearest 500, counted up to 20,000.
 #[utoipa::path(
     get,
     path = "/api/v1/public/chargers",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,16 +15,17 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::domain::availability::operational_status;
 use crate::domain::lifecycle::Stage;
-use crate::domain::registration::{self, Change, NewChargePoint, generated_id, wrong_id};
+use crate::domain::registration::{self, Change, Hardware, NewChargePoint, generated_id};
 use crate::domain::security::wrong_password;
 use crate::domain::transaction::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{
     RegisteredChargePoint, RegisteredChargePoints, find, is_online, online_list, refuse,
+    registrable,
 };
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, Paging, Params, PathId, plain, present, searchable, slice};
-use crate::rest::location::{Location, place};
+use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{
     AccessErrors, BodyErrors, ConflictErrors, InUseErrors, MissingErrors, QueryErrors,
 };
@@ -115,10 +117,6 @@ fn usable_password(password: &str, (): &()) -> garde::Result {
     wrong_password(password).map_or(Ok(()), |reason| Err(garde::Error::new(reason)))
 }
 
-fn registrable(id: &str, (): &()) -> garde::Result {
-    wrong_id(id).map_or(Ok(()), |reason| Err(garde::Error::new(reason)))
-}
-
 /// Registers a charge point.
 #[utoipa::path(
     post,
@@ -135,10 +133,10 @@ async fn register(
     Installer(installer): Installer,
     Body(body): Body<Registration>,
 ) -> StatusAnswer<RegisteredChargePoint> {
-    let flat = Location::flat(body.latitude, body.longitude, body.address);
-    let place = place(body.location, flat)?;
+    let flat = Location::flat(body.latitude, body.longitude, body.address.map(Some));
+    let given = Given::of(body.location, flat);
     let owner = installer.owner();
-    let (given, generated) = match body.ocpp_password {
+    let (password, generated) = match body.ocpp_password {
         None => (None, None),
         Some(Some(given)) => (Some(given), None),
         Some(None) => {
@@ -146,7 +144,7 @@ async fn register(
             (Some(password.clone()), Some(password))
         }
     };
-    let password_hash = match given {
+    let password_hash = match password {
         Some(password) => {
             let hash = app.passwords.hash_of_charge_point(password).await;
             let crowded = || ApiError::Unavailable("too many passwords are hashed".to_owned());
@@ -159,14 +157,18 @@ async fn register(
     let new = NewChargePoint {
         id: id.clone(),
         id_was_generated,
-        vendor: body.vendor,
-        model: body.model,
-        serial_number: body.serial_number,
+        name: None,
+        vendor: Some(body.vendor),
+        model: Some(body.model),
+        serial_number: Some(body.serial_number),
         ocpp_version: body.ocpp_version.unwrap_or_default().as_str(),
         project_id: body.project_id,
         site_id: body.site_id,
-        place,
+        place: given.place()?,
+        address: given.address.flatten(),
+        hardware: Hardware::default(),
         password_hash,
+        is_commissioned: false,
         created_at_ms: app.clock().now_ms(),
     };
     let made = registration::register(&app.store, owner, new).await?;
@@ -292,10 +294,11 @@ struct ChargePointChange {
     #[garde(inner(range(min = -180.0, max = 180.0)))]
     #[schema(minimum = -180, maximum = 180)]
     longitude: Option<f64>,
-    /// Instead of `location`.
-    #[garde(inner(length(chars, min = 1, max = 255), custom(plain)))]
-    #[schema(min_length = 1, max_length = 255)]
-    address: Option<String>,
+    /// Instead of `location`; `null` clears it, here and there.
+    #[garde(inner(inner(length(chars, min = 1, max = 255), custom(plain))))]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
+    address: Option<Option<String>>,
 }
 
 /// Changes what was registered.
@@ -324,13 +327,16 @@ async fn change(
         }
     }
     let flat = Location::flat(body.latitude, body.longitude, body.address);
+    let given = Given::of(body.location, flat);
     let change = Change {
         vendor: body.vendor,
         model: body.model,
         project_id: body.project_id,
         site_id: body.site_id,
-        place: place(body.location, flat)?,
+        place: given.place()?,
+        address: given.address,
         serial_number: body.serial_number,
+        ..Change::default()
     };
     let changed = registration::change(&app.store, owner, id.clone(), change).await?;
     let record = changed.map_err(|refused| refuse(refused, &id))?;
@@ -354,6 +360,10 @@ async fn delete(
     let (online, now_ms) = (is_online(&app, &id), app.clock().now_ms());
     let deleted = registration::delete(&app.store, installer.owner(), id.clone(), online, now_ms);
     deleted.await?.map_err(|refused| refuse(refused, &id))?;
+    // It may have come to its socket meanwhile.
+    if let Ok(id) = ChargePointId::new(&id) {
+        app.sessions.outdate(&id);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -37,7 +37,8 @@ struct StartRun {
     #[serde(default)]
     #[schema(example = true)]
     run_test_transaction: bool,
-    /// Whether the installer gets a mail at the end; false when left out.
+    /// Whether the installer gets a mail at the end, and webhooks `charge_point.commissioned` when the run completed,
+    /// also where the charge point was commissioned before; false when left out.
     #[garde(skip)]
     #[serde(default)]
     #[schema(example = true)]

@@ -24,8 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::standard_key;
 use crate::domain::template::{TemplateParameter, template_for};
-use crate::ocpp::push::push;
+use crate::ocpp::push::push_for;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError, Detail};
@@ -288,6 +289,9 @@ struct CustomizeAnswer {
     pending_reboot: bool,
     /// What the charge point did not take; it stays saved.
     rejected: Vec<RejectedKey>,
+    /// What the charge point has not answered yet: it is offline, or slow. It is pushed as the charge point answers, or
+    /// after its next accepted boot.
+    unanswered: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -297,7 +301,9 @@ struct RejectedKey {
     status: String,
 }
 
-/// Changes configuration keys: saves them, and pushes them to a charge point that is connected.
+/// Changes configuration keys: saves them, and pushes them to a charge point that is connected. The answer comes when
+/// all of them are answered, after 20 seconds at the latest; the others are pushed on. A key of the standard takes
+/// values of its type, others any.
 #[utoipa::path(
     post,
     path = "/api/v1/installer/charge-points/{charge_point_id}/config/customize",
@@ -333,7 +339,7 @@ async fn customize(
         && may_be_called
         && app.sessions.is_online(&id)
     {
-        push(&app, &id).await?;
+        push_for(&app, &id).await?;
     }
     let now = app.store.configuration(&record.id).await?;
     let these: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
@@ -348,6 +354,10 @@ async fn customize(
                 key: key.key.clone(),
                 status: key.pushed.clone(),
             })
+            .collect(),
+        unanswered: of_these()
+            .filter(|key| key.pushed == SAVED)
+            .map(|key| key.key.clone())
             .collect(),
         updated_parameters: keys.clone(),
         applied: keys,
@@ -392,7 +402,10 @@ fn new_parameters(parameters: &Value) -> Result<Vec<(String, String)>, ApiError>
                 wrong_key(key).or_else(|| twice.then(|| "the key is there twice".to_owned()));
             let (part, reason) = match of_key {
                 Some(reason) => ("key", reason),
-                None => ("value", wrong_value(value)?),
+                None => {
+                    let of_standard = standard_key::wrong_value(key, value).map(str::to_owned);
+                    ("value", of_standard.or_else(|| wrong_value(value))?)
+                }
             };
             // In a list, key and value are fields of their own.
             let field = match parameters {

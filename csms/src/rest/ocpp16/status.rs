@@ -30,7 +30,10 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StatusQuery {
-    /// A status of a connector, in the words of OCPP, or `available`, `occupied`, `offline`.
+    /// Those with a connector of this status. A word as OCPP writes it (`Available`, `Faulted`) finds what was
+    /// reported last, with or without a socket; `available`, `occupied` (in use or reserved), `Occupied` (in use) and
+    /// the words of OCPI, such as `CHARGING`, what has a socket. `offline` finds what has none, or is `Unavailable` or
+    /// `Faulted`; `UNKNOWN` what has none.
     #[param(example = "Faulted")]
     status: Option<String>,
     #[serde(flatten)]
@@ -84,8 +87,9 @@ async fn statuses(
     Params(query): Params<StatusQuery>,
 ) -> Answer<Statuses> {
     let (page, per_page) = query.paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
-    let wanted = query.status.as_deref().map(Wanted::parse).transpose()?;
-    let filter = wanted.map(|wanted| wanted.filter(&app));
+    let status = query.status.as_deref();
+    let filter = status.map(|word| wanted(word, || online_list(&app)));
+    let filter = filter.transpose()?;
     let slice = slice(page, per_page);
     let (rows, total) = app.store.statuses(&owner, filter.as_ref(), slice).await?;
     Ok(Json(Statuses {
@@ -119,50 +123,45 @@ fn show(app: &App, row: &StatusRow) -> ChargePointBody {
     }
 }
 
-/// What `?status=` asks for, in the words of OCPP, of the concepts text, of the search, or of OCPI.
-struct Wanted {
-    statuses: Vec<&'static str>,
-    offline: bool,
-}
+/// What is in use: `Occupied` of the concepts text, CHARGING of OCPI.
+const IN_USE: [&str; 5] = [
+    "Preparing",
+    "Charging",
+    "SuspendedEV",
+    "SuspendedEVSE",
+    "Finishing",
+];
 
-impl Wanted {
-    fn parse(word: &str) -> Result<Self, ApiError> {
-        const OCCUPIED: [&str; 5] = [
-            "Preparing",
-            "Charging",
-            "SuspendedEV",
-            "SuspendedEVSE",
-            "Finishing",
-        ];
-        let exact = ChargePointStatus::VARIANTS.iter().find(|v| **v == word);
-        let (statuses, offline) = match (exact, word.to_ascii_lowercase().as_str()) {
-            (Some(status), _) => (vec![*status], false),
-            (_, "available") => (vec!["Available"], false),
-            (_, "occupied") => ([&OCCUPIED[..], &["Reserved"]].concat(), false),
-            (_, "charging") => (OCCUPIED.to_vec(), false),
-            (_, "reserved") => (vec!["Reserved"], false),
-            (_, "inoperative" | "unavailable") => (vec!["Unavailable"], false),
-            (_, "outoforder" | "faulted") => (vec!["Faulted"], false),
-            (_, "offline") => (vec!["Unavailable", "Faulted"], true),
-            (_, "unknown") => (Vec::new(), true),
-            _ => {
-                let known = ChargePointStatus::VARIANTS.join(", ");
-                return Err(ApiError::field(
-                    "status",
-                    format!("one of {known} is wanted"),
-                ));
-            }
-        };
-        Ok(Self { statuses, offline })
+/// What `?status=` asks for, in the words of OCPP, of the search, of the concepts text or of OCPI. `online` lists who
+/// has a socket, which is not in the database.
+fn wanted(word: &str, online: impl FnOnce() -> String) -> Result<StatusFilter, ApiError> {
+    if let Some(said) = ChargePointStatus::VARIANTS.iter().find(|v| **v == word) {
+        return Ok(StatusFilter {
+            statuses: vec![*said],
+            ..StatusFilter::default()
+        });
     }
-
-    /// Who is online is not in the database: it is told where the filter needs it.
-    fn filter(self, app: &App) -> StatusFilter {
-        StatusFilter {
-            not_among: self.offline.then(|| online_list(app)),
-            statuses: self.statuses,
+    let reserved_too = || [&IN_USE[..], &["Reserved"]].concat();
+    let (statuses, offline) = match (word, word.to_ascii_lowercase().as_str()) {
+        ("occupied", _) => (reserved_too(), false),
+        (_, "available") => (vec!["Available"], false),
+        (_, "occupied" | "charging") => (IN_USE.to_vec(), false),
+        (_, "reserved") => (vec!["Reserved"], false),
+        (_, "inoperative" | "unavailable") => (vec!["Unavailable"], false),
+        (_, "outoforder" | "faulted") => (vec!["Faulted"], false),
+        (_, "offline") => (vec!["Unavailable", "Faulted"], true),
+        (_, "unknown") => (Vec::new(), true),
+        _ => {
+            let known = ChargePointStatus::VARIANTS.join(", ");
+            let reason = format!("available, occupied, offline or one of {known} is wanted");
+            return Err(ApiError::field("status", reason));
         }
-    }
+    };
+    Ok(StatusFilter {
+        statuses,
+        online: Some(online()),
+        offline,
+    })
 }
 
 #[cfg(test)]
@@ -171,21 +170,27 @@ mod tests {
 
     #[test]
     fn every_vocabulary_filters() {
-        let wanted = |word: &str| {
-            let wanted = Wanted::parse(word).ok().unwrap();
-            (wanted.statuses.join(" "), wanted.offline)
+        let asked = |word: &str| {
+            let filter = wanted(word, || "[]".to_owned()).ok().unwrap();
+            let statuses = filter.statuses.join(" ");
+            (statuses, filter.online.is_some(), filter.offline)
         };
         let in_use = "Preparing Charging SuspendedEV SuspendedEVSE Finishing";
-        for (word, statuses, offline) in [
-            ("Charging", "Charging", false),
-            ("CHARGING", in_use, false),
-            ("occupied", &format!("{in_use} Reserved"), false),
-            ("OUTOFORDER", "Faulted", false),
-            ("offline", "Unavailable Faulted", true),
-            ("unknown", "", true),
+        for (word, statuses, needs_socket, offline) in [
+            ("Available", "Available", false, false),
+            ("Charging", "Charging", false, false),
+            ("available", "Available", true, false),
+            ("AVAILABLE", "Available", true, false),
+            ("occupied", &*format!("{in_use} Reserved"), true, false),
+            ("Occupied", in_use, true, false),
+            ("CHARGING", in_use, true, false),
+            ("OUTOFORDER", "Faulted", true, false),
+            ("offline", "Unavailable Faulted", true, true),
+            ("unknown", "", true, true),
         ] {
-            assert_eq!(wanted(word), (statuses.to_owned(), offline), "{word}");
+            let expected = (statuses.to_owned(), needs_socket, offline);
+            assert_eq!(asked(word), expected, "{word}");
         }
-        assert!(Wanted::parse("sleepy").is_err());
+        assert!(wanted("sleepy", String::new).is_err());
     }
 }

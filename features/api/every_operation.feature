@@ -34,6 +34,14 @@ Feature: What holds for every operation of the REST API
     When every operation that takes a body is sent a list
     Then each answer is 400 with the code validation_error
 
+  Scenario: A body that may be left out may be null
+    Given a charge point of the installer that is offline
+    When the installer sends POST /api/v1/installer/charge-points/{charge point}/test-connection
+      """
+      null
+      """
+    Then the answer is 200
+
   Scenario: What nobody has is not found
     Given a charge point of the installer that is offline
     When every operation that can miss something is asked about what nobody has

@@ -14,7 +14,8 @@ Examples:
   dynamo conformance --sut csms --url ws://127.0.0.1:9000/ocpp16 --driver http://127.0.0.1:8080/send
   dynamo conformance --sut charge-point --listen 0.0.0.0:9000 --charge-point-id CP-1 --operator prompt
 
-Exit code: 0 nothing failed and something passed, 1 a scenario failed, 2 the run could not be made.
+Exit code: 0 nothing failed and something passed, 1 a scenario failed or a run of everything left something out,
+2 the run could not be made.
 dynamo is not affiliated with the Open Charge Alliance. A pass is no certificate.")]
 pub struct Args {
     /// What is under test from outside; without it both bundled sides are

@@ -150,6 +150,7 @@ impl Driver {
                 method: "POST".into(),
                 path: self.path.clone(),
                 status: status.as_u16(),
+                code: None,
                 scenario,
             });
         if !status.is_client_error() && !status.is_server_error() {

@@ -30,7 +30,9 @@ mod self_test;
 mod steps;
 mod sut;
 mod trace;
+mod verdict;
 mod world;
 
 pub use args::{Args, Sut};
-pub use run::{Verdict, run};
+pub use run::run;
+pub use verdict::Verdict;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::args::Args;
 use crate::collect::all_tags;
 use crate::report::Form;
-use crate::run::Verdict;
+use crate::verdict::Verdict;
 
 /// Prints the list; `--report FILE.json` writes it too.
 pub(crate) fn print(features: &[Feature], args: &Args) -> Result<Verdict> {

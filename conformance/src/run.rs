@@ -24,21 +24,9 @@ use crate::report::{
 };
 use crate::rig::{GivenUp, Rig, Side};
 use crate::sut::{Prepared, description, prepare};
+use crate::verdict::{Verdict, gaps, is_of_everything, verdict};
 use crate::world::World;
 use crate::{listing, self_test};
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing failed and something passed.
-    Passed,
-    /// A scenario failed, or a seeded defect survived.
-    Failed,
-    /// No scenario passed or failed: nothing was tested.
-    NothingRan,
-    /// Somebody ended the run before all scenarios had their turn; the rest is reported as not run.
-    Interrupted,
-}
 
 /// Puts what the arguments name to the test, prints the verdict and writes the reports. When `shutdown` is
 /// cancelled, the scenarios that have not ended are reported as not run.
@@ -101,14 +89,19 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     for path in &reports {
         report.write(path)?;
     }
-    print_summary(&report, &reports)?;
+    let gaps = if is_of_everything(&args) {
+        gaps(&report)
+    } else {
+        Vec::new()
+    };
+    print_summary(&report, &gaps, &reports)?;
     if shutdown.is_cancelled() {
         return Ok(Verdict::Interrupted);
     }
     if let Some(GivenUp { reason, remedy }) = given_up {
         bail!("the run was given up: {reason}; {remedy}");
     }
-    Ok(verdict(&report.summary))
+    Ok(verdict(&report.summary, &gaps))
 }
 
 /// What became of a run's scenarios.
@@ -232,14 +225,6 @@ fn scenarios_of(features: &[Feature]) -> impl Iterator<Item = (&Feature, &Scenar
         let all = feature.scenarios.iter().chain(of_rules);
         all.map(move |scenario| (feature, scenario))
     })
-}
-
-fn verdict(summary: &Summary) -> Verdict {
-    match (summary.failed, summary.passed) {
-        (1.., _) => Verdict::Failed,
-        (0, 1..) => Verdict::Passed,
-        (0, 0) => Verdict::NothingRan,
-    }
 }
 
 /// The files to write; their endings are checked before anything runs.
@@ -413,7 +398,7 @@ impl Progress {
 }
 
 /// The verdict for the terminal: what failed and why, a line per feature, the figures.
-fn print_summary(report: &Report, reports: &[PathBuf]) -> Result<()> {
+fn print_summary(report: &Report, gaps: &[String], reports: &[PathBuf]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for status in [Status::Failed, Status::NotRun] {
         for scenario in report
@@ -467,6 +452,15 @@ fn print_summary(report: &Report, reports: &[PathBuf]) -> Result<()> {
         .collect();
     if let Some(api) = &report.coverage.api {
         writeln!(out, "{}", api.sentence())?;
+    }
+    if !gaps.is_empty() {
+        writeln!(
+            out,
+            "failed: a run of everything leaves nothing out, and here"
+        )?;
+        for gap in gaps {
+            writeln!(out, "    {gap}")?;
+        }
     }
     writeln!(out, "report: {}", names.join(", "))?;
     writeln!(out, "{DISCLAIMER}")?;

@@ -18,8 +18,9 @@ use crate::defect::{self, Seed, meant_for};
 use crate::features;
 use crate::report::{Coverage, DISCLAIMER, Report, Status, Summary};
 use crate::rig::{Rig, RigParts, Side};
-use crate::run::{Progress, Verdict, millis, play, side_of};
+use crate::run::{Progress, millis, play, side_of};
 use crate::sut::{Prepared, prepare};
+use crate::verdict::Verdict;
 
 /// How long a scenario waits for what a defect has swallowed.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -34,7 +34,16 @@ Feature: What holds for every operation of the REST API
     When every operation that takes a body is sent a list
     Then each answer is 400 with the code validation_error
 
+  Scenario: A body that may be left out may be null
+    Given a charge point of the installer that is offline
+    When the installer sends POST /api/v1/installer/charge-points/{charge point}/test-connection
+      """
+      null
+      """
+    Then the answer is 200
+
   Scenario: What nobody has is not found
+    Given a charge point of the installer that is offline
     When every operation that can miss something is asked about what nobody has
     Then each answer is 404 with the code not_found
 
@@ -54,6 +63,15 @@ Feature: What holds for every operation of the REST API
     When nobody sends GET /api/v1/ocpp16/transactions
     Then the answer is 200
 
-  Scenario: Every answer can be found in the log by its id
-    When the organization sends GET /api/v1/ocpp16/transactions
-    Then the answer has the header X-Request-Id
+  Scenario: Every answer has an id of its own
+    When every operation is called
+    Then each answer has an X-Request-Id that no other has
+
+  Scenario: A server without its database says so, and that it may pass
+    Given a CSMS of its own
+    When its database is taken away
+    And every operation that needs the database is called
+    Then each answer is 503 with the code unavailable
+    And each answer has the header Retry-After
+    When nobody sends GET /readyz
+    Then the answer is 503

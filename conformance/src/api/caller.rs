@@ -1,5 +1,6 @@
 //! Sends requests, and writes down what was sent, what came, and what of it is not as the document says.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -31,6 +32,8 @@ pub(crate) struct Caller {
     base: Arc<str>,
     record: Arc<Mutex<Record>>,
     scenario: Arc<str>,
+    /// The server has no database any more.
+    outage: Arc<AtomicBool>,
 }
 
 impl Caller {
@@ -40,6 +43,7 @@ impl Caller {
             base: base.into(),
             record: Arc::default(),
             scenario: scenario.into(),
+            outage: Arc::default(),
         }
     }
 
@@ -49,6 +53,11 @@ impl Caller {
             record: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// From now on the server may say that it cannot serve.
+    pub(super) fn expect_outage(&self) {
+        self.outage.store(true, Ordering::Relaxed);
     }
 
     /// Everything so far, for the one who ends the scenario.
@@ -142,7 +151,7 @@ impl Caller {
             raw: format!("{}\n{}", answer.status, shown(&answer.bytes)),
         });
         let document = &self.api.document;
-        let breaches = document.breaches(answer);
+        let breaches = document.breaches(answer, self.outage.load(Ordering::Relaxed));
         let operation = document.operation(&answer.method, &answer.path);
         let template = operation.map_or(answer.path.as_str(), |operation| &operation.template);
         let mut record = self.record();
@@ -150,6 +159,7 @@ impl Caller {
             method: answer.method.clone(),
             path: template.to_owned(),
             status: answer.status,
+            code: code_of(answer),
             scenario: self.scenario.to_string(),
         });
         record.breaches.extend(breaches);
@@ -166,4 +176,10 @@ impl Caller {
             consumed: true,
         });
     }
+}
+
+/// The code of an error.
+fn code_of(answer: &Answer) -> Option<String> {
+    let json = (answer.status >= 400).then(|| answer.json().ok())??;
+    json["code"].as_str().map(str::to_owned)
 }

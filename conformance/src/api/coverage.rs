@@ -1,11 +1,11 @@
 //! What of the OpenAPI document the recorded traffic has exercised.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use super::ApiUnderTest;
-use super::document::Document;
+use super::document::{Described, Document};
+use super::{ApiUnderTest, required};
 use crate::report::{HttpExchange, ScenarioReport, Status};
 
 /// The document held against the traffic.
@@ -13,19 +13,13 @@ use crate::report::{HttpExchange, ScenarioReport, Status};
 pub(crate) struct ApiCoverage {
     /// Operations that the document describes.
     pub(crate) operations: usize,
-    /// Method, path and status: how many the document has, and how many of them came.
+    /// Method, path, status and code: how many the document has, and how many of them came.
     pub(crate) documented: usize,
     pub(crate) exercised: usize,
-    pub(crate) missing: Vec<Missing>,
+    pub(crate) missing: Vec<Described>,
+    /// What the document has to describe and does not.
+    pub(crate) lacking: Vec<String>,
     pub(crate) isolation: Isolation,
-}
-
-/// An answer that the document describes and nobody got.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Missing {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) status: u16,
 }
 
 /// Routes with an id in their path that want credentials, and how many of them strangers were kept out of without
@@ -67,34 +61,32 @@ impl Isolation {
 impl ApiCoverage {
     /// Holds the document against the traffic of scenarios that passed.
     pub(crate) fn of(api: &ApiUnderTest, exchanges: &[HttpExchange]) -> Self {
-        let came: BTreeSet<(&str, &str, u16)> = exchanges
-            .iter()
-            .map(|exchange| {
-                (
-                    exchange.method.as_str(),
-                    exchange.path.as_str(),
-                    exchange.status,
-                )
-            })
-            .collect();
         let (exercised, missing): (Vec<_>, Vec<_>) = api
             .document
             .answers()
-            .partition(|answer| came.contains(answer));
+            .into_iter()
+            .partition(|answer| exchanges.iter().any(|exchange| came(answer, exchange)));
         Self {
             operations: api.document.operations.len(),
             documented: exercised.len() + missing.len(),
             exercised: exercised.len(),
-            missing: missing
-                .into_iter()
-                .map(|(method, path, status)| Missing {
-                    method: method.to_owned(),
-                    path: path.to_owned(),
-                    status,
-                })
-                .collect(),
+            missing,
+            lacking: required::lacking(&api.document),
             isolation: Isolation::of(&api.document, &api.isolation()),
         }
+    }
+
+    /// What keeps a run of everything from passing, a line for each.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        let missing = self
+            .missing
+            .iter()
+            .map(|answer| format!("nobody got {answer}"));
+        let lacking = self.lacking.iter();
+        let lacking = lacking.map(|what| format!("the OpenAPI document lacks {what}"));
+        let open = self.isolation.open.iter();
+        let open = open.map(|route| format!("not shown to be isolated: {route}"));
+        missing.chain(lacking).chain(open).collect()
     }
 
     /// For the last line of a run.
@@ -112,6 +104,14 @@ impl ApiCoverage {
             self.isolation.routes
         )
     }
+}
+
+/// Whether this is that answer.
+fn came(answer: &Described, exchange: &HttpExchange) -> bool {
+    exchange.status == answer.status
+        && exchange.method == answer.method
+        && exchange.path == answer.path
+        && (answer.code.is_none() || answer.code == exchange.code)
 }
 
 /// The exchanges of scenarios that passed: what was said where something went wrong shows nothing. The driver knows
@@ -156,8 +156,42 @@ mod tests {
             method: "GET".into(),
             path: "/things/{id}".into(),
             status,
+            code: None,
             scenario: scenario.into(),
         }
+    }
+
+    #[test]
+    fn an_error_came_when_its_code_came() {
+        let described = |code: Option<&str>| Described {
+            method: "GET".into(),
+            path: "/things/{id}".into(),
+            status: 409,
+            code: code.map(str::to_owned),
+        };
+        let with_code = HttpExchange {
+            code: Some("in_use".into()),
+            ..exchange("s", 409)
+        };
+        assert!(came(&described(Some("in_use")), &with_code));
+        assert!(!came(&described(Some("already_exists")), &with_code));
+        assert!(!came(&described(Some("in_use")), &exchange("s", 409)));
+        assert!(came(&described(None), &with_code));
+        let coverage = ApiCoverage {
+            missing: vec![described(Some("in_use"))],
+            isolation: Isolation {
+                open: vec!["PUT /things/{id}".into()],
+                ..Isolation::default()
+            },
+            ..ApiCoverage::default()
+        };
+        assert_eq!(
+            coverage.gaps(),
+            [
+                "nobody got GET /things/{id} 409 in_use",
+                "not shown to be isolated: PUT /things/{id}"
+            ]
+        );
     }
 
     fn scenario(name: &str, status: Status, exchanges: &[u16]) -> ScenarioReport {

@@ -9,15 +9,16 @@
 //! | --- | --- |
 //! | a scenario's place at the API: its words, its requests, its answers | here |
 //! | who calls, and their organizations, keys and accounts | [`actor`], `accounts` |
-//! | a request is sent, its answer is held against the document, both are recorded | [`exchange`], `caller` |
+//! | a request is sent, its answer is held against the document, both are recorded | [`exchange`], `caller`, `breach` |
 //! | the API under test, or one that a scenario has for itself | `under_test`, `own_csms` |
-//! | what `/openapi.json` says, and which of it came | [`document`], [`coverage`] |
+//! | what `/openapi.json` says, which of it came, and what it has to say | [`document`], [`coverage`], `required` |
 //! | bodies and ids for operations that nobody wrote a step for | [`sample`], [`recipe`] |
 //! | what steps write: placeholders in JSON, words in braces | [`pattern`], [`words`] |
 //! | somebody who listens for webhooks | [`sink`] |
 
 mod accounts;
 pub(crate) mod actor;
+mod breach;
 mod caller;
 pub(crate) mod coverage;
 pub(crate) mod document;
@@ -25,6 +26,7 @@ pub(crate) mod exchange;
 mod own_csms;
 pub(crate) mod pattern;
 pub(crate) mod recipe;
+mod required;
 pub(crate) mod sample;
 pub(crate) mod sink;
 mod under_test;
@@ -35,7 +37,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_csms::store::ChargePointSetting;
+use dynamo_csms::PaymentSettings;
+use dynamo_csms::store::{ChargePointSetting, Registration};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -56,6 +59,9 @@ pub(crate) use under_test::ApiUnderTest;
 
 /// How long a CSMS waits for the answer to a command where a scenario does not say otherwise.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An address at which nobody listens.
+const NOBODY: &str = "http://127.0.0.1:9";
 
 /// One scenario's place at the REST API.
 #[derive(Debug)]
@@ -93,8 +99,29 @@ impl Api {
         scenario: &str,
         command_timeout: Option<Duration>,
     ) -> Result<Self, Failure> {
-        let own = OwnCsms::start(command_timeout.unwrap_or(COMMAND_TIMEOUT)).await?;
+        let timeout = command_timeout.unwrap_or(COMMAND_TIMEOUT);
+        let own = OwnCsms::start(|options| options.command_timeout = timeout).await?;
         Self::open_at(rig, scenario, Some(own)).await
+    }
+
+    /// The same at a CSMS of its own whose payment gateway nobody reaches.
+    pub(crate) async fn open_without_gateway(rig: &Rig, scenario: &str) -> Result<Self, Failure> {
+        let own = OwnCsms::start(|options| {
+            options.payment = PaymentSettings::Stripe {
+                key: "sk_test_nobody".to_owned(),
+                url: NOBODY.to_owned(),
+            };
+        });
+        Self::open_at(rig, scenario, Some(own.await?)).await
+    }
+
+    /// Takes the database of a CSMS of one's own away; from now on it may say that it cannot serve.
+    pub(crate) async fn take_database_away(&self) -> StepResult {
+        let missing = || Failure::new("only a CSMS of its own can be left without a database");
+        let own = self.own.as_ref().ok_or_else(missing)?;
+        own.take_database_away().await;
+        self.caller.expect_outage();
+        Ok(())
     }
 
     /// Lets time go by at a CSMS of one's own.
@@ -164,9 +191,19 @@ impl Api {
 
     /// Registers the scenario's charge point with the organization, as its operator would.
     pub(crate) async fn register_charge_point(&self) -> StepResult {
+        self.register_with(None).await
+    }
+
+    /// The same, and it is not to come in.
+    pub(crate) async fn register_rejected(&self) -> StepResult {
+        self.register_with(Some(Registration::Rejected)).await
+    }
+
+    async fn register_with(&self, registration: Option<Registration>) -> StepResult {
         let setting = ChargePointSetting {
             id: self.word("charge point")?,
             organization_id: Some(self.organization(false)),
+            registration,
             ..ChargePointSetting::default()
         };
         let store = &self.place.store;

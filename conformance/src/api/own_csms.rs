@@ -27,21 +27,21 @@ impl fmt::Debug for OwnCsms {
 }
 
 impl OwnCsms {
-    /// Starts one that waits so long for the answer to a command.
-    pub(super) async fn start(command_timeout: Duration) -> Result<Self, Failure> {
+    /// Starts one with these changes to its options.
+    pub(super) async fn start(change: impl FnOnce(&mut Options)) -> Result<Self, Failure> {
         let folder = tempfile::tempdir().map_err(no_set_up)?;
         let ahead_ms = Arc::new(AtomicI64::new(0));
         let (system, ahead) = (Clock::default(), Arc::clone(&ahead_ms));
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = Options {
+        let mut options = Options {
             http: local,
             ocpp: local,
             database: format!("sqlite://{}", folder.path().join("csms.db").display()),
-            command_timeout,
             webhooks_to_private_networks: true,
             clock: Clock::new(move || system.now_ms() + ahead.load(Ordering::Relaxed)),
             ..Options::default()
         };
+        change(&mut options);
         let csms = dynamo_csms::start(options).await.map_err(no_set_up)?;
         Ok(Self {
             csms,
@@ -66,6 +66,11 @@ impl OwnCsms {
     pub(super) fn put_ahead(&self, length: Duration) {
         let ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
         self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Leaves it running without its database: whatever it wants of it from now on fails.
+    pub(super) async fn take_database_away(&self) {
+        self.csms.store().close().await;
     }
 
     pub(super) async fn end(self) {

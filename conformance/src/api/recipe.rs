@@ -24,12 +24,18 @@ pub(crate) async fn site_owner(api: &mut Api) -> Result<Credential, Failure> {
 
 /// Invites the site owner to the installer's project; gives the address.
 pub(crate) async fn invite(api: &mut Api) -> Result<String, Failure> {
-    let project = project(api).await?;
     let email = format!("owner@{}.example.com", api.word("unique")?);
+    invite_as(api, &email).await?;
+    Ok(email)
+}
+
+/// Invites whoever has this address.
+pub(crate) async fn invite_as(api: &mut Api, email: &str) -> Result<(), Failure> {
+    let project = project(api).await?;
     let path = format!("/api/v1/installer/projects/{project}/invite-site-owner");
     let body = json!({"email": email, "message": "It is all yours."});
     api.set_up(Actor::Installer, "POST", &path, body).await?;
-    Ok(email)
+    Ok(())
 }
 
 /// The installer's project, made when it is needed first: the word `project`.
@@ -60,9 +66,22 @@ pub(crate) fn friend(operation: &Operation) -> Actor {
 
 /// The path of the operation with ids of things that are the organization's; what is not there yet is made.
 pub(crate) async fn path_of_ours(api: &mut Api, operation: &Operation) -> Result<String, Failure> {
+    path_with(api, operation, |_| None).await
+}
+
+/// The same with these ids in the place of ours.
+pub(crate) async fn path_with(
+    api: &mut Api,
+    operation: &Operation,
+    other: impl Fn(&str) -> Option<String>,
+) -> Result<String, Failure> {
     let mut ids = Vec::new();
     for name in operation.path_parameters() {
-        ids.push((name, id(api, operation, name).await?));
+        let id = match other(name) {
+            Some(id) => id,
+            None => id(api, operation, name).await?,
+        };
+        ids.push((name, id));
     }
     let path = operation.path(|name| {
         let found = ids.iter().find(|(other, _)| *other == name);
@@ -85,7 +104,7 @@ async fn id(api: &mut Api, operation: &Operation, name: &str) -> Result<String, 
     let word = if name == "id" {
         before.clone()
     } else {
-        name.to_owned()
+        name.replace('_', " ")
     };
     if let Ok(known) = api.word(&word) {
         return Ok(known);
@@ -146,11 +165,24 @@ pub(crate) async fn register(api: &mut Api) -> Result<(), Failure> {
         return api.register_charge_point().await;
     }
     api.credential(Actor::Installer).await?;
-    let mut body = json!({"charge_point_id": api.word("charge point")?, "model": "Scripted", "vendor": "Dynamo",
-        "serial_number": api.word("unique")?});
+    let id = api.word("charge point")?;
+    register_as(api, &id).await
+}
+
+/// Another one, beside the scenario's own.
+pub(crate) async fn register_another(api: &mut Api) -> Result<String, Failure> {
+    let id = format!("{}-2", api.word("charge point")?);
+    api.credential(Actor::Installer).await?;
+    register_as(api, &id).await?;
+    Ok(id)
+}
+
+async fn register_as(api: &mut Api, id: &str) -> Result<(), Failure> {
+    let mut body = json!({"charge_point_id": id, "model": "Scripted", "vendor": "Dynamo", "serial_number": id});
     if let Ok(project) = api.word("project") {
         body["project_id"] = project.into();
     }
+    let path = "/api/v1/installer/charge-points";
     api.set_up(Actor::Installer, "POST", path, body).await?;
     Ok(())
 }

@@ -28,7 +28,7 @@ struct Page<'a> {
 /// The OpenAPI document held against the traffic, an operation per line.
 struct ApiView<'a> {
     sentence: String,
-    open: &'a [String],
+    gaps: Vec<String>,
     operations: Vec<OperationView<'a>>,
 }
 
@@ -126,7 +126,10 @@ fn api_view<'a>(report: &'a Report, coverage: &'a ApiCoverage) -> ApiView<'a> {
         let answers = operations
             .entry((&missing.path, &missing.method))
             .or_default();
-        answers.push((missing.status, 0));
+        // Where some of its codes came, the gaps above name the rest.
+        if answers.iter().all(|(status, _)| *status != missing.status) {
+            answers.push((missing.status, 0));
+        }
     }
     let operations = operations.into_iter().map(|((path, method), mut answers)| {
         answers.sort_unstable();
@@ -138,7 +141,7 @@ fn api_view<'a>(report: &'a Report, coverage: &'a ApiCoverage) -> ApiView<'a> {
     });
     ApiView {
         sentence: coverage.sentence(),
-        open: &coverage.isolation.open,
+        gaps: coverage.gaps(),
         operations: operations.collect(),
     }
 }

@@ -120,6 +120,8 @@ pub(crate) struct HttpExchange {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) status: u16,
+    /// Of an error of the API.
+    pub(crate) code: Option<String>,
     pub(crate) scenario: String,
 }
 
@@ -376,7 +378,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A run with these scenarios.
-    pub(super) fn report(scenarios: Vec<ScenarioReport>) -> Report {
+    pub(crate) fn report(scenarios: Vec<ScenarioReport>) -> Report {
         Report {
             tool: "dynamo",
             version: "0",

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Duration, timeout};
 use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::BODY_BYTES_MAX;
 use super::error::{ApiError, Detail};
@@ -28,11 +29,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        Ok(Self(read_as(request).await?))
+        Ok(Self(parse(&read_json(request).await?)?))
     }
 }
 
-/// The same where the body may be left out.
+/// The same where the body may be left out, or be `null`.
 pub(crate) struct OptionalBody<T>(pub Option<T>);
 
 impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S>
@@ -47,25 +48,24 @@ impl<S: Send + Sync, T: DeserializeOwned + Validate<Context = ()>> FromRequest<S
         if empty {
             return Ok(Self(None));
         }
-        Ok(Self(Some(read_as(request).await?)))
+        let bytes = read_json(request).await?;
+        if bytes.trim_ascii() == b"null" {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(parse(&bytes)?)))
     }
 }
 
-async fn read_as<T>(request: Request) -> Result<T, ApiError>
-where
-    T: DeserializeOwned + Validate<Context = ()>,
-{
+async fn read_json(request: Request) -> Result<Vec<u8>, ApiError> {
     let kind = request.headers().get(CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let bytes = match timeout(BODY_TIMEOUT, read(request.into_body())).await {
-        Ok(read) => read?,
-        Err(_) => return Err(ApiError::field("body", "it did not arrive in time")),
-    };
-    parse(&bytes)
+    timeout(BODY_TIMEOUT, read(request.into_body()))
+        .await
+        .map_err(|_| ApiError::field("body", "it did not arrive in time"))?
 }
 
 async fn read(body: RawBody) -> Result<Vec<u8>, ApiError> {
@@ -159,11 +159,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 #[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
     /// From 1.
-    #[param(value_type = Option<u32>, minimum = 1)]
+    #[param(schema_with = whole_number)]
     page: Option<String>,
     /// Entries per page; above its maximum it becomes the maximum.
-    #[param(value_type = Option<u32>, minimum = 1)]
+    #[param(schema_with = whole_number)]
     per_page: Option<String>,
+}
+
+/// From 1; without a format, which would be a bound above as well.
+fn whole_number() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .build()
 }
 
 impl Paging {

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::error::{Answer, ApiError};
 use super::input::{Body, plain};
-use super::openapi::{AcceptanceErrors, BodyErrors, CrowdErrors};
+use super::openapi::{AcceptanceErrors, BodyErrors, CrowdErrors, StoreErrors};
 use crate::App;
 use crate::domain::handover::{self, Acceptance, Refused};
 use crate::store::{key_hash, random_text};
@@ -63,7 +63,7 @@ struct AcceptedInvitation {
     path = "/api/v1/invitations/accept",
     tag = "Projects",
     request_body = AcceptanceBody,
-    responses((status = 200, body = AcceptedInvitation), BodyErrors, AcceptanceErrors, CrowdErrors)
+    responses((status = 200, body = AcceptedInvitation), BodyErrors, AcceptanceErrors, CrowdErrors, StoreErrors)
 )]
 async fn accept(
     State(app): State<Arc<App>>,

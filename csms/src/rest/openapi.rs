@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, OpenApi as Description, Ref, RefOr, Response, ResponseBuilder,
@@ -40,114 +41,131 @@ impl Modify for Security {
     }
 }
 
-/// Groups of errors that operations share, for their `responses(…)`.
+/// Groups of errors that operations share, for their `responses(…)`: status, the codes it comes with, what it says.
 macro_rules! error_groups {
-    ($($(#[$doc:meta])* $name:ident { $($status:literal: $text:literal),+ $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($status:literal [$($code:ident),+]: $text:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
         pub(crate) struct $name;
 
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
-                BTreeMap::from([$(($status.to_owned(), error($text).into())),+])
+                BTreeMap::from([
+                    $(($status.to_owned(), error($text, &[$(stringify!($code)),+]).into())),+
+                ])
             }
         }
     )+};
 }
 
 error_groups! {
-    /// Of everything that wants to know who asks.
+    /// Of everything that wants to know who asks, which is in the database.
     AccessErrors {
-        "401": "No credentials, or none that are known.",
-        "403": "Credentials of another kind, or without the scope.",
+        "401" [unauthorized]: "No credentials, or none that are known.",
+        "403" [forbidden]: "Credentials of another kind, or without the scope.",
+        "503" [unavailable]: "The database does not answer; see Retry-After.",
+    }
+    /// Of what needs the database for everybody who asks.
+    StoreErrors {
+        "503" [unavailable]: "The database does not answer; see Retry-After.",
     }
     /// Of the login.
     LoginErrors {
-        "401": "The e-mail address or the password is wrong.",
-        "429": "Too many attempts under way, or too many wrong passwords for this address; see Retry-After.",
+        "401" [unauthorized]: "The e-mail address or the password is wrong.",
+        "429" [rate_limited]: "Too many attempts under way, or too many wrong passwords for this address; see \
+                               Retry-After.",
     }
     /// Of the sign-up.
     SignUpErrors {
-        "403": "The organization takes no sign-ups.",
+        "403" [forbidden]: "The organization takes no sign-ups.",
     }
     /// Of whatever has a password hashed for everybody who asks.
     CrowdErrors {
-        "429": "Too many attempts under way; see Retry-After.",
+        "429" [rate_limited]: "Too many attempts under way; see Retry-After.",
     }
     /// Of everything with a body.
     BodyErrors {
-        "400": "What is wrong stands in `details`, by field.",
-        "413": "The body is above 1 MiB.",
-        "415": "The body is not application/json.",
+        "400" [validation_error]: "What is wrong stands in `details`, by field.",
+        "413" [payload_too_large]: "The body is above 1 MiB.",
+        "415" [unsupported_media_type]: "The body is not application/json.",
     }
     /// Of everything with parameters in the query.
     QueryErrors {
-        "400": "What is wrong stands in `details`, by field.",
+        "400" [validation_error]: "What is wrong stands in `details`, by field.",
     }
     /// Of everything with an id.
     MissingErrors {
-        "404": "There is no such thing, or it is somebody else's.",
+        "404" [not_found]: "There is no such thing, or it is somebody else's.",
     }
     /// Of what must be unique.
     ConflictErrors {
-        "409": "It exists already.",
+        "409" [already_exists]: "It exists already.",
     }
     /// Of a charge point that is in use.
     InUseErrors {
-        "422": "It has a socket (still_connected), or an open transaction (active_session).",
+        "422" [still_connected, active_session]: "It has a socket, or an open transaction.",
     }
     /// Of a site that is in use.
     SiteInUseErrors {
-        "409": "Charge points stand there (in_use).",
+        "409" [in_use]: "Charge points stand there.",
     }
     /// Of invitations.
     InvitationErrors {
-        "409": "It was accepted already (already_accepted).",
-        "422": "Too many were sent within a day that nobody accepted (too_many_invitations).",
+        "409" [already_accepted]: "It was accepted already.",
+        "422" [too_many_invitations]: "Too many were sent within a day that nobody accepted.",
     }
     /// Of accepting an invitation.
     AcceptanceErrors {
-        "404": "There is no invitation with this token.",
-        "409": "It was accepted already (already_accepted), or the address has another kind of account \
-                (already_exists).",
-        "422": "Its time is over (invitation_expired).",
+        "404" [not_found]: "There is no invitation with this token.",
+        "409" [already_accepted, already_exists]: "It was accepted already, or the address has another kind of \
+                                                   account.",
+        "422" [invitation_expired]: "Its time is over.",
     }
     /// Of what needs the charge point's socket.
     NotConnectedErrors {
-        "422": "The charge point is not connected, or its boot was not accepted.",
+        "422" [not_connected]: "The charge point is not connected, or its boot was not accepted.",
     }
     /// Of a guest who wants to charge.
     GuestErrors {
-        "402": "The payment was declined (payment_declined).",
-        "409": "The connector is occupied (connector_occupied).",
-        "422": "The charge point is not connected (not_connected), the connector is out of order \
-                (connector_unavailable), nothing is billed there (billing_inactive), no tariff is set (no_tariff), or \
-                the payment gateway does not serve (payment_unavailable).",
+        "402" [payment_declined]: "The payment was declined.",
+        "409" [connector_occupied]: "The connector is occupied.",
+        "422" [not_connected, connector_unavailable, billing_inactive, no_tariff, payment_unavailable]:
+            "The charge point is not connected, the connector is out of order, nothing is billed there, no tariff \
+             is set, or the payment gateway does not serve.",
     }
     /// Of the stop of a guest session.
     GuestStopErrors {
-        "422": "The charge point is not connected (not_connected), or does not stop (ocpp_rejected).",
+        "422" [not_connected, ocpp_rejected]: "The charge point is not connected, or does not stop.",
     }
     /// Of a receipt.
     ReceiptErrors {
-        "409": "The session was not charged, or has not ended (not_completed).",
+        "409" [not_completed]: "The session was not charged, or has not ended.",
     }
     /// Of what there can be so many of.
     LimitErrors {
-        "422": "There are as many as there can be.",
+        "422" [too_many_webhooks]: "There are as many as there can be.",
     }
     /// Of everything that is sent to a charge point.
     CommandErrors {
-        "404": "There is no such charge point, or it is somebody else's.",
-        "408": "The charge point did not answer in time.",
-        "409": "Another request came with this Idempotency-Key.",
-        "422": "The charge point is offline, or refused.",
-        "429": "Too many commands for this charge point; see Retry-After.",
+        "404" [not_found]: "There is no such charge point, or it is somebody else's.",
+        "408" [timeout]: "The charge point did not answer in time.",
+        "409" [idempotency_conflict, idempotency_in_progress]:
+            "Another request came with this Idempotency-Key, or the first with it has no outcome.",
+        "422" [charge_point_offline, charge_point_not_registered, ocpp_rejected]:
+            "The charge point is offline, not accepted, or refused.",
+        "429" [rate_limited]: "Too many commands for this charge point; see Retry-After.",
     }
 }
 
-fn error(text: &str) -> Response {
+/// An error of one of these codes.
+fn error(text: &str, codes: &[&str]) -> Response {
+    let code = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(codes.iter().copied()));
+    let schema = AllOfBuilder::new()
+        .item(Ref::from_schema_name("Error"))
+        .item(ObjectBuilder::new().property("code", code));
     let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Error")))
+        .schema(Some(RefOr::T(Schema::AllOf(schema.build()))))
         .build();
     ResponseBuilder::new()
         .description(text)

@@ -3,6 +3,8 @@
 
 mod answer;
 mod charge_point;
+mod circumstance;
+mod isolation;
 mod request;
 mod sweep;
 mod webhook;

@@ -13,7 +13,7 @@ use crate::params::{duration, span};
 use crate::world::{DONE, World};
 
 /// How long somebody who waits for an end looks away.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 #[given(regex = r"^the next request has the header ([\w-]+): (.+)$")]
 #[when(regex = r"^the next request has the header ([\w-]+): (.+)$")]

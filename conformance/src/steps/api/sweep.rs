@@ -1,12 +1,14 @@
 //! Requests to every operation that the OpenAPI document describes: what holds for all of them is tried with all of
 //! them, the new ones included.
 
+use std::collections::HashSet;
+
 use cucumber::{then, when};
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use crate::api::document::Operation;
-use crate::api::recipe::{friend, path_of_ours};
+use crate::api::recipe::{friend, path_of_ours, path_with, register_another};
 use crate::api::{Actor, Answer, Api, Request, sample};
 use crate::expect::{Failure, StepResult};
 use crate::world::{DONE, World};
@@ -138,15 +140,42 @@ async fn with_body(world: &mut World, kind: &str, text: Option<String>) -> StepR
     sweep.send(api).await
 }
 
+/// Of several ids, one at a time is unknown while the others are ours; and one that is ours is another charge point's.
 #[when("every operation that can miss something is asked about what nobody has")]
 async fn about_nothing(world: &mut World) -> StepResult {
     let api = world.api().await?;
-    let sought = |operation: &Operation| operation.documents(404);
-    let mut sweep = Sweep::of(api, sought, friend).await?;
-    for request in &mut sweep.requests {
-        name_nothing(request)?;
+    let shared = std::sync::Arc::clone(&api.under_test);
+    let another = register_another(api).await?;
+    let mut requests = Vec::new();
+    for operation in &shared.document.operations {
+        if !operation.documents(404) {
+            continue;
+        }
+        let names = operation.path_parameters();
+        let mut paths = Vec::new();
+        for unknown in &names {
+            let unknown = |name: &str| (name == *unknown).then(|| NO_SUCH_ID.to_owned());
+            paths.push(path_with(api, operation, unknown).await?);
+        }
+        match names.as_slice() {
+            [] => paths.push(path_of_ours(api, operation).await?),
+            [_] => {}
+            _ => {
+                let elsewhere = |name: &str| (name == "charge_point_id").then(|| another.clone());
+                paths.push(path_with(api, operation, elsewhere).await?);
+            }
+        }
+        for path in paths {
+            let mut request = api
+                .request(friend(operation), &operation.method, &path, None)
+                .await?;
+            let body = sample::body(&shared.document, operation);
+            request.body = body.map(|body| ("application/json".into(), body.to_string()));
+            name_nothing(&mut request)?;
+            requests.push(request);
+        }
     }
-    sweep.send(api).await
+    Sweep { requests }.send(api).await
 }
 
 /// What has no id in its path has the one of a charge point in its body; what else a made-up body names, nobody has
@@ -162,6 +191,62 @@ fn name_nothing(request: &mut Request) -> StepResult {
         *text = body.to_string();
     }
     DONE
+}
+
+#[when("every operation is called")]
+async fn all(world: &mut World) -> StepResult {
+    let api = world.api().await?;
+    let sweep = Sweep::of(api, |_| true, friend).await?;
+    sweep.send(api).await
+}
+
+#[then("each answer has an X-Request-Id that no other has")]
+async fn each_has_an_id(world: &mut World) -> StepResult {
+    let api = world.api().await?;
+    let operations = api.under_test.document.operations.len();
+    let ids = api.answers.iter();
+    let ids: HashSet<String> = ids
+        .filter_map(|answer| answer.header("x-request-id"))
+        .filter(|id| !id.is_empty())
+        .collect();
+    if ids.len() == operations && api.answers.len() == operations {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "{} answers of {operations} operations have {} different ids",
+        api.answers.len(),
+        ids.len()
+    )))
+}
+
+/// Who calls later has credentials from before.
+#[when("its database is taken away")]
+async fn without_database(world: &mut World) -> StepResult {
+    let api = world.api().await?;
+    api.credential(Actor::Installer).await?;
+    api.take_database_away().await
+}
+
+#[when("every operation that needs the database is called")]
+async fn all_with_database(world: &mut World) -> StepResult {
+    let api = world.api().await?;
+    let sweep = Sweep::of(api, needs_the_database, friend).await?;
+    sweep.send(api).await
+}
+
+#[then(regex = r"^each answer has the header ([\w-]+)$")]
+async fn each_has_header(world: &mut World, name: String) -> StepResult {
+    let api = world.api().await?;
+    let without = api.answers.iter().find(|a| a.header(&name).is_none());
+    match without {
+        None => DONE,
+        Some(answer) => Err(Failure::new(format!("no {name}: {}", answer.in_words()))),
+    }
+}
+
+/// The root certificate alone is there without it.
+fn needs_the_database(operation: &Operation) -> bool {
+    operation.template != "/api/v1/authority"
 }
 
 #[then(regex = r"^each answer is (\d{3}) with the code (\w+)$")]
@@ -187,166 +272,6 @@ async fn each_is(world: &mut World, status: u16, code: String) -> StepResult {
         "{} of {} are not {status} {code}: {}",
         others.len(),
         api.answers.len(),
-        others.join("; ")
-    )))
-}
-
-/// What changes by itself between two looks at the same thing.
-const FLEETING: [&str; 6] = [
-    "request_id",
-    "duration_seconds",
-    "uptime_seconds",
-    "latency_ms",
-    "last_seen_at",
-    "last_heartbeat_at",
-];
-
-fn without_the_fleeting(json: &mut Value) {
-    match json {
-        Value::Object(members) => {
-            members.retain(|name, _| !FLEETING.contains(&name.as_str()));
-            members.values_mut().for_each(without_the_fleeting);
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(without_the_fleeting),
-        _ => {}
-    }
-}
-
-/// What owners see of a thing: where, the status, and the body.
-type View = (String, u16, Value);
-
-/// Everything of the organization's that can be read by its id, as its owner sees it. Nobody reads of it in the
-/// report: it is looked at after every stranger.
-async fn look(api: &mut Api) -> Result<Vec<View>, Failure> {
-    let shared = std::sync::Arc::clone(&api.under_test);
-    let mut calls = Vec::new();
-    for operation in &shared.document.operations {
-        if operation.method != "GET" || operation.path_parameters().is_empty() {
-            continue;
-        }
-        let path = path_of_ours(api, operation).await?;
-        let request = api
-            .request(friend(operation), &operation.method, &path, None)
-            .await?;
-        let call = api.caller().unrecorded().call(request);
-        calls.push(async move {
-            let answer = call.await?;
-            let mut json = answer.json().unwrap_or(Value::Null);
-            without_the_fleeting(&mut json);
-            Ok((path, answer.status, json))
-        });
-    }
-    let seen: Vec<Result<View, Failure>> = stream::iter(calls).buffered(AT_ONCE).collect().await;
-    seen.into_iter().collect()
-}
-
-/// Those who have credentials of the right kind and no business here.
-fn strangers(operation: &Operation) -> Vec<Actor> {
-    let mut strangers = Vec::new();
-    if operation.takes("apiKey") {
-        strangers.push(Actor::AnotherOrganization);
-    }
-    if operation.takes("installer") {
-        strangers.extend([Actor::AnotherInstaller, Actor::ForeignInstaller]);
-    }
-    strangers
-}
-
-/// What a stranger would send: an id of ours stands in the path or in the body.
-async fn intrusion(
-    api: &mut Api,
-    operation: &Operation,
-) -> Result<Option<(String, Option<Value>)>, Failure> {
-    let shared = std::sync::Arc::clone(&api.under_test);
-    let path = path_of_ours(api, operation).await?;
-    let mut body = sample::body(&shared.document, operation);
-    let named = body
-        .as_mut()
-        .and_then(|body| body.get_mut("charge_point_id"));
-    let in_body = named.is_some() && operation.documents(404);
-    if let Some(id) = named {
-        *id = api.word("charge point")?.into();
-    }
-    let in_path = !operation.path_parameters().is_empty();
-    Ok((in_path || in_body).then_some((path, body)))
-}
-
-/// The figure of isolated routes is made here: one counts where no stranger was let in and nothing was changed.
-#[when("other organizations and installers try every route with an id of ours")]
-async fn by_strangers(world: &mut World) -> StepResult {
-    let api = world.api().await?;
-    let shared = std::sync::Arc::clone(&api.under_test);
-    // Everything is made before anything is looked at.
-    for operation in &shared.document.operations {
-        path_of_ours(api, operation).await?;
-    }
-    let mut before = look(api).await?;
-    let mut answers = Vec::new();
-    let mut changes = Vec::new();
-    for operation in &shared.document.operations {
-        let Some((path, body)) = intrusion(api, operation).await? else {
-            continue;
-        };
-        let mut kept_out = true;
-        let strangers = strangers(operation);
-        for actor in &strangers {
-            let mut request = api.request(*actor, &operation.method, &path, None).await?;
-            request.body = body
-                .as_ref()
-                .map(|body| ("application/json".into(), body.to_string()));
-            let answer = api.caller().call(request).await?;
-            kept_out &= matches!(answer.status, 403 | 404);
-            answers.push(answer);
-        }
-        if operation.method != "GET" && !strangers.is_empty() {
-            let after = look(api).await?;
-            if let Some(change) = change(&before, &after) {
-                kept_out = false;
-                changes.push(format!(
-                    "{} {path} of strangers: {change}",
-                    operation.method
-                ));
-            }
-            before = after;
-        }
-        if !strangers.is_empty() {
-            shared.kept_out(&operation.method, &operation.template, kept_out);
-        }
-    }
-    api.answers = answers;
-    if changes.is_empty() {
-        return DONE;
-    }
-    Err(Failure::new(changes.join("; ")))
-}
-
-/// The first thing that is not as it was.
-fn change(before: &[View], after: &[View]) -> Option<String> {
-    let ((path, was, before), (_, is, after)) =
-        before.iter().zip(after).find(|(was, is)| was != is)?;
-    Some(format!(
-        "{path} was {was} {before} before, and is {is} {after} after it"
-    ))
-}
-
-#[then("each answer is 404 or 403")]
-async fn each_is_shut(world: &mut World) -> StepResult {
-    let api = world.api().await?;
-    if api.answers.is_empty() {
-        return Err(Failure::new("the document has no route with an id"));
-    }
-    let others: Vec<String> = api
-        .answers
-        .iter()
-        .filter(|answer| !matches!(answer.status, 403 | 404))
-        .map(Answer::in_words)
-        .collect();
-    if others.is_empty() {
-        return DONE;
-    }
-    Err(Failure::new(format!(
-        "{} let a stranger in: {}",
-        others.len(),
         others.join("; ")
     )))
 }

@@ -18,7 +18,7 @@ use crate::rest::charge_point::is_online;
 use crate::rest::error::{Answer, ApiError};
 use crate::rest::input::Params;
 use crate::rest::money::Amount;
-use crate::rest::openapi::{AccessErrors, QueryErrors};
+use crate::rest::openapi::{AccessErrors, QueryErrors, StoreErrors};
 use crate::store::{Searched, amount};
 
 /// In km.
@@ -206,7 +206,7 @@ struct ChargerBody {
     path = "/api/v1/public/chargers",
     tag = "Public",
     params(Circle),
-    responses((status = 200, body = Chargers), QueryErrors)
+    responses((status = 200, body = Chargers), QueryErrors, StoreErrors)
 )]
 async fn chargers(State(app): State<Arc<App>>, Params(circle): Params<Circle>) -> Answer<Chargers> {
     let (centre, radius_km) = circle.resolve()?;

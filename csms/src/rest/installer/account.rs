@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
-use crate::rest::openapi::{BodyErrors, ConflictErrors, CrowdErrors, LoginErrors, SignUpErrors};
+use crate::rest::openapi::{
+    BodyErrors, ConflictErrors, CrowdErrors, LoginErrors, SignUpErrors, StoreErrors,
+};
 use crate::rest::stamp::Stamp;
 use crate::store::{Account, DEFAULT_ORGANIZATION, Role, email_key, random_text};
 
@@ -62,7 +64,7 @@ struct AccountBody {
     path = "/api/v1/installer/signup",
     tag = "Installers",
     request_body = SignUp,
-    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, CrowdErrors, SignUpErrors)
+    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, CrowdErrors, SignUpErrors, StoreErrors)
 )]
 async fn sign_up(
     State(app): State<Arc<App>>,
@@ -143,7 +145,7 @@ struct TokenBody {
     path = "/api/v1/installer/login",
     tag = "Installers",
     request_body = LogIn,
-    responses((status = 200, body = TokenBody), BodyErrors, LoginErrors)
+    responses((status = 200, body = TokenBody), BodyErrors, LoginErrors, StoreErrors)
 )]
 async fn log_in(State(app): State<Arc<App>>, Body(body): Body<LogIn>) -> Answer<TokenBody> {
     let account = format!("login/{}", email_key(&body.email));

@@ -181,7 +181,10 @@ async fn register(
 #[into_params(parameter_in = Query)]
 struct ListQuery {
     /// `registered` (or `pending`), `configured`, `connected`, `commissioned`; or `offline`: without a socket now.
-    #[param(example = "connected")]
+    #[param(
+        example = "connected",
+        pattern = "^(registered|pending|configured|connected|commissioned|offline)$"
+    )]
     status: Option<String>,
     /// Those of a project; `project` is taken as well.
     #[serde(alias = "project")]

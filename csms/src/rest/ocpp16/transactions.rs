@@ -102,10 +102,10 @@ struct TransactionQuery {
     charge_point_id: Option<String>,
     id_tag: Option<String>,
     /// Started at this time or later.
-    #[param(example = "2030-01-31T12:00:00Z")]
+    #[param(example = "2030-01-31T12:00:00Z", format = DateTime)]
     from: Option<String>,
     /// Started before this time.
-    #[param(example = "2030-02-01T12:00:00Z")]
+    #[param(example = "2030-02-01T12:00:00Z", format = DateTime)]
     to: Option<String>,
     #[serde(flatten)]
     #[param(ignore)]

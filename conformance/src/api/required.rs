@@ -1,0 +1,89 @@
+//! What the API has to describe, whatever its own document says: a document that has lost an answer would be held
+//! against less of itself.
+
+use super::document::Document;
+
+/// Method, path, who is let in, and the answers: a status, for errors with its code. The further operations of the
+/// document are its own affair.
+const REQUIRED: &str = include_str!("required.csv");
+
+/// What of it the document does not describe, in words.
+pub(crate) fn lacking(document: &Document) -> Vec<String> {
+    let mut lacking = Vec::new();
+    for row in REQUIRED.lines().skip(1) {
+        let mut fields = row.splitn(4, ',');
+        let mut field = || fields.next().unwrap_or_default();
+        let (method, path, scheme, answers) = (field(), field(), field(), field());
+        let mut operations = document.operations.iter();
+        let found = operations.find(|known| known.method == method && known.template == path);
+        let Some(operation) = found else {
+            lacking.push(format!("{method} {path}"));
+            continue;
+        };
+        let right_door = match scheme {
+            "none" => operation.is_public(),
+            scheme => operation.takes(scheme),
+        };
+        if !right_door {
+            lacking.push(format!("{method} {path} for {scheme}"));
+        }
+        for answer in answers.split(' ') {
+            let (status, code) = answer.split_once(':').unwrap_or((answer, ""));
+            let status: u16 = status.parse().unwrap_or_default();
+            let has_code = || operation.codes[&status].iter().any(|known| known == code);
+            if !operation.documents(status) || !(code.is_empty() || has_code()) {
+                lacking.push(format!("{method} {path} {status} {code}").trim().to_owned());
+            }
+        }
+    }
+    lacking
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ApiUnderTest;
+    use crate::api::own_csms::OwnCsms;
+
+    #[tokio::test]
+    async fn the_bundled_csms_describes_all_that_is_required_and_codes_for_every_error() {
+        let own = OwnCsms::start(|_| ()).await.unwrap();
+        let place = own.place();
+        let api = ApiUnderTest::find(place.base, reqwest::Client::new(), place.store);
+        let document = &api.await.unwrap().document;
+        assert_eq!(REQUIRED.lines().count(), 48);
+        assert_eq!(lacking(document), Vec::<String>::new());
+        let nameless = document.answers().into_iter();
+        let nameless: Vec<_> = nameless
+            .filter(|answer| answer.status >= 400 && answer.code.is_none())
+            .collect();
+        assert_eq!(nameless, []);
+        own.end().await;
+    }
+
+    #[test]
+    fn what_a_document_has_lost_is_named() {
+        let error = |code: &str| {
+            serde_json::json!({"content": {"application/json": {"schema": {
+            "properties": {"code": {"enum": [code]}}}}}})
+        };
+        let document = Document::read(serde_json::json!({"openapi": "3.1.0", "paths": {
+            "/api/v1/chargepoints/{charge_point_id}/status": {"get": {"responses": {
+                "200": {}, "401": error("unauthorized"), "403": error("forbidden"), "404": error("gone")}}}}}));
+        let lacking = lacking(&document.unwrap());
+        let of_it = lacking
+            .iter()
+            .filter(|lack| lack.contains("{charge_point_id}/status"));
+        let of_it: Vec<_> = of_it
+            .filter(|lack| lack.contains("/api/v1/chargepoints"))
+            .collect();
+        assert_eq!(
+            of_it,
+            [
+                "GET /api/v1/chargepoints/{charge_point_id}/status for apiKey",
+                "GET /api/v1/chargepoints/{charge_point_id}/status 404 not_found"
+            ]
+        );
+        assert!(lacking.contains(&"POST /api/v1/installer/login".to_owned()));
+    }
+}

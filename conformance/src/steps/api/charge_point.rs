@@ -10,6 +10,7 @@ use crate::bench::Bench;
 use crate::checks::ERROR_CODES;
 use crate::expect::{Failure, StepResult};
 use crate::params::{quoted, span};
+use crate::rig::Side;
 use crate::script::Answer;
 use crate::steps::csms::{accepted_by_csms, accepted_with, transaction_begins};
 use crate::world::{DONE, World};
@@ -58,7 +59,7 @@ async fn boots_without_firmware(world: &mut World) -> StepResult {
 async fn connects_only(world: &mut World) -> StepResult {
     let api = world.api().await?;
     let (id, own_csms_url) = (api.word("charge point")?, api.own_ocpp_url());
-    let mut bench = Bench::as_charge_point(world.rig()?, &world.scenario, id);
+    let mut bench = Bench::as_charge_point(world.rig()?, Side::Api, &world.scenario, id);
     bench.own_csms_url = own_csms_url;
     bench.connect().await?;
     world.bench = Some(bench);

@@ -94,20 +94,28 @@ impl Driver {
         })
     }
 
-    /// Orders a command.
+    /// Orders a command; `tell` hears how the driver answers.
     pub(crate) fn order(
         &self,
         scenario: &str,
         charge_point_id: &str,
         action: &str,
         payload: &Value,
+        tell: impl Fn(String) + Send + 'static,
     ) -> Order {
         let body =
             json!({"charge_point_id": charge_point_id, "action": action, "payload": payload});
         let (driver, scenario) = (self.clone(), scenario.to_owned());
         Order {
             action: action.to_owned(),
-            task: tokio::spawn(async move { driver.send(&body, scenario).await }),
+            task: tokio::spawn(async move {
+                let refusal = driver.send(&body, scenario).await;
+                tell(match &refusal {
+                    None => "driver answered: done".to_owned(),
+                    Some(refusal) => format!("driver answered: {}", refusal.reason),
+                });
+                refusal
+            }),
             said: None,
         }
     }

@@ -30,6 +30,7 @@ mod self_test;
 mod steps;
 mod sut;
 mod trace;
+mod unasked;
 mod verdict;
 mod world;
 

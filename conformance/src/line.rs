@@ -196,6 +196,15 @@ impl Line {
         self.log().push(EntryKind::Note(text.into()));
     }
 
+    /// Writes notes from elsewhere, also after the scenario has moved on.
+    pub(crate) fn recorder(&self) -> impl Fn(String) + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |text| {
+            let mut log = shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push(EntryKind::Note(text));
+        }
+    }
+
     /// Waits until `look` finds what it looks for. `None` when the time is over, or the record is full.
     pub(crate) async fn wait<T>(
         &self,

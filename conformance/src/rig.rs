@@ -1,6 +1,5 @@
 //! What the scenarios of a run share: the systems under test, the tags, how patient to be.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,6 +25,9 @@ pub(crate) enum Side {
     /// Not the line: what the CSMS offers beside it.
     Api,
 }
+
+/// All of them, in the order of the kill matrix.
+pub(crate) const SIDES: [Side; 3] = [Side::ChargePoint, Side::Csms, Side::Api];
 
 impl Side {
     /// The tag that marks its scenarios.
@@ -124,7 +126,7 @@ pub(crate) struct Rig {
     pub(crate) tags: Tags,
     /// How long an expected message may take.
     pub(crate) patience: Duration,
-    pub(crate) schemas: Option<Schemas>,
+    pub(crate) schemas: Option<Arc<Schemas>>,
     pub(crate) defect: Option<Seed>,
     pub(crate) collector: Arc<Collector>,
     pub(crate) halt: Halt,
@@ -205,26 +207,25 @@ pub(crate) struct RigParts {
     pub(crate) api: Option<Arc<ApiUnderTest>>,
     pub(crate) tags: Tags,
     pub(crate) patience: Duration,
-    pub(crate) schemas: Option<PathBuf>,
+    pub(crate) schemas: Option<Arc<Schemas>>,
     pub(crate) defect: Option<Seed>,
 }
 
 impl Rig {
-    pub(crate) fn new(parts: RigParts) -> anyhow::Result<Self> {
-        let schemas = parts.schemas.as_deref().map(Schemas::read).transpose()?;
-        Ok(Self {
+    pub(crate) fn new(parts: RigParts) -> Self {
+        Self {
             charger: parts.charger,
             server: parts.server,
             csms: parts.csms,
             api: parts.api,
             tags: parts.tags,
             patience: parts.patience,
-            schemas,
+            schemas: parts.schemas,
             defect: parts.defect,
             collector: Arc::default(),
             halt: Halt::default(),
             door: Door::default(),
-        })
+        }
     }
 
     /// A number that no other scenario of this process gets.

@@ -22,7 +22,7 @@ use crate::params::quoted;
 use crate::report::{
     Coverage, DISCLAIMER, Form, HttpExchange, Report, ScenarioReport, Status, Summary,
 };
-use crate::rig::{GivenUp, Rig, Side};
+use crate::rig::{GivenUp, Rig, SIDES, Side};
 use crate::sut::{Prepared, description, prepare};
 use crate::verdict::{Verdict, gaps, is_of_everything, verdict};
 use crate::world::World;
@@ -141,7 +141,7 @@ async fn play_all(
     } = prepared;
     let tested_api = scenarios_of(&features)
         .any(|(feature, scenario)| side_of(&all_tags(feature, scenario)) == Some(Side::Api));
-    let rig = Arc::new(Rig::new(parts)?);
+    let rig = Arc::new(Rig::new(parts));
     let scenarios = play(&rig, features, concurrency, shutdown, |scenario| {
         progress.tell(scenario);
     })
@@ -175,8 +175,7 @@ async fn play_all(
 /// Whether this run puts that side to the test.
 fn is_tested(args: &Args, side: Side) -> bool {
     match args.sut {
-        // Seeded defects sit on the line.
-        None => side != Side::Api || !args.self_test,
+        None => true,
         Some(Sut::Csms) => side == Side::Csms,
         Some(Sut::ChargePoint) => side == Side::ChargePoint,
     }
@@ -287,7 +286,7 @@ fn wanted(args: &Args) -> Result<impl Fn(&[String]) -> bool + use<>> {
 
 /// Which side a scenario puts to the test.
 pub(crate) fn side_of(tags: &[String]) -> Option<Side> {
-    [Side::ChargePoint, Side::Csms, Side::Api]
+    SIDES
         .into_iter()
         .find(|side| tags.iter().any(|tag| tag == side.tag()))
 }

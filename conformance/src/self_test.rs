@@ -14,10 +14,11 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
-use crate::defect::{self, Seed, meant_for};
+use crate::collect::all_tags;
+use crate::defect::{self, Seed, is_meant, meant_for};
 use crate::features;
 use crate::report::{Coverage, DISCLAIMER, Report, Status, Summary};
-use crate::rig::{Rig, RigParts, Side};
+use crate::rig::{Rig, RigParts, SIDES, Side};
 use crate::run::{Progress, millis, play, side_of};
 use crate::sut::{Prepared, prepare};
 use crate::verdict::Verdict;
@@ -33,6 +34,7 @@ const SEEDS_AT_ONCE: usize = 4;
 pub(crate) struct Matrix {
     charge_point: SideMatrix,
     csms: SideMatrix,
+    rest_api: SideMatrix,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -57,9 +59,17 @@ pub(crate) struct Row {
 }
 
 impl Matrix {
+    /// The line before the last.
+    fn line_of_the_api(&self) -> String {
+        format!(
+            "killed {} of {} REST API defects",
+            self.rest_api.killed, self.rest_api.seeded
+        )
+    }
+
     /// The last line of the output.
     pub(crate) fn line(&self) -> String {
-        let not_tried = self.charge_point.not_tried.len() + self.csms.not_tried.len();
+        let not_tried: usize = self.sides().map(|side| side.not_tried.len()).sum();
         let rest = if not_tried == 0 {
             String::new()
         } else {
@@ -73,16 +83,20 @@ impl Matrix {
 
     /// Whether the chosen scenarios were put to the test at all.
     fn is_empty(&self) -> bool {
-        self.charge_point.seeded + self.csms.seeded == 0
+        self.sides().all(|side| side.seeded == 0)
     }
 
     /// All defects, charge points first.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.charge_point.defects.iter().chain(&self.csms.defects)
+        self.sides().flat_map(|side| &side.defects)
     }
 
     fn survived(&self) -> bool {
-        !self.charge_point.survivors.is_empty() || !self.csms.survivors.is_empty()
+        self.sides().any(|side| !side.survivors.is_empty())
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &SideMatrix> {
+        [&self.charge_point, &self.csms, &self.rest_api].into_iter()
     }
 }
 
@@ -111,14 +125,17 @@ impl Row {
 }
 
 /// Runs every scenario against every defect of its side; first once without any, since a judge that is red without a
-/// defect proves nothing.
+/// defect proves nothing. Of the REST API, which has most scenarios, each defect meets those that are meant for it.
 pub(crate) async fn run(
     args: &Args,
-    features: Vec<Feature>,
+    mut features: Vec<Feature>,
     reports: &[PathBuf],
     shutdown: CancellationToken,
     over: CancellationToken,
 ) -> Result<Verdict> {
+    keep_scenarios(&mut features, |tags, name| {
+        side_of(tags) != Some(Side::Api) || is_meant(Side::Api, name)
+    });
     if features.is_empty() {
         anyhow::bail!("no scenario fits; --list shows all of them with their tags");
     }
@@ -135,19 +152,19 @@ pub(crate) async fn run(
         ..
     } = prepare(&patient, over, ProgressBar::hidden()).await?;
     let parts = Arc::new(parts);
-    let rig = Arc::new(Rig::new(copy(&parts, None))?);
+    let rig = Arc::new(Rig::new(copy(&parts, None)));
     let scenarios = play(&rig, features.clone(), concurrency, &shutdown, |_| {}).await?;
     let summary = Summary::of(&scenarios);
     let mut matrix = Matrix::default();
     if summary.failed == 0 {
-        let seeds = defect::of_charge_points().len() + defect::of_csms().len();
+        let seeds: usize = SIDES.map(|side| defect::of(side).len()).iter().sum();
         let progress = Progress::of(seeds as u64, "defects");
-        for side in [Side::ChargePoint, Side::Csms] {
+        for side in SIDES {
             let rows = judge(side, &parts, &features, concurrency, &shutdown, &progress).await?;
             match side {
                 Side::ChargePoint => matrix.charge_point = SideMatrix::of(rows),
                 Side::Csms => matrix.csms = SideMatrix::of(rows),
-                Side::Api => {}
+                Side::Api => matrix.rest_api = SideMatrix::of(rows),
             }
         }
         progress.end();
@@ -197,11 +214,7 @@ async fn judge(
     shutdown: &CancellationToken,
     progress: &Progress,
 ) -> Result<Vec<Row>> {
-    let seeds = match side {
-        Side::ChargePoint => defect::of_charge_points(),
-        Side::Csms => defect::of_csms(),
-        Side::Api => &[],
-    };
+    let seeds = defect::of(side);
     // A moved clock waits for a line without a stray frame: any defect would end that wait, whatever it breaks.
     let features = features::keep(features.to_vec(), |tags| {
         side_of(tags) == Some(side) && !tags.iter().any(|tag| tag == "moved-clock")
@@ -212,9 +225,13 @@ async fn judge(
         .map(|scenario| scenario.name.as_str())
         .collect();
     let rows = stream::iter(seeds).map(|seed| {
-        let (features, chosen) = (features.clone(), &chosen);
+        let (mut features, chosen) = (features.clone(), &chosen);
+        let meant = meant_for(side, seed.name);
         async move {
-            let rig = Arc::new(Rig::new(copy(parts, Some(*seed)))?);
+            if side == Side::Api {
+                keep_scenarios(&mut features, |_, name| meant.contains(&name));
+            }
+            let rig = Arc::new(Rig::new(copy(parts, Some(*seed))));
             let scenarios = play(&rig, features, concurrency, shutdown, |_| {}).await?;
             progress.step();
             let red = scenarios
@@ -225,9 +242,7 @@ async fn judge(
                 name: seed.name,
                 breaks: seed.breaks,
                 killed_by,
-                meant: meant_for(side, seed.name)
-                    .iter()
-                    .any(|scenario| chosen.contains(scenario)),
+                meant: meant.iter().any(|scenario| chosen.contains(scenario)),
             }) as Result<Row>
         }
     });
@@ -242,6 +257,18 @@ async fn judge(
         judged.push(row);
     }
     Ok(judged)
+}
+
+/// Keeps the scenarios that fit by their tags and their name.
+fn keep_scenarios(features: &mut Vec<Feature>, fits: impl Fn(&[String], &str) -> bool) {
+    for feature in features.iter_mut() {
+        let scenarios = std::mem::take(&mut feature.scenarios);
+        feature.scenarios = scenarios
+            .into_iter()
+            .filter(|scenario| fits(&all_tags(feature, scenario), &scenario.name))
+            .collect();
+    }
+    features.retain(|feature| !feature.scenarios.is_empty());
 }
 
 /// The same systems under test, with another defect before them.
@@ -276,7 +303,7 @@ fn print(report: &Report, matrix: &Matrix, judged: bool) -> Result<()> {
         writeln!(out, "the self-test was not finished")?;
         return Ok(());
     }
-    writeln!(out, "{}", matrix.line())?;
+    writeln!(out, "{}\n{}", matrix.line_of_the_api(), matrix.line())?;
     Ok(())
 }
 
@@ -324,7 +351,7 @@ mod tests {
                 row("caught by chance", true, false),
                 row("for others", false, false),
             ]),
-            csms: SideMatrix::of(Vec::new()),
+            ..Matrix::default()
         };
         assert!(!matrix.survived());
         assert_eq!(

@@ -23,6 +23,7 @@ use crate::operator::{Operator, Person};
 use crate::params::{quoted, span};
 use crate::peer::csms::CsmsServer;
 use crate::rig::{ChargerUnderTest, CsmsUnderTest, Identity, RigParts, Tags};
+use crate::schemas::Schemas;
 
 /// How long a connection to what is under test, and an answer of a driver or an operator, may take.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -75,11 +76,15 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared> {
     let capabilities = Capabilities::read(args.capabilities.as_deref())?;
     refuse_strays(args)?;
-    match args.sut {
-        None => bundled(args, &capabilities, over).await,
-        Some(Sut::Csms) => foreign_csms(args, &capabilities).await,
-        Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over, bar).await,
-    }
+    // Before anybody is waited for.
+    let schemas = args.schemas.as_deref().map(Schemas::read).transpose()?;
+    let mut prepared = match args.sut {
+        None => bundled(args, &capabilities, over).await?,
+        Some(Sut::Csms) => foreign_csms(args, &capabilities).await?,
+        Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over, bar).await?,
+    };
+    prepared.parts.schemas = schemas.map(Arc::new);
+    Ok(prepared)
 }
 
 /// What is under test, for the report.
@@ -209,7 +214,7 @@ async fn bundled(
             api: Some(Arc::new(api)),
             tags,
             patience: args.timeout.unwrap_or(PATIENCE),
-            schemas: args.schemas.clone(),
+            schemas: None,
             defect: None,
         },
         bundle: Some(Bundle { csms, folder }),
@@ -250,7 +255,7 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
             api: None,
             tags: tags(args, capabilities, false),
             patience: args.timeout.unwrap_or(PATIENCE),
-            schemas: args.schemas.clone(),
+            schemas: None,
             defect: None,
         },
         bundle: None,
@@ -380,7 +385,7 @@ async fn foreign_charger(
             // What such a charger does at its intervals takes that much longer than with those of a second.
             patience: patience
                 + Duration::from_secs(u64::from(capabilities.charge_point.min_interval) - 1),
-            schemas: args.schemas.clone(),
+            schemas: None,
             defect: None,
         },
         bundle: None,

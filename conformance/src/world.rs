@@ -86,7 +86,7 @@ impl World {
             let moved_clock = bench.clock.is_some();
             let lines = bench.close().await;
             if steps_passed && outcome.flood.is_none() {
-                let schemas = rig.schemas.as_ref();
+                let schemas = rig.schemas.as_deref();
                 let circumstances = Circumstances {
                     side,
                     allowed: &allowed,

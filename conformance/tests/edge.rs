@@ -404,6 +404,20 @@ async fn flags_without_a_meaning_are_refused_and_the_list_is_of_one_side() {
     let (verdict, _, _) = judged(&arguments, CancellationToken::new()).await;
     refused(verdict, &["--capabilities", "--sut"]);
 
+    // Nobody connects: the schemas are looked at first.
+    let empty = folder.path().to_str().expect("ASCII");
+    let charger = ["--sut", "charge-point", "--listen", "127.0.0.1:0"];
+    let arguments = [
+        &charger[..],
+        &["--charge-point-id", "CP-1", "--schemas", empty],
+    ]
+    .concat();
+    let run = judged(&arguments, CancellationToken::new());
+    let (verdict, _, _) = tokio::time::timeout(Duration::from_secs(10), run)
+        .await
+        .expect("it waits for no charger");
+    refused(verdict, &["schema"]);
+
     for (sut, other) in [("csms", "charge-point"), ("charge-point", "csms")] {
         let (verdict, list, _) = judged(
             &["--list", "--sut", sut, "--tags", "@boot"],

@@ -3,6 +3,7 @@ Feature: Commands that have an operation of their own
 
   Scenario Outline: <command> goes out as <action>
     Given a connected charge point of the organization
+    And the time in 1 hour is called {expiry}
     And it answers <action> with the status Accepted
     When the organization sends POST /api/v1/ocpp16/<command>
       """
@@ -23,11 +24,11 @@ Feature: Commands that have an operation of their own
       | remote_start_transaction | RemoteStartTransaction | "id_tag": "{tag}", "connector_id": 1 | {"idTag": "{tag}", "connectorId": 1} |
       | remote_stop_transaction  | RemoteStopTransaction  | "transaction_id": 10042 | {"transactionId": 10042} |
       | change_availability      | ChangeAvailability     | "connector_id": 0, "type": "Inoperative" | {"connectorId": 0, "type": "Inoperative"} |
-      | set_charging_profile     | SetChargingProfile     | "connector_id": 1, "charging_profile": {"chargingProfileId": 7, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}} | {"connectorId": 1, "csChargingProfiles": {"chargingProfileId": 7, "chargingSchedule": {"chargingSchedulePeriod": [{"limit": 16}]}}} |
+      | set_charging_profile     | SetChargingProfile     | "connector_id": 1, "charging_profile": {"chargingProfileId": 7, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}} | {"connectorId": 1, "csChargingProfiles": {"chargingProfileId": 7, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}}} |
       | clear_charging_profile   | ClearChargingProfile   | "id": 7, "connector_id": 1 | {"id": 7, "connectorId": 1} |
       | reset                    | Reset                  | "type": "Soft" | {"type": "Soft"} |
       | trigger_message          | TriggerMessage         | "requested_message": "StatusNotification", "connector_id": 1 | {"requestedMessage": "StatusNotification", "connectorId": 1} |
-      | reserve_now              | ReserveNow             | "connector_id": 1, "expiry_date": "{now + 1 hour}", "id_tag": "{tag}", "reservation_id": 9 | {"connectorId": 1, "expiryDate": "(a time)", "idTag": "{tag}", "reservationId": 9} |
+      | reserve_now              | ReserveNow             | "connector_id": 1, "expiry_date": "{expiry}", "id_tag": "{tag}", "reservation_id": 9 | {"connectorId": 1, "expiryDate": "{expiry}", "idTag": "{tag}", "reservationId": 9} |
       | cancel_reservation       | CancelReservation      | "reservation_id": 9 | {"reservationId": 9} |
 
   Scenario Outline: <command> that the charge point rejects
@@ -142,7 +143,7 @@ Feature: Commands that have an operation of their own
     And at least one of the answers is 429
     And the error has the code rate_limited
     And the answer has the header Retry-After
-    And it receives <action> at least once
+    And it receives <action> for each answer 200, ten at once and ten a second at most
 
     Examples:
       | command                  | action                 | status   | fields |

@@ -119,6 +119,6 @@ Feature: Somebody is told what happens
       """
       {"url": "https://example.com/events", "events": ["transaction.started"]}
       """
-    Then at least one of the answers is 201
-    And at least one of the answers is 422
+    Then exactly 20 of the answers are 201
+    And exactly 1 of the answers is 422
     And the error has the code too_many_webhooks

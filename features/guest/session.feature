@@ -46,6 +46,7 @@ Feature: Guests charge without a contract and pay for each session
     When a key that may only read sends GET /api/v1/sessions/guest/{session}/receipt
     Then the answer is 200
     And the answer has the content type application/pdf
+    # What it says is read back by a test of the CSMS, which has a reader of such files.
     And its text begins with %PDF
 
   Scenario: A guest confirms the payment first

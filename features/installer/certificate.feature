@@ -21,6 +21,7 @@ Feature: Client certificates of charge points
       {"certificates": [{"certificate_id": "{certificate}", "status": "active", "serial_number": "(a text)",
        "revoked_at": null, "private_key_pem": "(nothing)"}]}
       """
+    # That it opens nothing from then on is tried at a handshake by a test of the CSMS.
     When the installer sends DELETE /api/v1/installer/charge-points/{charge point}/certificates/{certificate}
     Then the answer is 204
     When the installer sends GET /api/v1/installer/charge-points/{charge point}/certificates

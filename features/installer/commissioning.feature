@@ -75,25 +75,73 @@ Feature: The commissioning run
     When the installer asks for /api/v1/installer/commissioning/{charge point}/status until its status is not in_progress
     Then its JSON contains
       """
-      {"status": "failed", "checks": [{"name": "ocpp_handshake", "result": "failed", "reason": "(a text)"}]}
+      {"status": "failed", "checks": [
+        {"name": "ocpp_handshake", "result": "failed", "reason": "(a text)"},
+        {"name": "firmware_version", "result": "skipped"}, {"name": "connector_available", "result": "skipped"},
+        {"name": "test_transaction", "result": "skipped"}]}
       """
 
   Scenario: Only the firmware version fails
-    Given a charge point of the installer that is offline
-    And it connects and boots without a firmware version
+    Given a connected charge point of the installer
+    And it answers TriggerMessage with the status Accepted
     When the installer sends POST /api/v1/installer/commissioning/{charge point}/start
-    And the installer asks for /api/v1/installer/commissioning/{charge point}/status until its status is not in_progress
+    Then it receives GetConfiguration
+    And it receives TriggerMessage with
+      """
+      {"requestedMessage": "BootNotification"}
+      """
+    When it boots again without a firmware version
+    Then the CSMS answers Accepted with its clock and an interval
+    And it receives TriggerMessage with
+      """
+      {"requestedMessage": "StatusNotification", "connectorId": 1}
+      """
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+    When the installer asks for /api/v1/installer/commissioning/{charge point}/status until its status is not in_progress
     Then its JSON contains
       """
       {"status": "failed", "checks": [
         {"name": "ocpp_handshake", "result": "passed"},
-        {"name": "firmware_version", "result": "failed", "reason": "(a text)"}]}
+        {"name": "firmware_version", "result": "failed", "reason": "(a text)"},
+        {"name": "connector_available", "result": "passed"}, {"name": "test_transaction", "result": "skipped"}]}
       """
-    And it receives GetConfiguration
-    And it receives TriggerMessage at least once
 
   Scenario: Only the connectors fail
     Given a connected charge point of the installer
+    And it answers TriggerMessage with the status Accepted
+    When the installer sends POST /api/v1/installer/commissioning/{charge point}/start
+    Then it receives GetConfiguration
+    And it receives TriggerMessage with
+      """
+      {"requestedMessage": "BootNotification"}
+      """
+    When it boots
+    Then the CSMS answers Accepted with its clock and an interval
+    And it receives TriggerMessage with
+      """
+      {"requestedMessage": "StatusNotification", "connectorId": 1}
+      """
+    When it reports connector 1 as Faulted with GroundFailure
+    Then the CSMS acknowledges
+    And it receives TriggerMessage with
+      """
+      {"requestedMessage": "StatusNotification", "connectorId": 2}
+      """
+    When it reports connector 2 as Unavailable
+    Then the CSMS acknowledges
+    When the installer asks for /api/v1/installer/commissioning/{charge point}/status until its status is not in_progress
+    Then its JSON contains
+      """
+      {"status": "failed", "checks": [
+        {"name": "ocpp_handshake", "result": "passed"}, {"name": "firmware_version", "result": "passed"},
+        {"name": "connector_available", "result": "failed", "reason": "(a text)"},
+        {"name": "test_transaction", "result": "skipped"}]}
+      """
+
+  Scenario: What cannot be asked for is judged by what was said before
+    Given a charge point of the installer that is offline
+    And it connects and boots without a firmware version
     When it reports connector 1 as Faulted with GroundFailure
     Then the CSMS acknowledges
     When it reports connector 2 as Unavailable
@@ -103,8 +151,10 @@ Feature: The commissioning run
     Then its JSON contains
       """
       {"status": "failed", "checks": [
-        {"name": "ocpp_handshake", "result": "passed"}, {"name": "firmware_version", "result": "passed"},
-        {"name": "connector_available", "result": "failed", "reason": "(a text)"}]}
+        {"name": "ocpp_handshake", "result": "passed"},
+        {"name": "firmware_version", "result": "failed", "reason": "(a text)"},
+        {"name": "connector_available", "result": "failed", "reason": "(a text)"},
+        {"name": "test_transaction", "result": "skipped"}]}
       """
     And it receives GetConfiguration
     And it receives TriggerMessage at least once
@@ -135,7 +185,9 @@ Feature: The commissioning run
     When the installer asks for /api/v1/installer/commissioning/{charge point}/status until its status is not in_progress
     Then its JSON contains
       """
-      {"status": "failed", "checks": [{"name": "ocpp_handshake", "result": "failed"}]}
+      {"status": "failed", "checks": [
+        {"name": "ocpp_handshake", "result": "failed"}, {"name": "firmware_version", "result": "skipped"},
+        {"name": "connector_available", "result": "skipped"}, {"name": "test_transaction", "result": "skipped"}]}
       """
 
   Scenario: A second start finds the run that is under way

@@ -12,7 +12,7 @@ use super::{Api, no_set_up, recipe};
 use crate::expect::{Failure, StepResult};
 
 /// The password of every account a scenario opens.
-pub(super) const PASSWORD: &str = "charge-4ll-d4y";
+pub(crate) const PASSWORD: &str = "charge-4ll-d4y";
 
 /// The scope that lets a key look.
 pub(super) const SCOPE_READ: &str = "read:charge_points";

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use super::actor::Credential;
 use super::exchange::{Answer, Request, shown};
 use super::under_test::ApiUnderTest;
+use crate::defect::{Defect, Seed};
 use crate::driver::in_words;
 use crate::expect::Failure;
 use crate::params::quoted;
@@ -34,16 +35,24 @@ pub(crate) struct Caller {
     scenario: Arc<str>,
     /// The server has no database any more.
     outage: Arc<AtomicBool>,
+    /// What stands between the API and this caller in the judge's own test.
+    defect: Option<Arc<Mutex<Box<dyn Defect>>>>,
 }
 
 impl Caller {
-    pub(super) fn new(api: Arc<ApiUnderTest>, base: &str, scenario: &str) -> Self {
+    pub(super) fn new(
+        api: Arc<ApiUnderTest>,
+        base: &str,
+        scenario: &str,
+        defect: Option<Seed>,
+    ) -> Self {
         Self {
             api,
             base: base.into(),
             record: Arc::default(),
             scenario: scenario.into(),
             outage: Arc::default(),
+            defect: defect.map(|seed| Arc::new(Mutex::new((seed.make)()))),
         }
     }
 
@@ -67,25 +76,50 @@ impl Caller {
 
     /// Sends a request and holds the answer against the document.
     pub(crate) async fn call(self, request: Request) -> Result<Answer, Failure> {
+        self.write_request(&request);
+        let answer = match &self.defect {
+            None => self.send(&request).await?,
+            Some(defect) => self.send_through(defect, &request).await?,
+        };
+        self.write_answer(&answer);
+        Ok(answer)
+    }
+
+    async fn send_through(
+        &self,
+        defect: &Mutex<Box<dyn Defect>>,
+        request: &Request,
+    ) -> Result<Answer, Failure> {
+        let defect = || defect.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = defect().asks(request);
+        let mut answer = Err(Failure::new("the defect asks for nothing"));
+        for request in &asked {
+            answer = Ok(self.send(request).await?);
+        }
+        let mut answer = answer?;
+        answer.method = request.method.as_str().to_owned();
+        answer.path.clone_from(&request.path);
+        defect().tells(request, &mut answer);
+        Ok(answer)
+    }
+
+    async fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let method = request.method.as_str().to_owned();
         let path = request.path.clone();
-        self.write_request(&request);
         let silent = |error: &reqwest::Error| {
             Failure::new(format!("{method} {path}: no answer: {}", in_words(error)))
         };
-        let built = self.build(&request)?;
+        let built = self.build(request)?;
         let response = built.send().await.map_err(|error| silent(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.map_err(|error| silent(&error))?;
-        let answer = Answer {
+        Ok(Answer {
             method,
             path,
             status,
             headers,
             bytes: bytes.to_vec(),
-        };
-        self.write_answer(&answer);
-        Ok(answer)
+        })
     }
 
     fn build(&self, request: &Request) -> Result<reqwest::RequestBuilder, Failure> {

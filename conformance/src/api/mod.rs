@@ -47,12 +47,13 @@ use crate::expect::{Failure, StepResult};
 use crate::params::quoted;
 use crate::rig::Rig;
 use crate::trace::EntryKind;
-use accounts::{PASSWORD, SCOPE_READ, SCOPE_WRITE};
+use accounts::{SCOPE_READ, SCOPE_WRITE};
 use caller::{Caller, Record};
 use own_csms::OwnCsms;
 use sink::Sink;
 use under_test::Place;
 
+pub(crate) use accounts::PASSWORD;
 pub(crate) use actor::{Actor, Credential};
 pub(crate) use exchange::{Answer, Request};
 pub(crate) use under_test::ApiUnderTest;
@@ -147,7 +148,7 @@ impl Api {
         };
         let mut api = Self {
             own,
-            caller: Caller::new(Arc::clone(&under_test), &place.base, scenario),
+            caller: Caller::new(Arc::clone(&under_test), &place.base, scenario, rig.defect),
             under_test,
             place,
             credentials: HashMap::new(),

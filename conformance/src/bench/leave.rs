@@ -9,7 +9,7 @@ use super::{AFTERTHOUGHT, Bench};
 use crate::line::Log;
 use crate::operator::Operator;
 use crate::rig::{ChargerUnderTest, Side};
-use crate::trace::Entry;
+use crate::trace::{Entry, EntryKind};
 
 impl Bench {
     /// Asks for a last answer, so that everything the system under test had to say before it is on record, and waits
@@ -33,11 +33,13 @@ impl Bench {
                 (log.answers_pending == 0 && log.unanswered_calls().is_empty()).then_some(())
             })
             .await;
-        // A queue of the system under test may be behind its answers: give it a moment to say more.
+        // A queue of the system under test may be behind its answers: give it a moment to say more. What comes
+        // later goes unseen; nothing fails because it did not come.
         let entries = self.line.log().entries.len();
+        let is_frame = |entry: &Entry| matches!(entry.kind, EntryKind::Frame { .. });
         self.line
             .wait(AFTERTHOUGHT, |log| {
-                (log.entries.len() > entries).then_some(())
+                log.entries[entries..].iter().any(is_frame).then_some(())
             })
             .await;
         self.line

@@ -12,7 +12,7 @@ use crate::params::span;
 use crate::trace::{Entry, Message};
 
 /// How long a CALL may still be under way when the driver's refusal is here.
-const OVERTAKEN: Duration = Duration::from_secs(1);
+pub(crate) const OVERTAKEN: Duration = Duration::from_secs(1);
 
 impl Bench {
     /// What comes from now on is what the next steps speak of: an effect does not come before its cause.

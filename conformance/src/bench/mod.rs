@@ -3,6 +3,8 @@
 mod leave;
 mod look;
 
+pub(crate) use look::OVERTAKEN;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -291,15 +293,15 @@ impl Bench {
             Identity::One(id) => id.clone(),
             Identity::Prefix(prefix) => format!("{prefix}{number:06}"),
         };
-        Ok(Self::as_charge_point(rig, scenario, id))
+        Ok(Self::as_charge_point(rig, Side::Csms, scenario, id))
     }
 
-    /// The same with an identity that the scenario has chosen.
-    pub(crate) fn as_charge_point(rig: Arc<Rig>, scenario: &str, id: String) -> Self {
+    /// The same with an identity that the scenario has chosen; with [`Side::Api`] the CSMS commands when it is asked to.
+    pub(crate) fn as_charge_point(rig: Arc<Rig>, side: Side, scenario: &str, id: String) -> Self {
         let (events, post) = post();
         let script = Script::new(Role::ChargePoint, 0);
         let line = Line::new(post, script, rig.defect.map(|seed| (seed.make)()));
-        let mut bench = Self::new(Arc::clone(&rig), Side::Csms, scenario, id, line);
+        let mut bench = Self::new(Arc::clone(&rig), side, scenario, id, line);
         bench.events = Some(events);
         bench
     }

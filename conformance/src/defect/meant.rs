@@ -5,18 +5,27 @@ use crate::rig::Side;
 
 /// The scenarios that have to catch a defect, by name.
 pub(crate) fn meant_for(side: Side, defect: &str) -> &'static [&'static str] {
-    let table = match side {
-        Side::ChargePoint => CHARGE_POINT,
-        Side::Csms => CSMS,
-        Side::Api => &[],
-    };
-    table
+    table(side)
         .iter()
         .find(|(name, _)| *name == defect)
         .map_or(&[], |(_, scenarios)| scenarios)
 }
 
-type Table = &'static [(&'static str, &'static [&'static str])];
+/// Whether a scenario is meant to catch some defect of its side.
+pub(crate) fn is_meant(side: Side, scenario: &str) -> bool {
+    let mut meant = table(side).iter().flat_map(|(_, scenarios)| *scenarios);
+    meant.any(|name| *name == scenario)
+}
+
+fn table(side: Side) -> Table {
+    match side {
+        Side::ChargePoint => CHARGE_POINT,
+        Side::Csms => CSMS,
+        Side::Api => super::api::MEANT,
+    }
+}
+
+pub(super) type Table = &'static [(&'static str, &'static [&'static str])];
 
 const CHARGE_POINT: Table = &[
     (
@@ -377,17 +386,15 @@ const CSMS: Table = &[
 mod tests {
     use super::*;
     use crate::collect::all_tags;
+    use crate::rig::SIDES;
     use crate::{defect, features};
 
     #[test]
     fn every_defect_is_meant_for_scenarios_that_exist() {
         let features = features::read(None).expect("the embedded features are readable");
-        let sides = [
-            (Side::ChargePoint, defect::of_charge_points(), CHARGE_POINT),
-            (Side::Csms, defect::of_csms(), CSMS),
-        ];
-        for (side, seeds, table) in sides {
-            assert_eq!(seeds.len(), table.len(), "{}", side.name());
+        for side in SIDES {
+            let seeds = defect::of(side);
+            assert_eq!(seeds.len(), table(side).len(), "{}", side.name());
             for seed in seeds {
                 let meant = meant_for(side, seed.name);
                 assert!(!meant.is_empty(), "{}", seed.name);

@@ -1,19 +1,22 @@
 //! Seeded defects: known ways of getting OCPP wrong, put between a system that is right and the judge.
 //!
-//! A defect sits on the socket of the system under test and changes what crosses it, so that the judge sees
-//! exactly what it would see from a system built that way. Each must turn at least one scenario red; one that
+//! A defect sits on the socket of the system under test, or between its REST API and who calls it, and changes what
+//! crosses there, so that the judge sees exactly what it would see from a system built that way. Each must turn at least one scenario red; one that
 //! survives shows a blind spot of the judge. `dynamo conformance --self-test` prints which scenario caught which.
 
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
+use crate::api::{Answer, Request};
+use crate::rig::Side;
 use crate::trace::Message;
 
+mod api;
 mod charge_point;
 mod csms;
 mod meant;
 
-pub(crate) use meant::meant_for;
+pub(crate) use meant::{is_meant, meant_for};
 
 /// What becomes of a frame.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,11 +37,24 @@ impl Fate {
     }
 }
 
-/// A way of getting it wrong. Sees every frame, may keep state.
+/// A way of getting it wrong. Sees every frame, or every request and its answer; may keep state.
 pub(crate) trait Defect: Send {
     /// What becomes of a frame; `None` lets it pass. `action` is the action of the call, or of the call that an
     /// answer answers.
-    fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate>;
+    fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate> {
+        let _ = (direction, action, message);
+        None
+    }
+
+    /// What the REST API is asked in the place of this request: the answer to the last one counts.
+    fn asks(&mut self, request: &Request) -> Vec<Request> {
+        vec![request.clone()]
+    }
+
+    /// What the caller is told.
+    fn tells(&mut self, request: &Request, answer: &mut Answer) {
+        let _ = (request, answer);
+    }
 }
 
 impl std::fmt::Debug for dyn Defect {
@@ -58,14 +74,13 @@ pub(crate) struct Seed {
     pub(crate) make: fn() -> Box<dyn Defect>,
 }
 
-/// Defects of a charge point.
-pub(crate) fn of_charge_points() -> &'static [Seed] {
-    charge_point::SEEDS
-}
-
-/// Defects of a CSMS.
-pub(crate) fn of_csms() -> &'static [Seed] {
-    csms::SEEDS
+/// Defects that are tried with scenarios of this side.
+pub(crate) fn of(side: Side) -> &'static [Seed] {
+    match side {
+        Side::ChargePoint => charge_point::SEEDS,
+        Side::Csms => csms::SEEDS,
+        Side::Api => api::SEEDS,
+    }
 }
 
 /// A defect that is a function; what it remembers is in its captures.
@@ -210,15 +225,16 @@ fn becomes(frame: Value) -> Fate {
     }
 }
 
-/// The names of both sides are in the kill matrix, so they must differ; the rules they break must be cited.
+/// The names of a side are in the kill matrix, so they must differ; the rules they break must be cited.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rig::SIDES;
     use std::collections::BTreeSet;
 
     #[test]
     fn each_defect_has_its_name_and_cites_its_rule() {
-        for seeds in [of_charge_points(), of_csms()] {
+        for seeds in SIDES.map(of) {
             let names: BTreeSet<_> = seeds.iter().map(|seed| seed.name).collect();
             assert_eq!(names.len(), seeds.len());
             assert!(seeds.len() >= 15);

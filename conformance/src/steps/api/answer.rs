@@ -4,6 +4,7 @@ use cucumber::{given, then};
 use gherkin::Step;
 use serde_json::Value;
 
+use crate::api::Answer;
 use crate::api::pattern::{Extent, mismatch};
 use crate::expect::{Failure, StepResult};
 use crate::params::quoted;
@@ -22,24 +23,26 @@ async fn is(world: &mut World, status: u16) -> StepResult {
     )))
 }
 
-/// Speaks of that answer from then on.
-#[then(regex = r"^at least one of the answers is (\d{3})$")]
-async fn one_is(world: &mut World, status: u16) -> StepResult {
+/// Speaks of such an answer from then on.
+#[then(regex = r"^(at least one|exactly \d+) of the answers (?:is|are) (\d{3})$")]
+async fn so_many_are(world: &mut World, number: String, status: u16) -> StepResult {
     let api = world.api().await?;
-    let found = api
-        .answers
-        .iter()
-        .position(|answer| answer.status == status);
+    let fits = |answer: &Answer| answer.status == status;
+    let count = api.answers.iter().filter(|answer| fits(answer)).count();
+    let wanted = number
+        .strip_prefix("exactly ")
+        .and_then(|number| number.parse().ok());
+    let found = api.answers.iter().position(fits);
     match found {
-        Some(index) => {
+        Some(index) if wanted.is_none_or(|wanted: usize| count == wanted) => {
             let last = api.answers.len() - 1;
             api.answers.swap(index, last);
             DONE
         }
-        None => {
+        _ => {
             let statuses: Vec<u16> = api.answers.iter().map(|answer| answer.status).collect();
             Err(Failure::new(format!(
-                "{status} is expected among the answers, which are {statuses:?}"
+                "{number} of the answers should be {status}; they are {statuses:?}"
             )))
         }
     }

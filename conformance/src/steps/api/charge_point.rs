@@ -10,6 +10,7 @@ use crate::bench::Bench;
 use crate::checks::ERROR_CODES;
 use crate::expect::{Failure, StepResult};
 use crate::params::{quoted, span};
+use crate::rig::Side;
 use crate::script::Answer;
 use crate::steps::csms::{accepted_by_csms, accepted_with, transaction_begins};
 use crate::world::{DONE, World};
@@ -50,15 +51,18 @@ async fn connects(world: &mut World) -> StepResult {
 #[given("it connects and boots without a firmware version")]
 async fn boots_without_firmware(world: &mut World) -> StepResult {
     connects_only(world).await?;
-    let boot = serde_json::json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted"});
-    accepted_with(world.bench()?, boot).await
+    accepted_with(world.bench()?, boot_without_firmware()).await
+}
+
+fn boot_without_firmware() -> Value {
+    serde_json::json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted"})
 }
 
 #[given("it connects and does not boot")]
 async fn connects_only(world: &mut World) -> StepResult {
     let api = world.api().await?;
     let (id, own_csms_url) = (api.word("charge point")?, api.own_ocpp_url());
-    let mut bench = Bench::as_charge_point(world.rig()?, &world.scenario, id);
+    let mut bench = Bench::as_charge_point(world.rig()?, Side::Api, &world.scenario, id);
     bench.own_csms_url = own_csms_url;
     bench.connect().await?;
     world.bench = Some(bench);
@@ -111,11 +115,11 @@ async fn never_answers(world: &mut World, action: String) -> StepResult {
     DONE
 }
 
-/// In any order: what came before is not looked for again.
+/// In any order: what came before is not looked for again. `with` has the whole payload.
 #[then(regex = r"^it receives ([A-Z]\w+)( with)?$")]
 async fn receives(world: &mut World, action: String, _with: String, step: &Step) -> StepResult {
     let pattern = match step.docstring.as_deref() {
-        None => Value::Object(serde_json::Map::new()),
+        None => "(an object)".into(),
         Some(text) => {
             let text = world.api().await?.expand(text)?;
             serde_json::from_str(&text)
@@ -136,7 +140,7 @@ async fn await_call(bench: &mut Bench, action: &str, pattern: &Value) -> Result<
                 let (_, is, payload) = entry.call_from_sut()?;
                 let fits = !entry.consumed
                     && is == action
-                    && mismatch(pattern, payload, Extent::Contains).is_none();
+                    && mismatch(pattern, payload, Extent::Equals).is_none();
                 let payload = fits.then(|| payload.clone())?;
                 entry.consumed = true;
                 Some(payload)
@@ -169,6 +173,52 @@ async fn guest_begins(world: &mut World, connector: u32) -> StepResult {
     let asked = await_call(bench, "RemoteStartTransaction", &pattern).await?;
     let tag = asked["idTag"].as_str().unwrap_or_default();
     transaction_begins(bench, tag, connector).await
+}
+
+/// Commands to one charge point that may be sent at once, and each second after that.
+const BURST: usize = 10;
+const PER_SECOND: f64 = 10.0;
+
+/// What was answered 200 was sent and nothing else, and no faster than a charge point can take it.
+#[then(
+    regex = r"^it receives ([A-Z]\w+) for each answer 200, ten at once and ten a second at most$"
+)]
+async fn receives_at_its_pace(world: &mut World, action: String) -> StepResult {
+    let answers = &world.api().await?.answers;
+    let sent = answers.iter().filter(|answer| answer.status == 200).count();
+    let bench = world.bench()?;
+    let mut log = bench.line.log();
+    let mut came = Vec::new();
+    for entry in &mut log.entries {
+        if entry.call_from_sut().is_some_and(|(_, is, _)| is == action) {
+            entry.consumed = true;
+            came.push(entry.at);
+        }
+    }
+    if came.len() != sent {
+        return Err(Failure::new(format!(
+            "{} {action} came, and {sent} were answered 200",
+            came.len()
+        )));
+    }
+    let span = came.first().zip(came.last());
+    let span = span.and_then(|(first, last)| last.duration_since(*first).ok());
+    // The first one was on its way for a while before it was seen: one more may have been let through since.
+    let most = BURST + 1 + (span.unwrap_or_default().as_secs_f64() * PER_SECOND).ceil() as usize;
+    if (BURST..=most).contains(&sent) {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "{sent} {action} came within {}; {BURST} to {most} are expected",
+        crate::params::span(span.unwrap_or_default())
+    )))
+}
+
+#[when("it boots again without a firmware version")]
+async fn boots_again_without_firmware(world: &mut World) -> StepResult {
+    let boot = boot_without_firmware();
+    world.bench()?.command("BootNotification", boot).await;
+    DONE
 }
 
 /// All of them are accounted for, however many there are.

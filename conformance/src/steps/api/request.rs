@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use cucumber::{given, when};
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use gherkin::Step;
 use tokio::time::sleep;
 
@@ -45,6 +46,17 @@ async fn time_goes_by(world: &mut World, number: u64, unit: String) -> StepResul
     let hours = if unit == "days" { number * 24 } else { number };
     let length = Duration::from_secs(hours * 3_600);
     world.api().await?.put_ahead(length)
+}
+
+/// To the second, so that it reads the same wherever it is written.
+#[given(regex = r"^the time in (\d+) (hours?|minutes?) is called \{([a-z ]+)\}$")]
+async fn point_in_time(world: &mut World, number: u64, unit: String, name: String) -> StepResult {
+    let length = duration(number, &unit)?;
+    let at = (jiff::Timestamp::now() + length).as_second();
+    let at = jiff::Timestamp::from_second(at).map_err(|error| Failure::new(error.to_string()))?;
+    let words = &mut world.api().await?.words;
+    words.insert(name, at.to_string());
+    DONE
 }
 
 #[given("a project of the installer")]
@@ -125,12 +137,13 @@ async fn has_sent(
 }
 
 #[when(
-    regex = r"^(the installer|the organization|nobody) sends (\d+) times at once (GET|POST|PUT|PATCH|DELETE) (/.*)$"
+    regex = r"^(the installer|the organization|nobody) sends (\d+) times (at once|one after another) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
 )]
-async fn sends_at_once(
+async fn sends_often(
     world: &mut World,
     actor: Actor,
     times: usize,
+    how: String,
     method: String,
     path: String,
     step: &Step,
@@ -141,8 +154,12 @@ async fn sends_at_once(
         .request(actor, &method, &path, step.docstring.as_deref())
         .await?;
     let all = (0..times).map(|_| api.caller().call(request.clone()));
-    let answers: Result<Vec<_>, Failure> = join_all(all).await.into_iter().collect();
-    api.answers = answers?;
+    let answers = if how == "at once" {
+        join_all(all).await
+    } else {
+        stream::iter(all).then(|call| call).collect().await
+    };
+    api.answers = answers.into_iter().collect::<Result<_, Failure>>()?;
     DONE
 }
 

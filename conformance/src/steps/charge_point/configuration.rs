@@ -411,7 +411,7 @@ mod tests {
                 make: || Box::new(NeedsRestart),
             }),
         };
-        let rig = Arc::new(Rig::new(parts).unwrap());
+        let rig = Arc::new(Rig::new(parts));
         let features = features::keep(features::read(None).unwrap(), |tags| {
             tags.iter().any(|tag| tag == "TC_004_2_CS")
         });

@@ -153,7 +153,7 @@ pub(super) fn stamp(payload: &Value) -> Result<SystemTime, Failure> {
 /// A session as most scenarios need it, on either side.
 #[given(regex = r"^a session with (the known tag) runs on connector (\d+)$")]
 async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    if world.bench()?.side == Side::Csms {
+    if world.bench()?.side != Side::ChargePoint {
         return crate::steps::csms::session_runs(world, word, connector).await;
     }
     let tag = super::authorization::tag(world, word)?;

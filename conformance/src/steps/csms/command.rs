@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use cucumber::{then, when};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{status_is, told};
-use crate::bench::Bench;
+use crate::bench::{Bench, OVERTAKEN};
+use crate::driver;
 use crate::expect::{Expected, Failure, Order, StepResult, Want};
+use crate::line::Log;
 use crate::params::{TagWord, span};
 use crate::script::Answer;
 use crate::world::{DONE, World};
@@ -28,7 +31,8 @@ async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
         .awaited
         .push((action.to_owned(), payload.clone()));
     bench.line.note(format!("driver: {action} {payload}"));
-    let order = driver.order(&bench.scenario, &bench.id, action, &payload);
+    let tell = bench.line.recorder();
+    let order = driver.order(&bench.scenario, &bench.id, action, &payload, tell);
     bench.orders.push(order);
     DONE
 }
@@ -243,7 +247,7 @@ async fn answers_on_first_line(world: &mut World) -> StepResult {
 async fn still_serves(world: &mut World) -> StepResult {
     let bench = world.bench()?;
     bench
-        .expect_none(WATCH, |action| !crate::checks::CSMS_MAY.contains(&action))
+        .expect_none(WATCH, |action| !crate::unasked::CSMS_MAY.contains(&action))
         .await?;
     let result = told(bench, "Heartbeat", json!({})).await?;
     match result["currentTime"].as_str() {
@@ -296,9 +300,9 @@ async fn answer_in_kind(bench: &mut Bench) -> StepResult {
         .await
 }
 
-/// The next command that is one of these.
+/// The next command that is one of these; not waited for when the driver has refused to order any.
 async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String, Value), Failure> {
-    let found = bench.line.wait(bench.rig.patience, |log| {
+    let look = |log: &mut Log| {
         let entry = log.entries.iter_mut().skip(log.cursor).find(|entry| {
             !entry.consumed
                 && entry
@@ -308,14 +312,24 @@ async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String,
         entry.consumed = true;
         let (id, action, payload) = entry.call_from_sut()?;
         Some((id.to_owned(), action.to_owned(), payload.clone()))
-    });
-    if let Some(seen) = found.await {
-        return Ok(seen);
-    }
+    };
+    let ordered = !bench.orders.is_empty();
+    let all_refused = join_all(bench.orders.iter_mut().map(driver::Order::refused));
+    let patience = tokio::select! {
+        found = bench.line.wait(bench.rig.patience, look) => match found {
+            Some(seen) => return Ok(seen),
+            None => bench.rig.patience,
+        },
+        // The CALL counts, and it may have overtaken the refusals on another socket.
+        _ = all_refused, if ordered => match bench.line.wait(OVERTAKEN, look).await {
+            Some(seen) => return Ok(seen),
+            None => OVERTAKEN,
+        },
+    };
     let failure = Failure::new(format!(
         "neither {} came within {}",
         actions.join(" nor "),
-        span(bench.rig.patience)
+        span(patience)
     ));
     Err(with_refusals(bench, failure).await)
 }
@@ -358,6 +372,7 @@ mod tests {
     use super::*;
     use crate::driver::Driver;
     use crate::rig::{CsmsUnderTest, Identity, Rig, RigParts, Tags};
+    use crate::trace::EntryKind;
 
     /// A driver that takes no order.
     async fn refusing_driver() -> String {
@@ -395,22 +410,28 @@ mod tests {
                 blocked: None,
                 expired: None,
             },
-            patience: Duration::from_millis(500),
+            patience: Duration::from_secs(600),
             schemas: None,
             defect: None,
         };
-        let rig = Arc::new(Rig::new(parts).unwrap());
+        let rig = Arc::new(Rig::new(parts));
         let mut bench = Bench::with_csms(rig, "a scenario").unwrap();
         for action in ["UnlockConnector", "ClearCache"] {
-            let order = driver.order("a scenario", "CP-1", action, &json!({}));
+            let tell = bench.line.recorder();
+            let order = driver.order("a scenario", "CP-1", action, &json!({}), tell);
             bench.orders.push(order);
         }
         let Failure(text) = next_of(&mut bench, &["UnlockConnector", "ClearCache"])
             .await
             .unwrap_err();
-        let wanted = "neither UnlockConnector nor ClearCache came within 500 ms; ";
+        let wanted = "neither UnlockConnector nor ClearCache came within 1 s; ";
         assert!(text.starts_with(wanted), "{text}");
         assert_eq!(text.matches("422").count(), 2, "{text}");
         assert!(text.contains("no such charge point"), "{text}");
+        let log = bench.line.log();
+        let notes = log.entries.iter().filter(|entry| {
+            matches!(&entry.kind, EntryKind::Note(text) if text.starts_with("driver answered"))
+        });
+        assert_eq!(notes.count(), 2, "what the driver said is on record");
     }
 }

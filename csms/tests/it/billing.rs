@@ -351,12 +351,17 @@ async fn statuses_of_one_second_keep_their_order_and_repetitions_add_nothing() {
 async fn a_stamp_that_cannot_be_right_bills_no_idle_time() {
     let rig = rig().await;
     let mut cp = with_tariff(&rig).await;
-    for (from, at) in [(T0, "2099-01-01T10:00:00Z"), (T1, "2026-01-01T11:20:00Z")] {
-        let id = cp.start(1, "TAG", from, 0).await["transactionId"].clone();
-        cp.status(1, "SuspendedEV", Some(from)).await;
-        cp.meter(&id, at, "1000").await;
-        cp.status(1, "Available", None).await;
-    }
+    let impossible = "2099-01-01T10:00:00Z";
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", Some(T0)).await;
+    // Such a reading ends nothing, and hides none that comes after it.
+    cp.meter(&id, impossible, "5000").await;
+    cp.stop(&id, impossible, 1_000).await;
+    let id = cp.start(1, "TAG", T1, 0).await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", Some(T1)).await;
+    cp.meter(&id, impossible, "5000").await;
+    cp.meter(&id, "2026-01-01T11:20:00Z", "1000").await;
+    cp.status(1, "Available", None).await;
     let transactions = rig.transactions("CP-1").await;
     // 0.50 + 1 kWh x 0.38, and (20 - 10) x 0.05 where that is known.
     assert_eq!(transactions[0]["cost"], 0.88);

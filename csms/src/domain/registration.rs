@@ -161,6 +161,8 @@ pub(crate) async fn change(
     store
         .write((owner, id, change), |(owner, id, change), conn| {
             Box::pin(async move {
+                // Nobody deletes it, and registers it as another, between the question and the change.
+                conn.hold_charge_point(id).await?;
                 let Some(record) = conn.charge_point_record(owner, id).await? else {
                     return Ok(Err(Refused::Missing));
                 };
@@ -205,11 +207,16 @@ pub(crate) async fn delete(
     Ok(Ok(()))
 }
 
-/// Ends the deletions that an end of the server cut short.
+/// Ends the deletions that an end of the server cut short, each for itself.
 pub(crate) async fn bury_left(store: &Store) -> Result<()> {
     for id in store.unburied().await? {
-        store.finish_burial(&id).await?;
-        tracing::info!(charge_point = id, "a deletion that was cut short is done");
+        match store.finish_burial(&id).await {
+            Ok(()) => tracing::info!(charge_point = id, "a deletion that was cut short is done"),
+            Err(error) => tracing::warn!(
+                charge_point = id, cause = %error,
+                "a deletion that was cut short is not done; the next start tries again"
+            ),
+        }
     }
     Ok(())
 }

@@ -84,8 +84,8 @@ pub(crate) async fn connector_status(
                 }
                 let (charge_point, connector) = (&report.charge_point_id, report.connector_id);
                 for (id, started_at_ms) in conn.open_on(charge_point, connector).await? {
-                    if available_abandons(report.stamp_ms, started_at_ms) {
-                        conn.abandon(id).await?;
+                    let is_left = available_abandons(report.stamp_ms, started_at_ms);
+                    if is_left && conn.abandon(id).await? {
                         abandoned(conn, id, told_end.as_ref()).await?;
                     }
                 }

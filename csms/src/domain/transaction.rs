@@ -81,16 +81,17 @@ pub(super) fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool {
     !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
 }
 
-/// The last instant at which a transaction can have begun: by its stamp, else by its arrival. A stamp of whole
-/// seconds speaks of the whole second.
+/// The last instant at which a transaction can have begun: by its stamp, else by its arrival, before which it did
+/// begin, whatever its clock says. A stamp of whole seconds speaks of the whole second.
 pub(super) fn began_at_ms(started_at_ms: i64, received_at_ms: i64) -> i64 {
     if implausible(started_at_ms, received_at_ms) {
         return received_at_ms;
     }
-    match started_at_ms.rem_euclid(1000) {
+    let stamped_ms = match started_at_ms.rem_euclid(1000) {
         0 => started_at_ms.saturating_add(999),
         _ => started_at_ms,
-    }
+    };
+    stamped_ms.min(received_at_ms)
 }
 
 /// What cannot be true of a transaction as it was told. The facts are kept as they are; nobody should bill
@@ -417,6 +418,9 @@ mod tests {
     fn a_transaction_began_when_it_says_unless_that_cannot_be() {
         assert_eq!(began_at_ms(1_234, 9_000_000), 1_234);
         assert_eq!(began_at_ms(1_000, 9_000_000), 1_999);
+        // A clock that is ahead.
+        assert_eq!(began_at_ms(9_000_001, 9_000_000), 9_000_000);
+        assert_eq!(began_at_ms(9_000_000, 9_000_500), 9_000_500);
         let (now_ms, later_ms) = (500 * AHEAD_MS_MAX + 1, 600 * AHEAD_MS_MAX);
         assert_eq!(began_at_ms(0, now_ms), now_ms);
         assert_eq!(began_at_ms(later_ms, now_ms), now_ms);

@@ -97,7 +97,9 @@ pub(crate) async fn run(
     }
     routes::remember_registration(&seat.contact, charge_point.registration, read_ms);
     // And whoever deletes it meanwhile.
-    if matches!(app.store.charge_point(id.as_str()).await, Ok(None)) {
+    if app.sessions.is_any_outdated_since(read_ms)
+        && matches!(app.store.charge_point(id.as_str()).await, Ok(None))
+    {
         seat.contact.outdated.cancel();
     }
     let now_ms = app.mono.now_ms();
@@ -303,7 +305,7 @@ impl Session {
         let untold = self.untold.take();
         Box::pin(async move {
             if let Some(written) = untold {
-                // Either end will do: it is written, or lost and in the log.
+                // Either end will do: it is written, or lost and counted.
                 let _ = timeout(TOLD_PATIENCE, written).await;
             }
             let answer = AssertUnwindSafe(app.routes.answer(&call.action, cx)).catch_unwind();

@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
+};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, MESSAGE_BYTES_MAX, RawValue};
+use dynamo_protocol::{CallError, ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -117,6 +119,8 @@ impl Seat {
 /// The map of connected charge points.
 pub struct Sessions {
     handles: RwLock<HashMap<ChargePointId, Handle>>,
+    /// When the last registration ended, by the monotonic clock.
+    outdated_ms: AtomicU64,
     generations: AtomicU64,
     call_timeout: Duration,
     metrics: Arc<Metrics>,
@@ -126,6 +130,7 @@ impl Sessions {
     pub(crate) fn new(call_timeout: Duration, metrics: Arc<Metrics>) -> Self {
         Self {
             handles: RwLock::default(),
+            outdated_ms: AtomicU64::new(0),
             generations: AtomicU64::new(1),
             call_timeout,
             metrics,
@@ -178,11 +183,17 @@ impl Sessions {
         }
     }
 
-    /// Closes the connection of a charge point whose registration is no more.
-    pub(crate) fn outdate(&self, id: &ChargePointId) {
+    /// Closes the connection of a charge point whose registration is no more since this monotonic time.
+    pub(crate) fn outdate(&self, id: &ChargePointId, mono_ms: Millis) {
+        self.outdated_ms.fetch_max(mono_ms, SeqCst);
         if let Some(handle) = self.read().get(id) {
             handle.contact.outdated.cancel();
         }
+    }
+
+    /// Whether any registration ended since this monotonic time: what was read of one then may be no more.
+    pub(crate) fn is_any_outdated_since(&self, mono_ms: Millis) -> bool {
+        self.outdated_ms.load(SeqCst) >= mono_ms
     }
 
     /// Whether the charge point has a socket.

@@ -73,10 +73,11 @@ pub(crate) async fn deliver(app: Arc<App>, mail: Option<Mail>) {
     let mut tend_at = Instant::now();
     let mut wake_at = Instant::now();
     loop {
-        if Instant::now() >= wake_at {
+        if app.store.has_several_writers() && Instant::now() >= wake_at {
             let begun = Instant::now();
-            if let Err(error) = app.store.wake_lanes(app.clock().now_ms()).await {
-                tracing::debug!(cause = %error, "the outbox was not read");
+            let woken = app.store.wake_lanes(app.clock().now_ms()).await;
+            if let Some(error) = woken.err().filter(|error| !error.is_in_the_log()) {
+                tracing::warn!(cause = %error, "letters that wait behind others may wait longer");
             }
             wake_at = Instant::now() + LOOK_INTERVAL.max(begun.elapsed() * WAKE_SHARE);
         }
@@ -182,8 +183,11 @@ impl Hands {
 
     async fn tend(&mut self) -> Result<()> {
         let store = &self.app.store;
-        let full = store.full_webhooks(WAITING_MAX).await?;
-        for (webhook, waiting) in &full {
+        let half_full = store.full_webhooks(WAITING_MAX / 2).await?;
+        for (webhook, waiting) in &half_full {
+            if *waiting <= WAITING_MAX {
+                continue;
+            }
             if self.full.insert(webhook.clone()) {
                 tracing::warn!(
                     webhook,
@@ -203,11 +207,9 @@ impl Hands {
             }
         }
         // Half empty again: the next time is worth a word.
-        if !self.full.is_empty() {
-            let still = store.full_webhooks(WAITING_MAX / 2).await?;
-            let still: HashSet<String> = still.into_iter().map(|(webhook, _)| webhook).collect();
-            self.full.retain(|webhook| still.contains(webhook));
-        }
+        let half_full: HashSet<String> =
+            half_full.into_iter().map(|(webhook, _)| webhook).collect();
+        self.full.retain(|webhook| half_full.contains(webhook));
         Ok(())
     }
 

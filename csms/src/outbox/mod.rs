@@ -15,6 +15,7 @@ mod public_only;
 mod webhook;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub(crate) struct Outbox {
     told: mpsc::Sender<Told>,
     posted: Notify,
     metrics: Arc<Metrics>,
+    /// The log was told that the queue takes no more.
+    is_full: AtomicBool,
 }
 
 /// The other end of [`Outbox::tell`], for [`write_told`].
@@ -69,6 +72,7 @@ impl Outbox {
             told,
             posted: Notify::new(),
             metrics,
+            is_full: AtomicBool::new(false),
         };
         (outbox, ToldQueue(queue))
     }
@@ -105,14 +109,15 @@ impl Outbox {
             data,
             written,
         };
-        if let Err(error) = self.told.try_send(told) {
-            let told = error.into_inner().occurrence;
+        let is_taken = self.told.try_send(told).is_ok();
+        if !is_taken {
             self.metrics.letters_dropped(1);
-            tracing::debug!(
-                charge_point = told.charge_point_id,
-                event = told.kind.as_str(),
-                "no webhook is told: too much waits for the database"
-            );
+        }
+        // One line for each time that the queue is full, not for each event.
+        if !is_taken && !self.is_full.swap(true, Relaxed) {
+            tracing::warn!("webhooks are not told of some events: too many wait for the database");
+        } else if is_taken && self.is_full.load(Relaxed) {
+            self.is_full.store(false, Relaxed);
         }
         is_written
     }
@@ -191,7 +196,7 @@ async fn write_batch(app: &App, batch: &mut Vec<Told>, is_last: bool) -> bool {
             }
             true
         }
-        Err(error) if !is_last && (error.is_passing() || error.concerns_everybody()) => {
+        Err(error) if !is_last && error.is_passing() => {
             tracing::debug!(cause = %error, events = batch.len(), "webhooks are told later");
             false
         }

@@ -62,11 +62,11 @@ error_groups! {
     AccessErrors {
         "401" [unauthorized]: "No credentials, or none that are known.",
         "403" [forbidden]: "Credentials of another kind, or without the scope.",
-        "503" [unavailable]: "The database does not answer; see Retry-After.",
+        "503" [unavailable]: "The database, or what else is needed, does not serve in time; see Retry-After.",
     }
     /// Of what needs the database for everybody who asks.
     StoreErrors {
-        "503" [unavailable]: "The database does not answer; see Retry-After.",
+        "503" [unavailable]: "The database, or what else is needed, does not serve in time; see Retry-After.",
     }
     /// Of the login.
     LoginErrors {

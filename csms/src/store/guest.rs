@@ -168,10 +168,9 @@ impl Store {
     pub(crate) async fn guests_under_way(&self) -> Result<Vec<(String, String)>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
-            "select token, charge_point_id from guest_session
-             where ended_at_ms is null or payment_status in
-                 ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')
-             order by created_at_ms")
+            "select token, charge_point_id from guest_session where ended_at_ms is null
+             union select token, charge_point_id from guest_session where payment_status in
+                 ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')")
             .fetch_all(db))
     }
 

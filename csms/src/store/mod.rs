@@ -234,6 +234,11 @@ impl Store {
         })
     }
 
+    /// Whether transactions are written side by side: PostgreSQL's are, SQLite has one writer.
+    pub(crate) fn has_several_writers(&self) -> bool {
+        matches!(self.inner.pools, Pools::Postgres(_))
+    }
+
     /// Runs `step` in a transaction and returns its result once that is committed. The step may run more than
     /// once, so it changes nothing but the database.
     pub(crate) async fn write<I, T>(&self, input: I, step: Step<I, T>) -> Result<T>

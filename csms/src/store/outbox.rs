@@ -349,8 +349,9 @@ impl Store {
         .await
     }
 
-    /// Makes first letters due that nobody made so: on PostgreSQL one can be written behind another while that one
-    /// is being written off. Reads the first letter of each lane by the index, whatever else the table keeps.
+    /// Makes first letters due that nobody made so: where there are several writers, one can be written behind
+    /// another while that one is being written off. Reads the first letter of each lane by the index, whatever
+    /// else the table keeps.
     pub(crate) async fn wake_lanes(&self, now_ms: i64) -> Result<()> {
         let mut conn = self.reader().await?;
         let asleep: Vec<i64> = on_db!(&mut conn, db => sqlx::query_scalar(

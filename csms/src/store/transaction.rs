@@ -233,16 +233,16 @@ impl Conn {
             .fetch_all(db))
     }
 
-    /// Ends an open transaction at its last meter value, without a stop.
-    pub(crate) async fn abandon(&mut self, id: i64) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
+    /// Ends an open transaction at its last meter value, without a stop; false when it was over already.
+    pub(crate) async fn abandon(&mut self, id: i64) -> Result<bool> {
+        let abandoned: Option<i64> = on_db!(self, db => sqlx::query_scalar(
             "update charge_transaction set state = 'abandoned',
                  meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
                  stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms)
-             where id = $1 and state = 'open'")
+             where id = $1 and state = 'open' returning id")
             .bind(id)
-            .execute(db))?;
-        Ok(())
+            .fetch_optional(db))?;
+        Ok(abandoned.is_some())
     }
 
     /// A transaction as a webhook tells its end.

@@ -179,10 +179,9 @@ pub(crate) async fn give_up(
     store
         .write((transaction, told), |(transaction, told), conn| {
             Box::pin(async move {
-                if conn.ended(*transaction).await?.stopped_at_ms.is_some() {
+                if !conn.abandon(*transaction).await? {
                     return Ok(());
                 }
-                conn.abandon(*transaction).await?;
                 abandoned(conn, *transaction, told.as_ref()).await
             })
         })

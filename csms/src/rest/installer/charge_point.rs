@@ -365,7 +365,7 @@ async fn delete(
     deleted.await?.map_err(|refused| refuse(refused, &id))?;
     // It may have come to its socket meanwhile.
     if let Ok(id) = ChargePointId::new(&id) {
-        app.sessions.outdate(&id);
+        app.sessions.outdate(&id, app.mono.now_ms());
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -302,7 +302,8 @@ struct RejectedKey {
 }
 
 /// Changes configuration keys: saves them, and pushes them to a charge point that is connected. The answer comes when
-/// all of them are answered, after 20 seconds at the latest; the others are pushed on. A key of the standard takes
+/// all of them are answered, after twice the time of a command (20 seconds unless the server is told otherwise) at the
+/// latest; the others are pushed on. A key of the standard takes
 /// values of its type, others any.
 #[utoipa::path(
     post,

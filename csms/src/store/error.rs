@@ -31,6 +31,9 @@ pub enum StoreError {
     /// A row that the job needs is not there.
     #[error("{0} is not in the database")]
     Missing(String),
+    /// The site that a charge point shall stand on is not there, or is somebody else's.
+    #[error("there is no site of this id")]
+    NoSite,
     /// What is asked for cannot be. Says why.
     #[error("{0}")]
     Refused(String),
@@ -62,6 +65,12 @@ impl StoreError {
             Self::Database(error) if matches!(**error, sqlx::Error::PoolClosed) => true,
             _ => self.concerns_everybody(),
         }
+    }
+
+    /// Whether what a new row belongs to was deleted just before it came.
+    pub(crate) fn is_of_something_gone(&self) -> bool {
+        matches!(self, Self::Database(error)
+            if error.as_database_error().is_some_and(|error| error.is_foreign_key_violation()))
     }
 
     /// Whether no other job has a better chance: it is the database that fails, not what was asked of it.

@@ -1,6 +1,6 @@
 //! Charge points on the map: which of them are near, and what people want to know of those.
 
-use super::{Conn, Owner, Result, Store, on_db, owned};
+use super::{Conn, Owner, Result, Store, StoreError, on_db, owned};
 use crate::domain::place::{COLUMNS, Cover, Place, map_cell};
 
 /// A charge point in the squares of a search: maybe near enough.
@@ -203,13 +203,19 @@ impl Store {
     /// Makes commissioned charge points; how many that were. One whose id is taken already stays as it is.
     ///
     /// # Errors
-    /// When the database fails, or an organization does not exist.
+    /// When the database fails, or an organization or a site does not exist.
     pub async fn place_charge_points(&self, placed: Vec<PlacedChargePoint>) -> Result<usize> {
         for point in &placed {
             self.finish_burial(&point.id).await?;
         }
         self.write(placed, |placed, conn| {
             Box::pin(async move {
+                for point in placed {
+                    let owner = Owner::organization(point.organization_id.clone());
+                    if !conn.may_stand(&owner, point.site_id.as_deref()).await? {
+                        return Ok(None);
+                    }
+                }
                 let mut made = 0;
                 for point in placed {
                     let id: Option<String> = on_db!(conn, db => sqlx::query_scalar(
@@ -226,17 +232,25 @@ impl Store {
                         .fetch_optional(db))?;
                     made += usize::from(id.is_some());
                 }
-                Ok(made)
+                Ok(Some(made))
             })
         })
-        .await
+        .await?
+        .ok_or(StoreError::NoSite)
     }
 
     /// Changes the description of a charge point of this owner; false when there is none.
+    ///
+    /// # Errors
+    /// When the database fails, or the site does not exist.
     pub(crate) async fn change_placed(&self, owner: &Owner, change: PlacedChange) -> Result<bool> {
         self.write((owner.clone(), change), |(owner, change), conn| {
             Box::pin(async move {
                 let place = change.place;
+                let site = change.site_id.as_ref().and_then(Option::as_deref);
+                if !conn.may_stand(owner, site).await? {
+                    return Ok(None);
+                }
                 let changed: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "update charge_point set name = coalesce($2, name), latitude = coalesce($3, latitude),
                          longitude = coalesce($4, longitude), map_cell = coalesce($5, map_cell),
@@ -258,20 +272,11 @@ impl Store {
                     .bind(change.max_power_kw.is_some()).bind(change.site_id.is_some())
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .fetch_optional(db))?;
-                Ok(changed.is_some())
+                Ok(Some(changed.is_some()))
             })
         })
-        .await
-    }
-
-    /// Whether a site is this organization's.
-    pub(crate) async fn has_site(&self, organization: &str, id: &str) -> Result<bool> {
-        let mut conn = self.reader().await?;
-        let found: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(
-            "select id from site where id = $2 and organization_id = $1")
-            .bind(organization).bind(id)
-            .fetch_optional(db))?;
-        Ok(found.is_some())
+        .await?
+        .ok_or(StoreError::NoSite)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{
-    ChargePointRecord, ConnectorStatus, Owner, PlacedChange, PlacedChargePoint, random_text,
+    ChargePointRecord, ConnectorStatus, PlacedChange, PlacedChargePoint, random_text,
 };
 
 /// What is above this is direct current: the most that three phases of 63 A give, in kW.
@@ -194,7 +194,6 @@ async fn create(
     Writer(owner): Writer,
     Body(body): Body<NewChargePoint>,
 ) -> StatusAnswer<ChargePointBody> {
-    need_site(&app, &owner, body.site_id.as_deref()).await?;
     let flat = Location::flat(body.latitude, body.longitude, body.address);
     let given = Given::of(body.location, flat);
     let missing = |half: &str| given.missing(half, "it is required");
@@ -242,8 +241,6 @@ async fn change(
     if body.charge_point_id.is_some_and(|other| other != id) {
         return Err(ApiError::field("charge_point_id", "it cannot be changed"));
     }
-    let site = body.site_id.as_ref().and_then(Option::as_deref);
-    need_site(&app, &owner, site).await?;
     let is_cleared = body.address == Some(None);
     let flat = Location::flat(body.latitude, body.longitude, body.address.flatten());
     let given = Given::of(body.location, flat);
@@ -278,16 +275,6 @@ async fn change(
     }
     let changed = find(&app, &owner, &id).await?;
     Ok(Json(show(&app, changed).await?))
-}
-
-/// A site that is not the organization's cannot be named.
-async fn need_site(app: &App, owner: &Owner, id: Option<&str>) -> Result<(), ApiError> {
-    let Some(id) = id else { return Ok(()) };
-    let known = !id.contains('\0') && app.store.has_site(&owner.organization_id, id).await?;
-    if known {
-        return Ok(());
-    }
-    Err(ApiError::field("site_id", "there is none of this id"))
 }
 
 async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, ApiError> {

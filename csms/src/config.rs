@@ -4,6 +4,8 @@
 //! rules check all three. There is no second list of flags here: the command's own is used. A mistake is told in
 //! one line, `FILE:LINE:COLUMN: what is wrong`.
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -39,7 +41,7 @@ pub(crate) struct Limits {
     #[serde(alias = "presence-interval", deserialize_with = "duration")]
     presence_interval: Option<Duration>,
     /// The interval of charge points that have none of their own.
-    #[serde(alias = "heartbeat-interval", deserialize_with = "duration")]
+    #[serde(alias = "heartbeat-interval", deserialize_with = "heartbeat_interval")]
     heartbeat_interval: Option<Duration>,
     /// How long a webhook or the mail server may take for one letter.
     #[serde(alias = "letter-timeout", deserialize_with = "letter_timeout")]
@@ -141,6 +143,21 @@ fn letter_timeout<'de, D: Deserializer<'de>>(
     }
 }
 
+/// What OCPP can say of one: whole seconds, and 0 is none.
+fn heartbeat_interval<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let duration = duration(deserializer)?;
+    match duration {
+        Some(interval) if interval.as_secs() == 0 || interval.subsec_nanos() > 0 => {
+            Err(serde::de::Error::custom(
+                "it is out of bounds: 1s to 365days in whole seconds can be used",
+            ))
+        }
+        _ => Ok(duration),
+    }
+}
+
 /// One of which three end before a request does.
 fn payment_timeout<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -195,8 +212,13 @@ fn defaults(command: &Command, path: &Path) -> Result<Vec<(String, Vec<String>)>
         .map_err(|error| file.wrong(error.span().unwrap_or(0..0), error.message()))?;
     rest(path)?;
     let mut defaults = Vec::new();
+    let mut names = BTreeSet::new();
     for (key, value) in table.get_ref() {
         let name = key.get_ref().replace('_', "-");
+        if !names.insert(name.clone()) {
+            let text = format!("{name:?} stands here in both spellings, with - and with _");
+            return Err(file.wrong(key.span(), &text));
+        }
         if name == LIMITS || name == PAYMENT {
             continue;
         }
@@ -267,8 +289,11 @@ fn check_value(command: &Command, name: &str, value: &str) -> Result<(), String>
             ) =>
         {
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            Err(line.trim_start_matches("error: ").to_owned())
+            let mut lines = text.lines().map(str::trim);
+            let line = lines.next().unwrap_or_default();
+            let line = line.trim_start_matches("error: ");
+            let choice = lines.next().filter(|line| line.starts_with('['));
+            Err(choice.map_or_else(|| line.to_owned(), |choice| format!("{line} {choice}")))
         }
         _ => Ok(()),
     }
@@ -288,13 +313,18 @@ impl<'p> File<'p> {
                 path.display()
             ))
         };
-        let size = std::fs::metadata(path)
-            .map_err(|error| unreadable(&error))?
-            .len();
-        if size > FILE_BYTES_MAX {
+        // A pipe would be waited for as soon as it is opened.
+        let what = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
+        if !what.is_file() {
+            return Err(unreadable(&"it is no regular file"));
+        }
+        let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+        let mut text = String::new();
+        let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+        let bytes = read.map_err(|error| unreadable(&error))?;
+        if bytes as u64 > FILE_BYTES_MAX {
             return Err(unreadable(&"it has more than 1 MiB"));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
         Ok(Self { path, text })
     }
 
@@ -429,6 +459,26 @@ mod tests {
                 "[limits]\nletter_timeout = '21s'",
                 "csms.toml:2:18: it is out of bounds",
             ),
+            (
+                "[limits]\nheartbeat_interval = '500ms'",
+                "csms.toml:2:22: it is out of bounds: 1s to 365days",
+            ),
+            (
+                "[limits]\nheartbeat-interval = '1500ms'",
+                "csms.toml:2:22: it is out of bounds: 1s to 365days",
+            ),
+            (
+                "[limits]\nping-interval = '1s'\nping_interval = '2s'",
+                "csms.toml:1:1: duplicate field",
+            ),
+            (
+                "id-tag = 'A'\nid_tag = 'B'",
+                "csms.toml:2:1: \"id-tag\" stands here in both spellings",
+            ),
+            (
+                "accept_unknown = true",
+                "csms.toml:1:18: invalid value 'true' for '--accept-unknown",
+            ),
             ("[limit]\nx = 1", "csms.toml:1:2: \"limit\" is no flag"),
         ] {
             let error = read(text, &[]).unwrap_err();
@@ -441,10 +491,29 @@ mod tests {
             assert!(error.starts_with(told), "{text:?}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }
+        let choice = read("accept_unknown = true", &[]).unwrap_err();
+        assert!(choice.contains("[possible values: "), "{choice}");
         let missing = rest(Path::new("/nowhere/x.toml"))
             .err()
             .unwrap()
             .to_string();
         assert!(missing.contains("/nowhere/x.toml") && missing.contains("--config"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.toml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [Path::new("/dev/zero"), folder.path(), &pipe] {
+            let told = rest(path).err().unwrap().to_string();
+            assert!(told.contains("it is no regular file; give"), "{told}");
+        }
+        let long = folder.path().join("long.toml");
+        std::fs::write(&long, "#".repeat((1 << 20) + 1)).unwrap();
+        let told = rest(&long).err().unwrap().to_string();
+        assert!(told.contains("more than 1 MiB"), "{told}");
     }
 }

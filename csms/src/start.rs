@@ -82,6 +82,10 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let (ocpp, ocpp_addr) = bind("--ocpp", options.ocpp)?;
     let (https, https_addr) = bind_if("--https", options.https)?;
     let (ocpps, ocpps_addr) = bind_if("--ocpps", options.ocpps)?;
+    let urls = PublicUrls::of(&options, http_addr, https_addr, ocpp_addr, ocpps_addr);
+    // Before the database is made: what is wrong with the settings leaves nothing behind.
+    let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
+    let payments = payments.map_err(StartError::Value)?;
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     demo::check(&store, &options).await?;
@@ -101,12 +105,9 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     })?;
     let (for_charge_points, for_all) =
         material.configure(&options, [https_addr, ocpps_addr], &authority)?;
-    let urls = PublicUrls::of(&options, http_addr, https_addr, ocpp_addr, ocpps_addr);
     let is_secure = https.is_some() || ocpps.is_some();
     let root_at = (is_secure && options.tls.is_none())
         .then(|| lay_root(&options.database, &authority, &urls));
-    let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
-    let payments = payments.map_err(StartError::Value)?;
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
@@ -171,11 +172,20 @@ fn serve(
 ) -> TaskTracker {
     let tasks = TaskTracker::new();
     let routers = [rest::router(app.clone()), ocpp::accept::router(app.clone())];
-    let listeners = plain.into_iter().zip(secure).zip(configs).zip(routers);
-    for (((plain, secure), config), router) in listeners {
+    // Charge points have what descriptors the clients of the API leave them.
+    let rooms = [Some(listen::http_room()), None];
+    let listeners = plain.into_iter().zip(secure).zip(configs);
+    for (((plain, secure), config), (router, room)) in listeners.zip(routers.into_iter().zip(rooms))
+    {
         let serve = |listener, door| {
-            let (router, stop) = (router.clone(), app.shutdown.clone());
-            tasks.spawn(listen::serve(listener, door, router, stop, tasks.clone()));
+            let service = listen::Service {
+                door,
+                router: router.clone(),
+                stop: app.shutdown.clone(),
+                write_timeout: app.options.write_timeout,
+                room: room.clone(),
+            };
+            tasks.spawn(listen::serve(listener, service, tasks.clone()));
         };
         serve(plain, Door::Plain);
         if let Some(secure) = secure {

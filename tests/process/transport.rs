@@ -61,7 +61,7 @@ fn profiles_1_and_2_against_a_server_that_issues_its_own_certificate() {
     let root = process.line("place of the root", |line| {
         line.strip_prefix("authority ").map(str::to_owned)
     });
-    assert_eq!(Path::new(&root), folder.path().join("x.authority.pem"));
+    assert_eq!(Path::new(&root), folder.path().join("x.db.authority.pem"));
     let ready = process.line("ready line", |line| {
         line.strip_prefix("ready ").map(str::to_owned)
     });

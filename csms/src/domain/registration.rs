@@ -4,7 +4,7 @@
 //! name that no charge point can have, so its identity is free again and its history is not the next one's.
 
 use super::place::Place;
-use crate::store::{ChargePointRecord, Conn, Hold, Owner, Result, Store, random_text};
+use crate::store::{ChargePointRecord, Conn, Owner, Result, Store, random_text};
 
 /// Longest identity that can be registered, in characters.
 pub(crate) const ID_CHARS_MAX: usize = 48;
@@ -254,9 +254,7 @@ async fn check_places(
     {
         return Ok(Err(Refused::NoProject));
     }
-    if let Some(id) = site
-        && conn.held_site(owner, id, Hold::Stay).await?.is_none()
-    {
+    if !conn.may_stand(owner, site).await? {
         return Ok(Err(Refused::NoSite));
     }
     Ok(Ok(()))

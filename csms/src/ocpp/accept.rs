@@ -10,14 +10,17 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, State, WebSocketUpgrade};
-use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
+use axum::extract::{Path, Request, State, WebSocketUpgrade};
+use axum::http::header::{
+    AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use dynamo_protocol::{
     ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES, SUBPROTOCOL_16,
 };
@@ -26,7 +29,7 @@ use super::session;
 use crate::App;
 use crate::domain::registration::FOLDERS;
 use crate::domain::security::{Breach, Duty, SecurityProfile, Shown, duty};
-use crate::listen::Peer;
+use crate::listen::{Peer, lacks_host};
 use crate::store::{ChargePoint, Proof};
 use crate::tls::{PeerCertificate, Transport};
 
@@ -41,7 +44,41 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/ocpp16/{id}", get(handshake))
         .route("/ocpp201/{id}", get(handshake))
         .fallback(no_such_path)
+        .layer(middleware::from_fn_with_state(app.clone(), well_formed))
         .with_state(app)
+}
+
+/// Refuses what is malformed before anybody looks at who it is.
+async fn well_formed(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut keys = request.headers().get_all(SEC_WEBSOCKET_KEY).iter();
+    let wrong = if lacks_host(&request) {
+        "it has not one Host"
+    } else if !keys.all(|key| is_websocket_key(key.as_bytes())) {
+        "Sec-WebSocket-Key is not 16 bytes in Base64"
+    } else {
+        return next.run(request).await;
+    };
+    refused(
+        &app,
+        peer,
+        request.uri(),
+        Refusal::Upgrade(wrong.to_owned()),
+    )
+}
+
+/// Base64 of 16 bytes [RFC 6455 §4.1]. Of the last character only some bits count, and whoever draws its characters
+/// by lot sets the others.
+fn is_websocket_key(key: &[u8]) -> bool {
+    const LOOSE: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    LOOSE.decode(key).is_ok_and(|bytes| bytes.len() == 16)
 }
 
 async fn no_such_path(
@@ -401,6 +438,23 @@ mod tests {
         assert!(offers(&["ocpp2.0.1", " ocpp1.6 ,x"]));
         assert!(!offers(&["ocpp1.5", "ocpp1.66"]));
         assert!(!offers(&[]));
+    }
+
+    #[test]
+    fn a_key_of_the_handshake_is_sixteen_bytes() {
+        for good in ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZZ=="] {
+            assert!(is_websocket_key(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "",
+            "x",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQAA",
+            "dGhl",
+            "****",
+        ] {
+            assert!(!is_websocket_key(bad.as_bytes()), "{bad}");
+        }
     }
 
     #[test]

@@ -204,7 +204,9 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_passing() {
+        if error.is_of_something_gone() {
+            Self::NotFound("what this belongs to was deleted a moment ago".to_owned())
+        } else if error.is_passing() {
             Self::Unavailable(error.to_string())
         } else {
             Self::Internal(error.to_string())
@@ -221,6 +223,26 @@ pub(crate) type StatusAnswer<T> = Result<(StatusCode, Json<T>), ApiError>;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Owner, Site, Store};
+
+    #[tokio::test]
+    async fn what_belongs_to_something_that_is_gone_is_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let site = Site {
+            id: "site_1".to_owned(),
+            name: "x".to_owned(),
+            address: "x".to_owned(),
+            latitude: None,
+            longitude: None,
+            created_at_ms: 0,
+        };
+        let nobody = Owner::organization("org_gone".to_owned());
+        let error = store.create_site(&nobody, site).await.unwrap_err();
+        let status = ApiError::from(error).into_response().status();
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
 
     #[test]
     fn a_database_that_is_away_for_a_while_is_no_error_of_the_request() {

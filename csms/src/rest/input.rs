@@ -124,6 +124,24 @@ fn wrong_field(path: &str, message: &str) -> ApiError {
     ApiError::field(field, reason)
 }
 
+/// The error of a query string, by what its reader says of it.
+fn wrong_parameter(message: &str) -> ApiError {
+    let reason = message
+        .strip_prefix("Failed to deserialize query string: ")
+        .unwrap_or(message);
+    // `NAME: why` where a value is wrong.
+    let (name, reason) = reason.split_once(": ").unwrap_or(("", reason));
+    let quoted = |what| reason.strip_prefix(what)?.split('`').next();
+    if let Some(name) = quoted("duplicate field `") {
+        return ApiError::field(name, "it is given more than once");
+    }
+    if let Some(name) = quoted("missing field `") {
+        return ApiError::field(name, "it is required");
+    }
+    let name = if name.is_empty() { "query" } else { name };
+    ApiError::field(name, reason)
+}
+
 /// The query string. Parameters nobody knows are ignored.
 pub(crate) struct Params<T>(pub T);
 
@@ -133,7 +151,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(ApiError::field("query", rejection.body_text())),
+            Err(rejection) => Err(wrong_parameter(&rejection.body_text())),
         }
     }
 }

@@ -39,9 +39,10 @@ use axum::routing::get;
 use hyper::body::Body as _;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::App;
+use crate::listen::lacks_host;
 pub(crate) use authority::AUTHORITY_PATH;
 use error::ApiError;
 
@@ -64,7 +65,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(crate::payment::RETURN_PATH, get(guest::returned))
         .route(guest::ACTION_PAGE, get(guest::action_page).post(guest::act))
         .merge(api)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .route(openapi::PATH, openapi::rendered(&description))
+        .merge(SwaggerUi::new("/docs").config(Config::from(openapi::PATH)))
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(middleware::from_fn(finish_errors))
@@ -116,7 +118,11 @@ async fn finish_errors(request: Request, next: Next) -> Response {
         .size_hint()
         .upper()
         .is_none_or(|bytes| bytes > READ_AHEAD_BYTES);
-    let mut response = next.run(request).await;
+    let mut response = if lacks_host(&request) {
+        ApiError::field("Host", "one is wanted").into_response()
+    } else {
+        next.run(request).await
+    };
     if has_much_to_say && response.status().is_client_error() {
         // The refusal may have come before the body was read, and what is left of it is no next request.
         let close = HeaderValue::from_static("close");

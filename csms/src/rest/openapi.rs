@@ -2,6 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
+use sha2::{Digest as _, Sha256};
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
@@ -10,6 +18,28 @@ use utoipa::openapi::{
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::ErrorBody;
+
+/// Where the description is.
+pub(super) const PATH: &str = "/openapi.json";
+
+/// The description as it is served: written once, it never changes while the program runs.
+pub(super) fn rendered<S: Clone + Send + Sync + 'static>(
+    description: &Description,
+) -> MethodRouter<S> {
+    let text = serde_json::to_vec(description).expect("a description can be written as JSON");
+    let tag = format!("\"{}\"", STANDARD.encode(Sha256::digest(&text)));
+    let text = Bytes::from(text);
+    get(|headers: HeaderMap| async move {
+        let known = headers
+            .get(IF_NONE_MATCH)
+            .and_then(|tags| tags.to_str().ok());
+        if known.is_some_and(|tags| tags.split(',').any(|known| known.trim() == tag)) {
+            return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+        }
+        let kind = (CONTENT_TYPE, "application/json".to_owned());
+        ([kind, (ETAG, tag)], text).into_response()
+    })
+}
 
 /// What stands around the operations.
 #[derive(OpenApi)]

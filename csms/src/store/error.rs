@@ -64,6 +64,12 @@ impl StoreError {
         }
     }
 
+    /// Whether what a new row belongs to was deleted just before it came.
+    pub(crate) fn is_of_something_gone(&self) -> bool {
+        matches!(self, Self::Database(error)
+            if error.as_database_error().is_some_and(|error| error.is_foreign_key_violation()))
+    }
+
     /// Whether no other job has a better chance: it is the database that fails, not what was asked of it.
     pub(crate) fn concerns_everybody(&self) -> bool {
         match self {

@@ -71,7 +71,7 @@ pub(crate) use probe::Probe;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
-pub(crate) use site::{Hold, Site, SiteChange};
+pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
 pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{

@@ -126,7 +126,7 @@ impl Store {
 
 /// What a site is looked up for in a transaction.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Hold {
+enum Hold {
     /// A charge point is going to stand there: nobody deletes it before the commit.
     Stay,
     /// It is going to be deleted: who puts a charge point there is waited for, or waits.
@@ -149,12 +149,7 @@ impl Conn {
     }
 
     /// The same, held until the commit.
-    pub(crate) async fn held_site(
-        &mut self,
-        owner: &Owner,
-        id: &str,
-        hold: Hold,
-    ) -> Result<Option<Site>> {
+    async fn held_site(&mut self, owner: &Owner, id: &str, hold: Hold) -> Result<Option<Site>> {
         let text = match (&self, hold) {
             // There is one writer.
             (Self::Sqlite(_), _) => site_query!(""),
@@ -162,6 +157,15 @@ impl Conn {
             (Self::Postgres(_), Hold::Delete) => site_query!(" for update"),
         };
         self.site_by(text, owner, id).await
+    }
+
+    /// Whether a charge point of this owner may stand on this site, which then stays until the commit; on none it may.
+    pub(crate) async fn may_stand(&mut self, owner: &Owner, site: Option<&str>) -> Result<bool> {
+        Ok(match site {
+            None => true,
+            Some(id) if id.contains('\0') => false,
+            Some(id) => self.held_site(owner, id, Hold::Stay).await?.is_some(),
+        })
     }
 
     async fn site_by(

@@ -347,10 +347,7 @@ async fn linger(mut stream: TcpStream) {
 /// files.
 pub(crate) fn root_file(database: &str) -> PathBuf {
     let path = match database.strip_prefix("sqlite://") {
-        Some(path) => {
-            let path = path.split('?').next().unwrap_or(path);
-            path.strip_suffix(".db").unwrap_or(path).to_owned()
-        }
+        Some(path) => path.split('?').next().unwrap_or(path).to_owned(),
         None => server_and_name(database),
     };
     let path = PathBuf::from(format!("{path}.authority.pem"));
@@ -392,8 +389,9 @@ mod tests {
         let file = |database: &str| root_file(database).display().to_string();
         assert_eq!(
             file("sqlite:///var/lib/x.db?mode=rwc"),
-            "/var/lib/x.authority.pem"
+            "/var/lib/x.db.authority.pem"
         );
+        assert_eq!(file("sqlite:///var/lib/x"), "/var/lib/x.authority.pem");
         assert_eq!(file("sqlite:///a/x.sqlite"), "/a/x.sqlite.authority.pem");
         let postgres = file("postgres://u:p%40@h:5432/name?sslmode=require");
         assert!(

@@ -30,6 +30,7 @@ mod rest;
 mod rubbish;
 mod sites;
 mod start;
+mod strangers;
 mod support;
 mod transactions;
 mod transport;

@@ -330,3 +330,52 @@ async fn statuses_are_filtered_and_paged_by_the_database() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_description_is_sent_once_to_who_keeps_it() {
+    let rig = rig().await;
+    let ask = |known: Option<String>| {
+        let request = rig.client().get(rig.url("/openapi.json"));
+        let request = known
+            .iter()
+            .fold(request, |request, tag| request.header("if-none-match", tag));
+        async move { request.send().await.unwrap() }
+    };
+    let first = ask(None).await;
+    assert_eq!(first.headers()["content-type"], "application/json");
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    let description: Value = first.json().await.unwrap();
+    assert!(description["paths"]["/api/v1/sites"]["post"].is_object());
+    assert_eq!(ask(Some(tag.clone())).await.status(), 304);
+    assert_eq!(ask(Some(format!("\"x\", {tag}"))).await.status(), 304);
+    assert_eq!(ask(Some("\"x\"".to_owned())).await.status(), 200);
+    let page = rig.client().get(rig.url("/docs/swagger-initializer.js"));
+    let page = page.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("\"/openapi.json\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_wrong_query_is_told_in_words_of_the_api() {
+    let rig = rig().await;
+    for (path, field, reason) in [
+        (
+            "/api/v1/sites?page=1&page=2",
+            "page",
+            "it is given more than once",
+        ),
+        ("/api/v1/chargepoints/search?latitude=x", "latitude", ""),
+    ] {
+        let (status, body) = rig.get(path).await;
+        assert_eq!(
+            (status, &body["code"]),
+            (StatusCode::BAD_REQUEST, &json!("validation_error"))
+        );
+        let detail = &body["details"][0];
+        assert_eq!(detail["field"], field, "{body}");
+        let told = detail["reason"].as_str().unwrap();
+        assert!(
+            told.contains(reason) && !told.contains("deserialize"),
+            "{body}"
+        );
+    }
+}

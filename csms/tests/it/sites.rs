@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::databases::{postgres, rigs};
-use crate::support::{KEY, Rig, rig, rig_with};
+use crate::support::{KEY, PATIENCE, Rig, rig, rig_with};
 
 const PATH: &str = "/api/v1/sites";
 
@@ -58,6 +58,63 @@ async fn a_site_stays_for_a_charge_point_that_is_being_put_there() {
     };
     let (refused, ()) = tokio::join!(ask(&rig, Method::DELETE, &one, None, KEY), committed);
     assert_eq!((refused.0, &refused.1["code"]), (409, &json!("in_use")));
+}
+
+/// Ends when somebody waits for a lock on this database.
+async fn somebody_waits(connection: &mut PgConnection) {
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    loop {
+        let count: i64 = sqlx::query_scalar(waiting)
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+        if count > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_charge_point_is_not_put_on_a_site_that_is_being_deleted() {
+    let Some(address) = postgres().await else {
+        return;
+    };
+    let rig = rig_with(|options| options.database = address).await;
+    let installer = rig.installer("a@acme.example").await;
+    let place = json!({"charge_point_id": "CP-1", "name": "x", "latitude": 1, "longitude": 2});
+    let points = "/api/v1/chargepoints";
+    let (status, _) = ask(&rig, Method::POST, points, Some(place.clone()), KEY).await;
+    assert_eq!(status, 201);
+    let mut made = place;
+    made["charge_point_id"] = json!("CP-2");
+    let registered =
+        json!({"charge_point_id": "CP-3", "model": "M", "vendor": "V", "serial_number": "S"});
+    let by_installer = "/api/v1/installer/charge-points";
+    for (method, path, body, key) in [
+        (Method::POST, points, made, KEY),
+        (Method::PATCH, "/api/v1/chargepoints/CP-1", json!({}), KEY),
+        (Method::POST, by_installer, registered, installer.as_str()),
+    ] {
+        let (_, site) = ask(&rig, Method::POST, PATH, Some(site()), key).await;
+        let mut body = body;
+        body["site_id"] = site["id"].clone();
+        let mut other = PgConnection::connect(rig.database()).await.unwrap();
+        let mut watch = PgConnection::connect(rig.database()).await.unwrap();
+        for step in ["begin", "delete from site"] {
+            sqlx::query(step).execute(&mut other).await.unwrap();
+        }
+        let committed = async {
+            let waits = tokio::time::timeout(PATIENCE, somebody_waits(&mut watch));
+            waits.await.expect("the request waits for the deletion");
+            sqlx::query("commit").execute(&mut other).await.unwrap();
+        };
+        let asked = ask(&rig, method, path, Some(body), key);
+        let ((status, body), ()) = tokio::join!(asked, committed);
+        assert_eq!(status, 400, "{path}: {body}");
+        assert_eq!(body["details"][0]["field"], "site_id");
+    }
 }
 
 #[tokio::test]

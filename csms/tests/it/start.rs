@@ -2,7 +2,7 @@
 
 use dynamo_csms::domain::authorization::TagStatus;
 use dynamo_csms::store::TagSetting;
-use dynamo_csms::{Options, start};
+use dynamo_csms::{Options, PaymentSettings, start};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
@@ -168,4 +168,23 @@ async fn what_is_refused_by_its_head_is_not_read_and_ends_the_connection() {
     let answer = answer.body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 401);
     assert!(answer.headers().get("connection").is_none());
+}
+
+#[tokio::test]
+async fn settings_of_payments_are_read_before_a_database_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, url) in [
+        ("sk", "http://stripe.example"),
+        (" ", "https://stripe.example"),
+    ] {
+        let mut options = options(&folder);
+        options.payment = PaymentSettings::Stripe {
+            key: key.to_owned(),
+            url: url.to_owned(),
+        };
+        let refused = start(options).await.err().expect("refused");
+        assert!(refused.to_string().contains("[payment]"), "{refused}");
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 0);
+    }
 }

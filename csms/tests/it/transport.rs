@@ -362,7 +362,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 #[tokio::test]
 async fn the_root_lies_beside_the_database_and_survives_a_restart() {
     let rig = rig_with(with_tls).await;
-    let path = rig.folder.path().join("csms.authority.pem");
+    let path = rig.folder.path().join("csms.db.authority.pem");
     let root = std::fs::read_to_string(&path).unwrap();
     assert_eq!(root, rig.csms.authority_pem());
     let rig = rig.restart().await;

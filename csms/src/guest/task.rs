@@ -385,7 +385,7 @@ impl Task {
                     status => Answer::Refused(format!("{action} was answered {status}")),
                 }
             }
-            Ok(Err(CallFailure::TimedOut | CallFailure::Offline)) => Answer::None,
+            Ok(Err(CallFailure::TimedOut | CallFailure::Lost)) => Answer::None,
             Ok(Err(failure)) => Answer::Refused(format!("{action}: {failure}")),
             Err(failure) => {
                 tracing::info!(session = self.token, %action, cause = %failure, "a command is sent later");

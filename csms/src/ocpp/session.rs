@@ -373,7 +373,7 @@ impl Session {
         self.command = Some(command.action);
         let action = command.action.as_str();
         // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say
-        // that the charge point is offline.
+        // that the connection was lost.
         let _ = self.link.call(command.reply, action, command.payload);
     }
 
@@ -426,8 +426,8 @@ impl Session {
 
     async fn finish(mut self, end: End) {
         for reply in self.link.disconnect() {
-            self.tell_command(&Err(CallFailure::Offline));
-            let _ = reply.send(Err(CallFailure::Offline));
+            self.tell_command(&Err(CallFailure::Lost));
+            let _ = reply.send(Err(CallFailure::Lost));
         }
         let current = self.app.sessions.disconnect(&self.id, self.seat.generation);
         self.seat.mailbox.close();

@@ -28,9 +28,12 @@ const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
 /// Why a call to a charge point has no good answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CallFailure {
-    /// No socket, or it was lost before the answer.
+    /// No socket, or it was lost before the command's turn: nothing was sent.
     #[error("the charge point is offline")]
     Offline,
+    /// The socket was lost before the answer.
+    #[error("the connection was lost before the answer")]
+    Lost,
     /// Too many commands wait for it already.
     #[error("too many commands wait for the charge point")]
     Busy,
@@ -270,17 +273,21 @@ impl Sessions {
         // whose caller has gone is not sent any more.
         let result = match tokio::time::timeout(self.call_timeout, answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(CallFailure::Offline),
+            Ok(Err(_)) => Err(CallFailure::Lost),
             Err(_) => Err(CallFailure::TimedOut),
         };
         let outcome = match &result {
             Ok(_) => Outcome::Ok,
             Err(CallFailure::TimedOut) => Outcome::TimedOut,
-            Err(CallFailure::Offline) => Outcome::Lost,
+            Err(CallFailure::Offline) => Outcome::Unsent,
+            Err(CallFailure::Lost) => Outcome::Lost,
             Err(_) => Outcome::Error,
         };
         self.metrics.commanded(action, outcome);
-        Ok(result)
+        match result {
+            Err(CallFailure::Offline) => Err(CallFailure::Offline),
+            result => Ok(result),
+        }
     }
 
     /// The number of a charge point's connection to this server, which no other connection has.
@@ -337,6 +344,22 @@ mod tests {
         assert!(sessions.is_online(&id));
         assert!(sessions.disconnect(&id, new.generation));
         assert!(!sessions.is_online(&id));
+    }
+
+    #[tokio::test]
+    async fn what_was_not_taken_when_the_socket_was_lost_was_not_sent() {
+        let sessions = Sessions::new(Duration::from_secs(60), Arc::default());
+        let id = ChargePointId::new("CP-1").unwrap();
+        for (failure, sent) in [(CallFailure::Offline, false), (CallFailure::Lost, true)] {
+            let mut seat = sessions.connect(&id, 0);
+            let call = sessions.try_call(&id, Action::ClearCache, "{}".into());
+            let lose = async {
+                let command = seat.mailbox.recv().await.unwrap();
+                command.reply.send(Err(failure)).unwrap();
+            };
+            let (answer, ()) = tokio::join!(call, lose);
+            assert_eq!(answer.is_ok(), sent);
+        }
     }
 
     #[tokio::test]

@@ -323,7 +323,8 @@ fn end(action: Action, result: Result<Box<RawValue>, CallFailure>) -> Result<End
             End::Refused { status, response }
         }
         Err(CallFailure::TimedOut) => End::TimedOut,
-        Err(CallFailure::Offline) => End::Lost,
+        Err(CallFailure::Lost) => End::Lost,
+        Err(CallFailure::Offline) => return Err(ApiError::Offline),
         Err(CallFailure::TooLarge) => return Err(ApiError::PayloadTooLarge),
         Err(CallFailure::Busy) => return Err(ApiError::Busy),
     })

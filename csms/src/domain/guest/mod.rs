@@ -44,7 +44,7 @@ pub(crate) fn amount_to_hold(tariff: &Tariff) -> Decimal {
 /// Why a session cannot be authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// A session, a transaction, a car, or a reservation is there.
+    /// A session, a transaction, a test, a car, or a reservation is there.
     Occupied,
     /// It is out of order.
     Unavailable,
@@ -69,7 +69,8 @@ pub(crate) async fn begin(
         .write(new, |new, conn| {
             Box::pin(async move {
                 let place = (new.charge_point_id.as_str(), new.connector_id);
-                if !conn.open_on(place.0, place.1).await?.is_empty() {
+                let is_tested = conn.awaits_test_transaction(place.0).await?;
+                if is_tested || !conn.open_on(place.0, place.1).await?.is_empty() {
                     return Ok(Err(Refused::Occupied));
                 }
                 let status = conn.connector_word(place.0, place.1).await?;

@@ -34,7 +34,9 @@ pub(crate) struct Receipt {
     pub tariff: Tariff,
     pub usage: Usage,
     pub price: Price,
-    /// Contained in the total, in coins.
+    /// What is taken, or will be; the total where it is not more than is held and the payment did not fail.
+    pub taken: Decimal,
+    /// Contained in what is taken, in coins.
     pub tax: Decimal,
     /// In percent.
     pub tax_rate: Decimal,
@@ -247,9 +249,12 @@ fn lines(receipt: &Receipt) -> Vec<[String; 3]> {
         lines.push(["Rounding".to_owned(), String::new(), shown(rounding)]);
     }
     let rate = receipt.tax_rate.normalize();
-    let net = price.total.saturating_sub(receipt.tax);
+    let net = receipt.taken.saturating_sub(receipt.tax);
+    lines.push(["Total".to_owned(), String::new(), shown(price.total)]);
+    if receipt.taken != price.total {
+        lines.push(["Taken".to_owned(), String::new(), shown(receipt.taken)]);
+    }
     lines.extend([
-        ["Total".to_owned(), String::new(), shown(price.total)],
         ["Of that net".to_owned(), String::new(), shown(net)],
         [
             format!("Of that tax {rate} %"),
@@ -357,6 +362,7 @@ mod tests {
                 tax_contained(price.total, Decimal::from(20)),
                 "GBP",
             ),
+            taken: price.total,
             tax_rate: Decimal::from(20),
             tariff,
             usage,

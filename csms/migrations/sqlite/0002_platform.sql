@@ -179,6 +179,7 @@ create table transaction_cost (
 );
 
 -- Every status a connector reported, in the order of its stamps; place is the order of arrival where stamps are equal.
+-- Without a stamp of its own reported_at_ms is its arrival.
 create table connector_history (
     charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
@@ -187,8 +188,10 @@ create table connector_history (
     status text not null,
     error_code text not null,
     received_at_ms bigint not null,
+    has_stamp boolean not null,
     primary key (charge_point_id, connector_id, reported_at_ms, place)
 );
+create index connector_history_arrival on connector_history (charge_point_id, connector_id, received_at_ms);
 
 -- Guests who pay as they go. One row per connector has no ended_at_ms. status: requires_action, authorizing,
 -- charging, stopping, stopped, expired, failed. payment_status: authorizing, requires_action, authorized, capturing,
@@ -223,6 +226,7 @@ create table guest_session (
 );
 create unique index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
 create index guest_session_charge_point on guest_session (charge_point_id);
+create index guest_session_transaction on guest_session (transaction_id);
 create index guest_session_payment on guest_session (payment_status)
     where payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling');
 

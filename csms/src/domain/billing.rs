@@ -6,12 +6,16 @@
 //! - The price is made when the transaction ends: at its stop, when it is abandoned, and again when a late stop
 //!   or a late meter value corrects what was abandoned; always in the transaction of the database that ends it.
 //!   A status that arrives after that does not change a bill.
-//! - Idle time is billed between plausible stamps only.
+//! - Idle time is billed between plausible stamps only. Where a status has no stamp of its own, no more is billed
+//!   than passed on the server's clock, from the arrival of the start to that of the end: two clocks are not mixed.
+//! - Energy that no connector delivers in the time (`energy_implausible`) is not billed.
+//! - A guest pays no idle time from before the authorization, and a guest's bill stands once it is paid: what is told
+//!   later changes the record, not the price.
 //! - A tag that was refused at the start is billed nothing: there is nobody to pay.
 
 use super::authorization::{TagStatus, Verdict};
 use super::price::{Price, Usage, idle_minutes};
-use super::transaction::{Start, began_at_ms, energy_wh, implausible};
+use super::transaction::{Start, Told, began_at_ms, energy_wh, implausible};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
 /// Begins the bill of a transaction that was just inserted.
@@ -37,6 +41,9 @@ pub(crate) async fn settle(conn: &mut Conn, transaction: i64) -> Result<()> {
     let (Some(to_ms), Some(meter_wh)) = (billed.stopped_at_ms, billed.meter_stop_wh) else {
         return Ok(());
     };
+    if billed.is_paid {
+        return Ok(());
+    }
     let usage = usage(conn, &billed, to_ms, meter_wh).await?;
     let price = billed.tariff.price(usage);
     conn.set_cost(transaction, usage.idle_minutes, price.total)
@@ -67,7 +74,7 @@ pub(super) async fn settled(conn: &mut Conn, transaction: i64) -> Result<Option<
         return Ok(None);
     };
     let usage = Usage {
-        energy_wh: energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0),
+        energy_wh: billed_energy_wh(&billed, meter_wh),
         idle_minutes,
     };
     Ok(Some(Bill {
@@ -93,9 +100,23 @@ async fn bill_of(conn: &mut Conn, transaction: i64, now_ms: i64) -> Result<Optio
     }))
 }
 
+/// The energy that is billed: none of a register that ran backwards, or faster than any can.
+fn billed_energy_wh(billed: &Billed, meter_wh: i64) -> i64 {
+    let told = Told {
+        started_at_ms: billed.started_at_ms,
+        stopped_at_ms: billed.stopped_at_ms,
+        meter_start_wh: billed.meter_start_wh,
+        meter_stop_wh: Some(meter_wh),
+        ..Told::default()
+    };
+    if told.is_beyond_any_power() {
+        return 0;
+    }
+    energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0)
+}
+
 async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> Result<Usage> {
-    // A register that ran backwards delivered nothing that could be billed.
-    let energy_wh = energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0);
+    let energy_wh = billed_energy_wh(billed, meter_wh);
     let ended_ms = billed.stopped_at_ms;
     let is_wrong = implausible(billed.started_at_ms, billed.received_at_ms)
         || ended_ms.is_some_and(|at_ms| implausible(at_ms, billed.heard_at_ms));
@@ -105,10 +126,22 @@ async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> R
             idle_minutes: 0,
         });
     }
-    let (history, until_ms) = conn.status_history(billed, to_ms, HISTORY_ROWS_MAX).await?;
+    let stamps = conn.status_history(billed, to_ms, HISTORY_ROWS_MAX);
+    let stamps = stamps.await?;
+    let ended_here_ms = ended_ms.map_or(to_ms, |_| billed.heard_at_ms);
+    let arrivals = conn.status_arrivals(billed, ended_here_ms, HISTORY_ROWS_MAX);
+    let arrivals = arrivals.await?;
+    let authorized_at_ms = billed.authorized_at_ms.unwrap_or(i64::MIN);
+    let from_ms = billed.started_at_ms.max(authorized_at_ms);
+    let by_stamps = idle_minutes(&stamps.statuses, from_ms, stamps.until_ms);
+    let by_arrivals = idle_minutes(&arrivals.statuses, billed.received_at_ms, arrivals.until_ms);
+    let idle_minutes = match stamps.lacks_stamps || arrivals.lacks_stamps {
+        true => by_stamps.min(by_arrivals),
+        false => by_stamps,
+    };
     Ok(Usage {
         energy_wh,
-        idle_minutes: idle_minutes(&history, billed.started_at_ms, until_ms),
+        idle_minutes,
     })
 }
 
@@ -237,8 +270,9 @@ mod tests {
         let billed = conn.billed(id).await.unwrap().unwrap();
         for (statuses_max, read, until) in [(2, 2, 40), (1, 1, 22)] {
             let history = conn.status_history(&billed, 40 * MINUTE_MS, statuses_max);
-            let (history, until_ms) = history.await.unwrap();
-            assert_eq!((history.len(), until_ms), (read, until * MINUTE_MS));
+            let history = history.await.unwrap();
+            let found = (history.statuses.len(), history.until_ms);
+            assert_eq!(found, (read, until * MINUTE_MS));
         }
         drop(conn);
         // 1.00 + 3 kWh x 0.35 + 15 x 0.10, whatever the time is now.

@@ -233,7 +233,7 @@ async fn mark_deleted(
         return Ok(Err(Refused::Missing));
     }
     // Of two reasons the graver one.
-    if conn.has_open_transaction(id).await? {
+    if conn.has_open_session(id).await? {
         return Ok(Err(Refused::Active));
     }
     if online {

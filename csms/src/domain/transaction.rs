@@ -64,7 +64,7 @@ pub struct Told {
 
 impl Told {
     /// More energy than goes through a plug in that time; stamps may be a minute off.
-    fn is_beyond_any_power(&self) -> bool {
+    pub(super) fn is_beyond_any_power(&self) -> bool {
         let (Some(stopped_at_ms), Some(stop_wh)) = (self.stopped_at_ms, self.meter_stop_wh) else {
             return false;
         };

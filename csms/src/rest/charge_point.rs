@@ -54,7 +54,9 @@ pub(super) fn refuse(refused: Refused, id: &str) -> ApiError {
             ApiError::Conflict("already_exists", message)
         }
         Refused::Active => {
-            let message = format!("a transaction is open at the charge point {id:?}");
+            let message = format!(
+                "a transaction is open at the charge point {id:?}, or a guest's payment is not settled"
+            );
             ApiError::Unprocessable("active_session", message)
         }
         Refused::Online => {

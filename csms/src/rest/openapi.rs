@@ -132,7 +132,8 @@ error_groups! {
     }
     /// Of a charge point that is in use.
     InUseErrors {
-        "422" [still_connected, active_session]: "It has a socket, or an open transaction.",
+        "422" [still_connected, active_session]: "It has a socket, an open transaction, or a guest whose payment is \
+                                                 not settled.",
     }
     /// Of a site that is in use.
     SiteInUseErrors {

@@ -428,17 +428,17 @@ impl Conn {
     pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
             "insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, status,
-                 error_code, received_at_ms)
+                 error_code, received_at_ms, has_stamp)
              select $1, $2, $3, 1 + coalesce((select max(h.place) from connector_history h
                      where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3), 0),
-                 $4, $5, $6
+                 $4, $5, $6, $7
              where $4 <> coalesce((select h.status from connector_history h
                  where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3
                  order by h.place desc limit 1), '')
              on conflict do nothing")
             .bind(&report.charge_point_id).bind(report.connector_id)
             .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(&report.status)
-            .bind(&report.error_code).bind(report.received_at_ms)
+            .bind(&report.error_code).bind(report.received_at_ms).bind(report.stamp_ms.is_some())
             .execute(db))
     }
 }

@@ -432,25 +432,23 @@ impl Conn {
             .execute(db))
     }
 
-    /// The transaction has ended: what is paid for, and whether it is to be taken or let go; false when that was done
-    /// before.
+    /// The transaction has ended: what is paid for, and whether it is to be taken or let go. Nothing where that was
+    /// done before.
     pub(crate) async fn guest_finalised(
         &mut self,
         token: &str,
         bill: &Bill,
         payment: PaymentStatus,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let billed = &bill.billed;
         let ended_at_ms = billed.stopped_at_ms.unwrap_or(billed.started_at_ms);
-        let finalised: Option<String> = on_db!(self, db => sqlx::query_scalar(
+        run_on_db!(self, db => sqlx::query(
             "update guest_session set status = 'stopped', ended_at_ms = $2, payment_status = $3,
                  energy_wh = $4, idle_minutes = $5, total = $6
-             where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'
-             returning token")
+             where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'")
             .bind(token).bind(ended_at_ms).bind(payment.as_str())
             .bind(bill.usage.energy_wh).bind(bill.usage.idle_minutes).bind(bill.price.total.to_string())
-            .fetch_optional(db))?;
-        Ok(finalised.is_some())
+            .execute(db))
     }
 
     async fn guest_not_held(

@@ -58,6 +58,34 @@ pub(crate) struct Billed {
     pub heard_at_ms: i64,
     /// As it was billed, once it has ended.
     pub idle_minutes: Option<i64>,
+    /// Of a guest: when the session was authorized.
+    pub authorized_at_ms: Option<i64>,
+    /// Of a guest: whether what is paid for stands.
+    pub is_paid: bool,
+}
+
+/// Statuses of a connector while a transaction was open, in their order, and until when they are known.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub statuses: Vec<StatusAt>,
+    pub until_ms: i64,
+    /// Whether one of them has no stamp of its own.
+    pub lacks_stamps: bool,
+}
+
+impl History {
+    fn of(mut rows: Vec<(String, i64, bool)>, to_ms: i64, statuses_max: i64) -> Self {
+        let is_cut = i64::try_from(rows.len()).is_ok_and(|read| read > statuses_max);
+        let next = if is_cut { rows.pop() } else { None };
+        Self {
+            until_ms: next.map_or(to_ms, |(_, at_ms, _)| at_ms),
+            lacks_stamps: rows.iter().any(|(.., has_stamp)| !has_stamp),
+            statuses: rows
+                .into_iter()
+                .map(|(status, at_ms, _)| StatusAt { status, at_ms })
+                .collect(),
+        }
+    }
 }
 
 type TariffColumns = (String, String, String, String, i64, i64);
@@ -74,6 +102,8 @@ struct BilledRow {
     received_at_ms: i64,
     heard_at_ms: i64,
     idle_minutes: Option<i64>,
+    authorized_at_ms: Option<i64>,
+    is_paid: bool,
 }
 
 /// What is selected of the tariff `t` for what begins at charge point `$1` at `$2`: what was its own then, else its
@@ -217,8 +247,10 @@ impl Conn {
             "select c.tariff, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
                  t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh, t.received_at_ms,
                  coalesce(t.stop_received_at_ms, (select max(v.received_at_ms) from meter_value v
-                     where v.transaction_id = t.id and t.state = 'abandoned'), t.received_at_ms) as heard_at_ms
+                     where v.transaction_id = t.id and t.state = 'abandoned'), t.received_at_ms) as heard_at_ms,
+                 g.created_at_ms as authorized_at_ms, g.total is not null as is_paid
              from transaction_cost c join charge_transaction t on t.id = c.transaction_id
+                 left join guest_session g on g.transaction_id = t.id
              where c.transaction_id = $1")
             .bind(transaction)
             .fetch_optional(db))?;
@@ -239,6 +271,8 @@ impl Conn {
             received_at_ms: row.received_at_ms,
             heard_at_ms: row.heard_at_ms,
             idle_minutes: row.idle_minutes,
+            authorized_at_ms: row.authorized_at_ms,
+            is_paid: row.is_paid,
         }))
     }
 
@@ -249,9 +283,9 @@ impl Conn {
         billed: &Billed,
         to_ms: i64,
         statuses_max: i64,
-    ) -> Result<(Vec<StatusAt>, i64)> {
-        let mut rows: Vec<(String, i64)> = on_db!(self, db => sqlx::query_as(
-            "select status, reported_at_ms from connector_history
+    ) -> Result<History> {
+        let rows: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "select status, reported_at_ms, has_stamp from connector_history
              where charge_point_id = $1 and connector_id = $2 and reported_at_ms <= $4
                and reported_at_ms >= coalesce((select max(h.reported_at_ms) from connector_history h
                    where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms <= $3), $3)
@@ -259,12 +293,25 @@ impl Conn {
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.started_at_ms)
             .bind(to_ms).bind(statuses_max.saturating_add(1))
             .fetch_all(db))?;
-        let is_cut = i64::try_from(rows.len()).is_ok_and(|read| read > statuses_max);
-        let next = if is_cut { rows.pop() } else { None };
-        let until_ms = next.map_or(to_ms, |(_, at_ms)| at_ms);
-        let statuses = rows.into_iter();
-        let statuses = statuses.map(|(status, at_ms)| StatusAt { status, at_ms });
-        Ok((statuses.collect(), until_ms))
+        Ok(History::of(rows, to_ms, statuses_max))
+    }
+
+    /// The same by the server's clock: what arrived after the start had arrived, and before the given time. Of
+    /// what arrived at once SuspendedEV comes first, so that it lasts for nothing.
+    pub(crate) async fn status_arrivals(
+        &mut self,
+        billed: &Billed,
+        to_ms: i64,
+        statuses_max: i64,
+    ) -> Result<History> {
+        let rows: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "select status, received_at_ms, has_stamp from connector_history
+             where charge_point_id = $1 and connector_id = $2 and received_at_ms >= $3 and received_at_ms < $4
+             order by received_at_ms, case when status = 'SuspendedEV' then 0 else 1 end, place limit $5")
+            .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.received_at_ms)
+            .bind(to_ms).bind(statuses_max.saturating_add(1))
+            .fetch_all(db))?;
+        Ok(History::of(rows, to_ms, statuses_max))
     }
 
     /// Writes down what a transaction costs.

@@ -367,3 +367,52 @@ async fn a_stamp_that_cannot_be_right_bills_no_idle_time() {
     assert_eq!(transactions[0]["cost"], 0.88);
     assert_eq!(transactions[1]["cost"], 1.38);
 }
+
+#[tokio::test]
+async fn statuses_without_stamps_are_idle_no_longer_than_the_server_saw() {
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
+    let mut cp = rig.connect("CP-1").await;
+    let mut tariff = example();
+    tariff["free_idle_minutes"] = json!(0);
+    hours.store(-3, Relaxed);
+    assert_eq!(set_tariff(&rig, "CP-1", tariff).await.0, 200);
+    hours.store(0, Relaxed);
+    // Its clock is two hours fast, or slow; less than a minute passes.
+    let fast = ["2026-01-01T11:30:00Z", "2026-01-01T11:40:00Z"];
+    let slow = ["2026-01-01T07:30:00Z", "2026-01-01T07:40:00Z"];
+    for ([from, to], suspended) in [(fast, None), (slow, Some("2026-01-01T07:31:00Z"))] {
+        let id = cp.start(1, "TAG", from, 0).await["transactionId"].clone();
+        cp.status(1, "Charging", suspended).await;
+        cp.status(1, "SuspendedEV", suspended).await;
+        cp.status(1, "SuspendedEVSE", None).await;
+        cp.status(1, "SuspendedEV", None).await;
+        cp.stop(&id, to, 0).await;
+        let cost = cost(&rig).await;
+        assert!(cost.as_f64().unwrap() <= 0.55, "{from}: {cost}");
+    }
+    // Of a status from before the start nobody knows until when it held.
+    let id = cp.start(1, "TAG", fast[0], 10).await["transactionId"].clone();
+    cp.stop(&id, fast[1], 10).await;
+    assert_eq!(cost(&rig).await, 0.5);
+    // What passes is billed.
+    let id = cp.start(1, "TAG", "2026-01-01T09:30:00Z", 0).await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", None).await;
+    hours.store(1, Relaxed);
+    cp.stop(&id, "2026-01-01T10:30:00Z", 0).await;
+    assert_eq!(cost(&rig).await, 3.5);
+}
+
+#[tokio::test]
+async fn energy_that_no_connector_delivers_is_not_billed() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
+    cp.stop(&id, &minute(1), 200_000).await;
+    let transactions = rig.transactions("CP-1").await;
+    assert_eq!(
+        transactions[0]["irregularities"],
+        json!(["energy_implausible"])
+    );
+    assert_eq!(cost(&rig).await, 0.5);
+}

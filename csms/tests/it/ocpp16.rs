@@ -420,6 +420,8 @@ async fn a_socket_lost_under_a_dedicated_command_is_said_at_once() {
         (status.as_u16(), &body["code"]),
         (422, &json!("charge_point_offline"))
     );
+    let message = body["message"].as_str().unwrap_or_default();
+    assert!(message.contains("the command was sent"), "{body}");
     assert!(begun.elapsed() < Duration::from_secs(5), "not the time-out");
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn amount_to_hold(tariff: &Tariff) -> Decimal {
 /// Why a session cannot be authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// A session, a transaction, a car, or a reservation is there.
+    /// A session, a transaction, a test, a car, or a reservation is there.
     Occupied,
     /// It is out of order.
     Unavailable,
@@ -69,7 +69,8 @@ pub(crate) async fn begin(
         .write(new, |new, conn| {
             Box::pin(async move {
                 let place = (new.charge_point_id.as_str(), new.connector_id);
-                if !conn.open_on(place.0, place.1).await?.is_empty() {
+                let is_tested = conn.awaits_test_transaction(place.0).await?;
+                if is_tested || !conn.open_on(place.0, place.1).await?.is_empty() {
                     return Ok(Err(Refused::Occupied));
                 }
                 let status = conn.connector_word(place.0, place.1).await?;
@@ -149,7 +150,7 @@ const fn verdict(is_good: bool) -> Verdict {
 }
 
 /// Makes the price of a session whose transaction has ended: what the transaction itself was billed at its end.
-/// False where that is not written down, or was done before.
+/// Once: who comes second finds it done. False where the bill is not written down.
 pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<bool> {
     store
         .write(session, |session, conn| {
@@ -164,7 +165,8 @@ pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<boo
                     true => PaymentStatus::Canceling,
                     false => PaymentStatus::Capturing,
                 };
-                conn.guest_finalised(&session.token, &bill, payment).await
+                conn.guest_finalised(&session.token, &bill, payment).await?;
+                Ok(true)
             })
         })
         .await

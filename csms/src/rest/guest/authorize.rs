@@ -69,7 +69,8 @@ pub(super) struct AuthorizedGuest {
 
 /// Holds the guest's money and asks the charge point to start.
 ///
-/// The session begins when the charge point says so, see its status.
+/// The session begins when the charge point says so, see its status. A project's list of id tags is for those who
+/// have a tag of their own: guests, who pay at once, charge there too.
 #[utoipa::path(
     post,
     path = "/api/v1/sessions/guest/authorize",

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use rust_decimal::Decimal;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::get;
 use crate::App;
+use crate::domain::guest::PaymentStatus;
 use crate::domain::price::{Usage, in_coins};
 use crate::domain::registration::public_id;
 use crate::receipt::{self, Receipt};
@@ -67,7 +69,12 @@ pub(super) async fn receipt(
     };
     let price = session.tariff.price(usage);
     let facts = session.receipt;
-    let tax = receipt::tax_contained(price.total, facts.tax_rate);
+    let taken = match session.payment_status {
+        PaymentStatus::Captured => session.captured.unwrap_or(price.total),
+        PaymentStatus::CaptureFailed => Decimal::ZERO,
+        _ => price.total.min(session.held),
+    };
+    let tax = receipt::tax_contained(taken, facts.tax_rate);
     let receipt = Receipt {
         company: facts.company,
         number: session.token.clone(),
@@ -79,6 +86,7 @@ pub(super) async fn receipt(
         started_at_ms: app.store.transaction_end(transaction).await?.started_at_ms,
         ended_at_ms,
         usage,
+        taken,
         tax: in_coins(tax, &session.tariff.currency),
         tax_rate: facts.tax_rate,
         payment_status: session.payment_status,

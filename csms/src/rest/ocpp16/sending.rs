@@ -140,7 +140,14 @@ fn answer<T: Serialize>(
 ) -> Result<T, ApiError> {
     let (status, response, refused) = match &outcome.end {
         End::TimedOut => return Err(ApiError::Timeout),
-        End::Lost => return Err(ApiError::Offline),
+        End::Lost => {
+            let message = "the command was sent, and the connection was lost before its answer: \
+                           whether it was carried out is not known";
+            return Err(ApiError::Unprocessable(
+                "charge_point_offline",
+                message.to_owned(),
+            ));
+        }
         End::Answered { status, response } => {
             let refused = status == "Rejected" && refusals == Refusals::AreErrors;
             let message = || "the charge point rejected the command".to_owned();

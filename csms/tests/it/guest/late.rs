@@ -11,7 +11,10 @@ use futures_util::stream::FuturesUnordered;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{ROOT, T0, T1, answer, authorized, begin, example, guest_point, post, status, until};
+use super::{
+    ROOT, T0, T1, answer, authorized, begin, example, guest_point, morning_with, post, status,
+    until,
+};
 use crate::support::{KEY, PATIENCE, Rig, options, rig, rig_with};
 
 #[tokio::test]
@@ -292,7 +295,7 @@ async fn a_charge_point_that_does_not_come_back_is_given_up_after_a_day() {
 
 #[tokio::test]
 async fn a_guest_pays_what_the_transaction_was_billed_whatever_is_said_later() {
-    let rig = rig_with(|o| o.guest_late_stop_wait = Duration::from_millis(700)).await;
+    let rig = morning_with(|o| o.guest_late_stop_wait = Duration::from_millis(700)).await;
     let mut cp = guest_point(&rig).await;
     let tariff = json!({"currency": "GBP", "price_per_kwh": 0.35, "idle_fee_per_minute": 0.1});
     let path = "/api/v1/chargepoints/cp_001/tariff";
@@ -309,6 +312,13 @@ async fn a_guest_pays_what_the_transaction_was_billed_whatever_is_said_later() {
     assert_eq!(
         (&ended["cost_so_far"], billed),
         (&json!(2.87), &json!(2.87))
+    );
+    // The stop that comes after the payment is kept, and costs nothing.
+    cp.stop(&transaction, T1, 22_600).await;
+    let transaction = &rig.transactions("cp_001").await[0];
+    assert_eq!(
+        (&transaction["status"], &transaction["cost"]),
+        (&json!("stopped"), &json!(2.87))
     );
 }
 

@@ -6,12 +6,13 @@ mod refusals;
 
 use std::time::Duration;
 
+use dynamo_csms::{Clock, Options};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::databases::rigs;
-use crate::support::{ChargePoint, KEY, PATIENCE, Rig, options, rig};
+use crate::support::{ChargePoint, KEY, PATIENCE, Rig, options, rig, rig_with};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T11:00:00Z";
@@ -25,6 +26,22 @@ fn paying_with(method: &str) -> Value {
     let mut body = example();
     body["payment_method_id"] = json!(method);
     body
+}
+
+/// A CSMS where it is two minutes before [`T0`].
+async fn morning() -> Rig {
+    morning_with(|_| ()).await
+}
+
+async fn morning_with(change: impl FnOnce(&mut Options)) -> Rig {
+    let system = Clock::default();
+    let morning = "2026-01-01T09:58:00Z".parse::<jiff::Timestamp>().unwrap();
+    let ahead_ms = morning.as_millisecond() - system.now_ms();
+    rig_with(|options| {
+        options.clock = Clock::new(move || system.now_ms() + ahead_ms);
+        change(options);
+    })
+    .await
 }
 
 /// The charge point of the examples, connected, at 0.35 GBP for a kWh.

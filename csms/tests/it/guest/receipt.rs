@@ -5,7 +5,7 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{ROOT, T0, T1, answer, authorized, begin, guest_point, post, status, until};
+use super::{ROOT, T0, T1, answer, authorized, begin, guest_point, morning, post, status, until};
 use crate::support::{KEY, Rig, options, rig};
 
 /// The text of a PDF, or None where no pdftotext is.
@@ -50,7 +50,7 @@ async fn receipt(rig: &Rig, token: &str) -> Option<String> {
 
 #[tokio::test]
 async fn the_figures_of_a_receipt_stand_in_it_and_add_up() {
-    let rig = rig().await;
+    let rig = morning().await;
     let mut cp = guest_point(&rig).await;
     let tariff = json!({"currency": "GBP", "price_per_kwh": 0.385, "session_fee": 0.5,
         "idle_fee_per_minute": 0.05, "free_idle_minutes": 10});
@@ -149,5 +149,25 @@ async fn what_has_cost_what_is_held_is_stopped_and_no_more_is_taken() {
     if let Some(text) = receipt(&rig, &token).await {
         assert!(text.contains("Paid: 35.00 GBP; the rest"), "{text}");
         assert!(text.contains("38.50"), "{text}");
+        // The tax of 35.00, not of 38.50.
+        assert!(text.contains("5.83") && text.contains("29.17"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_guest_was_not_idle_before_the_authorization() {
+    let rig = morning().await;
+    let mut cp = guest_point(&rig).await;
+    let tariff = json!({"currency": "GBP", "price_per_kwh": 0.35, "idle_fee_per_minute": 0.1});
+    let path = "/api/v1/chargepoints/cp_001/tariff";
+    rig.request(Method::PUT, path, Some(tariff), KEY).await;
+    let token = authorized(&rig, "pm_1").await;
+    let start = answer(&mut cp, "RemoteStartTransaction", "Accepted").await;
+    let long_ago = "2025-12-02T09:30:00Z";
+    let started = cp.start(1, start["idTag"].as_str().unwrap(), long_ago, 0);
+    let transaction = started.await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", Some(long_ago)).await;
+    cp.stop(&transaction, "2026-01-01T10:08:00Z", 0).await;
+    let ended = until(&rig, &token, "payment_status", "captured").await;
+    assert_eq!(ended["cost_so_far"], 1.0);
 }

@@ -95,6 +95,17 @@ async fn points_of_a_project_have_guests_after_the_hand_over() {
     rig.execute("update project set handed_over_at_ms = 1")
         .await;
     let mut cp = _cp;
+    // A commissioning run tries the connectors.
+    rig.execute(
+        "insert into commissioning (id, charge_point_id, installer_id, status, run_test_transaction,
+             notify_on_complete, checks, started_at_ms, leased_by, leased_until_ms)
+         select 'com_1', 'cp_001', id, 'in_progress', true, false, '[]', 0, 'x', 9000000000000000 from account",
+    )
+    .await;
+    let (status, body) = post(&rig, "authorize", Some(example())).await;
+    assert_eq!((status, &body["code"]), (409, &json!("connector_occupied")));
+    rig.execute("update commissioning set status = 'failed'")
+        .await;
     authorized(&rig, "pm_1").await;
     // The list of the project is for those who have a tag of their own.
     begin(&mut cp).await;
@@ -171,4 +182,30 @@ async fn the_tag_of_a_session_is_good_in_its_place_and_once() {
     let costs = rig.transactions("cp_001").await;
     let billed = costs.iter().filter(|t| !t["cost"].is_null()).count();
     assert_eq!(billed, 1, "{costs:?}");
+}
+
+#[tokio::test]
+async fn a_charge_point_is_not_deleted_under_a_guest() {
+    let rig = rig().await;
+    let cp = guest_point(&rig).await;
+    let installer = rig.installer("i@example.com").await;
+    rig.execute(
+        "update charge_point set installer_id = (select id from account) where id = 'cp_001'",
+    )
+    .await;
+    let token = authorized(&rig, "pm_requires_action").await;
+    drop(cp);
+    rig.until_offline("cp_001").await;
+    let delete = async || {
+        let path = "/api/v1/installer/charge-points/cp_001";
+        rig.request(Method::DELETE, path, None, &installer).await
+    };
+    let (status, body) = delete().await;
+    assert_eq!(
+        (status.as_u16(), &body["code"]),
+        (422, &json!("active_session"))
+    );
+    post(&rig, &format!("{token}/stop"), None).await;
+    until(&rig, &token, "payment_status", "canceled").await;
+    assert_eq!(delete().await.0, 204);
 }

@@ -3,10 +3,14 @@ Feature: What holds for every operation of the REST API
   The operations are those of /openapi.json, so a new one is tried as soon as it is described.
 
   Scenario: Who shows no credentials is not let in
+    Given a project of the installer
+    And the organization sends GET /api/v1/projects
     When every operation that wants credentials is called without any
     Then each answer is 401 with the code unauthorized
 
   Scenario: Who shows a key that nobody made is not let in
+    Given a project of the installer
+    And the organization sends GET /api/v1/projects
     When every operation that wants credentials is called with a key that nobody made
     Then each answer is 401 with the code unauthorized
 

@@ -33,7 +33,7 @@ Feature: What belongs to one is closed to all others
     And its session_token is remembered as {session token}
     And the guest's session begins on connector 1
     When the organization asks for /api/v1/sessions/guest/{session token}/status until its status is charging
-    And other organizations and installers try every route with an id of ours
+    And other organizations, installers and site owners try every route with an id of ours
     Then each answer is 404 or 403
     When the organization begins to send POST /api/v1/sessions/guest/{session token}/stop
     Then it receives RemoteStopTransaction

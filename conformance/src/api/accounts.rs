@@ -77,6 +77,7 @@ impl Api {
                 self.sign_up("foreign", &there).await?
             }
             Actor::SiteOwner => Box::pin(recipe::site_owner(self)).await?,
+            Actor::AnotherSiteOwner => Box::pin(recipe::another_site_owner(self)).await?,
         };
         self.credentials.insert(actor, made.clone());
         Ok(made)

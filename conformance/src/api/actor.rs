@@ -22,6 +22,8 @@ pub(crate) enum Actor {
     Stranger,
     Nobody,
     SiteOwner,
+    /// Of the same organization.
+    AnotherSiteOwner,
 }
 
 impl FromStr for Actor {
@@ -39,6 +41,7 @@ impl FromStr for Actor {
             "a stranger" => Self::Stranger,
             "nobody" => Self::Nobody,
             "the site owner" => Self::SiteOwner,
+            "the site owner of another project" => Self::AnotherSiteOwner,
             other => return Err(format!("{} is nobody who could call", quoted(other))),
         })
     }
@@ -57,6 +60,7 @@ impl fmt::Display for Actor {
             Self::Stranger => "a stranger",
             Self::Nobody => "nobody",
             Self::SiteOwner => "the site owner",
+            Self::AnotherSiteOwner => "the site owner of another project",
         })
     }
 }

@@ -30,30 +30,22 @@ pub(crate) struct Isolation {
     pub(crate) isolated: usize,
     /// Method and path of those that let a stranger in or change something, or were not tried.
     pub(crate) open: Vec<String>,
-    /// Method and path of those with an id that everybody may call.
-    pub(crate) public: Vec<String>,
 }
 
 impl Isolation {
     /// Holds the document against what was tried: method and path, and whether strangers were kept out.
     fn of(document: &Document, tried: &BTreeMap<(String, String), bool>) -> Self {
-        let with_id = document.operations.iter();
-        let (public, closed): (Vec<_>, Vec<_>) = with_id
-            .filter(|operation| !operation.path_parameters().is_empty())
-            .map(|operation| {
-                let route = (operation.method.clone(), operation.template.clone());
-                (operation.is_public(), route)
-            })
-            .partition(|(is_public, _)| *is_public);
-        let (isolated, open): (Vec<_>, Vec<_>) = closed
-            .iter()
-            .partition(|(_, route)| tried.get(route).copied().unwrap_or(false));
-        let name = |(_, (method, path)): &(bool, (String, String))| format!("{method} {path}");
+        let routes = document.operations.iter();
+        let routes = routes
+            .filter(|operation| !operation.is_public() && !operation.path_parameters().is_empty())
+            .map(|operation| (operation.method.clone(), operation.template.clone()));
+        let (isolated, open): (Vec<_>, Vec<_>) =
+            routes.partition(|route| tried.get(route).copied().unwrap_or(false));
+        let open = open.iter().map(|(method, path)| format!("{method} {path}"));
         Self {
-            routes: closed.len(),
+            routes: isolated.len() + open.len(),
             isolated: isolated.len(),
-            open: open.into_iter().map(name).collect(),
-            public: public.iter().map(name).collect(),
+            open: open.collect(),
         }
     }
 }
@@ -91,12 +83,8 @@ impl ApiCoverage {
 
     /// For the last line of a run.
     pub(crate) fn sentence(&self) -> String {
-        let public = match self.isolation.public.as_slice() {
-            [] => String::new(),
-            routes => format!("; public: {}", routes.join(", ")),
-        };
         format!(
-            "REST API: {} of {} documented answers of {} operations, {} of {} routes with an id isolated{public}",
+            "REST API: {} of {} documented answers of {} operations, {} of {} routes with an id isolated",
             self.exercised,
             self.documented,
             self.operations,
@@ -137,7 +125,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_route_that_everybody_may_call_is_public_and_one_that_was_not_tried_is_open() {
+    fn a_route_that_was_not_tried_is_open_and_one_that_everybody_may_call_has_no_strangers() {
         let closed = || json!({"security": [{"apiKey": []}], "responses": {}});
         let document = Document::read(json!({"openapi": "3.1.0", "paths": {
             "/things": {"get": closed()},
@@ -148,7 +136,6 @@ mod tests {
         let isolation = Isolation::of(&document.unwrap(), &tried);
         assert_eq!((isolation.isolated, isolation.routes), (1, 3));
         assert_eq!(isolation.open, ["PUT /things/{id}", "DELETE /things/{id}"]);
-        assert_eq!(isolation.public, ["GET /pictures/{id}"]);
     }
 
     fn exchange(scenario: &str, status: u16) -> HttpExchange {

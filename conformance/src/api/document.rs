@@ -237,15 +237,17 @@ fn operation(template: &str, method: &str, node: &Value) -> anyhow::Result<Opera
     let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
     let body = &node["requestBody"];
     let parameters = node["parameters"].as_array();
+    let schemes = node["security"].as_array().into_iter().flatten();
+    let mut schemes: Vec<_> = schemes.map(members).collect();
+    // Where one of them asks for nothing, the others need not be shown.
+    if schemes.iter().any(serde_json::Map::is_empty) {
+        schemes.clear();
+    }
+    let names = schemes.into_iter().flatten().map(|(name, _)| name);
     Ok(Operation {
         method: method.to_uppercase(),
         template: template.to_owned(),
-        security: node["security"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .flat_map(|scheme| members(scheme).into_iter().map(|(name, _)| name))
-            .collect(),
+        security: names.collect(),
         body: body.pointer("/content/application~1json/schema").cloned(),
         responses: responses(&format!("{} {template}", method.to_uppercase()), node)?,
         codes: BTreeMap::new(),

@@ -4,12 +4,25 @@ use serde_json::{Value, json};
 
 use super::document::Operation;
 use super::{Actor, Api, Credential, sample};
-use crate::expect::Failure;
+use crate::expect::{Failure, StepResult};
 
 /// Somebody whom a project was handed over to.
 pub(crate) async fn site_owner(api: &mut Api) -> Result<Credential, Failure> {
     let email = invite(api).await?;
-    let token = api.token_in_mail(&email).await?;
+    accept(api, &email).await
+}
+
+/// Somebody whom another project of the installer is to be handed over to.
+pub(crate) async fn another_site_owner(api: &mut Api) -> Result<Credential, Failure> {
+    let project = make_project(api, "Another yard").await?;
+    let email = format!("another-owner@{}.example.com", api.word("unique")?);
+    invite_to(api, &project, &email).await?;
+    accept(api, &email).await
+}
+
+/// Opens the account that an invitation offers, and logs in.
+async fn accept(api: &Api, email: &str) -> Result<Credential, Failure> {
+    let token = api.token_in_mail(email).await?;
     let password = api.word("password")?;
     let accepted = json!({"token": token, "name": "The owner", "password": password});
     api.set_up(
@@ -19,7 +32,7 @@ pub(crate) async fn site_owner(api: &mut Api) -> Result<Credential, Failure> {
         accepted,
     )
     .await?;
-    api.log_in(&email, &password).await
+    api.log_in(email, &password).await
 }
 
 /// Invites the site owner to the installer's project; gives the address.
@@ -32,6 +45,10 @@ pub(crate) async fn invite(api: &mut Api) -> Result<String, Failure> {
 /// Invites whoever has this address.
 pub(crate) async fn invite_as(api: &mut Api, email: &str) -> Result<(), Failure> {
     let project = project(api).await?;
+    invite_to(api, &project, email).await
+}
+
+async fn invite_to(api: &Api, project: &str, email: &str) -> StepResult {
     let path = format!("/api/v1/installer/projects/{project}/invite-site-owner");
     let body = json!({"email": email, "message": "It is all yours."});
     api.set_up(Actor::Installer, "POST", &path, body).await?;
@@ -43,14 +60,18 @@ pub(crate) async fn project(api: &mut Api) -> Result<String, Failure> {
     if let Ok(known) = api.word("project") {
         return Ok(known);
     }
+    let id = make_project(api, "Yard").await?;
+    api.words.insert("project".into(), id.clone());
+    Ok(id)
+}
+
+async fn make_project(api: &mut Api, name: &str) -> Result<String, Failure> {
     api.credential(Actor::Installer).await?;
-    let body = json!({"name": "Yard", "address": "1 Quay Lane"});
+    let body = json!({"name": name, "address": "1 Quay Lane"});
     let made = api
         .set_up(Actor::Installer, "POST", "/api/v1/installer/projects", body)
         .await?;
-    let id = made["id"].as_str().unwrap_or_default().to_owned();
-    api.words.insert("project".into(), id.clone());
-    Ok(id)
+    Ok(made["id"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Somebody whom the operation lets in.

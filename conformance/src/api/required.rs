@@ -1,19 +1,30 @@
 //! What the API has to describe, whatever its own document says: a document that has lost an answer would be held
-//! against less of itself.
+//! against less of itself. One that has lost who is let in would be held against nothing: who may be called by everybody
+//! stands here.
 
-use super::document::Document;
+use super::document::{Document, Operation};
 
 /// Method, path, who is let in, and the answers: a status, for errors with its code. The further operations of the
-/// document are its own affair.
+/// document are its own affair, but they want credentials: everybody is let in only where it says `none` here.
 const REQUIRED: &str = include_str!("required.csv");
+
+/// Its rows, a field after the other.
+fn rows() -> impl Iterator<Item = [&'static str; 4]> {
+    REQUIRED.lines().skip(1).map(|row| {
+        let mut fields = row.splitn(4, ',');
+        std::array::from_fn(|_| fields.next().unwrap_or_default())
+    })
+}
+
+/// Whether nothing stands here of it.
+fn is_further(operation: &Operation) -> bool {
+    !rows().any(|[method, path, ..]| operation.method == method && operation.template == path)
+}
 
 /// What of it the document does not describe, in words.
 pub(crate) fn lacking(document: &Document) -> Vec<String> {
     let mut lacking = Vec::new();
-    for row in REQUIRED.lines().skip(1) {
-        let mut fields = row.splitn(4, ',');
-        let mut field = || fields.next().unwrap_or_default();
-        let (method, path, scheme, answers) = (field(), field(), field(), field());
+    for [method, path, scheme, answers] in rows() {
         let mut operations = document.operations.iter();
         let found = operations.find(|known| known.method == method && known.template == path);
         let Some(operation) = found else {
@@ -36,6 +47,9 @@ pub(crate) fn lacking(document: &Document) -> Vec<String> {
             }
         }
     }
+    let operations = document.operations.iter();
+    let open = operations.filter(|operation| operation.is_public() && is_further(operation));
+    lacking.extend(open.map(|open| format!("credentials for {} {}", open.method, open.template)));
     lacking
 }
 
@@ -51,7 +65,7 @@ mod tests {
         let place = own.place();
         let api = ApiUnderTest::find(place.base, reqwest::Client::new(), place.store);
         let document = &api.await.unwrap().document;
-        assert_eq!(REQUIRED.lines().count(), 48);
+        assert_eq!(REQUIRED.lines().count(), 50);
         assert_eq!(lacking(document), Vec::<String>::new());
         let nameless = document.answers().into_iter();
         let nameless: Vec<_> = nameless
@@ -85,5 +99,38 @@ mod tests {
             ]
         );
         assert!(lacking.contains(&"POST /api/v1/installer/login".to_owned()));
+    }
+
+    #[test]
+    fn a_further_operation_that_everybody_may_call_is_named() {
+        let paths = |security: serde_json::Value| {
+            serde_json::json!({"openapi": "3.1.0", "paths": {
+                "/api/v1/authority": {"get": {"responses": {}}},
+                "/api/v1/sites/{site_id}": {
+                    "get": {"security": [{"apiKey": []}, {"installer": []}], "responses": {}},
+                    "delete": {"security": security, "responses": {}}}}})
+        };
+        let named = |security| {
+            let lacking = lacking(&Document::read(paths(security)).unwrap());
+            let of_it = lacking
+                .into_iter()
+                .filter(|lack| lack.starts_with("credentials"));
+            of_it.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            named(serde_json::json!([{"apiKey": []}])),
+            Vec::<String>::new()
+        );
+        // Credentials that may be left out keep nobody out.
+        for nobody in [
+            serde_json::json!([]),
+            serde_json::json!([{}]),
+            serde_json::json!([{"apiKey": []}, {}]),
+        ] {
+            assert_eq!(
+                named(nobody),
+                ["credentials for DELETE /api/v1/sites/{site_id}"]
+            );
+        }
     }
 }

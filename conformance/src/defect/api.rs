@@ -42,6 +42,21 @@ fn tells(tell: impl FnMut(&Request, &mut Answer) + Send + 'static) -> Box<dyn De
     })
 }
 
+/// What comes too fast is said to be done.
+fn has_no_limit() -> Box<dyn Defect> {
+    tells(|request, answer| {
+        if let (429, Some((_, asked))) = (answer.status, &request.body) {
+            answer.status = 200;
+            answer.bytes = asked.clone().into_bytes();
+            edit(answer, |done| {
+                done["status"] = "Accepted".into();
+                done["sent_at"] = "2026-01-01T10:00:00Z".into();
+                done["response_time_ms"] = 1.into();
+            });
+        }
+    })
+}
+
 /// One status for another.
 fn says(instead_of: u16, status: u16) -> Box<dyn Defect> {
     tells(move |_, answer| {
@@ -117,9 +132,12 @@ fn mistakes_for_the_owner(strangers: &'static [Actor]) -> Box<dyn Defect> {
             Actor::Organization => key = Some(request.credential.clone()),
             Actor::Installer => token = Some(request.credential.clone()),
             actor if strangers.contains(&actor) => {
-                let (same, other) = match request.credential {
-                    Credential::Token(_) => (&token, &key),
-                    _ => (&key, &token),
+                let of_installer = matches!(request.credential, Credential::Token(_))
+                    || request.path.starts_with("/api/v1/installer/");
+                let (same, other) = if of_installer {
+                    (&token, &key)
+                } else {
+                    (&key, &token)
                 };
                 if let Some(owner) = same.clone().or_else(|| other.clone()) {
                     request.credential = owner;
@@ -285,7 +303,7 @@ pub(super) const SEEDS: &[Seed] = &[
     Seed {
         name: "asks nobody who they are",
         breaks: "who shows no credentials is answered 401 [RFC 9110 §15.5.2]",
-        make: || says(401, 200),
+        make: || mistakes_for_the_owner(&[Actor::Nobody, Actor::Stranger]),
     },
     Seed {
         name: "takes any password",
@@ -305,8 +323,14 @@ pub(super) const SEEDS: &[Seed] = &[
                 Actor::AnotherOrganization,
                 Actor::AnotherInstaller,
                 Actor::ForeignInstaller,
+                Actor::AnotherSiteOwner,
             ])
         },
+    },
+    Seed {
+        name: "takes site owners for each other",
+        breaks: "what belongs to others is not found [RFC 9110 §15.5.5]",
+        make: || mistakes_for_the_owner(&[Actor::AnotherSiteOwner]),
     },
     Seed {
         name: "lets readers write",
@@ -335,7 +359,7 @@ pub(super) const SEEDS: &[Seed] = &[
     Seed {
         name: "has no limit",
         breaks: "what comes too fast is answered 429 [RFC 6585 §4]",
-        make: || says(429, 200),
+        make: has_no_limit,
     },
     Seed {
         name: "does not say when to come again",
@@ -438,6 +462,10 @@ pub(super) const MEANT: Table = &[
             "Strangers get nowhere with an id of ours",
             "The tariff of a project is the business of its installer and its organization",
         ],
+    ),
+    (
+        "takes site owners for each other",
+        &["Strangers get nowhere with an id of ours"],
     ),
     (
         "lets readers write",

@@ -109,7 +109,11 @@ fn strangers(operation: &Operation) -> Vec<Actor> {
         strangers.push(Actor::AnotherOrganization);
     }
     if operation.takes("installer") {
-        strangers.extend([Actor::AnotherInstaller, Actor::ForeignInstaller]);
+        strangers.extend([
+            Actor::AnotherInstaller,
+            Actor::ForeignInstaller,
+            Actor::AnotherSiteOwner,
+        ]);
     }
     strangers
 }
@@ -134,7 +138,7 @@ async fn intrusion(
 }
 
 /// The figure of isolated routes is made here: one counts where no stranger was let in and nothing was changed.
-#[when("other organizations and installers try every route with an id of ours")]
+#[when("other organizations, installers and site owners try every route with an id of ours")]
 async fn by_strangers(world: &mut World) -> StepResult {
     let commands = calls_so_far(world.bench()?);
     let api = world.api().await?;
@@ -142,6 +146,9 @@ async fn by_strangers(world: &mut World) -> StepResult {
     // Everything is made before anything is looked at.
     for operation in &shared.document.operations {
         path_of_ours(api, operation).await?;
+        for stranger in strangers(operation) {
+            api.credential(stranger).await?;
+        }
     }
     let mut before = look(api).await?;
     let mut answers = Vec::new();

@@ -202,7 +202,11 @@ fn stations() -> Vec<Station> {
             ..of("CP-SITE42-002", "ABB Terra AC W22-G5", "SN-20240310-002")
         },
         of("CPO-FLEET-099", "ABB Terra AC W22", "SN-20240201-099"),
-        of("cp_001", "ABB Terra AC W22", "SN-20240115-001"),
+        // Its guest has plugged in.
+        Station {
+            waiting_car: Some(1),
+            ..of("cp_001", "ABB Terra AC W22", "SN-20240115-001")
+        },
         // Its commissioning finds a car to charge.
         Station {
             waiting_car: Some(1),

@@ -108,6 +108,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let is_secure = https.is_some() || ocpps.is_some();
     let root_at = (is_secure && options.tls.is_none())
         .then(|| lay_root(&options.database, &authority, &urls));
+    tracing::info!(gateway = ?options.payment, "guests pay through this gateway; no money moves in the sandbox");
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),

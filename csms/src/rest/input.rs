@@ -96,7 +96,11 @@ where
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        wrong_field(&path, &error.into_inner().to_string())
+        let error = error.into_inner();
+        if error.is_syntax() || error.is_eof() {
+            return ApiError::field("body", format!("it is no JSON: {error}"));
+        }
+        wrong_field(&path, &error.to_string())
     })?;
     reader
         .end()

@@ -2,6 +2,7 @@
 //! every test then makes a database of its own there.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use dynamo_csms::store::{
     ChargePointSetting, NewApiKey, PlacedChargePoint, Registration, Store, TagSetting,
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::support::{KEY, Rig, options};
+use crate::support::{KEY, PATIENCE, Rig, options};
 use crate::{commissioning, ocpp16};
 
 const T0: &str = "2026-01-01T10:00:00Z";
@@ -216,6 +217,19 @@ async fn an_installation(address: String) {
         ("ChangeConfiguration", &json!("2"))
     );
     cp.answer(&call, json!({"status": "Accepted"})).await;
+    // Else it is pushed again to who comes next.
+    let kept = async {
+        while count(
+            &options.database,
+            "configuration_key where pushed = 'Accepted'",
+        )
+        .await
+            == 0
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, kept).await.unwrap();
     let station = commissioning::GOOD.behind(&rig).await;
     let first = commissioning::start(&rig, &token).await;
     let second = commissioning::start(&rig, &token).await;
@@ -437,10 +451,10 @@ async fn a_lock_of_somebody_else_fails_who_waits_for_it_and_nobody_else() {
             .unwrap()
             < 8
         {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(crate::support::PATIENCE, waiting)
+    tokio::time::timeout(PATIENCE, waiting)
         .await
         .expect("all of them wait for the lock");
     other.status(1, "Available", None).await;

@@ -63,6 +63,7 @@ RULES = re.compile("|".join((
     r"invalid type: floating point `-?\d+\.0`",
     "it can have 10 digits after the point", "it has more digits than can be kept",
     r"^location\.(latitude|longitude): it is required",  # for a new one; the schema is that of a change too
+    r"is wanted \[1\.6 §9\]",  # keys of the standard have types
     "a transaction is started with a TxProfile", "a ChargePointMaxProfile is for connector 0",  # OCPP 1.6
     "is not an RFC 3339 date-time", "is no command that OCPP 1.6",
     # Words for a status are taken in either case, and OCPI's are taken too.

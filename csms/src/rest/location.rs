@@ -11,6 +11,7 @@ use crate::store::ChargePointRecord;
 
 /// A place on the map.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema, Validate)]
+#[serde(from = "Object")]
 pub(crate) struct Location {
     /// In degrees.
     #[garde(inner(range(min = -90.0, max = 90.0)))]
@@ -21,7 +22,6 @@ pub(crate) struct Location {
     #[schema(minimum = -180, maximum = 180, example = -0.1278)]
     longitude: Option<f64>,
     #[garde(inner(inner(length(chars, min = 1, max = 255), custom(plain))))]
-    #[serde(default, deserialize_with = "present")]
     #[schema(
         value_type = Option<String>,
         min_length = 1,
@@ -29,6 +29,23 @@ pub(crate) struct Location {
         example = "10 Downing St, London, UK"
     )]
     address: Option<Option<String>>,
+}
+
+/// A location as it is read: a type with a flattened member takes no list for an object.
+#[derive(Deserialize)]
+struct Object {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    #[serde(default, deserialize_with = "present")]
+    address: Option<Option<String>>,
+    #[serde(flatten)]
+    _others: (),
+}
+
+impl From<Object> for Location {
+    fn from(read: Object) -> Self {
+        Self::flat(read.latitude, read.longitude, read.address)
+    }
 }
 
 impl Location {
@@ -133,5 +150,18 @@ mod tests {
         assert_eq!(address(None, Some(Some("b"))), street("b"));
         assert_eq!(address(Some(None), None), Some(None));
         assert_eq!(address(None, None), None);
+    }
+
+    #[test]
+    fn a_list_is_no_location() {
+        let read = |text: &str| serde_json::from_str::<Location>(text);
+        let place =
+            read(r#"{"latitude": 1, "longitude": 2, "address": null, "other": [3]}"#).unwrap();
+        assert_eq!((place.latitude, place.longitude), (Some(1.0), Some(2.0)));
+        assert_eq!(place.address, Some(None));
+        assert_eq!(read("{}").unwrap().address, None);
+        for wrong in ["[1, 2]", "[null, null]", "[]", "7", r#"{"latitude": "1"}"#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

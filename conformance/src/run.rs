@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cucumber::World as _;
+use dynamo_protocol::time;
 use gherkin::tagexpr::TagOperation;
 use gherkin::{Feature, Scenario};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,7 +54,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     if features.is_empty() {
         bail!("no scenario fits; --list shows all of them with their tags");
     }
-    let started = jiff::Timestamp::now();
+    let started_ms = jiff::Timestamp::now().as_millisecond();
     let clock = Instant::now();
     let progress = Progress::new(&features);
     let prepared = tokio::select! {
@@ -75,7 +76,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         version: env!("CARGO_PKG_VERSION"),
         ocpp: "1.6",
         sut: description(&args),
-        started_at: started.to_string(),
+        started_at: time::text(started_ms),
         duration_ms: millis(clock.elapsed()),
         disclaimer: DISCLAIMER,
         summary: Summary::of(&scenarios),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use dynamo_protocol::time;
 use dynamo_protocol::v16::Action;
 use serde_json::{Value, json};
 
@@ -178,10 +179,7 @@ fn unknown(action: &str) -> Answer {
 
 /// Now, as a central system writes it.
 pub(crate) fn now() -> String {
-    let now = jiff::Timestamp::now();
-    jiff::Timestamp::from_millisecond(now.as_millisecond())
-        .unwrap_or(now)
-        .to_string()
+    time::text(jiff::Timestamp::now().as_millisecond())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use dynamo_protocol::time;
 use futures_util::stream::{self, StreamExt as _};
 use gherkin::Feature;
 use indicatif::ProgressBar;
@@ -139,7 +140,7 @@ pub(crate) async fn run(
     if features.is_empty() {
         anyhow::bail!("no scenario fits; --list shows all of them with their tags");
     }
-    let started = jiff::Timestamp::now();
+    let started_ms = jiff::Timestamp::now().as_millisecond();
     let clock = Instant::now();
     // A failing step is a caught panic, and here steps are meant to fail: they are told in the matrix.
     std::panic::set_hook(Box::new(|_| {}));
@@ -178,7 +179,7 @@ pub(crate) async fn run(
         version: env!("CARGO_PKG_VERSION"),
         ocpp: "1.6",
         sut: "the judge itself, by seeded defects".into(),
-        started_at: started.to_string(),
+        started_at: time::text(started_ms),
         duration_ms: millis(clock.elapsed()),
         disclaimer: DISCLAIMER,
         summary,

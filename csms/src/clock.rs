@@ -64,7 +64,7 @@ impl Mono {
     }
 }
 
-/// Unix milliseconds as the API writes instants: UTC, with milliseconds only where there are any.
+/// Unix milliseconds as the API writes instants: UTC with three fraction digits.
 pub(crate) fn rfc3339(unix_ms: i64) -> String {
-    time::date_time(unix_ms).to_string()
+    time::text(unix_ms)
 }

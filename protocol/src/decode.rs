@@ -7,7 +7,7 @@
 //! U+0000 in a text is refused always.
 //! Date-times that the calendar of the types cannot hold become the nearest that it can.
 
-mod format;
+pub(crate) mod format;
 mod tree;
 
 use std::borrow::Cow;

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use ocpp_kit::rpc::{Frame, FrameError};
 use ocpp_kit::types::MessageId;
 use ocpp_kit::{RawValue, Version};
-use serde::Serialize;
 
 use crate::{CallError, ErrorCode};
+
+pub use crate::payload::payload;
 
 /// A frame taken apart; payloads stay unparsed slices of the text.
 #[derive(Debug)]
@@ -135,15 +136,6 @@ pub fn error(id: &str, error: &CallError, version: Version) -> String {
     push_json(&mut text, &error.description);
     let _ = write!(text, ",{}]", error.details);
     text
-}
-
-/// The JSON of a message.
-///
-/// # Panics
-/// Never for the messages of this crate: they have string keys and no failing serialisers.
-#[must_use]
-pub fn payload<T: Serialize>(message: &T) -> String {
-    serde_json::to_string(message).expect("OCPP messages serialise")
 }
 
 fn push_json(text: &mut String, value: &str) {

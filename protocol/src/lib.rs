@@ -11,6 +11,7 @@ pub mod decode;
 pub mod frame;
 mod identity;
 pub mod link;
+mod payload;
 pub mod time;
 mod timers;
 pub mod trace;

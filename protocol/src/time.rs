@@ -37,6 +37,13 @@ pub fn date_time(unix_ms: i64) -> DateTime {
     )
 }
 
+/// Unix milliseconds as every side of this product writes them: UTC with exactly three fraction digits, such as
+/// `2024-03-10T15:00:00.000Z`. An instant outside the calendar becomes its nearest end.
+#[must_use]
+pub fn text(unix_ms: i64) -> String {
+    format!("{:.3}", date_time(unix_ms).timestamp())
+}
+
 /// A date-time as Unix milliseconds.
 #[must_use]
 pub fn unix_ms(stamp: DateTime) -> i64 {
@@ -50,7 +57,9 @@ mod tests {
     #[test]
     fn milliseconds_survive_the_wire_form() {
         let stamp = date_time(1_710_081_900_123);
-        assert_eq!(stamp.to_string(), "2024-03-10T14:45:00.123Z");
+        assert_eq!(text(1_710_081_900_123), "2024-03-10T14:45:00.123Z");
+        assert_eq!(text(1_710_081_900_100), "2024-03-10T14:45:00.100Z");
+        assert_eq!(text(1_710_081_900_000), "2024-03-10T14:45:00.000Z");
         assert_eq!(unix_ms(stamp), 1_710_081_900_123);
         assert_eq!(unix_ms(date_time(0)), 0);
         let _ = date_time(i64::MAX).to_string();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use dynamo_protocol::time::date_time;
+use dynamo_protocol::time;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -53,7 +53,7 @@ pub(crate) async fn run(plan: Plan, shutdown: Shutdown) -> Result<Verdict, Input
         operated: control.as_ref().map(|control| control.operated.clone()),
         tasks: JoinSet::new(),
         started: Instant::now(),
-        started_at: date_time(unix_now_ms()).to_string(),
+        started_at: time::text(unix_now_ms()),
         plan,
     };
     let ended = fleet.live(control.as_ref(), &shutdown.in_order).await;

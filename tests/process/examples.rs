@@ -322,7 +322,7 @@ fn kind(value: &Value) -> u8 {
 fn in_an_hour() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let at_ms = i64::try_from(now.as_millis()).unwrap() + 3_600_000;
-    dynamo_protocol::time::date_time(at_ms / 1000 * 1000).to_string()
+    dynamo_protocol::time::text(at_ms / 1000 * 1000)
 }
 
 fn station(csms: &Csms) -> Handle {

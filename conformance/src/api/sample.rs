@@ -1,6 +1,7 @@
 //! Bodies and queries that the OpenAPI document itself would take: examples where it has them, and the smallest value
 //! that keeps the bounds where it has none.
 
+use dynamo_protocol::time;
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, Operation};
@@ -123,8 +124,5 @@ fn text(schema: &Value) -> String {
 
 /// An hour from now.
 fn soon() -> String {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now + 3_600)
-        .unwrap_or_default()
-        .to_string()
+    time::text(jiff::Timestamp::now().as_millisecond() + 3_600_000)
 }

@@ -73,7 +73,7 @@ fn time(offset: &str) -> Result<String, Failure> {
         _ => return Err(wrong()),
     };
     jiff::Timestamp::from_millisecond(now + ms)
-        .map(|at| at.to_string())
+        .map(|at| dynamo_protocol::time::text(at.as_millisecond()))
         .map_err(|_| wrong())
 }
 

@@ -445,7 +445,7 @@ async fn the_status_names_connectors_and_their_transactions() {
         .unwrap();
     let state = ours.get(&path).await;
     assert_eq!(state["operational_status"], "Available");
-    assert_eq!(state["last_updated_at"], "2030-01-01T00:00:00Z");
+    assert_eq!(state["last_updated_at"], "2030-01-01T00:00:00.000Z");
     let wanted = json!([
         {"connector_id": 1, "status": "Available", "error_code": "NoError"},
         {"connector_id": 2, "status": "Charging", "error_code": "NoError",

@@ -1,5 +1,6 @@
 //! What is answered to each message, besides transactions.
 
+use dynamo_csms::Clock;
 use dynamo_csms::domain::authorization::TagStatus;
 use dynamo_csms::store::{ChargePointSetting, Registration, TagSetting};
 use serde_json::json;
@@ -72,6 +73,22 @@ async fn a_pending_charge_point_may_say_what_it_was_asked_for() {
     cp.call("Heartbeat", json!({})).await.unwrap_err();
 }
 
+/// Parsers of real firmware expect no fraction digits or three, and misread one.
+#[tokio::test]
+async fn every_time_has_three_fraction_digits() {
+    const NOW_MS: i64 = 1_800_000_000_800;
+    let rig = rig_with(|options| options.clock = Clock::new(|| NOW_MS)).await;
+    let mut cp = rig.connect("CP-1").await;
+    let boot = json!({"chargePointVendor": "V", "chargePointModel": "M"});
+    let boot = cp.call("BootNotification", boot).await.unwrap();
+    assert_eq!(boot["currentTime"], "2027-01-15T08:00:00.800Z");
+    let heartbeat = cp.call("Heartbeat", json!({})).await.unwrap();
+    assert_eq!(heartbeat["currentTime"], "2027-01-15T08:00:00.800Z");
+    let (_, body) = rig.get("/api/v1/ocpp16/charge_points/status").await;
+    let shown = &body["charge_points"][0]["last_heartbeat_at"];
+    assert_eq!(shown, "2027-01-15T08:00:00.800Z");
+}
+
 #[tokio::test]
 async fn tags_are_judged() {
     let rig = rig().await;
@@ -101,7 +118,10 @@ async fn tags_are_judged() {
     }
     let answer = cp.call("Authorize", json!({"idTag": "OLD"})).await.unwrap();
     assert_eq!(answer["idTagInfo"]["parentIdTag"], "GROUP");
-    assert_eq!(answer["idTagInfo"]["expiryDate"], "1970-01-01T00:00:01Z");
+    assert_eq!(
+        answer["idTagInfo"]["expiryDate"],
+        "1970-01-01T00:00:01.000Z"
+    );
 }
 
 #[tokio::test]

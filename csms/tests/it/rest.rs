@@ -211,7 +211,10 @@ async fn the_status_of_all_charge_points_is_listed_filtered_and_paged() {
     assert_eq!(found["online"], true);
     assert!(found["last_heartbeat_at"].is_string());
     assert_eq!(found["connectors"].as_array().unwrap().len(), 2);
-    assert_eq!(found["connectors"][0]["timestamp"], "2026-01-01T00:00:00Z");
+    assert_eq!(
+        found["connectors"][0]["timestamp"],
+        "2026-01-01T00:00:00.000Z"
+    );
     assert_eq!(found["connectors"][1]["error_code"], "GroundFailure");
     assert_eq!(found["connectors"][1]["info"], "wet");
     let (_, body) = rig.get(&format!("{path}?page=2&per_page=2")).await;

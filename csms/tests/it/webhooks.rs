@@ -284,8 +284,8 @@ async fn the_end_of_what_is_abandoned_is_told_and_corrected_by_a_late_stop() {
             [first, json!("Local"), json!(3_500)],
         ]
     );
-    assert_eq!(letters[0]["data"]["stop_time"], "2026-01-01T10:30:00Z");
-    assert_eq!(letters[2]["data"]["stop_time"], "2026-01-01T10:45:00Z");
+    assert_eq!(letters[0]["data"]["stop_time"], "2026-01-01T10:30:00.000Z");
+    assert_eq!(letters[2]["data"]["stop_time"], "2026-01-01T10:45:00.000Z");
     // A retransmission tells nothing.
     assert_eq!(rig.sql("select id from outbox").await.len(), 3);
 }

@@ -12,7 +12,7 @@ const LAST_SECOND: &str = "9999-12-30T22:00:00Z";
 const DECIMALS_MAX: usize = 9;
 
 /// The members of OCPP 1.6 that are date-times.
-pub(super) fn is_date_time_member(name: &str) -> bool {
+pub(crate) fn is_date_time_member(name: &str) -> bool {
     matches!(
         name,
         "timestamp"
@@ -57,7 +57,7 @@ pub(super) fn is_uri(text: &str) -> bool {
 }
 
 /// Whether a text is an RFC 3339 date-time: the parser of the types takes more and, at the rims, less.
-pub(super) fn is_date_time(text: &str) -> bool {
+pub(crate) fn is_date_time(text: &str) -> bool {
     Parts::of(text).is_some_and(|parts| parts.are_in_range())
 }
 

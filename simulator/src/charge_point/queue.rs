@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use dynamo_protocol::Time;
-use dynamo_protocol::time::date_time;
+use dynamo_protocol::time;
 
 use super::clock::Deadline;
 use super::configuration::{Configuration, Key};
@@ -82,7 +82,7 @@ impl Record {
             return;
         };
         if entry.meter_values.len() < LEDGER_READINGS_MAX {
-            let stamp = date_time(reading.at_ms).to_string();
+            let stamp = time::text(reading.at_ms);
             entry.meter_values.push((stamp, wh));
         } else {
             entry.truncated = true;
@@ -168,7 +168,7 @@ impl Queue {
                 transaction_id: -1,
                 connector_id,
                 id_tag: id_tag.to_string(),
-                start_time: date_time(at_ms).to_string(),
+                start_time: time::text(at_ms),
                 stop_time: None,
                 meter_start: meter_start_wh,
                 meter_stop: None,
@@ -312,7 +312,7 @@ impl Queue {
                 let mut record = self.forget(index);
                 let is_known = matches!(record.id, Id::Given(_));
                 if let Some(entry) = &mut record.entry {
-                    entry.stop_time = Some(date_time(stop.at_ms).to_string());
+                    entry.stop_time = Some(time::text(stop.at_ms));
                     entry.meter_stop = Some(stop.meter_stop_wh);
                     entry.reason = Some(stop.reason.word().to_owned());
                 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cucumber::{given, when};
+use dynamo_protocol::time;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
 use gherkin::Step;
@@ -52,10 +53,9 @@ async fn time_goes_by(world: &mut World, number: u64, unit: String) -> StepResul
 #[given(regex = r"^the time in (\d+) (hours?|minutes?) is called \{([a-z ]+)\}$")]
 async fn point_in_time(world: &mut World, number: u64, unit: String, name: String) -> StepResult {
     let length = duration(number, &unit)?;
-    let at = (jiff::Timestamp::now() + length).as_second();
-    let at = jiff::Timestamp::from_second(at).map_err(|error| Failure::new(error.to_string()))?;
+    let at_s = (jiff::Timestamp::now() + length).as_second();
     let words = &mut world.api().await?.words;
-    words.insert(name, at.to_string());
+    words.insert(name, time::text(at_s * 1000));
     DONE
 }
 

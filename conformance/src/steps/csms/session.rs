@@ -1,6 +1,7 @@
 //! Authorization, transactions and meter values that a charge point tells.
 
 use cucumber::{then, when};
+use dynamo_protocol::time;
 use serde_json::{Value, json};
 
 use super::{status_is, told};
@@ -17,10 +18,7 @@ fn tag(world: &mut World, word: TagWord) -> Result<String, Failure> {
 
 /// The time, some minutes ago, as a charge point writes it.
 fn minutes_ago(minutes: i64) -> String {
-    let at = jiff::Timestamp::now().as_millisecond() - minutes * 60_000;
-    jiff::Timestamp::from_millisecond(at)
-        .unwrap_or_default()
-        .to_string()
+    time::text(jiff::Timestamp::now().as_millisecond() - minutes * 60_000)
 }
 
 /// The first number in the words, 0 where there are none.

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, RawValue};
+use dynamo_protocol::{CallError, RawValue, frame};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -155,7 +155,7 @@ fn payload<B: Dedicated>(body: &B) -> Box<RawValue> {
         .filter(|(field, value)| field != "charge_point_id" && !value.is_null())
         .map(|(field, value)| (member_name::<B>(&field), value))
         .collect();
-    serde_json::value::to_raw_value(&members).expect("JSON values can be written as JSON")
+    RawValue::from_string(frame::payload(&members)).expect("a payload is JSON")
 }
 
 fn member_name<B: Dedicated>(field: &str) -> String {

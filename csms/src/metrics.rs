@@ -49,6 +49,7 @@ pub(crate) struct Metrics {
     latency_sum_us: AtomicU64,
     latency_count: AtomicU64,
     commits_total: AtomicU64,
+    collisions_total: AtomicU64,
     committed_jobs_total: AtomicU64,
     letters_dropped_total: AtomicU64,
 }
@@ -66,6 +67,7 @@ impl Default for Metrics {
             latency_sum_us: AtomicU64::new(0),
             latency_count: AtomicU64::new(0),
             commits_total: AtomicU64::new(0),
+            collisions_total: AtomicU64::new(0),
             committed_jobs_total: AtomicU64::new(0),
             letters_dropped_total: AtomicU64::new(0),
         }
@@ -109,6 +111,10 @@ impl Metrics {
         self.committed_jobs_total.fetch_add(jobs as u64, Relaxed);
     }
 
+    pub(crate) fn collided(&self) {
+        self.collisions_total.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn letters_dropped(&self, letters: usize) {
         self.letters_dropped_total
             .fetch_add(letters as u64, Relaxed);
@@ -148,6 +154,12 @@ impl Metrics {
                 "counter",
                 "Jobs in these transactions: one commit may hold the facts of many charge points.",
                 self.committed_jobs_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_collisions_total",
+                "counter",
+                "Jobs that ran again because PostgreSQL ended them in favour of another one (a deadlock).",
+                self.collisions_total.load(Relaxed),
             ),
             (
                 "dynamo_csms_letters_dropped_total",

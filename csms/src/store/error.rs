@@ -70,6 +70,16 @@ impl StoreError {
             if error.as_database_error().is_some_and(|error| error.is_foreign_key_violation()))
     }
 
+    /// Whether the job ran into another one that was written at the same time: PostgreSQL ended it so that one of the two
+    /// can go on (deadlock, serialization failure). It can run again.
+    pub(crate) fn is_collision(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        code.is_some_and(|code| matches!(&*code, "40P01" | "40001"))
+    }
+
     /// Whether no other job has a better chance: it is the database that fails, not what was asked of it.
     pub(crate) fn concerns_everybody(&self) -> bool {
         match self {

@@ -1,8 +1,8 @@
 //! What the CSMS remembers: one [`Store`] over SQLite or PostgreSQL.
 //!
 //! Writes are jobs for the [`writer`], which commits many of them at once on SQLite and one each on
-//! PostgreSQL; a job's caller hears of its result after the commit, never before. Reads use a pool of
-//! their own. Queries are methods of [`Conn`], one text for both databases; the rules that use them live
+//! PostgreSQL; a job's caller hears of its result after the commit, never before. Charge points and the API read
+//! through pools of their own, so that no search keeps a charge point waiting. Queries are methods of [`Conn`], one text for both databases; the rules that use them live
 //! in `domain`, several queries in one transaction.
 //!
 //! Instants are Unix milliseconds, structured values JSON text. What a retransmission must not do twice
@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -100,7 +100,10 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long closing may take; what is not committed by then is lost, and nobody was told that it was kept.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Connections of PostgreSQL that write at the same time.
-const POSTGRES_WRITERS: usize = 8;
+const POSTGRES_WRITERS: u32 = 8;
+/// Reads over many rows that run at the same time, below the number of connections that read for the API: those that
+/// are quick get in beside them.
+const HEAVY_READS_MAX: usize = 2;
 /// Jobs that wait for the writer. Who brings one more waits in line.
 const QUEUE_JOBS_MAX: usize = 4096;
 
@@ -176,10 +179,21 @@ pub(crate) enum Opener {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    reads: Reads,
+}
+
+/// For whom a [`Store`] reads.
+#[derive(Clone, Copy)]
+enum Reads {
+    /// For charge points, and for what follows from their messages.
+    Ocpp,
+    /// For callers of the API.
+    Rest,
 }
 
 struct Inner {
     pools: Pools,
+    heavy_reads: Semaphore,
     jobs: mpsc::Sender<Box<dyn writer::Job>>,
     closing: CancellationToken,
     writers: TaskTracker,
@@ -206,11 +220,15 @@ impl Store {
             Pools::Sqlite { writer, file, .. } => {
                 (WriterPool::Sqlite(writer.clone(), file.clone()), 1)
             }
-            Pools::Postgres(pool) => (WriterPool::Postgres(pool.clone()), POSTGRES_WRITERS),
+            Pools::Postgres { writer, .. } => {
+                (WriterPool::Postgres(writer.clone()), POSTGRES_WRITERS)
+            }
         };
         let store = Self {
+            reads: Reads::Ocpp,
             inner: Arc::new(Inner {
                 pools,
+                heavy_reads: Semaphore::new(HEAVY_READS_MAX),
                 jobs,
                 closing: CancellationToken::new(),
                 writers: TaskTracker::new(),
@@ -226,17 +244,35 @@ impl Store {
         Ok(store)
     }
 
+    /// The same database as the API reads it.
+    pub(crate) fn for_rest(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            reads: Reads::Rest,
+        }
+    }
+
     /// A connection for reading, outside any transaction.
     pub(crate) async fn reader(&self) -> Result<Conn> {
-        Ok(match &self.inner.pools {
-            Pools::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
-            Pools::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        Ok(match (&self.inner.pools, self.reads) {
+            (Pools::Sqlite { ocpp, .. }, Reads::Ocpp) => Conn::Sqlite(ocpp.acquire().await?),
+            (Pools::Sqlite { rest, .. }, Reads::Rest) => Conn::Sqlite(rest.acquire().await?),
+            (Pools::Postgres { ocpp, .. }, Reads::Ocpp) => Conn::Postgres(ocpp.acquire().await?),
+            (Pools::Postgres { rest, .. }, Reads::Rest) => Conn::Postgres(rest.acquire().await?),
         })
+    }
+
+    /// A connection for a read over many rows, and the turn to use it.
+    pub(crate) async fn heavy_reader(&self) -> Result<(Conn, SemaphorePermit<'_>)> {
+        let turn = timeout(ACQUIRE_TIMEOUT, self.inner.heavy_reads.acquire()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let turn = turn.map_err(|_| StoreError::Closed)?;
+        Ok((self.reader().await?, turn))
     }
 
     /// Whether transactions are written side by side: PostgreSQL's are, SQLite has one writer.
     pub(crate) fn has_several_writers(&self) -> bool {
-        matches!(self.inner.pools, Pools::Postgres(_))
+        matches!(self.inner.pools, Pools::Postgres { .. })
     }
 
     /// Runs `step` in a transaction and returns its result once that is committed. The step may run more than
@@ -264,12 +300,14 @@ impl Store {
             self.inner.writers.wait().await;
             match &self.inner.pools {
                 Pools::Sqlite {
-                    readers, writer, ..
+                    ocpp, rest, writer, ..
                 } => {
-                    readers.close().await;
+                    tokio::join!(ocpp.close(), rest.close());
                     writer.close().await;
                 }
-                Pools::Postgres(pool) => pool.close().await,
+                Pools::Postgres { ocpp, rest, writer } => {
+                    tokio::join!(ocpp.close(), rest.close(), writer.close());
+                }
             }
         };
         if timeout(CLOSE_TIMEOUT, closed).await.is_err() {

@@ -10,22 +10,31 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::file::OpenFile;
-use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Result, StoreError};
+use super::{
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, POSTGRES_WRITERS, Result, STATEMENT_TIMEOUT, StoreError,
+};
 
+/// Connections that read for charge points, and as many again that read for the API.
 const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+const POSTGRES_READERS: u32 = 6;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// The connections to the database.
+/// The connections to the database: three pools, so that nobody waits for a connection that somebody of another kind
+/// holds. `ocpp` reads for charge points and what follows from their messages, `rest` for the API.
 pub(super) enum Pools {
     Sqlite {
-        readers: SqlitePool,
+        ocpp: SqlitePool,
+        rest: SqlitePool,
         writer: SqlitePool,
         file: OpenFile,
     },
-    Postgres(PgPool),
+    Postgres {
+        ocpp: PgPool,
+        rest: PgPool,
+        writer: PgPool,
+    },
 }
 
 /// Opens what the address names; an SQLite file that is missing is made only when `create`.
@@ -99,13 +108,15 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
     };
     let writer = pool(1).connect_with(options.clone()).await?;
     migrate(&SQLITE, &mut *writer.acquire().await?).await?;
-    let readers = pool(SQLITE_READERS).connect_with(options).await?;
+    let ocpp = pool(SQLITE_READERS).connect_with(options.clone()).await?;
+    let rest = pool(SQLITE_READERS).connect_with(options).await?;
     let file = remember(&path)?;
     if create {
         tell_of_others(&path);
     }
     Ok(Pools::Sqlite {
-        readers,
+        ocpp,
+        rest,
         writer,
         file,
     })
@@ -140,16 +151,25 @@ fn remember(path: &Path) -> Result<OpenFile> {
 }
 
 async fn open_postgres(address: &str) -> Result<Pools> {
-    let options = PgConnectOptions::from_str(address)?.disable_statement_logging();
+    // The server ends what nobody waits for any more: this side gives a statement up after the same time.
+    let statement_ms = STATEMENT_TIMEOUT.as_millis();
+    let options = PgConnectOptions::from_str(address)?
+        .disable_statement_logging()
+        .options([("statement_timeout", statement_ms.to_string())]);
     // A pool tries until its time-out and then names only that; one connection names the cause at once.
     options.connect().await?.close().await?;
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
-    migrate(&POSTGRES, &mut *pool.acquire().await?).await?;
-    Ok(Pools::Postgres(pool))
+    let pool = |connections| {
+        PoolOptions::<Postgres>::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+    };
+    let writer = pool(POSTGRES_WRITERS).connect_with(options.clone()).await?;
+    migrate(&POSTGRES, &mut *writer.acquire().await?).await?;
+    Ok(Pools::Postgres {
+        ocpp: pool(POSTGRES_READERS).connect_lazy_with(options.clone()),
+        rest: pool(POSTGRES_READERS).connect_lazy_with(options),
+        writer,
+    })
 }
 
 async fn migrate<'c, C>(migrator: &Migrator, conn: C) -> Result<()>

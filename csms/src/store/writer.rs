@@ -1,9 +1,9 @@
 //! The writer: takes jobs from a bounded queue and commits them.
 //!
 //! On SQLite one task commits everything that is queued, up to [`BATCH_JOBS_MAX`] jobs, in one transaction:
-//! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and each
-//! job runs in a transaction of its own, so one bad job spoils nobody else's. On PostgreSQL several tasks
-//! commit one job each.
+//! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and runs once
+//! more, now with a savepoint before each job: a bad job costs nobody else a commit. On PostgreSQL several tasks
+//! commit one job each; a job that ran into another one (a deadlock) runs again.
 //!
 //! A database that takes no commit at all fails every job at once; the log hears of it once. A job whose
 //! statement takes too long, behind somebody's lock maybe, fails alone. On SQLite, where all others wait behind
@@ -11,6 +11,7 @@
 //!
 //! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -26,6 +27,9 @@ use crate::metrics::Metrics;
 
 /// Jobs in one commit.
 const BATCH_JOBS_MAX: usize = 256;
+
+/// How often a job runs again that collided with others. Each time one of those that collide gets through.
+const COLLISIONS_MAX: u32 = 8;
 
 /// What a job does with the database. A plain function, so that it can run again with the same input.
 pub(crate) type Step<I, T> = for<'c> fn(&'c I, &'c mut Conn) -> BoxFuture<'c, Result<T>>;
@@ -185,7 +189,7 @@ impl Writer {
     }
 
     /// Runs as many tasks as may commit at the same time.
-    pub(super) fn spawn(self, tracker: &TaskTracker, tasks: usize) {
+    pub(super) fn spawn(self, tracker: &TaskTracker, tasks: u32) {
         for _ in 0..tasks {
             tracker.spawn(self.clone().run());
         }
@@ -210,17 +214,20 @@ impl Writer {
     }
 
     async fn commit_all(&self, batch: &mut Vec<Box<dyn Job>>) {
-        let mut slow = 0;
+        let (mut slow, mut collided) = (0, 0);
+        let mut savepoints = Savepoints::None;
         while !batch.is_empty() {
-            match self.commit(batch).await {
-                Ok(()) => {
-                    for job in batch.drain(..) {
-                        job.finish(Ok(()));
+            match self.commit(batch, savepoints).await {
+                Ok(mut failed) => {
+                    for (index, job) in batch.drain(..).enumerate() {
+                        job.finish(failed.remove(&index).map_or(Ok(()), Err));
                     }
                 }
-                Err(Failure::Job(_)) if batch.len() > 1 => {
-                    return self.commit_each(batch, slow).await;
+                Err(Failure::Job(error)) if error.is_collision() && collided < COLLISIONS_MAX => {
+                    collided += 1;
+                    self.metrics.collided();
                 }
+                Err(Failure::Job(_)) if batch.len() > 1 => savepoints = Savepoints::PerJob,
                 Err(Failure::Job(error)) => fail_all(batch, &error),
                 Err(Failure::Slow(index)) if self.is_one_of_a_kind(&mut slow) => {
                     batch.remove(index).finish(Err(StoreError::TimedOut));
@@ -228,31 +235,6 @@ impl Writer {
                 Err(Failure::Slow(_)) => self.fail_everything(batch, StoreError::TimedOut),
                 Err(Failure::Transaction(error)) => self.fail_everything(batch, error),
             }
-        }
-    }
-
-    async fn commit_each(&self, batch: &mut Vec<Box<dyn Job>>, mut slow: usize) {
-        let mut jobs = std::mem::take(batch).into_iter();
-        while let Some(mut job) = jobs.next() {
-            let error = match self.commit(std::slice::from_mut(&mut job)).await {
-                Ok(()) => {
-                    job.finish(Ok(()));
-                    continue;
-                }
-                Err(Failure::Job(error)) => {
-                    job.finish(Err(error));
-                    continue;
-                }
-                Err(Failure::Slow(_)) if self.is_one_of_a_kind(&mut slow) => {
-                    job.finish(Err(StoreError::TimedOut));
-                    continue;
-                }
-                Err(Failure::Slow(_)) => StoreError::TimedOut,
-                Err(Failure::Transaction(error)) => error,
-            };
-            batch.push(job);
-            batch.extend(jobs.by_ref());
-            self.fail_everything(batch, error);
         }
     }
 
@@ -275,15 +257,24 @@ impl Writer {
         fail_all(batch, &StoreError::Outage(Arc::new(error)));
     }
 
-    async fn commit(&self, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    /// Commits the jobs in one transaction; those that failed behind a savepoint, by their index, are not in it.
+    async fn commit(
+        &self,
+        jobs: &mut [Box<dyn Job>],
+        savepoints: Savepoints,
+    ) -> Result<HashMap<usize, StoreError>, Failure> {
         let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
+        let mut failed = HashMap::new();
         let wanted = jobs.iter_mut().enumerate();
         for (index, job) in wanted.filter(|(_, job)| job.is_wanted()) {
-            match job.run(&mut conn).await {
+            match run(job.as_mut(), &mut conn, savepoints).await {
                 Ok(()) => {}
                 Err(StoreError::TimedOut) => {
                     leave(conn);
                     return Err(Failure::Slow(index));
+                }
+                Err(error) if savepoints == Savepoints::PerJob && !error.concerns_everybody() => {
+                    failed.insert(index, error);
                 }
                 Err(error) => {
                     roll_back(conn).await;
@@ -309,9 +300,34 @@ impl Writer {
         // Moved away meanwhile: maybe the commit is in the moved file, and maybe it comes back. It is said again.
         self.pool.check_file().map_err(Failure::Transaction)?;
         self.health.committed();
-        self.metrics.committed(jobs.len());
-        Ok(())
+        self.metrics.committed(jobs.len() - failed.len());
+        Ok(failed)
     }
+}
+
+/// Whether jobs of one transaction are told apart, so that a bad one can be taken back alone. It costs two statements
+/// a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Savepoints {
+    None,
+    PerJob,
+}
+
+/// Runs one job. Behind a savepoint nothing of it stays when it fails.
+async fn run(job: &mut dyn Job, conn: &mut Conn, savepoints: Savepoints) -> Result<()> {
+    if savepoints == Savepoints::None {
+        return job.run(conn).await;
+    }
+    execute(conn, "savepoint job").await?;
+    let ran = job.run(conn).await;
+    match &ran {
+        // Its connection is closed already, see `on_db`.
+        Err(StoreError::TimedOut) => return ran,
+        Err(_) => execute(conn, "rollback to savepoint job").await?,
+        Ok(()) => {}
+    }
+    execute(conn, "release savepoint job").await?;
+    ran
 }
 
 enum Failure {
@@ -354,9 +370,16 @@ fn leave(conn: Conn) {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::future::join_all;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-    use super::super::{Result, Store, StoreError};
+    use futures_util::future::join_all;
+    use sqlx::{Connection as _, PgConnection};
+    use tokio::sync::Barrier;
+
+    use super::super::{Opener, Result, Store, StoreError, on_db, run_on_db};
+    use super::BATCH_JOBS_MAX;
+    use crate::metrics::Metrics;
 
     /// Two jobs that are good, and between them so many whose statement takes too long; all in one batch.
     async fn slow_ones(count: usize) -> Vec<Result<()>> {
@@ -395,6 +418,111 @@ mod tests {
                 matches!(done[outage], Err(StoreError::Outage(_))),
                 "{outage}"
             );
+        }
+    }
+
+    /// The name of an organization, if there is such a one.
+    async fn name_of(store: &Store, id: &str) -> Option<String> {
+        let mut conn = store.reader().await.unwrap();
+        let found: Result<Option<String>> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select name from organization where id = $1").bind(id).fetch_optional(db));
+        found.unwrap()
+    }
+
+    #[tokio::test]
+    async fn bad_jobs_of_a_group_cost_the_others_no_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let metrics: Arc<Metrics> = Arc::default();
+        let opener = Opener::Csms(metrics.clone());
+        let store = Store::open_for(&address, opener).await.unwrap();
+        let commits = |metrics: &Metrics| {
+            let text = metrics.render();
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("dynamo_csms_commits_total"));
+            line.unwrap()
+                .rsplit_once(' ')
+                .unwrap()
+                .1
+                .parse::<u64>()
+                .unwrap()
+        };
+        let before = commits(&metrics);
+        // An organization of its own for each; every fourth job fails after it has written.
+        let jobs = (0..BATCH_JOBS_MAX).map(|number| {
+            store.write(number, |number, conn| {
+                Box::pin(async move {
+                    let id = format!("org_{number}");
+                    run_on_db!(conn, db => sqlx::query(
+                        "insert into organization (id, name, takes_sign_ups, created_at_ms) values ($1, $1, false, 0)")
+                        .bind(&id).execute(db))?;
+                    match number % 4 {
+                        0 => Err(StoreError::Missing(id)),
+                        _ => Ok(()),
+                    }
+                })
+            })
+        });
+        let done = join_all(jobs).await;
+        // The writer may have taken the first job before the others were there.
+        let commits = commits(&metrics) - before;
+        assert!((1..=2).contains(&commits), "{commits} commits");
+        for (number, done) in done.iter().enumerate() {
+            assert_eq!(done.is_err(), number % 4 == 0, "{number}");
+            let kept = name_of(&store, &format!("org_{number}")).await;
+            assert_eq!(kept.is_some(), done.is_ok(), "{number}");
+        }
+    }
+
+    /// Two jobs that lock the same two rows, each in its own order; the first time they wait for each other.
+    #[tokio::test]
+    async fn jobs_that_deadlock_on_postgresql_both_get_through() {
+        let Ok(server) = std::env::var("DYNAMO_TEST_POSTGRES") else {
+            eprintln!("skipped: set DYNAMO_TEST_POSTGRES to postgres://USER@HOST/NAME of a server");
+            let is_strict = std::env::var_os("DYNAMO_TEST_NO_SKIP").is_some();
+            assert!(!is_strict, "skipping is a failure here");
+            return;
+        };
+        let name = format!("dynamo_{}", uuid::Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("create database {name}"));
+        sqlx::query(create).execute(&mut connection).await.unwrap();
+        let (prefix, _) = server.rsplit_once('/').unwrap();
+        let metrics: Arc<Metrics> = Arc::default();
+        let opener = Opener::Csms(metrics.clone());
+        let store = Store::open_for(&format!("{prefix}/{name}"), opener)
+            .await
+            .unwrap();
+        for id in ["a", "b"] {
+            store.create_organization(id, id).await.unwrap();
+        }
+        let met = Arc::new(Barrier::new(2));
+        let rename = |first, second| {
+            let input = (first, second, met.clone(), AtomicBool::new(false));
+            store.write(input, |(first, second, met, ran), conn| {
+                Box::pin(async move {
+                    for (id, is_first) in [(*first, true), (*second, false)] {
+                        run_on_db!(conn, db => sqlx::query("update organization set name = name || $2 where id = $1")
+                            .bind(id).bind("x").execute(db))?;
+                        if is_first && !ran.swap(true, Relaxed) {
+                            met.wait().await;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+        };
+        let (one, other) = tokio::join!(rename("a", "b"), rename("b", "a"));
+        one.unwrap();
+        other.unwrap();
+        assert!(
+            metrics
+                .render()
+                .contains("dynamo_csms_collisions_total 1\n")
+        );
+        for id in ["a", "b"] {
+            assert_eq!(name_of(&store, id).await, Some(format!("{id}xx")));
         }
     }
 

@@ -56,7 +56,8 @@ Feature: The commissioning run
       """
     When it starts a transaction on connector 1 with the commissioning tag
     Then the CSMS answers that the tag is Accepted and gives a transaction id
-    And it receives RemoteStopTransaction
+    When it reports connector 1 as Charging
+    Then it receives RemoteStopTransaction
     When it stops the transaction because of Remote
     Then the CSMS acknowledges the end of the transaction
     When the installer asks for /api/v1/installer/commissioning/{charge point}/status until its status is not in_progress

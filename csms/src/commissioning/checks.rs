@@ -1,9 +1,11 @@
 //! The checks, each done over OCPP.
 
+use std::time::Duration;
+
 use dynamo_protocol::v16::Action;
 use serde_json::json;
 
-use super::line::Line;
+use super::line::{Flow, Line};
 use crate::App;
 use crate::domain::commissioning::{CheckName, TAG};
 use crate::domain::transaction::irregularities;
@@ -11,6 +13,10 @@ use crate::store::{ChargePointRecord, Registration, Result, Run};
 
 /// Connectors that are asked for their status.
 const CONNECTORS_MAX: usize = 100;
+
+/// How often a transaction is asked to stop, and how long a charge point that said no has until it is asked again.
+const STOPS_MAX: u32 = 5;
+const STOP_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// What a check found, a free connector maybe; or why it failed.
 type Outcome = std::result::Result<Option<i64>, String>;
@@ -214,25 +220,48 @@ async fn start_and_stop(
         ));
     }
     let started = line.answered(Action::StartTransaction, is_test).await;
-    let (_, answer) = started.ok_or("no StartTransaction came, though the start was accepted")?;
+    let (start, answer) =
+        started.ok_or("no StartTransaction came, though the start was accepted")?;
     let id = answer["transactionId"].as_i64();
     let id = id.ok_or("the transaction got no id")?;
     if answer["idTagInfo"]["status"] != "Accepted" {
         return Err(format!("the tag {TAG} was not accepted"));
     }
+    let connector = start["connectorId"].as_i64().unwrap_or(0);
+    match line.flow(id, connector).await {
+        Flow::Energy => {}
+        Flow::Nothing => line.note("no energy flows yet; stopping the transaction all the same"),
+        Flow::Stopped => {
+            return Err("the transaction was stopped before it was asked for".to_owned());
+        }
+    }
     stop(line, id).await
 }
 
+/// Stops a transaction. A charge point that is busy with it says no at first, and is asked again.
 async fn stop(line: &mut Line<'_>, id: i64) -> std::result::Result<(), String> {
-    let command = json!({"transactionId": id});
-    let taken = line.call(Action::RemoteStopTransaction, command).await?;
-    if !taken.is_accepted() {
-        return Err(format!(
-            "RemoteStopTransaction was answered {}",
-            taken.status()
-        ));
-    }
     let of_it = |stop: &serde_json::Value| stop["transactionId"] == id;
+    for attempt in 1.. {
+        let command = json!({"transactionId": id});
+        let taken = line.call(Action::RemoteStopTransaction, command).await?;
+        if taken.is_accepted() {
+            break;
+        }
+        let status = taken.status();
+        if attempt == STOPS_MAX {
+            return Err(format!(
+                "RemoteStopTransaction was answered {status}, {STOPS_MAX} times"
+            ));
+        }
+        line.note(&format!(
+            "RemoteStopTransaction was answered {status}; it is sent again"
+        ));
+        // It may have been on its way to stop by itself.
+        let stopped = line.answered_within(STOP_AGAIN_AFTER, Action::StopTransaction, of_it);
+        if stopped.await.is_some() {
+            return Ok(());
+        }
+    }
     let stopped = line.answered(Action::StopTransaction, of_it).await;
     stopped
         .map(drop)

@@ -1,6 +1,7 @@
 //! What a run says to its charge point, what it hears, and its log of both.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
@@ -22,6 +23,21 @@ const PAYLOAD_BYTES_MAX: usize = 4 * 1024;
 const STATUS_BYTES_MAX: usize = 100;
 /// Calls that wait for their answer. An honest charge point has one.
 const WAITING_MAX: usize = 16;
+
+/// How long a transaction may take until energy flows. Cars take some seconds to wake up and to lock the plug.
+const ENERGY_WAIT: Duration = Duration::from_secs(30);
+/// Connectors that are known to charge. No charge point that is tested has as many.
+const CHARGING_MAX: usize = 64;
+
+/// What became of a transaction that has begun.
+pub(super) enum Flow {
+    /// Its connector charges, or a meter value of it came.
+    Energy,
+    /// It was stopped without being asked to.
+    Stopped,
+    /// Nothing of the kind within [`ENERGY_WAIT`].
+    Nothing,
+}
 
 /// How a charge point took a command.
 pub(super) enum Taken {
@@ -55,6 +71,8 @@ pub(super) struct Line<'a> {
     log: Vec<LogEntry>,
     /// Calls in the log, whose answers belong there too.
     logged_calls: HashSet<String>,
+    /// The connectors that said last that they are Charging: some do before they tell the start.
+    charging: BTreeSet<i64>,
 }
 
 impl<'a> Line<'a> {
@@ -66,6 +84,7 @@ impl<'a> Line<'a> {
             check: CheckName::OcppHandshake,
             log: Vec::new(),
             logged_calls: HashSet::new(),
+            charging: BTreeSet::new(),
         }
     }
 
@@ -130,7 +149,18 @@ impl<'a> Line<'a> {
         action: Action,
         fits: impl Fn(&Value) -> bool,
     ) -> Option<(Value, Value)> {
-        let deadline = self.deadline();
+        self.answered_within(self.app.options.commissioning_wait, action, fits)
+            .await
+    }
+
+    /// The same, with a shorter patience.
+    pub(super) async fn answered_within(
+        &mut self,
+        patience: Duration,
+        action: Action,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<(Value, Value)> {
+        let deadline = Instant::now() + patience.min(self.app.options.commissioning_wait);
         let mut waiting: Vec<(String, Value)> = Vec::new();
         loop {
             let heard = timeout_at(deadline, self.tap.heard.recv()).await.ok()??;
@@ -159,6 +189,46 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Waits until energy flows in a transaction: real charge points refuse to stop one that they are still starting.
+    pub(super) async fn flow(&mut self, transaction: i64, connector: i64) -> Flow {
+        let patience = ENERGY_WAIT.min(self.app.options.commissioning_wait);
+        let deadline = Instant::now() + patience;
+        while !self.charging.contains(&connector) {
+            let heard = timeout_at(deadline, self.tap.heard.recv()).await;
+            let Ok(Some(heard)) = heard else {
+                return Flow::Nothing;
+            };
+            let Heard::Frame(frame) = heard else { continue };
+            self.keep(&frame);
+            let parts = parts_of(&frame);
+            if !frame.from_charge_point || parts[0] != 2 || parts[3]["transactionId"] != transaction
+            {
+                continue;
+            }
+            match parts[2].as_str() {
+                Some("MeterValues") => break,
+                Some("StopTransaction") => return Flow::Stopped,
+                _ => {}
+            }
+        }
+        Flow::Energy
+    }
+
+    /// Remembers which connectors charge.
+    fn watch(&mut self, parts: &Value) {
+        if parts[0] != 2 || parts[2] != "StatusNotification" {
+            return;
+        }
+        let Some(connector) = parts[3]["connectorId"].as_i64() else {
+            return;
+        };
+        if parts[3]["status"] != "Charging" {
+            self.charging.remove(&connector);
+        } else if self.charging.len() < CHARGING_MAX {
+            self.charging.insert(connector);
+        }
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.app.options.commissioning_wait
     }
@@ -169,6 +239,9 @@ impl<'a> Line<'a> {
         let Some((kind, id)) = kind_and_id(&parts) else {
             return;
         };
+        if frame.from_charge_point {
+            self.watch(&parts);
+        }
         let caller = if (kind == 2) == frame.from_charge_point {
             "cp"
         } else {

@@ -24,6 +24,10 @@ pub(crate) struct Manner {
     remote_start: &'static str,
     starts: bool,
     stops: bool,
+    /// Whether energy flows after a start: a status says so.
+    flows: bool,
+    /// How often it refuses to stop before it does.
+    stop_refusals: u32,
     /// Adds a member that no schema knows to its answers to this.
     odd: Option<&'static str>,
     started_on: i32,
@@ -40,6 +44,8 @@ pub(crate) const GOOD: Manner = Manner {
     remote_start: "Accepted",
     starts: true,
     stops: true,
+    flows: true,
+    stop_refusals: 0,
     odd: None,
     started_on: 1,
     stopped_at: None,
@@ -68,7 +74,7 @@ impl Manner {
 
     /// Answers until the socket ends, or a message that it does not answer; the starts that came.
     async fn live(self, mut cp: ChargePoint) -> (ChargePoint, usize) {
-        let mut starts = 0;
+        let (mut starts, mut refusals) = (0, self.stop_refusals);
         let mut transaction = Value::Null;
         while let Some(frame) = cp.next_frame_for(Duration::from_secs(60)).await {
             if frame[0] != 2 || self.silent {
@@ -101,11 +107,26 @@ impl Manner {
                         let started = cp.start(self.started_on, "COMMISSIONING", &now(), 0).await;
                         assert_eq!(started["idTagInfo"]["status"], "Accepted");
                         transaction = started["transactionId"].clone();
+                        if self.flows {
+                            // A command that comes before energy flows is refused.
+                            let early =
+                                tokio::time::timeout(Duration::from_millis(100), cp.next_frame());
+                            assert!(early.await.is_err());
+                            // What it is told then may come before the answer to this.
+                            let charging = json!({"connectorId": self.started_on,
+                                "errorCode": "NoError", "status": "Charging"});
+                            cp.send_call("StatusNotification", charging).await;
+                        }
                     }
                 }
                 "RemoteStopTransaction" => {
                     if !self.stops {
                         return (cp, starts);
+                    }
+                    if refusals > 0 {
+                        refusals -= 1;
+                        cp.answer(id, json!({"status": "Rejected"})).await;
+                        continue;
                     }
                     cp.answer(id, json!({"status": "Accepted"})).await;
                     let number = if transaction.is_null() {
@@ -114,7 +135,9 @@ impl Manner {
                         &transaction
                     };
                     let at = self.stopped_at.map_or_else(now, str::to_owned);
-                    cp.stop(number, &at, self.meter_stop).await;
+                    let stop = json!({"transactionId": number, "timestamp": at,
+                        "meterStop": self.meter_stop});
+                    cp.send_call("StopTransaction", stop).await;
                 }
                 other => panic!("{other}"),
             }
@@ -325,6 +348,31 @@ async fn the_connector_alone_fails() {
                 .contains("Faulted")
         );
         assert!(!is_commissioned(&rig).await);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_that_is_refused_is_sent_again_and_energy_is_waited_for_within_bounds() {
+    for (manner, said) in [
+        (
+            Manner {
+                stop_refusals: 2,
+                ..GOOD
+            },
+            "it is sent again",
+        ),
+        (
+            Manner {
+                flows: false,
+                ..GOOD
+            },
+            "no energy flows yet",
+        ),
+    ] {
+        let (rig, token, status) = run(manner).await;
+        assert_eq!(status["status"], "completed", "{status}");
+        let (_, log) = rig.request(Method::GET, &path("log"), None, &token).await;
+        assert!(log.to_string().contains(said), "{log}");
     }
 }
 

@@ -173,4 +173,5 @@ def check(dynamo, schemathesis, folder):
         sys.exit(1)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -56,7 +56,8 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything on the HTTP listener.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let (api, description) = api().split_for_parts();
+    let (api, mut description) = api().split_for_parts();
+    openapi::complete(&mut description);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

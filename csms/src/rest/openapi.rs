@@ -71,6 +71,60 @@ impl Modify for Security {
     }
 }
 
+/// Says what handlers leave unsaid: a description of each answer, which the standard wants, and an id of each operation
+/// that no other has, for clients that are made of the description.
+pub(super) fn complete(description: &mut Description) {
+    for (path, item) in &mut description.paths.paths {
+        let methods = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    response.description = what_it_means(status).to_owned();
+                }
+            }
+        }
+    }
+}
+
+/// `GET /api/v1/projects/{project_id}/tariff` is `get_projects_tariff`, and a parameter at the end is named:
+/// `get_projects_by_project_id`.
+fn operation_id(method: &str, path: &str) -> String {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let mut id = method.to_owned();
+    let mut parts = path.split('/').filter(|part| !part.is_empty()).peekable();
+    while let Some(part) = parts.next() {
+        let parameter = part
+            .strip_prefix('{')
+            .and_then(|part| part.strip_suffix('}'));
+        match parameter {
+            None => id.extend(["_", &part.replace('-', "_")]),
+            Some(name) if parts.peek().is_none() => id.extend(["_by_", name]),
+            Some(_) => {}
+        }
+    }
+    id
+}
+
+/// What a success is where its handler does not say more.
+fn what_it_means(status: &str) -> &'static str {
+    match status {
+        "201" => "It was made.",
+        "202" => "It has begun.",
+        "204" => "It is gone.",
+        _ => "What was asked for.",
+    }
+}
+
 /// Groups of errors that operations share, for their `responses(…)`: status, the codes it comes with, what it says.
 macro_rules! error_groups {
     ($($(#[$doc:meta])* $name:ident { $($status:literal [$($code:ident),+]: $text:literal),+ $(,)? })+) => {$(
@@ -202,4 +256,75 @@ fn error(text: &str, codes: &[&str]) -> Response {
         .description(text)
         .content("application/json", content)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_answer_has_a_description_and_every_operation_an_id_of_its_own() {
+        let (_, mut description) = super::super::api().split_for_parts();
+        complete(&mut description);
+        let description = serde_json::to_value(&description).unwrap();
+        let mut ids = BTreeSet::new();
+        let (mut operations, mut answers) = (0, 0);
+        for item in description["paths"].as_object().unwrap().values() {
+            for operation in item.as_object().unwrap().values() {
+                operations += 1;
+                ids.insert(operation["operationId"].as_str().unwrap());
+                for answer in operation["responses"].as_object().unwrap().values() {
+                    answers += 1;
+                    let text = answer["description"].as_str();
+                    assert!(text.is_some_and(|text| !text.is_empty()), "{operation}");
+                }
+            }
+        }
+        assert_eq!(ids.len(), operations);
+        assert!(operations > 60 && answers > 400);
+        let schemas = &description["components"]["schemas"];
+        let missing: Vec<_> = references(&description)
+            .into_iter()
+            .filter(|name| schemas.get(name).is_none())
+            .collect();
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    /// The names of the schemas that anything refers to.
+    fn references(value: &Value) -> Vec<String> {
+        match value {
+            Value::Object(members) => {
+                let own = members.get("$ref").and_then(Value::as_str);
+                let own = own.and_then(|path| path.strip_prefix("#/components/schemas/"));
+                let below = members.values().flat_map(references);
+                own.map(str::to_owned).into_iter().chain(below).collect()
+            }
+            Value::Array(items) => items.iter().flat_map(references).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_id_is_made_of_method_and_path() {
+        for (method, path, id) in [
+            ("post", "/api/v1/installer/login", "post_installer_login"),
+            (
+                "get",
+                "/api/v1/projects/{project_id}/tariff",
+                "get_projects_tariff",
+            ),
+            (
+                "get",
+                "/api/v1/projects/{project_id}",
+                "get_projects_by_project_id",
+            ),
+            ("put", "/api/v1/a-b/{x}", "put_a_b_by_x"),
+        ] {
+            assert_eq!(operation_id(method, path), id);
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
 struct FormatQuery {
     /// The shape of `parameters`: `map`, or `list`. When left out: `list` for charge points whose id was
     /// generated, `map` for others.
-    #[param(value_type = Option<Format>)]
+    #[param(value_type = Option<Format>, inline)]
     format: Option<String>,
 }
 

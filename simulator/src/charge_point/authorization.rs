@@ -89,6 +89,11 @@ impl Authorization {
         self.cache.push((id_tag.clone(), info));
     }
 
+    /// The group that a tag belongs to, as far as the cache knows.
+    pub(super) fn parent(&self, id_tag: &str) -> Option<Arc<str>> {
+        self.find(id_tag)?.parent_id_tag.clone()
+    }
+
     pub(super) fn clear(&mut self) {
         self.cache = Vec::new();
     }

@@ -151,6 +151,13 @@ impl Profiles {
         self.begun.push((connector_id, at_ms));
     }
 
+    /// The clock was put right by so much: how long transactions have charged is what it was.
+    pub(super) fn clock_moved(&mut self, by_ms: i64) {
+        for (_, begun_ms) in &mut self.begun {
+            *begun_ms = begun_ms.saturating_add(by_ms);
+        }
+    }
+
     /// A transaction ends, and with it what was for it alone.
     pub(super) fn ended(&mut self, connector_id: ConnectorId) {
         self.begun.retain(|(id, _)| *id != connector_id);

@@ -19,6 +19,9 @@ impl ChargePoint {
         now: Time,
         out: &mut Vec<Output>,
     ) {
+        if self.is_rejected() {
+            return out.push(Output::Unanswered { id });
+        }
         let reset = match &command {
             Command::Reset { kind } => Some(*kind),
             _ => None,
@@ -39,7 +42,7 @@ impl ChargePoint {
         let pending = match self.boot.registration() {
             Some(Registration::Accepted) => false,
             Some(Registration::Pending) => true,
-            // Before it is accepted there is nothing to command [1.6 §4.2].
+            // Before it is accepted there is nothing to command.
             Some(Registration::Rejected) | None => {
                 return Err(CallError::new(
                     ErrorCode::GenericError,
@@ -168,15 +171,21 @@ impl ChargePoint {
         let chosen = connector_id
             .or_else(|| self.reserved_for(&id_tag, None))
             .or_else(|| self.choose_connector());
-        let fits = |id: &ConnectorId| self.can_start(*id) && self.outbox.has_room();
+        let asks = self.configuration.bool(Key::AuthorizeRemoteTxRequests);
+        let fits = |id: &ConnectorId| {
+            self.can_start(*id)
+                && self.outbox.has_room()
+                && self.may_be_reserved_for(*id, &id_tag, asks)
+        };
         let Some(connector_id) = chosen.filter(fits) else {
             return false;
         };
         let purpose = Purpose::Start(Some(connector_id));
-        if self.configuration.bool(Key::AuthorizeRemoteTxRequests) {
+        if asks {
             self.authorize(id_tag, purpose, now);
         } else {
-            self.authorized(id_tag, None, purpose, now);
+            let parent = self.authorization.parent(&id_tag);
+            self.authorized(id_tag, parent, purpose, now);
         }
         true
     }
@@ -222,7 +231,9 @@ impl ChargePoint {
             }
             ResetKind::Hard => {
                 self.stop_all(StopReason::HardReset, now);
-                self.go_down(Then::Reboot, false, now, out);
+                // Where the power is about to go, a reset does not keep it.
+                let then = self.power.leads_to().unwrap_or(Then::Reboot);
+                self.go_down(then, false, now, out);
             }
         }
     }

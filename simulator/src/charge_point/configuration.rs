@@ -13,6 +13,8 @@ use super::words::Measurand;
 const KEYS_PER_REQUEST_MAX: i32 = 50;
 /// Most measurands in one list.
 const MEASURANDS_MAX: usize = 8;
+/// Longest value [1.6 §7.29].
+const VALUE_CHARS_MAX: usize = 500;
 /// Longest interval in seconds: a year.
 const INTERVAL_S_MAX: i32 = 31_536_000;
 
@@ -318,10 +320,7 @@ impl Configuration {
             Kind::Connectors => connectors.to_string(),
             Kind::Measurands(_) | Kind::Text(_) => self.text(definition.key).to_owned(),
             Kind::Rotation => match self.text(definition.key) {
-                "" => (0..=connectors)
-                    .map(|connector| format!("{connector}.NotApplicable"))
-                    .collect::<Vec<_>>()
-                    .join(","),
+                "" => rotations(connectors),
                 set => set.to_owned(),
             },
         }
@@ -349,6 +348,19 @@ impl Configuration {
     }
 }
 
+/// The rotation of each connector from 0 on, as many as a value has room for.
+fn rotations(connectors: usize) -> String {
+    let mut text = "0.NotApplicable".to_owned();
+    for connector in 1..=connectors {
+        let entry = format!(",{connector}.NotApplicable");
+        if text.len() + entry.len() > VALUE_CHARS_MAX {
+            break;
+        }
+        text += &entry;
+    }
+    text
+}
+
 fn definition(key: Key) -> &'static Definition {
     &DEFINITIONS[key as usize]
 }
@@ -361,6 +373,9 @@ fn by_name(name: &str) -> Option<&'static Definition> {
 }
 
 fn parse(kind: Kind, text: &str) -> Option<Value> {
+    if text.chars().count() > VALUE_CHARS_MAX {
+        return None;
+    }
     match kind {
         Kind::Bool(_) => ["false", "true"]
             .iter()

@@ -74,6 +74,8 @@ pub(super) struct Connector {
     /// What charging profiles allow, in watts.
     pub(super) limit_w: Option<u32>,
     car: Option<Box<Ev>>,
+    /// When the last transaction ended, Unix ms.
+    ended_ms: i64,
     register_mj: u64,
     metered_ms: Millis,
     power_w_max: u32,
@@ -96,6 +98,7 @@ impl Connector {
             reserved: None,
             limit_w: None,
             car: None,
+            ended_ms: i64::MIN,
             register_mj: 0,
             metered_ms: 0,
             power_w_max,
@@ -200,9 +203,28 @@ impl Connector {
         self.begin(transaction, start);
     }
 
-    /// The transaction ends; the meter must have been read up to now.
-    pub(super) fn end(&mut self) -> Option<Box<Transaction>> {
+    /// The time here when the clock shows this, Unix ms: from the start of a transaction until its cable is out it
+    /// never goes back.
+    pub(super) fn time_ms(&self, wall_ms: i64) -> i64 {
+        match &self.transaction {
+            Some(transaction) => transaction.time_ms(wall_ms),
+            None if self.finishing => wall_ms.max(self.ended_ms),
+            None => wall_ms,
+        }
+    }
+
+    /// The stamp of what happens here at this time.
+    pub(super) fn stamp(&mut self, at_ms: i64) -> i64 {
+        match &mut self.transaction {
+            Some(transaction) => transaction.stamp(at_ms),
+            None => at_ms,
+        }
+    }
+
+    /// The transaction ends at this time; the meter must have been read up to now.
+    pub(super) fn end(&mut self, at_ms: i64) -> Option<Box<Transaction>> {
         let ended = self.transaction.take()?;
+        self.ended_ms = at_ms;
         self.finishing = self.cable != Cable::Out;
         if self.cable != Cable::Both {
             self.car = None;
@@ -335,7 +357,7 @@ mod tests {
         );
         connector.unplug(true);
         assert_eq!(connector.status(None), Status::SuspendedEv);
-        connector.end();
+        connector.end(0);
         assert_eq!(connector.status(None), Status::Finishing);
         connector.operative = false;
         assert_eq!(connector.status(None), Status::Unavailable);

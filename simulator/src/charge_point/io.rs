@@ -26,7 +26,7 @@ pub enum Input {
     /// The WebSocket could not be opened, or an open one is gone. Calls that were open come back as
     /// [`Failure::Disconnected`] before this.
     Disconnected,
-    /// The CSMS wants something. It is owed one [`Output::Reply`] with this id.
+    /// The CSMS wants something. It is owed one [`Output::Reply`] or [`Output::Unanswered`] with this id.
     Command { id: CommandId, command: Command },
     /// A [`Report`] was answered, or will not be.
     Answer {
@@ -51,6 +51,8 @@ pub enum Output {
         id: CommandId,
         reply: Result<Reply, CallError>,
     },
+    /// Leave a command without an answer, or answer as the version wants it: the CSMS has rejected the charge point.
+    Unanswered { id: CommandId },
     /// Something happened that an observer may count or write down.
     Fact(Fact),
 }

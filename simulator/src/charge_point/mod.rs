@@ -157,7 +157,7 @@ impl ChargePoint {
                 .map(|_| Connector::new(hardware.max_power_w))
                 .collect(),
             queue: Queue::new(setup.ledger),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(connectors as usize),
             profiles: Profiles::new(),
             flight: None,
             place: 0,
@@ -279,6 +279,12 @@ impl ChargePoint {
         u32::try_from(self.ping_interval_s).unwrap_or(0)
     }
 
+    /// Whether the CSMS has rejected it: until the next boot it takes no commands [1.6 §4.2].
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.boot.registration() == Some(Registration::Rejected)
+    }
+
     /// Whether messages other than a boot can go out.
     fn is_online(&self) -> bool {
         self.connection.is_up() && self.boot.is_accepted()
@@ -370,16 +376,17 @@ impl ChargePoint {
         if self.connection.take_due(now) {
             out.push(Output::Connect);
         }
+        self.tick_reservations(now);
         if !self.power.is_running() {
             return;
         }
         self.boot.tick(now);
         self.queue.tick(now);
         self.tick_heartbeat(now);
-        self.tick_reservations(now);
         self.tick_profiles(now);
-        self.tick_connectors(now);
+        // Aligned readings have the stamp of their instant, which is not after that of a sample taken now.
         self.tick_aligned(now);
+        self.tick_connectors(now);
         self.apply_scheduled();
         self.report_statuses(now);
         self.send_next(out);

@@ -160,26 +160,42 @@ impl ChargePoint {
             None if kept.is_some() => self.give_back(kept),
             Some(id) if kept == Some(id) => self.give_back(kept),
             Some(id) if self.connectors[id as usize - 1].is_held_for(|_| true) => {
-                self.authorize(id_tag, Purpose::Stop(id), now);
+                return self.ask(id_tag, Purpose::Stop(id), now);
             }
-            Some(id) if running_here(id) => self.authorize(id_tag, Purpose::Stop(id), now),
+            Some(id) if running_here(id) => return self.ask(id_tag, Purpose::Stop(id), now),
             Some(id) if self.can_start(id) => {
-                self.authorize(id_tag, Purpose::Start(Some(id)), now);
+                return self.ask(id_tag, Purpose::Start(Some(id)), now);
+            }
+            _ if self.queue.is_full() => {
+                return Err(NotDone::Refused(
+                    "the messages of too many transactions wait for the CSMS".into(),
+                ));
             }
             None => match self.waiting_connector() {
-                Some(id) => self.authorize(id_tag, Purpose::Start(Some(id)), now),
+                Some(id) => return self.ask(id_tag, Purpose::Start(Some(id)), now),
                 // It may be meant for the transaction or the cable of somebody of its group.
                 None if self.running(|_| true).is_some() || self.held(|_| true).is_some() => {
-                    self.authorize(id_tag, Purpose::Start(None), now);
+                    return self.ask(id_tag, Purpose::Start(None), now);
                 }
                 None => {
                     if let Some(id) = self.choose_connector() {
-                        self.authorize(id_tag, Purpose::Start(Some(id)), now);
+                        return self.ask(id_tag, Purpose::Start(Some(id)), now);
                     }
                 }
             },
             Some(_) => {}
         }
+        Ok(())
+    }
+
+    /// Asks about a tag, where there is room for the question.
+    fn ask(&mut self, id_tag: Arc<str>, purpose: Purpose, now: Time) -> Result<(), NotDone> {
+        if self.is_online() && !self.outbox.has_room() {
+            return Err(NotDone::Refused(
+                "too many messages wait for the CSMS; the card is not read".into(),
+            ));
+        }
+        self.authorize(id_tag, purpose, now);
         Ok(())
     }
 

@@ -4,9 +4,9 @@ use dynamo_protocol::Time;
 
 use super::clock::{Deadline, aligned_after};
 use super::configuration::Key;
-use super::message::Report;
+use super::message::{Reading, Report};
 use super::outbox::Note;
-use super::queue::Body;
+use super::queue::{Body, Own};
 use super::status::Reporter;
 use super::words::{Context, Registration, Status};
 use super::{Aligned, Cargo, ChargePoint, ConnectorId, Flight, Output, Tag};
@@ -92,8 +92,8 @@ impl ChargePoint {
     }
 
     fn read_aligned(&mut self, connector_id: ConnectorId, stamp_ms: i64) {
-        let online = self.is_online();
         let connector = &mut self.connectors[connector_id as usize - 1];
+        let stamp_ms = connector.stamp(stamp_ms);
         let reading = connector.read(
             Context::Clock,
             stamp_ms,
@@ -109,25 +109,25 @@ impl ChargePoint {
                 .for_each(|reading| transaction.keep(reading));
             transaction.own
         });
-        match (reading, own) {
-            (Some(reading), Some(own)) => {
-                let place = self.next_place();
-                self.queue.push(
-                    place,
-                    own,
-                    Body::Reading {
-                        connector_id,
-                        reading,
-                    },
-                );
-            }
-            (Some(reading), None) if online => self.push_note(Note::MeterValues {
-                connector_id,
-                transaction_id: None,
-                reading,
-            }),
-            _ => {}
+        // With a transaction or without one, it is told when the line is back [1.6 §3.7].
+        if let Some(reading) = reading {
+            self.queue_reading(connector_id, own, reading);
         }
+    }
+
+    /// A reading that waits for its turn, over outages.
+    pub(super) fn queue_reading(
+        &mut self,
+        connector_id: ConnectorId,
+        own: Option<Own>,
+        reading: Reading,
+    ) {
+        let place = self.next_place();
+        let body = Body::Reading {
+            connector_id,
+            reading,
+        };
+        self.queue.push(place, own, body);
     }
 
     /// Looks at all states and puts what is due into the outbox [1.6 §4.9].
@@ -171,12 +171,22 @@ impl ChargePoint {
         let minimum_ms = self.configuration.interval_ms(Key::MinimumStatusDuration);
         let wall_ms = self.clock.wall_ms(now);
         let status = self.status(connector_id);
-        let reporter = match connector_id.checked_sub(1) {
-            Some(index) => &mut self.connectors[index as usize].reporter,
-            None => &mut self.whole.reporter,
-        };
-        reporter.observe(status, now, wall_ms, minimum_ms);
-        reporter
+        match connector_id.checked_sub(1) {
+            Some(index) => {
+                let connector = &mut self.connectors[index as usize];
+                let at_ms = connector.time_ms(wall_ms);
+                let reporter = &mut connector.reporter;
+                if reporter.observe(status, now, at_ms, minimum_ms) {
+                    connector.stamp(at_ms);
+                }
+                &mut self.connectors[index as usize].reporter
+            }
+            None => {
+                let reporter = &mut self.whole.reporter;
+                reporter.observe(status, now, wall_ms, minimum_ms);
+                reporter
+            }
+        }
     }
 
     fn push_status(&mut self, connector_id: ConnectorId, status: Status, at_ms: i64) {

@@ -201,6 +201,7 @@ impl ChargePoint {
             self.configuration
                 .interval_ms(Key::MeterValueSampleInterval),
         );
+        transaction.stamp(wall_ms);
         connector.begin(transaction, now);
         self.profiles.begun(connector_id, wall_ms);
         self.hold_limits(now);
@@ -226,6 +227,13 @@ impl ChargePoint {
         }
     }
 
+    /// The stamp of what happens at a connector now.
+    pub(super) fn stamp(&mut self, connector_id: ConnectorId, now: Time) -> i64 {
+        let wall_ms = self.clock.wall_ms(now);
+        let connector = &mut self.connectors[connector_id as usize - 1];
+        connector.stamp(connector.time_ms(wall_ms))
+    }
+
     /// Keeps a reading for `StopTransaction` [1.6 §9.1.27].
     fn keep_reading(&mut self, connector_id: ConnectorId, context: Context, at_ms: i64) {
         let connector = &mut self.connectors[connector_id as usize - 1];
@@ -245,14 +253,14 @@ impl ChargePoint {
         id_tag: Option<Arc<str>>,
         now: Time,
     ) {
-        let at_ms = self.clock.wall_ms(now);
+        let at_ms = self.stamp(connector_id, now);
         self.keep_reading(connector_id, Context::End, at_ms);
         let stays_locked = reason == StopReason::EvDisconnected
             && !self
                 .configuration
                 .bool(Key::UnlockConnectorOnEVSideDisconnect);
         let connector = &mut self.connectors[connector_id as usize - 1];
-        let Some(transaction) = connector.end() else {
+        let Some(transaction) = connector.end(at_ms) else {
             return;
         };
         // A lock that is stuck stays where it is. After DeAuthorized the standard would rather keep the cable until
@@ -275,7 +283,8 @@ impl ChargePoint {
             readings: transaction.into_readings(),
         };
         let place = self.next_place();
-        self.queue.push(place, own, Body::Stop(Box::new(stop)));
+        self.queue
+            .push(place, Some(own), Body::Stop(Box::new(stop)));
         self.hold_limits(now);
     }
 
@@ -324,8 +333,8 @@ impl ChargePoint {
     }
 
     fn sample(&mut self, index: usize, now: Time) {
-        let at_ms = self.clock.wall_ms(now);
         let connector_id = index as ConnectorId + 1;
+        let at_ms = self.stamp(connector_id, now);
         self.keep_reading(connector_id, Context::Periodic, at_ms);
         let connector = &self.connectors[index];
         let measurands = self.configuration.measurands(Key::MeterValuesSampledData);
@@ -335,15 +344,7 @@ impl ChargePoint {
             .as_ref()
             .map(|transaction| transaction.own);
         if let (Some(reading), Some(own)) = (reading, own) {
-            let place = self.next_place();
-            self.queue.push(
-                place,
-                own,
-                Body::Reading {
-                    connector_id,
-                    reading,
-                },
-            );
+            self.queue_reading(connector_id, Some(own), reading);
         }
     }
 

@@ -45,10 +45,17 @@ impl Reporter {
         self.stable
     }
 
-    /// Looks at the state; it must last `minimum_ms` before it is told.
-    pub(super) fn observe(&mut self, status: Status, now: Time, wall_ms: i64, minimum_ms: Millis) {
+    /// Looks at the state; it must last `minimum_ms` before it is told. Whether it has changed.
+    pub(super) fn observe(
+        &mut self,
+        status: Status,
+        now: Time,
+        wall_ms: i64,
+        minimum_ms: Millis,
+    ) -> bool {
         self.since_ms.get_or_insert(wall_ms);
-        if status != self.current {
+        let changed = status != self.current;
+        if changed {
             self.current = status;
             self.since_ms = Some(wall_ms);
             self.stable = if self.told == Some(status) {
@@ -57,6 +64,7 @@ impl Reporter {
                 Deadline::at(now.mono_ms + minimum_ms)
             };
         }
+        changed
     }
 
     /// What to tell now, in order: the current state, and before it the one that the standard wants between.

@@ -35,7 +35,11 @@ impl ChargePoint {
             Some(id) if (first..=last).contains(&id) => id..=id,
             Some(_) => return TriggerReply::Rejected,
         };
-        if !self.outbox.has_room() {
+        let readings = match message {
+            Triggered::MeterValues => wanted.clone().count(),
+            _ => 0,
+        };
+        if !self.outbox.has_room_for(readings) {
             return TriggerReply::Rejected;
         }
         for id in wanted {
@@ -57,7 +61,7 @@ impl ChargePoint {
     }
 
     fn trigger_meter_values(&mut self, connector_id: ConnectorId, now: Time) {
-        let at_ms = self.clock.wall_ms(now);
+        let at_ms = self.stamp(connector_id, now);
         let connector = &self.connectors[connector_id as usize - 1];
         let measurands = self.configuration.measurands(Key::MeterValuesSampledData);
         let reading = connector
@@ -70,11 +74,18 @@ impl ChargePoint {
                     [Measurand::EnergyRegister].into_iter(),
                 )
             });
-        let transaction_id = connector
+        let own = connector
             .transaction
             .as_ref()
-            .and_then(|transaction| self.queue.id(transaction.own));
-        if let Some(reading) = reading {
+            .map(|transaction| transaction.own);
+        let transaction_id = own.and_then(|own| self.queue.id(own));
+        let Some(reading) = reading else {
+            return;
+        };
+        if own.is_some_and(|own| self.queue.awaits_id(own)) && self.is_online() {
+            // The CSMS knows nothing of this transaction yet: the reading follows its start and gets its id.
+            self.queue_reading(connector_id, own, reading);
+        } else {
             self.push_note(Note::MeterValues {
                 connector_id,
                 transaction_id,

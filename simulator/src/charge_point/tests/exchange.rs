@@ -63,7 +63,7 @@ fn tc_001_a_rejected_boot_waits_and_heartbeats_follow_the_accepted_one() {
     rig.plug(1);
     rig.wait(9_999);
     rig.expect(&["Boot"]);
-    assert!(rig.command(Command::ClearCache).is_err());
+    rig.ignored(Command::ClearCache);
     rig.unplug(1);
     rig.wait(1);
     rig.expect(&["Boot", ALL_AVAILABLE[0], ALL_AVAILABLE[1], ALL_AVAILABLE[2]]);

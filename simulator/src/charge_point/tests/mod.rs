@@ -1,5 +1,7 @@
 //! The charge point driven by a scripted CSMS: the exchanges of the Core profile, and what no input may break.
 
+mod bounds;
+mod clocks;
 mod commands;
 mod edges;
 mod exchange;
@@ -7,4 +9,6 @@ mod harness;
 mod offline;
 mod profiles;
 mod property;
+mod reservations;
 mod size;
+mod standard;

@@ -92,7 +92,7 @@ impl World {
                     self.look(&report);
                     self.open = Some((tag, report));
                 }
-                Output::Reply { .. } | Output::Fact(_) => {}
+                Output::Reply { .. } | Output::Unanswered { .. } | Output::Fact(_) => {}
             }
         }
     }

@@ -66,13 +66,13 @@ impl ChargePoint {
             (
                 Note::Status {
                     connector_id,
-                    status,
+                    state,
                     ..
                 },
                 _,
             ) => match self.connector(connector_id) {
-                Some(connector) => connector.reporter.acknowledged(status),
-                None => self.whole.reporter.acknowledged(status),
+                Some(connector) => connector.reporter.acknowledged(state),
+                None => self.whole.reporter.acknowledged(state),
             },
             (
                 Note::MeterValues {

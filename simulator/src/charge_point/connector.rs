@@ -10,7 +10,7 @@ use dynamo_protocol::{Millis, Time};
 use super::clock::Deadline;
 use super::message::Reading;
 use super::reservation::Reservation;
-use super::status::Reporter;
+use super::status::{Reporter, State};
 use super::transaction::{Transaction, same_group, same_tag};
 use super::words::{Context, FaultCode, Measurand, Status};
 use crate::ev::{AC_POWER_W_MAX, Ev, MJ_PER_WH};
@@ -59,6 +59,10 @@ pub(super) struct Connector {
     pub(super) locked: bool,
     pub(super) jammed: bool,
     pub(super) fault: Option<FaultCode>,
+    /// What is wrong and no fault.
+    pub(super) warning: Option<FaultCode>,
+    /// The cable was taken out at the car during the last transaction.
+    pub(super) car_left: bool,
     pub(super) operative: bool,
     /// A change of availability that waits for the end of the transaction [1.6 §5.2].
     pub(super) scheduled: Option<bool>,
@@ -88,6 +92,8 @@ impl Connector {
             locked: false,
             jammed: false,
             fault: None,
+            warning: None,
+            car_left: false,
             operative: true,
             scheduled: None,
             finishing: false,
@@ -105,6 +111,25 @@ impl Connector {
         }
     }
 
+    /// What is told of it [1.6 §4.9]. `fault` is that of the charge point as a whole.
+    pub(super) fn state(&self, fault: Option<FaultCode>) -> State {
+        let status = self.status(fault);
+        State {
+            status,
+            code: match status {
+                Status::Faulted => self.fault.or(fault),
+                _ => self.warning.filter(|code| code.warns_in(status)),
+            },
+            ev_side_disconnected: self.car_left
+                && matches!(status, Status::SuspendedEv | Status::Finishing),
+        }
+    }
+
+    /// Whether energy is withheld because the car cannot be understood [1.6 §7.6].
+    fn has_no_contact(&self) -> bool {
+        self.warning == Some(FaultCode::EvCommunicationError)
+    }
+
     /// The state [1.6 §4.9]. `fault` is that of the charge point as a whole.
     pub(super) fn status(&self, fault: Option<FaultCode>) -> Status {
         if self.fault.or(fault).is_some() {
@@ -114,6 +139,7 @@ impl Connector {
                 .register_mj_max
                 .is_some_and(|max| self.register_mj >= max)
                 || self.limit_w == Some(0)
+                || (self.has_no_contact() && self.cable == Cable::Both)
             {
                 Status::SuspendedEvse
             } else if self.cable != Cable::Both || self.car.as_ref().is_none_or(|car| car.is_full())
@@ -147,6 +173,7 @@ impl Connector {
     /// A car comes, or the one that was here is plugged in again.
     pub(super) fn plug_in(&mut self, car_number: impl FnOnce() -> u64) {
         self.cable = Cable::Both;
+        self.car_left = false;
         if self.car.is_none() {
             self.car = Some(Box::new(Ev::new(car_number(), self.power_w_max)));
         }
@@ -183,6 +210,7 @@ impl Connector {
     pub(super) fn begin(&mut self, transaction: Transaction, now: Time) {
         self.metered_ms = now.mono_ms;
         self.finishing = false;
+        self.car_left = false;
         self.held = None;
         self.authorized = None;
         self.transaction = Some(Box::new(transaction));
@@ -269,7 +297,9 @@ impl Connector {
                 .register_mj_max
                 .is_some_and(|max| self.register_mj >= max)
         });
-        if withheld || self.cable != Cable::Both || self.fault.is_some() {
+        let is_possible =
+            self.cable == Cable::Both && self.fault.is_none() && !self.has_no_contact();
+        if withheld || !is_possible {
             0
         } else {
             self.power_w_max.min(self.limit_w.unwrap_or(u32::MAX))

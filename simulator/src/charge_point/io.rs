@@ -110,7 +110,14 @@ pub enum Action {
         connector_id: ConnectorId,
         error_code: String,
     },
-    /// The fault is gone.
+    /// Something is wrong at a connector (0: the whole charge point) and its state stays what it is; `error_code` as
+    /// OCPP 1.6 names it.
+    RaiseWarning {
+        #[serde(default)]
+        connector_id: ConnectorId,
+        error_code: String,
+    },
+    /// The fault and the warning are gone.
     ClearFault {
         #[serde(default)]
         connector_id: ConnectorId,
@@ -119,6 +126,10 @@ pub enum Action {
     JamLock { connector_id: ConnectorId },
     /// The lock moves again.
     FreeLock { connector_id: ConnectorId },
+    /// Presses the emergency stop: everything ends, and the whole charge point is faulted until that is cleared.
+    EmergencyStop,
+    /// Makes the charge point restart of itself, as a watchdog does.
+    Reboot,
 }
 
 /// Which end of the cable.

@@ -269,8 +269,10 @@ pub enum Report {
         connector_id: ConnectorId,
         /// The state.
         status: Status,
-        /// Why it is faulted.
+        /// Why it is faulted, or the warning beside another state.
         fault: Option<FaultCode>,
+        /// The reason of the state is that the cable was taken out at the car.
+        ev_side_disconnected: bool,
         /// When it came to be, Unix ms.
         at_ms: i64,
     },

@@ -96,6 +96,7 @@ struct Whole {
     operative: bool,
     scheduled: Option<bool>,
     fault: Option<FaultCode>,
+    warning: Option<FaultCode>,
     reporter: Reporter,
 }
 
@@ -134,7 +135,7 @@ impl ChargePoint {
     ) -> Self {
         let (hardware, setup) = (hardware.into(), setup.into());
         let connectors = hardware.connectors.clamp(1, CONNECTORS_MAX);
-        let resumed = Arc::clone(&setup);
+        let delivered = Arc::clone(&setup);
         let mut new = Self {
             seed,
             chance: Chance::new(seed),
@@ -151,6 +152,7 @@ impl ChargePoint {
                 operative: true,
                 scheduled: None,
                 fault: None,
+                warning: None,
                 reporter: Reporter::new(),
             },
             connectors: (0..connectors)
@@ -166,8 +168,15 @@ impl ChargePoint {
             hardware,
             setup,
         };
-        for resumed in &resumed.resumed {
+        for resumed in &delivered.resumed {
             new.resume(resumed);
+        }
+        for (connector_id, code) in &delivered.warnings {
+            match new.connector(*connector_id) {
+                Some(connector) => connector.warning = Some(*code),
+                None if *connector_id == 0 => new.whole.warning = Some(*code),
+                None => {}
+            }
         }
         new
     }

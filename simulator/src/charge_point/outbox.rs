@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::io::ConnectorId;
 use super::message::Reading;
-use super::words::{FaultCode, Status};
+use super::status::State;
 
 /// Most messages that wait besides states, and besides one reading per connector.
 const NOTES_MAX: usize = 32;
@@ -21,8 +21,7 @@ pub(super) enum Note {
     Heartbeat,
     Status {
         connector_id: ConnectorId,
-        status: Status,
-        fault: Option<FaultCode>,
+        state: State,
         at_ms: i64,
     },
     Authorize {
@@ -132,12 +131,12 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charge_point::words::Status;
 
     fn status(connector_id: ConnectorId) -> Note {
         Note::Status {
             connector_id,
-            status: Status::Available,
-            fault: None,
+            state: Status::Available.into(),
             at_ms: 0,
         }
     }

@@ -124,6 +124,36 @@ impl FaultCode {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.word() == word)
     }
+
+    /// The warning of this word at a connector, 0 is the charge point as a whole.
+    pub(super) fn warning(connector_id: u32, word: &str) -> Result<Self, String> {
+        match Self::from_word(word) {
+            None => Err(format!("{word:?} is no error code of OCPP 1.6")),
+            Some(code) if connector_id == 0 && code.is_never_a_fault() => Err(format!(
+                "{word} concerns a car; name the connector of the car"
+            )),
+            Some(code) => Ok(code),
+        }
+    }
+
+    /// Whether it is a warning always: a car that cannot be understood breaks nothing [1.6 §7.6].
+    #[must_use]
+    pub const fn is_never_a_fault(self) -> bool {
+        matches!(self, Self::EvCommunicationError)
+    }
+
+    /// Whether it can be told as a warning beside this state; what concerns the car only where there is one
+    /// [1.6 §4.9].
+    #[must_use]
+    pub const fn warns_in(self, status: Status) -> bool {
+        match self {
+            Self::EvCommunicationError => matches!(
+                status,
+                Status::Preparing | Status::SuspendedEv | Status::SuspendedEvse | Status::Finishing
+            ),
+            _ => !matches!(status, Status::Faulted),
+        }
+    }
 }
 
 /// What the CSMS thinks of an id tag [1.6 §7.2].
@@ -160,6 +190,8 @@ impl AuthorizationStatus {
 pub enum StopReason {
     /// The CSMS did not accept the tag.
     DeAuthorized,
+    /// The emergency stop was pressed.
+    EmergencyStop,
     /// The cable was taken out at the car.
     EvDisconnected,
     /// A hard reset was commanded.
@@ -170,6 +202,8 @@ pub enum StopReason {
     Other,
     /// The power went away.
     PowerLoss,
+    /// The charge point restarted of itself.
+    Reboot,
     /// The CSMS stopped it.
     Remote,
     /// A soft reset was commanded.
@@ -180,13 +214,15 @@ pub enum StopReason {
 
 impl StopReason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::DeAuthorized,
+        Self::EmergencyStop,
         Self::EvDisconnected,
         Self::HardReset,
         Self::Local,
         Self::Other,
         Self::PowerLoss,
+        Self::Reboot,
         Self::Remote,
         Self::SoftReset,
         Self::UnlockCommand,
@@ -197,11 +233,13 @@ impl StopReason {
     pub const fn word(self) -> &'static str {
         match self {
             Self::DeAuthorized => "DeAuthorized",
+            Self::EmergencyStop => "EmergencyStop",
             Self::EvDisconnected => "EVDisconnected",
             Self::HardReset => "HardReset",
             Self::Local => "Local",
             Self::Other => "Other",
             Self::PowerLoss => "PowerLoss",
+            Self::Reboot => "Reboot",
             Self::Remote => "Remote",
             Self::SoftReset => "SoftReset",
             Self::UnlockCommand => "UnlockCommand",

@@ -109,6 +109,12 @@ impl Rig {
         self
     }
 
+    /// On and accepted, with everything that was said.
+    pub(super) fn boot_loudly(mut self) -> Self {
+        self.input(Input::PowerOn);
+        self
+    }
+
     /// A transaction of tag `A` at connector 1, with an empty log.
     pub(super) fn charging(keys: &[(&str, &str)]) -> Self {
         Self::booted(keys).charge()

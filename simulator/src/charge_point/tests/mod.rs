@@ -12,3 +12,4 @@ mod property;
 mod reservations;
 mod size;
 mod standard;
+mod warnings;

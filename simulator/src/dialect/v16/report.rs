@@ -13,6 +13,9 @@ use serde::Serialize;
 
 use crate::charge_point::{ConnectorId, Context, FaultCode, Measurand, Reading, Report};
 
+/// The reason that the standard gives in these words [1.6 §4.9].
+const EV_SIDE_DISCONNECTED: &str = "EV side disconnected";
+
 pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
     match report {
         Report::Boot {
@@ -29,10 +32,13 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             connector_id,
             status,
             fault,
+            ev_side_disconnected,
             at_ms,
         } => message(&StatusNotificationRequest {
             timestamp: Some(date_time(*at_ms)),
-            info: fault.map(|code| trouble(code, *connector_id)),
+            info: fault
+                .map(|code| trouble(code, *connector_id))
+                .or_else(|| ev_side_disconnected.then(|| EV_SIDE_DISCONNECTED.to_owned())),
             ..StatusNotificationRequest::new(
                 integer(i64::from(*connector_id)),
                 fault.map_or(ChargePointErrorCode::NoError, |code| {

@@ -62,6 +62,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 connector_id: 1,
                 status: Status::SuspendedEv,
                 fault: None,
+                ev_side_disconnected: false,
                 at_ms: NOON,
             },
             "StatusNotification",
@@ -69,13 +70,36 @@ fn samples() -> Vec<(Report, &'static str, String)> {
         ),
         sample(
             Report::Status {
-                connector_id: 0,
-                status: Status::Faulted,
-                fault: Some(FaultCode::EvCommunicationError),
+                connector_id: 1,
+                status: Status::Finishing,
+                fault: None,
+                ev_side_disconnected: true,
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":0,"errorCode":"EVCommunicationError","status":"Faulted","info":"EVCommunication error","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":1,"errorCode":"NoError","status":"Finishing","info":"EV side disconnected","timestamp":"2024-03-10T12:00:00Z"}"#,
+        ),
+        sample(
+            Report::Status {
+                connector_id: 1,
+                status: Status::SuspendedEvse,
+                fault: Some(FaultCode::EvCommunicationError),
+                ev_side_disconnected: false,
+                at_ms: NOON,
+            },
+            "StatusNotification",
+            r#"{"connectorId":1,"errorCode":"EVCommunicationError","status":"SuspendedEVSE","info":"EVCommunication error at connector 1","timestamp":"2024-03-10T12:00:00Z"}"#,
+        ),
+        sample(
+            Report::Status {
+                connector_id: 0,
+                status: Status::Faulted,
+                fault: Some(FaultCode::GroundFailure),
+                ev_side_disconnected: false,
+                at_ms: NOON,
+            },
+            "StatusNotification",
+            r#"{"connectorId":0,"errorCode":"GroundFailure","status":"Faulted","info":"Ground failure","timestamp":"2024-03-10T12:00:00Z"}"#,
         ),
         sample(
             Report::StartTransaction {

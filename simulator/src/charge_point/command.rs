@@ -5,7 +5,9 @@ use std::sync::Arc;
 use dynamo_protocol::{CallError, ErrorCode, Time};
 
 use super::configuration::Key;
-use super::message::{AvailabilityReply, Command, ConfigurationReply, Reply, UnlockReply};
+use super::message::{
+    AvailabilityReply, ChargingProfile, Command, ConfigurationReply, Reply, UnlockReply,
+};
 use super::outbox::Purpose;
 use super::power::Then;
 use super::words::{Registration, ResetKind, StopReason};
@@ -79,8 +81,9 @@ impl ChargePoint {
             Command::RemoteStart {
                 connector_id,
                 id_tag,
+                profile,
             } => Reply::RemoteStart {
-                accepted: !pending && self.remote_start(connector_id, id_tag, now),
+                accepted: !pending && self.remote_start(connector_id, id_tag, profile, now),
             },
             Command::RemoteStop { transaction_id } => Reply::RemoteStop {
                 accepted: !pending && self.remote_stop(transaction_id, now),
@@ -151,7 +154,7 @@ impl ChargePoint {
 
     /// [1.6 §5.3]
     fn change_configuration(&mut self, key: &str, value: &str, now: Time) -> ConfigurationReply {
-        let (reply, changed) = self.configuration.change(key, value);
+        let (reply, changed) = self.configuration.change(key, value, &self.hardware);
         match changed {
             Some(Key::HeartbeatInterval) if self.boot.is_accepted() => self.arm_heartbeat(now),
             Some(Key::ClockAlignedDataInterval) => self.arm_aligned(now),
@@ -166,8 +169,12 @@ impl ChargePoint {
         &mut self,
         connector_id: Option<ConnectorId>,
         id_tag: Arc<str>,
+        profile: Option<Box<ChargingProfile>>,
         now: Time,
     ) -> bool {
+        if !profile.as_ref().is_none_or(|p| self.takes_with_start(p)) {
+            return false;
+        }
         let chosen = connector_id
             .or_else(|| self.reserved_for(&id_tag, None))
             .or_else(|| self.choose_connector());
@@ -180,6 +187,10 @@ impl ChargePoint {
         let Some(connector_id) = chosen.filter(fits) else {
             return false;
         };
+        if let Some(profile) = profile {
+            self.profiles
+                .await_start(connector_id, id_tag.clone(), *profile);
+        }
         let purpose = Purpose::Start(Some(connector_id));
         if asks {
             self.authorize(id_tag, purpose, now);

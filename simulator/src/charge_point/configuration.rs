@@ -1,18 +1,19 @@
-//! The configuration keys of the Core profile [1.6 §9.1]: their types, bounds and values.
+//! The configuration keys of the Core profile [1.6 §9.1], and those that Smart Charging demands [1.6 §9.4]: their types, bounds and values.
 //!
 //! A value that was never changed costs nothing: it stands in the table of keys. Keys of profiles that are not
 //! served do not exist.
 
 use std::sync::Arc;
 
+use super::charging::{PERIODS_MAX, PROFILES_MAX, STACK_LEVEL_MAX};
 use super::io::Hardware;
 use super::message::{ConfigurationReply, KeyValue};
-use super::words::Measurand;
+use super::words::Quantity;
 
 /// Most keys one `GetConfiguration` may ask for.
 const KEYS_PER_REQUEST_MAX: i32 = 50;
 /// Most measurands in one list.
-const MEASURANDS_MAX: usize = 8;
+const MEASURANDS_MAX: usize = 30;
 /// Longest value [1.6 §7.29].
 const VALUE_CHARS_MAX: usize = 500;
 /// Longest interval in seconds: a year.
@@ -25,6 +26,9 @@ pub(super) enum Key {
     AuthorizationCacheEnabled,
     AuthorizeRemoteTxRequests,
     BlinkRepeat,
+    ChargeProfileMaxStackLevel,
+    ChargingScheduleAllowedChargingRateUnit,
+    ChargingScheduleMaxPeriods,
     ClockAlignedDataInterval,
     ConnectionTimeOut,
     ConnectorPhaseRotation,
@@ -34,6 +38,7 @@ pub(super) enum Key {
     LightIntensity,
     LocalAuthorizeOffline,
     LocalPreAuthorize,
+    MaxChargingProfilesInstalled,
     MaxEnergyOnInvalidId,
     MeterValuesAlignedData,
     MeterValuesAlignedDataMaxLength,
@@ -120,13 +125,17 @@ const REGISTER: Kind = Kind::Measurands("Energy.Active.Import.Register");
 const NO_MEASURANDS: Kind = Kind::Measurands("");
 
 #[rustfmt::skip]
-const DEFINITIONS: [Definition; 34] = {
+const DEFINITIONS: [Definition; 38] = {
     use Access::{Read, Write, WriteForReboot};
     [
         define(Key::AllowOfflineTxForUnknownId, "AllowOfflineTxForUnknownId", Write, Kind::Bool(false)),
         define(Key::AuthorizationCacheEnabled, "AuthorizationCacheEnabled", Write, Kind::Bool(true)),
         define(Key::AuthorizeRemoteTxRequests, "AuthorizeRemoteTxRequests", Write, Kind::Bool(true)),
         define(Key::BlinkRepeat, "BlinkRepeat", Write, Kind::Integer { default: 3, min: 0, max: 100 }),
+        define(Key::ChargeProfileMaxStackLevel, "ChargeProfileMaxStackLevel", Read, fixed(STACK_LEVEL_MAX)),
+        define(Key::ChargingScheduleAllowedChargingRateUnit, "ChargingScheduleAllowedChargingRateUnit", Read,
+            Kind::Text("Current,Power")),
+        define(Key::ChargingScheduleMaxPeriods, "ChargingScheduleMaxPeriods", Read, fixed(PERIODS_MAX as i32)),
         define(Key::ClockAlignedDataInterval, "ClockAlignedDataInterval", Write, seconds(0)),
         define(Key::ConnectionTimeOut, "ConnectionTimeOut", Write, seconds(60)),
         define(Key::ConnectorPhaseRotation, "ConnectorPhaseRotation", Write, Kind::Rotation),
@@ -136,6 +145,7 @@ const DEFINITIONS: [Definition; 34] = {
         define(Key::LightIntensity, "LightIntensity", Write, Kind::Integer { default: 100, min: 0, max: 100 }),
         define(Key::LocalAuthorizeOffline, "LocalAuthorizeOffline", Write, Kind::Bool(true)),
         define(Key::LocalPreAuthorize, "LocalPreAuthorize", Write, Kind::Bool(false)),
+        define(Key::MaxChargingProfilesInstalled, "MaxChargingProfilesInstalled", Read, fixed(PROFILES_MAX as i32)),
         define(Key::MaxEnergyOnInvalidId, "MaxEnergyOnInvalidId", Write,
             Kind::Integer { default: 0, min: 0, max: 1_000_000 }),
         define(Key::MeterValuesAlignedData, "MeterValuesAlignedData", Write, REGISTER),
@@ -217,8 +227,8 @@ impl Configuration {
         u64::try_from(self.integer(key)).unwrap_or(0) * 1_000
     }
 
-    pub(super) fn measurands(&self, key: Key) -> impl Iterator<Item = Measurand> {
-        self.text(key).split(',').filter_map(Measurand::from_word)
+    pub(super) fn quantities(&self, key: Key) -> impl Iterator<Item = Quantity> {
+        self.text(key).split(',').filter_map(Quantity::from_word)
     }
 
     fn text(&self, key: Key) -> &str {
@@ -231,14 +241,19 @@ impl Configuration {
     }
 
     /// Sets a key as the CSMS may [1.6 §5.3]; also tells which key it was when it was taken.
-    pub(super) fn change(&mut self, name: &str, text: &str) -> (ConfigurationReply, Option<Key>) {
-        let Some(definition) = by_name(name) else {
+    pub(super) fn change(
+        &mut self,
+        name: &str,
+        text: &str,
+        hardware: &Hardware,
+    ) -> (ConfigurationReply, Option<Key>) {
+        let Some(definition) = by_name(name).filter(|d| is_there(d, hardware)) else {
             return (ConfigurationReply::NotSupported, None);
         };
         if definition.access == Access::Read {
             return (ConfigurationReply::Rejected, None);
         }
-        let Some(value) = parse(definition.kind, text) else {
+        let Some(value) = parse(definition.kind, text).filter(|v| is_measured(v, hardware)) else {
             return (ConfigurationReply::Rejected, None);
         };
         self.set(definition, value);
@@ -290,12 +305,13 @@ impl Configuration {
             value: self.show(definition, hardware, connectors),
         };
         if names.is_empty() {
-            return Some((DEFINITIONS.iter().map(entry).collect(), Vec::new()));
+            let all = DEFINITIONS.iter().filter(|d| is_there(d, hardware));
+            return Some((all.map(entry).collect(), Vec::new()));
         }
         let mut known = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
-            match by_name(&name) {
+            match by_name(&name).filter(|d| is_there(d, hardware)) {
                 Some(definition) => known.push(entry(definition)),
                 None => unknown.push(name),
             }
@@ -346,6 +362,26 @@ impl Configuration {
             }
         }
     }
+}
+
+/// Keys of a profile that this hardware does not have do not exist.
+fn is_there(definition: &Definition, hardware: &Hardware) -> bool {
+    match definition.key {
+        Key::ChargeProfileMaxStackLevel
+        | Key::ChargingScheduleAllowedChargingRateUnit
+        | Key::ChargingScheduleMaxPeriods
+        | Key::MaxChargingProfilesInstalled => hardware.smart_charging,
+        _ => true,
+    }
+}
+
+/// Whether the meter has the phases of a list of measurands; true for all other values.
+fn is_measured(value: &Value, hardware: &Hardware) -> bool {
+    let Value::Text(list) = value else {
+        return true;
+    };
+    let mut quantities = list.split(',').filter_map(Quantity::from_word);
+    quantities.all(|quantity| hardware.measures(quantity))
 }
 
 /// The rotation of each connector from 0 on, as many as a value has room for.
@@ -401,8 +437,8 @@ fn measurand_list(text: &str) -> Option<Arc<str>> {
     }
     let mut words: Vec<&str> = Vec::with_capacity(MEASURANDS_MAX);
     for word in text.split(',').map(str::trim) {
-        Measurand::from_word(word)?;
-        if words.contains(&word) {
+        Quantity::from_word(word)?;
+        if words.contains(&word) || words.len() == MEASURANDS_MAX {
             return None;
         }
         words.push(word);
@@ -456,6 +492,13 @@ mod tests {
             ("MeterValuesSampledData", "", Accepted),
             ("MeterValuesSampledData", "Voltage,Voltage", Rejected),
             ("MeterValuesSampledData", "Frequency", Rejected),
+            (
+                "MeterValuesSampledData",
+                "Voltage.L1,Voltage.L2-N",
+                Accepted,
+            ),
+            ("MeterValuesSampledData", "Voltage.L1,Voltage.L4", Rejected),
+            ("ChargeProfileMaxStackLevel", "1", NotSupported),
             ("ConnectorPhaseRotation", "1.RST,2.RTS", Accepted),
             ("ConnectorPhaseRotation", "1.XYZ", Rejected),
             ("LightIntensity", "101", Rejected),
@@ -465,7 +508,7 @@ mod tests {
         ] {
             let mut configuration = Configuration::default();
             assert_eq!(
-                configuration.change(key, value).0,
+                configuration.change(key, value, &Hardware::default()).0,
                 reply,
                 "{key} = {value:?}"
             );
@@ -475,7 +518,7 @@ mod tests {
     #[test]
     fn names_are_found_without_case_and_told_as_the_standard_writes_them() {
         let mut configuration = Configuration::default();
-        configuration.change("HEARTBEATINTERVAL", "7");
+        configuration.change("HEARTBEATINTERVAL", "7", &Hardware::default());
         let (known, unknown) = configuration
             .read(
                 vec!["heartbeatinterval".into(), "Mood".into()],
@@ -502,6 +545,54 @@ mod tests {
                 )
                 .is_none()
         );
+    }
+
+    #[test]
+    fn the_keys_of_smart_charging_are_there_where_it_is() {
+        let able = Hardware {
+            smart_charging: true,
+            ..Hardware::default()
+        };
+        for (key, value) in [
+            ("ChargeProfileMaxStackLevel", "99"),
+            ("ChargingScheduleAllowedChargingRateUnit", "Current,Power"),
+            ("ChargingScheduleMaxPeriods", "100"),
+            ("MaxChargingProfilesInstalled", "30"),
+        ] {
+            let mut configuration = Configuration::default();
+            let read = |hardware| configuration.read(vec![key.into()], hardware, 2).unwrap();
+            let (known, unknown) = read(&able);
+            assert_eq!((&*known[0].value, known[0].readonly), (value, true));
+            assert!(unknown.is_empty());
+            assert_eq!(read(&Hardware::default()).1, [key]);
+            let changed = configuration.change(key, "1", &able).0;
+            assert_eq!(changed, ConfigurationReply::Rejected);
+        }
+        let all = Configuration::default().read(Vec::new(), &able, 2).unwrap();
+        assert_eq!(all.0.len(), 38);
+    }
+
+    #[test]
+    fn a_meter_has_the_phases_of_its_supply() {
+        for (max_power_w, l1, l3) in [
+            (7_400, true, false),
+            (22_000, true, true),
+            (50_000, false, false),
+        ] {
+            let hardware = Hardware {
+                max_power_w,
+                ..Hardware::default()
+            };
+            for (word, taken) in [("Voltage", true), ("Voltage.L1", l1), ("Voltage.L3", l3)] {
+                let mut configuration = Configuration::default();
+                let (reply, _) = configuration.change("MeterValuesSampledData", word, &hardware);
+                assert_eq!(
+                    reply == ConfigurationReply::Accepted,
+                    taken,
+                    "{max_power_w} {word}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use dynamo_protocol::{Millis, Time};
 
+use super::charging::Limit;
 use super::clock::Deadline;
-use super::message::Reading;
 use super::reservation::Reservation;
 use super::status::{Reporter, State};
 use super::transaction::{Transaction, same_group, same_tag};
-use super::words::{Context, FaultCode, Measurand, Status};
-use crate::ev::{AC_POWER_W_MAX, Ev, MJ_PER_WH};
+use super::words::{FaultCode, Status};
+use crate::ev::{self, Ev, MJ_PER_WH};
 
 /// Where the cable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,12 +77,14 @@ pub(super) struct Connector {
     pub(super) reserved: Option<Box<Reservation>>,
     /// What charging profiles allow, in watts.
     pub(super) limit_w: Option<u32>,
-    car: Option<Box<Ev>>,
+    pub(super) car: Option<Box<Ev>>,
     /// When the last transaction ended, Unix ms.
     ended_ms: i64,
     register_mj: u64,
+    /// What of it flowed on one phase of three.
+    one_phase_mj: u64,
     metered_ms: Millis,
-    power_w_max: u32,
+    pub(super) power_w_max: u32,
 }
 
 impl Connector {
@@ -106,6 +108,7 @@ impl Connector {
             car: None,
             ended_ms: i64::MIN,
             register_mj: 0,
+            one_phase_mj: 0,
             metered_ms: 0,
             power_w_max,
         }
@@ -269,7 +272,11 @@ impl Connector {
         }
         let offered = self.offered_w();
         if let Some(car) = &mut self.car {
-            self.register_mj += car.charge(elapsed, offered);
+            let energy_mj = car.charge(elapsed, offered);
+            self.register_mj += energy_mj;
+            if car.phases() == 1 {
+                self.one_phase_mj += energy_mj;
+            }
         }
     }
 
@@ -290,8 +297,50 @@ impl Connector {
             .map_or(Deadline::NEVER, |ms| Deadline::at(now.mono_ms + ms));
     }
 
+    /// What flowed on one phase, and what on all of them, in mJ.
+    pub(super) fn register_mj_by_phases(&self) -> (u64, u64) {
+        let all_mj = self.register_mj.saturating_sub(self.one_phase_mj);
+        (self.one_phase_mj, all_mj)
+    }
+
+    /// The phases on which the car that is here charges; without one those of the station.
+    pub(super) fn phases_in_use(&self) -> u8 {
+        let station = ev::phases(self.power_w_max);
+        self.car
+            .as_ref()
+            .map_or(station, |car| car.phases().min(station))
+    }
+
+    /// Volts of a phase, or of the direct current.
+    pub(super) const fn voltage(&self) -> u32 {
+        if self.power_w_max > ev::AC_POWER_W_MAX {
+            400
+        } else {
+            230
+        }
+    }
+
+    /// What a limit is worth here, in watts: amperes count on each phase in use.
+    pub(super) fn watts(&self, limit: Limit) -> u32 {
+        match limit {
+            Limit::Watts(watts) => watts,
+            Limit::Amperes { tenths, phases } => {
+                let phases = u64::from(phases.min(self.phases_in_use()));
+                let watts = u64::from(tenths) * u64::from(self.voltage()) * phases / 10;
+                u32::try_from(watts).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// The most that goes through the phases in use, in watts.
+    fn supply_w(&self) -> u32 {
+        let (in_use, all) = (self.phases_in_use(), ev::phases(self.power_w_max));
+        let watts = u64::from(self.power_w_max) * u64::from(in_use) / u64::from(all);
+        u32::try_from(watts).unwrap_or(u32::MAX)
+    }
+
     /// Watts on offer now: nothing without a transaction that may charge.
-    fn offered_w(&self) -> u32 {
+    pub(super) fn offered_w(&self) -> u32 {
         let withheld = self.transaction.as_ref().is_none_or(|transaction| {
             transaction
                 .register_mj_max
@@ -302,54 +351,8 @@ impl Connector {
         if withheld || !is_possible {
             0
         } else {
-            self.power_w_max.min(self.limit_w.unwrap_or(u32::MAX))
+            self.supply_w().min(self.limit_w.unwrap_or(u32::MAX))
         }
-    }
-
-    /// What the meter shows. `None` when nothing is asked.
-    pub(super) fn read(
-        &self,
-        context: Context,
-        at_ms: i64,
-        measurands: impl Iterator<Item = Measurand>,
-    ) -> Option<Reading> {
-        let values: Box<[(Measurand, i64)]> = measurands
-            .filter_map(|measurand| Some((measurand, self.measure(measurand)?)))
-            .collect();
-        (!values.is_empty()).then_some(Reading {
-            at_ms,
-            context,
-            values,
-        })
-    }
-
-    fn measure(&self, measurand: Measurand) -> Option<i64> {
-        let direct_current = self.power_w_max > AC_POWER_W_MAX;
-        let offered = i64::from(self.offered_w());
-        let power = i64::from(
-            self.car
-                .as_ref()
-                .map_or(0, |car| car.power_w(self.offered_w())),
-        );
-        let (voltage, phases) = if direct_current {
-            (400, 1)
-        } else if self.power_w_max < 11_000 {
-            (230, 1)
-        } else {
-            (230, 3)
-        };
-        let tenths_of_ampere = |watts: i64| watts * 10 / (voltage * phases);
-        Some(match measurand {
-            Measurand::EnergyRegister => self.register_wh(),
-            Measurand::Power => power,
-            Measurand::PowerOffered => offered,
-            Measurand::Current => tenths_of_ampere(power),
-            Measurand::CurrentOffered => tenths_of_ampere(offered),
-            Measurand::Voltage => voltage,
-            // Only a car that is there can tell its state of charge.
-            Measurand::StateOfCharge => i64::from(self.car.as_ref()?.state_of_charge()),
-            Measurand::Temperature => 25 + power / 2_000,
-        })
     }
 }
 

@@ -9,7 +9,8 @@ use dynamo_protocol::{CallError, Millis};
 use serde::{Deserialize, Serialize};
 
 use super::message::{Answer, Command, Reply, Report};
-use super::words::AuthorizationStatus;
+use super::words::{AuthorizationStatus, Quantity};
+use crate::ev;
 
 /// A connector, counted from 1. 0 is the charge point as a whole where a message allows that.
 pub type ConnectorId = u32;
@@ -237,6 +238,10 @@ pub struct ConnectorSnapshot {
     pub status: &'static str,
     /// Whether a cable connects car and station.
     pub plugged: bool,
+    /// Whether a cable hangs in the station's socket and in no car.
+    pub cable_left: bool,
+    /// Whether the station holds the cable.
+    pub locked: bool,
     /// The CSMS's id of the running transaction, once known.
     pub transaction_id: Option<i64>,
     /// Whether a transaction runs, acknowledged or not.
@@ -271,6 +276,20 @@ pub struct Hardware {
     pub reservation: bool,
     /// Takes charging profiles [1.6 §3.13].
     pub smart_charging: bool,
+    /// Has a meter for the charge point as a whole: connector 0 of `MeterValues` [1.6 §6.31].
+    pub main_meter: bool,
+}
+
+impl Hardware {
+    /// Whether its meters can tell this: what has a phase only where there is one [1.6 §7.34].
+    pub(super) fn measures(&self, quantity: Quantity) -> bool {
+        let Some(phase) = quantity.phase else {
+            return true;
+        };
+        let lines = ev::phases(self.max_power_w);
+        let is_there = phase.line().map_or(lines == 3, |line| line <= lines);
+        is_there && self.max_power_w <= ev::AC_POWER_W_MAX
+    }
 }
 
 impl Default for Hardware {
@@ -286,6 +305,7 @@ impl Default for Hardware {
             serial_number: None,
             reservation: false,
             smart_charging: false,
+            main_meter: false,
         }
     }
 }

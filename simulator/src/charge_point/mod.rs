@@ -18,6 +18,7 @@ mod connection;
 mod connector;
 mod io;
 pub mod message;
+mod meter;
 mod operate;
 mod outbox;
 mod power;
@@ -259,6 +260,8 @@ impl ChargePoint {
                         connector_id,
                         status: connector.status(self.whole.fault).word(),
                         plugged: connector.cable == Cable::Both,
+                        cable_left: connector.cable == Cable::Station,
+                        locked: connector.locked,
                         transaction_id: transaction.and_then(|t| self.queue.id(t.own)),
                         charging: transaction.is_some(),
                         id_tag: transaction.map(|t| t.id_tag.to_string()),
@@ -392,6 +395,7 @@ impl ChargePoint {
         self.boot.tick(now);
         self.queue.tick(now);
         self.tick_heartbeat(now);
+        self.drop_unawaited();
         self.tick_profiles(now);
         // Aligned readings have the stamp of their instant, which is not after that of a sample taken now.
         self.tick_aligned(now);

@@ -443,7 +443,7 @@ mod tests {
             reading: Reading {
                 at_ms: wh,
                 context: Context::Periodic,
-                values: [(Measurand::EnergyRegister, wh)].into(),
+                values: [(Measurand::EnergyRegister.into(), wh)].into(),
             },
         }
     }

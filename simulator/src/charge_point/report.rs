@@ -5,6 +5,7 @@ use dynamo_protocol::Time;
 use super::clock::{Deadline, aligned_after};
 use super::configuration::Key;
 use super::message::{Reading, Report};
+use super::meter::read_all;
 use super::outbox::Note;
 use super::queue::{Body, Own};
 use super::status::{Reporter, State};
@@ -83,6 +84,12 @@ impl ChargePoint {
         let (stamp_ms, wall_ms) = (self.aligned.stamp_ms, self.clock.wall_ms(now));
         // A wake a little early by the wall clock means this instant all the same; a clock that went back does not.
         if wall_ms + CORRECTION_MS >= stamp_ms {
+            if self.hardware.main_meter {
+                let quantities = self.configuration.quantities(Key::MeterValuesAlignedData);
+                let read = read_all(&self.connectors, Context::Clock, stamp_ms, quantities);
+                read.into_iter()
+                    .for_each(|reading| self.queue_reading(0, None, reading));
+            }
             for connector_id in 1..=self.connectors.len() as ConnectorId {
                 self.read_aligned(connector_id, stamp_ms);
             }
@@ -97,12 +104,12 @@ impl ChargePoint {
         let reading = connector.read(
             Context::Clock,
             stamp_ms,
-            self.configuration.measurands(Key::MeterValuesAlignedData),
+            self.configuration.quantities(Key::MeterValuesAlignedData),
         );
         let kept = connector.read(
             Context::Clock,
             stamp_ms,
-            self.configuration.measurands(Key::StopTxnAlignedData),
+            self.configuration.quantities(Key::StopTxnAlignedData),
         );
         let own = connector.transaction.as_mut().map(|transaction| {
             kept.into_iter()

@@ -4,8 +4,9 @@ use dynamo_protocol::Time;
 
 use super::configuration::Key;
 use super::message::{TriggerReply, Triggered};
+use super::meter::read_all;
 use super::outbox::Note;
-use super::words::{Context, Measurand};
+use super::words::{Context, Measurand, Quantity};
 use super::{ChargePoint, ConnectorId};
 
 impl ChargePoint {
@@ -17,8 +18,8 @@ impl ChargePoint {
     ) -> TriggerReply {
         let last = self.connectors.len() as ConnectorId;
         let first = match message {
-            Triggered::MeterValues => 1,
-            Triggered::Status => 0,
+            Triggered::MeterValues if !self.hardware.main_meter => 1,
+            Triggered::MeterValues | Triggered::Status => 0,
             Triggered::Boot | Triggered::Heartbeat => {
                 return self.trigger_note(match message {
                     Triggered::Boot => Note::Boot,
@@ -61,19 +62,15 @@ impl ChargePoint {
     }
 
     fn trigger_meter_values(&mut self, connector_id: ConnectorId, now: Time) {
+        if connector_id == 0 {
+            return self.trigger_main_meter(now);
+        }
         let at_ms = self.stamp(connector_id, now);
         let connector = &self.connectors[connector_id as usize - 1];
-        let measurands = self.configuration.measurands(Key::MeterValuesSampledData);
+        let quantities = self.configuration.quantities(Key::MeterValuesSampledData);
         let reading = connector
-            .read(Context::Trigger, at_ms, measurands)
-            .or_else(|| {
-                // Asked for values and configured for none: the register is the least a meter can say.
-                connector.read(
-                    Context::Trigger,
-                    at_ms,
-                    [Measurand::EnergyRegister].into_iter(),
-                )
-            });
+            .read(Context::Trigger, at_ms, quantities)
+            .or_else(|| connector.read(Context::Trigger, at_ms, at_least()));
         let own = connector
             .transaction
             .as_ref()
@@ -93,4 +90,23 @@ impl ChargePoint {
             });
         }
     }
+
+    fn trigger_main_meter(&mut self, now: Time) {
+        let at_ms = self.clock.wall_ms(now);
+        let quantities = self.configuration.quantities(Key::MeterValuesSampledData);
+        let reading = read_all(&self.connectors, Context::Trigger, at_ms, quantities)
+            .or_else(|| read_all(&self.connectors, Context::Trigger, at_ms, at_least()));
+        if let Some(reading) = reading {
+            self.push_note(Note::MeterValues {
+                connector_id: 0,
+                transaction_id: None,
+                reading,
+            });
+        }
+    }
+}
+
+/// Asked for values and configured for none: the register is the least a meter can say.
+fn at_least() -> impl Iterator<Item = Quantity> {
+    std::iter::once(Measurand::EnergyRegister.into())
 }

@@ -47,6 +47,7 @@ fn a_charge_point_of_a_hundred_connectors_works_as_one_of_two() {
     let start = Command::RemoteStart {
         connector_id: Some(50),
         id_tag: "R".into(),
+        profile: None,
     };
     let accepted = Ok(Reply::RemoteStart { accepted: true });
     assert_eq!(rig.command(start), accepted);

@@ -2,7 +2,7 @@
 
 use super::harness::{NOON, Rig, able};
 use crate::charge_point::{
-    ChargingProfile, Command, Period, ProfileKind, ProfilePurpose, Report, Reserve,
+    ChargingProfile, Command, Limit, Period, ProfileKind, ProfilePurpose, Report, Reserve,
 };
 
 fn stamp(report: &Report) -> Option<i64> {
@@ -109,7 +109,7 @@ fn limit(kind: ProfileKind, from_s: i64) -> ChargingProfile {
         duration_ms: None,
         periods: vec![Period {
             from_ms: 0,
-            limit_w: 0,
+            limit: Limit::Watts(0),
         }],
     }
 }
@@ -141,10 +141,10 @@ fn what_counts_from_the_start_of_charging_does_not_follow_the_clock() {
     rig.set("HeartbeatInterval", "5");
     let mut profile = limit(ProfileKind::Relative, 0);
     // Half an hour of charging, then none.
-    profile.periods[0].limit_w = 5_000;
+    profile.periods[0].limit = Limit::Watts(5_000);
     profile.periods.push(Period {
         from_ms: 1_800_000,
-        limit_w: 0,
+        limit: Limit::Watts(0),
     });
     rig.command(Command::SetChargingProfile {
         connector_id: 0,

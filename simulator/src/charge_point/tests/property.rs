@@ -256,10 +256,12 @@ impl World {
             1 => Command::RemoteStart {
                 connector_id: Some(connector_id),
                 id_tag: "B".into(),
+                profile: None,
             },
             2 => Command::RemoteStart {
                 connector_id: None,
                 id_tag: "C".into(),
+                profile: None,
             },
             3 => Command::RemoteStop {
                 transaction_id: self.next_id,

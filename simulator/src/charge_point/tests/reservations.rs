@@ -89,6 +89,7 @@ fn start(connector_id: Option<u32>, id_tag: &str) -> Command {
     Command::RemoteStart {
         connector_id,
         id_tag: id_tag.into(),
+        profile: None,
     }
 }
 

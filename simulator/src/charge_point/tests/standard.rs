@@ -148,6 +148,7 @@ fn while_rejected_nothing_is_answered_and_nothing_is_done() {
         Command::RemoteStart {
             connector_id: Some(1),
             id_tag: "R".into(),
+            profile: None,
         },
     ] {
         rig.ignored(command);

@@ -28,8 +28,8 @@ fn reading() -> Reading {
         at_ms: NOON,
         context: Context::Periodic,
         values: [
-            (Measurand::EnergyRegister, 1_234),
-            (Measurand::Current, 159),
+            (Measurand::EnergyRegister.into(), 1_234),
+            (Measurand::Current.into(), 159),
         ]
         .into(),
     }
@@ -299,6 +299,7 @@ fn commands_are_understood() {
             Command::RemoteStart {
                 connector_id: Some(1),
                 id_tag: "A".into(),
+                profile: None,
             },
         ),
         (

@@ -17,6 +17,7 @@ mod configuration;
 mod connection;
 mod connector;
 mod io;
+mod keys;
 pub mod message;
 mod meter;
 mod operate;

@@ -155,3 +155,54 @@ fn while_rejected_nothing_is_answered_and_nothing_is_done() {
     }
     rig.expect(&[]);
 }
+
+/// Something ends a session that began while the line was away.
+type Ending = fn(&mut Rig);
+
+#[test]
+fn what_begins_and_ends_offline_is_told_from_its_start() {
+    let power_cycle = |rig: &mut Rig| {
+        rig.act(Action::PowerCycle {
+            seconds: 2.0,
+            backup: false,
+        });
+    };
+    let endings: [(&str, Ending); 6] = [
+        ("PowerLoss", power_cycle),
+        ("Reboot", |rig| rig.act(Action::Reboot)),
+        ("EmergencyStop", |rig| rig.act(Action::EmergencyStop)),
+        ("EVDisconnected", |rig| rig.unplug(1)),
+        ("Local,N", |rig| rig.tag(1, "N")),
+        ("Other", |rig| {
+            rig.act(Action::RaiseFault {
+                connector_id: 1,
+                error_code: "GroundFailure".into(),
+            });
+        }),
+    ];
+    for (reason, ends) in endings {
+        for and_then in [None, Some(power_cycle)] {
+            let mut rig = Rig::booted(&[
+                ("AllowOfflineTxForUnknownId", "true"),
+                ("MeterValueSampleInterval", "1"),
+            ]);
+            rig.cut();
+            rig.plug(1);
+            rig.tag(1, "N");
+            rig.wait(3_500);
+            ends(&mut rig);
+            and_then.iter().for_each(|then| then(&mut rig));
+            rig.mend();
+            let said = rig.said();
+            let told: Vec<&str> = said
+                .iter()
+                .map(String::as_str)
+                .filter(|one| !one.starts_with("Status") && *one != "Boot" && *one != "Disconnect")
+                .collect();
+            let stop = format!("Stop(101,{reason})");
+            let sample = "Meter(1,Some(101),Periodic)";
+            let wanted = ["Start(1,N)", sample, sample, sample, stop.as_str()];
+            assert_eq!(told, wanted, "{reason}");
+        }
+    }
+}

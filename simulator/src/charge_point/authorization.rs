@@ -89,9 +89,12 @@ impl Authorization {
         self.cache.push((id_tag.clone(), info));
     }
 
-    /// The group that a tag belongs to, as far as the cache knows.
-    pub(super) fn parent(&self, id_tag: &str) -> Option<Arc<str>> {
-        self.find(id_tag)?.parent_id_tag.clone()
+    /// The group that a tag belongs to, as far as the cache knows; one that is switched off knows nothing.
+    pub(super) fn parent(&self, id_tag: &str, configuration: &Configuration) -> Option<Arc<str>> {
+        let cached = configuration
+            .bool(Key::AuthorizationCacheEnabled)
+            .then(|| self.find(id_tag))?;
+        cached?.parent_id_tag.clone()
     }
 
     pub(super) fn clear(&mut self) {

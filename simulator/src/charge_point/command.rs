@@ -195,7 +195,7 @@ impl ChargePoint {
         if asks {
             self.authorize(id_tag, purpose, now);
         } else {
-            let parent = self.authorization.parent(&id_tag);
+            let parent = self.authorization.parent(&id_tag, &self.configuration);
             self.authorized(id_tag, parent, purpose, now);
         }
         true

@@ -119,7 +119,7 @@ impl ChargePoint {
         id_tag: &str,
         is_asked: bool,
     ) -> bool {
-        let parent = self.authorization.parent(id_tag);
+        let parent = self.authorization.parent(id_tag, &self.configuration);
         let reserved = &self.connectors[connector_id as usize - 1].reserved;
         let for_a_group = reserved.as_ref().is_some_and(|r| r.parent.is_some());
         let open = is_asked && parent.is_none() && for_a_group;

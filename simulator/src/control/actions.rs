@@ -105,7 +105,8 @@ const ENTRIES: [Entry; 13] = [
                 "side",
                 Kind::Side,
                 false,
-                "at the car or at the station; default ev",
+                "at the car or at the station; default ev, where a cable that is not part of the station stays in its socket \
+                 when that ends a transaction: take it out there too",
             ),
         ],
     ),

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use dynamo_simulator::charge_point::Action;
-use dynamo_simulator::{Clock, spawn};
+use dynamo_simulator::{Clock, Verdict, run, spawn};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_util::sync::CancellationToken;
 
 use crate::csms::{self, Csms, Frame, Script};
+use crate::fleet::args;
 use crate::{card, station, until};
 
 const FAST: Clock = Clock::Real { speed: 20.0 };
@@ -170,5 +172,45 @@ async fn answers_that_break_their_schema_do_no_harm() {
         })
         .await;
         handle.stop().await;
+    }
+}
+
+/// They are errors of the CSMS: each is counted, and no run holds with one.
+#[tokio::test]
+async fn answers_that_break_their_schema_are_counted() {
+    let broken: [csms::Answer; 2] = [says_null, adds_a_member];
+    for answer in broken {
+        let script = Script {
+            answer,
+            ..Script::default()
+        };
+        let csms = Csms::start(script).await;
+        let folder = tempfile::tempdir().unwrap();
+        let report = folder.path().join("report.json").display().to_string();
+        let flags = [
+            "--count",
+            "2",
+            "--duration",
+            "2s",
+            "--speed",
+            "20",
+            "--report",
+            &report,
+        ];
+        let verdict = run(args(&csms.url(), &flags), CancellationToken::new()).await;
+        assert!(matches!(verdict, Ok(Verdict::NotHeld(_))), "{verdict:?}");
+        let report = std::fs::read_to_string(&report).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let calls = &report["calls"]["by_action"];
+        for action in ["StatusNotification", "Authorize"] {
+            let of_action = &calls[action];
+            assert!(
+                of_action["error"].as_u64() > Some(0),
+                "{action}: {of_action}"
+            );
+            assert_eq!(of_action["error"], of_action["sent"], "{action}");
+            assert_eq!(of_action["ok"], 0, "{action}");
+        }
+        assert_eq!(report["transactions"]["started"], 0);
     }
 }

@@ -123,7 +123,12 @@ fn a_remote_start_where_another_has_reserved_is_rejected() {
 
 #[test]
 fn a_remote_start_of_the_group_is_judged_by_what_is_known_of_the_tag() {
-    for (parent, accepted) in [(Some("P"), true), (Some("Q"), false), (None, false)] {
+    for (parent, cache, accepted) in [
+        (Some("P"), "true", true),
+        (Some("P"), "false", false),
+        (Some("Q"), "true", false),
+        (None, "true", false),
+    ] {
         let rig = Rig::with(able(), &[("AuthorizeRemoteTxRequests", "false")]);
         let rig = rig.scripted(move |report| match report {
             Report::Authorize { .. } => {
@@ -142,6 +147,7 @@ fn a_remote_start_of_the_group_is_judged_by_what_is_known_of_the_tag() {
         rig.tag(2, "B");
         rig.tag(2, "B");
         rig.unplug(2);
+        rig.set("AuthorizationCacheEnabled", cache);
         rig.command(reserve(1, Some("P"))).unwrap();
         assert_eq!(rig.command(start(Some(1), "B")), started(accepted));
         let status = if accepted { "Preparing" } else { "Reserved" };

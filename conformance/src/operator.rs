@@ -232,6 +232,12 @@ pub(crate) fn describe(action: &Action) -> String {
         } => {
             format!("make connector {connector_id} fail with {error_code}")
         }
+        Action::RaiseWarning {
+            connector_id,
+            error_code,
+        } => format!("make connector {connector_id} warn of {error_code}"),
+        Action::EmergencyStop => "press the emergency stop".into(),
+        Action::Reboot => "make the charge point restart of itself".into(),
         Action::ClearFault { connector_id } => {
             format!("clear the fault of connector {connector_id}")
         }

@@ -186,7 +186,9 @@ fn check_connector(fields: &Map<String, Value>, connectors: usize) -> Result<(),
 
 fn check_error_code(action: &Action) -> Result<(), Refusal> {
     match action {
-        Action::RaiseFault { error_code, .. } if !is_error_code(error_code) => {
+        Action::RaiseFault { error_code, .. } | Action::RaiseWarning { error_code, .. }
+            if !is_error_code(error_code) =>
+        {
             Err(malformed(format!(
                 "error_code {error_code:?} is none of OCPP 1.6: {}",
                 ChargePointErrorCode::VARIANTS.join(", ")

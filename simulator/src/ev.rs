@@ -11,6 +11,20 @@ pub const MJ_PER_WH: u64 = 3_600_000;
 /// Above this power a station feeds the battery directly (DC); in watts.
 pub const AC_POWER_W_MAX: u32 = 43_000;
 
+/// What a car takes on one phase at most; in watts.
+const SINGLE_PHASE_W_MAX: u32 = 7_400;
+/// From this power on a station has three phases; in watts.
+const THREE_PHASES_W_MIN: u32 = 11_000;
+
+/// The phases of a station of this power in watts; 1 with direct current.
+#[must_use]
+pub const fn phases(station_w: u32) -> u8 {
+    match station_w {
+        THREE_PHASES_W_MIN..=AC_POWER_W_MAX => 3,
+        _ => 1,
+    }
+}
+
 /// A car, from the moment it is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ev {
@@ -44,6 +58,16 @@ impl Ev {
             stored_mj: capacity_mj * (10 + pick(32, 51)) / 100,
             power_w_max: car_w.min(cable_w),
             direct_current,
+        }
+    }
+
+    /// On how many phases it charges; 1 with direct current.
+    #[must_use]
+    pub fn phases(&self) -> u8 {
+        if self.direct_current || self.power_w_max <= SINGLE_PHASE_W_MAX {
+            1
+        } else {
+            3
         }
     }
 

@@ -13,7 +13,7 @@ use crate::charge_point::{Hardware, ID_TAG_CHARS_MAX, Setup};
 use crate::driver::scaled;
 use crate::reach::{self, Reach};
 use crate::report::ReportFormat;
-use crate::scenario::{Scenario, SessionLengths, SessionsSpec};
+use crate::scenario::{Scenario, SessionLengths, SessionsSpec, WarningSpec};
 use crate::span::Rate;
 use crate::thresholds::Thresholds;
 use crate::tls::{FleetTls, TlsFiles};
@@ -122,6 +122,9 @@ impl Plan {
             None => Some(Sessions::default()),
         };
         let mut setup = setup(&scenario.configuration, speed, args.ledger.is_some())?;
+        for warning in &scenario.warnings {
+            checked_warning(&mut setup, warning, hardware.connectors)?;
+        }
         let interval_is_given = scenario
             .configuration
             .keys()
@@ -245,6 +248,20 @@ fn configure(setup: &mut Setup, key: &str, value: &str) -> Result<(), InputError
     setup
         .configure(key, value)
         .map_err(|error| InputError::new(error.to_string()))
+}
+
+fn checked_warning(
+    setup: &mut Setup,
+    warning: &WarningSpec,
+    connectors: u32,
+) -> Result<(), InputError> {
+    if warning.connector_id > connectors {
+        let wanted = format!("0 to {connectors}");
+        return Err(bad("warnings.connector_id", warning.connector_id, wanted));
+    }
+    setup
+        .warn(warning.connector_id, &warning.error_code)
+        .map_err(|sentence| InputError::new(format!("warnings.error_code: {sentence}")))
 }
 
 /// Configuration keys are compared without case [1.6 §5.3].
@@ -452,6 +469,29 @@ mod tests {
             &[],
         )
         .unwrap();
+    }
+
+    #[test]
+    fn a_warning_is_one_that_can_be() {
+        let good = "warnings: [{error_code: WeakSignal}, {connector_id: 2, error_code: EVCommunicationError}]";
+        assert!(scenario(good, &[]).is_ok());
+        for (text, part) in [
+            (
+                "warnings: [{error_code: Mood}]",
+                "\"Mood\" is no error code",
+            ),
+            (
+                "warnings: [{error_code: EVCommunicationError}]",
+                "concerns a car",
+            ),
+            (
+                "warnings: [{connector_id: 3, error_code: WeakSignal}]",
+                "warnings.connector_id 3 is out of bounds; give 0 to 2",
+            ),
+        ] {
+            let error = scenario(text, &[]).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

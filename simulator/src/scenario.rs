@@ -38,8 +38,21 @@ pub(crate) struct Scenario {
     pub(crate) hardware: Option<Hardware>,
     /// Initial values of configuration keys.
     pub(crate) configuration: BTreeMap<String, ConfigurationValue>,
+    /// What each charge point warns of from its start.
+    pub(crate) warnings: Vec<WarningSpec>,
     pub(crate) sessions: Option<SessionsSpec>,
     pub(crate) thresholds: Option<Thresholds>,
+}
+
+/// An error code that is told beside a state that is not Faulted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WarningSpec {
+    /// 0, or nothing, is the charge point as a whole.
+    #[serde(default)]
+    pub(crate) connector_id: u32,
+    /// As OCPP 1.6 names it.
+    pub(crate) error_code: String,
 }
 
 /// `none`, or how long sessions and pauses last, in seconds of the charge point's clock.
@@ -201,6 +214,7 @@ mod tests {
     fn a_whole_file_is_read() {
         let scenario = Scenario::parse(
             "name: a day\ncount: 20\nramp: 30/m\nduration: 1m 30s\nhardware: {connectors: 1, fixed_cable: true}\n\
+             warnings: [{error_code: WeakSignal}]\n\
              configuration: {HeartbeatInterval: 300, LocalPreAuthorize: true, MeterValuesSampledData: Power.Active.Import}\n\
              sessions: {charge_s: [10, 20.5]}\nthresholds: {p99_ms_max: 500}\n",
         )
@@ -208,6 +222,7 @@ mod tests {
         assert_eq!(scenario.ramp, Some(Rate { per_second: 0.5 }));
         assert_eq!(scenario.duration, Some(Span(Duration::from_secs(90))));
         assert_eq!(scenario.hardware.unwrap().connectors, 1);
+        assert_eq!(scenario.warnings[0].error_code, "WeakSignal");
         assert_eq!(scenario.configuration["HeartbeatInterval"].0, "300");
         assert_eq!(scenario.configuration["LocalPreAuthorize"].0, "true");
         let Some(SessionsSpec::BackToBack(lengths)) = scenario.sessions else {

@@ -47,6 +47,8 @@ enum Stage {
     Charging(Millis),
     /// The card was shown again; waits for the end, until this instant.
     Stopping(Millis),
+    /// The cable is out at the car; the other end is taken along, if the charge point lets go of it.
+    Collecting,
     /// Never comes: somebody else operates this charge point.
     Absent,
     /// The run is over: everything still running is ended; the card was shown at this instant, if so.
@@ -64,6 +66,8 @@ pub(crate) struct Visitor {
     id_tag: String,
     sessions: Option<Sessions>,
     connector: ConnectorId,
+    /// The card of the session that ran when the cable was pulled: it belongs to whoever drives the car.
+    driver: Option<String>,
     stage: Stage,
 }
 
@@ -83,6 +87,7 @@ impl Visitor {
             id_tag,
             sessions,
             connector: 0,
+            driver: None,
             stage,
         }
     }
@@ -96,7 +101,7 @@ impl Visitor {
             | Stage::Charging(at)
             | Stage::Stopping(at) => Some(at),
             Stage::Ending(card) => card.map(|at| at + self.last_card_patience_ms),
-            Stage::Arriving | Stage::Absent | Stage::Gone => None,
+            Stage::Arriving | Stage::Collecting | Stage::Absent | Stage::Gone => None,
         }
     }
 
@@ -104,7 +109,11 @@ impl Visitor {
     pub(crate) const fn is_watching(&self) -> bool {
         matches!(
             self.stage,
-            Stage::Arriving | Stage::Starting(_) | Stage::Stopping(_) | Stage::Ending(_)
+            Stage::Arriving
+                | Stage::Starting(_)
+                | Stage::Stopping(_)
+                | Stage::Collecting
+                | Stage::Ending(_)
         )
     }
 
@@ -150,6 +159,7 @@ impl Visitor {
             Stage::Starting(_) | Stage::Charging(_) | Stage::Stopping(_) if due => {
                 self.leave(now, connector)
             }
+            Stage::Collecting => self.collect(now, connector),
             Stage::Ending(card) => self.clear_up(now, card, seen),
             _ => None,
         }
@@ -178,8 +188,42 @@ impl Visitor {
     }
 
     fn leave(&mut self, now: Millis, connector: Option<&ConnectorSnapshot>) -> Option<Action> {
+        match connector.filter(|c| c.plugged) {
+            Some(connector) => {
+                self.driver.clone_from(&connector.id_tag);
+                self.stage = Stage::Collecting;
+                Some(unplug(connector))
+            }
+            None => self.go_away(now),
+        }
+    }
+
+    /// Nobody drives off and leaves a cable or an open session behind. The driver's card ends the session, and a
+    /// station that holds the cable lets go of it; if not, or if its lock is stuck, the cable stays.
+    fn collect(&mut self, now: Millis, connector: Option<&ConnectorSnapshot>) -> Option<Action> {
+        let Some(connector) = connector.filter(|c| c.cable_left || c.charging) else {
+            return self.go_away(now);
+        };
+        if !connector.charging && !connector.locked {
+            self.go_away(now);
+            return Some(Action::Unplug {
+                connector_id: connector.connector_id,
+                side: CableSide::Station,
+            });
+        }
+        match self.driver.take() {
+            Some(id_tag) => Some(Action::PresentIdTag {
+                connector_id: Some(connector.connector_id),
+                id_tag,
+            }),
+            None => self.go_away(now),
+        }
+    }
+
+    fn go_away(&mut self, now: Millis) -> Option<Action> {
+        self.driver = None;
         self.stage = Stage::Away(now + self.draw(|sessions| sessions.pause_ms));
-        connector.filter(|c| c.plugged).map(unplug)
+        None
     }
 
     /// Ends one thing after the other: card, then cable, connector by connector.
@@ -228,6 +272,8 @@ mod tests {
             connector_id,
             status: "Available",
             plugged: false,
+            cable_left: false,
+            locked: false,
             transaction_id: None,
             charging: false,
             id_tag: None,
@@ -278,6 +324,7 @@ mod tests {
         let unplugged = visitor.act(ends + 50, &seen);
         assert_eq!(unplugged, Some(unplug(&seen.connectors[0])));
         seen.connectors[0].plugged = false;
+        assert_eq!(visitor.act(ends + 50, &seen), None);
         let (again, action) = wake(&mut visitor, &seen);
         assert!((ends + 1_050..=ends + 5_050).contains(&again));
         assert_eq!(action, Some(Action::PlugIn { connector_id: 2 }));
@@ -291,6 +338,50 @@ mod tests {
         wake(&mut visitor, &seen);
         let (_, action) = wake(&mut visitor, &seen);
         assert_eq!(action, Some(unplug(&seen.connectors[0])));
+    }
+
+    #[test]
+    fn a_cable_is_not_left_behind() {
+        let (mut visitor, mut seen) = (visitor(), seen());
+        wake(&mut visitor, &seen);
+        seen.connectors[0].plugged = true;
+        wake(&mut visitor, &seen);
+        seen.connectors[0].charging = true;
+        seen.connectors[0].id_tag = Some("GUEST".into());
+        visitor.act(10_000, &seen);
+        // The own card ends nothing: the session is somebody else's.
+        assert_eq!(wake(&mut visitor, &seen).1, card(1));
+        let (now, action) = wake(&mut visitor, &seen);
+        assert_eq!(action, Some(unplug(&seen.connectors[0])));
+        let left = &mut seen.connectors[0];
+        (left.plugged, left.cable_left, left.locked) = (false, true, true);
+        let guest = Action::PresentIdTag {
+            connector_id: Some(1),
+            id_tag: "GUEST".into(),
+        };
+        assert_eq!(visitor.act(now, &seen), Some(guest));
+        let left = &mut seen.connectors[0];
+        (left.charging, left.locked, left.id_tag) = (false, false, None);
+        let taken = Action::Unplug {
+            connector_id: 1,
+            side: CableSide::Station,
+        };
+        assert_eq!(visitor.act(now, &seen), Some(taken));
+        assert!(visitor.next_wake().is_some_and(|at| at > now));
+    }
+
+    #[test]
+    fn a_cable_that_is_held_stays() {
+        let (mut visitor, mut seen) = (visitor(), seen());
+        wake(&mut visitor, &seen);
+        seen.connectors[0].plugged = true;
+        wake(&mut visitor, &seen);
+        let (now, action) = wake(&mut visitor, &seen);
+        assert_eq!(action, Some(unplug(&seen.connectors[0])));
+        let left = &mut seen.connectors[0];
+        (left.plugged, left.cable_left, left.locked) = (false, true, true);
+        assert_eq!(visitor.act(now, &seen), None);
+        assert!(visitor.next_wake().is_some_and(|at| at > now));
     }
 
     #[test]

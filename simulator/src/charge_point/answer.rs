@@ -66,13 +66,13 @@ impl ChargePoint {
             (
                 Note::Status {
                     connector_id,
-                    status,
+                    state,
                     ..
                 },
                 _,
             ) => match self.connector(connector_id) {
-                Some(connector) => connector.reporter.acknowledged(status),
-                None => self.whole.reporter.acknowledged(status),
+                Some(connector) => connector.reporter.acknowledged(state),
+                None => self.whole.reporter.acknowledged(state),
             },
             (
                 Note::MeterValues {
@@ -94,10 +94,25 @@ impl ChargePoint {
     }
 
     fn set_clock(&mut self, csms_ms: i64, now: Time) {
-        if self.setup.set_clock {
-            self.clock.set(now, csms_ms);
-            self.realign(now);
+        if !self.setup.set_clock {
+            return;
         }
+        let moved_ms = self.clock.set(now, csms_ms);
+        self.realign(now);
+        if moved_ms == 0 {
+            return;
+        }
+        let wall_ms = self.clock.wall_ms(now);
+        for connector in &mut self.connectors {
+            if let Some(transaction) = &mut connector.transaction {
+                transaction.clock_moved(moved_ms);
+            }
+            if let Some(reserved) = &mut connector.reserved {
+                reserved.arm(now, wall_ms);
+            }
+        }
+        self.profiles.clock_moved(moved_ms);
+        self.hold_limits(now);
     }
 
     fn registered(

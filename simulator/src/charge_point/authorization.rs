@@ -89,6 +89,14 @@ impl Authorization {
         self.cache.push((id_tag.clone(), info));
     }
 
+    /// The group that a tag belongs to, as far as the cache knows; one that is switched off knows nothing.
+    pub(super) fn parent(&self, id_tag: &str, configuration: &Configuration) -> Option<Arc<str>> {
+        let cached = configuration
+            .bool(Key::AuthorizationCacheEnabled)
+            .then(|| self.find(id_tag))?;
+        cached?.parent_id_tag.clone()
+    }
+
     pub(super) fn clear(&mut self) {
         self.cache = Vec::new();
     }

@@ -3,17 +3,21 @@
 //! A profile of the charge point as a whole limits what all transactions draw together: it is shared out evenly. A
 //! composite schedule is not worked out.
 
+use std::sync::Arc;
+
 use dynamo_protocol::{Millis, Time};
 
 use super::clock::Deadline;
+use super::connector::Authorized;
+use super::transaction::same_tag;
 use super::{ChargePoint, ConnectorId};
 
 /// Most profiles of one charge point.
-const PROFILES_MAX: usize = 30;
+pub(super) const PROFILES_MAX: usize = 30;
 /// Most periods of one profile.
-const PERIODS_MAX: usize = 100;
+pub(super) const PERIODS_MAX: usize = 100;
 /// Highest stack level.
-const STACK_LEVEL_MAX: i32 = 99;
+pub(super) const STACK_LEVEL_MAX: i32 = 99;
 
 /// [1.6 §7.8].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +64,35 @@ pub enum ProfileKind {
     Relative,
 }
 
-/// From this millisecond of the schedule on, so many watts.
+/// From this millisecond of the schedule on, so much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     /// Milliseconds from the schedule's start.
     pub from_ms: i64,
-    /// Watts.
-    pub limit_w: u32,
+    /// The most that may be drawn.
+    pub limit: Limit,
+}
+
+/// How much may be drawn [1.6 §7.12].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Watts, over all phases.
+    Watts(u32),
+    /// Tenths of an ampere on each phase in use, and on how many phases at most.
+    Amperes { tenths: u32, phases: u8 },
+}
+
+impl Limit {
+    /// The same for each of so many.
+    fn shared(self, by: u32) -> Self {
+        match self {
+            Self::Watts(watts) => Self::Watts(watts / by),
+            Self::Amperes { tenths, phases } => Self::Amperes {
+                tenths: tenths / by,
+                phases,
+            },
+        }
+    }
 }
 
 /// Which profiles to forget; what is `None` fits all.
@@ -80,7 +106,7 @@ pub struct ProfileFilter {
 
 impl ChargingProfile {
     /// The limit at an instant, and when that may change; `None` where it says nothing.
-    fn at(&self, now_ms: i64, begun_ms: Option<i64>) -> (Option<u32>, Option<i64>) {
+    fn at(&self, now_ms: i64, begun_ms: Option<i64>) -> (Option<Limit>, Option<i64>) {
         let (from, to) = self.valid;
         if let Some(from) = from.filter(|from| *from > now_ms) {
             return (None, Some(from));
@@ -111,7 +137,7 @@ impl ChargingProfile {
         let change = changes.into_iter().flatten().min();
         let change = change.map(|ms| start.saturating_add(ms));
         let change = [change, to].into_iter().flatten().min();
-        (period.filter(|_| !over).map(|p| p.limit_w), change)
+        (period.filter(|_| !over).map(|p| p.limit), change)
     }
 
     fn is_sound(&self) -> bool {
@@ -130,6 +156,8 @@ impl ChargingProfile {
 pub(super) struct Profiles {
     all: Vec<(ConnectorId, ChargingProfile)>,
     begun: Vec<(ConnectorId, i64)>,
+    /// Those that came with a remote start and wait for the transaction of its tag.
+    awaited: Vec<(ConnectorId, Arc<str>, ChargingProfile)>,
     change: Deadline,
 }
 
@@ -138,6 +166,7 @@ impl Profiles {
         Self {
             all: Vec::new(),
             begun: Vec::new(),
+            awaited: Vec::new(),
             change: Deadline::NEVER,
         }
     }
@@ -151,6 +180,38 @@ impl Profiles {
         self.begun.push((connector_id, at_ms));
     }
 
+    /// Keeps a profile for the transaction that this tag is about to begin.
+    pub(super) fn await_start(
+        &mut self,
+        connector_id: ConnectorId,
+        id_tag: Arc<str>,
+        profile: ChargingProfile,
+    ) {
+        self.awaited.retain(|(id, ..)| *id != connector_id);
+        self.awaited.push((connector_id, id_tag, profile));
+    }
+
+    /// One of each level and purpose at a connector; and each id once [1.6 §5.16]. Whether there is room.
+    fn keep(&mut self, connector_id: ConnectorId, profile: ChargingProfile) -> bool {
+        self.all.retain(|(id, other)| {
+            let same = *id == connector_id
+                && (other.stack_level, other.purpose) == (profile.stack_level, profile.purpose);
+            other.id != profile.id && !same
+        });
+        let has_room = self.all.len() < PROFILES_MAX;
+        if has_room {
+            self.all.push((connector_id, profile));
+        }
+        has_room
+    }
+
+    /// The clock was put right by so much: how long transactions have charged is what it was.
+    pub(super) fn clock_moved(&mut self, by_ms: i64) {
+        for (_, begun_ms) in &mut self.begun {
+            *begun_ms = begun_ms.saturating_add(by_ms);
+        }
+    }
+
     /// A transaction ends, and with it what was for it alone.
     pub(super) fn ended(&mut self, connector_id: ConnectorId) {
         self.begun.retain(|(id, _)| *id != connector_id);
@@ -158,16 +219,16 @@ impl Profiles {
             .retain(|(id, profile)| *id != connector_id || profile.purpose != ProfilePurpose::Tx);
     }
 
-    /// The limit of a purpose at a connector, in watts, and when that may change.
+    /// The limit of a purpose at a connector, and when that may change.
     fn of(
         &self,
         purpose: ProfilePurpose,
         connector_id: ConnectorId,
         now_ms: i64,
-    ) -> (Option<u32>, Option<i64>) {
+    ) -> (Option<Limit>, Option<i64>) {
         let begun = self.begun.iter().find(|(id, _)| *id == connector_id);
         let begun = begun.map(|(_, at)| *at);
-        let mut best: Option<((i32, bool), u32)> = None;
+        let mut best: Option<((i32, bool), Limit)> = None;
         let mut change: Option<i64> = None;
         for (id, profile) in &self.all {
             let here = *id == connector_id || (*id == 0 && purpose != ProfilePurpose::Tx);
@@ -207,19 +268,44 @@ impl ChargePoint {
         if !fits || !profile.is_sound() {
             return false;
         }
-        let all = &mut self.profiles.all;
-        // One of each level and purpose at a connector; and each id once [1.6 §5.16].
-        all.retain(|(id, other)| {
-            let same = *id == connector_id
-                && (other.stack_level, other.purpose) == (profile.stack_level, profile.purpose);
-            other.id != profile.id && !same
-        });
-        if all.len() >= PROFILES_MAX {
-            return false;
-        }
-        all.push((connector_id, profile));
+        let kept = self.profiles.keep(connector_id, profile);
         self.hold_limits(now);
-        true
+        kept
+    }
+
+    /// Whether a remote start may bring this profile: it is for the transaction alone [1.6 §5.11].
+    pub(super) fn takes_with_start(&self, profile: &ChargingProfile) -> bool {
+        let waiting = self.profiles.all.len() + self.profiles.awaited.len();
+        profile.purpose == ProfilePurpose::Tx && profile.is_sound() && waiting < PROFILES_MAX
+    }
+
+    /// The transaction of a tag begins: what came with its remote start holds.
+    pub(super) fn use_awaited(&mut self, connector_id: ConnectorId, id_tag: &str) {
+        let mut awaited = self.profiles.awaited.iter();
+        let Some(index) = awaited.position(|(id, ..)| *id == connector_id) else {
+            return;
+        };
+        let (_, tag, mut profile) = self.profiles.awaited.swap_remove(index);
+        if same_tag(&tag, id_tag) {
+            // Nobody knew the number of this transaction when the profile was made.
+            profile.transaction_id = None;
+            self.profiles.keep(connector_id, profile);
+        }
+    }
+
+    /// Forgets what came with remote starts from which nothing follows any more.
+    pub(super) fn drop_unawaited(&mut self) {
+        if self.profiles.awaited.is_empty() {
+            return;
+        }
+        let mut awaited = std::mem::take(&mut self.profiles.awaited);
+        awaited.retain(|(connector_id, id_tag, _)| {
+            let connector = &self.connectors[*connector_id as usize - 1];
+            let is_here = |a: &Authorized| same_tag(&a.id_tag, id_tag);
+            connector.authorized.as_deref().is_some_and(is_here)
+                || self.is_asked_about(*connector_id)
+        });
+        self.profiles.awaited = awaited;
     }
 
     fn runs_here(&self, connector_id: ConnectorId, transaction_id: Option<i64>) -> bool {
@@ -273,9 +359,10 @@ impl ChargePoint {
             let (usual, next_usual) = limit_of(ProfilePurpose::TxDefault);
             let nexts = [change, next_whole, next_own, next_usual];
             change = nexts.into_iter().flatten().min();
-            let whole = whole.map(|limit| limit / sharing);
+            let whole = whole.map(|limit| limit.shared(sharing));
             let connector = &mut self.connectors[index];
-            connector.limit_w = [own.or(usual), whole].into_iter().flatten().min();
+            let limits = [own.or(usual), whole].into_iter().flatten();
+            connector.limit_w = limits.map(|limit| connector.watts(limit)).min();
             connector.plan_flow(now);
         }
         self.profiles.change = match change {
@@ -292,6 +379,10 @@ impl ChargePoint {
 mod tests {
     use super::*;
 
+    fn w(watts: u32) -> Option<Limit> {
+        Some(Limit::Watts(watts))
+    }
+
     fn profile(id: i32, stack_level: i32, limits: &[(i64, u32)]) -> ChargingProfile {
         ChargingProfile {
             id,
@@ -305,7 +396,7 @@ mod tests {
             periods: (limits.iter())
                 .map(|(from_ms, limit_w)| Period {
                     from_ms: *from_ms,
-                    limit_w: *limit_w,
+                    limit: Limit::Watts(*limit_w),
                 })
                 .collect(),
         }
@@ -315,15 +406,15 @@ mod tests {
     fn periods_follow_each_other_and_say_when() {
         let mut one = profile(1, 0, &[(0, 7_400), (3_600, 11_000)]);
         assert_eq!(one.at(0, None), (None, Some(1_000)));
-        assert_eq!(one.at(1_000, None), (Some(7_400), Some(4_600)));
-        assert_eq!(one.at(4_600, None), (Some(11_000), None));
+        assert_eq!(one.at(1_000, None), (w(7_400), Some(4_600)));
+        assert_eq!(one.at(4_600, None), (w(11_000), None));
         one.duration_ms = Some(4_000);
         assert_eq!(one.at(5_000, None), (None, None));
         one.kind = ProfileKind::Recurring(10_000);
-        assert_eq!(one.at(11_500, None), (Some(7_400), Some(14_600)));
+        assert_eq!(one.at(11_500, None), (w(7_400), Some(14_600)));
         one.kind = ProfileKind::Relative;
         assert_eq!(one.at(9_000, None), (None, None));
-        assert_eq!(one.at(9_000, Some(8_000)), (Some(7_400), Some(11_600)));
+        assert_eq!(one.at(9_000, Some(8_000)), (w(7_400), Some(11_600)));
     }
 
     #[test]
@@ -332,12 +423,12 @@ mod tests {
         profiles.all.push((0, profile(1, 0, &[(0, 5_000)])));
         profiles.all.push((1, profile(2, 0, &[(0, 6_000)])));
         let purpose = ProfilePurpose::TxDefault;
-        assert_eq!(profiles.of(purpose, 1, 2_000).0, Some(6_000));
-        assert_eq!(profiles.of(purpose, 2, 2_000).0, Some(5_000));
+        assert_eq!(profiles.of(purpose, 1, 2_000).0, w(6_000));
+        assert_eq!(profiles.of(purpose, 2, 2_000).0, w(5_000));
         let mut higher = profile(3, 4, &[(0, 1_000)]);
         higher.valid = (None, Some(3_000));
         profiles.all.push((0, higher));
-        assert_eq!(profiles.of(purpose, 1, 2_000), (Some(1_000), Some(3_000)));
-        assert_eq!(profiles.of(purpose, 1, 3_000).0, Some(6_000));
+        assert_eq!(profiles.of(purpose, 1, 2_000), (w(1_000), Some(3_000)));
+        assert_eq!(profiles.of(purpose, 1, 3_000).0, w(6_000));
     }
 }

@@ -14,9 +14,11 @@ impl Clock {
         now.wall_ms.saturating_add(self.offset_ms)
     }
 
-    /// Takes over the CSMS's time [1.6 §4.2, §4.6].
-    pub(super) fn set(&mut self, now: Time, csms_ms: i64) {
+    /// Takes over the CSMS's time [1.6 §4.2, §4.6], and tells by how much that moved the clock.
+    pub(super) fn set(&mut self, now: Time, csms_ms: i64) -> i64 {
+        let before_ms = self.offset_ms;
         self.offset_ms = csms_ms.saturating_sub(now.wall_ms);
+        self.offset_ms.saturating_sub(before_ms)
     }
 }
 
@@ -128,7 +130,7 @@ mod tests {
         };
         let mut clock = Clock::default();
         assert_eq!(clock.wall_ms(now), 1_000);
-        clock.set(now, 5_000);
+        assert_eq!(clock.set(now, 5_000), 4_000);
         assert_eq!(
             clock.wall_ms(Time {
                 mono_ms: 20,

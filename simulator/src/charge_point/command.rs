@@ -5,7 +5,9 @@ use std::sync::Arc;
 use dynamo_protocol::{CallError, ErrorCode, Time};
 
 use super::configuration::Key;
-use super::message::{AvailabilityReply, Command, ConfigurationReply, Reply, UnlockReply};
+use super::message::{
+    AvailabilityReply, ChargingProfile, Command, ConfigurationReply, Reply, UnlockReply,
+};
 use super::outbox::Purpose;
 use super::power::Then;
 use super::words::{Registration, ResetKind, StopReason};
@@ -19,6 +21,9 @@ impl ChargePoint {
         now: Time,
         out: &mut Vec<Output>,
     ) {
+        if self.is_rejected() {
+            return out.push(Output::Unanswered { id });
+        }
         let reset = match &command {
             Command::Reset { kind } => Some(*kind),
             _ => None,
@@ -39,7 +44,7 @@ impl ChargePoint {
         let pending = match self.boot.registration() {
             Some(Registration::Accepted) => false,
             Some(Registration::Pending) => true,
-            // Before it is accepted there is nothing to command [1.6 §4.2].
+            // Before it is accepted there is nothing to command.
             Some(Registration::Rejected) | None => {
                 return Err(CallError::new(
                     ErrorCode::GenericError,
@@ -76,8 +81,9 @@ impl ChargePoint {
             Command::RemoteStart {
                 connector_id,
                 id_tag,
+                profile,
             } => Reply::RemoteStart {
-                accepted: !pending && self.remote_start(connector_id, id_tag, now),
+                accepted: !pending && self.remote_start(connector_id, id_tag, profile, now),
             },
             Command::RemoteStop { transaction_id } => Reply::RemoteStop {
                 accepted: !pending && self.remote_stop(transaction_id, now),
@@ -148,7 +154,7 @@ impl ChargePoint {
 
     /// [1.6 §5.3]
     fn change_configuration(&mut self, key: &str, value: &str, now: Time) -> ConfigurationReply {
-        let (reply, changed) = self.configuration.change(key, value);
+        let (reply, changed) = self.configuration.change(key, value, &self.hardware);
         match changed {
             Some(Key::HeartbeatInterval) if self.boot.is_accepted() => self.arm_heartbeat(now),
             Some(Key::ClockAlignedDataInterval) => self.arm_aligned(now),
@@ -163,20 +169,34 @@ impl ChargePoint {
         &mut self,
         connector_id: Option<ConnectorId>,
         id_tag: Arc<str>,
+        profile: Option<Box<ChargingProfile>>,
         now: Time,
     ) -> bool {
+        if !profile.as_ref().is_none_or(|p| self.takes_with_start(p)) {
+            return false;
+        }
         let chosen = connector_id
             .or_else(|| self.reserved_for(&id_tag, None))
             .or_else(|| self.choose_connector());
-        let fits = |id: &ConnectorId| self.can_start(*id) && self.outbox.has_room();
+        let asks = self.configuration.bool(Key::AuthorizeRemoteTxRequests);
+        let fits = |id: &ConnectorId| {
+            self.can_start(*id)
+                && self.outbox.has_room()
+                && self.may_be_reserved_for(*id, &id_tag, asks)
+        };
         let Some(connector_id) = chosen.filter(fits) else {
             return false;
         };
+        if let Some(profile) = profile {
+            self.profiles
+                .await_start(connector_id, id_tag.clone(), *profile);
+        }
         let purpose = Purpose::Start(Some(connector_id));
-        if self.configuration.bool(Key::AuthorizeRemoteTxRequests) {
+        if asks {
             self.authorize(id_tag, purpose, now);
         } else {
-            self.authorized(id_tag, None, purpose, now);
+            let parent = self.authorization.parent(&id_tag, &self.configuration);
+            self.authorized(id_tag, parent, purpose, now);
         }
         true
     }
@@ -222,7 +242,9 @@ impl ChargePoint {
             }
             ResetKind::Hard => {
                 self.stop_all(StopReason::HardReset, now);
-                self.go_down(Then::Reboot, false, now, out);
+                // Where the power is about to go, a reset does not keep it.
+                let then = self.power.leads_to().unwrap_or(Then::Reboot);
+                self.go_down(then, false, now, out);
             }
         }
     }

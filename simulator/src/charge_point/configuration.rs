@@ -1,165 +1,19 @@
-//! The configuration keys of the Core profile [1.6 §9.1]: their types, bounds and values.
+//! The values of configuration keys: those of the Core profile [1.6 §9.1], and those that Smart Charging demands
+//! [1.6 §9.4].
 //!
-//! A value that was never changed costs nothing: it stands in the table of keys. Keys of profiles that are not
-//! served do not exist.
+//! A value that was never changed costs nothing: it stands in the table of [`keys`](super::keys). Keys of profiles that
+//! are not served do not exist.
 
 use std::sync::Arc;
 
 use super::io::Hardware;
+pub(super) use super::keys::Key;
+use super::keys::{Access, DEFINITIONS, Definition, INTERVAL_S_MAX, Kind, MEASURANDS_MAX};
 use super::message::{ConfigurationReply, KeyValue};
-use super::words::Measurand;
+use super::words::Quantity;
 
-/// Most keys one `GetConfiguration` may ask for.
-const KEYS_PER_REQUEST_MAX: i32 = 50;
-/// Most measurands in one list.
-const MEASURANDS_MAX: usize = 8;
-/// Longest interval in seconds: a year.
-const INTERVAL_S_MAX: i32 = 31_536_000;
-
-/// Every key, in the order of `GetConfiguration`'s answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    AllowOfflineTxForUnknownId,
-    AuthorizationCacheEnabled,
-    AuthorizeRemoteTxRequests,
-    BlinkRepeat,
-    ClockAlignedDataInterval,
-    ConnectionTimeOut,
-    ConnectorPhaseRotation,
-    ConnectorPhaseRotationMaxLength,
-    GetConfigurationMaxKeys,
-    HeartbeatInterval,
-    LightIntensity,
-    LocalAuthorizeOffline,
-    LocalPreAuthorize,
-    MaxEnergyOnInvalidId,
-    MeterValuesAlignedData,
-    MeterValuesAlignedDataMaxLength,
-    MeterValuesSampledData,
-    MeterValuesSampledDataMaxLength,
-    MeterValueSampleInterval,
-    MinimumStatusDuration,
-    NumberOfConnectors,
-    ResetRetries,
-    StopTransactionOnEVSideDisconnect,
-    StopTransactionOnInvalidId,
-    StopTxnAlignedData,
-    StopTxnAlignedDataMaxLength,
-    StopTxnSampledData,
-    StopTxnSampledDataMaxLength,
-    SupportedFeatureProfiles,
-    SupportedFeatureProfilesMaxLength,
-    TransactionMessageAttempts,
-    TransactionMessageRetryInterval,
-    UnlockConnectorOnEVSideDisconnect,
-    WebSocketPingInterval,
-}
-
-/// What a key may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Bool(bool),
-    Integer {
-        default: i32,
-        min: i32,
-        max: i32,
-    },
-    /// A list of measurands without doubles.
-    Measurands(&'static str),
-    /// `connector.rotation`, comma separated.
-    Rotation,
-    /// Fixed text.
-    Text(&'static str),
-    /// The number of connectors of this hardware.
-    Connectors,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-    /// Written now, in force after the next start.
-    WriteForReboot,
-}
-
-struct Definition {
-    key: Key,
-    name: &'static str,
-    access: Access,
-    kind: Kind,
-}
-
-const fn define(key: Key, name: &'static str, access: Access, kind: Kind) -> Definition {
-    Definition {
-        key,
-        name,
-        access,
-        kind,
-    }
-}
-
-const fn seconds(default: i32) -> Kind {
-    Kind::Integer {
-        default,
-        min: 0,
-        max: INTERVAL_S_MAX,
-    }
-}
-
-const fn fixed(value: i32) -> Kind {
-    Kind::Integer {
-        default: value,
-        min: 1,
-        max: 1_000,
-    }
-}
-
-const REGISTER: Kind = Kind::Measurands("Energy.Active.Import.Register");
-const NO_MEASURANDS: Kind = Kind::Measurands("");
-
-#[rustfmt::skip]
-const DEFINITIONS: [Definition; 34] = {
-    use Access::{Read, Write, WriteForReboot};
-    [
-        define(Key::AllowOfflineTxForUnknownId, "AllowOfflineTxForUnknownId", Write, Kind::Bool(false)),
-        define(Key::AuthorizationCacheEnabled, "AuthorizationCacheEnabled", Write, Kind::Bool(true)),
-        define(Key::AuthorizeRemoteTxRequests, "AuthorizeRemoteTxRequests", Write, Kind::Bool(true)),
-        define(Key::BlinkRepeat, "BlinkRepeat", Write, Kind::Integer { default: 3, min: 0, max: 100 }),
-        define(Key::ClockAlignedDataInterval, "ClockAlignedDataInterval", Write, seconds(0)),
-        define(Key::ConnectionTimeOut, "ConnectionTimeOut", Write, seconds(60)),
-        define(Key::ConnectorPhaseRotation, "ConnectorPhaseRotation", Write, Kind::Rotation),
-        define(Key::ConnectorPhaseRotationMaxLength, "ConnectorPhaseRotationMaxLength", Read, fixed(101)),
-        define(Key::GetConfigurationMaxKeys, "GetConfigurationMaxKeys", Read, fixed(KEYS_PER_REQUEST_MAX)),
-        define(Key::HeartbeatInterval, "HeartbeatInterval", Write, seconds(300)),
-        define(Key::LightIntensity, "LightIntensity", Write, Kind::Integer { default: 100, min: 0, max: 100 }),
-        define(Key::LocalAuthorizeOffline, "LocalAuthorizeOffline", Write, Kind::Bool(true)),
-        define(Key::LocalPreAuthorize, "LocalPreAuthorize", Write, Kind::Bool(false)),
-        define(Key::MaxEnergyOnInvalidId, "MaxEnergyOnInvalidId", Write,
-            Kind::Integer { default: 0, min: 0, max: 1_000_000 }),
-        define(Key::MeterValuesAlignedData, "MeterValuesAlignedData", Write, REGISTER),
-        define(Key::MeterValuesAlignedDataMaxLength, "MeterValuesAlignedDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
-        define(Key::MeterValuesSampledData, "MeterValuesSampledData", Write, REGISTER),
-        define(Key::MeterValuesSampledDataMaxLength, "MeterValuesSampledDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
-        define(Key::MeterValueSampleInterval, "MeterValueSampleInterval", Write, seconds(60)),
-        define(Key::MinimumStatusDuration, "MinimumStatusDuration", Write, seconds(0)),
-        define(Key::NumberOfConnectors, "NumberOfConnectors", Read, Kind::Connectors),
-        define(Key::ResetRetries, "ResetRetries", Write, Kind::Integer { default: 0, min: 0, max: 100 }),
-        define(Key::StopTransactionOnEVSideDisconnect, "StopTransactionOnEVSideDisconnect", Write, Kind::Bool(true)),
-        define(Key::StopTransactionOnInvalidId, "StopTransactionOnInvalidId", Write, Kind::Bool(true)),
-        define(Key::StopTxnAlignedData, "StopTxnAlignedData", Write, NO_MEASURANDS),
-        define(Key::StopTxnAlignedDataMaxLength, "StopTxnAlignedDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
-        define(Key::StopTxnSampledData, "StopTxnSampledData", Write, NO_MEASURANDS),
-        define(Key::StopTxnSampledDataMaxLength, "StopTxnSampledDataMaxLength", Read, fixed(MEASURANDS_MAX as i32)),
-        define(Key::SupportedFeatureProfiles, "SupportedFeatureProfiles", Read, Kind::Text("Core,RemoteTrigger")),
-        define(Key::SupportedFeatureProfilesMaxLength, "SupportedFeatureProfilesMaxLength", Read, fixed(6)),
-        define(Key::TransactionMessageAttempts, "TransactionMessageAttempts", Write,
-            Kind::Integer { default: 3, min: 1, max: 100 }),
-        define(Key::TransactionMessageRetryInterval, "TransactionMessageRetryInterval", Write, seconds(10)),
-        define(Key::UnlockConnectorOnEVSideDisconnect, "UnlockConnectorOnEVSideDisconnect", Write, Kind::Bool(true)),
-        // The socket's pings are arranged when the communication starts, hence the reboot.
-        define(Key::WebSocketPingInterval, "WebSocketPingInterval", WriteForReboot, seconds(0)),
-    ]
-};
+/// Longest value [1.6 §7.29].
+const VALUE_CHARS_MAX: usize = 500;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Value {
@@ -215,8 +69,8 @@ impl Configuration {
         u64::try_from(self.integer(key)).unwrap_or(0) * 1_000
     }
 
-    pub(super) fn measurands(&self, key: Key) -> impl Iterator<Item = Measurand> {
-        self.text(key).split(',').filter_map(Measurand::from_word)
+    pub(super) fn quantities(&self, key: Key) -> impl Iterator<Item = Quantity> {
+        self.text(key).split(',').filter_map(Quantity::from_word)
     }
 
     fn text(&self, key: Key) -> &str {
@@ -229,14 +83,19 @@ impl Configuration {
     }
 
     /// Sets a key as the CSMS may [1.6 §5.3]; also tells which key it was when it was taken.
-    pub(super) fn change(&mut self, name: &str, text: &str) -> (ConfigurationReply, Option<Key>) {
-        let Some(definition) = by_name(name) else {
+    pub(super) fn change(
+        &mut self,
+        name: &str,
+        text: &str,
+        hardware: &Hardware,
+    ) -> (ConfigurationReply, Option<Key>) {
+        let Some(definition) = by_name(name).filter(|d| is_there(d, hardware)) else {
             return (ConfigurationReply::NotSupported, None);
         };
         if definition.access == Access::Read {
             return (ConfigurationReply::Rejected, None);
         }
-        let Some(value) = parse(definition.kind, text) else {
+        let Some(value) = parse(definition.kind, text).filter(|v| is_measured(v, hardware)) else {
             return (ConfigurationReply::Rejected, None);
         };
         self.set(definition, value);
@@ -288,12 +147,13 @@ impl Configuration {
             value: self.show(definition, hardware, connectors),
         };
         if names.is_empty() {
-            return Some((DEFINITIONS.iter().map(entry).collect(), Vec::new()));
+            let all = DEFINITIONS.iter().filter(|d| is_there(d, hardware));
+            return Some((all.map(entry).collect(), Vec::new()));
         }
         let mut known = Vec::new();
         let mut unknown = Vec::new();
         for name in names {
-            match by_name(&name) {
+            match by_name(&name).filter(|d| is_there(d, hardware)) {
                 Some(definition) => known.push(entry(definition)),
                 None => unknown.push(name),
             }
@@ -318,10 +178,7 @@ impl Configuration {
             Kind::Connectors => connectors.to_string(),
             Kind::Measurands(_) | Kind::Text(_) => self.text(definition.key).to_owned(),
             Kind::Rotation => match self.text(definition.key) {
-                "" => (0..=connectors)
-                    .map(|connector| format!("{connector}.NotApplicable"))
-                    .collect::<Vec<_>>()
-                    .join(","),
+                "" => rotations(connectors),
                 set => set.to_owned(),
             },
         }
@@ -349,6 +206,39 @@ impl Configuration {
     }
 }
 
+/// Keys of a profile that this hardware does not have do not exist.
+fn is_there(definition: &Definition, hardware: &Hardware) -> bool {
+    match definition.key {
+        Key::ChargeProfileMaxStackLevel
+        | Key::ChargingScheduleAllowedChargingRateUnit
+        | Key::ChargingScheduleMaxPeriods
+        | Key::MaxChargingProfilesInstalled => hardware.smart_charging,
+        _ => true,
+    }
+}
+
+/// Whether the meter has the phases of a list of measurands; true for all other values.
+fn is_measured(value: &Value, hardware: &Hardware) -> bool {
+    let Value::Text(list) = value else {
+        return true;
+    };
+    let mut quantities = list.split(',').filter_map(Quantity::from_word);
+    quantities.all(|quantity| hardware.measures(quantity))
+}
+
+/// The rotation of each connector from 0 on, as many as a value has room for.
+fn rotations(connectors: usize) -> String {
+    let mut text = "0.NotApplicable".to_owned();
+    for connector in 1..=connectors {
+        let entry = format!(",{connector}.NotApplicable");
+        if text.len() + entry.len() > VALUE_CHARS_MAX {
+            break;
+        }
+        text += &entry;
+    }
+    text
+}
+
 fn definition(key: Key) -> &'static Definition {
     &DEFINITIONS[key as usize]
 }
@@ -361,6 +251,9 @@ fn by_name(name: &str) -> Option<&'static Definition> {
 }
 
 fn parse(kind: Kind, text: &str) -> Option<Value> {
+    if text.chars().count() > VALUE_CHARS_MAX {
+        return None;
+    }
     match kind {
         Kind::Bool(_) => ["false", "true"]
             .iter()
@@ -386,8 +279,8 @@ fn measurand_list(text: &str) -> Option<Arc<str>> {
     }
     let mut words: Vec<&str> = Vec::with_capacity(MEASURANDS_MAX);
     for word in text.split(',').map(str::trim) {
-        Measurand::from_word(word)?;
-        if words.contains(&word) {
+        Quantity::from_word(word)?;
+        if words.contains(&word) || words.len() == MEASURANDS_MAX {
             return None;
         }
         words.push(word);
@@ -441,6 +334,13 @@ mod tests {
             ("MeterValuesSampledData", "", Accepted),
             ("MeterValuesSampledData", "Voltage,Voltage", Rejected),
             ("MeterValuesSampledData", "Frequency", Rejected),
+            (
+                "MeterValuesSampledData",
+                "Voltage.L1,Voltage.L2-N",
+                Accepted,
+            ),
+            ("MeterValuesSampledData", "Voltage.L1,Voltage.L4", Rejected),
+            ("ChargeProfileMaxStackLevel", "1", NotSupported),
             ("ConnectorPhaseRotation", "1.RST,2.RTS", Accepted),
             ("ConnectorPhaseRotation", "1.XYZ", Rejected),
             ("LightIntensity", "101", Rejected),
@@ -450,7 +350,7 @@ mod tests {
         ] {
             let mut configuration = Configuration::default();
             assert_eq!(
-                configuration.change(key, value).0,
+                configuration.change(key, value, &Hardware::default()).0,
                 reply,
                 "{key} = {value:?}"
             );
@@ -460,7 +360,7 @@ mod tests {
     #[test]
     fn names_are_found_without_case_and_told_as_the_standard_writes_them() {
         let mut configuration = Configuration::default();
-        configuration.change("HEARTBEATINTERVAL", "7");
+        configuration.change("HEARTBEATINTERVAL", "7", &Hardware::default());
         let (known, unknown) = configuration
             .read(
                 vec!["heartbeatinterval".into(), "Mood".into()],
@@ -487,6 +387,54 @@ mod tests {
                 )
                 .is_none()
         );
+    }
+
+    #[test]
+    fn the_keys_of_smart_charging_are_there_where_it_is() {
+        let able = Hardware {
+            smart_charging: true,
+            ..Hardware::default()
+        };
+        for (key, value) in [
+            ("ChargeProfileMaxStackLevel", "99"),
+            ("ChargingScheduleAllowedChargingRateUnit", "Current,Power"),
+            ("ChargingScheduleMaxPeriods", "100"),
+            ("MaxChargingProfilesInstalled", "30"),
+        ] {
+            let mut configuration = Configuration::default();
+            let read = |hardware| configuration.read(vec![key.into()], hardware, 2).unwrap();
+            let (known, unknown) = read(&able);
+            assert_eq!((&*known[0].value, known[0].readonly), (value, true));
+            assert!(unknown.is_empty());
+            assert_eq!(read(&Hardware::default()).1, [key]);
+            let changed = configuration.change(key, "1", &able).0;
+            assert_eq!(changed, ConfigurationReply::Rejected);
+        }
+        let all = Configuration::default().read(Vec::new(), &able, 2).unwrap();
+        assert_eq!(all.0.len(), 38);
+    }
+
+    #[test]
+    fn a_meter_has_the_phases_of_its_supply() {
+        for (max_power_w, l1, l3) in [
+            (7_400, true, false),
+            (22_000, true, true),
+            (50_000, false, false),
+        ] {
+            let hardware = Hardware {
+                max_power_w,
+                ..Hardware::default()
+            };
+            for (word, taken) in [("Voltage", true), ("Voltage.L1", l1), ("Voltage.L3", l3)] {
+                let mut configuration = Configuration::default();
+                let (reply, _) = configuration.change("MeterValuesSampledData", word, &hardware);
+                assert_eq!(
+                    reply == ConfigurationReply::Accepted,
+                    taken,
+                    "{max_power_w} {word}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use dynamo_protocol::{Millis, Time};
 
+use super::charging::Limit;
 use super::clock::Deadline;
-use super::message::Reading;
 use super::reservation::Reservation;
-use super::status::Reporter;
+use super::status::{Reporter, State};
 use super::transaction::{Transaction, same_group, same_tag};
-use super::words::{Context, FaultCode, Measurand, Status};
-use crate::ev::{AC_POWER_W_MAX, Ev, MJ_PER_WH};
+use super::words::{FaultCode, Status};
+use crate::ev::{self, Ev, MJ_PER_WH};
 
 /// Where the cable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,10 @@ pub(super) struct Connector {
     pub(super) locked: bool,
     pub(super) jammed: bool,
     pub(super) fault: Option<FaultCode>,
+    /// What is wrong and no fault.
+    pub(super) warning: Option<FaultCode>,
+    /// The cable was taken out at the car during the last transaction.
+    pub(super) car_left: bool,
     pub(super) operative: bool,
     /// A change of availability that waits for the end of the transaction [1.6 §5.2].
     pub(super) scheduled: Option<bool>,
@@ -73,10 +77,14 @@ pub(super) struct Connector {
     pub(super) reserved: Option<Box<Reservation>>,
     /// What charging profiles allow, in watts.
     pub(super) limit_w: Option<u32>,
-    car: Option<Box<Ev>>,
+    pub(super) car: Option<Box<Ev>>,
+    /// When the last transaction ended, Unix ms.
+    ended_ms: i64,
     register_mj: u64,
+    /// What of it flowed on one phase of three.
+    one_phase_mj: u64,
     metered_ms: Millis,
-    power_w_max: u32,
+    pub(super) power_w_max: u32,
 }
 
 impl Connector {
@@ -86,6 +94,8 @@ impl Connector {
             locked: false,
             jammed: false,
             fault: None,
+            warning: None,
+            car_left: false,
             operative: true,
             scheduled: None,
             finishing: false,
@@ -96,10 +106,31 @@ impl Connector {
             reserved: None,
             limit_w: None,
             car: None,
+            ended_ms: i64::MIN,
             register_mj: 0,
+            one_phase_mj: 0,
             metered_ms: 0,
             power_w_max,
         }
+    }
+
+    /// What is told of it [1.6 §4.9]. `fault` is that of the charge point as a whole.
+    pub(super) fn state(&self, fault: Option<FaultCode>) -> State {
+        let status = self.status(fault);
+        State {
+            status,
+            code: match status {
+                Status::Faulted => self.fault.or(fault),
+                _ => self.warning.filter(|code| code.warns_in(status)),
+            },
+            ev_side_disconnected: self.car_left
+                && matches!(status, Status::SuspendedEv | Status::Finishing),
+        }
+    }
+
+    /// Whether energy is withheld because the car cannot be understood [1.6 §7.6].
+    fn has_no_contact(&self) -> bool {
+        self.warning == Some(FaultCode::EvCommunicationError)
     }
 
     /// The state [1.6 §4.9]. `fault` is that of the charge point as a whole.
@@ -111,6 +142,7 @@ impl Connector {
                 .register_mj_max
                 .is_some_and(|max| self.register_mj >= max)
                 || self.limit_w == Some(0)
+                || (self.has_no_contact() && self.cable == Cable::Both)
             {
                 Status::SuspendedEvse
             } else if self.cable != Cable::Both || self.car.as_ref().is_none_or(|car| car.is_full())
@@ -144,6 +176,7 @@ impl Connector {
     /// A car comes, or the one that was here is plugged in again.
     pub(super) fn plug_in(&mut self, car_number: impl FnOnce() -> u64) {
         self.cable = Cable::Both;
+        self.car_left = false;
         if self.car.is_none() {
             self.car = Some(Box::new(Ev::new(car_number(), self.power_w_max)));
         }
@@ -180,6 +213,7 @@ impl Connector {
     pub(super) fn begin(&mut self, transaction: Transaction, now: Time) {
         self.metered_ms = now.mono_ms;
         self.finishing = false;
+        self.car_left = false;
         self.held = None;
         self.authorized = None;
         self.transaction = Some(Box::new(transaction));
@@ -200,9 +234,28 @@ impl Connector {
         self.begin(transaction, start);
     }
 
-    /// The transaction ends; the meter must have been read up to now.
-    pub(super) fn end(&mut self) -> Option<Box<Transaction>> {
+    /// The time here when the clock shows this, Unix ms: from the start of a transaction until its cable is out it
+    /// never goes back.
+    pub(super) fn time_ms(&self, wall_ms: i64) -> i64 {
+        match &self.transaction {
+            Some(transaction) => transaction.time_ms(wall_ms),
+            None if self.finishing => wall_ms.max(self.ended_ms),
+            None => wall_ms,
+        }
+    }
+
+    /// The stamp of what happens here at this time.
+    pub(super) fn stamp(&mut self, at_ms: i64) -> i64 {
+        match &mut self.transaction {
+            Some(transaction) => transaction.stamp(at_ms),
+            None => at_ms,
+        }
+    }
+
+    /// The transaction ends at this time; the meter must have been read up to now.
+    pub(super) fn end(&mut self, at_ms: i64) -> Option<Box<Transaction>> {
         let ended = self.transaction.take()?;
+        self.ended_ms = at_ms;
         self.finishing = self.cable != Cable::Out;
         if self.cable != Cable::Both {
             self.car = None;
@@ -219,7 +272,11 @@ impl Connector {
         }
         let offered = self.offered_w();
         if let Some(car) = &mut self.car {
-            self.register_mj += car.charge(elapsed, offered);
+            let energy_mj = car.charge(elapsed, offered);
+            self.register_mj += energy_mj;
+            if car.phases() == 1 {
+                self.one_phase_mj += energy_mj;
+            }
         }
     }
 
@@ -240,64 +297,62 @@ impl Connector {
             .map_or(Deadline::NEVER, |ms| Deadline::at(now.mono_ms + ms));
     }
 
+    /// What flowed on one phase, and what on all of them, in mJ.
+    pub(super) fn register_mj_by_phases(&self) -> (u64, u64) {
+        let all_mj = self.register_mj.saturating_sub(self.one_phase_mj);
+        (self.one_phase_mj, all_mj)
+    }
+
+    /// The phases on which the car that is here charges; without one those of the station.
+    pub(super) fn phases_in_use(&self) -> u8 {
+        let station = ev::phases(self.power_w_max);
+        self.car
+            .as_ref()
+            .map_or(station, |car| car.phases().min(station))
+    }
+
+    /// Volts of a phase, or of the direct current.
+    pub(super) const fn voltage(&self) -> u32 {
+        if self.power_w_max > ev::AC_POWER_W_MAX {
+            400
+        } else {
+            230
+        }
+    }
+
+    /// What a limit is worth here, in watts: amperes count on each phase in use.
+    pub(super) fn watts(&self, limit: Limit) -> u32 {
+        match limit {
+            Limit::Watts(watts) => watts,
+            Limit::Amperes { tenths, phases } => {
+                let phases = u64::from(phases.min(self.phases_in_use()));
+                let watts = u64::from(tenths) * u64::from(self.voltage()) * phases / 10;
+                u32::try_from(watts).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// The most that goes through the phases in use, in watts.
+    fn supply_w(&self) -> u32 {
+        let (in_use, all) = (self.phases_in_use(), ev::phases(self.power_w_max));
+        let watts = u64::from(self.power_w_max) * u64::from(in_use) / u64::from(all);
+        u32::try_from(watts).unwrap_or(u32::MAX)
+    }
+
     /// Watts on offer now: nothing without a transaction that may charge.
-    fn offered_w(&self) -> u32 {
+    pub(super) fn offered_w(&self) -> u32 {
         let withheld = self.transaction.as_ref().is_none_or(|transaction| {
             transaction
                 .register_mj_max
                 .is_some_and(|max| self.register_mj >= max)
         });
-        if withheld || self.cable != Cable::Both || self.fault.is_some() {
+        let is_possible =
+            self.cable == Cable::Both && self.fault.is_none() && !self.has_no_contact();
+        if withheld || !is_possible {
             0
         } else {
-            self.power_w_max.min(self.limit_w.unwrap_or(u32::MAX))
+            self.supply_w().min(self.limit_w.unwrap_or(u32::MAX))
         }
-    }
-
-    /// What the meter shows. `None` when nothing is asked.
-    pub(super) fn read(
-        &self,
-        context: Context,
-        at_ms: i64,
-        measurands: impl Iterator<Item = Measurand>,
-    ) -> Option<Reading> {
-        let values: Box<[(Measurand, i64)]> = measurands
-            .filter_map(|measurand| Some((measurand, self.measure(measurand)?)))
-            .collect();
-        (!values.is_empty()).then_some(Reading {
-            at_ms,
-            context,
-            values,
-        })
-    }
-
-    fn measure(&self, measurand: Measurand) -> Option<i64> {
-        let direct_current = self.power_w_max > AC_POWER_W_MAX;
-        let offered = i64::from(self.offered_w());
-        let power = i64::from(
-            self.car
-                .as_ref()
-                .map_or(0, |car| car.power_w(self.offered_w())),
-        );
-        let (voltage, phases) = if direct_current {
-            (400, 1)
-        } else if self.power_w_max < 11_000 {
-            (230, 1)
-        } else {
-            (230, 3)
-        };
-        let tenths_of_ampere = |watts: i64| watts * 10 / (voltage * phases);
-        Some(match measurand {
-            Measurand::EnergyRegister => self.register_wh(),
-            Measurand::Power => power,
-            Measurand::PowerOffered => offered,
-            Measurand::Current => tenths_of_ampere(power),
-            Measurand::CurrentOffered => tenths_of_ampere(offered),
-            Measurand::Voltage => voltage,
-            // Only a car that is there can tell its state of charge.
-            Measurand::StateOfCharge => i64::from(self.car.as_ref()?.state_of_charge()),
-            Measurand::Temperature => 25 + power / 2_000,
-        })
     }
 }
 
@@ -335,7 +390,7 @@ mod tests {
         );
         connector.unplug(true);
         assert_eq!(connector.status(None), Status::SuspendedEv);
-        connector.end();
+        connector.end(0);
         assert_eq!(connector.status(None), Status::Finishing);
         connector.operative = false;
         assert_eq!(connector.status(None), Status::Unavailable);

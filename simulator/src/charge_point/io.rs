@@ -9,7 +9,8 @@ use dynamo_protocol::{CallError, Millis};
 use serde::{Deserialize, Serialize};
 
 use super::message::{Answer, Command, Reply, Report};
-use super::words::AuthorizationStatus;
+use super::words::{AuthorizationStatus, Quantity};
+use crate::ev;
 
 /// A connector, counted from 1. 0 is the charge point as a whole where a message allows that.
 pub type ConnectorId = u32;
@@ -26,7 +27,7 @@ pub enum Input {
     /// The WebSocket could not be opened, or an open one is gone. Calls that were open come back as
     /// [`Failure::Disconnected`] before this.
     Disconnected,
-    /// The CSMS wants something. It is owed one [`Output::Reply`] with this id.
+    /// The CSMS wants something. It is owed one [`Output::Reply`] or [`Output::Unanswered`] with this id.
     Command { id: CommandId, command: Command },
     /// A [`Report`] was answered, or will not be.
     Answer {
@@ -51,6 +52,8 @@ pub enum Output {
         id: CommandId,
         reply: Result<Reply, CallError>,
     },
+    /// Leave a command without an answer, or answer as the version wants it: the CSMS has rejected the charge point.
+    Unanswered { id: CommandId },
     /// Something happened that an observer may count or write down.
     Fact(Fact),
 }
@@ -108,7 +111,14 @@ pub enum Action {
         connector_id: ConnectorId,
         error_code: String,
     },
-    /// The fault is gone.
+    /// Something is wrong at a connector (0: the whole charge point) and its state stays what it is; `error_code` as
+    /// OCPP 1.6 names it.
+    RaiseWarning {
+        #[serde(default)]
+        connector_id: ConnectorId,
+        error_code: String,
+    },
+    /// The fault and the warning are gone.
     ClearFault {
         #[serde(default)]
         connector_id: ConnectorId,
@@ -117,6 +127,10 @@ pub enum Action {
     JamLock { connector_id: ConnectorId },
     /// The lock moves again.
     FreeLock { connector_id: ConnectorId },
+    /// Presses the emergency stop: everything ends, and the whole charge point is faulted until that is cleared.
+    EmergencyStop,
+    /// Makes the charge point restart of itself, as a watchdog does.
+    Reboot,
 }
 
 /// Which end of the cable.
@@ -224,6 +238,10 @@ pub struct ConnectorSnapshot {
     pub status: &'static str,
     /// Whether a cable connects car and station.
     pub plugged: bool,
+    /// Whether a cable hangs in the station's socket and in no car.
+    pub cable_left: bool,
+    /// Whether the station holds the cable.
+    pub locked: bool,
     /// The CSMS's id of the running transaction, once known.
     pub transaction_id: Option<i64>,
     /// Whether a transaction runs, acknowledged or not.
@@ -258,6 +276,20 @@ pub struct Hardware {
     pub reservation: bool,
     /// Takes charging profiles [1.6 §3.13].
     pub smart_charging: bool,
+    /// Has a meter for the charge point as a whole: connector 0 of `MeterValues` [1.6 §6.31].
+    pub main_meter: bool,
+}
+
+impl Hardware {
+    /// Whether its meters can tell this: what has a phase only where there is one [1.6 §7.34].
+    pub(super) fn measures(&self, quantity: Quantity) -> bool {
+        let Some(phase) = quantity.phase else {
+            return true;
+        };
+        let lines = ev::phases(self.max_power_w);
+        let is_there = phase.line().map_or(lines == 3, |line| line <= lines);
+        is_there && self.max_power_w <= ev::AC_POWER_W_MAX
+    }
 }
 
 impl Default for Hardware {
@@ -273,6 +305,7 @@ impl Default for Hardware {
             serial_number: None,
             reservation: false,
             smart_charging: false,
+            main_meter: false,
         }
     }
 }

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-pub use super::charging::{ChargingProfile, Period, ProfileFilter, ProfileKind, ProfilePurpose};
+pub use super::charging::{
+    ChargingProfile, Limit, Period, ProfileFilter, ProfileKind, ProfilePurpose,
+};
 use super::io::{ConnectorId, Hardware};
 use super::words::{
-    AuthorizationStatus, Context, FaultCode, Measurand, Registration, ResetKind, Status, StopReason,
+    AuthorizationStatus, Context, FaultCode, Measurand, Quantity, Registration, ResetKind, Status,
+    StopReason,
 };
 
 /// What the CSMS can want.
@@ -44,6 +47,8 @@ pub enum Command {
         connector_id: Option<ConnectorId>,
         /// For whom.
         id_tag: Arc<str>,
+        /// What holds while it runs.
+        profile: Option<Box<ChargingProfile>>,
     },
     /// End a transaction [1.6 §5.12].
     RemoteStop {
@@ -269,8 +274,10 @@ pub enum Report {
         connector_id: ConnectorId,
         /// The state.
         status: Status,
-        /// Why it is faulted.
+        /// Why it is faulted, or the warning beside another state.
         fault: Option<FaultCode>,
+        /// The reason of the state is that the cable was taken out at the car.
+        ev_side_disconnected: bool,
         /// When it came to be, Unix ms.
         at_ms: i64,
     },
@@ -321,7 +328,7 @@ pub struct Reading {
     /// Why.
     pub context: Context,
     /// What, in the unit of the measurand.
-    pub values: Box<[(Measurand, i64)]>,
+    pub values: Box<[(Quantity, i64)]>,
 }
 
 impl Reading {
@@ -330,7 +337,7 @@ impl Reading {
     pub fn energy_wh(&self) -> Option<i64> {
         self.values
             .iter()
-            .find(|(measurand, _)| *measurand == Measurand::EnergyRegister)
+            .find(|(quantity, _)| *quantity == Measurand::EnergyRegister.into())
             .map(|(_, value)| *value)
     }
 }

@@ -17,7 +17,9 @@ mod configuration;
 mod connection;
 mod connector;
 mod io;
+mod keys;
 pub mod message;
+mod meter;
 mod operate;
 mod outbox;
 mod power;
@@ -96,6 +98,7 @@ struct Whole {
     operative: bool,
     scheduled: Option<bool>,
     fault: Option<FaultCode>,
+    warning: Option<FaultCode>,
     reporter: Reporter,
 }
 
@@ -134,7 +137,7 @@ impl ChargePoint {
     ) -> Self {
         let (hardware, setup) = (hardware.into(), setup.into());
         let connectors = hardware.connectors.clamp(1, CONNECTORS_MAX);
-        let resumed = Arc::clone(&setup);
+        let delivered = Arc::clone(&setup);
         let mut new = Self {
             seed,
             chance: Chance::new(seed),
@@ -151,13 +154,14 @@ impl ChargePoint {
                 operative: true,
                 scheduled: None,
                 fault: None,
+                warning: None,
                 reporter: Reporter::new(),
             },
             connectors: (0..connectors)
                 .map(|_| Connector::new(hardware.max_power_w))
                 .collect(),
             queue: Queue::new(setup.ledger),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(connectors as usize),
             profiles: Profiles::new(),
             flight: None,
             place: 0,
@@ -166,8 +170,15 @@ impl ChargePoint {
             hardware,
             setup,
         };
-        for resumed in &resumed.resumed {
+        for resumed in &delivered.resumed {
             new.resume(resumed);
+        }
+        for (connector_id, code) in &delivered.warnings {
+            match new.connector(*connector_id) {
+                Some(connector) => connector.warning = Some(*code),
+                None if *connector_id == 0 => new.whole.warning = Some(*code),
+                None => {}
+            }
         }
         new
     }
@@ -250,6 +261,8 @@ impl ChargePoint {
                         connector_id,
                         status: connector.status(self.whole.fault).word(),
                         plugged: connector.cable == Cable::Both,
+                        cable_left: connector.cable == Cable::Station,
+                        locked: connector.locked,
                         transaction_id: transaction.and_then(|t| self.queue.id(t.own)),
                         charging: transaction.is_some(),
                         id_tag: transaction.map(|t| t.id_tag.to_string()),
@@ -277,6 +290,12 @@ impl ChargePoint {
     #[must_use]
     pub fn ping_interval_s(&self) -> u32 {
         u32::try_from(self.ping_interval_s).unwrap_or(0)
+    }
+
+    /// Whether the CSMS has rejected it: until the next boot it takes no commands [1.6 §4.2].
+    #[must_use]
+    pub fn is_rejected(&self) -> bool {
+        self.boot.registration() == Some(Registration::Rejected)
     }
 
     /// Whether messages other than a boot can go out.
@@ -370,16 +389,18 @@ impl ChargePoint {
         if self.connection.take_due(now) {
             out.push(Output::Connect);
         }
+        self.tick_reservations(now);
         if !self.power.is_running() {
             return;
         }
         self.boot.tick(now);
         self.queue.tick(now);
         self.tick_heartbeat(now);
-        self.tick_reservations(now);
+        self.drop_unawaited();
         self.tick_profiles(now);
-        self.tick_connectors(now);
+        // Aligned readings have the stamp of their instant, which is not after that of a sample taken now.
         self.tick_aligned(now);
+        self.tick_connectors(now);
         self.apply_scheduled();
         self.report_statuses(now);
         self.send_next(out);

@@ -34,9 +34,18 @@ impl ChargePoint {
                 connector_id,
                 error_code,
             } => self.raise_fault(connector_id, &error_code, now),
-            Action::ClearFault { connector_id } => self.clear_fault(connector_id),
+            Action::RaiseWarning {
+                connector_id,
+                error_code,
+            } => self.raise_warning(connector_id, &error_code, now),
+            Action::ClearFault { connector_id } => self.clear_fault(connector_id, now),
             Action::JamLock { connector_id } => self.jam(connector_id, true),
             Action::FreeLock { connector_id } => self.jam(connector_id, false),
+            Action::EmergencyStop => {
+                self.break_down(FaultCode::OtherError, StopReason::EmergencyStop, now);
+                Ok(())
+            }
+            Action::Reboot => self.reboot(now, out),
         };
         if let Err(not_done) = done {
             out.push(Output::Fact(Fact::NotDone(not_done)));
@@ -99,6 +108,7 @@ impl ChargePoint {
             connector.unplug(held);
             return Ok(());
         }
+        connector.car_left = side == CableSide::Ev;
         if self
             .configuration
             .bool(Key::StopTransactionOnEVSideDisconnect)
@@ -160,26 +170,42 @@ impl ChargePoint {
             None if kept.is_some() => self.give_back(kept),
             Some(id) if kept == Some(id) => self.give_back(kept),
             Some(id) if self.connectors[id as usize - 1].is_held_for(|_| true) => {
-                self.authorize(id_tag, Purpose::Stop(id), now);
+                return self.ask(id_tag, Purpose::Stop(id), now);
             }
-            Some(id) if running_here(id) => self.authorize(id_tag, Purpose::Stop(id), now),
+            Some(id) if running_here(id) => return self.ask(id_tag, Purpose::Stop(id), now),
             Some(id) if self.can_start(id) => {
-                self.authorize(id_tag, Purpose::Start(Some(id)), now);
+                return self.ask(id_tag, Purpose::Start(Some(id)), now);
+            }
+            _ if self.queue.is_full() => {
+                return Err(NotDone::Refused(
+                    "the messages of too many transactions wait for the CSMS".into(),
+                ));
             }
             None => match self.waiting_connector() {
-                Some(id) => self.authorize(id_tag, Purpose::Start(Some(id)), now),
+                Some(id) => return self.ask(id_tag, Purpose::Start(Some(id)), now),
                 // It may be meant for the transaction or the cable of somebody of its group.
                 None if self.running(|_| true).is_some() || self.held(|_| true).is_some() => {
-                    self.authorize(id_tag, Purpose::Start(None), now);
+                    return self.ask(id_tag, Purpose::Start(None), now);
                 }
                 None => {
                     if let Some(id) = self.choose_connector() {
-                        self.authorize(id_tag, Purpose::Start(Some(id)), now);
+                        return self.ask(id_tag, Purpose::Start(Some(id)), now);
                     }
                 }
             },
             Some(_) => {}
         }
+        Ok(())
+    }
+
+    /// Asks about a tag, where there is room for the question.
+    fn ask(&mut self, id_tag: Arc<str>, purpose: Purpose, now: Time) -> Result<(), NotDone> {
+        if self.is_online() && !self.outbox.has_room() {
+            return Err(NotDone::Refused(
+                "too many messages wait for the CSMS; the card is not read".into(),
+            ));
+        }
+        self.authorize(id_tag, purpose, now);
         Ok(())
     }
 
@@ -234,39 +260,68 @@ impl ChargePoint {
                 "{error_code:?} is no error code of OCPP 1.6"
             )));
         };
+        if code.is_never_a_fault() {
+            return self.raise_warning(connector_id, error_code, now);
+        }
         if connector_id == 0 {
-            if self
-                .whole
-                .fault
-                .replace(code)
-                .is_some_and(|old| old != code)
-            {
-                self.whole.reporter.repeat();
-            }
-            self.stop_all(StopReason::Other, now);
-            for connector in &mut self.connectors {
-                connector.authorized = None;
-            }
+            self.break_down(code, StopReason::Other, now);
             return Ok(());
         }
         let index = self.check_connector(connector_id)?;
         self.stop(connector_id, StopReason::Other, None, now);
         let connector = &mut self.connectors[index];
-        if connector.fault.replace(code).is_some_and(|old| old != code) {
-            // Still faulted, but otherwise: that is worth a message.
-            connector.reporter.repeat();
-        }
+        connector.fault = Some(code);
         connector.authorized = None;
         Ok(())
     }
 
-    fn clear_fault(&mut self, connector_id: ConnectorId) -> Result<(), NotDone> {
+    /// The charge point as a whole is faulted.
+    fn break_down(&mut self, code: FaultCode, reason: StopReason, now: Time) {
+        self.whole.fault = Some(code);
+        self.stop_all(reason, now);
+        for connector in &mut self.connectors {
+            connector.authorized = None;
+        }
+    }
+
+    /// An error code beside a state that is not Faulted [1.6 §4.9].
+    fn raise_warning(
+        &mut self,
+        connector_id: ConnectorId,
+        error_code: &str,
+        now: Time,
+    ) -> Result<(), NotDone> {
+        let code = FaultCode::warning(connector_id, error_code).map_err(NotDone::Refused)?;
         if connector_id == 0 {
-            self.whole.fault = None;
+            self.whole.warning = Some(code);
             return Ok(());
         }
         let index = self.check_connector(connector_id)?;
-        self.connectors[index].fault = None;
+        self.connectors[index].warning = Some(code);
+        self.connectors[index].plan_flow(now);
+        Ok(())
+    }
+
+    fn clear_fault(&mut self, connector_id: ConnectorId, now: Time) -> Result<(), NotDone> {
+        if connector_id == 0 {
+            (self.whole.fault, self.whole.warning) = (None, None);
+            return Ok(());
+        }
+        let index = self.check_connector(connector_id)?;
+        let connector = &mut self.connectors[index];
+        (connector.fault, connector.warning) = (None, None);
+        connector.plan_flow(now);
+        Ok(())
+    }
+
+    /// A watchdog bites: no time for farewells. The stops are told after the start.
+    fn reboot(&mut self, now: Time, out: &mut Vec<Output>) -> Result<(), NotDone> {
+        if !self.power.is_running() {
+            return Err(NotDone::Refused("the charge point does not run".into()));
+        }
+        self.stop_all(StopReason::Reboot, now);
+        let then = self.power.leads_to().unwrap_or(Then::Reboot);
+        self.go_down(then, true, now, out);
         Ok(())
     }
 

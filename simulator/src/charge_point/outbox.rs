@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use super::io::ConnectorId;
 use super::message::Reading;
-use super::words::{FaultCode, Status};
+use super::status::State;
 
-/// Most messages that wait, besides one status per connector.
+/// Most messages that wait besides states, and besides one reading per connector.
 const NOTES_MAX: usize = 32;
+/// Most states of one connector that wait.
+const STATUSES_MAX: usize = 8;
 
 /// A message without a future.
 #[derive(Debug)]
@@ -19,8 +21,7 @@ pub(super) enum Note {
     Heartbeat,
     Status {
         connector_id: ConnectorId,
-        status: Status,
-        fault: Option<FaultCode>,
+        state: State,
         at_ms: i64,
     },
     Authorize {
@@ -44,15 +45,32 @@ pub(super) enum Purpose {
 }
 
 /// The waiting notes, each with its place in the order of events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     notes: VecDeque<(u64, Note)>,
+    /// Bound of those that are no states.
+    room: usize,
 }
 
 impl Outbox {
+    /// An empty one of a charge point with so many connectors.
+    pub(super) fn new(connectors: usize) -> Self {
+        Self {
+            notes: VecDeque::new(),
+            room: NOTES_MAX + connectors,
+        }
+    }
+
     /// Whether something that can be refused still fits.
     pub(super) fn has_room(&self) -> bool {
-        self.notes.len() < NOTES_MAX
+        self.has_room_for(1)
+    }
+
+    /// Whether so many messages still fit; states always do.
+    pub(super) fn has_room_for(&self, notes: usize) -> bool {
+        let is_other = |(_, note): &&(u64, Note)| !matches!(note, Note::Status { .. });
+        let others = self.notes.iter().filter(is_other).count();
+        others + notes <= self.room
     }
 
     pub(super) fn len(&self) -> usize {
@@ -63,24 +81,24 @@ impl Outbox {
         self.notes.iter().any(|(_, note)| test(note))
     }
 
-    /// At the bound a status replaces an older one of its connector, and readings and heartbeats make room.
+    /// At the bound the oldest state of a connector makes room for its newest, and readings and heartbeats for
+    /// everything else.
     pub(super) fn push(&mut self, place: u64, note: Note) {
-        if !self.has_room() {
-            let victim = self.notes.iter().position(|(_, old)| match (old, &note) {
-                (
-                    Note::Status { connector_id, .. },
-                    Note::Status {
-                        connector_id: new, ..
-                    },
-                ) => connector_id == new,
-                (Note::MeterValues { .. } | Note::Heartbeat, _) => true,
-                _ => false,
+        if let Note::Status { connector_id, .. } = note {
+            let mut same = self.notes.iter().enumerate().filter(|(_, (_, old))| {
+                matches!(old, Note::Status { connector_id: other, .. } if *other == connector_id)
             });
-            match victim {
-                Some(index) => drop(self.notes.remove(index)),
-                None if matches!(note, Note::Status { .. }) => {}
-                None => return,
+            let oldest = same.next().map(|(index, _)| index);
+            if same.count() + 1 >= STATUSES_MAX {
+                oldest.map(|index| self.notes.remove(index));
             }
+        } else if !self.has_room() {
+            let gives_way =
+                |note: &Note| matches!(note, Note::MeterValues { .. } | Note::Heartbeat);
+            let Some(victim) = self.notes.iter().position(|(_, old)| gives_way(old)) else {
+                return;
+            };
+            self.notes.remove(victim);
         }
         self.notes.push_back((place, note));
     }
@@ -113,32 +131,44 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charge_point::words::Status;
 
     fn status(connector_id: ConnectorId) -> Note {
         Note::Status {
             connector_id,
-            status: Status::Available,
-            fault: None,
+            state: Status::Available.into(),
             at_ms: 0,
         }
     }
 
     #[test]
     fn at_the_bound_there_is_room_for_states_only() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(3);
         for place in 0..100 {
+            assert_eq!(outbox.has_room(), place < 35);
             outbox.push(place, Note::Boot);
         }
-        assert_eq!(outbox.len(), NOTES_MAX);
-        for place in 0..100 {
-            outbox.push(place, status(1));
+        assert_eq!(outbox.len(), NOTES_MAX + 3);
+        for connector_id in 0..4 {
+            for place in 0..100 {
+                outbox.push(place, status(connector_id));
+            }
         }
-        assert_eq!(outbox.len(), NOTES_MAX + 1);
+        assert_eq!(outbox.len(), NOTES_MAX + 3 + 4 * STATUSES_MAX);
+    }
+
+    #[test]
+    fn states_take_no_room_from_anything_else() {
+        let mut outbox = Outbox::new(100);
+        for connector_id in 0..=100 {
+            outbox.push(1, status(connector_id));
+        }
+        assert!(outbox.has_room_for(NOTES_MAX + 100) && !outbox.has_room_for(NOTES_MAX + 101));
     }
 
     #[test]
     fn a_lost_line_gives_the_tags_back() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(1);
         outbox.push(1, status(1));
         outbox.push(
             2,

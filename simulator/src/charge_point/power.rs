@@ -54,6 +54,14 @@ impl Power {
         matches!(self.0, State::Leaving { .. })
     }
 
+    /// What an orderly way down that is under way leads to.
+    pub(super) fn leads_to(&self) -> Option<Then> {
+        match self.0 {
+            State::Leaving { then, .. } => Some(then),
+            _ => None,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Deadline {
         match self.0 {
             State::On => Deadline::NEVER,

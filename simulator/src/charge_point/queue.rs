@@ -1,5 +1,5 @@
-//! The messages of transactions: kept in order until the CSMS has them, over lost sockets, resets and power loss
-//! [1.6 §3.7].
+//! The messages of transactions, and the readings that a clock asks for: kept in order until the CSMS has them, over
+//! lost sockets, resets and power loss [1.6 §3.7].
 //!
 //! One is under way at a time. The id the CSMS gives to a start is put into the messages that follow; when a start
 //! was given up, its end is still told, with the transaction id -1, so that the energy is not lost without a trace.
@@ -53,7 +53,8 @@ pub(super) struct Stop {
 #[derive(Debug)]
 struct Message {
     place: u64,
-    own: Own,
+    /// Its transaction; a reading may have none.
+    own: Option<Own>,
     body: Body,
 }
 
@@ -134,7 +135,14 @@ impl Queue {
         self.messages.len()
     }
 
+    /// Whether no other transaction fits: readings make room, starts and stops do not.
     pub(super) fn is_full(&self) -> bool {
+        let mut behind_the_first = self.messages.iter().skip(1);
+        self.is_at_bound()
+            && !behind_the_first.any(|message| matches!(message.body, Body::Reading { .. }))
+    }
+
+    fn is_at_bound(&self) -> bool {
         self.messages.len() >= MESSAGES_MAX
     }
 
@@ -185,7 +193,7 @@ impl Queue {
         });
         self.push(
             place,
-            own,
+            Some(own),
             Body::Start {
                 connector_id,
                 id_tag,
@@ -217,9 +225,9 @@ impl Queue {
         own
     }
 
-    /// Something more happened to a transaction.
-    pub(super) fn push(&mut self, place: u64, own: Own, body: Body) {
-        if self.is_full() && !self.thin_out() && matches!(body, Body::Reading { .. }) {
+    /// Something more happened: to a transaction, or a meter was read where none runs.
+    pub(super) fn push(&mut self, place: u64, own: Option<Own>, body: Body) {
+        if self.is_at_bound() && !self.thin_out() && matches!(body, Body::Reading { .. }) {
             return;
         }
         self.messages.push_back(Message { place, own, body });
@@ -252,7 +260,8 @@ impl Queue {
     /// The next message; it stays in the queue until it is acknowledged or given up.
     pub(super) fn report(&self) -> Option<Report> {
         let message = self.messages.front()?;
-        let id = match self.record(message.own).map(|record| record.id) {
+        let record = message.own.and_then(|own| self.record(own));
+        let id = match record.map(|record| record.id) {
             Some(Id::Given(id)) => Some(id),
             _ => None,
         };
@@ -292,7 +301,9 @@ impl Queue {
     /// The CSMS has the message under way. `given` is the id in its answer to a start.
     pub(super) fn acknowledged(&mut self, given: Option<i64>) -> Option<Done> {
         let message = self.take()?;
-        let index = self.records.iter().position(|r| r.own == message.own)?;
+        let Some((own, index)) = self.owner(&message) else {
+            return Some(Done::Read);
+        };
         let record = &mut self.records[index];
         Some(match message.body {
             Body::Start { id_tag, .. } => {
@@ -302,7 +313,7 @@ impl Queue {
                         entry.transaction_id = id;
                     }
                 }
-                Done::Started(message.own, id_tag)
+                Done::Started(own, id_tag)
             }
             Body::Reading { reading, .. } => {
                 record.read(&reading);
@@ -352,7 +363,9 @@ impl Queue {
             return None;
         }
         let message = self.take()?;
-        let index = self.records.iter().position(|r| r.own == message.own)?;
+        let Some((_, index)) = self.owner(&message) else {
+            return Some(GivenUp { entry: None });
+        };
         let entry = match message.body {
             Body::Start { .. } => {
                 self.records[index].id = Id::GivenUp;
@@ -374,6 +387,19 @@ impl Queue {
             Id::Given(id) => Some(id),
             Id::Unknown | Id::GivenUp => None,
         }
+    }
+
+    /// Whether the CSMS has yet to give this transaction an id.
+    pub(super) fn awaits_id(&self, own: Own) -> bool {
+        self.record(own)
+            .is_some_and(|record| record.id == Id::Unknown)
+    }
+
+    /// Whose message it is, and where its record stands.
+    fn owner(&self, message: &Message) -> Option<(Own, usize)> {
+        let own = message.own?;
+        let index = self.records.iter().position(|record| record.own == own)?;
+        Some((own, index))
     }
 
     fn record(&self, own: Own) -> Option<&Record> {
@@ -417,7 +443,7 @@ mod tests {
             reading: Reading {
                 at_ms: wh,
                 context: Context::Periodic,
-                values: [(Measurand::EnergyRegister, wh)].into(),
+                values: [(Measurand::EnergyRegister.into(), wh)].into(),
             },
         }
     }
@@ -436,8 +462,8 @@ mod tests {
     fn the_given_id_reaches_what_was_queued_before_it_was_known() {
         let mut queue = Queue::new(true);
         let own = queue.start(1, 1, "A".into(), 10, 0);
-        queue.push(2, own, reading(11));
-        queue.push(3, own, stop(12));
+        queue.push(2, Some(own), reading(11));
+        queue.push(3, Some(own), stop(12));
         assert_eq!(queue.id(own), None);
         queue.acknowledged(Some(77));
         assert!(matches!(
@@ -483,7 +509,7 @@ mod tests {
             .unwrap();
         let mut queue = Queue::default();
         let own = queue.start(1, 1, "A".into(), 0, 0);
-        queue.push(2, own, stop(1));
+        queue.push(2, Some(own), stop(1));
         queue.failed(at(0), &configuration);
         assert_eq!((queue.retry().millis(), queue.head()), (Some(5_000), None));
         queue.retry_now();
@@ -523,7 +549,7 @@ mod tests {
         assert!(!book.truncated);
         queue.read_besides(77, &reading);
         // A stop that is given up closes the book as it is.
-        queue.push(2, own, stop(12));
+        queue.push(2, Some(own), stop(12));
         let mut configuration = Configuration::default();
         let attempts = configuration.preset("TransactionMessageAttempts", "1");
         attempts.unwrap();
@@ -538,12 +564,12 @@ mod tests {
         let mut queue = Queue::default();
         let own = queue.start(0, 1, "A".into(), 0, 0);
         for wh in 0..1_000 {
-            queue.push(1, own, reading(wh));
+            queue.push(1, Some(own), reading(wh));
         }
         assert!(queue.len() <= MESSAGES_MAX);
         for _ in 0..MESSAGES_MAX {
             let own = queue.start(2, 1, "B".into(), 0, 0);
-            queue.push(3, own, stop(5));
+            queue.push(3, Some(own), stop(5));
         }
         let kept =
             |want: fn(&Body) -> bool| queue.messages.iter().filter(|m| want(&m.body)).count();

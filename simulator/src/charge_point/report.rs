@@ -4,10 +4,11 @@ use dynamo_protocol::Time;
 
 use super::clock::{Deadline, aligned_after};
 use super::configuration::Key;
-use super::message::Report;
+use super::message::{Reading, Report};
+use super::meter::read_all;
 use super::outbox::Note;
-use super::queue::Body;
-use super::status::Reporter;
+use super::queue::{Body, Own};
+use super::status::{Reporter, State};
 use super::words::{Context, Registration, Status};
 use super::{Aligned, Cargo, ChargePoint, ConnectorId, Flight, Output, Tag};
 
@@ -83,6 +84,12 @@ impl ChargePoint {
         let (stamp_ms, wall_ms) = (self.aligned.stamp_ms, self.clock.wall_ms(now));
         // A wake a little early by the wall clock means this instant all the same; a clock that went back does not.
         if wall_ms + CORRECTION_MS >= stamp_ms {
+            if self.hardware.main_meter {
+                let quantities = self.configuration.quantities(Key::MeterValuesAlignedData);
+                let read = read_all(&self.connectors, Context::Clock, stamp_ms, quantities);
+                read.into_iter()
+                    .for_each(|reading| self.queue_reading(0, None, reading));
+            }
             for connector_id in 1..=self.connectors.len() as ConnectorId {
                 self.read_aligned(connector_id, stamp_ms);
             }
@@ -92,42 +99,42 @@ impl ChargePoint {
     }
 
     fn read_aligned(&mut self, connector_id: ConnectorId, stamp_ms: i64) {
-        let online = self.is_online();
         let connector = &mut self.connectors[connector_id as usize - 1];
+        let stamp_ms = connector.stamp(stamp_ms);
         let reading = connector.read(
             Context::Clock,
             stamp_ms,
-            self.configuration.measurands(Key::MeterValuesAlignedData),
+            self.configuration.quantities(Key::MeterValuesAlignedData),
         );
         let kept = connector.read(
             Context::Clock,
             stamp_ms,
-            self.configuration.measurands(Key::StopTxnAlignedData),
+            self.configuration.quantities(Key::StopTxnAlignedData),
         );
         let own = connector.transaction.as_mut().map(|transaction| {
             kept.into_iter()
                 .for_each(|reading| transaction.keep(reading));
             transaction.own
         });
-        match (reading, own) {
-            (Some(reading), Some(own)) => {
-                let place = self.next_place();
-                self.queue.push(
-                    place,
-                    own,
-                    Body::Reading {
-                        connector_id,
-                        reading,
-                    },
-                );
-            }
-            (Some(reading), None) if online => self.push_note(Note::MeterValues {
-                connector_id,
-                transaction_id: None,
-                reading,
-            }),
-            _ => {}
+        // With a transaction or without one, it is told when the line is back [1.6 §3.7].
+        if let Some(reading) = reading {
+            self.queue_reading(connector_id, own, reading);
         }
+    }
+
+    /// A reading that waits for its turn, over outages.
+    pub(super) fn queue_reading(
+        &mut self,
+        connector_id: ConnectorId,
+        own: Option<Own>,
+        reading: Reading,
+    ) {
+        let place = self.next_place();
+        let body = Body::Reading {
+            connector_id,
+            reading,
+        };
+        self.queue.push(place, own, body);
     }
 
     /// Looks at all states and puts what is due into the outbox [1.6 §4.9].
@@ -138,12 +145,17 @@ impl ChargePoint {
     }
 
     /// The state of a connector, or of the charge point as a whole.
-    pub(super) fn status(&self, connector_id: ConnectorId) -> Status {
-        match connector_id.checked_sub(1) {
-            Some(index) => self.connectors[index as usize].status(self.whole.fault),
-            None if self.whole.fault.is_some() => Status::Faulted,
+    fn state(&self, connector_id: ConnectorId) -> State {
+        let (fault, warning) = (self.whole.fault, self.whole.warning);
+        let status = match connector_id.checked_sub(1) {
+            Some(index) => return self.connectors[index as usize].state(fault),
+            None if fault.is_some() => Status::Faulted,
             None if !self.whole.operative => Status::Unavailable,
             None => Status::Available,
+        };
+        State {
+            code: fault.or(warning),
+            ..status.into()
         }
     }
 
@@ -152,9 +164,7 @@ impl ChargePoint {
         let reporter = self.observe(connector_id, now);
         if online {
             let (due, at_ms) = (reporter.due(now), reporter.since_ms());
-            for status in due.into_iter().flatten() {
-                self.push_status(connector_id, status, at_ms);
-            }
+            self.push_states(connector_id, due, at_ms);
         }
     }
 
@@ -162,36 +172,39 @@ impl ChargePoint {
     pub(super) fn tell_status(&mut self, connector_id: ConnectorId, now: Time) {
         let reporter = self.observe(connector_id, now);
         let (states, at_ms) = (reporter.tell(), reporter.since_ms());
-        for status in states.into_iter().flatten() {
-            self.push_status(connector_id, status, at_ms);
-        }
+        self.push_states(connector_id, states, at_ms);
     }
 
     fn observe(&mut self, connector_id: ConnectorId, now: Time) -> &mut Reporter {
         let minimum_ms = self.configuration.interval_ms(Key::MinimumStatusDuration);
         let wall_ms = self.clock.wall_ms(now);
-        let status = self.status(connector_id);
-        let reporter = match connector_id.checked_sub(1) {
-            Some(index) => &mut self.connectors[index as usize].reporter,
-            None => &mut self.whole.reporter,
-        };
-        reporter.observe(status, now, wall_ms, minimum_ms);
-        reporter
+        let state = self.state(connector_id);
+        match connector_id.checked_sub(1) {
+            Some(index) => {
+                let connector = &mut self.connectors[index as usize];
+                let at_ms = connector.time_ms(wall_ms);
+                let reporter = &mut connector.reporter;
+                if reporter.observe(state, now, at_ms, minimum_ms) {
+                    connector.stamp(at_ms);
+                }
+                &mut self.connectors[index as usize].reporter
+            }
+            None => {
+                let reporter = &mut self.whole.reporter;
+                reporter.observe(state, now, wall_ms, minimum_ms);
+                reporter
+            }
+        }
     }
 
-    fn push_status(&mut self, connector_id: ConnectorId, status: Status, at_ms: i64) {
-        let own = connector_id
-            .checked_sub(1)
-            .and_then(|index| self.connectors[index as usize].fault);
-        let fault = own
-            .or(self.whole.fault)
-            .filter(|_| status == Status::Faulted);
-        self.push_note(Note::Status {
-            connector_id,
-            status,
-            fault,
-            at_ms,
-        });
+    fn push_states(&mut self, connector_id: ConnectorId, states: [Option<State>; 2], at_ms: i64) {
+        for state in states.into_iter().flatten() {
+            self.push_note(Note::Status {
+                connector_id,
+                state,
+                at_ms,
+            });
+        }
     }
 
     /// Sends the next message if the line is free. Before it is accepted the charge point says nothing but
@@ -240,13 +253,13 @@ impl ChargePoint {
             Note::Heartbeat => Report::Heartbeat,
             Note::Status {
                 connector_id,
-                status,
-                fault,
+                state,
                 at_ms,
             } => Report::Status {
                 connector_id: *connector_id,
-                status: *status,
-                fault: *fault,
+                status: state.status,
+                fault: state.code,
+                ev_side_disconnected: state.ev_side_disconnected,
                 at_ms: *at_ms,
             },
             Note::Authorize { id_tag, .. } => Report::Authorize {

@@ -15,10 +15,18 @@ pub(super) struct Reservation {
     pub(super) id: i32,
     id_tag: Arc<str>,
     parent: Option<Arc<str>>,
+    expires_at_ms: i64,
     pub(super) until: Deadline,
 }
 
 impl Reservation {
+    /// Foresees its end by a clock that shows this.
+    pub(super) fn arm(&mut self, now: Time, wall_ms: i64) {
+        let left_ms = self.expires_at_ms.saturating_sub(wall_ms);
+        let left_ms = u64::try_from(left_ms).unwrap_or(0);
+        self.until = Deadline::at(now.mono_ms.saturating_add(left_ms));
+    }
+
     fn is_for(&self, id_tag: &str, parent: Option<&Arc<str>>) -> bool {
         same_tag(&self.id_tag, id_tag) || same_group(self.parent.as_ref(), parent)
     }
@@ -26,14 +34,14 @@ impl Reservation {
 
 impl ChargePoint {
     pub(super) fn reserve(&mut self, wanted: Reserve, now: Time) -> ReservationReply {
-        let left_ms = wanted.expires_at_ms.saturating_sub(self.clock.wall_ms(now));
+        let wall_ms = self.clock.wall_ms(now);
         let whole = self.whole.fault;
         let Some(connector) = self.connector(wanted.connector_id) else {
             return ReservationReply::Rejected;
         };
-        let Some(left_ms) = u64::try_from(left_ms).ok().filter(|left| *left > 0) else {
+        if wanted.expires_at_ms <= wall_ms {
             return ReservationReply::Rejected;
-        };
+        }
         let same = |reserved: &Reservation| reserved.id == wanted.reservation_id;
         match connector.status(whole) {
             Status::Available => {}
@@ -45,12 +53,15 @@ impl ChargePoint {
         // The same number again is the same reservation, wherever it was [1.6 §5.13].
         self.cancel_reservation(wanted.reservation_id);
         if let Some(connector) = self.connector(wanted.connector_id) {
-            connector.reserved = Some(Box::new(Reservation {
+            let mut reserved = Reservation {
                 id: wanted.reservation_id,
                 id_tag: wanted.id_tag,
                 parent: wanted.parent,
-                until: Deadline::at(now.mono_ms.saturating_add(left_ms)),
-            }));
+                expires_at_ms: wanted.expires_at_ms,
+                until: Deadline::NEVER,
+            };
+            reserved.arm(now, wall_ms);
+            connector.reserved = Some(Box::new(reserved));
         }
         ReservationReply::Accepted
     }
@@ -62,10 +73,13 @@ impl ChargePoint {
             .is_some_and(|connector| connector.reserved.take().is_some())
     }
 
+    /// A reservation ends at its time, and when its connector breaks or is taken out of service [1.6 §5.13].
     pub(super) fn tick_reservations(&mut self, now: Time) {
+        let whole = self.whole.fault.is_some();
         for connector in &mut self.connectors {
+            let is_lost = whole || connector.fault.is_some() || !connector.operative;
             if let Some(reserved) = &mut connector.reserved
-                && reserved.until.take_due(now)
+                && (is_lost || reserved.until.take_due(now))
             {
                 connector.reserved = None;
             }
@@ -95,6 +109,21 @@ impl ChargePoint {
             reserved.is_some_and(|reserved| reserved.is_for(id_tag, parent))
         })
         .map(|(id, _)| id)
+    }
+
+    /// Whether a remote start with this tag can be taken here: nobody has reserved, or it is for the tag or its group.
+    /// The group that the cache does not know comes with the answer to `Authorize`, where that `is_asked`.
+    pub(super) fn may_be_reserved_for(
+        &self,
+        connector_id: ConnectorId,
+        id_tag: &str,
+        is_asked: bool,
+    ) -> bool {
+        let parent = self.authorization.parent(id_tag, &self.configuration);
+        let reserved = &self.connectors[connector_id as usize - 1].reserved;
+        let for_a_group = reserved.as_ref().is_some_and(|r| r.parent.is_some());
+        let open = is_asked && parent.is_none() && for_a_group;
+        open || !self.is_reserved_for_another(connector_id, id_tag, parent.as_ref())
     }
 
     pub(super) fn is_reserved_for_another(

@@ -18,11 +18,6 @@ impl ChargePoint {
     /// Whether a new user can begin here.
     pub(super) fn can_start(&self, connector_id: ConnectorId) -> bool {
         let index = connector_id.wrapping_sub(1) as usize;
-        let asked = |note: &Note| matches!(note, Note::Authorize { purpose, .. } if *purpose == Purpose::Start(Some(connector_id)));
-        let under_way = self
-            .flight
-            .as_ref()
-            .is_some_and(|flight| matches!(&flight.what, Cargo::Note(note) if asked(note)));
         self.connectors.get(index).is_some_and(|connector| {
             connector.operative
                 && connector.fault.is_none()
@@ -31,8 +26,15 @@ impl ChargePoint {
         }) && self.whole.fault.is_none()
             && !self.power.is_leaving()
             && !self.queue.is_full()
-            && !under_way
-            && !self.outbox.contains(asked)
+            && !self.is_asked_about(connector_id)
+    }
+
+    /// Whether the CSMS is to judge a tag that wants to begin here.
+    pub(super) fn is_asked_about(&self, connector_id: ConnectorId) -> bool {
+        let asked = |note: &Note| matches!(note, Note::Authorize { purpose, .. } if *purpose == Purpose::Start(Some(connector_id)));
+        let flight = self.flight.as_ref();
+        flight.is_some_and(|flight| matches!(&flight.what, Cargo::Note(note) if asked(note)))
+            || self.outbox.contains(asked)
     }
 
     /// Where somebody means to charge who does not say where: where a cable is in, else the first free one.
@@ -195,12 +197,15 @@ impl ChargePoint {
         if let Some(reserved) = connector.reserved.take() {
             self.queue.ends_reservation(reserved.id);
         }
+        self.use_awaited(connector_id, &authorized.id_tag);
+        let connector = &mut self.connectors[connector_id as usize - 1];
         let mut transaction = Transaction::new(own, authorized.id_tag, authorized.parent);
         transaction.sample = sample_deadline(
             now.mono_ms,
             self.configuration
                 .interval_ms(Key::MeterValueSampleInterval),
         );
+        transaction.stamp(wall_ms);
         connector.begin(transaction, now);
         self.profiles.begun(connector_id, wall_ms);
         self.hold_limits(now);
@@ -226,11 +231,18 @@ impl ChargePoint {
         }
     }
 
+    /// The stamp of what happens at a connector now.
+    pub(super) fn stamp(&mut self, connector_id: ConnectorId, now: Time) -> i64 {
+        let wall_ms = self.clock.wall_ms(now);
+        let connector = &mut self.connectors[connector_id as usize - 1];
+        connector.stamp(connector.time_ms(wall_ms))
+    }
+
     /// Keeps a reading for `StopTransaction` [1.6 §9.1.27].
     fn keep_reading(&mut self, connector_id: ConnectorId, context: Context, at_ms: i64) {
         let connector = &mut self.connectors[connector_id as usize - 1];
-        let measurands = self.configuration.measurands(Key::StopTxnSampledData);
-        if let Some(reading) = connector.read(context, at_ms, measurands)
+        let quantities = self.configuration.quantities(Key::StopTxnSampledData);
+        if let Some(reading) = connector.read(context, at_ms, quantities)
             && let Some(transaction) = &mut connector.transaction
         {
             transaction.keep(reading);
@@ -245,14 +257,14 @@ impl ChargePoint {
         id_tag: Option<Arc<str>>,
         now: Time,
     ) {
-        let at_ms = self.clock.wall_ms(now);
+        let at_ms = self.stamp(connector_id, now);
         self.keep_reading(connector_id, Context::End, at_ms);
         let stays_locked = reason == StopReason::EvDisconnected
             && !self
                 .configuration
                 .bool(Key::UnlockConnectorOnEVSideDisconnect);
         let connector = &mut self.connectors[connector_id as usize - 1];
-        let Some(transaction) = connector.end() else {
+        let Some(transaction) = connector.end(at_ms) else {
             return;
         };
         // A lock that is stuck stays where it is. After DeAuthorized the standard would rather keep the cable until
@@ -275,7 +287,8 @@ impl ChargePoint {
             readings: transaction.into_readings(),
         };
         let place = self.next_place();
-        self.queue.push(place, own, Body::Stop(Box::new(stop)));
+        self.queue
+            .push(place, Some(own), Body::Stop(Box::new(stop)));
         self.hold_limits(now);
     }
 
@@ -324,26 +337,18 @@ impl ChargePoint {
     }
 
     fn sample(&mut self, index: usize, now: Time) {
-        let at_ms = self.clock.wall_ms(now);
         let connector_id = index as ConnectorId + 1;
+        let at_ms = self.stamp(connector_id, now);
         self.keep_reading(connector_id, Context::Periodic, at_ms);
         let connector = &self.connectors[index];
-        let measurands = self.configuration.measurands(Key::MeterValuesSampledData);
-        let reading = connector.read(Context::Periodic, at_ms, measurands);
+        let quantities = self.configuration.quantities(Key::MeterValuesSampledData);
+        let reading = connector.read(Context::Periodic, at_ms, quantities);
         let own = connector
             .transaction
             .as_ref()
             .map(|transaction| transaction.own);
         if let (Some(reading), Some(own)) = (reading, own) {
-            let place = self.next_place();
-            self.queue.push(
-                place,
-                own,
-                Body::Reading {
-                    connector_id,
-                    reading,
-                },
-            );
+            self.queue_reading(connector_id, Some(own), reading);
         }
     }
 

@@ -3,7 +3,8 @@
 use dynamo_protocol::Millis;
 
 use super::configuration::{Configuration, ConfigurationError};
-use super::io::{CALL_TIMEOUT_MS, Resumed};
+use super::io::{CALL_TIMEOUT_MS, ConnectorId, Resumed};
+use super::words::FaultCode;
 
 /// Choices of whoever runs the charge point. Times are in milliseconds of the charge point's own clock, unless they
 /// say otherwise.
@@ -32,6 +33,8 @@ pub struct Setup {
     pub reconnect_max_ms: Millis,
     /// Transactions it is in the middle of.
     pub resumed: Vec<Resumed>,
+    /// What is wrong with it from the start, by connector; see [`Setup::warn`].
+    pub(super) warnings: Vec<(ConnectorId, FaultCode)>,
     /// Configuration values a charge point starts its life with.
     pub(super) configuration: Configuration,
 }
@@ -50,6 +53,7 @@ impl Default for Setup {
             reconnect_min_ms: 1_000,
             reconnect_max_ms: 60_000,
             resumed: Vec::new(),
+            warnings: Vec::new(),
             configuration: Configuration::default(),
         }
     }
@@ -62,5 +66,16 @@ impl Setup {
     /// Names the key: when it does not exist, follows from the hardware, or cannot have this value.
     pub fn configure(&mut self, key: &str, value: &str) -> Result<(), ConfigurationError> {
         self.configuration.preset(key, value)
+    }
+
+    /// Delivers it with a warning at a connector, 0 is the charge point as a whole: an error code that is told beside
+    /// the state [1.6 §4.9]. A connector that the hardware lacks has none.
+    ///
+    /// # Errors
+    /// When OCPP 1.6 has no such error code, or it cannot be where it is wanted; a sentence.
+    pub fn warn(&mut self, connector_id: ConnectorId, error_code: &str) -> Result<(), String> {
+        let code = FaultCode::warning(connector_id, error_code)?;
+        self.warnings.push((connector_id, code));
+        Ok(())
     }
 }

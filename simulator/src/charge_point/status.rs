@@ -3,24 +3,42 @@
 use dynamo_protocol::{Millis, Time};
 
 use super::clock::Deadline;
-use super::words::Status;
+use super::words::{FaultCode, Status};
+
+/// What is told of a connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) status: Status,
+    /// Why it is faulted, or the warning beside another state.
+    pub(super) code: Option<FaultCode>,
+    /// The reason of the state is that the cable was taken out at the car.
+    pub(super) ev_side_disconnected: bool,
+}
+
+impl From<Status> for State {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            code: None,
+            ev_side_disconnected: false,
+        }
+    }
+}
 
 /// Follows one connector's state and decides when it is reported.
 #[derive(Debug)]
 pub(super) struct Reporter {
     /// Acknowledged by the CSMS since the last boot.
-    known: Option<Status>,
+    known: Option<State>,
     /// Acknowledged or on its way.
-    told: Option<Status>,
-    current: Status,
+    told: Option<State>,
+    current: State,
     /// Unset until the state is looked at after a boot: the clock before it may have been any.
     since_ms: Option<i64>,
     /// When the state has lasted long enough to be worth a message [1.6 §9.1.20].
     stable: Deadline,
     /// The line was lost since the last report: what happened meanwhile needs no legal detour.
     away: bool,
-    /// The same state is worth another message.
-    again: bool,
 }
 
 impl Reporter {
@@ -28,11 +46,10 @@ impl Reporter {
         Self {
             known: None,
             told: None,
-            current: Status::Available,
+            current: Status::Available.into(),
             since_ms: None,
             stable: Deadline::NEVER,
             away: false,
-            again: false,
         }
     }
 
@@ -45,24 +62,32 @@ impl Reporter {
         self.stable
     }
 
-    /// Looks at the state; it must last `minimum_ms` before it is told.
-    pub(super) fn observe(&mut self, status: Status, now: Time, wall_ms: i64, minimum_ms: Millis) {
+    /// Looks at the state; it must last `minimum_ms` before it is told. Whether it has changed.
+    pub(super) fn observe(
+        &mut self,
+        state: State,
+        now: Time,
+        wall_ms: i64,
+        minimum_ms: Millis,
+    ) -> bool {
         self.since_ms.get_or_insert(wall_ms);
-        if status != self.current {
-            self.current = status;
+        let changed = state != self.current;
+        if changed {
+            self.current = state;
             self.since_ms = Some(wall_ms);
-            self.stable = if self.told == Some(status) {
+            self.stable = if self.told == Some(state) {
                 Deadline::NEVER
             } else {
                 Deadline::at(now.mono_ms + minimum_ms)
             };
         }
+        changed
     }
 
     /// What to tell now, in order: the current state, and before it the one that the standard wants between.
-    pub(super) fn due(&mut self, now: Time) -> [Option<Status>; 2] {
+    pub(super) fn due(&mut self, now: Time) -> [Option<State>; 2] {
         let waits = self.stable.is_set() && !self.stable.take_due(now);
-        let known = self.told == Some(self.current) && !self.again;
+        let known = self.told == Some(self.current);
         if known || (waits && self.told.is_some()) {
             return [None, None];
         }
@@ -70,21 +95,20 @@ impl Reporter {
     }
 
     /// Tells the current state whether or not it was told, as when the CSMS asks for it.
-    pub(super) fn tell(&mut self) -> [Option<Status>; 2] {
+    pub(super) fn tell(&mut self) -> [Option<State>; 2] {
         let between = self
             .told
-            .filter(|told| !self.away && *told != self.current)
-            .and_then(|told| between(told, self.current));
+            .filter(|told| !self.away && told.status != self.current.status)
+            .and_then(|told| between(told.status, self.current.status));
         self.stable = Deadline::NEVER;
         self.away = false;
-        self.again = false;
         self.told = Some(self.current);
-        [between, self.told]
+        [between.map(State::from), self.told]
     }
 
     /// The CSMS has heard this one.
-    pub(super) fn acknowledged(&mut self, status: Status) {
-        self.known = Some(status);
+    pub(super) fn acknowledged(&mut self, state: State) {
+        self.known = Some(state);
     }
 
     /// What was on its way is lost. After the reconnect only what the CSMS does not know is told: the state now.
@@ -94,18 +118,12 @@ impl Reporter {
         self.stable = Deadline::NEVER;
     }
 
-    /// Still the same state, but the fault is another one.
-    pub(super) fn repeat(&mut self) {
-        self.again = true;
-    }
-
     /// Everything is to be told again: after a boot.
     pub(super) fn forget(&mut self) {
         self.since_ms = None;
         self.known = None;
         self.told = None;
         self.away = false;
-        self.again = false;
         self.stable = Deadline::NEVER;
     }
 }
@@ -175,17 +193,21 @@ mod tests {
         );
     }
 
+    fn told(status: Status) -> Option<State> {
+        Some(status.into())
+    }
+
     #[test]
     fn a_state_that_does_not_last_is_not_told() {
         let mut reporter = Reporter::new();
-        assert_eq!(reporter.due(at(0)), [None, Some(Status::Available)]);
-        reporter.observe(Status::Preparing, at(10), 10, 1_000);
+        assert_eq!(reporter.due(at(0)), [None, told(Status::Available)]);
+        reporter.observe(Status::Preparing.into(), at(10), 10, 1_000);
         assert_eq!(reporter.due(at(10)), [None, None]);
-        reporter.observe(Status::Available, at(500), 500, 1_000);
+        reporter.observe(Status::Available.into(), at(500), 500, 1_000);
         assert_eq!(reporter.due(at(2_000)), [None, None]);
         assert_eq!(reporter.stable(), Deadline::NEVER);
-        reporter.observe(Status::Preparing, at(3_000), 3_000, 1_000);
-        assert_eq!(reporter.due(at(4_000)), [None, Some(Status::Preparing)]);
+        reporter.observe(Status::Preparing.into(), at(3_000), 3_000, 1_000);
+        assert_eq!(reporter.due(at(4_000)), [None, told(Status::Preparing)]);
         assert_eq!(reporter.since_ms(), 3_000);
     }
 
@@ -193,12 +215,12 @@ mod tests {
     fn after_an_outage_only_what_is_new_is_told() {
         let mut reporter = Reporter::new();
         reporter.due(at(0));
-        reporter.acknowledged(Status::Available);
+        reporter.acknowledged(Status::Available.into());
         reporter.disconnected();
         assert_eq!(reporter.due(at(1)), [None, None]);
-        reporter.observe(Status::Preparing, at(2), 2, 0);
-        reporter.observe(Status::Charging, at(3), 3, 0);
+        reporter.observe(Status::Preparing.into(), at(2), 2, 0);
+        reporter.observe(Status::Charging.into(), at(3), 3, 0);
         reporter.disconnected();
-        assert_eq!(reporter.due(at(4)), [None, Some(Status::Charging)]);
+        assert_eq!(reporter.due(at(4)), [None, told(Status::Charging)]);
     }
 }

@@ -21,6 +21,10 @@ pub(super) struct Transaction {
     /// When the flow of energy changes by itself: the car is full, or the allowance is used up.
     pub(super) flow: Deadline,
     readings: Vec<Reading>,
+    /// How far its time is ahead of the clock: a clock that was put back does not move it back.
+    ahead_ms: i64,
+    /// The latest stamp that it told, Unix ms.
+    last_ms: i64,
 }
 
 impl Transaction {
@@ -33,7 +37,25 @@ impl Transaction {
             sample: Deadline::NEVER,
             flow: Deadline::NEVER,
             readings: Vec::new(),
+            ahead_ms: 0,
+            last_ms: i64::MIN,
         }
+    }
+
+    /// Its time when the clock shows this, Unix ms.
+    pub(super) fn time_ms(&self, wall_ms: i64) -> i64 {
+        wall_ms.saturating_add(self.ahead_ms).max(self.last_ms)
+    }
+
+    /// The stamp of what happens in it at this time; later ones are not earlier.
+    pub(super) fn stamp(&mut self, at_ms: i64) -> i64 {
+        self.last_ms = self.last_ms.max(at_ms);
+        self.last_ms
+    }
+
+    /// The clock was put right by so much.
+    pub(super) fn clock_moved(&mut self, by_ms: i64) {
+        self.ahead_ms = self.ahead_ms.saturating_sub(by_ms).max(0);
     }
 
     /// Whether this tag began it.

@@ -124,6 +124,36 @@ impl FaultCode {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.word() == word)
     }
+
+    /// The warning of this word at a connector, 0 is the charge point as a whole.
+    pub(super) fn warning(connector_id: u32, word: &str) -> Result<Self, String> {
+        match Self::from_word(word) {
+            None => Err(format!("{word:?} is no error code of OCPP 1.6")),
+            Some(code) if connector_id == 0 && code.is_never_a_fault() => Err(format!(
+                "{word} concerns a car; name the connector of the car"
+            )),
+            Some(code) => Ok(code),
+        }
+    }
+
+    /// Whether it is a warning always: a car that cannot be understood breaks nothing [1.6 §7.6].
+    #[must_use]
+    pub const fn is_never_a_fault(self) -> bool {
+        matches!(self, Self::EvCommunicationError)
+    }
+
+    /// Whether it can be told as a warning beside this state; what concerns the car only where there is one
+    /// [1.6 §4.9].
+    #[must_use]
+    pub const fn warns_in(self, status: Status) -> bool {
+        match self {
+            Self::EvCommunicationError => matches!(
+                status,
+                Status::Preparing | Status::SuspendedEv | Status::SuspendedEvse | Status::Finishing
+            ),
+            _ => !matches!(status, Status::Faulted),
+        }
+    }
 }
 
 /// What the CSMS thinks of an id tag [1.6 §7.2].
@@ -160,6 +190,8 @@ impl AuthorizationStatus {
 pub enum StopReason {
     /// The CSMS did not accept the tag.
     DeAuthorized,
+    /// The emergency stop was pressed.
+    EmergencyStop,
     /// The cable was taken out at the car.
     EvDisconnected,
     /// A hard reset was commanded.
@@ -170,6 +202,8 @@ pub enum StopReason {
     Other,
     /// The power went away.
     PowerLoss,
+    /// The charge point restarted of itself.
+    Reboot,
     /// The CSMS stopped it.
     Remote,
     /// A soft reset was commanded.
@@ -180,13 +214,15 @@ pub enum StopReason {
 
 impl StopReason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::DeAuthorized,
+        Self::EmergencyStop,
         Self::EvDisconnected,
         Self::HardReset,
         Self::Local,
         Self::Other,
         Self::PowerLoss,
+        Self::Reboot,
         Self::Remote,
         Self::SoftReset,
         Self::UnlockCommand,
@@ -197,11 +233,13 @@ impl StopReason {
     pub const fn word(self) -> &'static str {
         match self {
             Self::DeAuthorized => "DeAuthorized",
+            Self::EmergencyStop => "EmergencyStop",
             Self::EvDisconnected => "EVDisconnected",
             Self::HardReset => "HardReset",
             Self::Local => "Local",
             Self::Other => "Other",
             Self::PowerLoss => "PowerLoss",
+            Self::Reboot => "Reboot",
             Self::Remote => "Remote",
             Self::SoftReset => "SoftReset",
             Self::UnlockCommand => "UnlockCommand",
@@ -265,6 +303,115 @@ impl Measurand {
     }
 }
 
+/// A wire, or two of them, of an alternating current [1.6 §7.34].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    L1,
+    L2,
+    L3,
+    N,
+    L1N,
+    L2N,
+    L3N,
+    L1L2,
+    L2L3,
+    L3L1,
+}
+
+impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::L1,
+        Self::L2,
+        Self::L3,
+        Self::N,
+        Self::L1N,
+        Self::L2N,
+        Self::L3N,
+        Self::L1L2,
+        Self::L2L3,
+        Self::L3L1,
+    ];
+
+    /// The word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+            Self::L3 => "L3",
+            Self::N => "N",
+            Self::L1N => "L1-N",
+            Self::L2N => "L2-N",
+            Self::L3N => "L3-N",
+            Self::L1L2 => "L1-L2",
+            Self::L2L3 => "L2-L3",
+            Self::L3L1 => "L3-L1",
+        }
+    }
+
+    /// The wire from 1 to 3, where it is one against neutral; 0 for neutral itself.
+    #[must_use]
+    pub const fn line(self) -> Option<u8> {
+        match self {
+            Self::N => Some(0),
+            Self::L1 | Self::L1N => Some(1),
+            Self::L2 | Self::L2N => Some(2),
+            Self::L3 | Self::L3N => Some(3),
+            Self::L1L2 | Self::L2L3 | Self::L3L1 => None,
+        }
+    }
+}
+
+/// What is measured: all of it, or on one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity {
+    pub measurand: Measurand,
+    /// `None` is the whole.
+    pub phase: Option<Phase>,
+}
+
+impl From<Measurand> for Quantity {
+    fn from(measurand: Measurand) -> Self {
+        Self {
+            measurand,
+            phase: None,
+        }
+    }
+}
+
+impl Quantity {
+    /// The quantity of a word in a list of measurands: `Voltage`, or `Voltage.L1` [1.6 §9.1.17]. `None` also where a
+    /// measurand has no such phase.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        if let Some(measurand) = Measurand::from_word(word) {
+            return Some(measurand.into());
+        }
+        let (measurand, phase) = word.rsplit_once('.')?;
+        let measurand = Measurand::from_word(measurand)?;
+        let phase = Phase::ALL.into_iter().find(|one| one.word() == phase)?;
+        measurand.has(phase).then_some(Self {
+            measurand,
+            phase: Some(phase),
+        })
+    }
+}
+
+impl Measurand {
+    /// Whether it can be told of this phase.
+    const fn has(self, phase: Phase) -> bool {
+        match self {
+            Self::Voltage => !matches!(phase, Phase::N),
+            Self::Current => matches!(phase, Phase::L1 | Phase::L2 | Phase::L3 | Phase::N),
+            Self::EnergyRegister | Self::Power | Self::PowerOffered | Self::CurrentOffered => {
+                matches!(phase, Phase::L1 | Phase::L2 | Phase::L3)
+            }
+            Self::StateOfCharge | Self::Temperature => false,
+        }
+    }
+}
+
 /// Why a reading was taken [1.6 §7.35].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Context {
@@ -314,5 +461,21 @@ mod tests {
         }
         assert_eq!(FaultCode::from_word("NoError"), None);
         assert_eq!(Measurand::from_word("RPM"), None);
+        for (word, is_one) in [
+            ("Voltage", true),
+            ("Voltage.L1", true),
+            ("Voltage.L1-N", true),
+            ("Voltage.L3-L1", true),
+            ("Voltage.N", false),
+            ("Current.Import.N", true),
+            ("Current.Import.L1-L2", false),
+            ("Energy.Active.Import.Register.L2", true),
+            ("SoC.L1", false),
+            ("Voltage.L4", false),
+            ("Voltage.", false),
+            (".L1", false),
+        ] {
+            assert_eq!(Quantity::from_word(word).is_some(), is_one, "{word}");
+        }
     }
 }

@@ -68,6 +68,12 @@ const ANY_CONNECTOR: Field = field(
     false,
     "may be there and changes nothing: this concerns the whole charge point",
 );
+const ERROR_CODE: Field = field(
+    "error_code",
+    Kind::Word,
+    true,
+    "an error code of OCPP 1.6: GroundFailure, …",
+);
 const SILENT: Field = field(
     "silent",
     Kind::Truth,
@@ -84,7 +90,7 @@ const fn entry(name: &'static str, does: &'static str, fields: &'static [Field])
     }
 }
 
-const ENTRIES: [Entry; 10] = [
+const ENTRIES: [Entry; 13] = [
     entry(
         "plug_in",
         "puts the cable between car and station in",
@@ -99,7 +105,8 @@ const ENTRIES: [Entry; 10] = [
                 "side",
                 Kind::Side,
                 false,
-                "at the car or at the station; default ev",
+                "at the car or at the station; default ev, where a cable that is not part of the station stays in its socket \
+                 when that ends a transaction: take it out there too",
             ),
         ],
     ),
@@ -152,24 +159,31 @@ const ENTRIES: [Entry; 10] = [
     ),
     entry(
         "raise_fault",
-        "breaks something",
-        &[
-            field(
-                "error_code",
-                Kind::Word,
-                true,
-                "an error code of OCPP 1.6: GroundFailure, …",
-            ),
-            CONNECTOR_OR_WHOLE,
-        ],
+        "breaks something; EVCommunicationError is never a fault, only a warning",
+        &[ERROR_CODE, CONNECTOR_OR_WHOLE],
+    ),
+    entry(
+        "raise_warning",
+        "something is wrong, which is told beside the state and changes none; EVCommunicationError suspends",
+        &[ERROR_CODE, CONNECTOR_OR_WHOLE],
     ),
     entry(
         "clear_fault",
-        "mends what raise_fault broke",
+        "mends what raise_fault, raise_warning and emergency_stop did",
         &[CONNECTOR_OR_WHOLE],
     ),
     entry("jam_lock", "the lock can no longer move", &[CONNECTOR]),
     entry("free_lock", "the lock moves again", &[CONNECTOR]),
+    entry(
+        "emergency_stop",
+        "presses the emergency stop: transactions end, the whole charge point is faulted until clear_fault",
+        &[ANY_CONNECTOR],
+    ),
+    entry(
+        "reboot",
+        "makes the charge point restart of itself, as a watchdog does",
+        &[ANY_CONNECTOR],
+    ),
     Entry {
         name: "tamper",
         does: "opens the housing; no simulated charge point can: always 501",

@@ -34,6 +34,15 @@ impl Dialect {
         }
     }
 
+    /// What a command is answered while the CSMS has rejected the charge point; `None` is nothing at all, as OCPP 1.6
+    /// demands [1.6 §4.2]. (OCPP 2.0.1 wants a `SecurityError`.)
+    #[must_use]
+    pub fn refusal_while_rejected(self) -> Option<CallError> {
+        match self {
+            Self::V16 => None,
+        }
+    }
+
     /// A report as a message: its action and the JSON of its payload.
     #[must_use]
     pub fn encode(self, report: &Report) -> (&'static str, String) {

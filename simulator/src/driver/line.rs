@@ -166,7 +166,9 @@ impl Driver {
             }
             Received::Refused { reply, reason } => {
                 tracing::debug!(charge_point = %self.id, reason, "a frame was refused");
-                self.replies.extend(reply);
+                let is_silent =
+                    self.point.is_rejected() && self.dialect.refusal_while_rejected().is_none();
+                self.replies.extend(reply.filter(|_| !is_silent));
             }
         }
     }
@@ -185,6 +187,7 @@ impl Driver {
                     command,
                 });
             }
+            Err(_) if self.point.is_rejected() => self.refuse_while_rejected(&id),
             Err(error) => self.replies.extend(self.link.answer(&id, Err(&error))),
         }
     }

@@ -356,6 +356,7 @@ impl Driver {
             match output {
                 Output::Send { tag, report } => self.call(tag, &report),
                 Output::Reply { id, reply } => self.reply(id, reply.as_ref()),
+                Output::Unanswered { id } => self.leave_unanswered(id),
                 Output::Connect => self.open(),
                 Output::Disconnect { abruptly } => {
                     // What was said before the socket goes still leaves through it.
@@ -389,6 +390,24 @@ impl Driver {
         let payload = reply.map(|reply| self.dialect.encode_reply(reply));
         let payload = payload.as_deref().map_err(|error| *error);
         self.replies.extend(self.link.answer(&message_id, payload));
+    }
+
+    /// The CSMS has rejected the charge point; whether that is said to its commands is a matter of the version.
+    fn leave_unanswered(&mut self, id: CommandId) {
+        if let Some(index) = self.commands.iter().position(|(open, _)| *open == id) {
+            let (_, message_id) = self.commands.swap_remove(index);
+            self.refuse_while_rejected(&message_id);
+        }
+    }
+
+    /// Closes a call of a CSMS that has rejected the charge point.
+    pub(super) fn refuse_while_rejected(&mut self, id: &MessageId) {
+        let refusal = self.dialect.refusal_while_rejected();
+        let nothing = CallError::internal("the charge point is rejected");
+        let reply = self
+            .link
+            .answer(id, Err(refusal.as_ref().unwrap_or(&nothing)));
+        self.replies.extend(reply.filter(|_| refusal.is_some()));
     }
 
     pub(super) fn answer(&mut self, tag: Tag, result: Result<Answer, Failure>) {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::csms::{Csms, Script};
+use crate::csms::{Csms, Frame, Script};
 use crate::fleet::args;
 
 /// One request on a connection of its own.
@@ -213,10 +213,22 @@ async fn an_operator_drives_a_session_and_mistakes_are_told_apart() {
     let (status, guide) = http(free, "GET /", "").await;
     assert_eq!(status, 200);
     let actions = guide["actions"].as_object().unwrap();
-    assert_eq!(actions.len(), 10);
+    assert_eq!(actions.len(), 13);
     assert_eq!(actions["disconnect"]["fields"][0]["name"], "seconds");
     assert_eq!(actions["disconnect"]["fields"][0]["required"], true);
     assert!(guide["answers"]["409"].is_string());
+
+    // A warning changes no state, and is gone with clear_fault.
+    let warning = json!({"charge_point_id": id, "connector_id": 2, "error_code": "WeakSignal"});
+    assert_eq!(post(free, "raise_warning", warning).await.0, 204);
+    csms.until("the warning is told", |frames| {
+        let warns = |f: &Frame| f.json[3]["errorCode"] == "WeakSignal";
+        let is_available = |f: &Frame| f.json[3]["status"] == "Available";
+        frames.iter().any(|f| warns(f) && is_available(f))
+    })
+    .await;
+    let car = json!({"charge_point_id": id, "error_code": "EVCommunicationError"});
+    assert_eq!(post(free, "raise_warning", car).await.0, 409);
 
     // The end of the run ends the session that is still running.
     shutdown.cancel();

@@ -10,6 +10,7 @@ fn start(connector_id: Option<u32>) -> Command {
     Command::RemoteStart {
         connector_id,
         id_tag: "R".into(),
+        profile: None,
     }
 }
 

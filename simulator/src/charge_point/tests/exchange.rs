@@ -18,6 +18,7 @@ fn start(connector_id: Option<u32>) -> Command {
     Command::RemoteStart {
         connector_id,
         id_tag: "R".into(),
+        profile: None,
     }
 }
 
@@ -63,7 +64,7 @@ fn tc_001_a_rejected_boot_waits_and_heartbeats_follow_the_accepted_one() {
     rig.plug(1);
     rig.wait(9_999);
     rig.expect(&["Boot"]);
-    assert!(rig.command(Command::ClearCache).is_err());
+    rig.ignored(Command::ClearCache);
     rig.unplug(1);
     rig.wait(1);
     rig.expect(&["Boot", ALL_AVAILABLE[0], ALL_AVAILABLE[1], ALL_AVAILABLE[2]]);
@@ -238,6 +239,7 @@ fn tc_007_and_061_the_cache_saves_the_question_until_it_is_cleared() {
     let again = Command::RemoteStart {
         connector_id: Some(2),
         id_tag: "A".into(),
+        profile: None,
     };
     assert_eq!(rig.command(again.clone()), accepted());
     rig.expect(&["Start(2,A)", "Status(2,Charging)"]);

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use dynamo_protocol::decode::Decoding;
+use dynamo_protocol::v16::Action as Message;
 use dynamo_protocol::{CallError, ErrorCode, Millis, RawValue, Time};
 
 use crate::charge_point::{
@@ -26,10 +28,26 @@ pub(super) struct Rig {
     pub(super) replies: Vec<Result<Reply, CallError>>,
     /// Whether the CSMS can be reached.
     pub(super) network: bool,
+    /// Whether the CSMS takes its time: its answer waits for [`Rig::release`].
+    pub(super) hold: bool,
+    held: Option<Input>,
     pub(super) script: Script,
+    /// Commands that were left without an answer.
+    unanswered: usize,
+    /// What the clock of the CSMS is ahead.
+    pub(super) ahead_ms: i64,
     connected: bool,
     next_transaction: i64,
     inputs: VecDeque<Input>,
+}
+
+/// Does all that only some hardware can.
+pub(super) fn able() -> Hardware {
+    Hardware {
+        reservation: true,
+        smart_charging: true,
+        ..Hardware::default()
+    }
 }
 
 pub(super) fn info(status: AuthorizationStatus, parent: Option<&str>) -> IdTagInfo {
@@ -68,7 +86,11 @@ impl Rig {
             facts: Vec::new(),
             replies: Vec::new(),
             network: true,
+            hold: false,
+            held: None,
             script: Box::new(|_| None),
+            unanswered: 0,
+            ahead_ms: 0,
             connected: false,
             next_transaction: 100,
             inputs: VecDeque::new(),
@@ -84,6 +106,12 @@ impl Rig {
         self.input(Input::PowerOn);
         self.log.clear();
         self.reports.clear();
+        self
+    }
+
+    /// On and accepted, with everything that was said.
+    pub(super) fn boot_loudly(mut self) -> Self {
+        self.input(Input::PowerOn);
         self
     }
 
@@ -138,16 +166,24 @@ impl Rig {
             Output::Send { tag, report } => {
                 assert!(self.connected, "sent without a socket: {report:?}");
                 self.log.push(words(&report));
-                let (action, payload) = Dialect::V16.encode(&report);
-                assert!(RawValue::from_string(payload).is_ok(), "{action}");
+                check_report(&report);
                 let result = match (self.script)(&report) {
                     Some(result) => result,
                     None => Ok(self.answer(&report)),
                 };
                 self.reports.push(report);
-                self.inputs.push_back(Input::Answer { tag, result });
+                let answer = Input::Answer { tag, result };
+                if self.hold {
+                    self.held = Some(answer);
+                } else {
+                    self.inputs.push_back(answer);
+                }
             }
-            Output::Reply { reply, .. } => self.replies.push(reply),
+            Output::Reply { reply, .. } => {
+                check_reply(reply.as_ref().ok());
+                self.replies.push(reply);
+            }
+            Output::Unanswered { .. } => self.unanswered += 1,
             Output::Fact(fact) => self.facts.push(fact),
         }
     }
@@ -157,11 +193,11 @@ impl Rig {
         match report {
             Report::Boot { .. } => Answer::Boot {
                 registration: Registration::Accepted,
-                current_time_ms: self.now.wall_ms,
+                current_time_ms: self.now.wall_ms + self.ahead_ms,
                 interval_s: 300,
             },
             Report::Heartbeat => Answer::Heartbeat {
-                current_time_ms: self.now.wall_ms,
+                current_time_ms: self.now.wall_ms + self.ahead_ms,
             },
             Report::Authorize { .. } => {
                 Answer::Authorize(info(AuthorizationStatus::Accepted, None))
@@ -194,6 +230,14 @@ impl Rig {
     fn at(&mut self, mono_ms: Millis) {
         self.now.wall_ms += i64::try_from(mono_ms - self.now.mono_ms).unwrap();
         self.now.mono_ms = mono_ms;
+    }
+
+    /// The CSMS answers what it held back, and at once from now on.
+    pub(super) fn release(&mut self) {
+        self.hold = false;
+        if let Some(answer) = self.held.take() {
+            self.input(answer);
+        }
     }
 
     /// The network goes; the charge point notices.
@@ -250,6 +294,16 @@ impl Rig {
         self.replies.remove(0)
     }
 
+    /// A command that the charge point leaves without an answer.
+    pub(super) fn ignored(&mut self, command: Command) {
+        (self.unanswered, self.replies) = (0, Vec::new());
+        self.input(Input::Command {
+            id: CommandId(1),
+            command,
+        });
+        assert_eq!((self.unanswered, &self.replies[..]), (1, &[][..]));
+    }
+
     pub(super) fn set(&mut self, key: &str, value: &str) -> Reply {
         self.command(Command::ChangeConfiguration {
             key: key.into(),
@@ -270,6 +324,42 @@ impl Rig {
     pub(super) fn status(&self, connector_id: usize) -> &'static str {
         self.cp.snapshot().connectors[connector_id - 1].status
     }
+}
+
+/// Whatever is said must be valid by the schema.
+pub(super) fn check_report(report: &Report) {
+    let (action, payload) = Dialect::V16.encode(report);
+    let action = Message::from_wire(action).unwrap();
+    let payload = RawValue::from_string(payload).unwrap();
+    let judged = Decoding::strict().check_request(action, &payload);
+    assert_eq!(judged, Ok(()), "{payload}");
+}
+
+/// Whatever is answered must be valid by the schema.
+pub(super) fn check_reply(reply: Option<&Reply>) {
+    let Some(reply) = reply else {
+        return;
+    };
+    let action = match reply {
+        Reply::Availability(_) => Message::ChangeAvailability,
+        Reply::ConfigurationChanged(_) => Message::ChangeConfiguration,
+        Reply::CacheCleared { .. } => Message::ClearCache,
+        Reply::VendorUnknown => Message::DataTransfer,
+        Reply::Configuration { .. } => Message::GetConfiguration,
+        Reply::RemoteStart { .. } => Message::RemoteStartTransaction,
+        Reply::RemoteStop { .. } => Message::RemoteStopTransaction,
+        Reply::Reset { .. } => Message::Reset,
+        Reply::Trigger(_) => Message::TriggerMessage,
+        Reply::Reservation(_) => Message::ReserveNow,
+        Reply::ReservationCancelled { .. } => Message::CancelReservation,
+        Reply::ChargingProfile { .. } => Message::SetChargingProfile,
+        Reply::ChargingProfilesCleared { .. } => Message::ClearChargingProfile,
+        Reply::NoCompositeSchedule => Message::GetCompositeSchedule,
+        Reply::Unlock(_) => Message::UnlockConnector,
+    };
+    let payload = RawValue::from_string(Dialect::V16.encode_reply(reply)).unwrap();
+    let judged = Decoding::strict().check_response(action, &payload);
+    assert_eq!(judged, Ok(()), "{payload}");
 }
 
 fn words(report: &Report) -> String {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::harness::{NOON, Rig};
 use crate::charge_point::{
-    ChargePoint, ChargingProfile, Command, Hardware, Input, Period, ProfileFilter, ProfileKind,
-    ProfilePurpose, Reply, Report, ReservationReply, Reserve, Resumed, Setup,
+    ChargePoint, ChargingProfile, Command, Hardware, Input, Limit, Period, ProfileFilter,
+    ProfileKind, ProfilePurpose, Reply, Report, ReservationReply, Reserve, Resumed, Setup,
 };
 
 fn rig() -> Rig {
@@ -88,7 +88,7 @@ fn a_profile_limits_what_flows_until_it_is_cleared() {
         duration_ms: None,
         periods: vec![Period {
             from_ms: 0,
-            limit_w,
+            limit: Limit::Watts(limit_w),
         }],
     };
     let set = |rig: &mut Rig, connector_id, profile| {

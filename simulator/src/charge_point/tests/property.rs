@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use dynamo_protocol::Time;
 
+use super::harness::{check_reply, check_report};
 use crate::charge_point::clock::Chance;
 use crate::charge_point::status::is_legal;
 use crate::charge_point::{
-    Action, Answer, AuthorizationStatus, CableSide, ChargePoint, Command, CommandId, Context,
-    Failure, Hardware, IdTagInfo, Input, Output, Registration, Report, ResetKind, Setup, Status,
-    Tag, Triggered,
+    Action, Answer, AuthorizationStatus, CableSide, ChargePoint, ChargingProfile, Command,
+    CommandId, Context, Failure, Hardware, IdTagInfo, Input, Limit, Output, Period, ProfileKind,
+    ProfilePurpose, Registration, Report, Reserve, ResetKind, Setup, Status, Tag, Triggered,
 };
+
+const MEASURANDS: &str = "Energy.Active.Import.Register,Energy.Active.Import.Register.L2,Current.Import.L1,Voltage.L1-L2,SoC";
 
 struct World {
     cp: ChargePoint,
@@ -23,6 +26,13 @@ struct World {
     /// Transactions acknowledged as started and not as stopped, by connector.
     running: BTreeMap<u32, i64>,
     last_stamp: i64,
+    /// Whether everything it says is held against the schema: that takes most of the time.
+    checks: bool,
+    /// Whether the charge point follows the clock of the CSMS, and what that is ahead.
+    follows: bool,
+    ahead_ms: i64,
+    /// The latest stamp told of the transaction that runs, by connector.
+    stamps: BTreeMap<u32, i64>,
     /// The highest register told, by connector.
     register: BTreeMap<u32, i64>,
     next_id: i64,
@@ -32,7 +42,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut setup = Setup {
-            set_clock: false,
+            set_clock: seed.is_multiple_of(5),
             ..Setup::default()
         };
         for (key, value) in [
@@ -40,6 +50,9 @@ impl World {
             ("ClockAlignedDataInterval", "60"),
             ("AllowOfflineTxForUnknownId", "true"),
             ("TransactionMessageAttempts", "100"),
+            ("MeterValuesSampledData", MEASURANDS),
+            ("StopTxnSampledData", MEASURANDS),
+            ("StopTxnAlignedData", "Voltage,Current.Import.L3"),
         ] {
             setup.configure(key, value).unwrap();
         }
@@ -47,6 +60,9 @@ impl World {
             connectors: 3,
             fixed_cable: seed.is_multiple_of(3),
             backup_power: seed.is_multiple_of(2),
+            reservation: true,
+            smart_charging: true,
+            main_meter: seed.is_multiple_of(7),
             ..Hardware::default()
         };
         Self {
@@ -62,6 +78,10 @@ impl World {
             told: BTreeMap::new(),
             running: BTreeMap::new(),
             last_stamp: 0,
+            checks: seed.is_multiple_of(6),
+            follows: seed.is_multiple_of(5),
+            ahead_ms: 0,
+            stamps: BTreeMap::new(),
             register: BTreeMap::new(),
             next_id: 0,
             trace: Vec::new(),
@@ -92,12 +112,17 @@ impl World {
                     self.look(&report);
                     self.open = Some((tag, report));
                 }
-                Output::Reply { .. } | Output::Fact(_) => {}
+                Output::Reply { reply, .. } if self.checks => check_reply(reply.as_ref().ok()),
+                Output::Reply { .. } => {}
+                Output::Unanswered { .. } | Output::Fact(_) => {}
             }
         }
     }
 
     fn look(&mut self, report: &Report) {
+        if self.checks {
+            check_report(report);
+        }
         match report {
             Report::Boot { .. } => self.told.clear(),
             Report::Status {
@@ -131,16 +156,23 @@ impl World {
                     !self.running.contains_key(connector_id),
                     "second start at {connector_id}"
                 );
-                assert!(*at_ms >= self.last_stamp, "out of order");
+                assert!(self.follows || *at_ms >= self.last_stamp, "out of order");
+                self.stamps.insert(*connector_id, *at_ms);
             }
             Report::StopTransaction {
                 transaction_id,
                 meter_stop_wh,
+                at_ms,
+                readings,
                 ..
             } => {
                 let connector_id = self.running.iter().find(|(_, id)| *id == transaction_id);
                 let (connector_id, _) = connector_id.expect("a stop of a transaction that runs");
-                self.grows(*connector_id, *meter_stop_wh);
+                let connector_id = *connector_id;
+                self.grows(connector_id, *meter_stop_wh);
+                self.goes_on(connector_id, *at_ms);
+                assert!(readings.is_sorted_by_key(|reading| reading.at_ms));
+                assert!(readings.iter().all(|reading| reading.at_ms <= *at_ms));
             }
             Report::MeterValues {
                 connector_id,
@@ -152,6 +184,9 @@ impl World {
                     transaction_id.is_none() || *transaction_id == running,
                     "of another transaction"
                 );
+                if transaction_id.is_some() && readings[0].context != Context::Trigger {
+                    self.goes_on(*connector_id, readings[0].at_ms);
+                }
                 // What belongs to no transaction may overtake what waited for the line.
                 if let (Some(wh), Some(_)) = (readings[0].energy_wh(), transaction_id)
                     && readings[0].context != Context::Trigger
@@ -168,6 +203,15 @@ impl World {
         assert!(
             wh >= before,
             "register of {connector_id}: {before} to {wh} Wh"
+        );
+    }
+
+    /// Inside a transaction no stamp is earlier than the one before, whatever becomes of the clock.
+    fn goes_on(&mut self, connector_id: u32, at_ms: i64) {
+        let before = self.stamps.insert(connector_id, at_ms);
+        assert!(
+            before.is_none_or(|before| before <= at_ms),
+            "connector {connector_id}: {before:?} to {at_ms}"
         );
     }
 
@@ -209,12 +253,16 @@ impl World {
                     1 => Registration::Rejected,
                     _ => Registration::Accepted,
                 },
-                current_time_ms: self.now.wall_ms,
+                current_time_ms: self.now.wall_ms + self.ahead_ms,
                 interval_s: 30,
             },
-            Report::Heartbeat => Answer::Heartbeat {
-                current_time_ms: self.now.wall_ms,
-            },
+            Report::Heartbeat => {
+                self.ahead_ms =
+                    [0, 0, 700, -700, -90_000, 3_600_000][self.chance.below(6) as usize];
+                Answer::Heartbeat {
+                    current_time_ms: self.now.wall_ms + self.ahead_ms,
+                }
+            }
             Report::Authorize { .. } => Answer::Authorize(info(&mut self.chance)),
             Report::StartTransaction {
                 connector_id,
@@ -248,7 +296,23 @@ impl World {
 
     fn command(&mut self) -> Command {
         let connector_id = self.chance.below(5) as u32;
-        match self.chance.below(9) {
+        match self.chance.below(12) {
+            9 => Command::Reserve(Reserve {
+                connector_id,
+                reservation_id: self.chance.below(3) as i32,
+                id_tag: "A".into(),
+                parent: (self.chance.below(2) == 0).then(|| "P".into()),
+                expires_at_ms: self.now.wall_ms + 1 + self.chance.below(60_000) as i64,
+            }),
+            10 => Command::SetChargingProfile {
+                connector_id,
+                profile: self.profile(),
+            },
+            11 => Command::RemoteStart {
+                connector_id: Some(connector_id),
+                id_tag: "A".into(),
+                profile: Some(Box::new(self.profile())),
+            },
             0 => Command::ChangeAvailability {
                 connector_id,
                 operative: self.chance.below(3) > 0,
@@ -256,10 +320,12 @@ impl World {
             1 => Command::RemoteStart {
                 connector_id: Some(connector_id),
                 id_tag: "B".into(),
+                profile: None,
             },
             2 => Command::RemoteStart {
                 connector_id: None,
                 id_tag: "C".into(),
+                profile: None,
             },
             3 => Command::RemoteStop {
                 transaction_id: self.next_id,
@@ -293,9 +359,41 @@ impl World {
         }
     }
 
+    fn profile(&mut self) -> ChargingProfile {
+        let tenths = self.chance.below(320) as u32;
+        ChargingProfile {
+            id: self.chance.below(40) as i32,
+            stack_level: self.chance.below(3) as i32,
+            purpose: [ProfilePurpose::Tx, ProfilePurpose::TxDefault][self.chance.below(2) as usize],
+            kind: [ProfileKind::Relative, ProfileKind::Recurring(86_400_000)]
+                [self.chance.below(2) as usize],
+            transaction_id: None,
+            valid: (None, Some(self.now.wall_ms + 600_000)),
+            start_ms: Some(self.now.wall_ms - 30_000),
+            duration_ms: None,
+            periods: vec![
+                Period {
+                    from_ms: 0,
+                    limit: Limit::Amperes { tenths, phases: 3 },
+                },
+                Period {
+                    from_ms: 60_000,
+                    limit: Limit::Watts(0),
+                },
+            ],
+        }
+    }
+
     fn action(&mut self) -> Action {
         let connector_id = 1 + self.chance.below(3) as u32;
-        match self.chance.below(12) {
+        match self.chance.below(15) {
+            12 => Action::RaiseWarning {
+                connector_id: self.chance.below(4) as u32,
+                error_code: ["EVCommunicationError", "WeakSignal"][self.chance.below(2) as usize]
+                    .into(),
+            },
+            13 if self.chance.below(4) == 0 => Action::EmergencyStop,
+            14 if self.chance.below(6) == 0 => Action::Reboot,
             0..=2 => Action::PlugIn { connector_id },
             3 => Action::Unplug {
                 connector_id,

@@ -88,6 +88,11 @@ pub(in crate::dialect) fn decode(
             Command::RemoteStart {
                 connector_id: request.connector_id.map(connector).transpose()?,
                 id_tag: Arc::from(request.id_tag),
+                profile: request
+                    .charging_profile
+                    .filter(|_| hardware.smart_charging)
+                    .map(|wire| profile::profile(&wire).map(Box::new))
+                    .transpose()?,
             }
         }
         Action::RemoteStopTransaction => Command::RemoteStop {

@@ -8,11 +8,11 @@ use dynamo_protocol::v16::{
 use dynamo_protocol::{CallError, ErrorCode};
 
 use super::command::connector;
-use crate::charge_point::{ChargingProfile, Period, ProfileFilter, ProfileKind, ProfilePurpose};
+use crate::charge_point::{
+    ChargingProfile, Limit, Period, ProfileFilter, ProfileKind, ProfilePurpose,
+};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// What an ampere is worth on one phase, in watts.
-const VOLTS: f64 = 230.0;
 /// Phases where a period names none [1.6 §7.14].
 const PHASES: i32 = 3;
 
@@ -28,14 +28,17 @@ pub(super) fn profile(wire: &Wire) -> Result<ChargingProfile, CallError> {
         if limit < 0.0 || period.start_period < 0 {
             return Err(wrong("a period begins, and limits, from 0"));
         }
-        let factor = match schedule.charging_rate_unit {
-            ChargingRateUnit::A => VOLTS * f64::from(period.number_phases.unwrap_or(PHASES)),
-            _ => 1.0,
+        // Beyond what an integer holds it is no limit: the casts stay at their largest.
+        let limit = match schedule.charging_rate_unit {
+            ChargingRateUnit::A => Limit::Amperes {
+                tenths: (limit * 10.0).round() as u32,
+                phases: period.number_phases.unwrap_or(PHASES).clamp(1, PHASES) as u8,
+            },
+            _ => Limit::Watts(limit as u32),
         };
         periods.push(Period {
             from_ms: i64::from(period.start_period) * 1000,
-            // Beyond what an integer holds it is no limit: the cast stays at its largest.
-            limit_w: (limit * factor) as u32,
+            limit,
         });
     }
     Ok(ChargingProfile {

@@ -4,14 +4,17 @@ use dynamo_protocol::frame::payload;
 use dynamo_protocol::time::date_time;
 use dynamo_protocol::v16::{
     AuthorizeRequest, BootNotificationRequest, ChargePointErrorCode, ChargePointStatus,
-    HeartbeatRequest, Location, MeterValue, MeterValuesRequest, ReadingContext, Reason,
+    HeartbeatRequest, Location, MeterValue, MeterValuesRequest, Phase, ReadingContext, Reason,
     SampledValue, StartTransactionRequest, StatusNotificationRequest, StopTransactionRequest,
     UnitOfMeasure,
 };
 use dynamo_protocol::{Request, v16};
 use serde::Serialize;
 
-use crate::charge_point::{ConnectorId, Context, FaultCode, Measurand, Reading, Report};
+use crate::charge_point::{ConnectorId, Context, FaultCode, Measurand, Quantity, Reading, Report};
+
+/// The reason that the standard gives in these words [1.6 §4.9].
+const EV_SIDE_DISCONNECTED: &str = "EV side disconnected";
 
 pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
     match report {
@@ -29,10 +32,13 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             connector_id,
             status,
             fault,
+            ev_side_disconnected,
             at_ms,
         } => message(&StatusNotificationRequest {
             timestamp: Some(date_time(*at_ms)),
-            info: fault.map(|code| trouble(code, *connector_id)),
+            info: fault
+                .map(|code| trouble(code, *connector_id))
+                .or_else(|| ev_side_disconnected.then(|| EV_SIDE_DISCONNECTED.to_owned())),
             ..StatusNotificationRequest::new(
                 integer(i64::from(*connector_id)),
                 fault.map_or(ChargePointErrorCode::NoError, |code| {
@@ -69,7 +75,7 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             // [1.6 §6.49].
             reason: Some(Reason::from_wire(reason.word())),
             transaction_data: (!readings.is_empty())
-                .then(|| readings.iter().map(meter_value).collect()),
+                .then(|| readings.iter().map(|one| meter_value(1, one)).collect()),
             ..StopTransactionRequest::new(
                 integer(*meter_stop_wh),
                 date_time(*at_ms),
@@ -84,7 +90,10 @@ pub(in crate::dialect) fn encode(report: &Report) -> (&'static str, String) {
             transaction_id: transaction_id.map(integer),
             ..MeterValuesRequest::new(
                 integer(i64::from(*connector_id)),
-                readings.iter().map(meter_value).collect::<Vec<_>>(),
+                readings
+                    .iter()
+                    .map(|reading| meter_value(*connector_id, reading))
+                    .collect::<Vec<_>>(),
             )
         }),
     }
@@ -116,7 +125,8 @@ fn trouble(code: FaultCode, connector_id: ConnectorId) -> String {
     }
 }
 
-fn meter_value(reading: &Reading) -> MeterValue {
+/// 0 is the meter of the charge point as a whole, any other that of a connector.
+fn meter_value(connector_id: ConnectorId, reading: &Reading) -> MeterValue {
     let context = match reading.context {
         Context::Clock => ReadingContext::SampleClock,
         Context::Periodic => ReadingContext::SamplePeriodic,
@@ -127,10 +137,11 @@ fn meter_value(reading: &Reading) -> MeterValue {
     let samples: Vec<SampledValue> = reading
         .values
         .iter()
-        .map(|(measurand, value)| SampledValue {
+        .map(|(Quantity { measurand, phase }, value)| SampledValue {
             context: Some(context.clone()),
             measurand: Some(v16::Measurand::from_wire(measurand.word())),
-            location: Some(location(*measurand)),
+            phase: phase.map(|phase| Phase::from_wire(phase.word())),
+            location: Some(location(*measurand, connector_id)),
             unit: Some(unit(*measurand)),
             ..SampledValue::new(text(*measurand, *value))
         })
@@ -158,8 +169,9 @@ fn unit(measurand: Measurand) -> UnitOfMeasure {
     }
 }
 
-fn location(measurand: Measurand) -> Location {
+fn location(measurand: Measurand, connector_id: ConnectorId) -> Location {
     match measurand {
+        _ if connector_id == 0 && measurand != Measurand::Temperature => Location::Inlet,
         Measurand::StateOfCharge => Location::EV,
         Measurand::Temperature => Location::Body,
         _ => Location::Outlet,

@@ -12,8 +12,8 @@ use dynamo_protocol::{ErrorCode, Origin, RawValue};
 
 use crate::charge_point::{
     Answer, AuthorizationStatus, AvailabilityReply, Command, ConfigurationReply, Context,
-    FaultCode, Hardware, IdTagInfo, KeyValue, Measurand, Reading, Registration, Reply, Report,
-    ResetKind, Status, StopReason, TriggerReply, Triggered, UnlockReply,
+    FaultCode, Hardware, IdTagInfo, KeyValue, Limit, Measurand, Quantity, Reading, Registration,
+    Reply, Report, ResetKind, Status, StopReason, TriggerReply, Triggered, UnlockReply,
 };
 use crate::dialect::Dialect;
 
@@ -28,8 +28,8 @@ fn reading() -> Reading {
         at_ms: NOON,
         context: Context::Periodic,
         values: [
-            (Measurand::EnergyRegister, 1_234),
-            (Measurand::Current, 159),
+            (Measurand::EnergyRegister.into(), 1_234),
+            (Measurand::Current.into(), 159),
         ]
         .into(),
     }
@@ -62,6 +62,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 connector_id: 1,
                 status: Status::SuspendedEv,
                 fault: None,
+                ev_side_disconnected: false,
                 at_ms: NOON,
             },
             "StatusNotification",
@@ -69,13 +70,36 @@ fn samples() -> Vec<(Report, &'static str, String)> {
         ),
         sample(
             Report::Status {
-                connector_id: 0,
-                status: Status::Faulted,
-                fault: Some(FaultCode::EvCommunicationError),
+                connector_id: 1,
+                status: Status::Finishing,
+                fault: None,
+                ev_side_disconnected: true,
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":0,"errorCode":"EVCommunicationError","status":"Faulted","info":"EVCommunication error","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":1,"errorCode":"NoError","status":"Finishing","info":"EV side disconnected","timestamp":"2024-03-10T12:00:00Z"}"#,
+        ),
+        sample(
+            Report::Status {
+                connector_id: 1,
+                status: Status::SuspendedEvse,
+                fault: Some(FaultCode::EvCommunicationError),
+                ev_side_disconnected: false,
+                at_ms: NOON,
+            },
+            "StatusNotification",
+            r#"{"connectorId":1,"errorCode":"EVCommunicationError","status":"SuspendedEVSE","info":"EVCommunication error at connector 1","timestamp":"2024-03-10T12:00:00Z"}"#,
+        ),
+        sample(
+            Report::Status {
+                connector_id: 0,
+                status: Status::Faulted,
+                fault: Some(FaultCode::GroundFailure),
+                ev_side_disconnected: false,
+                at_ms: NOON,
+            },
+            "StatusNotification",
+            r#"{"connectorId":0,"errorCode":"GroundFailure","status":"Faulted","info":"Ground failure","timestamp":"2024-03-10T12:00:00Z"}"#,
         ),
         sample(
             Report::StartTransaction {
@@ -231,6 +255,81 @@ fn answers_are_understood_strictly() {
 }
 
 #[test]
+fn an_answer_that_is_no_object_of_its_schema_is_refused() {
+    for action in [
+        "BootNotification",
+        "Heartbeat",
+        "Authorize",
+        "StartTransaction",
+        "StopTransaction",
+        "StatusNotification",
+        "MeterValues",
+    ] {
+        for json in [
+            "null",
+            "[]",
+            "[{}]",
+            "true",
+            "0",
+            r#""Accepted""#,
+            r#"{"surplus":1}"#,
+            r#"{"idTagInfo":null}"#,
+            r#"{"currentTime":null,"status":null,"interval":null}"#,
+        ] {
+            let decoded = Dialect::V16.decode_answer(action, &raw(json));
+            assert!(
+                decoded.is_err(),
+                "{action} answered with {json}: {decoded:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_remote_start_s_profile_is_taken_where_it_is_served() {
+    let json = r#"{"idTag":"A","chargingProfile":{"chargingProfileId":1,"stackLevel":0,"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Relative","chargingSchedule":{"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"limit":16.1},{"startPeriod":60,"limit":8,"numberPhases":1}]}}}"#;
+    let decode = |smart_charging| {
+        let hardware = Hardware {
+            smart_charging,
+            ..Hardware::default()
+        };
+        match Dialect::V16.decode_command("RemoteStartTransaction", &raw(json), &hardware) {
+            Ok(Command::RemoteStart { profile, .. }) => profile,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(decode(false), None);
+    let profile = decode(true).unwrap();
+    let limits: Vec<Limit> = profile.periods.iter().map(|period| period.limit).collect();
+    let amperes = |tenths, phases| Limit::Amperes { tenths, phases };
+    assert_eq!(limits, [amperes(161, 3), amperes(80, 1)]);
+}
+
+#[test]
+fn a_phase_and_the_main_meter_are_named() {
+    let report = |connector_id| Report::MeterValues {
+        connector_id,
+        transaction_id: None,
+        readings: vec![Reading {
+            at_ms: NOON,
+            context: Context::Trigger,
+            values: [(Quantity::from_word("Voltage.L1-N").unwrap(), 230)].into(),
+        }],
+    };
+    for (connector_id, location) in [(0, "Inlet"), (1, "Outlet")] {
+        let (_, payload) = Dialect::V16.encode(&report(connector_id));
+        let value: serde_json::Value = serde_json::from_str(&payload).unwrap();
+        let sample = &value["meterValue"][0]["sampledValue"][0];
+        assert_eq!(
+            (&sample["phase"], &sample["location"]),
+            (&"L1-N".into(), &location.into())
+        );
+        let judged = Decoding::strict().check_request(Action::MeterValues, &raw(&payload));
+        assert_eq!(judged, Ok(()));
+    }
+}
+
+#[test]
 fn commands_are_understood() {
     for (action, json, command) in [
         (
@@ -275,6 +374,7 @@ fn commands_are_understood() {
             Command::RemoteStart {
                 connector_id: Some(1),
                 id_tag: "A".into(),
+                profile: None,
             },
         ),
         (

@@ -51,6 +51,7 @@ pub(crate) struct Metrics {
     commits_total: AtomicU64,
     committed_jobs_total: AtomicU64,
     letters_dropped_total: AtomicU64,
+    orphan_stops_total: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -68,6 +69,7 @@ impl Default for Metrics {
             commits_total: AtomicU64::new(0),
             committed_jobs_total: AtomicU64::new(0),
             letters_dropped_total: AtomicU64::new(0),
+            orphan_stops_total: AtomicU64::new(0),
         }
     }
 }
@@ -114,6 +116,11 @@ impl Metrics {
             .fetch_add(letters as u64, Relaxed);
     }
 
+    /// A stop came that stopped nothing.
+    pub(crate) fn orphan_stop(&self) {
+        self.orphan_stops_total.fetch_add(1, Relaxed);
+    }
+
     /// The text Prometheus reads.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
@@ -154,6 +161,12 @@ impl Metrics {
                 "counter",
                 "Letters that were dropped because too many waited for their webhook, or for the database.",
                 self.letters_dropped_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_orphan_stops_total",
+                "counter",
+                "Stops of transactions that are unknown, or were stopped otherwise before; all are kept.",
+                self.orphan_stops_total.load(Relaxed),
             ),
         ] {
             describe(&mut text, name, kind, help);

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
-use crate::clock::rfc3339;
+use crate::clock::{Clock, rfc3339};
 use crate::domain::authorization::{TagStatus, check_tag};
+use crate::domain::ending::{self, Closing};
+use crate::domain::occurrence::{Kind, Occurrence};
 use crate::domain::security::{SecurityProfile, wrong_password};
 use crate::start::open_store;
 use crate::store::{
@@ -53,9 +55,25 @@ pub enum AdminCommand {
     /// Charge points
     #[command(subcommand)]
     ChargePoint(ChargePointCommand),
+    /// Transactions
+    #[command(subcommand)]
+    Transaction(TransactionCommand),
     /// Mail and webhooks on their way
     #[command(subcommand)]
     Outbox(OutboxCommand),
+}
+
+/// What can be done with transactions.
+#[derive(Debug, Subcommand)]
+pub enum TransactionCommand {
+    /// Ends one whose stop will never come, at its last meter value; it is billed at once
+    #[command(after_help = "Example:\n  dynamo csms admin transaction close CP-1 10042")]
+    Close {
+        /// The identity of its charge point
+        charge_point: String,
+        /// Its number, as OCPP 1.6 knows it
+        transaction: i64,
+    },
 }
 
 /// What can be done with the outbox.
@@ -231,7 +249,7 @@ fn check(command: &AdminCommand) -> Result<(), String> {
         AdminCommand::Organization(OrganizationCommand::Set { name, .. }) => {
             name.as_deref().map_or(Ok(()), check_name)
         }
-        AdminCommand::ApiKey(_) | AdminCommand::Outbox(_) => Ok(()),
+        AdminCommand::ApiKey(_) | AdminCommand::Transaction(_) | AdminCommand::Outbox(_) => Ok(()),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
             parent.as_deref().map_or(Ok(()), check_tag)
@@ -294,6 +312,10 @@ async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminErro
         AdminCommand::ApiKey(command) => api_key(store, command).await,
         AdminCommand::IdTag(command) => id_tag(store, command).await,
         AdminCommand::ChargePoint(command) => charge_point(store, command).await,
+        AdminCommand::Transaction(TransactionCommand::Close {
+            charge_point,
+            transaction,
+        }) => close(store, charge_point, transaction).await,
         AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await,
     }
 }
@@ -366,6 +388,29 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         })
         .await?;
     Ok(json!({"id": id}))
+}
+
+/// Webhooks are told by the running server, which finds what is put into the outbox here.
+async fn close(store: &Store, charge_point: String, id: i64) -> Result<Value, AdminError> {
+    let at_ms = Clock::default().now_ms();
+    let told = |organization: &str, charge_point: &str| {
+        Some(Occurrence {
+            kind: Kind::TransactionStopped,
+            organization_id: organization.to_owned(),
+            charge_point_id: charge_point.to_owned(),
+            at_ms,
+        })
+    };
+    match ending::close(store, None, Some(charge_point.clone()), id, told).await? {
+        Closing::Closed => Ok(json!({"id": id, "charge_point_id": charge_point, "closed": true})),
+        Closing::Over => Err(AdminError::Value(format!(
+            "nothing was changed: the transaction {id} of {charge_point} is over already"
+        ))),
+        Closing::Missing => Err(AdminError::Value(format!(
+            "nothing was changed: the charge point {charge_point} has no transaction {id}; see \
+             GET /api/v1/ocpp16/transactions?charge_point_id={charge_point}"
+        ))),
+    }
 }
 
 /// One object with every letter that did not arrive; where it is a webhook's, `recipient` is its URL.

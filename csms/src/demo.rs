@@ -10,6 +10,7 @@ use crate::domain::guest;
 use crate::domain::metering::{self, MeterReport, Reading};
 use crate::domain::place::Place;
 use crate::domain::price::Tariff;
+use crate::domain::register::Register;
 use crate::domain::registration::{self, Hardware, NewChargePoint, Refused};
 use crate::domain::transaction::{self, Start};
 use crate::ocpp::hash_password;
@@ -453,7 +454,6 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             unknown_tags: UnknownTags::Refuse,
             now_ms,
             told: None,
-            told_end: None,
         };
         transaction::start(store, start).await?;
         let samples = serde_json::json!([{
@@ -468,7 +468,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             readings: vec![Reading {
                 at_ms: now_ms,
                 samples: samples.to_string(),
-                register_wh: Some(open.meter_wh),
+                register: Some(Register::plain(open.meter_wh)),
             }],
             received_at_ms: now_ms,
             told: None,

@@ -23,6 +23,7 @@ mod public;
 mod receipt;
 mod rest;
 mod running;
+mod settling;
 mod stalled;
 mod start;
 pub mod store;

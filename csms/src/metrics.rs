@@ -52,6 +52,7 @@ pub(crate) struct Metrics {
     collisions_total: AtomicU64,
     committed_jobs_total: AtomicU64,
     letters_dropped_total: AtomicU64,
+    orphan_stops_total: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -70,6 +71,7 @@ impl Default for Metrics {
             collisions_total: AtomicU64::new(0),
             committed_jobs_total: AtomicU64::new(0),
             letters_dropped_total: AtomicU64::new(0),
+            orphan_stops_total: AtomicU64::new(0),
         }
     }
 }
@@ -120,6 +122,11 @@ impl Metrics {
             .fetch_add(letters as u64, Relaxed);
     }
 
+    /// A stop came that stopped nothing.
+    pub(crate) fn orphan_stop(&self) {
+        self.orphan_stops_total.fetch_add(1, Relaxed);
+    }
+
     /// The text Prometheus reads.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
@@ -166,6 +173,12 @@ impl Metrics {
                 "counter",
                 "Letters that were dropped because too many waited for their webhook, or for the database.",
                 self.letters_dropped_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_orphan_stops_total",
+                "counter",
+                "Stops of transactions that are unknown, or were stopped otherwise before; all are kept.",
+                self.orphan_stops_total.load(Relaxed),
             ),
         ] {
             describe(&mut text, name, kind, help);

@@ -8,6 +8,7 @@ use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 
 use crate::domain::authorization::UnknownTags;
+use crate::domain::ending::PROVISIONAL;
 use crate::{Clock, MailSettings, PaymentSettings, StartError, TlsFiles, public, rest};
 
 /// What of unknown origin is let in and recorded.
@@ -83,8 +84,9 @@ pub struct Options {
     pub guest_authorization: Duration,
     /// How long stopping a guest session waits for the charge point.
     pub guest_stop_wait: Duration,
-    /// How long a guest session whose transaction was left without a stop waits for one before it is paid.
-    pub guest_late_stop_wait: Duration,
+    /// How long the end of a transaction without a stop is provisional after the last message about it: until then
+    /// it is not billed, guests do not pay, and webhooks are not told.
+    pub provisional: Duration,
     /// Whether webhooks may reach loopback, private, link-local and other addresses that are not of the public
     /// internet.
     pub webhooks_to_private_networks: bool,
@@ -106,6 +108,13 @@ pub struct Options {
     pub decoding: Decoding,
     /// The wall clock.
     pub clock: Clock,
+}
+
+impl Options {
+    /// How long an end without a stop is provisional, in milliseconds.
+    pub(crate) fn provisional_ms(&self) -> i64 {
+        i64::try_from(self.provisional.as_millis()).unwrap_or(i64::MAX)
+    }
 }
 
 impl Default for Options {
@@ -134,7 +143,7 @@ impl Default for Options {
             payment_timeout: Duration::from_secs(10),
             guest_authorization: Duration::from_mins(5),
             guest_stop_wait: Duration::from_secs(10),
-            guest_late_stop_wait: Duration::from_mins(1),
+            provisional: PROVISIONAL,
             webhooks_to_private_networks: false,
             command_timeout: Duration::from_secs(10),
             commissioning_wait: Duration::from_mins(1),

@@ -23,7 +23,8 @@ use crate::store::{
 use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, TlsDoor};
 use crate::{
-    Options, commissioning, demo, guest, listen, ocpp, options, outbox, payment, rest, store,
+    Options, commissioning, demo, guest, listen, ocpp, options, outbox, payment, rest, settling,
+    store,
 };
 
 /// Why a CSMS could not start: one sentence that names the value and the remedy.
@@ -145,6 +146,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     tasks.spawn(bury_left(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
     tasks.spawn(guest::take_up_all(app.clone()));
+    tasks.spawn(settling::settle_due(app.clone()));
     tasks.spawn(outbox::refresh_awaited(app.clone()));
     tasks.spawn(outbox::deliver(app.clone(), mail));
     let told = TaskTracker::new();

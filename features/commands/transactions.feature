@@ -68,3 +68,55 @@ Feature: What charge points reported is there to read
       """
       {"per_page": 1000}
       """
+
+  Scenario: What will never be stopped is closed by an operator
+    Given a connected charge point of the organization
+    And a session with the known tag runs on connector 1
+    When it sends meter values of the transaction
+    Then the CSMS acknowledges
+    When a key that may only read sends POST /api/v1/ocpp16/transactions/{transaction}/close
+    Then the answer is 403
+    When the organization sends POST /api/v1/ocpp16/transactions/{transaction}/close
+    Then the answer is 200
+    And its JSON contains
+      """
+      {"transaction_id": {transaction}, "charge_point_id": "{charge point}", "status": "abandoned", "meter_stop": 1100,
+       "energy_wh": 100, "reason": "closed_by_operator", "provisional_until": null, "irregularities": []}
+      """
+    When the organization sends GET /api/v1/ocpp16/active_transactions/{charge point}
+    Then its JSON contains
+      """
+      {"total": 0}
+      """
+    When the organization sends POST /api/v1/ocpp16/transactions/{transaction}/close
+    Then the answer is 409
+    And the error has the code already_over
+
+  Scenario Outline: There is no transaction <id> to close
+    When the organization sends POST /api/v1/ocpp16/transactions/<id>/close
+    Then the answer is 404
+    And the error has the code not_found
+
+    Examples:
+      | id           |
+      | 2000000011   |
+      | txn_00002711 |
+
+  Scenario: A connector that reports Available in mid-session ends nothing for good
+    Given a connected charge point of the organization
+    And a session with the known tag runs on connector 1
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+    When the organization sends GET /api/v1/ocpp16/transactions?charge_point_id={charge point}
+    Then its JSON contains
+      """
+      {"transactions": [{"transaction_id": {transaction}, "status": "abandoned", "energy_wh": 0,
+        "provisional_until": "(a time)", "cost": null}]}
+      """
+    When it reports connector 1 as Charging
+    Then the CSMS acknowledges
+    When the organization sends GET /api/v1/ocpp16/active_transactions/{charge point}
+    Then its JSON contains
+      """
+      {"total": 1, "active_transactions": [{"transaction_id": {transaction}}]}
+      """

@@ -119,6 +119,10 @@ async fn id(api: &mut Api, operation: &Operation, name: &str) -> Result<String, 
     if name == "project_id" {
         return project(api).await;
     }
+    if name == "transaction_id" {
+        // The session that runs at the scenario's charge point.
+        return api.word("transaction");
+    }
     // Things of one kind are named by the path before their id.
     let before = operation.template.split(&format!("/{{{name}}}")).next();
     let before = before.unwrap_or_default().to_owned();

@@ -80,11 +80,35 @@ create table charge_transaction (
     stop_answer text,
     -- What the stop's stamp is compared with.
     stop_received_at_ms bigint,
+    -- Where the register stands, and how good that reading is; see domain/register.rs.
     last_meter_wh bigint,
     last_meter_at_ms bigint,
+    last_meter_source bigint,
+    last_meter_doubt bigint,
     received_at_ms bigint not null,
-    unique (charge_point_id, connector_id, tag_key, started_at_ms, meter_start_wh)
+    -- When the last message about it was received.
+    heard_at_ms bigint not null,
+    -- Without a stop: what ended it (available, start, given_up, closed); when its connector was left, by the charge
+    -- point's stamp, and when that was received; and since when nothing was told of it, null when its end is final.
+    -- See domain/ending.rs.
+    ended_by text,
+    left_at_ms bigint,
+    left_received_at_ms bigint,
+    provisional_since_ms bigint,
+    -- Something was told of it after its end was final.
+    told_late boolean not null default false,
+    -- A stop of nobody came from its charge point before it ended without one of its own.
+    saw_orphan_stop boolean not null default false
 );
+-- A retransmitted start is one of a transaction that its own stop did not end.
+create unique index charge_transaction_start
+    on charge_transaction (charge_point_id, connector_id, tag_key, started_at_ms, meter_start_wh)
+    where state <> 'stopped';
+create index charge_transaction_place on charge_transaction (charge_point_id, connector_id, id);
+create index charge_transaction_provisional on charge_transaction (provisional_since_ms, id)
+    where provisional_since_ms is not null;
+create index charge_transaction_left on charge_transaction (charge_point_id, connector_id)
+    where provisional_since_ms is not null;
 create index charge_transaction_organization on charge_transaction (organization_id, started_at_ms);
 create index charge_transaction_open on charge_transaction (charge_point_id, connector_id) where state = 'open';
 create index charge_transaction_open_tag on charge_transaction (organization_id, tag_key) where state = 'open';
@@ -103,18 +127,22 @@ create table meter_value (
 );
 create index meter_value_transaction on meter_value (transaction_id, sampled_at_ms);
 
--- StopTransaction messages whose transaction is unknown, another charge point's, or stopped otherwise before.
+-- StopTransaction messages that stopped nothing. cause: unknown_transaction, which none of this charge point's is,
+-- or already_stopped, otherwise before. organization_id: whose the charge point was then.
 create table orphan_stop (
+    organization_id text not null references organization (id),
     charge_point_id text not null references charge_point (id),
     transaction_number bigint not null,
     stopped_at_ms bigint not null,
     meter_stop_wh bigint not null,
     message text not null,
+    cause text not null,
     stop_answer text,
     received_at_ms bigint not null,
     content_hash text not null,
     primary key (charge_point_id, transaction_number, content_hash)
 );
+create index orphan_stop_arrival on orphan_stop (charge_point_id, received_at_ms);
 
 -- What charge points said about themselves: boots, firmware, diagnostics, logs, security events. content_hash is
 -- set where the message has a stamp of its own: the same one again is a retransmission.

@@ -193,7 +193,8 @@ create table connector_history (
 );
 create index connector_history_arrival on connector_history (charge_point_id, connector_id, received_at_ms);
 
--- Guests who pay as they go. One row per connector has no ended_at_ms. status: requires_action, authorizing,
+-- Guests who pay as they go. One row per connector has no ended_at_ms, and has not left it: has_left says that its
+-- transaction was left without a stop, and its price waits for one. status: requires_action, authorizing,
 -- charging, stopping, stopped, expired, failed. payment_status: authorizing, requires_action, authorized, capturing,
 -- captured, capture_failed, canceling, canceled, declined, refused; what ends in -ing is under way at the gateway.
 -- tariff: as it was shown to the guest. energy_wh, idle_minutes, total: what is paid for, once it is ended.
@@ -222,9 +223,11 @@ create table guest_session (
     captured text,
     created_at_ms bigint not null,
     expires_at_ms bigint not null,
-    ended_at_ms bigint
+    ended_at_ms bigint,
+    has_left boolean not null default false
 );
-create unique index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
+create unique index guest_session_open on guest_session (charge_point_id, connector_id)
+    where ended_at_ms is null and not has_left;
 create index guest_session_charge_point on guest_session (charge_point_id);
 create index guest_session_transaction on guest_session (transaction_id);
 create index guest_session_payment on guest_session (payment_status)

@@ -3,9 +3,10 @@
 //! - The tariff is the one that held when the transaction began, by its own stamp where that is plausible, however
 //!   late it is told; a later change does not reach it.
 //! - Charge points of a project bill nothing that began before it was handed over.
-//! - The price is made when the transaction ends: at its stop, when it is abandoned, and again when a late stop
-//!   or a late meter value corrects what was abandoned; always in the transaction of the database that ends it.
-//!   A status that arrives after that does not change a bill.
+//! - The price is made when the end of the transaction is final (see `ending`): at its stop, or some time after it was
+//!   abandoned; and again when something told later corrects it; always in the transaction of the database that makes
+//!   it final. A status that arrives after that does not change a bill. No meter value makes a price: the history of
+//!   a connector is read once for an end, and not for each message.
 //! - Idle time is billed between plausible stamps only. Where a status has no stamp of its own, no more is billed
 //!   than passed on the server's clock, from the arrival of the start to that of the end: two clocks are not mixed.
 //! - Energy that no connector delivers in the time (`energy_implausible`) is not billed.
@@ -13,8 +14,10 @@
 //!   later changes the record, not the price.
 //! - A tag that was refused at the start is billed nothing: there is nobody to pay.
 
+use rust_decimal::Decimal;
+
 use super::authorization::{TagStatus, Verdict};
-use super::price::{Price, Usage, idle_minutes};
+use super::price::{Price, Tariff, Usage, idle_minutes};
 use super::transaction::{Start, Told, began_at_ms, energy_wh, implausible};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
@@ -145,15 +148,80 @@ async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> R
     })
 }
 
+/// How often the idle time of a guest's transaction is read while it is open.
+const IDLE_READ_MS: i64 = 15_000;
+
+/// Looks after what an open transaction costs. Each message of its charge point asks; the energy is at hand, and the
+/// history of the connector is read only where idle time can make the difference, and not more often than each
+/// [`IDLE_READ_MS`].
+#[derive(Debug, Default)]
+pub(crate) struct CostWatch {
+    /// Idle minutes, and when they were read.
+    idle: Option<(i64, i64)>,
+}
+
+impl CostWatch {
+    /// What a transaction costs until then, as far as it matters for what is held.
+    pub(crate) async fn so_far(
+        &mut self,
+        store: &Store,
+        (transaction, until_ms): (i64, i64),
+        held: Decimal,
+        now_ms: i64,
+    ) -> Result<Decimal> {
+        let mut conn = store.reader().await?;
+        let Some(billed) = conn.billed(transaction).await? else {
+            return Ok(Decimal::ZERO);
+        };
+        let meter_wh = billed.last_meter_wh.unwrap_or(billed.meter_start_wh);
+        let mut so_far = Usage {
+            energy_wh: billed_energy_wh(&billed, meter_wh),
+            idle_minutes: self.idle.map_or(0, |(minutes, _)| minutes),
+        };
+        let longest = longest_idle_minutes(&billed, until_ms);
+        if self.must_read(&billed.tariff, so_far, longest, held, now_ms) {
+            so_far = usage(&mut conn, &billed, until_ms, meter_wh).await?;
+            self.idle = Some((so_far.idle_minutes, now_ms));
+        }
+        Ok(billed.tariff.price(so_far).total)
+    }
+
+    fn must_read(
+        &self,
+        tariff: &Tariff,
+        so_far: Usage,
+        longest_idle: i64,
+        held: Decimal,
+        now_ms: i64,
+    ) -> bool {
+        let most = Usage {
+            idle_minutes: longest_idle,
+            ..so_far
+        };
+        let may_matter = tariff.price(so_far).total < held && tariff.price(most).total >= held;
+        let is_old = |(_, read_ms)| now_ms.saturating_sub(read_ms) >= IDLE_READ_MS;
+        may_matter && self.idle.is_none_or(is_old)
+    }
+}
+
+/// All the time of a transaction, in started minutes.
+fn longest_idle_minutes(billed: &Billed, until_ms: i64) -> i64 {
+    let time_ms = until_ms.saturating_sub(billed.started_at_ms).max(0);
+    time_ms / 60_000 + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::authorization::UnknownTags;
+    use super::super::ending::finalise;
     use super::super::metering::{self, MeterReport, Reading};
-    use super::super::price::Tariff;
+    use super::super::register::Register;
     use super::super::reports;
     use super::super::transaction::{Start, StopReport, start, stop};
     use super::*;
-    use crate::store::{ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, Owner, TariffOwner};
+    use crate::store::{
+        ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, Owner, TariffOwner, history_rows_read,
+    };
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -161,7 +229,7 @@ mod tests {
         Reading {
             at_ms,
             samples: "[]".into(),
-            register_wh: Some(register_wh),
+            register: Some(Register::plain(register_wh)),
         }
     }
 
@@ -209,7 +277,6 @@ mod tests {
             meter_start_wh: 1_000,
             unknown_tags: UnknownTags::Accept,
             told: None,
-            told_end: None,
             now_ms: 0,
         };
         start(store, begin).await.unwrap().0
@@ -241,9 +308,7 @@ mod tests {
         metering::record(&store, report).await.unwrap();
         assert_eq!(so_far(11).await, (2_000, "1.70".into()));
         let full = status(1, "SuspendedEV", 20 * MINUTE_MS);
-        reports::connector_status(&store, full, None, None)
-            .await
-            .unwrap();
+        reports::connector_status(&store, full, None).await.unwrap();
         assert_eq!(so_far(25).await, (2_000, "1.70".into()));
         assert_eq!(so_far(30).await, (2_000, "2.20".into()));
         let end = StopReport {
@@ -263,9 +328,7 @@ mod tests {
         stop(&store, end).await.unwrap();
         // Of a history that is cut, what comes after the last status that was read is unknown.
         let back = status(2, "SuspendedEV", 22 * MINUTE_MS);
-        reports::connector_status(&store, back, None, None)
-            .await
-            .unwrap();
+        reports::connector_status(&store, back, None).await.unwrap();
         let mut conn = store.reader().await.unwrap();
         let billed = conn.billed(id).await.unwrap().unwrap();
         for (statuses_max, read, until) in [(2, 2, 40), (1, 1, 22)] {
@@ -277,5 +340,84 @@ mod tests {
         drop(conn);
         // 1.00 + 3 kWh x 0.35 + 15 x 0.10, whatever the time is now.
         assert_eq!(so_far(999).await, (3_000, "3.55".into()));
+    }
+
+    #[tokio::test]
+    async fn a_meter_value_reads_no_history_and_an_end_reads_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let id = begun(&store).await;
+        let mut read_for_an_end = Vec::new();
+        let mut number = 0;
+        // The work of an end grows with the history; that of meter values is none however long it is.
+        for statuses in [20, 180] {
+            for minute in number..number + statuses {
+                let word = ["SuspendedEV", "Charging"][usize::from(minute % 2 == 1)];
+                let report = status(minute + 1, word, (minute + 1) * MINUTE_MS);
+                reports::connector_status(&store, report, None)
+                    .await
+                    .unwrap();
+            }
+            number += statuses;
+            if read_for_an_end.is_empty() {
+                let left = status(500, "Available", 1_000 * MINUTE_MS);
+                reports::connector_status(&store, left, None).await.unwrap();
+            }
+            let before = history_rows_read();
+            for minute in 0..50 {
+                let at_ms = (number + minute) * MINUTE_MS;
+                let report = MeterReport {
+                    charge_point_id: "CP".into(),
+                    connector_id: Some(1),
+                    transaction_number: Some(id),
+                    readings: vec![reading(at_ms, 1_000 + number + minute)],
+                    received_at_ms: 1_001 * MINUTE_MS,
+                    told: None,
+                };
+                metering::record(&store, report).await.unwrap();
+            }
+            assert_eq!(history_rows_read(), before);
+            assert!(finalise(&store, id, i64::MAX, None).await.unwrap());
+            assert!(!finalise(&store, id, i64::MAX, None).await.unwrap());
+            read_for_an_end.push(history_rows_read() - before);
+        }
+        assert!(read_for_an_end[0] >= 20, "{read_for_an_end:?}");
+        assert!(
+            read_for_an_end[1] > 5 * read_for_an_end[0],
+            "{read_for_an_end:?}"
+        );
+    }
+
+    #[test]
+    fn what_a_guest_owes_reads_the_history_by_the_clock_and_not_by_the_message() {
+        let tariff = Tariff {
+            currency: "GBP".into(),
+            price_per_kwh: "0.35".parse().unwrap(),
+            session_fee: Decimal::ZERO,
+            idle_fee_per_minute: "0.10".parse().unwrap(),
+            free_idle_minutes: 0,
+        };
+        let so_far = Usage {
+            energy_wh: 1_000,
+            idle_minutes: 0,
+        };
+        let reads = |longest_idle, messages: i64| {
+            let mut watch = CostWatch::default();
+            let mut reads = 0;
+            for message in 0..messages {
+                let now_ms = message * 60_000 / messages;
+                if watch.must_read(&tariff, so_far, longest_idle, Decimal::TEN, now_ms) {
+                    watch.idle = Some((0, now_ms));
+                    reads += 1;
+                }
+            }
+            reads
+        };
+        // A minute, in few messages or many.
+        assert_eq!(reads(97, 60), 4);
+        assert_eq!(reads(97, 60_000), 4);
+        // All its time would not make it as dear.
+        assert_eq!(reads(96, 60_000), 0);
     }
 }

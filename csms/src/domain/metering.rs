@@ -1,12 +1,14 @@
-//! Meter values: what is kept of them, and which of them is the register that energy is counted by.
+//! Meter values: all of them are kept, and move the register of their transaction on.
 
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive as _;
+use serde_json::json;
 
 use super::content_hash;
+use super::ending;
 use super::occurrence::Occurrence;
-use super::transaction::implausible;
-use crate::store::{Result, Store};
+use super::register::{Doubt, Register, Standing, moves_on};
+use super::transaction::Told;
+use crate::clock::rfc3339;
+use crate::store::{Conn, Result, Store, TransactionFacts};
 
 /// The samples of one instant.
 #[derive(Clone, Debug)]
@@ -15,8 +17,8 @@ pub(crate) struct Reading {
     pub at_ms: i64,
     /// The samples as JSON text, every member that was sent.
     pub samples: String,
-    /// The energy register in Wh, when it is among the samples.
-    pub register_wh: Option<i64>,
+    /// The energy register, when it is among the samples.
+    pub register: Option<Register>,
 }
 
 /// A report of one or more readings.
@@ -33,14 +35,23 @@ pub(crate) struct MeterReport {
 }
 
 impl MeterReport {
-    /// Stamp and register of the latest reading. One with a stamp that cannot be right moves nothing on: it would
-    /// hide all that come after it.
-    pub(crate) fn latest(&self) -> Option<(i64, i64)> {
-        let readings = self.readings.iter();
-        readings
-            .filter(|reading| !implausible(reading.at_ms, self.received_at_ms))
-            .filter_map(|reading| Some((reading.at_ms, reading.register_wh?)))
-            .max_by_key(|(at_ms, _)| *at_ms)
+    /// Where the register of a transaction that began as it is told there stands after this report.
+    pub(crate) fn standing(&self, began: &Told, last: Option<Standing>) -> Option<Standing> {
+        let registers = self.readings.iter();
+        let registers = registers.filter_map(|reading| Some((reading.at_ms, reading.register?)));
+        registers.fold(last, |last, (at_ms, register)| {
+            let new = Standing {
+                wh: register.wh,
+                at_ms,
+                source: register.source,
+                doubt: Doubt::of(began, (at_ms, self.received_at_ms), register.wh),
+            };
+            if moves_on(last.as_ref(), &new) {
+                Some(new)
+            } else {
+                last
+            }
+        })
     }
 
     /// The same content from the same place has the same hash: a retransmission is stored once.
@@ -50,34 +61,65 @@ impl MeterReport {
     }
 }
 
-/// Registers beyond this, in Wh either way, are no readings of a meter; they are kept as text only.
-const REGISTER_WH_MAX: u64 = 1_000_000_000_000_000;
-
-/// A sampled energy register in whole Wh, rounded to the nearest. `None` when the text is no number, the
-/// unit none of energy, or the value beyond 10^15 Wh.
-#[must_use]
-pub fn register_wh(value: &str, unit: Option<&str>) -> Option<i64> {
-    let number = value
-        .trim()
-        .parse::<Decimal>()
-        .or_else(|_| Decimal::from_scientific(value.trim()))
-        .ok()?;
-    let wh = match unit {
-        None | Some("Wh") => number,
-        Some("kWh") => number.checked_mul(Decimal::ONE_THOUSAND)?,
-        Some(_) => return None,
-    };
-    let whole = wh.round().to_i64()?;
-    (whole.unsigned_abs() <= REGISTER_WH_MAX).then_some(whole)
-}
-
 /// Keeps a report. Readings that are kept already are not counted again.
 pub(crate) async fn record(store: &Store, report: MeterReport) -> Result<()> {
     store
         .write(report, |report, conn| {
-            Box::pin(async move { conn.insert_readings(report).await })
+            Box::pin(async move { keep(conn, report).await })
         })
         .await
+}
+
+/// The same inside a transaction of the database. A number that is no transaction of this charge point is kept as it
+/// is.
+pub(super) async fn keep(conn: &mut Conn, report: &MeterReport) -> Result<()> {
+    let transaction = match report.transaction_number {
+        Some(number) => {
+            conn.lock_transaction(&report.charge_point_id, number)
+                .await?
+        }
+        None => None,
+    };
+    let id = transaction.as_ref().map(|transaction| transaction.id);
+    let mut new_stamps = Vec::new();
+    for reading in &report.readings {
+        if conn.insert_reading(report, reading, id).await? {
+            new_stamps.push(reading.at_ms);
+        }
+    }
+    let Some(transaction) = transaction else {
+        return Ok(());
+    };
+    if !transaction.is_stopped() {
+        move_on(conn, &transaction, report, &new_stamps).await?;
+    }
+    if let (Some(told), false) = (&report.told, new_stamps.is_empty()) {
+        let shown = report.standing(&transaction.began(), None);
+        let data = json!({
+            "transaction_id": transaction.id,
+            "connector_id": report.connector_id,
+            "meter_value": shown.map(|standing| standing.wh),
+            "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
+        });
+        conn.tell(told, &data).await?;
+    }
+    Ok(())
+}
+
+/// Moves the register of a transaction without a stop on. Nothing is priced here: that would be done for each meter
+/// value of what is abandoned.
+async fn move_on(
+    conn: &mut Conn,
+    transaction: &TransactionFacts,
+    report: &MeterReport,
+    new_stamps: &[i64],
+) -> Result<()> {
+    let last = transaction.standing();
+    let standing = report.standing(&transaction.began(), last);
+    let moved = standing
+        .as_ref()
+        .filter(|standing| last != Some(**standing));
+    ending::heard(conn, transaction, moved, new_stamps, report.received_at_ms).await
 }
 
 #[cfg(test)]
@@ -85,52 +127,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registers_become_whole_watt_hours() {
-        assert_eq!(register_wh("12345", None), Some(12_345));
-        assert_eq!(register_wh("12.3456", Some("kWh")), Some(12_346));
-        assert_eq!(register_wh(" 7.4 ", Some("Wh")), Some(7));
-        assert_eq!(register_wh("1e3", Some("Wh")), Some(1_000));
-        assert_eq!(register_wh("-5", Some("Wh")), Some(-5));
-    }
-
-    #[test]
-    fn what_is_no_energy_is_no_register() {
-        assert_eq!(register_wh("12", Some("V")), None);
-        assert_eq!(register_wh("twelve", None), None);
-        assert_eq!(register_wh("", None), None);
-        assert_eq!(register_wh("9e99", Some("kWh")), None);
-        assert_eq!(register_wh("1000000000000001", None), None);
-        assert_eq!(register_wh("-9223372036854775808", None), None);
-        assert_eq!(
-            register_wh("1000000000000", Some("kWh")),
-            Some(1_000_000_000_000_000)
-        );
-    }
-
-    #[test]
-    fn the_latest_reading_counts_unless_its_stamp_cannot_be() {
-        let reading = |at_ms, register_wh| Reading {
+    fn readings_count_in_the_order_of_their_arrival() {
+        let began = Told::default();
+        let reading = |at_ms, wh: Option<i64>| Reading {
             at_ms,
             samples: "[]".into(),
-            register_wh,
+            register: wh.map(Register::plain),
         };
-        let mut report = MeterReport {
+        let report = |readings| MeterReport {
             charge_point_id: "CP".into(),
             connector_id: Some(1),
             transaction_number: Some(1),
-            readings: vec![
-                reading(20, Some(7)),
-                reading(10, Some(5)),
-                reading(30, None),
-            ],
+            readings,
             received_at_ms: 40,
             told: None,
         };
-        assert_eq!(report.latest(), Some((20, 7)));
-        report.readings.push(reading(4_000_000_000_000, Some(9)));
-        assert_eq!(report.latest(), Some((20, 7)));
-        report.readings.drain(..2);
-        assert_eq!(report.latest(), None);
+        let stands = |readings: Vec<Reading>| {
+            let standing = report(readings).standing(&began, None);
+            standing.map(|standing| (standing.at_ms, standing.wh))
+        };
+        let (first, second) = (reading(10, Some(5)), reading(20, Some(7)));
+        let without = reading(30, None);
+        assert_eq!(stands(vec![without.clone()]), None);
+        for readings in [
+            vec![first.clone(), second.clone(), without.clone()],
+            vec![second.clone(), first.clone(), without],
+        ] {
+            assert_eq!(stands(readings), Some((20, 7)));
+        }
+        // Ahead, and right again.
+        assert_eq!(
+            stands(vec![reading(90_000, Some(6)), second]),
+            Some((20, 7))
+        );
+        // The beginning of the transaction is told with the reading of now.
+        let mut begin = reading(20, Some(4));
+        begin.register = Some(Register {
+            wh: 9,
+            source: i64::MAX,
+        });
+        for readings in [vec![begin.clone(), first.clone()], vec![first, begin]] {
+            assert_eq!(stands(readings), Some((10, 5)));
+        }
     }
 
     #[test]
@@ -138,7 +176,7 @@ mod tests {
         let reading = Reading {
             at_ms: 5,
             samples: "[]".into(),
-            register_wh: None,
+            register: None,
         };
         let report = MeterReport {
             charge_point_id: "CP".into(),

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
+use super::ending;
 use super::occurrence::Occurrence;
-use super::transaction::{abandoned, available_abandons};
 use crate::clock::rfc3339;
 use crate::store::{BootFacts, ConnectorReport, Registration, Result, Store};
 
@@ -57,17 +57,15 @@ pub(crate) async fn boot(
         .await
 }
 
-/// Keeps the status of a connector; Available ends an open transaction that was left without a stop. What was
-/// reported before is no change that is told. `told_end` is for the transaction.
+/// Keeps the status of a connector. Available leaves an open transaction without a stop, and what charges brings it
+/// back. What was reported before is no change that is told.
 pub(crate) async fn connector_status(
     store: &Store,
     report: ConnectorReport,
     told: Option<Occurrence>,
-    told_end: Option<Occurrence>,
 ) -> Result<()> {
-    let input = (report, told, told_end);
     store
-        .write(input, |(report, told, told_end), conn| {
+        .write((report, told), |(report, told), conn| {
             Box::pin(async move {
                 let before = match told {
                     Some(_) => conn.connector(report).await?,
@@ -79,17 +77,18 @@ pub(crate) async fn connector_status(
                 if let Some(told) = told.as_ref().filter(|_| kept && before != Some(now)) {
                     conn.tell(told, &status_changed(report)).await?;
                 }
-                if !kept || report.status != "Available" || report.connector_id == 0 {
+                if !kept || report.connector_id == 0 {
                     return Ok(());
                 }
-                let (charge_point, connector) = (&report.charge_point_id, report.connector_id);
-                for (id, started_at_ms) in conn.open_on(charge_point, connector).await? {
-                    let is_left = available_abandons(report.stamp_ms, started_at_ms);
-                    if is_left && conn.abandon(id).await? {
-                        abandoned(conn, id, told_end.as_ref()).await?;
+                let place = (report.charge_point_id.as_str(), report.connector_id);
+                let (stamp_ms, received_at_ms) = (report.stamp_ms, report.received_at_ms);
+                match report.status.as_str() {
+                    "Available" => ending::leave(conn, place, stamp_ms, received_at_ms).await,
+                    "Charging" | "SuspendedEV" | "SuspendedEVSE" => {
+                        ending::come_back(conn, place, stamp_ms, received_at_ms).await
                     }
+                    _ => Ok(()),
                 }
-                Ok(())
             })
         })
         .await

@@ -4,31 +4,25 @@
 //!   first answer; a retransmitted stop likewise.
 //! - A refused tag still gets a transaction: the charge point may have delivered energy already, and decides
 //!   by its configuration whether it goes on.
-//! - A boot or a lost socket ends nothing. A transaction without a stop is abandoned at its last meter value
-//!   when its connector starts another one or reports Available; a late stop corrects that record.
+//! - Messages come in order: a start with the key of a transaction is its retransmission while it is open, or ended
+//!   by something other than its own stop. After its stop the same start begins another one, as chargers do whose
+//!   clock stands or shows whole seconds. The unique key says so, not a look before.
+//! - A boot or a lost socket ends nothing. What is left without a stop has its rules in `ending`.
 //! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
-//!   kept beside, and touches nothing.
+//!   kept beside, and touches nothing. A transaction without a stop of its own that ends after a stop of nobody from
+//!   its charge point says so.
 
 use serde_json::json;
 
 use super::authorization::{Shown, TagStatus, UnknownTags, Verdict, judge, tag_at};
 use super::billing;
 use super::commissioning::judge_test_tag;
+use super::ending::{EndedBy, concluded, heard};
 use super::guest::{judge_guest_start, judge_guest_tag};
-use super::metering::{MeterReport, Reading};
+use super::metering::{MeterReport, Reading, keep};
 use super::occurrence::Occurrence;
 use crate::clock::rfc3339;
-use crate::store::{Conn, Ended, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
-
-/// Whether a connector that reports Available has left its open transaction.
-///
-/// Starts and stops wait in the charge point's queue while it is offline, reports of status do not have to
-/// keep their order with them. So a report stamped before the start, or at the same instant, speaks of the
-/// time before the transaction. A report without a stamp speaks of now.
-#[must_use]
-pub fn available_abandons(reported_at_ms: Option<i64>, started_at_ms: i64) -> bool {
-    reported_at_ms.is_none_or(|reported| reported > started_at_ms)
-}
+use crate::store::{Conn, Left, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
 /// Energy between two readings of a register, in Wh. `None` when the register ran backwards: that is no
 /// energy, and [`irregularities`] says so.
@@ -54,12 +48,16 @@ pub struct Told {
     pub start_received_at_ms: i64,
     /// The stamp of the stop, or of the last reading of an abandoned transaction.
     pub stopped_at_ms: Option<i64>,
-    /// When the stop was received; `None` without a stop.
+    /// When the stop was received; without a stop, when the last message about it was.
     pub stop_received_at_ms: Option<i64>,
     /// The register at the start, in Wh.
     pub meter_start_wh: i64,
     /// The register at the end, in Wh.
     pub meter_stop_wh: Option<i64>,
+    /// Something was told of it after its end was final.
+    pub told_late: bool,
+    /// A stop of nobody came from its charge point, and none of its own before it ended.
+    pub saw_orphan_stop: bool,
 }
 
 impl Told {
@@ -87,11 +85,15 @@ pub(super) fn began_at_ms(started_at_ms: i64, received_at_ms: i64) -> i64 {
     if implausible(started_at_ms, received_at_ms) {
         return received_at_ms;
     }
-    let stamped_ms = match started_at_ms.rem_euclid(1000) {
-        0 => started_at_ms.saturating_add(999),
-        _ => started_at_ms,
-    };
-    stamped_ms.min(received_at_ms)
+    end_of_second(started_at_ms).min(received_at_ms)
+}
+
+/// The last instant of which a stamp speaks: one of whole seconds speaks of the whole second.
+pub(super) const fn end_of_second(stamp_ms: i64) -> i64 {
+    match stamp_ms.rem_euclid(1000) {
+        0 => stamp_ms.saturating_add(999),
+        _ => stamp_ms,
+    }
 }
 
 /// What cannot be true of a transaction as it was told. The facts are kept as they are; nobody should bill
@@ -125,6 +127,8 @@ pub fn irregularities(told: &Told) -> Vec<&'static str> {
                 .is_some_and(|at_ms| at_ms < told.started_at_ms),
         ),
         ("energy_implausible", told.is_beyond_any_power()),
+        ("stop_of_unknown_transaction", told.saw_orphan_stop),
+        ("corrected_late", told.told_late),
     ];
     found
         .iter()
@@ -151,8 +155,6 @@ pub(crate) struct Start {
     pub now_ms: i64,
     /// How webhooks are told.
     pub told: Option<Occurrence>,
-    /// How they are told the end of a transaction that this one finds open on its connector.
-    pub told_end: Option<Occurrence>,
 }
 
 /// Records a start and answers with the transaction's id.
@@ -202,9 +204,9 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         start,
         answer: to_json(&verdict),
     };
-    let Some(id) = conn.insert_transaction(&new).await? else {
-        let (id, answer) = conn.transaction_by_key(start).await?;
-        return Ok((id, from_json(&answer)?, false));
+    let id = match insert(conn, &new).await? {
+        Inserted::New(id) => id,
+        Inserted::Known(id, answer) => return Ok((id, from_json(&answer)?, false)),
     };
     if let Some((_, session)) = guest {
         if verdict.status == TagStatus::Accepted {
@@ -213,12 +215,12 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     } else if !is_test {
         billing::begin(conn, id, start, &verdict).await?;
     }
-    let others = conn
-        .abandon_others(&start.charge_point_id, start.connector_id, id)
-        .await?;
-    for other in others {
-        abandoned(conn, other, start.told_end.as_ref()).await?;
-    }
+    let left = Left {
+        ended_by: EndedBy::Start,
+        left_at_ms: None,
+        received_at_ms: Some(start.now_ms),
+    };
+    conn.abandon_others(place, id, &left).await?;
     if let Some(told) = &start.told {
         let data = json!({
             "transaction_id": id,
@@ -231,6 +233,36 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         conn.tell(told, &data).await?;
     }
     Ok((id, verdict, true))
+}
+
+/// What came of a start that is to be inserted.
+enum Inserted {
+    New(i64),
+    /// Id and first answer of the transaction that it repeats.
+    Known(i64, String),
+}
+
+/// How often a start is tried that finds a twin which another connection of the database stops meanwhile.
+const INSERTS_MAX: usize = 4;
+
+/// Inserts a start. The unique key decides whether it repeats one; between its word and the look at the twin, the twin
+/// may be stopped by another connection: then the start is a new one.
+async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
+    let start = new.start;
+    for _ in 0..INSERTS_MAX {
+        if let Some(id) = conn.insert_transaction(new).await? {
+            return Ok(Inserted::New(id));
+        }
+        if let Some((id, answer)) = conn.transaction_by_key(start).await? {
+            if let Some(twin) = conn.lock_transaction(&start.charge_point_id, id).await? {
+                heard(conn, &twin, None, &[start.started_at_ms], start.now_ms).await?;
+            }
+            return Ok(Inserted::Known(id, answer));
+        }
+    }
+    Err(StoreError::Refused(
+        "a start and the stop of its twin overtake each other".to_owned(),
+    ))
 }
 
 async fn judge_start(start: &Start, conn: &mut Conn) -> Result<Verdict> {
@@ -271,20 +303,46 @@ pub(crate) struct StopReport {
     pub told: Option<Occurrence>,
 }
 
-/// Records a stop. The verdict is about the tag that stopped, when one was given.
-pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Option<Verdict>> {
-    let (charge_point, id) = (stop.charge_point_id.clone(), stop.transaction_number);
-    let (verdict, told) = store
-        .write(stop, |stop, conn| Box::pin(end(stop, conn)))
-        .await?;
-    if let Some(told) = told {
-        warn_of(&charge_point, id, &told);
-    }
-    Ok(verdict)
+/// What came of a stop.
+pub(crate) struct Stopped {
+    /// About the tag that stopped, when one was given.
+    pub verdict: Option<Verdict>,
+    /// It stopped nothing, and was not told before.
+    pub is_orphan: bool,
 }
 
-/// The verdict, and the whole transaction when this stop ended it.
-async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Option<Told>)> {
+/// Records a stop.
+pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Stopped> {
+    let (charge_point, id) = (stop.charge_point_id.clone(), stop.transaction_number);
+    let (verdict, outcome) = store
+        .write(stop, |stop, conn| Box::pin(end(stop, conn)))
+        .await?;
+    match &outcome {
+        Outcome::Ended(told) => warn_of(&charge_point, id, told),
+        Outcome::Orphan => tracing::warn!(
+            charge_point,
+            transaction_id = id,
+            "a stop stopped nothing: its transaction is unknown, or was stopped otherwise before; it is kept"
+        ),
+        Outcome::Repeated => {}
+    }
+    Ok(Stopped {
+        verdict,
+        is_orphan: matches!(outcome, Outcome::Orphan),
+    })
+}
+
+/// What a stop did.
+enum Outcome {
+    /// It ended this transaction.
+    Ended(Told),
+    /// It ended nothing.
+    Orphan,
+    /// It was told before.
+    Repeated,
+}
+
+async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Outcome)> {
     let verdict = match &stop.id_tag {
         None => None,
         Some(tag) => Some(judge_stop(stop, tag, conn).await?),
@@ -295,27 +353,26 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
     };
     if let Some(told) = conn.stop_transaction(&record).await? {
         keep_readings(stop, conn).await?;
-        billing::settle(conn, stop.transaction_number).await?;
-        if let Some(occurrence) = &stop.told {
-            let ended = conn.ended(stop.transaction_number).await?;
-            let reason = ended.reason.as_deref().unwrap_or("Local");
-            conn.tell(occurrence, &stopped(&ended, reason)).await?;
-        }
-        return Ok((verdict, Some(told)));
+        let id = stop.transaction_number;
+        concluded(conn, id, stop.told.as_ref(), "Local").await?;
+        return Ok((verdict, Outcome::Ended(told)));
     }
-    let first = match conn.answer_to_same_stop(stop).await? {
-        Some(answer) => answer,
+    let (first, outcome) = match conn.answer_to_same_stop(stop).await? {
+        Some(answer) => (answer, Outcome::Repeated),
         None => {
             let orphan = OrphanStop {
                 stop,
                 answer: verdict.as_ref().map(to_json),
             };
             keep_readings(stop, conn).await?;
-            conn.insert_orphan_stop(&orphan).await?
+            match conn.insert_orphan_stop(&orphan).await? {
+                (answer, true) => (answer, Outcome::Orphan),
+                (answer, false) => (answer, Outcome::Repeated),
+            }
         }
     };
     let first = first.as_deref().map(from_json).transpose()?;
-    Ok((first, None))
+    Ok((first, outcome))
 }
 
 async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
@@ -337,34 +394,6 @@ async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Ver
     Ok(judge(known.as_ref(), stop.now_ms, false))
 }
 
-/// Prices a transaction that was abandoned just now and tells webhooks of its end; a late stop tells it once more.
-pub(super) async fn abandoned(conn: &mut Conn, id: i64, told: Option<&Occurrence>) -> Result<()> {
-    billing::settle(conn, id).await?;
-    if let Some(told) = told {
-        let ended = conn.ended(id).await?;
-        conn.tell(told, &stopped(&ended, "abandoned")).await?;
-    }
-    Ok(())
-}
-
-fn stopped(ended: &Ended, reason: &str) -> serde_json::Value {
-    let energy_wh = ended
-        .meter_stop_wh
-        .and_then(|stop_wh| energy_wh(ended.meter_start_wh, stop_wh));
-    json!({
-        "transaction_id": ended.id,
-        "connector_id": ended.connector_id,
-        "id_tag": ended.id_tag,
-        "stop_id_tag": ended.stop_id_tag,
-        "reason": reason,
-        "start_time": rfc3339(ended.started_at_ms),
-        "stop_time": ended.stopped_at_ms.map(rfc3339),
-        "meter_start": ended.meter_start_wh,
-        "meter_stop": ended.meter_stop_wh,
-        "energy_wh": energy_wh,
-    })
-}
-
 async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
     if stop.readings.is_empty() {
         return Ok(());
@@ -377,7 +406,7 @@ async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
         received_at_ms: stop.now_ms,
         told: None,
     };
-    conn.insert_readings(&report).await
+    keep(conn, &report).await
 }
 
 fn to_json(verdict: &Verdict) -> String {
@@ -392,14 +421,6 @@ fn from_json(text: &str) -> Result<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_report_from_before_the_start_abandons_nothing() {
-        assert!(!available_abandons(Some(999), 1_000));
-        assert!(!available_abandons(Some(1_000), 1_000));
-        assert!(available_abandons(Some(1_001), 1_000));
-        assert!(available_abandons(None, 1_000));
-    }
 
     #[test]
     fn the_platform_names_a_transaction_in_hexadecimal() {
@@ -437,6 +458,7 @@ mod tests {
             stop_received_at_ms: Some(1_001 * DAY),
             meter_start_wh: 10,
             meter_stop_wh: Some(10),
+            ..Told::default()
         };
         let open = Told {
             stopped_at_ms: None,
@@ -502,6 +524,14 @@ mod tests {
                     ..fine
                 },
                 &["energy_implausible"],
+            ),
+            (
+                Told {
+                    saw_orphan_stop: true,
+                    told_late: true,
+                    ..fine
+                },
+                &["stop_of_unknown_transaction", "corrected_late"],
             ),
         ] {
             assert_eq!(irregularities(&told), words, "{told:?}");

@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Desk;
 use crate::App;
-use crate::domain::billing;
+use crate::domain::billing::CostWatch;
+use crate::domain::ending::give_up;
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
-use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise, give_up};
+use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise};
 use crate::domain::occurrence::Kind;
 use crate::ocpp::sessions::CallFailure;
 use crate::payment::{Capture, Held, Hold, PaymentError};
@@ -46,7 +47,7 @@ pub(super) struct Task {
     stop_sent: Option<StopSent>,
     ask_stop_from_ms: i64,
     look_at_ms: i64,
-    late_stop_until_ms: Option<i64>,
+    cost: CostWatch,
 }
 
 /// What came of a step.
@@ -86,7 +87,7 @@ impl Task {
             stop_sent: None,
             ask_stop_from_ms: 0,
             look_at_ms: 0,
-            late_stop_until_ms: None,
+            cost: CostWatch::default(),
         }
     }
 
@@ -148,10 +149,6 @@ impl Task {
                 }
             }
             Next::GiveUp => self.give_up(&session, now.now_ms).await?,
-            Next::AwaitLateStop => {
-                let wait_ms = i64::try_from(self.app.options.guest_late_stop_wait.as_millis());
-                self.late_stop_until_ms = Some(now.now_ms.saturating_add(wait_ms.unwrap_or(0)));
-            }
             Next::Finalise => {
                 if !finalise(&self.app.store, session).await? {
                     tracing::error!(session = self.token, "a guest session has no price yet");
@@ -179,13 +176,16 @@ impl Task {
         self.connection = connection;
         let is_charging = session.ended_at_ms.is_none() && session.stop_asked_at_ms.is_none();
         let open = transaction.filter(|state| is_charging && state.end == TransactionEnd::Open);
-        let bill = match session.transaction_id.zip(open) {
+        let cost = match session.transaction_id.zip(open) {
             // Idle time as far as the charge point told: its clock may be another one.
             Some((id, state)) => {
                 let until_ms = state.told_at_ms.min(now_ms);
-                billing::bill(&self.app.store, id, until_ms).await?
+                let store = &self.app.store;
+                self.cost
+                    .so_far(store, (id, until_ms), session.held, now_ms)
+                    .await?
             }
-            None => None,
+            None => Decimal::ZERO,
         };
         let seen_at_ms = transaction.and_then(|state| state.seen_at_ms);
         let caller = self.gone.as_ref().map(CancellationToken::is_cancelled);
@@ -201,10 +201,10 @@ impl Task {
             seen_at_ms: seen_at_ms.unwrap_or(session.created_at_ms),
             since_ms: self.since_ms,
             stop_sent: self.stop_sent,
-            cost: bill.map_or(Decimal::ZERO, |bill| bill.price.total),
+            cost,
             ask_stop_from_ms: self.ask_stop_from_ms,
             look_at_ms: self.look_at_ms,
-            late_stop_until_ms: self.late_stop_until_ms,
+            provisional_ms: self.app.options.provisional_ms(),
         })
     }
 

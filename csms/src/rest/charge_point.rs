@@ -55,7 +55,8 @@ pub(super) fn refuse(refused: Refused, id: &str) -> ApiError {
         }
         Refused::Active => {
             let message = format!(
-                "a transaction is open at the charge point {id:?}, or a guest's payment is not settled"
+                "a transaction is open at the charge point {id:?} or was left without a stop a moment ago, or a guest's \
+                 payment is not settled"
             );
             ApiError::Unprocessable("active_session", message)
         }

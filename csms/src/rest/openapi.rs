@@ -186,12 +186,16 @@ error_groups! {
     }
     /// Of a charge point that is in use.
     InUseErrors {
-        "422" [still_connected, active_session]: "It has a socket, an open transaction, or a guest whose payment is \
-                                                 not settled.",
+        "422" [still_connected, active_session]: "It has a socket, a transaction that is open or provisional, or a \
+                                                 guest whose payment is not settled.",
     }
     /// Of a site that is in use.
     SiteInUseErrors {
         "409" [in_use]: "Charge points stand there.",
+    }
+    /// Of the close of a transaction.
+    OverErrors {
+        "409" [already_over]: "It is over already.",
     }
     /// Of invitations.
     InvitationErrors {

@@ -215,7 +215,10 @@ async fn project_transactions(
         offset,
     };
     let (rows, total) = app.store.transactions(&filter).await?;
-    let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(transactions::show).collect();
+    let shown: Result<Vec<_>, ApiError> = rows
+        .into_iter()
+        .map(|row| transactions::show(&app, row))
+        .collect();
     Ok(Json(Transactions {
         transactions: shown?,
         total,

@@ -480,7 +480,7 @@ mod tests {
                 received_at_ms,
                 receipt: (process.into(), number),
             };
-            connector_status(&store, report, None, None).await.unwrap();
+            connector_status(&store, report, None).await.unwrap();
             let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
             let (rows, _) = store.statuses(&owner, None, (10, 0)).await.unwrap();
             assert_eq!(rows[0].connectors[0].status, kept, "{process} {number}");

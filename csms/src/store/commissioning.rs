@@ -80,7 +80,7 @@ pub(crate) struct TestTransaction {
 }
 
 impl TestTransaction {
-    pub(crate) const fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         Told {
             started_at_ms: self.started_at_ms,
             start_received_at_ms: self.received_at_ms,
@@ -88,6 +88,7 @@ impl TestTransaction {
             stop_received_at_ms: self.stop_received_at_ms,
             meter_start_wh: self.meter_start_wh,
             meter_stop_wh: self.meter_stop_wh,
+            ..Told::default()
         }
     }
 }

@@ -432,6 +432,25 @@ impl Conn {
             .execute(db))
     }
 
+    /// The transaction of a session was left without a stop: others may have the connector while its price waits.
+    pub(crate) async fn guest_left(&mut self, transaction: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set has_left = $2 where transaction_id = $1 and ended_at_ms is null")
+            .bind(transaction).bind(true)
+            .execute(db))
+    }
+
+    /// The transaction goes on after all. Where another session has the connector meanwhile, that one keeps it.
+    pub(crate) async fn guest_came_back(&mut self, transaction: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set has_left = $2
+             where transaction_id = $1 and ended_at_ms is null
+               and not exists (select 1 from guest_session o where o.charge_point_id = guest_session.charge_point_id
+                   and o.connector_id = guest_session.connector_id and o.ended_at_ms is null and not o.has_left)")
+            .bind(transaction).bind(false)
+            .execute(db))
+    }
+
     /// The transaction has ended: what is paid for, and whether it is to be taken or let go. Nothing where that was
     /// done before.
     pub(crate) async fn guest_finalised(

@@ -15,6 +15,7 @@ mod charge_point;
 mod commissioning;
 mod configuration;
 mod demo;
+mod ending;
 mod error;
 mod event;
 mod file;
@@ -24,6 +25,7 @@ mod invitation;
 mod mailbox;
 mod meter;
 mod open;
+mod orphan_stop;
 mod outbox;
 mod place;
 mod probe;
@@ -59,11 +61,13 @@ pub use charge_point::{
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
 pub(crate) use demo::Past;
+pub(crate) use ending::{Left, TransactionFacts};
 pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
 pub(crate) use open::without_password;
+pub(crate) use orphan_stop::{OrphanStop, OrphanStopRow};
 pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub use place::PlacedChargePoint;
 pub(crate) use place::{PlacedRow, Searched};
@@ -73,9 +77,11 @@ pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
 pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
+#[cfg(test)]
+pub(crate) use tariff::history_rows_read;
 pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
 pub(crate) use transaction::{
-    ActiveTransaction, Ended, NewTransaction, OrphanStop, Stop, TransactionFilter, TransactionRow,
+    ActiveTransaction, Ended, NewTransaction, Stop, TransactionFilter, TransactionRow,
     TransactionState,
 };
 pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};

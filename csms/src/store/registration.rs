@@ -246,10 +246,12 @@ impl Conn {
             .execute(db))
     }
 
-    /// Whether a transaction is open at a charge point, or a guest's money is not settled.
+    /// Whether a transaction is open at a charge point, or its end provisional, or a guest's money not settled.
     pub(crate) async fn has_open_session(&mut self, charge_point: &str) -> Result<bool> {
         let open: i64 = on_db!(self, db => sqlx::query_scalar(
             "select (select count(*) from charge_transaction where charge_point_id = $1 and state = 'open')
+                 + (select count(*) from charge_transaction
+                     where charge_point_id = $1 and provisional_since_ms is not null)
                  + (select count(*) from guest_session where charge_point_id = $1 and (ended_at_ms is null
                      or payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')))")
             .bind(charge_point)

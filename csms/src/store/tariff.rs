@@ -54,7 +54,7 @@ pub(crate) struct Billed {
     pub last_meter_wh: Option<i64>,
     /// When its start was received.
     pub received_at_ms: i64,
-    /// When its stop was received, else its last meter value, else its start.
+    /// When the last message about it was received; its stop, where there is one.
     pub heard_at_ms: i64,
     /// As it was billed, once it has ended.
     pub idle_minutes: Option<i64>,
@@ -246,8 +246,7 @@ impl Conn {
         let row: Option<BilledRow> = on_db!(self, db => sqlx::query_as(
             "select c.tariff, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
                  t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh, t.received_at_ms,
-                 coalesce(t.stop_received_at_ms, (select max(v.received_at_ms) from meter_value v
-                     where v.transaction_id = t.id and t.state = 'abandoned'), t.received_at_ms) as heard_at_ms,
+                 coalesce(t.stop_received_at_ms, t.heard_at_ms) as heard_at_ms,
                  g.created_at_ms as authorized_at_ms, g.total is not null as is_paid
              from transaction_cost c join charge_transaction t on t.id = c.transaction_id
                  left join guest_session g on g.transaction_id = t.id
@@ -293,6 +292,8 @@ impl Conn {
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.started_at_ms)
             .bind(to_ms).bind(statuses_max.saturating_add(1))
             .fetch_all(db))?;
+        #[cfg(test)]
+        count_rows(rows.len());
         Ok(History::of(rows, to_ms, statuses_max))
     }
 
@@ -311,6 +312,8 @@ impl Conn {
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.received_at_ms)
             .bind(to_ms).bind(statuses_max.saturating_add(1))
             .fetch_all(db))?;
+        #[cfg(test)]
+        count_rows(rows.len());
         Ok(History::of(rows, to_ms, statuses_max))
     }
 
@@ -326,6 +329,23 @@ impl Conn {
             .bind(transaction).bind(idle_minutes).bind(total.to_string())
             .execute(db))
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Rows of histories that were read in this thread: a test with one thread counts those of its whole store.
+    static ROWS_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count_rows(rows: usize) {
+    ROWS_READ.set(ROWS_READ.get() + rows);
+}
+
+/// How many rows of histories were read until now.
+#[cfg(test)]
+pub(crate) fn history_rows_read() -> usize {
+    ROWS_READ.get()
 }
 
 fn tariff_of(

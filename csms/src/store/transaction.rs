@@ -1,8 +1,7 @@
 //! Transactions.
 
-use super::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
+use super::{Conn, Owner, Result, Store, on_db, owned};
 use crate::domain::authorization::tag_key;
-use crate::domain::content_hash;
 use crate::domain::guest::TransactionEnd;
 use crate::domain::transaction::{Start, StopReport, Told};
 
@@ -14,12 +13,6 @@ pub(crate) struct NewTransaction<'a> {
 
 /// A stop with the answer it gets.
 pub(crate) struct Stop<'a> {
-    pub stop: &'a StopReport,
-    pub answer: Option<String>,
-}
-
-/// A stop that stops nothing, with the answer it gets.
-pub(crate) struct OrphanStop<'a> {
     pub stop: &'a StopReport,
     pub answer: Option<String>,
 }
@@ -65,20 +58,27 @@ pub(crate) struct TransactionRow {
     pub meter_values: i64,
     pub received_at_ms: i64,
     pub stop_received_at_ms: Option<i64>,
+    pub heard_at_ms: i64,
+    /// Since when nothing was told of it, while its end is provisional.
+    pub provisional_since_ms: Option<i64>,
+    pub told_late: bool,
+    pub saw_orphan_stop: bool,
     /// An amount of money; `None` while it is open, and where nothing is billed.
     pub cost: Option<String>,
     pub currency: Option<String>,
 }
 
 impl TransactionRow {
-    pub(crate) const fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         Told {
             started_at_ms: self.started_at_ms,
             start_received_at_ms: self.received_at_ms,
             stopped_at_ms: self.stopped_at_ms,
-            stop_received_at_ms: self.stop_received_at_ms,
+            stop_received_at_ms: self.stop_received_at_ms.or(Some(self.heard_at_ms)),
             meter_start_wh: self.meter_start_wh,
             meter_stop_wh: self.meter_stop_wh,
+            told_late: self.told_late,
+            saw_orphan_stop: self.saw_orphan_stop,
         }
     }
 }
@@ -107,6 +107,19 @@ pub(crate) struct TransactionState {
     pub seen_at_ms: Option<i64>,
 }
 
+/// The columns of [`TransactionRow`], and where they come from.
+macro_rules! row_columns {
+    () => {
+        "t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
+             meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, heard_at_ms,
+             provisional_since_ms, told_late, saw_orphan_stop,
+             (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
+             c.total as cost, c.currency
+         from charge_transaction t join charge_point p on p.id = t.charge_point_id
+             left join transaction_cost c on c.transaction_id = t.id"
+    };
+}
+
 /// Reason, id tag and answer of a stop.
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
@@ -131,16 +144,17 @@ impl Store {
     /// Start and end of a transaction, and when its charge point was heard of last.
     pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
         let mut conn = self.reader().await?;
-        let row: (i64, i64, String, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
-            "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms), t.state, p.last_seen_at_ms
+        let row: (i64, i64, String, Option<i64>, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
+            "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms), t.state, t.provisional_since_ms,
+                 p.last_seen_at_ms
              from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
             .bind(id)
             .fetch_one(db))?;
-        let (started_at_ms, told_at_ms, state, seen_at_ms) = row;
-        let end = match state.as_str() {
-            "open" => TransactionEnd::Open,
-            "abandoned" => TransactionEnd::Abandoned,
-            _ => TransactionEnd::Stopped,
+        let (started_at_ms, told_at_ms, state, provisional_since_ms, seen_at_ms) = row;
+        let end = match (state.as_str(), provisional_since_ms) {
+            ("open", _) => TransactionEnd::Open,
+            (_, Some(since_ms)) => TransactionEnd::Provisional { since_ms },
+            (_, None) => TransactionEnd::Final,
         };
         Ok(TransactionState {
             started_at_ms,
@@ -148,6 +162,40 @@ impl Store {
             told_at_ms,
             seen_at_ms,
         })
+    }
+
+    /// Organization and charge point of a transaction of this owner, and of this charge point where one is given.
+    pub(crate) async fn transaction_place(
+        &self,
+        owner: Option<&Owner>,
+        charge_point: Option<&str>,
+        id: i64,
+    ) -> Result<Option<(String, String)>> {
+        let mut conn = self.reader().await?;
+        let organization = owner.map(|owner| &owner.organization_id);
+        let installer = owner.and_then(|owner| owner.installer_id.as_ref());
+        let site_owner = owner.and_then(|owner| owner.site_owner_id.as_ref());
+        on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select t.organization_id, t.charge_point_id
+             from charge_transaction t join charge_point p on p.id = t.charge_point_id
+             where t.id = $1 and ($2 is null or t.charge_point_id = $2) and ($3 is null or (",
+            owned!("t", "p", "$3", "$4", "$5"), "))"))
+            .bind(id).bind(charge_point).bind(organization).bind(installer).bind(site_owner)
+            .fetch_optional(db))
+    }
+
+    /// A transaction of this owner, as the API lists it.
+    pub(crate) async fn transaction(
+        &self,
+        owner: &Owner,
+        id: i64,
+    ) -> Result<Option<TransactionRow>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(concat!("select ", row_columns!(), " where t.id = $1 and ",
+            owned!("t", "p", "$2", "$3", "$4")))
+            .bind(id)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .fetch_optional(db))
     }
 
     /// A page of transactions, oldest first, and how many there are in all.
@@ -168,13 +216,7 @@ impl Store {
             .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
-            concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
-                 meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms,
-                 (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
-                 c.total as cost, c.currency
-             from charge_transaction t join charge_point p on p.id = t.charge_point_id
-                 left join transaction_cost c on c.transaction_id = t.id
-             where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+            concat!("select ", row_columns!(), " where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and ($4 is null or charge_point_id = $4
                    or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
                and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)
@@ -189,7 +231,7 @@ impl Store {
 }
 
 impl Conn {
-    /// The new transaction's id; `None` when one with this key is there already.
+    /// The new transaction's id; `None` when one with this key is there that its own stop did not end.
     pub(crate) async fn insert_transaction(
         &mut self,
         new: &NewTransaction<'_>,
@@ -197,8 +239,8 @@ impl Conn {
         let start = new.start;
         on_db!(self, db => sqlx::query_scalar(
             "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
-                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms)
-             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10)
+                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms)
+             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10)
              on conflict do nothing returning id")
             .bind(&start.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
             .bind(&start.id_tag).bind(tag_key(&start.id_tag)).bind(start.reservation_id)
@@ -206,43 +248,18 @@ impl Conn {
             .fetch_optional(db))
     }
 
-    /// Id and first answer of the transaction with the key of this start.
-    pub(crate) async fn transaction_by_key(&mut self, start: &Start) -> Result<(i64, String)> {
+    /// Id and first answer of the transaction that this start repeats.
+    pub(crate) async fn transaction_by_key(
+        &mut self,
+        start: &Start,
+    ) -> Result<Option<(i64, String)>> {
         on_db!(self, db => sqlx::query_as(
             "select id, start_answer from charge_transaction
              where charge_point_id = $1 and connector_id = $2 and tag_key = $3 and started_at_ms = $4
-               and meter_start_wh = $5")
+               and meter_start_wh = $5 and state <> 'stopped'")
             .bind(&start.charge_point_id).bind(start.connector_id).bind(tag_key(&start.id_tag))
             .bind(start.started_at_ms).bind(start.meter_start_wh)
-            .fetch_one(db))
-    }
-
-    /// Abandons what is open on a connector, except the transaction that just began there; which that was.
-    pub(crate) async fn abandon_others(
-        &mut self,
-        charge_point: &str,
-        connector: i64,
-        id: i64,
-    ) -> Result<Vec<i64>> {
-        on_db!(self, db => sqlx::query_scalar(
-            "update charge_transaction set state = 'abandoned',
-                 meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
-                 stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms)
-             where charge_point_id = $1 and connector_id = $2 and state = 'open' and id <> $3 returning id")
-            .bind(charge_point).bind(connector).bind(id)
-            .fetch_all(db))
-    }
-
-    /// Ends an open transaction at its last meter value, without a stop; false when it was over already.
-    pub(crate) async fn abandon(&mut self, id: i64) -> Result<bool> {
-        let abandoned: Option<i64> = on_db!(self, db => sqlx::query_scalar(
-            "update charge_transaction set state = 'abandoned',
-                 meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
-                 stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms)
-             where id = $1 and state = 'open' returning id")
-            .bind(id)
-            .fetch_optional(db))?;
-        Ok(abandoned.is_some())
+            .fetch_optional(db))
     }
 
     /// A transaction as a webhook tells its end.
@@ -255,39 +272,30 @@ impl Conn {
             .fetch_one(db))
     }
 
-    /// Id and start of what is open on a connector.
-    pub(crate) async fn open_on(
-        &mut self,
-        charge_point: &str,
-        connector: i64,
-    ) -> Result<Vec<(i64, i64)>> {
-        on_db!(self, db => sqlx::query_as(
-            "select id, started_at_ms from charge_transaction
-             where charge_point_id = $1 and connector_id = $2 and state = 'open'")
-            .bind(charge_point).bind(connector)
-            .fetch_all(db))
-    }
-
     /// Stops this charge point's open or abandoned transaction; `None` when it has none of that number.
     pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<Option<Told>> {
         let stop = record.stop;
-        let stopped: Option<(i64, i64, i64)> = on_db!(self, db => sqlx::query_as(
+        let stopped: Option<(i64, i64, i64, bool)> = on_db!(self, db => sqlx::query_as(
             "update charge_transaction set state = 'stopped', stopped_at_ms = $3, meter_stop_wh = $4,
-                 reason = $5, stop_id_tag = $6, stop_answer = $7, stop_received_at_ms = $8
+                 reason = $5, stop_id_tag = $6, stop_answer = $7, stop_received_at_ms = $8, heard_at_ms = $8,
+                 told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
+                 provisional_since_ms = null, left_at_ms = null, ended_by = null, saw_orphan_stop = $9
              where id = $1 and charge_point_id = $2 and state <> 'stopped'
-             returning started_at_ms, received_at_ms, meter_start_wh")
+             returning started_at_ms, received_at_ms, meter_start_wh, told_late")
             .bind(stop.transaction_number).bind(&stop.charge_point_id).bind(stop.stopped_at_ms)
             .bind(stop.meter_stop_wh).bind(&stop.reason).bind(&stop.id_tag).bind(&record.answer)
-            .bind(stop.now_ms)
+            .bind(stop.now_ms).bind(false)
             .fetch_optional(db))?;
         let told = stopped.map(
-            |(started_at_ms, start_received_at_ms, meter_start_wh)| Told {
+            |(started_at_ms, start_received_at_ms, meter_start_wh, told_late)| Told {
                 started_at_ms,
                 start_received_at_ms,
                 stopped_at_ms: Some(stop.stopped_at_ms),
                 stop_received_at_ms: Some(stop.now_ms),
                 meter_start_wh,
                 meter_stop_wh: Some(stop.meter_stop_wh),
+                told_late,
+                saw_orphan_stop: false,
             },
         );
         Ok(told)
@@ -307,29 +315,5 @@ impl Conn {
         Ok(first
             .filter(|(reason, tag, _)| *reason == stop.reason && *tag == stop.id_tag)
             .map(|(.., answer)| answer))
-    }
-
-    /// Keeps a stop that stopped no transaction; the answer is that of its first arrival.
-    pub(crate) async fn insert_orphan_stop(
-        &mut self,
-        orphan: &OrphanStop<'_>,
-    ) -> Result<Option<String>> {
-        let stop = orphan.stop;
-        let (at_ms, meter_wh) = (stop.stopped_at_ms, stop.meter_stop_wh);
-        let content = (at_ms, meter_wh, &stop.reason, &stop.id_tag);
-        let hash = content_hash(&[&format!("{content:?}")]);
-        run_on_db!(self, db => sqlx::query(
-            "insert into orphan_stop (charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh,
-                 message, stop_answer, received_at_ms, content_hash)
-             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing")
-            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(stop.stopped_at_ms)
-            .bind(stop.meter_stop_wh).bind(&stop.message).bind(&orphan.answer).bind(stop.now_ms)
-            .bind(&hash)
-            .execute(db))?;
-        on_db!(self, db => sqlx::query_scalar(
-            "select stop_answer from orphan_stop where charge_point_id = $1 and transaction_number = $2
-               and content_hash = $3")
-            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(&hash)
-            .fetch_one(db))
     }
 }

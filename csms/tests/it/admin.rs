@@ -264,3 +264,27 @@ async fn the_last_second_of_the_calendar_is_an_expiry() {
         assert!(Cli::try_parse_from(arguments).is_err(), "{time}");
     }
 }
+
+#[tokio::test]
+async fn a_transaction_is_closed_while_the_server_runs() {
+    let rig = rig_with(|_| {}).await;
+    let mut cp = rig.connect("CP-1").await;
+    rig.connect("CP-2").await;
+    let id = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 1_000).await["transactionId"].clone();
+    cp.meter(&id, "2026-01-01T10:10:00Z", "1500").await;
+    let number = id.to_string();
+    let text = refused(&rig, &["transaction", "close", "CP-2", &number]).await;
+    assert!(text.contains("CP-2") && text.contains(&number), "{text}");
+    let close = ["transaction", "close", "CP-1", &number];
+    let closed = run(&rig, &close).await.unwrap();
+    let is = json!({"id": id, "charge_point_id": "CP-1", "closed": true});
+    assert_eq!(closed, is);
+    let shown = rig.transactions("CP-1").await.pop().unwrap();
+    assert_eq!(shown["status"], "abandoned");
+    assert_eq!(
+        (&shown["energy_wh"], &shown["reason"]),
+        (&json!(500), &json!("closed_by_operator"))
+    );
+    let text = refused(&rig, &close).await;
+    assert!(text.contains("over already"), "{text}");
+}

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::Duration;
 
 use dynamo_csms::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
+use tokio::time::{sleep, timeout};
 
-use crate::support::{ChargePoint, KEY, Rig, rig_with};
+use crate::support::{ChargePoint, KEY, PATIENCE, Rig, rig_with};
 
 const T0: &str = "2026-01-01T10:00:00Z";
 const T1: &str = "2026-01-01T11:00:00Z";
@@ -163,19 +165,44 @@ async fn the_tariff_is_that_of_the_start() {
     assert_eq!(cost(&rig).await, 90.0);
 }
 
+/// Waits until a transaction costs this.
+async fn until_cost(rig: &Rig, index: usize, wanted: Value) {
+    let reached = async {
+        while rig.transactions("CP-1").await[index]["cost"] != wanted {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if timeout(PATIENCE, reached).await.is_err() {
+        panic!("{wanted}: {:?}", rig.transactions("CP-1").await);
+    }
+}
+
 #[tokio::test]
-async fn what_is_abandoned_is_billed_and_corrected_by_a_late_stop() {
-    let rig = rig().await;
+async fn what_is_abandoned_is_billed_when_that_is_final_and_corrected_by_what_comes_later() {
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
     let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
     cp.meter(&id, &minute(10), "1000").await;
     cp.status(1, "SuspendedEV", Some(&minute(5))).await;
     cp.status(1, "Available", Some(T1)).await;
+    assert_eq!(cost(&rig).await, Value::Null);
+    hours.store(1, Relaxed);
     // It ended at its last meter value: 5 idle minutes, all of them free.
-    assert_eq!(cost(&rig).await, 0.88);
-    cp.meter(&id, &minute(30), "2000").await;
+    until_cost(&rig, 0, json!(0.88)).await;
+    // Told late: marked, and priced once when nothing more is told.
+    for (at, register) in [(20, "1500"), (30, "2000")] {
+        cp.meter(&id, &minute(at), register).await;
+    }
+    let late = rig.transactions("CP-1").await[0].clone();
+    assert_eq!(
+        (&late["energy_wh"], &late["cost"]),
+        (&json!(2_000), &json!(0.88))
+    );
+    assert_eq!(late["irregularities"], json!(["corrected_late"]));
+    hours.store(2, Relaxed);
     // 25 idle minutes now, 15 of them paid.
-    assert_eq!(cost(&rig).await, 2.01);
+    until_cost(&rig, 0, json!(2.01)).await;
     cp.stop(&id, T1, 3_000).await;
     assert_eq!(cost(&rig).await, 3.89);
     // By the next start on the connector as well.
@@ -183,8 +210,10 @@ async fn what_is_abandoned_is_billed_and_corrected_by_a_late_stop() {
     cp.start(1, "TAG", "2026-01-01T13:00:00Z", 3_000).await;
     let transactions = rig.transactions("CP-1").await;
     assert_eq!(transactions[1]["status"], "abandoned");
-    assert_eq!(transactions[1]["cost"], 0.5);
-    assert_eq!(transactions[2]["cost"], Value::Null);
+    assert_eq!(transactions[1]["cost"], Value::Null);
+    hours.store(3, Relaxed);
+    until_cost(&rig, 1, json!(0.5)).await;
+    assert_eq!(cost(&rig).await, Value::Null);
 }
 
 #[tokio::test]
@@ -349,12 +378,13 @@ async fn statuses_of_one_second_keep_their_order_and_repetitions_add_nothing() {
 
 #[tokio::test]
 async fn a_stamp_that_cannot_be_right_bills_no_idle_time() {
-    let rig = rig().await;
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
     let impossible = "2099-01-01T10:00:00Z";
     let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
     cp.status(1, "SuspendedEV", Some(T0)).await;
-    // Such a reading ends nothing, and hides none that comes after it.
+    // Such a reading ends nothing, and hides none that comes after it and can be right.
     cp.meter(&id, impossible, "5000").await;
     cp.stop(&id, impossible, 1_000).await;
     let id = cp.start(1, "TAG", T1, 0).await["transactionId"].clone();
@@ -362,10 +392,10 @@ async fn a_stamp_that_cannot_be_right_bills_no_idle_time() {
     cp.meter(&id, impossible, "5000").await;
     cp.meter(&id, "2026-01-01T11:20:00Z", "1000").await;
     cp.status(1, "Available", None).await;
-    let transactions = rig.transactions("CP-1").await;
+    hours.store(1, Relaxed);
     // 0.50 + 1 kWh x 0.38, and (20 - 10) x 0.05 where that is known.
-    assert_eq!(transactions[0]["cost"], 0.88);
-    assert_eq!(transactions[1]["cost"], 1.38);
+    until_cost(&rig, 1, json!(1.38)).await;
+    assert_eq!(rig.transactions("CP-1").await[0]["cost"], 0.88);
 }
 
 #[tokio::test]

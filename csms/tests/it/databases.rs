@@ -86,7 +86,11 @@ async fn a_life(address: String) {
     let abandoned = rig.transactions("CP-1").await[0].clone();
     assert_eq!(abandoned["status"], "abandoned");
     assert_eq!(abandoned["energy_wh"], 200);
+    assert_eq!(abandoned["cost"], Value::Null);
+    // A meter value of then or later brings it back.
     cp.meter(&id, T2, "350").await;
+    assert_eq!(rig.transactions("CP-1").await[0]["status"], "open");
+    cp.status(1, "Available", Some(T2)).await;
     assert_eq!(rig.transactions("CP-1").await[0]["energy_wh"], 250);
     let stop = json!({"transactionId": id, "timestamp": T2, "meterStop": 400, "idTag": "ONE",
         "reason": "Local", "transactionData": [{"timestamp": T2, "sampledValue": [{"value": "400"}]}]});

@@ -17,6 +17,7 @@ mod connection;
 mod cpo;
 mod databases;
 mod durability;
+mod endings;
 mod figures;
 mod guest;
 mod handshake;

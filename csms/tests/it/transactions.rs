@@ -157,12 +157,15 @@ async fn a_connector_that_reports_available_abandons_at_the_last_meter_value() {
     assert_eq!(abandoned["energy_wh"], 200);
     assert_eq!(abandoned["stop_time"], T1);
     assert_eq!(abandoned["reason"], Value::Null);
+    assert!(abandoned["provisional_until"].is_string(), "{abandoned}");
     // A late stop knows better.
     cp.stop(&id, T2, 1_900).await;
     let corrected = only(&rig, "CP-1").await;
     assert_eq!(corrected["status"], "stopped");
     assert_eq!(corrected["energy_wh"], 900);
     assert_eq!(corrected["stop_time"], T2);
+    assert_eq!(corrected["provisional_until"], Value::Null);
+    assert_eq!(corrected["irregularities"], json!([]));
 }
 
 #[tokio::test]

@@ -251,19 +251,24 @@ async fn what_happens_is_told_in_order_and_signed() {
 }
 
 #[tokio::test]
-async fn the_end_of_what_is_abandoned_is_told_and_corrected_by_a_late_stop() {
-    let rig = rig().await;
+async fn the_end_of_what_is_abandoned_is_told_when_it_is_final_and_corrected_by_a_late_stop() {
+    let rig = rig_with(|options| options.provisional = Duration::from_millis(100)).await;
     let receiver = Receiver::start(|_| Status::NO_CONTENT).await;
     // Nothing else is waited for: the end alone has to wake the outbox.
     subscribe(&rig, &receiver.url, &["transaction.stopped"]).await;
     let mut cp = rig.connect("CP-1").await;
     let first = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 1_000).await["transactionId"].clone();
     cp.meter(&first, "2026-01-01T10:30:00Z", "4000").await;
+    // What goes on is not told as an end.
+    cp.status(1, "Available", None).await;
+    cp.status(1, "Charging", None).await;
     let second = cp.start(1, "TAG", "2026-01-01T11:00:00Z", 5_000).await["transactionId"].clone();
+    receiver.letters(1).await;
     for _ in 0..2 {
         cp.status(1, "Available", Some("2026-01-01T12:00:00Z"))
             .await;
     }
+    receiver.letters(2).await;
     for _ in 0..2 {
         cp.stop(&first, "2026-01-01T10:45:00Z", 4_500).await;
     }

@@ -1,7 +1,8 @@
 //! Guest sessions: somebody without a contract pays for one session at one connector.
 //!
-//! - What is paid for is held first, then the charge point is asked to start; when the transaction has ended, by
-//!   whoever ended it, its price is taken once. A session that never begins lets go of what was held.
+//! - What is paid for is held first, then the charge point is asked to start; when the end of the transaction is
+//!   final (see `ending`), whoever ended it, its price is taken once. While that end is provisional, others may have
+//!   the connector. A session that never begins lets go of what was held.
 //! - The id tag of a session is good at its charge point and connector, until the session expires or its
 //!   transaction is over, for that one transaction.
 //! - The tariff is the one that was shown: it is that of the authorization, not of the start.
@@ -15,9 +16,7 @@ use rust_decimal::Decimal;
 
 use super::authorization::{TagStatus, Verdict};
 use super::billing;
-use super::occurrence::Occurrence;
 use super::price::{Tariff, Usage};
-use super::transaction::abandoned;
 use crate::store::{Conn, GuestSession, NewGuest, Result, Store};
 
 pub(crate) use next::TransactionEnd;
@@ -167,24 +166,6 @@ pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<boo
                 };
                 conn.guest_finalised(&session.token, &bill, payment).await?;
                 Ok(true)
-            })
-        })
-        .await
-}
-
-/// Ends the transaction of a charge point that does not come back, at its last meter value.
-pub(crate) async fn give_up(
-    store: &Store,
-    transaction: i64,
-    told: Option<Occurrence>,
-) -> Result<()> {
-    store
-        .write((transaction, told), |(transaction, told), conn| {
-            Box::pin(async move {
-                if !conn.abandon(*transaction).await? {
-                    return Ok(());
-                }
-                abandoned(conn, *transaction, told.as_ref()).await
             })
         })
         .await

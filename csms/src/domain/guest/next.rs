@@ -22,6 +22,8 @@ const WATCH_MS_MIN: i64 = HOUR_MS;
 const AGE_MS_MAX: i64 = 5 * 24 * HOUR_MS;
 /// How long a charge point that is back has to tell what it did.
 const BACK_GRACE_MS: i64 = 60_000;
+/// How long the end of a transaction that is due may take to be made final.
+const SWEEP_MS: i64 = 1000;
 /// The pause before a stop is sent again over the same connection.
 const RESEND_MS: i64 = 30_000;
 
@@ -29,9 +31,13 @@ const RESEND_MS: i64 = 30_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TransactionEnd {
     Open,
-    /// Without a stop; one may come late.
-    Abandoned,
-    Stopped,
+    /// Without a stop; one may come late, or it may go on.
+    Provisional {
+        /// When the last message about it was received.
+        since_ms: i64,
+    },
+    /// Nothing changes what is paid for.
+    Final,
 }
 
 /// Whoever asked for a session.
@@ -76,8 +82,8 @@ pub(crate) struct Circumstances {
     pub ask_stop_from_ms: i64,
     /// When the gateway is asked again whether the guest has acted.
     pub look_at_ms: i64,
-    /// Until when a late stop is waited for.
-    pub late_stop_until_ms: Option<i64>,
+    /// How long an end without a stop is provisional.
+    pub provisional_ms: i64,
 }
 
 /// What is to be done about a session.
@@ -99,8 +105,6 @@ pub(crate) enum Next {
     SendStop,
     /// End its transaction, of which nothing more is heard.
     GiveUp,
-    /// Begin to wait for a late stop.
-    AwaitLateStop,
     /// Make the price and take it.
     Finalise,
     Capture,
@@ -164,13 +168,13 @@ fn running(
     transaction: Option<TransactionEnd>,
     now: Circumstances,
 ) -> Next {
-    match (transaction, now.late_stop_until_ms) {
-        (Some(TransactionEnd::Stopped), _) => Next::Finalise,
-        (Some(TransactionEnd::Abandoned), None) => Next::AwaitLateStop,
-        (Some(TransactionEnd::Abandoned), Some(until_ms)) if now.now_ms >= until_ms => {
-            Next::Finalise
+    match transaction {
+        Some(TransactionEnd::Final) => Next::Finalise,
+        // The sweep that makes it final wakes who waits.
+        Some(TransactionEnd::Provisional { since_ms }) => {
+            let final_ms = since_ms.saturating_add(now.provisional_ms);
+            Next::Wait(final_ms.max(now.now_ms.saturating_add(SWEEP_MS)))
         }
-        (Some(TransactionEnd::Abandoned), Some(until_ms)) => Next::Wait(until_ms),
         _ => charging(session, now),
     }
 }
@@ -267,7 +271,7 @@ pub(super) mod tests {
         cost: Decimal::ONE,
         ask_stop_from_ms: 0,
         look_at_ms: 60,
-        late_stop_until_ms: None,
+        provisional_ms: 20,
     };
 
     const OFFLINE: Circumstances = Circumstances {
@@ -326,20 +330,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_running_session_ends_with_its_transaction_and_waits_for_a_late_stop() {
+    fn a_running_session_is_paid_when_the_end_of_its_transaction_is_final() {
         let running = session(GuestStatus::Charging, PaymentStatus::Authorized);
         let open = Some(TransactionEnd::Open);
         assert_eq!(next(&running, open, NOW), Next::Wait(i64::MAX));
-        let stopped = Some(TransactionEnd::Stopped);
-        assert_eq!(next(&running, stopped, NOW), Next::Finalise);
-        let abandoned = Some(TransactionEnd::Abandoned);
-        assert_eq!(next(&running, abandoned, NOW), Next::AwaitLateStop);
-        let waiting = Circumstances {
-            late_stop_until_ms: Some(70),
-            ..NOW
-        };
-        assert_eq!(next(&running, abandoned, waiting), Next::Wait(70));
-        assert_eq!(next(&running, abandoned, at(70, waiting)), Next::Finalise);
+        assert_eq!(
+            next(&running, Some(TransactionEnd::Final), NOW),
+            Next::Finalise
+        );
+        let left = Some(TransactionEnd::Provisional { since_ms: 5_000 });
+        assert_eq!(next(&running, left, NOW), Next::Wait(5_020));
+        let due = 5_020 + SWEEP_MS;
+        assert_eq!(next(&running, left, at(5_020, NOW)), Next::Wait(due));
     }
 
     #[test]

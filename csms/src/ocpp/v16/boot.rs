@@ -72,9 +72,8 @@ pub(super) async fn status_notification(
         receipt: (cx.app.run_id.clone(), cx.receipt),
     };
     let told = cx.told(Kind::StatusChanged);
-    let told_end = cx.told(Kind::TransactionStopped);
-    let is_told = told.is_some() || told_end.is_some();
-    reports::connector_status(&cx.app.store, report, told, told_end).await?;
+    let is_told = told.is_some();
+    reports::connector_status(&cx.app.store, report, told).await?;
     if is_told {
         cx.app.outbox.posted();
     }

@@ -1,8 +1,8 @@
 //! MeterValues.
 
 use dynamo_protocol::v16::{
-    Location, Measurand, MeterValue, MeterValuesRequest, MeterValuesResponse, SampledValue,
-    UnitOfMeasure, ValueFormat,
+    Location, Measurand, MeterValue, MeterValuesRequest, MeterValuesResponse, Phase,
+    ReadingContext, SampledValue, UnitOfMeasure, ValueFormat,
 };
 use dynamo_protocol::{CallError, frame, time};
 
@@ -10,6 +10,7 @@ use super::super::routes::Cx;
 use super::connector;
 use crate::domain::metering::{self, MeterReport, Reading};
 use crate::domain::occurrence::Kind;
+use crate::domain::register::{self, Context, Phases, Place, Sample};
 
 pub(super) async fn meter_values(
     cx: Cx,
@@ -33,82 +34,114 @@ pub(super) async fn meter_values(
 }
 
 pub(super) fn reading(value: &MeterValue) -> Reading {
+    let samples: Vec<Sample> = value.sampled_value.iter().filter_map(sample).collect();
     Reading {
         at_ms: time::unix_ms(value.timestamp),
         samples: frame::payload(&value.sampled_value),
-        register_wh: delivered_wh(&value.sampled_value),
+        register: register::choose(&samples),
     }
 }
 
-/// What went out to the car: the register at the outlet, which is meant where no place is named, else the one at
-/// the grid's side. What the car itself counts, or the station's body, is no register of ours [1.6 §7.27].
-fn delivered_wh(samples: &[SampledValue]) -> Option<i64> {
-    let at = |wanted: Location| {
-        let mut samples = samples.iter();
-        samples.find_map(move |sample| {
-            let place = sample.location.as_ref().unwrap_or(&Location::Outlet);
-            (*place == wanted).then(|| register_wh(sample)).flatten()
-        })
-    };
-    at(Location::Outlet).or_else(|| at(Location::Inlet))
-}
-
-/// The import register over all phases; it is what a sample without a measurand means [1.6 §7.43].
-fn register_wh(sample: &SampledValue) -> Option<i64> {
+/// A sample of the import register, which is what one without a measurand means [1.6 §7.43]. What is signed is text.
+fn sample(sample: &SampledValue) -> Option<Sample> {
     let measurand = sample.measurand.as_ref();
     let import = measurand.is_none_or(|m| *m == Measurand::EnergyActiveImportRegister);
-    let raw = sample
-        .format
-        .as_ref()
-        .is_none_or(|f| *f == ValueFormat::Raw);
-    if !import || !raw || sample.phase.is_some() {
+    let is_signed = sample.format == Some(ValueFormat::SignedData);
+    if !import || is_signed {
         return None;
     }
     let unit = sample.unit.as_ref().map(UnitOfMeasure::as_str);
-    metering::register_wh(&sample.value, unit)
+    Some(Sample {
+        wh: register::exact_wh(&sample.value, unit)?,
+        context: context(sample.context.as_ref()),
+        place: place(sample.location.as_ref()),
+        phases: phases(sample.phase.as_ref()),
+    })
+}
+
+/// Periodic is meant where none is named [1.6 §7.31, §7.43].
+const fn context(context: Option<&ReadingContext>) -> Context {
+    match context {
+        None | Some(ReadingContext::SamplePeriodic) => Context::Periodic,
+        Some(ReadingContext::TransactionEnd) => Context::End,
+        Some(ReadingContext::SampleClock) => Context::Aligned,
+        Some(ReadingContext::Trigger) => Context::Triggered,
+        Some(ReadingContext::InterruptionEnd) => Context::InterruptionEnd,
+        Some(ReadingContext::InterruptionBegin) => Context::InterruptionBegin,
+        Some(ReadingContext::TransactionBegin) => Context::Begin,
+        Some(_) => Context::Other,
+    }
+}
+
+/// The outlet is meant where none is named [1.6 §7.27].
+const fn place(location: Option<&Location>) -> Place {
+    match location {
+        None | Some(Location::Outlet) => Place::Outlet,
+        Some(Location::Inlet) => Place::Inlet,
+        Some(Location::Cable) => Place::Cable,
+        Some(Location::EV) => Place::Car,
+        Some(_) => Place::Body,
+    }
+}
+
+/// All of them are meant where none is named [1.6 §7.43].
+const fn phases(phase: Option<&Phase>) -> Phases {
+    match phase {
+        None => Phases::All,
+        Some(Phase::L1) => Phases::Line(1),
+        Some(Phase::L2) => Phases::Line(2),
+        Some(Phase::L3) => Phases::Line(3),
+        Some(Phase::L1N) => Phases::LineToNeutral(1),
+        Some(Phase::L2N) => Phases::LineToNeutral(2),
+        Some(Phase::L3N) => Phases::LineToNeutral(3),
+        Some(Phase::L1L2) => Phases::LineToLine(1),
+        Some(Phase::L2L3) => Phases::LineToLine(2),
+        Some(Phase::L3L1) => Phases::LineToLine(3),
+        Some(_) => Phases::Neutral,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dynamo_protocol::v16::Phase;
 
-    #[test]
-    fn the_outlet_counts_before_the_inlet_and_the_car_never() {
-        let at = |value: &str, place: Location| SampledValue::new(value).with_location(place);
-        let car = at("250000", Location::EV);
-        let body = at("7", Location::Body);
-        let grid = at("1600", Location::Inlet);
-        let outlet = at("1500", Location::Outlet);
-        let plain = SampledValue::new("1400");
-        assert_eq!(delivered_wh(&[car.clone(), body.clone()]), None);
-        assert_eq!(delivered_wh(&[car.clone(), grid.clone()]), Some(1_600));
-        assert_eq!(
-            delivered_wh(&[car, body, grid.clone(), outlet]),
-            Some(1_500)
-        );
-        assert_eq!(delivered_wh(&[grid, plain]), Some(1_400));
+    fn chosen(samples: &[SampledValue]) -> Option<i64> {
+        let samples: Vec<Sample> = samples.iter().filter_map(sample).collect();
+        register::choose(&samples).map(|register| register.wh)
     }
 
     #[test]
-    fn only_the_sum_of_the_import_register_counts() {
+    fn the_words_of_the_standard_are_read_as_what_they_mean() {
         let plain = SampledValue::new("1500");
-        assert_eq!(register_wh(&plain), Some(1_500));
         let named = plain
             .clone()
             .with_measurand(Measurand::EnergyActiveImportRegister);
+        assert_eq!(chosen(std::slice::from_ref(&plain)), Some(1_500));
+        let kwh = named.clone().with_unit(UnitOfMeasure::KWh);
+        assert_eq!(chosen(&[kwh]), Some(1_500_000));
+        let voltage = plain.clone().with_measurand(Measurand::Voltage);
+        assert_eq!(chosen(&[voltage]), None);
+        let signed = plain.clone().with_format(ValueFormat::SignedData);
+        assert_eq!(chosen(&[signed]), None);
+        let begin = SampledValue::new("900").with_context(ReadingContext::TransactionBegin);
+        assert_eq!(chosen(&[plain, begin.clone()]), Some(1_500));
+        assert_eq!(chosen(&[begin]), Some(900));
+        let at = |value: &str, place: Location| SampledValue::new(value).with_location(place);
+        let car = at("250000", Location::EV);
+        let inlet = at("1600", Location::Inlet);
+        assert_eq!(chosen(&[car.clone(), inlet]), Some(1_600));
+        assert_eq!(chosen(&[car]), Some(250_000));
+        let on = |value: &str, phase: Phase| SampledValue::new(value).with_phase(phase);
+        let lines = [
+            on("10", Phase::L1),
+            on("20", Phase::L2),
+            on("30", Phase::L3),
+        ];
+        assert_eq!(chosen(&lines), Some(60));
         assert_eq!(
-            register_wh(&named.clone().with_unit(UnitOfMeasure::KWh)),
-            Some(1_500_000)
+            chosen(&[on("10", Phase::L1L2), on("7", Phase::L1N)]),
+            Some(7)
         );
-        assert_eq!(register_wh(&named.with_phase(Phase::L1)), None);
-        assert_eq!(
-            register_wh(&plain.clone().with_measurand(Measurand::Voltage)),
-            None
-        );
-        assert_eq!(
-            register_wh(&plain.with_format(ValueFormat::SignedData)),
-            None
-        );
+        assert_eq!(chosen(&[on("1", Phase::N)]), Some(1));
     }
 }

@@ -11,7 +11,7 @@ use super::authorize::id_tag_info;
 use super::connector;
 use super::meter_values::reading;
 use crate::domain::occurrence::Kind;
-use crate::domain::transaction::{self, Start, StopReport};
+use crate::domain::transaction::{self, Start, StopReport, Stopped};
 
 pub(super) async fn start_transaction(
     cx: Cx,
@@ -34,9 +34,8 @@ pub(super) async fn start_transaction(
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
         told: cx.told(Kind::TransactionStarted),
-        told_end: cx.told(Kind::TransactionStopped),
     };
-    let is_told = start.told.is_some() || start.told_end.is_some();
+    let is_told = start.told.is_some();
     let (id, verdict) = transaction::start(&cx.app.store, start).await?;
     if is_told {
         cx.app.outbox.posted();
@@ -71,7 +70,10 @@ pub(super) async fn stop_transaction(
         told: cx.told(Kind::TransactionStopped),
     };
     let is_told = stop.told.is_some();
-    let verdict = transaction::stop(&cx.app.store, stop).await?;
+    let Stopped { verdict, is_orphan } = transaction::stop(&cx.app.store, stop).await?;
+    if is_orphan {
+        cx.app.metrics.orphan_stop();
+    }
     if is_told {
         cx.app.outbox.posted();
     }

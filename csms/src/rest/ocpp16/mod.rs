@@ -2,6 +2,7 @@
 
 mod bodies;
 mod dedicated;
+mod orphan_stops;
 mod profile;
 mod send_command;
 mod sending;
@@ -20,4 +21,5 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(dedicated::router())
         .merge(status::router())
         .merge(transactions::router())
+        .merge(orphan_stops::router())
 }

@@ -1,4 +1,4 @@
-//! Transactions: the open ones of a charge point, and all of the organization.
+//! Transactions: the open ones of a charge point, all of the organization, and the close of one.
 
 use std::sync::Arc;
 
@@ -12,14 +12,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::ending::{self, Closing};
+use crate::domain::occurrence::Kind;
 use crate::domain::registration::public_id;
 use crate::domain::transaction::{energy_wh, irregularities};
-use crate::rest::auth::AnyReader;
+use crate::rest::auth::{AnyReader, AnyWriter};
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError};
 use crate::rest::input::{Paging, Params, PathId, slice};
 use crate::rest::money::Amount;
-use crate::rest::openapi::{AccessErrors, MissingErrors, QueryErrors};
+use crate::rest::openapi::{AccessErrors, MissingErrors, OverErrors, QueryErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{ActiveTransaction, TransactionFilter, TransactionRow, amount};
 
@@ -30,6 +32,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(active_transactions))
         .routes(routes!(transactions))
+        .routes(routes!(close_transaction))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,8 +130,11 @@ pub(in crate::rest) struct TransactionBody {
     charge_point_id: String,
     connector_id: i64,
     id_tag: String,
-    /// `open`, `stopped`, or `abandoned`: over without a stop.
+    /// `open`, `stopped`, or `abandoned`: over without a stop, at its last meter value.
     status: String,
+    /// Of what is abandoned: until when it may still go on, be stopped, or move on; then its end is final and billed.
+    /// `null` where the end is final. Each message about it begins the time anew.
+    provisional_until: Option<Stamp>,
     start_time: Stamp,
     stop_time: Option<Stamp>,
     /// In Wh.
@@ -136,10 +142,12 @@ pub(in crate::rest) struct TransactionBody {
     /// In Wh.
     meter_stop: Option<i64>,
     energy_wh: Option<i64>,
+    /// As the charge point told it; `closed_by_operator` of what was closed.
     reason: Option<String>,
     /// How many were kept.
     meter_values: i64,
-    /// What cannot be true of it as it was told, such as `meter_stop_below_start`.
+    /// What cannot be true of it as it was told, such as `meter_stop_below_start`, or is odd about its end:
+    /// `stop_of_unknown_transaction`, `corrected_late`.
     irregularities: Vec<&'static str>,
     /// In the currency, tax included; `null` where nothing is billed.
     cost: Option<Amount>,
@@ -180,7 +188,7 @@ async fn transactions(
         offset,
     };
     let (rows, total) = app.store.transactions(&filter).await?;
-    let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(show).collect();
+    let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(|row| show(&app, row)).collect();
     Ok(Json(Transactions {
         transactions: shown?,
         total,
@@ -198,8 +206,50 @@ fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
     parsed.transpose()
 }
 
-pub(in crate::rest) fn show(row: TransactionRow) -> Result<TransactionBody, ApiError> {
+/// Ends a transaction whose stop will never come, at its last meter value and for good.
+///
+/// It becomes `abandoned` with the reason `closed_by_operator`, and is billed at once. The charge point is sent nothing:
+/// what it can still stop is stopped with RemoteStopTransaction. A stop that comes all the same corrects the record.
+#[utoipa::path(
+    post,
+    path = "/api/v1/ocpp16/transactions/{transaction_id}/close",
+    tag = "OCPP 1.6 commands",
+    params(("transaction_id" = String, Path, description = "The number that OCPP 1.6 knows it by.")),
+    responses((status = 200, body = TransactionBody), AccessErrors, MissingErrors, OverErrors),
+    security(("apiKey" = []), ("installer" = []))
+)]
+async fn close_transaction(
+    State(app): State<Arc<App>>,
+    AnyWriter(owner): AnyWriter,
+    PathId(id): PathId,
+) -> Answer<TransactionBody> {
+    let missing = || ApiError::NotFound(format!("there is no transaction {id:?}"));
+    let number: i64 = id.parse().map_err(|_| missing())?;
+    let now_ms = app.clock().now_ms();
+    let told = |organization: &str, charge_point: &str| {
+        let kind = Kind::TransactionStopped;
+        app.outbox.awaited(kind, organization, charge_point, now_ms)
+    };
+    let closing = ending::close(&app.store, Some(owner.clone()), None, number, told).await?;
+    let row = app.store.transaction(&owner, number).await?;
+    let row = row.ok_or_else(missing)?;
+    match closing {
+        Closing::Closed => {
+            app.outbox.posted();
+            app.guests.wake(&row.charge_point_id);
+            Ok(Json(show(&app, row)?))
+        }
+        Closing::Over => {
+            let message = format!("the transaction {number} is over already");
+            Err(ApiError::Conflict("already_over", message))
+        }
+        Closing::Missing => Err(missing()),
+    }
+}
+
+pub(in crate::rest) fn show(app: &App, row: TransactionRow) -> Result<TransactionBody, ApiError> {
     let cost = row.cost.as_deref().map(amount).transpose()?;
+    let provisional_ms = app.options.provisional_ms();
     Ok(TransactionBody {
         irregularities: irregularities(&row.told()),
         transaction_id: row.id,
@@ -207,6 +257,9 @@ pub(in crate::rest) fn show(row: TransactionRow) -> Result<TransactionBody, ApiE
         connector_id: row.connector_id,
         id_tag: row.id_tag,
         status: row.state,
+        provisional_until: row
+            .provisional_since_ms
+            .map(|since_ms| Stamp(since_ms.saturating_add(provisional_ms))),
         start_time: Stamp(row.started_at_ms),
         stop_time: row.stopped_at_ms.map(Stamp),
         meter_start: row.meter_start_wh,

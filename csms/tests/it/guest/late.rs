@@ -76,7 +76,7 @@ async fn a_stop_that_is_not_heard_in_time_is_finished_later() {
 async fn a_transaction_without_a_stop_is_paid_at_its_last_value_unless_the_stop_comes_late() {
     for (late_stop, energy, cost) in [(false, 8.2, 2.87), (true, 21.6, 7.56)] {
         let wait = if late_stop { 5_000 } else { 200 };
-        let rig = rig_with(|o| o.guest_late_stop_wait = Duration::from_millis(wait)).await;
+        let rig = rig_with(|o| o.provisional = Duration::from_millis(wait)).await;
         let mut cp = guest_point(&rig).await;
         let token = authorized(&rig, "pm_1").await;
         let (_, transaction) = begin(&mut cp).await;
@@ -277,7 +277,7 @@ async fn a_charge_point_that_does_not_come_back_is_given_up_after_a_day() {
     let folder = rig.folder;
     rig.csms.shutdown().await;
     let mut again = options(&folder);
-    again.guest_late_stop_wait = Duration::from_millis(100);
+    again.provisional = Duration::from_millis(100);
     let (system, hours) = (Clock::default(), Arc::new(AtomicI64::new(25)));
     let ahead = hours.clone();
     again.clock = Clock::new(move || system.now_ms() + ahead.load(Relaxed) * 3_600_000);
@@ -295,7 +295,7 @@ async fn a_charge_point_that_does_not_come_back_is_given_up_after_a_day() {
 
 #[tokio::test]
 async fn a_guest_pays_what_the_transaction_was_billed_whatever_is_said_later() {
-    let rig = morning_with(|o| o.guest_late_stop_wait = Duration::from_millis(700)).await;
+    let rig = morning_with(|o| o.provisional = Duration::from_millis(700)).await;
     let mut cp = guest_point(&rig).await;
     let tariff = json!({"currency": "GBP", "price_per_kwh": 0.35, "idle_fee_per_minute": 0.1});
     let path = "/api/v1/chargepoints/cp_001/tariff";
@@ -305,9 +305,9 @@ async fn a_guest_pays_what_the_transaction_was_billed_whatever_is_said_later() {
     cp.meter(&transaction, "2026-01-01T10:20:00Z", "9200").await;
     cp.status(1, "Available", Some("2026-01-01T10:30:00Z"))
         .await;
+    let ended = until(&rig, &token, "payment_status", "captured").await;
     cp.status(1, "SuspendedEV", Some("2026-01-01T10:10:00Z"))
         .await;
-    let ended = until(&rig, &token, "payment_status", "captured").await;
     let billed = &rig.transactions("cp_001").await[0]["cost"];
     assert_eq!(
         (&ended["cost_so_far"], billed),
@@ -320,6 +320,7 @@ async fn a_guest_pays_what_the_transaction_was_billed_whatever_is_said_later() {
         (&transaction["status"], &transaction["cost"]),
         (&json!("stopped"), &json!(2.87))
     );
+    assert_eq!(transaction["irregularities"], json!(["corrected_late"]));
 }
 
 #[tokio::test]

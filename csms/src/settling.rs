@@ -1,0 +1,107 @@
+//! Makes the ends of transactions final that nothing was told of for long enough (see `domain::ending`).
+//!
+//! One task looks for what is due, by an index of what is provisional. What an end of the server leaves is found by the
+//! next one; two servers on one database share the work, and each end becomes final once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::App;
+use crate::domain::ending::finalise;
+use crate::domain::occurrence::Kind;
+use crate::domain::registration::public_id;
+use crate::store::Result;
+
+/// How often it is looked at least: an end may have become provisional meanwhile, here or on another server.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest pause between two looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// Ends that are read at once.
+const READ_MAX: i64 = 100;
+
+/// Settles what is due, again and again.
+pub(crate) async fn settle_due(app: Arc<App>) {
+    loop {
+        let pause = match settle_all(&app).await {
+            Ok(pause) => pause,
+            Err(error) => {
+                if !error.is_in_the_log() {
+                    tracing::warn!(cause = %error, "transactions without a stop wait for the database");
+                }
+                LOOK_INTERVAL
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = app.shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Settles what is due now; how long until something is again.
+async fn settle_all(app: &App) -> Result<Duration> {
+    let silent_since_ms = app
+        .clock()
+        .now_ms()
+        .saturating_sub(app.options.provisional_ms());
+    let mut after = (i64::MIN, i64::MIN);
+    while !app.shutdown.is_cancelled() {
+        let due = app.store.silent_ends(silent_since_ms, after, READ_MAX);
+        let due = due.await?;
+        let Some((since_ms, id, ..)) = due.last() else {
+            break;
+        };
+        after = (*since_ms, *id);
+        for (_, id, organization, charge_point) in due {
+            settle(app, id, silent_since_ms, (&organization, &charge_point)).await?;
+        }
+    }
+    let first_ms = app.store.first_silent_end().await?;
+    let left_ms = first_ms.map(|since_ms| since_ms.saturating_sub(silent_since_ms));
+    // What is due still could not be settled, and waits for the next look.
+    let left_ms = left_ms.and_then(|left_ms| u64::try_from(left_ms).ok());
+    let left = left_ms.map_or(LOOK_INTERVAL, Duration::from_millis);
+    Ok(left.clamp(LOOK_PAUSE, LOOK_INTERVAL))
+}
+
+/// One that cannot be settled keeps no other from it.
+async fn settle(
+    app: &App,
+    id: i64,
+    silent_since_ms: i64,
+    (organization, charge_point): (&str, &str),
+) -> Result<()> {
+    let now_ms = app.clock().now_ms();
+    let place = public_id(charge_point);
+    let told = app
+        .outbox
+        .awaited(Kind::TransactionStopped, organization, place, now_ms);
+    let is_told = told.is_some();
+    match finalise(&app.store, id, silent_since_ms, told).await {
+        Ok(true) => {
+            tracing::info!(
+                charge_point = place,
+                transaction_id = id,
+                "a transaction was left without a stop: its end at the last meter value is final"
+            );
+            if is_told {
+                app.outbox.posted();
+            }
+            app.guests.wake(charge_point);
+            Ok(())
+        }
+        Ok(false) => Ok(()),
+        Err(error) if error.concerns_everybody() || error.is_passing() => Err(error),
+        Err(error) => {
+            tracing::error!(
+                charge_point = place,
+                transaction_id = id,
+                cause = %error,
+                "the end of a transaction could not be made final; it is tried again"
+            );
+            Ok(())
+        }
+    }
+}

@@ -52,7 +52,7 @@ impl Conn {
                 "meter_value": latest.map(|(_, register_wh)| register_wh),
                 "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
             });
-            self.tell(told, &data).await?;
+            self.tell_of(id, told, &data).await?;
         }
         Ok(())
     }

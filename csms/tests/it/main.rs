@@ -20,6 +20,8 @@ mod durability;
 mod figures;
 mod guest;
 mod handshake;
+mod history;
+mod late_starts;
 mod line;
 mod mail;
 mod messages;

@@ -209,10 +209,10 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         let (id, answer) = conn.transaction_by_key(start).await?;
         return Ok((id, from_json(&answer)?, false));
     };
-    if let Some((_, session)) = guest {
-        if verdict.status == TagStatus::Accepted {
-            conn.guest_began(&session, id).await?;
-        }
+    if let Some((_, session)) = guest
+        && verdict.status == TagStatus::Accepted
+    {
+        conn.guest_began(&session, id).await?;
     }
     billing::begin(conn, id, began_ms, payer).await?;
     let others = conn

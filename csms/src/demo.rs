@@ -155,9 +155,10 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
     for open in &OPEN {
         begin(store, open, now_ms).await?;
     }
+    let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
     let mut stations = stations();
     for station in &mut stations {
-        let open = store.active_transactions(station.id).await?;
+        let open = store.active_transactions(&owner, station.id).await?;
         let running = open.into_iter().map(|open| Running {
             connector_id: open.connector_id,
             transaction_id: open.id,
@@ -444,7 +445,6 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
     if place.is_none() {
         store.number_transactions_from(open.id).await?;
         let start = Start {
-            organization_id: DEFAULT_ORGANIZATION.to_owned(),
             charge_point_id: charge_point_id.clone(),
             connector_id: open.connector_id,
             id_tag: open.id_tag.to_owned(),

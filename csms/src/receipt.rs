@@ -227,7 +227,7 @@ fn lines(receipt: &Receipt) -> Vec<[String; 3]> {
         format!("{energy} kWh x {}", shown(tariff.price_per_kwh)),
         shown(price.energy),
     ]];
-    if !tariff.session_fee.is_zero() {
+    if !price.session.is_zero() {
         lines.push([
             "Session fee".to_owned(),
             String::new(),

@@ -146,3 +146,35 @@ Feature: Charge points of an operator
       """
       {"transactions": [{"transaction_id": {transaction}, "energy_wh": 1250, "cost": 0.98, "currency": "GBP"}]}
       """
+
+  Scenario: A tag that might not charge pays for what it took
+    Given the organization sends PUT /api/v1/chargepoints/{charge point}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.38, "session_fee": 0.5}
+      """
+    And it connects and boots
+    When it starts a transaction on connector 1 with the blocked tag
+    Then the CSMS answers that the tag is Blocked and gives a transaction id
+    When it stops the transaction because of DeAuthorized
+    Then the CSMS acknowledges the end of the transaction
+    When the organization sends GET /api/v1/ocpp16/transactions?charge_point_id={charge point}
+    Then its JSON contains
+      """
+      {"transactions": [{"transaction_id": {transaction}, "energy_wh": 1250, "cost": 0.98, "billed_though": "blocked"}]}
+      """
+
+  Scenario: Nobody pays for a tag that nobody knows
+    Given the organization sends PUT /api/v1/chargepoints/{charge point}/tariff
+      """
+      {"currency": "GBP", "price_per_kwh": 0.38, "session_fee": 0.5}
+      """
+    And it connects and boots
+    When it starts a transaction on connector 1 with the unknown tag
+    Then the CSMS answers that the tag is Invalid and gives a transaction id
+    When it stops the transaction because of DeAuthorized
+    Then the CSMS acknowledges the end of the transaction
+    When the organization sends GET /api/v1/ocpp16/transactions?charge_point_id={charge point}
+    Then its JSON contains
+      """
+      {"transactions": [{"transaction_id": {transaction}, "energy_wh": 1250, "cost": null, "billed_though": null}]}
+      """

@@ -165,3 +165,24 @@ Feature: What an organization sees of its projects, and who may charge there
       """
       {"transactions": [{"transaction_id": {transaction}, "energy_wh": 1250, "cost": 0.5, "currency": "GBP"}]}
       """
+
+  Scenario: A transaction stays with the project that it was made in
+    Given a connected charge point of the installer
+    And a session with the known tag runs on connector 1
+    When it stops the transaction because of Local
+    Then the CSMS acknowledges the end of the transaction
+    When the installer sends PUT /api/v1/installer/charge-points/{charge point}
+      """
+      {"project_id": null}
+      """
+    Then the answer is 200
+    When the organization sends GET /api/v1/projects/{project}/charge-points
+    Then its JSON contains
+      """
+      {"charge_points": [], "total": 0}
+      """
+    When the organization sends GET /api/v1/projects/{project}/transactions
+    Then its JSON contains
+      """
+      {"total": 1, "transactions": [{"transaction_id": {transaction}, "energy_wh": 1250}]}
+      """

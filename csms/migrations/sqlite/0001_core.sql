@@ -60,6 +60,17 @@ create table id_tag (
     primary key (organization_id, tag_key)
 );
 
+-- What a tag was until a change; see store/past.rs.
+create table id_tag_past (
+    organization_id text not null references organization (id),
+    tag_key text not null,
+    until_ms bigint not null,
+    status text not null,
+    expires_at_ms bigint,
+    single_transaction boolean not null,
+    primary key (organization_id, tag_key, until_ms)
+);
+
 -- autoincrement: an id is never given twice, not even after the newest row was deleted.
 create table charge_transaction (
     id integer primary key autoincrement not null,
@@ -111,6 +122,7 @@ create index charge_transaction_left on charge_transaction (charge_point_id, con
     where provisional_since_ms is not null;
 create index charge_transaction_organization on charge_transaction (organization_id, started_at_ms);
 create index charge_transaction_open on charge_transaction (charge_point_id, connector_id) where state = 'open';
+create index charge_transaction_tag on charge_transaction (organization_id, tag_key, started_at_ms);
 create index charge_transaction_open_tag on charge_transaction (organization_id, tag_key) where state = 'open';
 
 -- transaction_number is what the charge point sent; transaction_id is set when it is one of its transactions.

@@ -104,6 +104,29 @@ create index charge_point_organization_map
     on charge_point (organization_id, map_cell, latitude, longitude, id, deleted_at_ms)
     where deleted_at_ms is null;
 
+-- Whose a transaction is: its organization_id of 0001, and these two, as they were of its charge point when it began.
+alter table charge_transaction add column installer_id text references account (id);
+alter table charge_transaction add column project_id text references project (id);
+create index charge_transaction_project on charge_transaction (project_id, id);
+
+-- Whose a charge point was, and whom a project let in, until a change; see store/past.rs.
+create table charge_point_past (
+    charge_point_id text not null references charge_point (id),
+    until_ms bigint not null,
+    organization_id text not null references organization (id),
+    installer_id text references account (id),
+    project_id text references project (id),
+    primary key (charge_point_id, until_ms)
+);
+
+create table project_access_past (
+    project_id text not null references project (id),
+    until_ms bigint not null,
+    access_policy text not null,
+    access_tags text not null,
+    primary key (project_id, until_ms)
+);
+
 -- Configuration keys an installer set, as JSON values. pushed: saved, or the charge point's answer. position:
 -- the place in the request that changed it, for they are pushed in order.
 create table configuration_key (
@@ -169,11 +192,13 @@ create table tariff (
 );
 
 -- What a transaction costs: the tariff as it was at the start, the idle time by the charge point's stamps,
--- and the total once it is stopped. Absent where nothing is billed.
+-- and the total once it is stopped. billed_though: why the tag might not charge when it began, if so. Absent where
+-- nothing is billed.
 create table transaction_cost (
     transaction_id bigint primary key not null references charge_transaction (id),
     currency text not null,
     tariff text not null,
+    billed_though text,
     idle_minutes bigint,
     total text
 );

@@ -2,7 +2,8 @@
 //!
 //! A session is a row of phases, charging and full. The product sees registers and statuses, the engine a CDR with
 //! ENERGY, TIME and PARKING_TIME. OCPI has no free minutes for a full car; they become time without a price, so the
-//! engine judges energy, fee, started minutes and the sum, while the free ones are taken off here.
+//! engine judges energy, fee, started minutes and the sum, while the free ones are taken off here. OCPI asks for a FLAT
+//! price always; ours is none without energy, so the tariff of such a session has no FLAT.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 #![allow(dead_code, reason = "the product uses all of this file")]
@@ -114,6 +115,13 @@ impl Session {
         };
         let zero = json!({"excl_vat": 0.0, "incl_vat": 0.0});
         let per_hour = tariff.idle_fee_per_minute * Decimal::from(60);
+        let mut components = vec![
+            component("ENERGY", tariff.price_per_kwh, 1),
+            component("PARKING_TIME", per_hour, 60),
+        ];
+        if self.energy_wh > 0 {
+            components.push(component("FLAT", tariff.session_fee, 1));
+        }
         json!({
             "country_code": "GB", "party_id": "DYN", "id": "1", "session_id": "1",
             "start_date_time": instant(0), "end_date_time": instant(self.length_ms),
@@ -122,11 +130,7 @@ impl Session {
             "tariffs": [{
                 "country_code": "GB", "party_id": "DYN", "id": "1", "currency": tariff.currency,
                 "last_updated": instant(0),
-                "elements": [{"price_components": [
-                    component("FLAT", tariff.session_fee, 1),
-                    component("ENERGY", tariff.price_per_kwh, 1),
-                    component("PARKING_TIME", per_hour, 60),
-                ]}],
+                "elements": [{"price_components": components}],
             }],
             "total_cost": zero, "total_energy": 0.0, "total_time": 0.0, "last_updated": instant(0),
         })
@@ -168,8 +172,10 @@ fn any_tariff() -> impl Strategy<Value = Tariff> {
 
 /// Sessions end with a full car, or never have one: OCPI rounds up the kind of time that a session ends with.
 fn any_phases() -> impl Strategy<Value = Phases> {
-    let phase = ((1_i64..300, 0_i64..5_000), 1_i64..200);
-    let short = ((1_i64..300, 0_i64..5_000), Just(0_i64));
+    // One phase in three takes nothing.
+    let taken = || prop_oneof![1 => Just(0_i64), 2 => 0_i64..5_000];
+    let phase = ((1_i64..300, taken()), 1_i64..200);
+    let short = ((1_i64..300, taken()), Just(0_i64));
     prop_oneof![
         prop::collection::vec(phase, 1..4),
         prop::collection::vec(short, 1..4)
@@ -211,4 +217,8 @@ fn the_engine_prices_the_example_as_one_does_by_hand() {
     let session = session(&vec![((100, 1_000), 10)], 3);
     assert_eq!(by_engine(&session, &tariff), "4.45".parse().unwrap());
     assert_eq!(by_product(&session, &tariff), "4.45".parse().unwrap());
+    // The same without energy: no fee, and 3 minutes of a full car.
+    let nothing = self::session(&vec![((100, 0), 10)], 3);
+    assert_eq!(by_engine(&nothing, &tariff), "0.15".parse().unwrap());
+    assert_eq!(by_product(&nothing, &tariff), "0.15".parse().unwrap());
 }

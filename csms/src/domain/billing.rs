@@ -12,28 +12,32 @@
 //! - Energy that no connector delivers in the time (`energy_implausible`) is not billed.
 //! - A guest pays no idle time from before the authorization, and a guest's bill stands once it is paid: what is told
 //!   later changes the record, not the price.
-//! - A tag that was refused at the start is billed nothing: there is nobody to pay.
+//! - Whoever is known pays, also with a tag that might not charge, and the bill says why it might not: see
+//!   [`payer`](super::payer). A tag that nobody knows is billed nothing: there is nobody to pay.
+//! - Without energy there is no fee: see [`price`](super::price).
 
 use rust_decimal::Decimal;
 
-use super::authorization::{TagStatus, Verdict};
+use super::payer::Payer;
 use super::price::{Price, Tariff, Usage, idle_minutes};
-use super::transaction::{Start, Told, began_at_ms, energy_wh, implausible};
+use super::transaction::{Told, energy_wh, implausible};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
 /// Begins the bill of a transaction that was just inserted.
 pub(super) async fn begin(
     conn: &mut Conn,
     transaction: i64,
-    start: &Start,
-    verdict: &Verdict,
+    began_at_ms: i64,
+    payer: Payer,
 ) -> Result<()> {
-    if verdict.status == TagStatus::Accepted {
-        let began_at_ms = began_at_ms(start.started_at_ms, start.now_ms);
-        conn.bill(transaction, &start.charge_point_id, began_at_ms)
-            .await?;
+    match payer {
+        Payer::Nobody => Ok(()),
+        Payer::Holder => conn.bill(transaction, began_at_ms, None).await,
+        Payer::HolderThough(though) => {
+            conn.bill(transaction, began_at_ms, Some(though.as_str()))
+                .await
+        }
     }
-    Ok(())
 }
 
 /// Prices a transaction that has ended, if it is billed.
@@ -268,7 +272,6 @@ mod tests {
         let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
         assert!(store.set_tariff(&owner, tariff).await.unwrap().is_some());
         let begin = Start {
-            organization_id: DEFAULT_ORGANIZATION.into(),
             charge_point_id: "CP".into(),
             connector_id: 1,
             id_tag: "TAG".into(),
@@ -296,7 +299,7 @@ mod tests {
             assert_eq!(bill.billed.tariff.currency, "GBP");
             (bill.usage.energy_wh, bill.price.total.to_string())
         };
-        assert_eq!(so_far(1).await, (0, "1".into()));
+        assert_eq!(so_far(1).await, (0, "0".into()));
         let report = MeterReport {
             charge_point_id: "CP".into(),
             connector_id: Some(1),

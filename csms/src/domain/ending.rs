@@ -179,7 +179,7 @@ pub(super) async fn concluded(
     if let Some(told) = told {
         let ended = conn.ended(id).await?;
         let reason = ended.reason.as_deref().unwrap_or(reason);
-        conn.tell(told, &stopped(&ended, reason)).await?;
+        conn.tell_of(id, told, &stopped(&ended, reason)).await?;
     }
     Ok(())
 }

@@ -101,7 +101,7 @@ pub(super) async fn keep(conn: &mut Conn, report: &MeterReport) -> Result<()> {
             "meter_value": shown.map(|standing| standing.wh),
             "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
         });
-        conn.tell(told, &data).await?;
+        conn.tell_of(transaction.id, told, &data).await?;
     }
     Ok(())
 }

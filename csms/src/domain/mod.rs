@@ -17,6 +17,7 @@ pub(crate) mod lifecycle;
 pub mod metering;
 pub(crate) mod nearby;
 pub(crate) mod occurrence;
+pub(crate) mod payer;
 pub(crate) mod place;
 pub(crate) mod price;
 pub(crate) mod register;

@@ -52,6 +52,14 @@ impl Kind {
         }
     }
 
+    /// Whether it tells of a transaction, which need not belong to whom its charge point belongs to now.
+    pub(crate) const fn is_of_transaction(self) -> bool {
+        matches!(
+            self,
+            Self::TransactionStarted | Self::TransactionUpdated | Self::TransactionStopped
+        )
+    }
+
     /// By its word.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)

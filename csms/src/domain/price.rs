@@ -1,6 +1,7 @@
 //! Prices: what a transaction costs by a tariff, in exact decimals.
 //!
-//! A price has three parts: a fee per session, the energy, and the time a car that is full keeps its place. The
+//! A price has three parts: a fee per session, the energy, and the time a car that is full keeps its place. Where no
+//! energy was taken there is no fee: nothing was sold, whether the start was refused or the car took nothing. The
 //! parts are exact, their sum is rounded once, half up, to what the currency's smallest coin is worth. All
 //! prices include tax. A price is never negative and never falls with more energy or more time.
 //!
@@ -112,8 +113,11 @@ impl Tariff {
         let energy_kwh = Decimal::new(usage.energy_wh.max(0), 3);
         let paid_idle_minutes = usage.idle_minutes.saturating_sub(self.free_idle_minutes);
         let paid_idle_minutes = paid_idle_minutes.max(0);
-        let (session, energy, idle) = (
-            self.session_fee,
+        let session = match usage.energy_wh > 0 {
+            true => self.session_fee,
+            false => Decimal::ZERO,
+        };
+        let (energy, idle) = (
             energy_kwh.saturating_mul(self.price_per_kwh),
             Decimal::from(paid_idle_minutes).saturating_mul(self.idle_fee_per_minute),
         );
@@ -211,8 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn a_register_that_ran_backwards_costs_the_fee_and_gives_nothing_back() {
-        assert_eq!(total(&tariff("0.38", "0.5", "0", 0), -900, 0), "0.50");
+    fn without_energy_there_is_no_fee_and_nothing_is_given_back() {
+        let tariff = tariff("0.38", "0.5", "0.05", 10);
+        assert_eq!(total(&tariff, -900, 0), "0.00");
+        assert_eq!(total(&tariff, 0, 0), "0.00");
+        assert_eq!(total(&tariff, 1, 0), "0.50");
+        // A full car keeps its place all the same.
+        assert_eq!(total(&tariff, 0, 20), "0.50");
     }
 
     #[test]

@@ -157,9 +157,11 @@ pub(crate) async fn change(
     owner: Owner,
     id: String,
     change: Change,
+    now_ms: i64,
 ) -> Result<std::result::Result<ChargePointRecord, Refused>> {
+    let input = (owner, id, change, now_ms);
     store
-        .write((owner, id, change), |(owner, id, change), conn| {
+        .write(input, |(owner, id, change, now_ms), conn| {
             Box::pin(async move {
                 // Nobody deletes it, and registers it as another, between the question and the change.
                 conn.hold_charge_point(id).await?;
@@ -175,7 +177,7 @@ pub(crate) async fn change(
                 if let Err(refused) = check_places(owner, project, site, conn).await? {
                     return Ok(Err(refused));
                 }
-                conn.change_charge_point(id, change).await?;
+                conn.change_charge_point(id, change, *now_ms).await?;
                 let record = conn.charge_point_record(owner, id).await?;
                 Ok(record.ok_or(Refused::Missing))
             })

@@ -4,6 +4,7 @@
 //!   first answer; a retransmitted stop likewise.
 //! - A refused tag still gets a transaction: the charge point may have delivered energy already, and decides
 //!   by its configuration whether it goes on.
+//! - A transaction belongs to whom its charge point belonged to when it began, however late that is told.
 //! - Messages come in order: a start with the key of a transaction is its retransmission while it is open, or ended
 //!   by something other than its own stop. After its stop the same start begins another one, as chargers do whose
 //!   clock stands or shows whole seconds. The unique key says so, not a look before.
@@ -21,6 +22,7 @@ use super::ending::{EndedBy, concluded, heard};
 use super::guest::{judge_guest_start, judge_guest_tag};
 use super::metering::{MeterReport, Reading, keep};
 use super::occurrence::Occurrence;
+use super::payer::{Payer, judge_start};
 use crate::clock::rfc3339;
 use crate::store::{Conn, Left, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
 
@@ -34,7 +36,7 @@ pub fn energy_wh(meter_start_wh: i64, meter_stop_wh: i64) -> Option<i64> {
 /// How far ahead of its arrival a stamp may be: clocks differ, and time zones are mistaken for UTC.
 const AHEAD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 /// How old a stamp may be at its arrival: charge points keep transactions while they are offline.
-const OLD_MS_MAX: i64 = 366 * AHEAD_MS_MAX;
+pub(crate) const OLD_MS_MAX: i64 = 366 * AHEAD_MS_MAX;
 
 /// No connector delivers more, in watts.
 const POWER_W_MAX: i64 = 4_000_000;
@@ -144,7 +146,6 @@ pub(crate) fn platform_id(id: i64) -> String {
 
 /// A StartTransaction.
 pub(crate) struct Start {
-    pub organization_id: String,
     pub charge_point_id: String,
     pub connector_id: i64,
     pub id_tag: String,
@@ -191,30 +192,31 @@ fn warn_of(charge_point: &str, transaction_id: i64, told: &Told) {
 /// Id and answer, and whether this start is told for the first time.
 async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
-    let is_test = test.is_some();
     let place = (start.charge_point_id.as_str(), start.connector_id);
     let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
     let guest = judge_guest_start(conn, place, &start.id_tag, began_ms).await?;
-    let verdict = match (test, &guest) {
-        (Some(verdict), _) => verdict,
-        (None, Some((verdict, _))) => verdict.clone(),
-        (None, None) => judge_start(start, conn).await?,
+    let at_start = conn.start_place(&start.charge_point_id, &start.id_tag, began_ms);
+    let at_start = at_start.await?;
+    let (verdict, payer) = match (test, &guest) {
+        (Some(verdict), _) => (verdict, Payer::Nobody),
+        (None, Some((verdict, _))) => (verdict.clone(), Payer::Nobody),
+        (None, None) => judge_start(start, &at_start, began_ms, conn).await?,
     };
     let new = NewTransaction {
         start,
+        belongs_to: &at_start.then,
         answer: to_json(&verdict),
     };
     let id = match insert(conn, &new).await? {
         Inserted::New(id) => id,
         Inserted::Known(id, answer) => return Ok((id, from_json(&answer)?, false)),
     };
-    if let Some((_, session)) = guest {
-        if verdict.status == TagStatus::Accepted {
-            conn.guest_began(&session, id).await?;
-        }
-    } else if !is_test {
-        billing::begin(conn, id, start, &verdict).await?;
+    if let Some((_, session)) = guest
+        && verdict.status == TagStatus::Accepted
+    {
+        conn.guest_began(&session, id).await?;
     }
+    billing::begin(conn, id, began_ms, payer).await?;
     let left = Left {
         ended_by: EndedBy::Start,
         left_at_ms: None,
@@ -230,7 +232,7 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
             "start_time": rfc3339(start.started_at_ms),
             "meter_start": start.meter_start_wh,
         });
-        conn.tell(told, &data).await?;
+        conn.tell_of(id, told, &data).await?;
     }
     Ok((id, verdict, true))
 }
@@ -263,26 +265,6 @@ async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
     Err(StoreError::Refused(
         "a start and the stop of its twin overtake each other".to_owned(),
     ))
-}
-
-async fn judge_start(start: &Start, conn: &mut Conn) -> Result<Verdict> {
-    let organization = &start.organization_id;
-    let shown = Shown {
-        organization_id: organization.clone(),
-        charge_point_id: start.charge_point_id.clone(),
-        id_tag: start.id_tag.clone(),
-        unknown_tags: start.unknown_tags,
-        now_ms: start.now_ms,
-    };
-    let tag = tag_at(conn, &shown).await?;
-    let elsewhere = match &tag {
-        Some(tag) if tag.single_transaction => {
-            conn.lock_tag(organization, &start.id_tag).await?;
-            conn.tag_in_other_transaction(start).await?
-        }
-        _ => false,
-    };
-    Ok(judge(tag.as_ref(), start.now_ms, elsewhere))
 }
 
 /// A StopTransaction.
@@ -375,6 +357,7 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Out
     Ok((first, outcome))
 }
 
+/// What the tag of a stop is now, for the cache of the charge point [1.6 §4.10]; a stop is a fact, whoever showed it.
 async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
     let charge_point = &stop.charge_point_id;
     if let Some(verdict) = judge_test_tag(conn, charge_point, tag).await? {

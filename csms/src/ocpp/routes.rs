@@ -48,7 +48,10 @@ impl Cx {
     pub(crate) fn told(&self, kind: Kind) -> Option<Occurrence> {
         let (organization, id) = (self.organization(), self.charge_point.as_str());
         let outbox = &self.app.outbox;
-        outbox.awaited(kind, organization, id, self.received_at_ms)
+        match self.admitted.had_other_organization && kind.is_of_transaction() {
+            true => outbox.awaited_anywhere(kind, organization, id, self.received_at_ms),
+            false => outbox.awaited(kind, organization, id, self.received_at_ms),
+        }
     }
 }
 

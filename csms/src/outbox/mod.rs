@@ -96,6 +96,26 @@ impl Outbox {
         })
     }
 
+    /// The same of a transaction that may be of another organization than its charge point is now: it is told if
+    /// anybody waits for it; see [`Conn::tell_of`](crate::store::Conn::tell_of).
+    pub(crate) fn awaited_anywhere(
+        &self,
+        kind: Kind,
+        organization: &str,
+        charge_point: &str,
+        at_ms: i64,
+    ) -> Option<Occurrence> {
+        let awaited = self.awaited.read().unwrap_or_else(|e| e.into_inner());
+        let is_awaited = awaited.values().any(|set| set & kind.bit() != 0);
+        drop(awaited);
+        is_awaited.then(|| Occurrence {
+            kind,
+            organization_id: organization.to_owned(),
+            charge_point_id: charge_point.to_owned(),
+            at_ms,
+        })
+    }
+
     /// There is a new letter: it is sent at once, and not only at the next look.
     pub(crate) fn posted(&self) {
         self.posted.notify_one();

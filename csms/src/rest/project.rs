@@ -307,7 +307,9 @@ async fn set_access(
 ) -> Answer<AccessBody> {
     let tags = serde_json::to_string(&body.id_tags).expect("a list of texts can be written");
     let columns = (body.policy.as_str().to_owned(), tags);
-    if !app.store.set_project_access(&owner, &id, columns).await? {
+    let now_ms = app.clock().now_ms();
+    let set = app.store.set_project_access(&owner, &id, columns, now_ms);
+    if !set.await? {
         return Err(missing(&id));
     }
     Ok(Json(body))

@@ -53,20 +53,19 @@ impl Owner {
     }
 }
 
-/// The condition that what is in a row is the owner's: the row that says of which organization it is, and the
-/// charge point's. They are two where a charge point had another organization when it happened. Bind
-/// organization, installer and site owner in this order.
+/// The condition that what is in a row is the owner's: of a charge point what it is now, of a transaction what its
+/// charge point was when it began. Bind organization, installer and site owner in this order.
+///
+/// Who sees a transaction, for ever, whatever becomes of its charge point (moved to another project, given to another
+/// organization, deleted):
+/// - the organization that it was made in;
+/// - the installer who had registered the charge point, before and after the hand-over;
+/// - the site owner of the project that it was made in, from the day of accepting on, also what was before: a
+///   project changes hands with its history, and a charge point without it.
+///
+/// What a charge point is and has now (status, configuration, certificates, commissioning, tariff) goes with it.
 macro_rules! owned {
-    ($charge_point:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
-        $crate::store::owned!(
-            $charge_point,
-            $charge_point,
-            $organization,
-            $installer,
-            $site_owner
-        )
-    };
-    ($row:literal, $charge_point:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
+    ($row:literal, $organization:literal, $installer:literal, $site_owner:literal) => {
         concat!(
             $row,
             ".organization_id = ",
@@ -74,14 +73,14 @@ macro_rules! owned {
             " and (",
             $installer,
             " is null or ",
-            $charge_point,
+            $row,
             ".installer_id = ",
             $installer,
             ")",
             " and (",
             $site_owner,
             " is null or ",
-            $charge_point,
+            $row,
             ".project_id in",
             " (select o.id from project o where o.site_owner_id = ",
             $site_owner,

@@ -1,5 +1,6 @@
 //! Charge points and their connectors.
 
+use super::past::Next;
 use super::{
     Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
 };
@@ -50,6 +51,8 @@ pub struct ChargePoint {
     pub security_profile: SecurityProfile,
     /// What its last handshake proved.
     pub proof: Proof,
+    /// Whether it was of another organization before, of which it may still tell transactions.
+    pub had_other_organization: bool,
 }
 
 /// What a handshake proved.
@@ -193,7 +196,7 @@ pub struct Presence {
     pub last_heartbeat_at_ms: Option<i64>,
 }
 
-type AdmissionColumns = (String, Option<String>, String, i64, bool, bool);
+type AdmissionColumns = (String, Option<String>, String, i64, bool, bool, bool);
 
 type StatusColumns = (
     String,
@@ -214,12 +217,14 @@ impl Store {
         let mut conn = self.reader().await?;
         let row: Option<AdmissionColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select organization_id, password_hash, registration, security_profile, identity_verified,
-                 tls_enabled
-             from charge_point where id = $1 and deleted_at_ms is null")
+                 tls_enabled, exists (select 1 from charge_point_past q where q.charge_point_id = p.id
+                     and q.organization_id <> p.organization_id)
+             from charge_point p where id = $1 and deleted_at_ms is null")
             .bind(id)
             .fetch_optional(db))?;
         row.map(|row| {
-            let (organization_id, password_hash, registration, profile, verified, tls) = row;
+            let (organization_id, password_hash, registration, profile, verified, tls, former) =
+                row;
             Ok(ChargePoint {
                 organization_id,
                 password_hash,
@@ -231,6 +236,7 @@ impl Store {
                     identity_verified: verified,
                     tls_enabled: tls,
                 },
+                had_other_organization: former,
             })
         })
         .transpose()
@@ -261,19 +267,22 @@ impl Store {
                 let organization = organization.unwrap_or(DEFAULT_ORGANIZATION);
                 conn.need_organization(organization).await?;
                 let registration = setting.registration.map(Registration::as_str);
+                let now_ms = system_ms();
+                if let Some(organization) = &setting.organization_id {
+                    conn.give_charge_point(&setting.id, organization, now_ms)
+                        .await?;
+                }
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
                          created_at_ms, security_profile)
-                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($8, 0))
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0))
                      on conflict (id) do update set
-                         organization_id = coalesce($7, charge_point.organization_id),
                          password_hash = coalesce($3, charge_point.password_hash),
                          registration = coalesce($4, charge_point.registration),
                          interval_s = coalesce($5, charge_point.interval_s),
-                         security_profile = coalesce($8, charge_point.security_profile)")
+                         security_profile = coalesce($7, charge_point.security_profile)")
                     .bind(&setting.id).bind(organization).bind(&setting.password_hash)
-                    .bind(registration).bind(setting.interval_s).bind(system_ms())
-                    .bind(&setting.organization_id)
+                    .bind(registration).bind(setting.interval_s).bind(now_ms)
                     .bind(setting.security_profile.map(SecurityProfile::number))
                     .execute(db))?;
                 Ok(())
@@ -369,6 +378,21 @@ impl Store {
 }
 
 impl Conn {
+    /// Gives a charge point to another organization. Installer, project and site are those of the former one: it has
+    /// none of them any more.
+    async fn give_charge_point(&mut self, id: &str, organization: &str, now_ms: i64) -> Result<()> {
+        let next = Next {
+            organization_id: Some(organization),
+            project_id: None,
+        };
+        self.keep_belonging(id, next, now_ms).await?;
+        run_on_db!(self, db => sqlx::query(
+            "update charge_point set organization_id = $2, installer_id = null, project_id = null, site_id = null
+             where id = $1 and organization_id <> $2")
+            .bind(id).bind(organization)
+            .execute(db))
+    }
+
     /// Keeps what a boot says; the answer is the registration and the charge point's own interval.
     pub(crate) async fn booted(
         &mut self,

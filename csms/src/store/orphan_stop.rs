@@ -36,14 +36,14 @@ impl Store {
         let mut conn = self.reader().await?;
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
             "select count(*) from orphan_stop o join charge_point p on p.id = o.charge_point_id
-             where o.charge_point_id = $1 and ", owned!("o", "p", "$2", "$3", "$4")))
+             where o.charge_point_id = $1 and o.organization_id = p.organization_id and ", owned!("p", "$2", "$3", "$4")))
             .bind(charge_point)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(concat!(
             "select o.transaction_number, o.stopped_at_ms, o.meter_stop_wh, o.cause, o.message, o.received_at_ms
              from orphan_stop o join charge_point p on p.id = o.charge_point_id
-             where o.charge_point_id = $1 and ", owned!("o", "p", "$2", "$3", "$4"),
+             where o.charge_point_id = $1 and o.organization_id = p.organization_id and ", owned!("p", "$2", "$3", "$4"),
             " order by o.received_at_ms, o.transaction_number, o.content_hash limit $5 offset $6"))
             .bind(charge_point)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)

@@ -99,16 +99,36 @@ impl Conn {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn tell(&mut self, occurrence: &Occurrence, data: &Value) -> Result<()> {
+        self.tell_whose(None, occurrence, data).await
+    }
+
+    /// Tells of a transaction: those to whom it belongs, whoever its charge point is with now.
+    pub(crate) async fn tell_of(
+        &mut self,
+        transaction: i64,
+        occurrence: &Occurrence,
+        data: &Value,
+    ) -> Result<()> {
+        self.tell_whose(Some(transaction), occurrence, data).await
+    }
+
+    async fn tell_whose(
+        &mut self,
+        transaction: Option<i64>,
+        occurrence: &Occurrence,
+        data: &Value,
+    ) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
             "insert into outbox (kind, recipient, lane, body, created_at_ms, due_at_ms, attempts, leased_until_ms)
              select 'webhook', w.id, w.id || '/' || $2, $3, $4, case when exists (select 1 from outbox b
                      where b.lane = w.id || '/' || $2 and b.sent_at_ms is null and b.given_up_at_ms is null)
                  then $6 else $4 end, 0, 0 from webhook w
-             where w.organization_id = $1 and w.deleted_at_ms is null
+             where w.organization_id = coalesce((select t.organization_id from charge_transaction t
+                     where t.id = $7), $1) and w.deleted_at_ms is null
                  and ' ' || w.events || ' ' like '% ' || $5 || ' %'")
             .bind(&occurrence.organization_id).bind(&occurrence.charge_point_id)
             .bind(occurrence.body(data)).bind(occurrence.at_ms).bind(occurrence.kind.as_str())
-            .bind(BEHIND_MS)
+            .bind(BEHIND_MS).bind(transaction)
             .execute(db))
     }
 

@@ -111,10 +111,15 @@ impl Store {
         owner: &Owner,
         id: &str,
         access: AccessColumns,
+        now_ms: i64,
     ) -> Result<bool> {
-        let input = (owner.clone(), id.to_owned(), access);
-        self.write(input, |(owner, id, (policy, tags)), conn| {
+        let input = (owner.clone(), id.to_owned(), access, now_ms);
+        self.write(input, |(owner, id, (policy, tags), now_ms), conn| {
             Box::pin(async move {
+                if conn.project(owner, id).await?.is_none() {
+                    return Ok(false);
+                }
+                conn.keep_access(id, (policy, tags), *now_ms).await?;
                 let found: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "update project set access_policy = $5, access_tags = $6 where id = $4 and ",
                     owned_project!(), " returning id"))

@@ -5,6 +5,7 @@
 //! Every step finds out for itself how far the burial is, so it can go on after any of them: at the next start, or
 //! by whoever wants the identity before that.
 
+use super::past::Next;
 use super::record::record_columns;
 use super::{
     ChargePointRecord, Conn, ConnectorStatus, Owner, Result, Store, on_db, owned, run_on_db,
@@ -108,12 +109,13 @@ macro_rules! move_some {
 }
 
 /// Every table that names a charge point, with what tells its rows of one charge point apart.
-const MOVES: [&str; 10] = [
+const MOVES: [&str; 11] = [
     move_some!("connector", "connector_id"),
     move_some!("charge_transaction", "id"),
     move_some!("meter_value", "content_hash"),
     move_some!("orphan_stop", "transaction_number, content_hash"),
     move_some!("charge_point_event", "id"),
+    move_some!("charge_point_past", "until_ms"),
     move_some!("configuration_key", "key"),
     move_some!("certificate", "id"),
     move_some!("commissioning", "id"),
@@ -222,7 +224,19 @@ impl Conn {
     }
 
     /// Changes what is to be changed of a charge point.
-    pub(crate) async fn change_charge_point(&mut self, id: &str, change: &Change) -> Result<()> {
+    pub(crate) async fn change_charge_point(
+        &mut self,
+        id: &str,
+        change: &Change,
+        now_ms: i64,
+    ) -> Result<()> {
+        if let Some(project_id) = &change.project_id {
+            let next = Next {
+                organization_id: None,
+                project_id: project_id.as_deref(),
+            };
+            self.keep_belonging(id, next, now_ms).await?;
+        }
         run_on_db!(self, db => sqlx::query(
             "update charge_point set registered_vendor = coalesce($2, registered_vendor),
                  registered_model = coalesce($3, registered_model), name = coalesce($4, name),
@@ -384,7 +398,7 @@ mod tests {
                 name: Some("theirs".into()),
                 ..Change::default()
             };
-            let changed = change(&store, owner.clone(), "CP-1".into(), theirs).await;
+            let changed = change(&store, owner.clone(), "CP-1".into(), theirs, 1).await;
             assert_eq!(changed.unwrap().is_ok(), may);
             for (owner_kind, may) in [
                 (TariffOwner::ChargePoint, may),

@@ -36,6 +36,9 @@ impl TagSetting {
     }
 }
 
+/// The longest time that a car is taken to charge in one transaction.
+const SESSION_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
 /// Groups within groups; more is an error of whoever registers them.
 const PARENTS_MAX: usize = 16;
 
@@ -48,18 +51,7 @@ impl Store {
     /// When the database fails, the organization does not exist, or the tag would be its own parent.
     pub async fn set_tag(&self, setting: TagSetting) -> Result<()> {
         self.write(setting, |tag, conn| {
-            Box::pin(async move {
-                conn.insert_tag(tag).await?;
-                conn.check_parents(tag).await?;
-                run_on_db!(conn, db => sqlx::query(
-                    "update id_tag set tag = $3, status = $4, parent_tag = $5, expires_at_ms = $6,
-                         single_transaction = $7
-                     where organization_id = $1 and tag_key = $2")
-                    .bind(&tag.organization_id).bind(tag_key(&tag.tag)).bind(&tag.tag)
-                    .bind(tag.status.as_str()).bind(&tag.parent_tag).bind(tag.expires_at_ms)
-                    .bind(tag.single_transaction)
-                    .execute(db))
-            })
+            Box::pin(async move { conn.set_tag(tag, crate::clock::system_ms()).await })
         })
         .await
     }
@@ -77,6 +69,27 @@ impl Store {
 }
 
 impl Conn {
+    pub(super) async fn set_tag(&mut self, tag: &TagSetting, now_ms: i64) -> Result<()> {
+        self.insert_tag(tag).await?;
+        self.check_parents(tag).await?;
+        let next = Tag {
+            status: tag.status,
+            parent_tag: tag.parent_tag.clone(),
+            expires_at_ms: tag.expires_at_ms,
+            single_transaction: tag.single_transaction,
+        };
+        self.keep_tag(&tag.organization_id, &tag.tag, &next, now_ms)
+            .await?;
+        run_on_db!(self, db => sqlx::query(
+            "update id_tag set tag = $3, status = $4, parent_tag = $5, expires_at_ms = $6,
+                 single_transaction = $7
+             where organization_id = $1 and tag_key = $2")
+            .bind(&tag.organization_id).bind(tag_key(&tag.tag)).bind(&tag.tag)
+            .bind(tag.status.as_str()).bind(&tag.parent_tag).bind(tag.expires_at_ms)
+            .bind(tag.single_transaction)
+            .execute(db))
+    }
+
     async fn insert_tag(&mut self, tag: &TagSetting) -> Result<()> {
         self.need_organization(&tag.organization_id).await?;
         run_on_db!(self, db => sqlx::query(
@@ -149,19 +162,45 @@ impl Conn {
     }
 
     /// Whether the tag has an open transaction on another connector or another charge point.
-    pub(crate) async fn tag_in_other_transaction(&mut self, start: &Start) -> Result<bool> {
+    pub(crate) async fn tag_in_other_transaction(
+        &mut self,
+        start: &Start,
+        organization: &str,
+    ) -> Result<bool> {
         let open: i64 = on_db!(self, db => sqlx::query_scalar(
             "select count(*) from charge_transaction
              where organization_id = $1 and tag_key = $2 and state = 'open'
                and not (charge_point_id = $3 and connector_id = $4)")
-            .bind(&start.organization_id).bind(tag_key(&start.id_tag))
+            .bind(organization).bind(tag_key(&start.id_tag))
             .bind(&start.charge_point_id).bind(start.connector_id)
             .fetch_one(db))?;
         Ok(open > 0)
     }
+
+    /// Whether the tag was in a transaction elsewhere at that time, by the stamps of what is known of it now. One
+    /// that is over is looked for among those that began within [`SESSION_MS_MAX`].
+    pub(crate) async fn tag_was_in_other_transaction(
+        &mut self,
+        start: &Start,
+        organization: &str,
+        at_ms: i64,
+    ) -> Result<bool> {
+        let then: i64 = on_db!(self, db => sqlx::query_scalar(
+            "select count(*) from charge_transaction
+             where organization_id = $1 and tag_key = $2 and started_at_ms <= $5
+               and (state = 'open' or (started_at_ms > $6 and stopped_at_ms > $5))
+               and not (charge_point_id = $3 and connector_id = $4)")
+            .bind(organization).bind(tag_key(&start.id_tag))
+            .bind(&start.charge_point_id).bind(start.connector_id)
+            .bind(at_ms).bind(at_ms.saturating_sub(SESSION_MS_MAX))
+            .fetch_one(db))?;
+        Ok(then > 0)
+    }
 }
 
-fn tag_of_columns((status, parent_tag, expires_at_ms, single): TagColumns) -> Result<Tag> {
+pub(super) fn tag_of_columns(
+    (status, parent_tag, expires_at_ms, single): TagColumns,
+) -> Result<Tag> {
     let status = TagStatus::from_setting(&status)
         .ok_or_else(|| StoreError::Corrupt(format!("an id tag with the status {status:?}")))?;
     Ok(Tag {

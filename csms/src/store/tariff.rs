@@ -106,15 +106,20 @@ struct BilledRow {
     is_paid: bool,
 }
 
-/// What is selected of the tariff `t` for what begins at charge point `$1` at `$2`: what was its own then, else its
-/// project's. None where none was set, and none before a project was handed over.
+/// What is selected of the tariff `t` for what begins at `$2` where the row `p` of the table given says, which is the
+/// one with the id `$1`: what was the charge point's own then, else the project's. None where none was set, and none
+/// before a project was handed over.
 macro_rules! tariff_at {
-    ($select:literal) => {
+    ($select:literal, $table:literal, $charge_point:literal) => {
         concat!(
             $select,
-            " from charge_point p
+            " from ",
+            $table,
+            " p
                  left join project j on j.id = p.project_id
-                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
+                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.",
+            $charge_point,
+            ")
                      or (t.owner_kind = 'project' and t.owner_id = p.project_id)
              where p.id = $1 and t.since_ms <= $2 and (p.project_id is null or j.handed_over_at_ms <= $2)
              order by t.owner_kind, t.since_ms desc limit 1"
@@ -162,7 +167,7 @@ impl Store {
         let mut conn = self.reader().await?;
         let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(tariff_at!(
             "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
-                 t.free_idle_minutes, t.since_ms"))
+                 t.free_idle_minutes, t.since_ms", "charge_point", "id"))
             .bind(charge_point).bind(at_ms)
             .fetch_optional(db))?;
         Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
@@ -221,23 +226,25 @@ impl Conn {
         }
     }
 
-    /// Keeps the tariff of a transaction that began at that time, if there is one for it.
+    /// Keeps the tariff of a transaction that began at that time, if there is one for it, and why it is billed though
+    /// its tag might not charge.
     pub(crate) async fn bill(
         &mut self,
         transaction: i64,
-        charge_point: &str,
         began_at_ms: i64,
+        though: Option<&str>,
     ) -> Result<()> {
         // The tariff is written as JSON by both databases in the same way: all its values are text or
         // integers of our own making.
         run_on_db!(self, db => sqlx::query(tariff_at!(
-            r#"insert into transaction_cost (transaction_id, currency, tariff)
-             select $3, t.currency, '{"currency":"' || t.currency
+            r#"insert into transaction_cost (transaction_id, billed_though, currency, tariff)
+             select p.id, $3, t.currency, '{"currency":"' || t.currency
                  || '","price_per_kwh":"' || t.price_per_kwh
                  || '","session_fee":"' || t.session_fee
                  || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
-                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}' "#))
-            .bind(charge_point).bind(began_at_ms).bind(transaction)
+                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}' "#,
+            "charge_transaction", "charge_point_id"))
+            .bind(transaction).bind(began_at_ms).bind(though)
             .execute(db))
     }
 

@@ -1,6 +1,6 @@
 //! Transactions.
 
-use super::{Conn, Owner, Result, Store, on_db, owned};
+use super::{Belonging, Conn, Owner, Result, Store, on_db, owned};
 use crate::domain::authorization::tag_key;
 use crate::domain::guest::TransactionEnd;
 use crate::domain::transaction::{Start, StopReport, Told};
@@ -8,6 +8,8 @@ use crate::domain::transaction::{Start, StopReport, Told};
 /// A transaction to insert, with the answer its start gets.
 pub(crate) struct NewTransaction<'a> {
     pub start: &'a Start,
+    /// Whose it is.
+    pub belongs_to: &'a Belonging,
     pub answer: String,
 }
 
@@ -66,6 +68,8 @@ pub(crate) struct TransactionRow {
     /// An amount of money; `None` while it is open, and where nothing is billed.
     pub cost: Option<String>,
     pub currency: Option<String>,
+    /// Why it is billed to somebody who might not charge, if so.
+    pub billed_though: Option<String>,
 }
 
 impl TransactionRow {
@@ -114,9 +118,8 @@ macro_rules! row_columns {
              meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, heard_at_ms,
              provisional_since_ms, told_late, saw_orphan_stop,
              (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
-             c.total as cost, c.currency
-         from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             left join transaction_cost c on c.transaction_id = t.id"
+             c.total as cost, c.currency, c.billed_though
+         from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
     };
 }
 
@@ -124,20 +127,21 @@ macro_rules! row_columns {
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
 impl Store {
-    /// The open transactions of one charge point, oldest first; what it did for a former organization is not among
-    /// them.
+    /// The open transactions of one charge point, oldest first, as far as they are the owner's: what it does for
+    /// somebody whose it was is not among them.
     pub(crate) async fn active_transactions(
         &self,
+        owner: &Owner,
         charge_point: &str,
     ) -> Result<Vec<ActiveTransaction>> {
         let mut conn = self.reader().await?;
-        on_db!(&mut conn, db => sqlx::query_as(
+        on_db!(&mut conn, db => sqlx::query_as(concat!(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
-             from charge_transaction
-             where charge_point_id = $1 and state = 'open'
-               and organization_id = (select p.organization_id from charge_point p where p.id = $1)
-             order by id")
+             from charge_transaction t
+             where charge_point_id = $1 and state = 'open' and ", owned!("t", "$2", "$3", "$4"),
+            " order by id"))
             .bind(charge_point)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_all(db))
     }
 
@@ -177,9 +181,8 @@ impl Store {
         let site_owner = owner.and_then(|owner| owner.site_owner_id.as_ref());
         on_db!(&mut conn, db => sqlx::query_as(concat!(
             "select t.organization_id, t.charge_point_id
-             from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where t.id = $1 and ($2 is null or t.charge_point_id = $2) and ($3 is null or (",
-            owned!("t", "p", "$3", "$4", "$5"), "))"))
+             from charge_transaction t where t.id = $1 and ($2 is null or t.charge_point_id = $2) and ($3 is null or (",
+            owned!("t", "$3", "$4", "$5"), "))"))
             .bind(id).bind(charge_point).bind(organization).bind(installer).bind(site_owner)
             .fetch_optional(db))
     }
@@ -192,7 +195,7 @@ impl Store {
     ) -> Result<Option<TransactionRow>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(concat!("select ", row_columns!(), " where t.id = $1 and ",
-            owned!("t", "p", "$2", "$3", "$4")))
+            owned!("t", "$2", "$3", "$4")))
             .bind(id)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_optional(db))
@@ -206,20 +209,20 @@ impl Store {
         let mut conn = self.reader().await?;
         let tag = filter.id_tag.as_deref().map(tag_key);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
-            concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+            concat!("select count(*) from charge_transaction t
+             where ", owned!("t", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and ($4 is null or charge_point_id = $4
                    or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
-               and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)"))
+               and tag_key = coalesce($5, tag_key) and ($8 is null or t.project_id = $8)"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
             .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
-            concat!("select ", row_columns!(), " where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
+            concat!("select ", row_columns!(), " where ", owned!("t", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
                and ($4 is null or charge_point_id = $4
                    or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
-               and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)
+               and tag_key = coalesce($5, tag_key) and ($8 is null or t.project_id = $8)
              order by t.id limit $9 offset $10"))
             .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
             .bind(&filter.charge_point_id).bind(&tag)
@@ -236,15 +239,17 @@ impl Conn {
         &mut self,
         new: &NewTransaction<'_>,
     ) -> Result<Option<i64>> {
-        let start = new.start;
+        let (start, belongs_to) = (new.start, new.belongs_to);
         on_db!(self, db => sqlx::query_scalar(
             "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
-                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms)
-             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10)
+                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
+                 installer_id, project_id)
+             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10, $11, $12)
              on conflict do nothing returning id")
-            .bind(&start.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
+            .bind(&belongs_to.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
             .bind(&start.id_tag).bind(tag_key(&start.id_tag)).bind(start.reservation_id)
             .bind(start.started_at_ms).bind(start.meter_start_wh).bind(&new.answer).bind(start.now_ms)
+            .bind(&belongs_to.installer_id).bind(&belongs_to.project_id)
             .fetch_optional(db))
     }
 

@@ -21,6 +21,8 @@ mod endings;
 mod figures;
 mod guest;
 mod handshake;
+mod history;
+mod late_starts;
 mod line;
 mod mail;
 mod messages;

@@ -13,9 +13,9 @@ use crate::databases::rigs;
 use crate::support::{KEY, Rig, rig};
 
 const OWNER: &str = "facilities@riversidebp.com";
-const PASSWORD: &str = "0wner-password";
+pub(crate) const PASSWORD: &str = "0wner-password";
 
-async fn ask(
+pub(crate) async fn ask(
     rig: &Rig,
     method: Method,
     path: &str,
@@ -26,7 +26,7 @@ async fn ask(
     (status.as_u16(), body)
 }
 
-async fn project(rig: &Rig, installer: &str) -> String {
+pub(crate) async fn project(rig: &Rig, installer: &str) -> String {
     let body = json!({"name": "Riverside Business Park", "address": "12 Riverside Way",
         "site_owner_email": OWNER});
     let (status, made) = ask(
@@ -46,7 +46,7 @@ async fn project(rig: &Rig, installer: &str) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-async fn charge_point(rig: &Rig, installer: &str, id: &str, project: &str) {
+pub(crate) async fn charge_point(rig: &Rig, installer: &str, id: &str, project: &str) {
     let body = json!({"charge_point_id": id, "model": "M", "vendor": "V", "serial_number": "S",
         "project_id": project});
     let points = "/api/v1/installer/charge-points";
@@ -58,13 +58,13 @@ async fn charge_point(rig: &Rig, installer: &str, id: &str, project: &str) {
     );
 }
 
-async fn invite(rig: &Rig, installer: &str, project: &str, email: &str) -> (u16, Value) {
+pub(crate) async fn invite(rig: &Rig, installer: &str, project: &str, email: &str) -> (u16, Value) {
     let body = json!({"email": email, "message": "Your charge points are ready.\nJ. Smith"});
     let path = format!("/api/v1/installer/projects/{project}/invite-site-owner");
     ask(rig, Method::POST, &path, Some(body), installer).await
 }
 
-async fn accept(rig: &Rig, token: &str) -> (u16, Value) {
+pub(crate) async fn accept(rig: &Rig, token: &str) -> (u16, Value) {
     let body = json!({"token": token, "name": "Facilities", "password": PASSWORD});
     let path = "/api/v1/invitations/accept";
     ask(rig, Method::POST, path, Some(body), "").await
@@ -90,12 +90,12 @@ async fn mails(rig: &Rig) -> Vec<(String, String)> {
 }
 
 /// A clock that can be put ahead.
-fn ahead(ms: Arc<AtomicI64>) -> Clock {
+pub(crate) fn ahead(ms: Arc<AtomicI64>) -> Clock {
     let system = Clock::default();
     Clock::new(move || system.now_ms() + ms.load(Relaxed))
 }
 
-async fn token(rig: &Rig) -> String {
+pub(crate) async fn token(rig: &Rig) -> String {
     let (_, body) = mails(rig).await.pop().unwrap();
     let link = body.lines().find(|line| line.starts_with("http")).unwrap();
     let (page, token) = link.split_once("?token=").unwrap();

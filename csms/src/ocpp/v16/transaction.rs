@@ -24,7 +24,6 @@ pub(super) async fn start_transaction(
         ));
     }
     let start = Start {
-        organization_id: cx.organization().to_owned(),
         charge_point_id: cx.charge_point.as_str().to_owned(),
         connector_id: i64::from(request.connector_id),
         id_tag: request.id_tag,

@@ -262,7 +262,8 @@ async fn change(
         site_id: body.site_id,
         ..registration::Change::default()
     };
-    let changed = registration::change(&app.store, owner, id.clone(), change).await?;
+    let now_ms = app.clock().now_ms();
+    let changed = registration::change(&app.store, owner, id.clone(), change, now_ms).await?;
     let changed = changed.map_err(|refused| refuse(refused, &id))?;
     Ok(Json(show(&app, changed).await?))
 }

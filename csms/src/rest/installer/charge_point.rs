@@ -341,7 +341,8 @@ async fn change(
         serial_number: body.serial_number,
         ..Change::default()
     };
-    let changed = registration::change(&app.store, owner, id.clone(), change).await?;
+    let now_ms = app.clock().now_ms();
+    let changed = registration::change(&app.store, owner, id.clone(), change, now_ms).await?;
     let record = changed.map_err(|refused| refuse(refused, &id))?;
     Ok(Json(RegisteredChargePoint::show(&app, record)))
 }
@@ -416,9 +417,10 @@ async fn status(
     Installer(installer): Installer,
     PathId(id): PathId,
 ) -> Answer<ChargePointState> {
-    let record = find(&app, &installer.owner(), &id).await?;
+    let owner = installer.owner();
+    let record = find(&app, &owner, &id).await?;
     let reported = app.store.connectors_of(&record.id).await?;
-    let open = app.store.active_transactions(&record.id).await?;
+    let open = app.store.active_transactions(&owner, &record.id).await?;
     let online = is_online(&app, &record.id);
     let last_ms = reported
         .iter()

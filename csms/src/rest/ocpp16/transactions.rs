@@ -74,7 +74,7 @@ async fn active_transactions(
 ) -> Answer<ActiveTransactions> {
     let found = charge_point::find(&app, &owner, &id).await?;
     let now_ms = app.clock().now_ms();
-    let open = app.store.active_transactions(&found.id).await?;
+    let open = app.store.active_transactions(&owner, &found.id).await?;
     let shown: Vec<ActiveBody> = open.iter().map(|t| show_active(t, now_ms)).collect();
     Ok(Json(ActiveTransactions {
         charge_point_id: found.id,
@@ -152,6 +152,11 @@ pub(in crate::rest) struct TransactionBody {
     /// In the currency, tax included; `null` where nothing is billed.
     cost: Option<Amount>,
     currency: Option<String>,
+    /// Why its id tag might not charge when it began, where that is billed all the same: `blocked`, `expired`,
+    /// `concurrent_tx` (it was in another transaction and may be in one only) or `not_on_list` (of the project). The
+    /// holder of the tag is known, and the energy was taken. `null` everywhere else.
+    #[schema(example = "blocked")]
+    billed_though: Option<String>,
 }
 
 /// Lists transactions, oldest first.
@@ -271,5 +276,6 @@ pub(in crate::rest) fn show(app: &App, row: TransactionRow) -> Result<Transactio
         meter_values: row.meter_values,
         currency: row.currency.filter(|_| cost.is_some()),
         cost: cost.map(Amount),
+        billed_though: row.billed_though,
     })
 }

@@ -452,6 +452,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             meter_start_wh: open.meter_start_wh,
             unknown_tags: UnknownTags::Refuse,
             now_ms,
+            deviations: Vec::new(),
             told: None,
             told_end: None,
         };
@@ -471,6 +472,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
                 register_wh: Some(open.meter_wh),
             }],
             received_at_ms: now_ms,
+            deviations: Vec::new(),
             told: None,
         };
         metering::record(store, report).await?;

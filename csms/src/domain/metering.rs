@@ -28,6 +28,8 @@ pub(crate) struct MeterReport {
     pub transaction_number: Option<i64>,
     pub readings: Vec<Reading>,
     pub received_at_ms: i64,
+    /// The names of what was forgiven of the message.
+    pub deviations: Vec<&'static str>,
     /// How webhooks are told that a transaction went on.
     pub told: Option<Occurrence>,
 }
@@ -124,6 +126,7 @@ mod tests {
                 reading(30, None),
             ],
             received_at_ms: 40,
+            deviations: Vec::new(),
             told: None,
         };
         assert_eq!(report.latest(), Some((20, 7)));
@@ -146,6 +149,7 @@ mod tests {
             transaction_number: None,
             readings: Vec::new(),
             received_at_ms: 0,
+            deviations: Vec::new(),
             told: None,
         };
         let hash = report.content_hash(&reading);

@@ -149,6 +149,8 @@ pub(crate) struct Start {
     pub meter_start_wh: i64,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// The names of what was forgiven of the message.
+    pub deviations: Vec<&'static str>,
     /// How webhooks are told.
     pub told: Option<Occurrence>,
     /// How they are told the end of a transaction that this one finds open on its connector.
@@ -204,8 +206,10 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     };
     let Some(id) = conn.insert_transaction(&new).await? else {
         let (id, answer) = conn.transaction_by_key(start).await?;
+        conn.mark_deviations(id, &start.deviations).await?;
         return Ok((id, from_json(&answer)?, false));
     };
+    conn.mark_deviations(id, &start.deviations).await?;
     if let Some((_, session)) = guest {
         if verdict.status == TagStatus::Accepted {
             conn.guest_began(&session, id).await?;
@@ -267,6 +271,8 @@ pub(crate) struct StopReport {
     pub message: String,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// The names of what was forgiven of the message.
+    pub deviations: Vec<&'static str>,
     /// How webhooks are told.
     pub told: Option<Occurrence>,
 }
@@ -294,6 +300,8 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Opt
         answer: verdict.as_ref().map(to_json),
     };
     if let Some(told) = conn.stop_transaction(&record).await? {
+        conn.mark_deviations(stop.transaction_number, &stop.deviations)
+            .await?;
         keep_readings(stop, conn).await?;
         billing::settle(conn, stop.transaction_number).await?;
         if let Some(occurrence) = &stop.told {
@@ -375,6 +383,7 @@ async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
         transaction_number: Some(stop.transaction_number),
         readings: stop.readings.clone(),
         received_at_ms: stop.now_ms,
+        deviations: Vec::new(),
         told: None,
     };
     conn.insert_readings(&report).await

@@ -1,5 +1,7 @@
 //! Charge points and their connectors.
 
+use dynamo_protocol::decode::Decoding;
+
 use super::{
     Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
 };
@@ -50,6 +52,8 @@ pub struct ChargePoint {
     pub security_profile: SecurityProfile,
     /// What its last handshake proved.
     pub proof: Proof,
+    /// How its messages are read; as the server does without it.
+    pub decoding: Option<Decoding>,
 }
 
 /// What a handshake proved.
@@ -77,6 +81,8 @@ pub struct ChargePointSetting {
     pub interval_s: Option<i64>,
     /// What it must prove at its handshake; nothing but a password that is set, for a new one without it.
     pub security_profile: Option<SecurityProfile>,
+    /// How its messages are read; as the server does, for a new one without it.
+    pub decoding: Option<Decoding>,
 }
 
 /// What a boot says.
@@ -193,7 +199,15 @@ pub struct Presence {
     pub last_heartbeat_at_ms: Option<i64>,
 }
 
-type AdmissionColumns = (String, Option<String>, String, i64, bool, bool);
+type AdmissionColumns = (
+    String,
+    Option<String>,
+    String,
+    i64,
+    bool,
+    bool,
+    Option<String>,
+);
 
 type StatusColumns = (
     String,
@@ -214,12 +228,13 @@ impl Store {
         let mut conn = self.reader().await?;
         let row: Option<AdmissionColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select organization_id, password_hash, registration, security_profile, identity_verified,
-                 tls_enabled
+                 tls_enabled, decoding
              from charge_point where id = $1 and deleted_at_ms is null")
             .bind(id)
             .fetch_optional(db))?;
         row.map(|row| {
-            let (organization_id, password_hash, registration, profile, verified, tls) = row;
+            let (organization_id, password_hash, registration, profile, verified, tls, decoding) =
+                row;
             Ok(ChargePoint {
                 organization_id,
                 password_hash,
@@ -231,6 +246,7 @@ impl Store {
                     identity_verified: verified,
                     tls_enabled: tls,
                 },
+                decoding: decoding.as_deref().and_then(Decoding::from_word),
             })
         })
         .transpose()
@@ -263,18 +279,20 @@ impl Store {
                 let registration = setting.registration.map(Registration::as_str);
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
-                         created_at_ms, security_profile)
-                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($8, 0))
+                         created_at_ms, security_profile, decoding)
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($8, 0), $9)
                      on conflict (id) do update set
                          organization_id = coalesce($7, charge_point.organization_id),
                          password_hash = coalesce($3, charge_point.password_hash),
                          registration = coalesce($4, charge_point.registration),
                          interval_s = coalesce($5, charge_point.interval_s),
-                         security_profile = coalesce($8, charge_point.security_profile)")
+                         security_profile = coalesce($8, charge_point.security_profile),
+                         decoding = coalesce($9, charge_point.decoding)")
                     .bind(&setting.id).bind(organization).bind(&setting.password_hash)
                     .bind(registration).bind(setting.interval_s).bind(system_ms())
                     .bind(&setting.organization_id)
                     .bind(setting.security_profile.map(SecurityProfile::number))
+                    .bind(setting.decoding.map(Decoding::as_str))
                     .execute(db))?;
                 Ok(())
             })

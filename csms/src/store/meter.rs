@@ -18,6 +18,9 @@ impl Conn {
             }
             None => None,
         };
+        if let Some(id) = transaction_id {
+            self.mark_deviations(id, &report.deviations).await?;
+        }
         let mut is_new = false;
         for reading in &report.readings {
             let new: Option<String> = on_db!(self, db => sqlx::query_scalar(

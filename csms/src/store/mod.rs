@@ -15,6 +15,7 @@ mod charge_point;
 mod commissioning;
 mod configuration;
 mod demo;
+mod deviation;
 mod error;
 mod event;
 mod file;
@@ -59,6 +60,7 @@ pub use charge_point::{
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
 pub(crate) use demo::Past;
+pub(crate) use deviation::{DeviationReport, DeviationRow};
 pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};
 pub(crate) use idempotency::{Claim, KeyedRequest};

@@ -65,6 +65,8 @@ pub(crate) struct TransactionRow {
     pub meter_values: i64,
     pub received_at_ms: i64,
     pub stop_received_at_ms: Option<i64>,
+    /// The names of what was forgiven of its messages, with blanks between them.
+    pub deviations: String,
     /// An amount of money; `None` while it is open, and where nothing is billed.
     pub cost: Option<String>,
     pub currency: Option<String>,
@@ -169,7 +171,7 @@ impl Store {
             .fetch_one(db))?;
         let rows = on_db!(&mut conn, db => sqlx::query_as(
             concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
-                 meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms,
+                 meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, deviations,
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
                  c.total as cost, c.currency
              from charge_transaction t join charge_point p on p.id = t.charge_point_id

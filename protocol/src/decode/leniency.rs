@@ -301,7 +301,12 @@ pub(super) fn note(deviations: &mut Vec<Deviation>, leniency: Leniency, pointer:
     }
     deviations.push(Deviation {
         leniency,
-        pointer: pointer.chars().take(POINTER_CHARS_MAX).collect(),
+        // A name may have any character, a database not.
+        pointer: pointer
+            .chars()
+            .take(POINTER_CHARS_MAX)
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect(),
         excerpt: json.chars().take(EXCERPT_CHARS_MAX).collect(),
         count: 1,
     });
@@ -334,5 +339,7 @@ mod tests {
         assert_eq!(deviations.len(), 1);
         assert_eq!(deviations[0].count, 1_000);
         assert_eq!(deviations[0].excerpt.len(), EXCERPT_CHARS_MAX);
+        note(&mut deviations, Leniency::NullMember, "/\0", "null");
+        assert_eq!(deviations[1].pointer, "/\u{fffd}");
     }
 }

@@ -105,7 +105,7 @@ pub(super) struct Reader<'de, 'r> {
     pub notes: &'r RefCell<Notes>,
 }
 
-impl<'de, 'r> Reader<'de, 'r> {
+impl<'de> Reader<'de, '_> {
     fn is_tolerant(&self) -> bool {
         self.mode == Mode::Tolerant
     }
@@ -217,7 +217,7 @@ impl<'de, 'r> Reader<'de, 'r> {
         }
     }
 
-    /// Leaves out the samples that cannot be read. A list of meter values that states the fact itself keeps one.
+    /// Leaves out the samples that cannot be read.
     fn without_unreadable(
         &self,
         items: Vec<(usize, &'de str)>,
@@ -240,7 +240,9 @@ impl<'de, 'r> Reader<'de, 'r> {
                 }
             }
         }
-        if let Some(fault) = first_fault.filter(|_| good.is_empty() && member == "meterValue") {
+        // Beside a stop nothing need be left: the stop is the fact.
+        let needs_one = good.is_empty() && member != "transactionData";
+        if let Some(fault) = first_fault.filter(|_| needs_one) {
             return Err(fault);
         }
         let mut notes = self.notes.borrow_mut();

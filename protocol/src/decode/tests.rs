@@ -771,3 +771,132 @@ mod work {
         }
     }
 }
+
+mod anything {
+    //! Payloads that are made of valid ones and odd values: whatever comes of them, the decodings agree where they must.
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A valid payload with the values at some of its places exchanged.
+    fn payload() -> impl Strategy<Value = (Action, bool, String)> {
+        let seeds = ODD_REQUESTS
+            .iter()
+            .map(|case| (case.0, false, case.1))
+            .chain(ODD_ANSWERS.iter().map(|case| (case.0, true, case.1)));
+        let seeds: Vec<(Action, bool, &str)> = seeds.collect();
+        let change = (any::<prop::sample::Index>(), value());
+        let changes = prop::collection::vec(change, 0..5);
+        (prop::sample::select(seeds), changes).prop_map(|((action, is_answer, seed), changes)| {
+            let mut root: Value = serde_json::from_str(seed).expect("a seed is JSON");
+            for (place, value) in changes {
+                let mut pointers = Vec::new();
+                pointers_below(&root, String::new(), &mut pointers);
+                let pointer = &pointers[place.index(pointers.len())];
+                *root.pointer_mut(pointer).expect("a place of its own") = value;
+            }
+            (action, is_answer, root.to_string())
+        })
+    }
+
+    fn pointers_below(value: &Value, pointer: String, all: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let name = name.replace('~', "~0").replace('/', "~1");
+                    pointers_below(member, format!("{pointer}/{name}"), all);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    pointers_below(item, format!("{pointer}/{index}"), all);
+                }
+            }
+            _ => {}
+        }
+        all.push(pointer);
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,30}".prop_map(Value::from),
+            "[0-9]{4}-[0-9]{1,2}-[0-9]{2}[T ]?[0-9:.,]{0,9}[Z+-]?[0-9:]{0,5}".prop_map(Value::from),
+            prop::sample::select(vec!["Wh", "Local", "NoError", "Accepted", "", "\u{0}"])
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            let names = prop::sample::select(vec![
+                "value",
+                "timestamp",
+                "sampledValue",
+                "x",
+                "unit",
+                "/~",
+            ]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(names, inner, 0..4).prop_map(|members| {
+                    let members = members
+                        .into_iter()
+                        .map(|(name, value)| (name.to_owned(), value));
+                    Value::Object(members.collect())
+                }),
+            ]
+        })
+    }
+
+    /// What a second reading says of a payload that a first one took.
+    struct Again<'p>(&'p RawValue);
+
+    impl Look for Again<'_> {
+        type Out = Option<(Value, Value, Vec<Deviation>)>;
+
+        fn look<T: DeserializeOwned + Serialize + Validate>(
+            self,
+        ) -> Result<Self::Out, DecodeError> {
+            let Ok(first) = exactly::<T>(self.0) else {
+                return Ok(None);
+            };
+            let (again, notes) = second_reading::<T>(self.0.get(), Mode::Tolerant)?;
+            let json = |message: &T| serde_json::to_value(message).map_err(unreadable);
+            Ok(Some((json(&first)?, json(&again)?, notes.deviations)))
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn what_strict_takes_tolerant_takes_alike_and_nothing_panics((action, is_answer, payload) in payload()) {
+            let raw = raw(&payload);
+            let verdict: Verdict = if is_answer {
+                Decoding::deviations_of_response
+            } else {
+                Decoding::deviations_of_request
+            };
+            let strict = verdict(Decoding::Strict, action, &raw);
+            let tolerant = verdict(Decoding::Tolerant, action, &raw);
+            match (&strict, &tolerant) {
+                (Ok(none), Ok(none_either)) => prop_assert!(none.is_empty() && none_either.is_empty()),
+                (Ok(_), Err(error)) => prop_assert!(false, "{error:?}"),
+                (Err(_), Ok(some)) => prop_assert!(!some.is_empty()),
+                (Err(_), Err(_)) => {}
+            }
+            let again = if is_answer {
+                by_action::response(action, Again(&raw))
+            } else {
+                by_action::request(action, Again(&raw))
+            };
+            if let Some((first, again, deviations)) = again.expect("what was taken once is taken twice") {
+                prop_assert_eq!(first, again);
+                prop_assert_eq!(deviations, vec![]);
+            }
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod dedicated;
+mod deviations;
 mod profile;
 mod send_command;
 mod sending;
@@ -19,5 +20,6 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(send_command::router())
         .merge(dedicated::router())
         .merge(status::router())
+        .merge(deviations::router())
         .merge(transactions::router())
 }

@@ -139,8 +139,9 @@ pub(in crate::rest) struct TransactionBody {
     reason: Option<String>,
     /// How many were kept.
     meter_values: i64,
-    /// What cannot be true of it as it was told, such as `meter_stop_below_start`.
-    irregularities: Vec<&'static str>,
+    /// What cannot be true of it as it was told, such as `meter_stop_below_start`, and the names of what was forgiven
+    /// of its messages, such as `time_without_offset`.
+    irregularities: Vec<String>,
     /// In the currency, tax included; `null` where nothing is billed.
     cost: Option<Amount>,
     currency: Option<String>,
@@ -200,8 +201,10 @@ fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, ApiError> {
 
 pub(in crate::rest) fn show(row: TransactionRow) -> Result<TransactionBody, ApiError> {
     let cost = row.cost.as_deref().map(amount).transpose()?;
+    let untrue = irregularities(&row.told());
+    let odd = untrue.into_iter().chain(row.deviations.split_whitespace());
     Ok(TransactionBody {
-        irregularities: irregularities(&row.told()),
+        irregularities: odd.map(str::to_owned).collect(),
         transaction_id: row.id,
         charge_point_id: public_id(&row.charge_point_id).to_owned(),
         connector_id: row.connector_id,

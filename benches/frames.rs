@@ -47,8 +47,8 @@ fn message<T: Request>(c: &mut Criterion, name: &str, text: &str) {
         });
     });
     for (kind, decoding) in [
-        ("lenient", Decoding::lenient()),
-        ("strict", Decoding::strict()),
+        ("tolerant", Decoding::Tolerant),
+        ("strict", Decoding::Strict),
     ] {
         group.bench_function(format!("parse and decode, {kind}"), |b| {
             b.iter(|| decoding.decode::<T>(payload_of(black_box(text))).is_ok());

@@ -3,12 +3,14 @@
 
 use clap::{Subcommand, ValueEnum};
 use dynamo_protocol::ChargePointId;
+use dynamo_protocol::decode::Decoding;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
+use crate::args::parse_decoding;
 use crate::clock::{Clock, rfc3339};
-use crate::domain::authorization::{TagStatus, check_tag};
+use crate::domain::authorization::{TagStatus, check_parent_tag, check_tag};
 use crate::domain::ending::{self, Closing};
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::domain::security::{SecurityProfile, wrong_password};
@@ -147,7 +149,8 @@ pub enum IdTagCommand {
     /// Registers a tag, or replaces everything said about it
     #[command(after_help = "Example:\n  dynamo csms admin id-tag set TAG-1 --status Blocked")]
     Set {
-        /// The tag, at most 20 characters, compared without case
+        /// The tag, compared without case; at most 20 characters by the standard, and up to 255 for charge points that
+        /// send longer ones
         tag: String,
         /// The organization it belongs to; the default one without it
         #[arg(long, value_name = "ID", env = "DYNAMO_ORGANIZATION")]
@@ -199,6 +202,9 @@ pub enum ChargePointCommand {
         /// TLS, 3 its certificate
         #[arg(long, value_name = "N", env = "DYNAMO_SECURITY_PROFILE", value_parser = clap::value_parser!(i64).range(0..=3))]
         security_profile: Option<i64>,
+        /// How its messages are read; as the server does, for a new charge point without it
+        #[arg(long, value_name = "HOW", env = "DYNAMO_DECODING", value_parser = parse_decoding())]
+        decoding: Option<Decoding>,
     },
 }
 
@@ -252,7 +258,7 @@ fn check(command: &AdminCommand) -> Result<(), String> {
         AdminCommand::ApiKey(_) | AdminCommand::Transaction(_) | AdminCommand::Outbox(_) => Ok(()),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
-            parent.as_deref().map_or(Ok(()), check_tag)
+            parent.as_deref().map_or(Ok(()), check_parent_tag)
         }
         AdminCommand::ChargePoint(ChargePointCommand::Set { id, password, .. }) => {
             ChargePointId::new(id)
@@ -375,6 +381,7 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         interval,
         organization,
         security_profile,
+        decoding,
     } = command;
     let registration = registration.as_deref().and_then(Registration::from_word);
     store
@@ -385,6 +392,7 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
             registration,
             interval_s: interval,
             security_profile: security_profile.and_then(SecurityProfile::from_number),
+            decoding,
         })
         .await?;
     Ok(json!({"id": id}))

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 use tokio_util::sync::CancellationToken;
 
@@ -92,6 +94,16 @@ pub struct Args {
         default_missing_value = "all"
     )]
     pub accept_unknown: Option<Unknown>,
+    /// How messages of charge points are read: as far as they can be understood, with what was odd counted, logged
+    /// and listed over REST, or exactly as the standard says; `admin charge-point set` gives one its own
+    #[arg(
+        long,
+        env = "DYNAMO_DECODING",
+        default_value = "tolerant",
+        value_name = "HOW",
+        value_parser = parse_decoding()
+    )]
+    pub decoding: Decoding,
     /// How long a command waits for the charge point's answer, such as 10s or 500ms
     #[arg(
         long,
@@ -204,6 +216,7 @@ impl Args {
                 from: self.mail_from.clone().unwrap_or_default(),
             }),
             webhooks_to_private_networks: self.webhooks_to_private_networks,
+            decoding: self.decoding,
             command_timeout: self.command_timeout,
             ..usual
         }
@@ -243,6 +256,12 @@ fn stripe_key() -> Result<Option<String>, StartError> {
 
 /// The secret key of Stripe has no flag: flags are seen by everybody on the machine.
 const STRIPE_KEY: &str = "DYNAMO_STRIPE_KEY";
+
+/// The words of the decodings.
+pub(crate) fn parse_decoding() -> impl TypedValueParser<Value = Decoding> {
+    let words = [Decoding::Tolerant, Decoding::Strict].map(Decoding::as_str);
+    PossibleValuesParser::new(words).map(|word| Decoding::from_word(&word).unwrap_or_default())
+}
 
 /// A duration that a clock can still add to now.
 fn parse_lifetime(text: &str) -> Result<Duration, String> {
@@ -366,6 +385,16 @@ mod tests {
             "X",
         ];
         assert!(Cli::try_parse_from(both).is_err());
+    }
+
+    #[test]
+    fn messages_are_read_tolerantly_unless_asked_otherwise() {
+        assert_eq!(options(&[]).decoding, Decoding::Tolerant);
+        assert_eq!(
+            options(&["--decoding", "strict"]).decoding,
+            Decoding::Strict
+        );
+        assert!(Cli::try_parse_from(["csms", "--decoding", "loose"]).is_err());
     }
 
     #[test]

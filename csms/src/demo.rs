@@ -453,6 +453,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             meter_start_wh: open.meter_start_wh,
             unknown_tags: UnknownTags::Refuse,
             now_ms,
+            deviations: Vec::new(),
             told: None,
         };
         transaction::start(store, start).await?;
@@ -471,6 +472,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
                 register: Some(Register::plain(open.meter_wh)),
             }],
             received_at_ms: now_ms,
+            deviations: Vec::new(),
             told: None,
         };
         metering::record(store, report).await?;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use dynamo_protocol::decode::{LENIENCIES, Leniency};
 use dynamo_protocol::v16::Action;
 
 /// How a call ended.
@@ -53,6 +54,8 @@ pub(crate) struct Metrics {
     committed_jobs_total: AtomicU64,
     letters_dropped_total: AtomicU64,
     orphan_stops_total: AtomicU64,
+    /// By their place in [`LENIENCIES`].
+    deviations: [AtomicU64; LENIENCIES.len()],
 }
 
 impl Default for Metrics {
@@ -72,6 +75,7 @@ impl Default for Metrics {
             committed_jobs_total: AtomicU64::new(0),
             letters_dropped_total: AtomicU64::new(0),
             orphan_stops_total: AtomicU64::new(0),
+            deviations: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }
@@ -125,6 +129,11 @@ impl Metrics {
     /// A stop came that stopped nothing.
     pub(crate) fn orphan_stop(&self) {
         self.orphan_stops_total.fetch_add(1, Relaxed);
+    }
+
+    /// A message of a charge point had to be forgiven something.
+    pub(crate) fn deviated(&self, leniency: Leniency) {
+        self.deviations[leniency as usize].fetch_add(1, Relaxed);
     }
 
     /// The text Prometheus reads.
@@ -193,6 +202,7 @@ impl Metrics {
                     unsent: the charge point was offline or busy and nothing was sent.";
         describe(&mut text, name, "counter", help);
         render_by_action(&mut text, name, &self.sent);
+        self.render_deviations(&mut text);
         let name = "dynamo_csms_answer_seconds";
         let help = "Time from a charge point's call to its answer, its commit included.";
         describe(&mut text, name, "histogram", help);
@@ -205,6 +215,17 @@ impl Metrics {
         let _ = writeln!(text, "{name}_bucket{{le=\"+Inf\"}} {count}");
         let _ = writeln!(text, "{name}_sum {sum}\n{name}_count {count}");
         text
+    }
+
+    fn render_deviations(&self, text: &mut String) {
+        let name = "dynamo_csms_deviations_total";
+        let help = "Messages and answers of charge points that were taken although they are not as the standard says, \
+                    by what was forgiven.";
+        describe(text, name, "counter", help);
+        for (row, value) in LENIENCIES.iter().zip(&self.deviations) {
+            let (deviation, value) = (row.name, value.load(Relaxed));
+            let _ = writeln!(text, "{name}{{deviation=\"{deviation}\"}} {value}");
+        }
     }
 }
 
@@ -255,6 +276,7 @@ mod tests {
             Duration::from_millis(2),
         );
         metrics.answered(None, Outcome::Error, Duration::from_millis(2));
+        metrics.deviated(Leniency::TextTooLong);
         let text = metrics.render();
         assert!(
             text.contains(
@@ -262,6 +284,8 @@ mod tests {
             )
         );
         assert!(text.contains("action=\"unknown\",outcome=\"error\"} 1"));
+        assert!(text.contains("dynamo_csms_deviations_total{deviation=\"text_too_long\"} 1"));
+        assert!(text.contains("dynamo_csms_deviations_total{deviation=\"null_member\"} 0"));
         assert!(text.contains("dynamo_csms_answer_seconds_bucket{le=\"0.002500\"} 2"));
         assert!(text.contains("dynamo_csms_answer_seconds_sum 0.004000"));
         assert!(Action::ALL.len() < SLOTS);

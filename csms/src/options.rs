@@ -104,7 +104,7 @@ pub struct Options {
     pub presence_interval: Duration,
     /// The interval of charge points that have none of their own, in seconds.
     pub heartbeat_interval_s: i32,
-    /// How strictly payloads of charge points are read.
+    /// How strictly payloads of charge points are read that have no decoding of their own.
     pub decoding: Decoding,
     /// The wall clock.
     pub clock: Clock,
@@ -152,7 +152,7 @@ impl Default for Options {
             write_timeout: Duration::from_secs(10),
             presence_interval: Duration::from_secs(30),
             heartbeat_interval_s: 300,
-            decoding: Decoding::strict(),
+            decoding: Decoding::Tolerant,
             clock: Clock::default(),
         }
     }

@@ -28,7 +28,9 @@ create table charge_point (
     booted_at_ms bigint,
     last_seen_at_ms bigint,
     last_heartbeat_at_ms bigint,
-    created_at_ms bigint not null
+    created_at_ms bigint not null,
+    -- tolerant or strict; null: as the server decodes.
+    decoding text
 );
 create index charge_point_organization on charge_point (organization_id, id);
 
@@ -109,7 +111,9 @@ create table charge_transaction (
     -- Something was told of it after its end was final.
     told_late boolean not null default false,
     -- A stop of nobody came from its charge point before it ended without one of its own.
-    saw_orphan_stop boolean not null default false
+    saw_orphan_stop boolean not null default false,
+    -- The names of what was forgiven of its messages, with blanks between them.
+    deviations text not null default ''
 );
 -- A retransmitted start is one of a transaction that its own stop did not end.
 create unique index charge_transaction_start
@@ -169,6 +173,20 @@ create table charge_point_event (
     unique (charge_point_id, kind, content_hash)
 );
 create index charge_point_event_charge_point on charge_point_event (charge_point_id, id);
+
+-- What was forgiven of the messages of charge points: message is its name in the standard (StopTransaction.req), name
+-- that of the leniency; messages counts those that had it, pointer and example are of the last one.
+create table deviation (
+    charge_point_id text not null references charge_point (id),
+    message text not null,
+    name text not null,
+    messages bigint not null,
+    first_seen_at_ms bigint not null,
+    last_seen_at_ms bigint not null,
+    pointer text not null,
+    example text not null,
+    primary key (charge_point_id, message, name)
+);
 
 -- One row that /readyz writes: a probe that changes nothing proves nothing.
 create table probe (

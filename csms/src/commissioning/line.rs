@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{ChargePointId, RawValue, Version};
+use dynamo_protocol::{ChargePointId, Version};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
 use crate::domain::commissioning::CheckName;
+use crate::ocpp::answers;
 use crate::ocpp::sessions::CallFailure;
 use crate::ocpp::taps::{Frame, Heard, Tap};
 use crate::store::LogEntry;
@@ -126,14 +126,13 @@ impl<'a> Line<'a> {
         let sent = self.app.sessions.call_raw(&self.id, action, payload).await;
         match sent {
             Ok(answer) => {
-                let checked = Decoding::strict().check_response(action, &answer);
-                checked.map_err(|error| {
+                let understood = answers::understand(self.app, &self.id, action, &answer).await;
+                understood.map(Taken::Answered).map_err(|error| {
                     format!(
                         "{action}: the answer breaks the schema: {}",
                         error.description
                     )
-                })?;
-                Ok(Taken::Answered(parse(&answer)))
+                })
             }
             Err(CallFailure::Refused(error)) => {
                 Ok(Taken::Refused(error.code.as_wire(Version::V1_6).to_owned()))
@@ -319,8 +318,4 @@ fn parts_of(frame: &Frame) -> Value {
 
 fn kind_and_id(parts: &Value) -> Option<(i64, &str)> {
     Some((parts.get(0)?.as_i64()?, parts.get(1)?.as_str()?))
-}
-
-fn parse(answer: &RawValue) -> Value {
-    serde_json::from_str(answer.get()).unwrap_or(Value::Null)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::access_at;
 use super::commissioning::judge_test_tag;
+use super::content_hash;
 use super::guest::judge_guest_tag;
 use crate::store::{Conn, Result, Store};
 
@@ -99,21 +100,42 @@ pub fn judge(tag: Option<&Tag>, now_ms: i64, in_other_transaction: bool) -> Verd
 /// The form in which tags are compared.
 #[must_use]
 pub fn tag_key(tag: &str) -> String {
-    tag.to_lowercase()
+    let key = tag.to_lowercase();
+    if key.chars().count() <= KEY_CHARS_MAX {
+        return key;
+    }
+    // No index takes texts of any length. The control character keeps it apart from what can be registered.
+    format!("\u{1}{}", content_hash(&[&key]))
 }
 
-/// Longest id tag, in characters [1.6 §7.28].
-const TAG_CHARS_MAX: usize = 20;
+/// Longest id tag that is compared as it is, in characters: lower case may be longer than the tag.
+const KEY_CHARS_MAX: usize = 2 * TAG_CHARS_MAX;
+
+/// Longest id tag that can be registered, in characters. The standard has 20 [1.6 §7.28]; some charge points send
+/// longer ones.
+const TAG_CHARS_MAX: usize = 255;
+
+/// Longest id tag that is sent to charge points, in characters [1.6 §7.28].
+const SENT_CHARS_MAX: usize = 20;
 
 /// Whether an operator may register this as an id tag; why not, as a sentence.
 ///
 /// # Errors
-/// When it is empty, longer than 20 characters, only blank, or has control characters.
+/// When it is empty, longer than 255 characters, only blank, or has control characters.
 pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
+    check_chars(tag, TAG_CHARS_MAX)
+}
+
+/// The same for a parent tag, which charge points are sent: at most 20 characters.
+pub(crate) fn check_parent_tag(tag: &str) -> Result<(), String> {
+    check_chars(tag, SENT_CHARS_MAX)
+}
+
+fn check_chars(tag: &str, chars_max: usize) -> Result<(), String> {
     let chars = tag.chars().count();
-    if chars == 0 || chars > TAG_CHARS_MAX {
+    if chars == 0 || chars > chars_max {
         return Err(format!(
-            "the id tag {tag:?} must have 1 to {TAG_CHARS_MAX} characters, it has {chars}"
+            "the id tag {tag:?} must have 1 to {chars_max} characters, it has {chars}"
         ));
     }
     if is_blank(tag) || tag.chars().any(char::is_control) {
@@ -135,14 +157,14 @@ pub enum UnknownTags {
     /// Invalid.
     #[default]
     Refuse,
-    /// Accepted and recorded, except one that is empty or only blank.
+    /// Accepted and recorded, except one that is empty, only blank, or longer than any that can be registered.
     Accept,
 }
 
 impl UnknownTags {
     /// Whether this tag is recorded when nobody registered it.
     pub(crate) fn records(self, tag: &str) -> bool {
-        self == Self::Accept && !is_blank(tag)
+        self == Self::Accept && !is_blank(tag) && tag.chars().count() <= TAG_CHARS_MAX
     }
 }
 
@@ -252,13 +274,19 @@ mod tests {
         }
         assert!(UnknownTags::Accept.records(" A "));
         assert!(!UnknownTags::Refuse.records("A"));
-        assert!(check_tag(&"x".repeat(20)).is_ok());
-        assert!(check_tag(&"x".repeat(21)).is_err());
+        assert!(check_tag(&"x".repeat(255)).is_ok());
+        assert!(check_tag(&"x".repeat(256)).is_err());
+        assert!(check_parent_tag(&"x".repeat(20)).is_ok());
+        assert!(check_parent_tag(&"x".repeat(21)).is_err());
         assert!(check_tag("A\nB").is_err());
     }
 
     #[test]
     fn tags_are_compared_without_case() {
         assert_eq!(tag_key("Abc-1"), tag_key("aBC-1"));
+        let long = |end: &str| tag_key(&format!("{}{end}", "İ".repeat(5_000)));
+        assert_eq!(long("a"), long("A"));
+        assert_ne!(long("a"), long("b"));
+        assert!(long("a").len() < 100);
     }
 }

@@ -279,6 +279,7 @@ mod tests {
             started_at_ms: 0,
             meter_start_wh: 1_000,
             unknown_tags: UnknownTags::Accept,
+            deviations: Vec::new(),
             told: None,
             now_ms: 0,
         };
@@ -306,6 +307,7 @@ mod tests {
             transaction_number: Some(id),
             readings: vec![reading(10 * MINUTE_MS, 3_000)],
             received_at_ms: 10 * MINUTE_MS,
+            deviations: Vec::new(),
             told: None,
         };
         metering::record(&store, report).await.unwrap();
@@ -325,6 +327,7 @@ mod tests {
             readings: Vec::new(),
             message: String::new(),
             unknown_tags: UnknownTags::Accept,
+            deviations: Vec::new(),
             told: None,
             now_ms: 0,
         };

@@ -30,6 +30,8 @@ pub(crate) struct MeterReport {
     pub transaction_number: Option<i64>,
     pub readings: Vec<Reading>,
     pub received_at_ms: i64,
+    /// The names of what was forgiven of the message.
+    pub deviations: Vec<&'static str>,
     /// How webhooks are told that a transaction went on.
     pub told: Option<Occurrence>,
 }
@@ -81,6 +83,9 @@ pub(super) async fn keep(conn: &mut Conn, report: &MeterReport) -> Result<()> {
         None => None,
     };
     let id = transaction.as_ref().map(|transaction| transaction.id);
+    if let Some(id) = id {
+        conn.mark_deviations(id, &report.deviations).await?;
+    }
     let mut new_stamps = Vec::new();
     for reading in &report.readings {
         if conn.insert_reading(report, reading, id).await? {
@@ -140,6 +145,7 @@ mod tests {
             transaction_number: Some(1),
             readings,
             received_at_ms: 40,
+            deviations: Vec::new(),
             told: None,
         };
         let stands = |readings: Vec<Reading>| {
@@ -184,6 +190,7 @@ mod tests {
             transaction_number: None,
             readings: Vec::new(),
             received_at_ms: 0,
+            deviations: Vec::new(),
             told: None,
         };
         let hash = report.content_hash(&reading);

@@ -10,6 +10,7 @@ pub mod authorization;
 pub(crate) mod availability;
 pub(crate) mod billing;
 pub(crate) mod commissioning;
+pub(crate) mod deviation;
 pub mod ending;
 pub(crate) mod guest;
 pub(crate) mod handover;

@@ -154,6 +154,8 @@ pub(crate) struct Start {
     pub meter_start_wh: i64,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// The names of what was forgiven of the message.
+    pub deviations: Vec<&'static str>,
     /// How webhooks are told.
     pub told: Option<Occurrence>,
 }
@@ -209,8 +211,12 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     };
     let id = match insert(conn, &new).await? {
         Inserted::New(id) => id,
-        Inserted::Known(id, answer) => return Ok((id, from_json(&answer)?, false)),
+        Inserted::Known(id, answer) => {
+            conn.mark_deviations(id, &start.deviations).await?;
+            return Ok((id, from_json(&answer)?, false));
+        }
     };
+    conn.mark_deviations(id, &start.deviations).await?;
     if let Some((_, session)) = guest
         && verdict.status == TagStatus::Accepted
     {
@@ -281,6 +287,8 @@ pub(crate) struct StopReport {
     pub message: String,
     pub unknown_tags: UnknownTags,
     pub now_ms: i64,
+    /// The names of what was forgiven of the message.
+    pub deviations: Vec<&'static str>,
     /// How webhooks are told.
     pub told: Option<Occurrence>,
 }
@@ -334,6 +342,8 @@ async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Out
         answer: verdict.as_ref().map(to_json),
     };
     if let Some(told) = conn.stop_transaction(&record).await? {
+        conn.mark_deviations(stop.transaction_number, &stop.deviations)
+            .await?;
         keep_readings(stop, conn).await?;
         let id = stop.transaction_number;
         concluded(conn, id, stop.told.as_ref(), "Local").await?;
@@ -387,6 +397,7 @@ async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
         transaction_number: Some(stop.transaction_number),
         readings: stop.readings.clone(),
         received_at_ms: stop.now_ms,
+        deviations: Vec::new(),
         told: None,
     };
     keep(conn, &report).await

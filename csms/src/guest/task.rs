@@ -17,6 +17,7 @@ use crate::domain::ending::give_up;
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise};
 use crate::domain::occurrence::Kind;
+use crate::ocpp::answers;
 use crate::ocpp::sessions::CallFailure;
 use crate::payment::{Capture, Held, Hold, PaymentError};
 use crate::store::{GuestSession, Result, TransactionState};
@@ -379,8 +380,12 @@ impl Task {
         let sessions = &self.app.sessions;
         match sessions.try_call(id, action, payload.to_string()).await {
             Ok(Ok(answer)) => {
-                let answer: Value = serde_json::from_str(answer.get()).unwrap_or(Value::Null);
-                match answer["status"].as_str().unwrap_or("nothing") {
+                // What it says counts even where its form does not: money hangs on it.
+                let understood = answers::understand(&self.app, id, action, &answer).await;
+                let said = understood
+                    .or_else(|_| serde_json::from_str(answer.get()))
+                    .unwrap_or(Value::Null);
+                match said["status"].as_str().unwrap_or("nothing") {
                     "Accepted" => Answer::Accepted,
                     status => Answer::Refused(format!("{action} was answered {status}")),
                 }

@@ -5,6 +5,7 @@
 //! version has its handlers in a folder of its own.
 
 pub(crate) mod accept;
+pub(crate) mod answers;
 mod end;
 pub(crate) mod pace;
 mod password;

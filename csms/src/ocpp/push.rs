@@ -10,6 +10,7 @@ use dynamo_protocol::{ChargePointId, Version};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::answers;
 use super::sessions::CallFailure;
 use crate::App;
 use crate::store::Result;
@@ -32,9 +33,11 @@ pub(crate) async fn push(app: &App, id: &ChargePointId) -> Result<()> {
             .await;
         let status = match answer {
             Ok(answer) => {
-                let answer: Value = serde_json::from_str(answer.get()).unwrap_or(Value::Null);
-                let status = answer["status"].as_str().unwrap_or("InvalidResponse");
-                status.chars().take(50).collect()
+                let action = Action::ChangeConfiguration;
+                let understood = answers::understand(app, id, action, &answer).await;
+                let status = understood.as_ref().map(|answer| &answer["status"]).ok();
+                let status = status.and_then(Value::as_str).unwrap_or("InvalidResponse");
+                status.to_owned()
             }
             Err(CallFailure::Refused(error)) => error.code.as_wire(Version::V1_6).to_owned(),
             Err(failure) => {

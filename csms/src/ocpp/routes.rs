@@ -11,14 +11,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use dynamo_protocol::decode::{Decoded, Decoding};
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ChargePointId, ErrorCode, Millis, RawValue, Request, frame};
 use futures_util::future::BoxFuture;
 
 use super::sessions::Contact;
 use crate::App;
+use crate::domain::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};
-use crate::store::{ChargePoint, Registration, StoreError};
+use crate::store::{ChargePoint, DeviationReport, Registration, StoreError};
 
 /// How old a registration may be when a call is judged by it: half of the second in which a change has to
 /// take effect.
@@ -37,11 +39,22 @@ pub(crate) struct Cx {
     pub receipt: i64,
     /// The payload as it arrived.
     pub raw: Box<RawValue>,
+    /// The names of what had to be forgiven of it.
+    pub deviations: Vec<&'static str>,
 }
 
 impl Cx {
     pub(crate) fn organization(&self) -> &str {
         &self.admitted.organization_id
+    }
+
+    /// How the charge point's messages are read.
+    fn decoding(&self) -> Decoding {
+        let own = match self.contact.decoding.load(Relaxed) {
+            UNREAD => self.admitted.decoding,
+            known => decoding_of(known),
+        };
+        own.unwrap_or(self.app.options.decoding)
     }
 
     /// How webhooks are to be told of what this message says, if somebody waits for it.
@@ -76,14 +89,33 @@ impl Routes {
         F: Fn(Cx, T) -> Fut + Copy + Send + Sync + 'static,
         Fut: Future<Output = Result<T::Response, CallError>> + Send + 'static,
     {
-        let wrapped = move |cx: Cx| -> BoxFuture<'static, Result<String, CallError>> {
-            match cx.app.options.decoding.decode::<T>(&cx.raw) {
-                Ok(request) => {
-                    let answer = handler(cx, request);
-                    Box::pin(async move { Ok(frame::payload(&answer.await?)) })
-                }
-                Err(error) => Box::pin(std::future::ready(Err(error))),
+        let wrapped = move |mut cx: Cx| -> BoxFuture<'static, Result<String, CallError>> {
+            let Decoded {
+                message,
+                deviations,
+            } = match cx.decoding().read::<T>(&cx.raw) {
+                Ok(read) => read,
+                Err(error) => return Box::pin(std::future::ready(Err(error))),
+            };
+            if deviations.is_empty() {
+                let answer = handler(cx, message);
+                return Box::pin(async move { Ok(frame::payload(&answer.await?)) });
             }
+            cx.deviations = deviation::names(&deviations);
+            let report = DeviationReport {
+                charge_point_id: cx.charge_point.as_str().to_owned(),
+                message: format!("{}.req", T::ACTION),
+                deviations,
+                received_at_ms: cx.received_at_ms,
+            };
+            let app = cx.app.clone();
+            let answer = handler(cx, message);
+            let answer = async move { Ok(frame::payload(&answer.await?)) };
+            // Beside the fact, and written down before the answer too.
+            Box::pin(async move {
+                let recorded = deviation::record(&app.store, &app.metrics, report);
+                tokio::join!(answer, recorded).0
+            })
         };
         self.handlers.insert(T::ACTION.as_str(), Box::new(wrapped));
         self
@@ -160,6 +192,7 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
             "the certificate of this charge point was revoked: connect with another",
         ));
     }
+    cx.contact.decoding.store(code_of(read.decoding), Relaxed);
     remember_registration(&cx.contact, read.registration, now_ms);
     Ok(read.registration)
 }
@@ -173,6 +206,26 @@ pub(crate) fn remember_registration(contact: &Contact, registration: Registratio
     };
     contact.registration.store(code, Relaxed);
     contact.registration_read_ms.store(now_ms, Relaxed);
+}
+
+/// The decoding of a contact was not read since its handshake.
+const UNREAD: u8 = 0;
+
+/// A decoding as a contact remembers it.
+const fn code_of(decoding: Option<Decoding>) -> u8 {
+    match decoding {
+        None => 1,
+        Some(Decoding::Tolerant) => 2,
+        Some(Decoding::Strict) => 3,
+    }
+}
+
+const fn decoding_of(code: u8) -> Option<Decoding> {
+    match code {
+        2 => Some(Decoding::Tolerant),
+        3 => Some(Decoding::Strict),
+        _ => None,
+    }
 }
 
 /// The message that a command asks the charge point for.

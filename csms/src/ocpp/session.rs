@@ -300,6 +300,7 @@ impl Session {
             received_at_ms: call.received_at_ms,
             receipt: call.receipt,
             raw: call.raw,
+            deviations: Vec::new(),
         };
         let begun = Instant::now();
         let untold = self.untold.take();

@@ -65,6 +65,8 @@ pub(crate) struct Contact {
     /// The registration as last read, and when that was; see `routes`.
     pub registration: AtomicU8,
     pub registration_read_ms: AtomicU64,
+    /// How messages are read, as last read with the registration; see `routes`.
+    pub decoding: AtomicU8,
     /// One bit per action that this CSMS asked for with TriggerMessage on this connection.
     pub triggered: AtomicU64,
     /// Cancelled when the registration turns out not to be the one that let the connection in.

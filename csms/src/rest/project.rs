@@ -236,7 +236,7 @@ struct AccessBody {
     /// The tags of the policy `list`; compared without case.
     #[garde(
         length(max = 10_000),
-        inner(length(chars, min = 1, max = 20), custom(plain))
+        inner(length(chars, min = 1, max = 255), custom(plain))
     )]
     #[serde(default)]
     #[schema(max_items = 10_000, required = false)]

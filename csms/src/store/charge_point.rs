@@ -1,5 +1,7 @@
 //! Charge points and their connectors.
 
+use dynamo_protocol::decode::Decoding;
+
 use super::past::Next;
 use super::{
     Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
@@ -53,6 +55,8 @@ pub struct ChargePoint {
     pub proof: Proof,
     /// Whether it was of another organization before, of which it may still tell transactions.
     pub had_other_organization: bool,
+    /// How its messages are read; as the server does without it.
+    pub decoding: Option<Decoding>,
 }
 
 /// What a handshake proved.
@@ -80,6 +84,8 @@ pub struct ChargePointSetting {
     pub interval_s: Option<i64>,
     /// What it must prove at its handshake; nothing but a password that is set, for a new one without it.
     pub security_profile: Option<SecurityProfile>,
+    /// How its messages are read; as the server does, for a new one without it.
+    pub decoding: Option<Decoding>,
 }
 
 /// What a boot says.
@@ -196,7 +202,16 @@ pub struct Presence {
     pub last_heartbeat_at_ms: Option<i64>,
 }
 
-type AdmissionColumns = (String, Option<String>, String, i64, bool, bool, bool);
+type AdmissionColumns = (
+    String,
+    Option<String>,
+    String,
+    i64,
+    bool,
+    bool,
+    bool,
+    Option<String>,
+);
 
 type StatusColumns = (
     String,
@@ -218,12 +233,12 @@ impl Store {
         let row: Option<AdmissionColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select organization_id, password_hash, registration, security_profile, identity_verified,
                  tls_enabled, exists (select 1 from charge_point_past q where q.charge_point_id = p.id
-                     and q.organization_id <> p.organization_id)
+                     and q.organization_id <> p.organization_id), decoding
              from charge_point p where id = $1 and deleted_at_ms is null")
             .bind(id)
             .fetch_optional(db))?;
         row.map(|row| {
-            let (organization_id, password_hash, registration, profile, verified, tls, former) =
+            let (organization_id, password_hash, registration, profile, verified, tls, former, decoding) =
                 row;
             Ok(ChargePoint {
                 organization_id,
@@ -237,6 +252,7 @@ impl Store {
                     tls_enabled: tls,
                 },
                 had_other_organization: former,
+                decoding: decoding.as_deref().and_then(Decoding::from_word),
             })
         })
         .transpose()
@@ -274,16 +290,18 @@ impl Store {
                 }
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
-                         created_at_ms, security_profile)
-                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0))
+                         created_at_ms, security_profile, decoding)
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0), $8)
                      on conflict (id) do update set
                          password_hash = coalesce($3, charge_point.password_hash),
                          registration = coalesce($4, charge_point.registration),
                          interval_s = coalesce($5, charge_point.interval_s),
-                         security_profile = coalesce($7, charge_point.security_profile)")
+                         security_profile = coalesce($7, charge_point.security_profile),
+                         decoding = coalesce($8, charge_point.decoding)")
                     .bind(&setting.id).bind(organization).bind(&setting.password_hash)
                     .bind(registration).bind(setting.interval_s).bind(now_ms)
                     .bind(setting.security_profile.map(SecurityProfile::number))
+                    .bind(setting.decoding.map(Decoding::as_str))
                     .execute(db))?;
                 Ok(())
             })

@@ -15,6 +15,7 @@ mod charge_point;
 mod commissioning;
 mod configuration;
 mod demo;
+mod deviation;
 mod ending;
 mod error;
 mod event;
@@ -62,6 +63,7 @@ pub use charge_point::{
 pub(crate) use commissioning::{LogEntry, Run, RunEnd};
 pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
 pub(crate) use demo::Past;
+pub(crate) use deviation::{DeviationReport, DeviationRow};
 pub(crate) use ending::{Left, TransactionFacts};
 pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};

@@ -76,7 +76,8 @@ const BURIED_AT_ONCE: i64 = 2_000;
 macro_rules! kept_columns {
     () => {
         "organization_id, password_hash, registration, interval_s, vendor, model, serial_number, \
-         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, name, \
+         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, decoding, \
+         name, \
          registered_vendor, registered_model, registered_serial_number, ocpp_version, id_was_generated, \
          installer_id, project_id, site_id, latitude, longitude, address, map_cell, connector_count, \
          connector_type, max_power_kw, configured_at_ms, connected_at_ms, commissioned_at_ms, \
@@ -116,6 +117,7 @@ const MOVES: [&str; 11] = [
     move_some!("orphan_stop", "transaction_number, content_hash"),
     move_some!("charge_point_event", "id"),
     move_some!("charge_point_past", "until_ms"),
+    move_some!("deviation", "message, name"),
     move_some!("configuration_key", "key"),
     move_some!("certificate", "id"),
     move_some!("commissioning", "id"),

@@ -65,6 +65,8 @@ pub(crate) struct TransactionRow {
     pub provisional_since_ms: Option<i64>,
     pub told_late: bool,
     pub saw_orphan_stop: bool,
+    /// The names of what was forgiven of its messages, with blanks between them.
+    pub deviations: String,
     /// An amount of money; `None` while it is open, and where nothing is billed.
     pub cost: Option<String>,
     pub currency: Option<String>,
@@ -118,7 +120,7 @@ macro_rules! row_columns {
              meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, heard_at_ms,
              provisional_since_ms, told_late, saw_orphan_stop,
              (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
-             c.total as cost, c.currency, c.billed_though
+             deviations, c.total as cost, c.currency, c.billed_though
          from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
     };
 }

@@ -16,6 +16,7 @@ mod configuration;
 mod connection;
 mod cpo;
 mod databases;
+mod decoding;
 mod durability;
 mod endings;
 mod figures;

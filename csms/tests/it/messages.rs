@@ -3,6 +3,7 @@
 use dynamo_csms::Clock;
 use dynamo_csms::domain::authorization::TagStatus;
 use dynamo_csms::store::{ChargePointSetting, Registration, TagSetting};
+use dynamo_protocol::decode::Decoding;
 use serde_json::json;
 
 use crate::support::{rig, rig_with};
@@ -154,7 +155,7 @@ async fn not_implemented_and_not_supported_are_not_swapped() {
 
 #[tokio::test]
 async fn payloads_that_break_the_schema_get_the_standards_code() {
-    let rig = rig().await;
+    let rig = rig_with(|options| options.decoding = Decoding::Strict).await;
     let mut cp = rig.connect("CP-1").await;
     for (payload, code) in [
         (json!({}), "OccurenceConstraintViolation"),

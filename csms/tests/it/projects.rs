@@ -392,7 +392,7 @@ async fn projects_are_their_owners_alone_and_bodies_are_checked() {
         (json!({}), "policy"),
         (json!({"policy": "closed"}), "policy"),
         (
-            json!({"policy": "list", "id_tags": ["x".repeat(21)]}),
+            json!({"policy": "list", "id_tags": ["x".repeat(256)]}),
             "id_tags[0]",
         ),
     ] {

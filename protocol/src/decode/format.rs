@@ -38,6 +38,11 @@ pub(super) fn is_uri_member(name: &str) -> bool {
     name == "location"
 }
 
+/// The same by the type that has the member.
+pub(super) fn is_uri_of(holder: &str, name: &str) -> bool {
+    is_uri_member(name) && matches!(holder, "GetDiagnosticsRequest" | "UpdateFirmwareRequest")
+}
+
 /// The members of OCPP 1.6 with `multipleOf 0.1`: charging rates [1.6 §7.13, §7.14].
 pub(super) fn is_rate_member(name: &str) -> bool {
     name == "limit" || name == "minChargingRate"

@@ -85,8 +85,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 }
 
-/// The name of a member; `Cow` by itself never borrows.
-struct Name<'a>(Cow<'a, str>);
+/// The name of a member, or another text; `Cow` by itself never borrows.
+pub(super) struct Name<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -26,6 +26,17 @@ async fn with_status(world: &mut World, status: String) -> StepResult {
     DONE
 }
 
+#[when(regex = r#"^it sends StatusNotification with the time "([^"]+)"$"#)]
+async fn with_time(world: &mut World, time: String) -> StepResult {
+    let payload =
+        json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time});
+    world
+        .bench()?
+        .command_that_may_fail("StatusNotification", payload)
+        .await;
+    DONE
+}
+
 #[when(regex = r#"^it sends StatusNotification with the connector "(\w+)"$"#)]
 async fn with_connector(world: &mut World, connector: String) -> StepResult {
     let payload = json!({"connectorId": connector, "errorCode": "NoError", "status": "Available"});

@@ -22,6 +22,7 @@ pub(super) async fn meter_values(
         transaction_number: request.transaction_id.map(i64::from),
         readings: request.meter_value.iter().map(reading).collect(),
         received_at_ms: cx.received_at_ms,
+        deviations: cx.deviations.clone(),
         told: cx.told(Kind::TransactionUpdated),
     };
     let is_told = report.told.is_some();

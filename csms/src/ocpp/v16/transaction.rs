@@ -32,6 +32,7 @@ pub(super) async fn start_transaction(
         meter_start_wh: i64::from(request.meter_start),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
+        deviations: cx.deviations.clone(),
         told: cx.told(Kind::TransactionStarted),
     };
     let is_told = start.told.is_some();
@@ -66,6 +67,7 @@ pub(super) async fn stop_transaction(
         message: cx.raw.get().to_owned(),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
+        deviations: cx.deviations.clone(),
         told: cx.told(Kind::TransactionStopped),
     };
     let is_told = stop.told.is_some();

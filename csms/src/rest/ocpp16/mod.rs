@@ -2,6 +2,7 @@
 
 mod bodies;
 mod dedicated;
+mod deviations;
 mod orphan_stops;
 mod profile;
 mod send_command;
@@ -20,6 +21,7 @@ pub(super) fn router() -> OpenApiRouter<Arc<App>> {
         .merge(send_command::router())
         .merge(dedicated::router())
         .merge(status::router())
+        .merge(deviations::router())
         .merge(transactions::router())
         .merge(orphan_stops::router())
 }

@@ -11,7 +11,6 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{ChargePointId, RawValue, Version};
 use serde::{Deserialize, Serialize};
@@ -21,6 +20,7 @@ use utoipa::IntoParams;
 use crate::App;
 use crate::domain::content_hash;
 use crate::metrics;
+use crate::ocpp::answers;
 use crate::ocpp::sessions::CallFailure;
 use crate::rest::charge_point;
 use crate::rest::error::ApiError;
@@ -84,11 +84,11 @@ pub(super) struct Outcome {
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum End {
-    /// The charge point's answer and the status it says, `Accepted` where it says none.
+    /// What the charge point's answer says, and the status in it, `Accepted` where it says none.
     Answered { status: String, response: Value },
     /// A CALLERROR: its code, and all of it.
     Refused { status: String, response: Value },
-    /// An answer that breaks its schema, and how.
+    /// An answer that cannot be understood, and why.
     Invalid { reason: String, response: Value },
     /// No answer in time.
     TimedOut,
@@ -287,7 +287,7 @@ impl Transmission {
         Ok(Outcome {
             sent_at_ms,
             response_time_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            end: end(self.action, result)?,
+            end: end(app, &self.id, self.action, result).await?,
         })
     }
 
@@ -305,21 +305,23 @@ impl Transmission {
     }
 }
 
-fn end(action: Action, result: Result<Box<RawValue>, CallFailure>) -> Result<End, ApiError> {
+async fn end(
+    app: &App,
+    id: &ChargePointId,
+    action: Action,
+    result: Result<Box<RawValue>, CallFailure>,
+) -> Result<End, ApiError> {
     Ok(match result {
-        Ok(payload) => {
-            let response: Value = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
-            match Decoding::strict().check_response(action, &payload) {
-                Ok(()) => {
-                    let status = response["status"].as_str().unwrap_or("Accepted").to_owned();
-                    End::Answered { status, response }
-                }
-                Err(error) => End::Invalid {
-                    reason: error.description,
-                    response,
-                },
+        Ok(payload) => match answers::understand(app, id, action, &payload).await {
+            Ok(response) => {
+                let status = response["status"].as_str().unwrap_or("Accepted").to_owned();
+                End::Answered { status, response }
             }
-        }
+            Err(error) => End::Invalid {
+                reason: error.description,
+                response: serde_json::from_str(payload.get()).unwrap_or(Value::Null),
+            },
+        },
         Err(CallFailure::Refused(error)) => {
             let status = error.code.as_wire(Version::V1_6).to_owned();
             let response = json!({

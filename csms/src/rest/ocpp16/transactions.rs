@@ -146,9 +146,10 @@ pub(in crate::rest) struct TransactionBody {
     reason: Option<String>,
     /// How many were kept.
     meter_values: i64,
-    /// What cannot be true of it as it was told, such as `meter_stop_below_start`, or is odd about its end:
-    /// `stop_of_unknown_transaction`, `corrected_late`.
-    irregularities: Vec<&'static str>,
+    /// What cannot be true of it as it was told, such as `meter_stop_below_start`, or is odd about its end
+    /// (`stop_of_unknown_transaction`, `corrected_late`), and the names of what was forgiven of its messages, such as
+    /// `time_without_offset`.
+    irregularities: Vec<String>,
     /// In the currency, tax included; `null` where nothing is billed.
     cost: Option<Amount>,
     currency: Option<String>,
@@ -254,9 +255,11 @@ async fn close_transaction(
 
 pub(in crate::rest) fn show(app: &App, row: TransactionRow) -> Result<TransactionBody, ApiError> {
     let cost = row.cost.as_deref().map(amount).transpose()?;
+    let untrue = irregularities(&row.told());
+    let odd = untrue.into_iter().chain(row.deviations.split_whitespace());
     let provisional_ms = app.options.provisional_ms();
     Ok(TransactionBody {
-        irregularities: irregularities(&row.told()),
+        irregularities: odd.map(str::to_owned).collect(),
         transaction_id: row.id,
         charge_point_id: public_id(&row.charge_point_id).to_owned(),
         connector_id: row.connector_id,

@@ -377,16 +377,16 @@ impl Task {
     /// Sends a command once.
     async fn command(&self, id: &ChargePointId, action: Action, payload: &Value) -> Answer {
         let sessions = &self.app.sessions;
-        match sessions.try_call(id, action, payload.to_string()).await {
-            Ok(Ok(answer)) => {
+        match sessions.call_raw(id, action, payload.to_string()).await {
+            Ok(answer) => {
                 let answer: Value = serde_json::from_str(answer.get()).unwrap_or(Value::Null);
                 match answer["status"].as_str().unwrap_or("nothing") {
                     "Accepted" => Answer::Accepted,
                     status => Answer::Refused(format!("{action} was answered {status}")),
                 }
             }
-            Ok(Err(CallFailure::TimedOut | CallFailure::Lost)) => Answer::None,
-            Ok(Err(failure)) => Answer::Refused(format!("{action}: {failure}")),
+            Err(CallFailure::TimedOut | CallFailure::Lost) => Answer::None,
+            Err(failure) if failure.was_sent() => Answer::Refused(format!("{action}: {failure}")),
             Err(failure) => {
                 tracing::info!(session = self.token, %action, cause = %failure, "a command is sent later");
                 Answer::Unsent

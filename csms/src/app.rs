@@ -34,6 +34,8 @@ pub(crate) struct App {
     pub shutdown: CancellationToken,
     /// The tasks that own a socket.
     pub sockets: TaskTracker,
+    /// Work on what charge points sent. It is done to the end, whatever becomes of their sockets.
+    pub handlers: TaskTracker,
     /// Work that outlives the request it came with.
     pub jobs: TaskTracker,
     pub pace: ocpp::pace::Pace,

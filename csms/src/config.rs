@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::{Options, PaymentSettings, StartError};
+use crate::{Options, PaymentSettings, Rate, StartError};
 
 /// The table with what has no flag.
 const LIMITS: &str = "limits";
@@ -46,6 +46,12 @@ pub(crate) struct Limits {
     /// How long a webhook or the mail server may take for one letter.
     #[serde(alias = "letter-timeout", deserialize_with = "letter_timeout")]
     letter_timeout: Option<Duration>,
+    /// Messages that a charge point may send at once, before it is slowed down.
+    #[serde(alias = "calls-burst", deserialize_with = "calls")]
+    calls_burst: Option<u32>,
+    /// Messages a second that it may send after that.
+    #[serde(alias = "calls-per-second", deserialize_with = "calls")]
+    calls_per_second: Option<u32>,
 }
 
 /// The payment gateway. Without a key it is the sandbox.
@@ -100,6 +106,8 @@ const PAYMENT_TIMEOUT_MAX: Duration = Duration::from_secs(12);
 
 /// Shorter than a lease of the outbox, with time to write down what became of a letter.
 const LETTER_TIMEOUT_MAX: Duration = Duration::from_secs(20);
+/// As many as the clock can tell apart.
+const CALLS_MAX: u32 = 1_000;
 const DURATION_MAX: Duration = Duration::from_hours(24 * 365);
 
 impl Limits {
@@ -111,6 +119,10 @@ impl Limits {
         set(&mut options.write_timeout, self.write_timeout);
         set(&mut options.presence_interval, self.presence_interval);
         set(&mut options.letter_timeout, self.letter_timeout);
+        options.calls = Rate {
+            burst: self.calls_burst.unwrap_or(options.calls.burst),
+            per_second: self.calls_per_second.unwrap_or(options.calls.per_second),
+        };
         if let Some(interval) = self.heartbeat_interval {
             options.heartbeat_interval_s =
                 i32::try_from(interval.as_secs()).unwrap_or(options.heartbeat_interval_s);
@@ -128,6 +140,16 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
         return Err(serde::de::Error::custom(text));
     }
     Ok(Some(duration))
+}
+
+/// A number of messages.
+fn calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if !(1..=CALLS_MAX).contains(&number) {
+        let text = format!("{number} is out of bounds: 1 to {CALLS_MAX} can be used");
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(Some(number))
 }
 
 /// One that ends before the lease of a letter does.
@@ -370,7 +392,7 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
         let text = "http = \"127.0.0.1:1\"\nocpp = '127.0.0.1:2'\nid-tag = ['A', 'B']\n\
                     command_timeout = \"3s\"\naccept-unknown = 'tags'\nwebhooks-to-private-networks = true\napi-key = 12345678\n\
-                    [limits]\nping-interval = '7s'\nheartbeat_interval = '1m'\n";
+                    [limits]\nping-interval = '7s'\nheartbeat_interval = '1m'\ncalls-burst = 7\n";
         let options = read(text, &["--http", "127.0.0.1:3"]).unwrap();
         assert_eq!(options.http.port(), 3);
         assert_eq!(options.ocpp.port(), 2);
@@ -381,6 +403,7 @@ mod tests {
         assert_eq!(options.api_key.as_deref(), Some("12345678"));
         assert_eq!(options.ping_interval, Duration::from_secs(7));
         assert_eq!(options.heartbeat_interval_s, 60);
+        assert_eq!((options.calls.burst, options.calls.per_second), (7, 50));
         let defaults = read("", &[]).unwrap();
         assert_eq!(defaults.http, Options::default().http);
         assert!(!defaults.webhooks_to_private_networks);
@@ -466,6 +489,10 @@ mod tests {
             (
                 "[limits]\nheartbeat-interval = '1500ms'",
                 "csms.toml:2:22: it is out of bounds: 1s to 365days",
+            ),
+            (
+                "[limits]\ncalls_per_second = 0",
+                "csms.toml:2:20: 0 is out of bounds: 1 to 1000",
             ),
             (
                 "[limits]\nping-interval = '1s'\nping_interval = '2s'",

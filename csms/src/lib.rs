@@ -32,7 +32,7 @@ mod tls;
 pub use admin::{AdminArgs, AdminError, admin};
 pub use args::{Args, Command, Unknown, announce, open, run};
 pub use clock::Clock;
-pub use ocpp::{hash_password, sessions};
+pub use ocpp::{Rate, hash_password, sessions};
 pub use options::{AcceptUnknown, Options};
 pub use outbox::MailSettings;
 pub use payment::PaymentSettings;

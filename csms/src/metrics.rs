@@ -16,7 +16,7 @@ pub(crate) enum Outcome {
     TimedOut,
     /// The socket went before the answer.
     Lost,
-    /// The charge point was offline or busy: nothing was sent.
+    /// The charge point was offline or busy, or its turn did not come in time: nothing was sent.
     Unsent,
 }
 
@@ -44,6 +44,8 @@ pub(crate) struct Metrics {
     connections: AtomicI64,
     connections_total: AtomicU64,
     handshakes_refused_total: AtomicU64,
+    frames_refused_total: AtomicU64,
+    readings_paused_total: AtomicU64,
     received: Box<ByAction>,
     sent: Box<ByAction>,
     latency_buckets: [AtomicU64; LATENCY_BOUNDS_US.len()],
@@ -65,6 +67,8 @@ impl Default for Metrics {
             connections: AtomicI64::new(0),
             connections_total: AtomicU64::new(0),
             handshakes_refused_total: AtomicU64::new(0),
+            frames_refused_total: AtomicU64::new(0),
+            readings_paused_total: AtomicU64::new(0),
             received: by_action(),
             sent: by_action(),
             latency_buckets: Default::default(),
@@ -92,6 +96,16 @@ impl Metrics {
 
     pub(crate) fn handshake_refused(&self) {
         self.handshakes_refused_total.fetch_add(1, Relaxed);
+    }
+
+    /// A charge point sent what is no frame, or repeats the id of a call that is open.
+    pub(crate) fn frame_refused(&self) {
+        self.frames_refused_total.fetch_add(1, Relaxed);
+    }
+
+    /// A socket is not read for a while.
+    pub(crate) fn reading_paused(&self) {
+        self.readings_paused_total.fetch_add(1, Relaxed);
     }
 
     /// A call of a charge point was answered.
@@ -160,6 +174,18 @@ impl Metrics {
                 self.handshakes_refused_total.load(Relaxed),
             ),
             (
+                "dynamo_csms_frames_refused_total",
+                "counter",
+                "Frames of charge points that cannot be read, or repeat the id of a call that is open.",
+                self.frames_refused_total.load(Relaxed),
+            ),
+            (
+                "dynamo_csms_reading_paused_total",
+                "counter",
+                "How often a socket was left unread for a while: too much waited for an answer, or it came too fast.",
+                self.readings_paused_total.load(Relaxed),
+            ),
+            (
                 "dynamo_csms_commits_total",
                 "counter",
                 "Transactions of the database that were committed.",
@@ -199,7 +225,7 @@ impl Metrics {
         render_by_action(&mut text, name, &self.received);
         let name = "dynamo_csms_calls_sent_total";
         let help = "Commands to charge points by how they ended; lost: the socket went before the answer, \
-                    unsent: the charge point was offline or busy and nothing was sent.";
+                    unsent: the charge point was offline or busy, or the turn did not come in time, and nothing was sent.";
         describe(&mut text, name, "counter", help);
         render_by_action(&mut text, name, &self.sent);
         self.render_deviations(&mut text);

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::authorization::UnknownTags;
 use crate::domain::ending::PROVISIONAL;
-use crate::{Clock, MailSettings, PaymentSettings, StartError, TlsFiles, public, rest};
+use crate::{Clock, MailSettings, PaymentSettings, Rate, StartError, TlsFiles, public, rest};
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +100,8 @@ pub struct Options {
     pub ping_interval: Duration,
     /// How long a message may take to leave, before a peer that does not read is given up.
     pub write_timeout: Duration,
+    /// How fast a charge point may send. Faster than this its socket is left unread for a moment; nothing is refused.
+    pub calls: Rate,
     /// How often the times charge points were last heard of are written down.
     pub presence_interval: Duration,
     /// The interval of charge points that have none of their own, in seconds.
@@ -150,6 +152,10 @@ impl Default for Options {
             commissioning_limit: Duration::from_mins(30),
             ping_interval: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
+            calls: Rate {
+                burst: 100,
+                per_second: 50,
+            },
             presence_interval: Duration::from_secs(30),
             heartbeat_interval_s: 300,
             decoding: Decoding::Tolerant,

@@ -1,10 +1,12 @@
 //! A CSMS that serves: what the process around it can ask it, and its end.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_protocol::ChargePointId;
+use futures_util::FutureExt as _;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
@@ -15,6 +17,8 @@ use crate::tls::authority::Issued;
 
 /// How long requests, sockets and the last times may take at shutdown, before the store is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
+/// The pause before a task that panicked begins anew.
+const RESTART_PAUSE: Duration = Duration::from_millis(100);
 /// Charge points whose times are written in one job; between two jobs others get their turn.
 const PRESENCES_PER_COMMIT: usize = 200;
 
@@ -144,6 +148,9 @@ impl Csms {
             self.tasks.wait().await;
             self.app.sockets.close();
             self.app.sockets.wait().await;
+            // What was received is stored, also where nobody hears the answer any more.
+            self.app.handlers.close();
+            self.app.handlers.wait().await;
             self.app.jobs.close();
             self.app.jobs.wait().await;
             self.told.close();
@@ -153,9 +160,21 @@ impl Csms {
             }
         };
         if tokio::time::timeout(DRAIN_TIMEOUT, gone).await.is_err() {
-            tracing::warn!("some requests or connections were cut off");
+            let handlers = self.app.handlers.len();
+            tracing::warn!(
+                handlers,
+                "some requests, connections or handlers were cut off"
+            );
         }
         self.app.store.close().await;
+    }
+}
+
+/// Runs what goes on until the shutdown. A panic ends neither it nor the server: it begins anew after a pause.
+pub(crate) async fn lasting<F: Future<Output = ()>>(what: &'static str, begin: impl Fn() -> F) {
+    while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
+        tracing::error!(what, "a task of the server panicked; it begins anew");
+        tokio::time::sleep(RESTART_PAUSE).await;
     }
 }
 
@@ -176,5 +195,19 @@ pub(crate) async fn write_presences(app: Arc<App>) {
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    #[tokio::test]
+    async fn a_task_that_panics_begins_anew_and_one_that_ends_does_not() {
+        let begun = AtomicU32::new(0);
+        let task = || async { assert!(begun.fetch_add(1, Relaxed) == 2, "not yet") };
+        lasting("a test", task).await;
+        assert_eq!(begun.load(Relaxed), 3);
     }
 }

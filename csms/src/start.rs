@@ -14,7 +14,7 @@ use crate::domain::authorization::check_tag;
 use crate::domain::registration;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
-use crate::running::{Csms, write_presences};
+use crate::running::{Csms, lasting, write_presences};
 use crate::sessions::Sessions;
 use crate::store::{
     DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
@@ -125,6 +125,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
+        handlers: TaskTracker::new(),
         jobs: TaskTracker::new(),
         pace: ocpp::pace::Pace::default(),
         taps: ocpp::taps::Taps::default(),
@@ -142,13 +143,16 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         [https, ocpps],
         [for_all, for_charge_points],
     );
-    tasks.spawn(write_presences(app.clone()));
+    last(&tasks, &app, "presences", write_presences);
+    last(&tasks, &app, "commissioning", commissioning::take_up_all);
+    last(&tasks, &app, "guest sessions", guest::take_up_all);
+    last(&tasks, &app, "ends of transactions", settling::settle_due);
+    last(&tasks, &app, "webhooks", outbox::refresh_awaited);
+    let mail = mail.map(Arc::new);
+    last(&tasks, &app, "letters", move |app| {
+        outbox::deliver(app, mail.clone())
+    });
     tasks.spawn(bury_left(app.clone()));
-    tasks.spawn(commissioning::take_up_all(app.clone()));
-    tasks.spawn(guest::take_up_all(app.clone()));
-    tasks.spawn(settling::settle_due(app.clone()));
-    tasks.spawn(outbox::refresh_awaited(app.clone()));
-    tasks.spawn(outbox::deliver(app.clone(), mail));
     let told = TaskTracker::new();
     told.spawn(outbox::write_told(app.clone(), told_queue));
     Ok(Csms {
@@ -164,6 +168,17 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         stations,
         root_at,
     })
+}
+
+/// Spawns what goes on until the shutdown.
+fn last<F: Future<Output = ()> + Send + 'static>(
+    tasks: &TaskTracker,
+    app: &Arc<App>,
+    what: &'static str,
+    begin: impl Fn(Arc<App>) -> F + Send + 'static,
+) {
+    let app = app.clone();
+    tasks.spawn(lasting(what, move || begin(app.clone())));
 }
 
 /// Serves REST and OCPP, in this order, in clear and with TLS.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use ocpp_kit::rpc::{Frame, FrameError};
 use ocpp_kit::types::MessageId;
 use ocpp_kit::{RawValue, Version};
+use serde::de::DeserializeOwned;
 
 use crate::{CallError, ErrorCode};
 
@@ -77,25 +78,32 @@ pub fn parse(text: &str, version: Version) -> Parsed<'_> {
 
 fn broken(text: &str, error: &FrameError) -> Parsed<'static> {
     Parsed::Broken {
-        answer_to: readable_call_id(text),
+        answer_to: head(text).and_then(|(kind, id)| (kind == 2).then_some(id)),
         reason: error.to_string(),
     }
 }
 
-/// The id of a text that is at least `[2, "id", …`.
-fn readable_call_id(text: &str) -> Option<MessageId> {
-    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    let number: u8 = serde_json::from_str(elements.first()?.get()).ok()?;
-    let id: String = serde_json::from_str(elements.get(1)?.get()).ok()?;
-    (number == 2 && !id.is_empty()).then(|| MessageId::from_wire(&id))
+/// The id of a broken text that begins as an answer does, `[3,"id"` or `[4,"id"`: it answers, and says nothing.
+pub(crate) fn broken_answer_id(text: &str) -> Option<MessageId> {
+    head(text).and_then(|(kind, id)| matches!(kind, 3 | 4).then_some(id))
 }
 
-/// The id of a broken text that is at least `[3, "id"` or `[4, "id"`: an answer, and one that says nothing.
-pub(crate) fn broken_answer_id(text: &str) -> Option<MessageId> {
-    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    let number: u8 = serde_json::from_str(elements.first()?.get()).ok()?;
-    let id: String = serde_json::from_str(elements.get(1)?.get()).ok()?;
-    (matches!(number, 3 | 4) && !id.is_empty()).then(|| MessageId::from_wire(&id))
+/// Message type and id of a text that begins as a frame does, `[2,"id"`. What comes after them is not looked at: a
+/// text that ends in the middle, or goes on as no JSON does, still says whose it is.
+fn head(text: &str) -> Option<(u8, MessageId)> {
+    let rest = text.trim_start().strip_prefix('[')?;
+    let (kind, rest) = first_value::<u8>(rest)?;
+    let rest = rest.trim_start().strip_prefix(',')?;
+    let (id, _) = first_value::<String>(rest)?;
+    (!id.is_empty()).then(|| (kind, MessageId::from_wire(&id)))
+}
+
+/// The JSON value that a text begins with, and what follows it.
+fn first_value<T: DeserializeOwned>(text: &str) -> Option<(T, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
+    let value = values.next()?.ok()?;
+    let rest = text.get(values.byte_offset()..)?;
+    Some((value, rest))
 }
 
 /// The text of a `CALL`. `payload` is the JSON of the request.
@@ -227,10 +235,29 @@ mod tests {
         };
         assert_eq!(answer_to(r#"[2,"7","Heartbeat"]"#).as_deref(), Some("7"));
         assert_eq!(answer_to(r#"[2,"7",5,{}]"#).as_deref(), Some("7"));
+        // Texts that are not JSON: cut off anywhere after the id, or with a mistake there.
+        let whole = r#" [ 2 , "7\"x" , "MeterValues", {"connectorId": 1, "meterValue": []}]"#;
+        let id_end = whole.find("x\"").unwrap() + 2;
+        for end in (id_end..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+            assert_eq!(answer_to(&whole[..end]).as_deref(), Some("7\"x"), "{end}");
+        }
+        for mistake in [
+            r#"[2,"7","StopTransaction",{"meterStop":nan}]"#,
+            r#"[2,"7","StopTransaction",{"meterStop":1,}]"#,
+            r#"[2,"7","Heartbeat",{}]]"#,
+            r#"[2,"7";"Heartbeat""#,
+        ] {
+            assert_eq!(answer_to(mistake).as_deref(), Some("7"), "{mistake}");
+        }
         for text in [
             r#"[2]"#,
             r#"[2,7,"Heartbeat",{}]"#,
+            r#"[2,"","Heartbeat",{}]"#,
+            r#"[2,"7"#,
+            r#"[2 "7","Heartbeat",{}]"#,
+            r#"[22,"7"]"#,
             r#"[3,"7"]"#,
+            r#"[3,"7",{"#,
             r#"[9,"7",{}]"#,
             "{}",
             "",

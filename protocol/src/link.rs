@@ -12,14 +12,18 @@
 //! [`Link::expire`] or [`Link::disconnect`].
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::frame::{self, Parsed};
-use crate::{CallError, ErrorCode, MessageId, Millis, RawValue, Version};
+use crate::{CallError, ErrorCode, MESSAGE_BYTES_MAX, MessageId, Millis, RawValue, Version};
 
-/// Calls of the peer that may be unanswered at the same time. More are refused: a peer should have one open
-/// [1.6J §4.1.1], the rest is patience with a bound.
-const INBOUND_CALLS_MAX: usize = 16;
+/// Bytes of the peer's calls that may be unanswered at the same time: whoever owns the socket does not read while they
+/// are reached ([`Link::has_room`]). A peer should have one call open [1.6J §4.1.1]; one that does not wait loses
+/// nothing.
+pub const INBOUND_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+/// The same as a number of calls, because each of them costs some memory however short it is.
+pub const INBOUND_CALLS_MAX: usize = 1024;
 
 /// Timed-out calls that are remembered, to tell a late answer from an unknown one.
 const LATE_REMEMBERED_MAX: usize = 8;
@@ -44,7 +48,9 @@ pub struct Link<T> {
     next_number: u64,
     open: Option<OpenCall<T>>,
     queue: VecDeque<QueuedCall<T>>,
-    inbound: Vec<MessageId>,
+    /// The open calls of the peer and the bytes of each.
+    inbound: HashMap<MessageId, usize>,
+    inbound_bytes: usize,
     timed_out: VecDeque<u64>,
 }
 
@@ -60,6 +66,7 @@ struct QueuedCall<T> {
     tag: T,
     action: &'static str,
     payload: String,
+    timeout_ms: Millis,
 }
 
 /// What a received text means.
@@ -80,6 +87,8 @@ pub enum Received<'a, T> {
         tag: T,
         /// The payload of the `CALLRESULT`, or the `CALLERROR`.
         result: Result<&'a RawValue, CallError>,
+        /// What is wrong with the frame, where it is in no form.
+        flaw: Option<String>,
     },
     /// An answer that nobody waits for. To be dropped.
     Stray(Stray),
@@ -110,13 +119,14 @@ pub struct QueueFull<T>(pub T);
 impl<T> Link<T> {
     /// A line without open calls.
     #[must_use]
-    pub const fn new(config: LinkConfig) -> Self {
+    pub fn new(config: LinkConfig) -> Self {
         Self {
             config,
             next_number: 1,
             open: None,
             queue: VecDeque::new(),
-            inbound: Vec::new(),
+            inbound: HashMap::new(),
+            inbound_bytes: 0,
             timed_out: VecDeque::new(),
         }
     }
@@ -131,6 +141,20 @@ impl<T> Link<T> {
         action: &'static str,
         payload: String,
     ) -> Result<(), QueueFull<T>> {
+        self.call_within(tag, action, payload, self.config.call_timeout_ms)
+    }
+
+    /// The same for a call that may stay without an answer for this many milliseconds from the moment it is sent.
+    ///
+    /// # Errors
+    /// As [`Link::call`].
+    pub fn call_within(
+        &mut self,
+        tag: T,
+        action: &'static str,
+        payload: String,
+        timeout_ms: Millis,
+    ) -> Result<(), QueueFull<T>> {
         if self.queue.len() >= self.config.queue_calls_max {
             return Err(QueueFull(tag));
         }
@@ -138,6 +162,7 @@ impl<T> Link<T> {
             tag,
             action,
             payload,
+            timeout_ms,
         });
         Ok(())
     }
@@ -151,10 +176,11 @@ impl<T> Link<T> {
             tag,
             action,
             payload,
+            timeout_ms,
         } = self.queue.pop_front()?;
         let number = self.next_number;
         self.next_number += 1;
-        let deadline_ms = now_ms.saturating_add(self.config.call_timeout_ms);
+        let deadline_ms = now_ms.saturating_add(timeout_ms);
         self.open = Some(OpenCall {
             tag,
             number,
@@ -170,7 +196,7 @@ impl<T> Link<T> {
                 id,
                 action,
                 payload,
-            } => match self.admit(&id) {
+            } => match self.admit(&id, text.len()) {
                 Ok(()) => Received::Call {
                     id,
                     action,
@@ -189,8 +215,11 @@ impl<T> Link<T> {
                     return Received::Answer {
                         tag: open.tag,
                         result: Ok(RawValue::NULL),
+                        flaw: Some(reason),
                     };
                 }
+                // What has this id and can be read is answered, and only once.
+                let answer_to = answer_to.filter(|id| !self.inbound.contains_key(id));
                 Received::Refused {
                     reply: answer_to.map(|id| frame::refusal(&id, &reason, self.config.version)),
                     reason,
@@ -201,8 +230,7 @@ impl<T> Link<T> {
 
     /// The text that answers a call of the peer; `None` when that call is not open (any more).
     pub fn answer(&mut self, id: &MessageId, result: Result<&str, &CallError>) -> Option<String> {
-        let index = self.inbound.iter().position(|open| open == id)?;
-        self.inbound.swap_remove(index);
+        self.inbound_bytes -= self.inbound.remove(id)?;
         Some(match result {
             Ok(payload) => frame::result(id.as_str(), payload),
             Err(error) => frame::error(id.as_str(), error, self.config.version),
@@ -229,6 +257,13 @@ impl<T> Link<T> {
     /// are still being worked on will find nobody to answer.
     pub fn disconnect(&mut self) -> Vec<T> {
         self.inbound.clear();
+        self.inbound_bytes = 0;
+        self.end_calls()
+    }
+
+    /// No more answers are read: the tags of the open and of all waiting calls, oldest first. Calls of the peer can
+    /// still be answered.
+    pub fn end_calls(&mut self) -> Vec<T> {
         self.open
             .take()
             .map(|open| open.tag)
@@ -243,32 +278,42 @@ impl<T> Link<T> {
         self.open.is_none() && self.queue.is_empty() && self.inbound.is_empty()
     }
 
+    /// Calls of the peer that are owed an answer.
+    #[must_use]
+    pub fn calls_owed(&self) -> usize {
+        self.inbound.len()
+    }
+
     /// Own calls that are open or waiting.
     #[must_use]
     pub fn calls_pending(&self) -> usize {
         usize::from(self.open.is_some()) + self.queue.len()
     }
 
-    fn admit<'a>(&mut self, id: &MessageId) -> Result<(), Received<'a, T>> {
-        if self.inbound.contains(id) {
+    /// Whether the peer may send another call. While there is no room the socket is not to be read: then the peer
+    /// waits, and nothing is refused. What is read all the same is refused.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.inbound.len() < INBOUND_CALLS_MAX && self.inbound_bytes < INBOUND_BYTES_MAX
+    }
+
+    fn admit<'a>(&mut self, id: &MessageId, bytes: usize) -> Result<(), Received<'a, T>> {
+        if self.inbound.contains_key(id) {
             return Err(Received::Refused {
                 reply: None,
                 reason: format!("a call with id {id} is open already"),
             });
         }
-        if self.inbound.len() >= INBOUND_CALLS_MAX {
-            let error = CallError::new(
-                ErrorCode::GenericError,
-                format!(
-                    "{INBOUND_CALLS_MAX} calls are open already; send the next one after an answer"
-                ),
-            );
+        if !self.has_room() {
+            let text = "too many calls are open already; send the next one after an answer";
+            let error = CallError::new(ErrorCode::GenericError, text);
             return Err(Received::Refused {
                 reply: Some(frame::error(id.as_str(), &error, self.config.version)),
                 reason: error.description,
             });
         }
-        self.inbound.push(id.clone());
+        self.inbound.insert(id.clone(), bytes);
+        self.inbound_bytes += bytes;
         Ok(())
     }
 
@@ -284,6 +329,7 @@ impl<T> Link<T> {
             return Received::Answer {
                 tag: open.tag,
                 result,
+                flaw: None,
             };
         }
         Received::Stray(if self.timed_out.contains(&number) {
@@ -337,7 +383,8 @@ mod tests {
             link.receive(&answer),
             Received::Answer {
                 tag: 1,
-                result: Ok(_)
+                result: Ok(_),
+                flaw: None,
             }
         ));
         assert!(link.poll_transmit(0).is_some());
@@ -354,10 +401,61 @@ mod tests {
             let broken = format!(r#"[{kind},"{}"]"#, id_of(&sent));
             assert!(matches!(
                 link.receive(&broken),
-                Received::Answer { tag: 1, result: Ok(payload) } if payload.get() == "null"
+                Received::Answer { tag: 1, result: Ok(payload), flaw: Some(_) } if payload.get() == "null"
             ));
             assert!(link.is_quiet());
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_off_ends_its_call_at_once() {
+        for rest in [
+            r#"{"configurationKey":["#,
+            "",
+            r#"{"status":"Accepted"}"#,
+            "nonsense",
+        ] {
+            let mut link = link();
+            link.call(1, "GetConfiguration", "{}".into()).unwrap();
+            let sent = link.poll_transmit(0).unwrap();
+            let cut = format!(r#"[3,"{}",{rest}"#, id_of(&sent));
+            assert!(matches!(
+                link.receive(&cut),
+                Received::Answer { tag: 1, result: Ok(payload), flaw: Some(_) } if payload.get() == "null"
+            ));
+        }
+    }
+
+    #[test]
+    fn a_call_may_have_less_time_than_the_others() {
+        let mut link = link();
+        link.call_within(1, "Heartbeat", "{}".into(), 10).unwrap();
+        link.call(2, "Heartbeat", "{}".into()).unwrap();
+        assert!(link.poll_transmit(5).is_some());
+        assert_eq!(link.next_deadline(), Some(15));
+        assert_eq!(link.expire(15), Some(1));
+        assert!(link.poll_transmit(15).is_some());
+        assert_eq!(link.next_deadline(), Some(1_015));
+    }
+
+    #[test]
+    fn a_broken_text_with_the_id_of_an_open_call_is_not_answered_for_it() {
+        let mut link = link();
+        let text = frame::call("a", "Reset", r#"{"type":"Soft"}"#);
+        let Received::Call { id, .. } = link.receive(&text) else {
+            panic!("a call")
+        };
+        let refused = |received| match received {
+            Received::Refused { reply, .. } => reply,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(link.receive(r#"[2,"a","Res"#)), None);
+        assert!(link.answer(&id, Ok("{}")).is_some());
+        let reply = refused(link.receive(r#"[2,"a","Res"#)).unwrap();
+        assert!(
+            reply.starts_with(r#"[4,"a","FormationViolation""#),
+            "{reply}"
+        );
     }
 
     #[test]
@@ -425,23 +523,41 @@ mod tests {
         assert!(matches!(link.receive(&text), Received::Call { .. }));
     }
 
+    /// [1.6J §4.1.1] allows one. Thirty readings and the stop at once are no reason to lose the stop.
     #[test]
-    fn too_many_open_calls_of_the_peer_are_refused() {
+    fn a_peer_that_does_not_wait_loses_nothing_within_the_bounds() {
         let mut link = link();
-        for n in 0..INBOUND_CALLS_MAX {
-            assert!(matches!(
-                link.receive(&frame::call(&n.to_string(), "ClearCache", "{}")),
-                Received::Call { .. }
-            ));
+        let reading = format!(
+            r#"{{"connectorId":1,"meterValue":[{}0]}}"#,
+            "0,".repeat(500)
+        );
+        let calls = (0..30).map(|n| frame::call(&n.to_string(), "MeterValues", &reading));
+        let stop = frame::call("stop", "StopTransaction", "{}");
+        for text in calls.chain([stop]) {
+            assert!(link.has_room());
+            assert!(matches!(link.receive(&text), Received::Call { .. }));
         }
-        let text = frame::call("more", "ClearCache", "{}");
-        let Received::Refused {
-            reply: Some(reply), ..
-        } = link.receive(&text)
-        else {
-            panic!("refused")
-        };
-        assert!(reply.starts_with(r#"[4,"more","GenericError""#));
+    }
+
+    #[test]
+    fn a_peer_may_have_so_many_calls_and_bytes_open_and_not_more() {
+        let long = format!("\"{}\"", "x".repeat(MESSAGE_BYTES_MAX));
+        for (payload, calls) in [("{}", INBOUND_CALLS_MAX), (long.as_str(), 2)] {
+            let mut link = link();
+            let text = |n: usize| frame::call(&n.to_string(), "DataTransfer", payload);
+            for n in 0..calls {
+                assert!(link.has_room(), "{n}");
+                assert!(matches!(link.receive(&text(n)), Received::Call { .. }));
+            }
+            assert!(!link.has_room());
+            let Received::Refused { reply, .. } = link.receive(&text(calls)) else {
+                panic!("there is no room")
+            };
+            let start = format!(r#"[4,"{calls}","GenericError""#);
+            assert!(reply.unwrap().starts_with(&start));
+            assert!(link.answer(&MessageId::from_wire("0"), Ok("{}")).is_some());
+            assert!(link.has_room());
+        }
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl End {
                 assert!(matches!(result, Parsed::Result { id: back, .. } if back == id));
                 assert_eq!(self.link.answer(&id, Ok("{}")), None, "answered twice");
             }
-            Received::Answer { tag, result } => {
+            Received::Answer { tag, result, .. } => {
                 self.tally.answers += 1;
                 self.back.push_back(tag);
                 if let Ok(payload) = result {

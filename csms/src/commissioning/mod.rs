@@ -35,6 +35,29 @@ impl Runs {
     }
 }
 
+/// A run that has a task. When this is dropped, also by a panic, the run can be taken up again, once its lease is over.
+struct Taken {
+    app: Arc<App>,
+    run: String,
+}
+
+impl Taken {
+    /// None where the run has a task already.
+    fn take(app: &Arc<App>, run: &str) -> Option<Self> {
+        let is_new = app.runs.lock().insert(run.to_owned());
+        is_new.then(|| Self {
+            app: app.clone(),
+            run: run.to_owned(),
+        })
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.app.runs.lock().remove(&self.run);
+    }
+}
+
 /// Takes up every run that nobody works on, until the shutdown.
 pub(crate) async fn take_up_all(app: Arc<App>) {
     loop {
@@ -61,9 +84,9 @@ pub(crate) async fn take_up_all(app: Arc<App>) {
 /// Gives a run that this process has leased its task, if it has none. `again`: it had one before, maybe in an earlier
 /// process, so its charge point may still be on its way back.
 pub(crate) fn take_up(app: &Arc<App>, run: Run, again: bool) {
-    if !app.runs.lock().insert(run.id.clone()) {
+    let Some(taken) = Taken::take(app, &run.id) else {
         return;
-    }
+    };
     let app = app.clone();
     app.jobs.clone().spawn(async move {
         let lease = run.clone();
@@ -76,7 +99,7 @@ pub(crate) fn take_up(app: &Arc<App>, run: Run, again: bool) {
             }
             () = app.shutdown.cancelled() => {}
         }
-        app.runs.lock().remove(&lease.id);
+        drop(taken);
         // Whoever looks next goes on, if there is something left to do.
         if let Err(error) = app.store.keep_run(&lease, None).await {
             tracing::debug!(run = lease.id, %error, "a commissioning run waits until its lease is over");

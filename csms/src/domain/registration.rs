@@ -109,7 +109,8 @@ pub(crate) fn wrong_id(id: &str) -> Option<&'static str> {
 /// The path a charge point connects to: plain for an identity that was generated, by its version otherwise.
 /// The server takes every one of them.
 pub(crate) fn endpoint_path(record: &ChargePointRecord) -> String {
-    let id = &record.id;
+    // Of what an identity may have, a URL cannot have the space.
+    let id = record.id.replace(' ', "%20");
     match (record.id_was_generated, record.ocpp_version.as_str()) {
         (true, _) => format!("/{id}"),
         (false, "2.0.1") => format!("/ocpp201/{id}"),

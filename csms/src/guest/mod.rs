@@ -75,10 +75,33 @@ impl Guests {
         (desk, true)
     }
 
+    /// Gives the desk of a session back when what is returned is dropped, also by a panic: then the next sweep takes the
+    /// session up again.
+    fn close_later(app: &Arc<App>, charge_point: &str, token: &str) -> Closing {
+        Closing {
+            app: app.clone(),
+            charge_point: charge_point.to_owned(),
+            token: token.to_owned(),
+        }
+    }
+
     fn close(&self, charge_point: &str, token: &str) {
         let mut desks = self.lock();
         desks.remove(&(charge_point.to_owned(), token.to_owned()));
         self.open.store(desks.len(), Relaxed);
+    }
+}
+
+/// A desk that is closed when this is dropped.
+struct Closing {
+    app: Arc<App>,
+    charge_point: String,
+    token: String,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.app.guests.close(&self.charge_point, &self.token);
     }
 }
 
@@ -90,7 +113,8 @@ pub(crate) async fn take_up_all(app: Arc<App>) {
                 for (token, charge_point) in sessions {
                     let (desk, is_new) = app.guests.open(&charge_point, &token);
                     if is_new {
-                        work(&app, charge_point, Task::new(&app, token, desk, None));
+                        let closing = Guests::close_later(&app, &charge_point, &token);
+                        work(&app, closing, Task::new(&app, token, desk, None));
                     }
                 }
             }
@@ -116,13 +140,13 @@ pub(crate) fn begin(app: &Arc<App>, new: NewGuest, gone: CancellationToken) -> J
         let (charge_point, token) = (new.charge_point_id.clone(), new.token.clone());
         // Taken before the session can be seen, so that no sweep takes it for one that was left behind.
         let (desk, _) = app.guests.open(&charge_point, &token);
+        let closing = Guests::close_later(&app, &charge_point, &token);
         let begun = guest::begin(&app.store, new).await;
         if !matches!(begun, Ok(Ok(()))) {
-            app.guests.close(&charge_point, &token);
             return begun.map(|begun| begun.map(|()| desk.steps.subscribe()));
         }
         let steps = desk.steps.subscribe();
-        work(&app, charge_point, Task::new(&app, token, desk, Some(gone)));
+        work(&app, closing, Task::new(&app, token, desk, Some(gone)));
         Ok(Ok(steps))
     })
 }
@@ -132,22 +156,22 @@ pub(crate) fn take_up(app: &Arc<App>, charge_point: &str, token: &str) -> watch:
     let (desk, is_new) = app.guests.open(charge_point, token);
     let steps = desk.steps.subscribe();
     if is_new {
+        let closing = Guests::close_later(app, charge_point, token);
         let task = Task::new(app, token.to_owned(), desk, None);
-        work(app, charge_point.to_owned(), task);
+        work(app, closing, task);
     } else {
         desk.wake.notify_one();
     }
     steps
 }
 
-fn work(app: &Arc<App>, charge_point: String, task: Task) {
+fn work(app: &Arc<App>, closing: Closing, task: Task) {
     let app = app.clone();
     app.jobs.clone().spawn(async move {
-        let token = task.token.clone();
         tokio::select! {
             () = task.run() => {}
             () = app.shutdown.cancelled() => {}
         }
-        app.guests.close(&charge_point, &token);
+        drop(closing);
     });
 }

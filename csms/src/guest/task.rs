@@ -378,8 +378,8 @@ impl Task {
     /// Sends a command once.
     async fn command(&self, id: &ChargePointId, action: Action, payload: &Value) -> Answer {
         let sessions = &self.app.sessions;
-        match sessions.try_call(id, action, payload.to_string()).await {
-            Ok(Ok(answer)) => {
+        match sessions.call_raw(id, action, payload.to_string()).await {
+            Ok(answer) => {
                 // What it says counts even where its form does not: money hangs on it.
                 let understood = answers::understand(&self.app, id, action, &answer).await;
                 let said = understood
@@ -390,8 +390,8 @@ impl Task {
                     status => Answer::Refused(format!("{action} was answered {status}")),
                 }
             }
-            Ok(Err(CallFailure::TimedOut | CallFailure::Lost)) => Answer::None,
-            Ok(Err(failure)) => Answer::Refused(format!("{action}: {failure}")),
+            Err(CallFailure::TimedOut | CallFailure::Lost) => Answer::None,
+            Err(failure) if failure.was_sent() => Answer::Refused(format!("{action}: {failure}")),
             Err(failure) => {
                 tracing::info!(session = self.token, %action, cause = %failure, "a command is sent later");
                 Answer::Unsent

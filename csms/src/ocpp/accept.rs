@@ -1,6 +1,6 @@
 //! The handshake: who gets in, and in which version.
 //!
-//! The path's last segment is the identity, the subprotocol decides the version [1.6J §3.1]. An identity that
+//! The path's last segment is the identity, percent-encoded; segments that are empty count as nothing. The subprotocol decides the version [1.6J §3.1]. An identity that
 //! nobody registered gets 404, a missing or wrong password 401, and 403 who comes without the TLS or the certificate
 //! that its security profile asks for, or with a certificate that is somebody else's or was revoked: no password would
 //! help there. All of it is said before the upgrade. When no
@@ -8,9 +8,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, Request, State, WebSocketUpgrade};
+use axum::extract::{Request, State, WebSocketUpgrade};
 use axum::http::header::{
     AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
 };
@@ -24,6 +23,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use dynamo_protocol::{
     ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES, SUBPROTOCOL_16,
 };
+use percent_encoding::percent_decode_str;
 
 use super::session;
 use crate::App;
@@ -36,14 +36,10 @@ use crate::tls::{PeerCertificate, Transport};
 /// Bytes that may wait in a socket's write buffer.
 const WRITE_BUFFER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
-/// The routes of the OCPP listener. The folder in the path is for people; it decides nothing.
+/// The OCPP listener. A router of paths would tell `//CP-1` and `/CP-1/` from `/CP-1`, so [`identity_of`] reads them.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/{id}", get(handshake))
-        .route("/ocpp/{id}", get(handshake))
-        .route("/ocpp16/{id}", get(handshake))
-        .route("/ocpp201/{id}", get(handshake))
-        .fallback(no_such_path)
+        .fallback(get(handshake))
         .layer(middleware::from_fn_with_state(app.clone(), well_formed))
         .with_state(app)
 }
@@ -81,12 +77,19 @@ fn is_websocket_key(key: &[u8]) -> bool {
     LOOSE.decode(key).is_ok_and(|bytes| bytes.len() == 16)
 }
 
-async fn no_such_path(
-    State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
-    uri: Uri,
-) -> Response {
-    refused(&app, peer, &uri, Refusal::Path)
+/// The identity that a path leads to: its last segment, percent-decoded. The folder before it is for people and
+/// decides nothing; segments that are empty count as nothing.
+fn identity_of(path: &str) -> Result<String, Refusal> {
+    let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let segment = match segments[..] {
+        [identity] => identity,
+        [folder, identity] if FOLDERS.contains(&folder) => identity,
+        _ => return Err(Refusal::Path),
+    };
+    match percent_decode_str(segment).decode_utf8() {
+        Ok(identity) => Ok(identity.into_owned()),
+        Err(_) => Err(Refusal::Identity("the identity is not UTF-8".to_owned())),
+    }
 }
 
 async fn handshake(
@@ -94,22 +97,21 @@ async fn handshake(
     Extension(peer): Extension<Peer>,
     Extension(transport): Extension<Transport>,
     uri: Uri,
-    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let supported = offers_ocpp16(&headers);
     let will_talk = supported && upgrade.is_ok();
-    let admitted = match &path {
-        Ok(Path(identity)) => {
+    let admitted = match identity_of(uri.path()) {
+        Ok(identity) => {
             let attempt = Attempt {
                 headers: &headers,
                 will_talk,
                 transport: &transport,
             };
-            admit(&app, identity, &attempt).await
+            admit(&app, &identity, &attempt).await
         }
-        Err(_) => Err(Refusal::Identity("the identity is not UTF-8".to_owned())),
+        Err(refusal) => Err(refusal),
     };
     let (id, admitted) = match admitted {
         Ok(admitted) => admitted,
@@ -428,6 +430,36 @@ mod tests {
             headers.append(name.clone(), value.parse().unwrap());
         }
         headers
+    }
+
+    #[test]
+    fn an_identity_is_the_last_segment_and_empty_ones_count_as_nothing() {
+        for (path, identity) in [
+            ("/CP-1", "CP-1"),
+            ("/ocpp16/CP-1", "CP-1"),
+            ("//ocpp16//CP-1", "CP-1"),
+            ("/ocpp/CP-1//", "CP-1"),
+            ("///CP-1/", "CP-1"),
+            ("/ocpp201/RDAM%20123", "RDAM 123"),
+            // What these are is no identity, but that is said of what they mean.
+            ("/ocpp16/a%2Fb", "a/b"),
+            ("/ocpp16/%00", "\0"),
+            ("/ocpp16/50%", "50%"),
+            ("/ocpp16/", "ocpp16"),
+        ] {
+            assert_eq!(identity_of(path).ok().as_deref(), Some(identity), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "//",
+            "/a/b",
+            "/ocpp16/a/b",
+            "/ocpp16/ocpp16/CP-1",
+            "/%FF",
+        ] {
+            assert!(identity_of(path).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use dynamo_protocol::MESSAGE_BYTES_MAX;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 
+use super::wire::is_stalled;
+
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -88,7 +90,8 @@ impl End {
 
     /// What a failed read says about the peer.
     pub(super) fn of_error(error: axum::Error) -> Self {
-        match error.into_inner().downcast_ref() {
+        match error.into_inner().downcast_ref::<WebSocketError>() {
+            Some(error) if is_stalled(error) => Self::Stuck,
             Some(WebSocketError::Capacity(_)) => Self::TooLarge,
             Some(WebSocketError::Utf8(_)) => Self::NotUtf8,
             Some(WebSocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {

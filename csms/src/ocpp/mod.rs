@@ -1,12 +1,15 @@
 //! The OCPP server: from the handshake to the handler.
 //!
-//! [`accept`] decides at the handshake who gets in, [`session`] is the task that owns one socket,
+//! [`accept`] decides at the handshake who gets in, [`session`] is the task that owns one socket (its `wire`),
+//! `inbox` the calls of a charge point that wait for their handlers, `mailbox` the commands that wait for the socket,
 //! [`sessions`] the map of who is connected, [`routes`] finds the handler of a call by its type, and each
 //! version has its handlers in a folder of its own.
 
 pub(crate) mod accept;
 pub(crate) mod answers;
 mod end;
+mod inbox;
+mod mailbox;
 pub(crate) mod pace;
 mod password;
 pub(crate) mod push;
@@ -16,6 +19,8 @@ pub(crate) mod session;
 pub mod sessions;
 pub(crate) mod taps;
 pub(crate) mod v16;
+mod wire;
 
+pub use pace::Rate;
 pub(crate) use password::Passwords;
 pub use password::hash_password;

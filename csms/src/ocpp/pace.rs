@@ -1,6 +1,6 @@
-//! How fast the API may send commands to one charge point: a bucket of tokens each.
+//! Buckets of tokens: how fast the API may send commands to one charge point, and how fast a charge point may send.
 //!
-//! A bucket is one number, the instant at which it will be full again; one that is full is forgotten, so the
+//! A bucket is one number, the instant at which it will be full again. Of commands, one that is full is forgotten, so the
 //! memory is bounded by the charge points that were commanded within the last second.
 
 use std::collections::HashMap;
@@ -14,6 +14,38 @@ const BURST: Millis = 10;
 const INTERVAL_MS: Millis = 100;
 /// Buckets that are kept before full ones are looked for.
 const SWEEP_MIN: usize = 1024;
+
+/// How fast a charge point may send: that many messages at once, and then so many a second. Beyond it its socket is not
+/// read for a while; nothing is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages at once, from 1.
+    pub burst: u32,
+    /// Messages a second after that, 1 to 1,000.
+    pub per_second: u32,
+}
+
+/// The tokens of one charge point, for the messages it sends.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    full_at_us: u64,
+}
+
+impl Bucket {
+    /// Takes a token; when the next one will be there, if that is not now. By a monotonic clock in milliseconds.
+    pub(super) fn take(&mut self, rate: Rate, now_ms: Millis) -> Option<Millis> {
+        let now_us = now_ms.saturating_mul(1_000);
+        let interval_us = 1_000_000 / u64::from(rate.per_second.max(1));
+        self.full_at_us = self.full_at_us.max(now_us).saturating_add(interval_us);
+        let spare_us = interval_us.saturating_mul(u64::from(rate.burst.max(1)) - 1);
+        let next_us = self.full_at_us.saturating_sub(spare_us);
+        (next_us > now_us).then(|| next_us.div_ceil(1_000))
+    }
+
+    pub(super) const fn is_full(&self, now_ms: Millis) -> bool {
+        self.full_at_us <= now_ms.saturating_mul(1_000)
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct Pace(Mutex<Buckets>);
@@ -73,6 +105,50 @@ mod tests {
         }
         let other = ChargePointId::new("CP-2").unwrap();
         assert_eq!(pace.take(&other, 60_310), Ok(()));
+    }
+
+    /// Counts on a clock of its own how many messages are read until then.
+    fn read_until(rate: Rate, end_ms: Millis) -> u32 {
+        let (mut bucket, mut now_ms, mut read) = (Bucket::default(), 1_000, 0);
+        while now_ms < 1_000 + end_ms {
+            read += 1;
+            now_ms = bucket.take(rate, now_ms).unwrap_or(now_ms);
+        }
+        read
+    }
+
+    #[test]
+    fn who_sends_without_end_is_read_at_the_rate_and_the_burst_is_free() {
+        let rate = Rate {
+            burst: 100,
+            per_second: 50,
+        };
+        assert_eq!(read_until(rate, 1), 100);
+        assert_eq!(read_until(rate, 1_000), 149);
+        assert_eq!(read_until(rate, 60_000), 100 + 60 * 50 - 1);
+        // Rates that are no whole number of milliseconds.
+        for per_second in [3, 700, 1_000] {
+            let rate = Rate {
+                burst: 10,
+                per_second,
+            };
+            let read = read_until(rate, 10_000);
+            let wanted = 10 + 10 * per_second;
+            assert!(read.abs_diff(wanted) <= 20, "{per_second}: {read}");
+        }
+    }
+
+    #[test]
+    fn who_keeps_below_the_rate_never_waits() {
+        let rate = Rate {
+            burst: 3,
+            per_second: 50,
+        };
+        let mut bucket = Bucket::default();
+        for number in 0..10_000 {
+            assert_eq!(bucket.take(rate, number * 20), None);
+        }
+        assert!(bucket.is_full(10_000 * 20));
     }
 
     #[test]

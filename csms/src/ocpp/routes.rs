@@ -164,7 +164,9 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
         3 => Some(Registration::Rejected),
         _ => None,
     };
-    if let Some(known) = known.filter(|_| age_ms <= REGISTRATION_AGE_MS_MAX) {
+    // What waited while the registration ended is judged by what is known now.
+    let is_good = age_ms <= REGISTRATION_AGE_MS_MAX && !cx.contact.outdated.is_cancelled();
+    if let Some(known) = known.filter(|_| is_good) {
         return Ok(known);
     }
     let id = cx.charge_point.as_str();

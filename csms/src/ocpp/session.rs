@@ -1,73 +1,52 @@
-//! The task that owns one connection: its socket and its line.
+//! The task that owns one connection: its wire and its line.
 //!
-//! Calls of the charge point are answered one after the other, in order, while reading goes on: a handler may
-//! call the charge point it is answering. Commands wait in the mailbox until no other is open. A peer that
-//! sends nothing for two pings is dead, one that does not read is given up after the write time-out.
+//! Calls of the charge point go into its `inbox`, whose handlers run in a task of their own, and their answers come back
+//! from there. Commands wait in the mailbox until no other is open. Neither writing nor a handler stops reading; what
+//! stops it is a bound: calls or answers that wait, or messages that come faster than [`Options::calls`] allows. A peer
+//! that sends nothing for two pings is dead, one that does not read is given up after the write time-out.
+//!
+//! [`Options::calls`]: crate::Options::calls
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use dynamo_protocol::link::{Link, LinkConfig, Received, Stray};
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{
-    CallError, ChargePointId, ErrorCode, MESSAGE_BYTES_MAX, MessageId, Millis, RawValue, Version,
-};
+use dynamo_protocol::{ChargePointId, MessageId, Millis, RawValue, Version};
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tokio::time::{Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::accept::Admitted;
 use super::end::End;
+use super::inbox::{Answered, Call, Pushed, TOLD_PATIENCE, begin_work};
+use super::mailbox::Command;
 use super::push::push_later;
 use super::routes::{self, Cx};
-use super::sessions::{CallFailure, Command, Seat};
+use super::sessions::{CallFailure, Seat};
 use super::taps::{Frame, Heard};
+use super::wire::{Turn, Wire};
 use crate::App;
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::listen::Peer;
-use crate::metrics::Outcome;
 use crate::store::ChargePoint;
 
 /// How long the peer gets to take part in closing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Bytes of calls that may wait for their turn. One more is refused, unless none waits.
-const WAITING_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
-
 /// Bytes of an answer to a command that webhooks are told; of a longer one they are told the status.
 const TOLD_BYTES_MAX: usize = 16 * 1024;
 
-/// How long a message waits for the outbox, so that webhooks hear of it after what was before it. A database that is
-/// away for longer is not waited for.
-const TOLD_PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of a frame that the log is told.
+const LOGGED_BYTES_MAX: usize = 200;
 
 type Reply = oneshot::Sender<Result<Box<RawValue>, CallFailure>>;
-
-/// A call of the charge point that waits for its turn.
-struct WaitingCall {
-    id: MessageId,
-    action: String,
-    raw: Box<RawValue>,
-    received_at_ms: i64,
-    receipt: i64,
-}
-
-/// How a handler ended.
-struct Answered {
-    id: MessageId,
-    action: String,
-    result: Result<String, CallError>,
-    took: Duration,
-}
 
 /// Lives a connection from the handshake to its end.
 pub(crate) async fn run(
@@ -77,8 +56,8 @@ pub(crate) async fn run(
     admitted: Admitted,
     socket: WebSocket,
 ) {
-    let seat = app.sessions.connect(&id, app.clock().now_ms());
-    app.metrics.connected();
+    let place = Place::take(&app, &id);
+    let seat = &place.seat;
     tracing::info!(charge_point = %id, %peer, generation = seat.generation, "connected");
     let _ = seat.contact.peer.set(peer.ip());
     app.taps.hear(&id, || Heard::Connected);
@@ -110,20 +89,21 @@ pub(crate) async fn run(
             queue_calls_max: 1,
             id_seed: u64::from(uuid::Uuid::new_v4().as_fields().0),
         }),
-        waiting: VecDeque::new(),
-        waiting_bytes: 0,
         receipts: 0,
         trigger: None,
         command: None,
         untold: None,
+        refused_frames: 0,
+        read_at_ms: 0,
+        is_paused: false,
         heard_ms: now_ms,
         ping_at_ms: now_ms + duration_ms(app.options.ping_interval),
         app,
         id,
         peer,
         admitted: Arc::new(charge_point),
-        seat,
-        socket,
+        place,
+        wire: Wire::new(socket),
     };
     // What its messages tell comes after it.
     if let Some(told) = session.told(Kind::Connected) {
@@ -134,17 +114,46 @@ pub(crate) async fn run(
     session.finish(end).await;
 }
 
+/// A place in the map and in the figures. It is given back whatever becomes of the session: also when its task panics.
+struct Place {
+    app: Arc<App>,
+    id: ChargePointId,
+    seat: Seat,
+}
+
+impl Place {
+    fn take(app: &Arc<App>, id: &ChargePointId) -> Self {
+        app.metrics.connected();
+        Self {
+            app: app.clone(),
+            id: id.clone(),
+            seat: app.sessions.connect(id, app.clock().now_ms()),
+        }
+    }
+
+    /// Takes the connection off the map; false when a newer one of the identity is there.
+    fn leave(&self) -> bool {
+        let Self { app, id, seat } = self;
+        let now_ms = app.mono.now_ms();
+        app.sessions.disconnect(id, seat.generation, now_ms)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+        self.app.metrics.disconnected();
+    }
+}
+
 struct Session {
     app: Arc<App>,
     id: ChargePointId,
     peer: SocketAddr,
     admitted: Arc<ChargePoint>,
-    seat: Seat,
-    socket: WebSocket,
+    place: Place,
+    wire: Wire,
     link: Link<Reply>,
-    waiting: VecDeque<WaitingCall>,
-    /// Bytes of the payloads that wait.
-    waiting_bytes: usize,
     /// Messages of this connection so far.
     receipts: u32,
     /// The message that the open command asks for.
@@ -153,6 +162,12 @@ struct Session {
     command: Option<Action>,
     /// Hears when what was told of this connection is in the outbox: what its next message tells comes after it.
     untold: Option<oneshot::Receiver<()>>,
+    /// Frames of this connection that nobody could read.
+    refused_frames: u64,
+    /// Before this nothing is read: messages came too fast.
+    read_at_ms: Millis,
+    /// Whether reading was paused when it was last looked at.
+    is_paused: bool,
     heard_ms: Millis,
     ping_at_ms: Millis,
 }
@@ -166,54 +181,70 @@ impl Session {
     }
 
     async fn turns(&mut self) -> Result<std::convert::Infallible, End> {
-        let mut handler: Option<BoxFuture<'static, Answered>> = None;
         // Tokens of this session alone, waited for once: the one of the whole CSMS would be a lock for all.
         let shutdown = self.app.shutdown.child_token();
-        let (replaced, contact) = (self.seat.replaced.clone(), self.seat.contact.clone());
+        let seat = &self.place.seat;
+        let (replaced, contact) = (seat.replaced.clone(), seat.contact.clone());
+        let (mailbox, inbox) = (seat.mailbox.clone(), seat.inbox.clone());
         let mut shutdown = std::pin::pin!(shutdown.cancelled());
         let mut replaced = std::pin::pin!(replaced.cancelled());
         let mut outdated = std::pin::pin!(contact.outdated.cancelled());
         let mut sleep = std::pin::pin!(sleep_until(self.app.mono.instant(self.ping_at_ms)));
         loop {
-            if handler.is_none() {
-                handler = self.next_waiting().map(|call| self.handle(call));
-            }
-            if let Some(text) = self.link.poll_transmit(self.app.mono.now_ms()) {
-                self.send(Message::Text(text.into())).await?;
-            }
+            let may_read = self.may_read();
             self.set_alarm(sleep.as_mut());
-            let idle = self.link.calls_pending() == 0;
+            // What is taken is sent at once.
+            let idle = self.link.calls_pending() == 0 && self.wire.is_idle();
             tokio::select! {
                 () = shutdown.as_mut() => return Err(End::Shutdown),
                 () = replaced.as_mut() => return Err(End::Replaced),
                 () = outdated.as_mut() => return Err(self.outdated()),
-                message = self.socket.recv() => match message {
-                    Some(Ok(message)) => self.receive(message).await?,
-                    Some(Err(error)) => return Err(End::of_error(error)),
-                    None => return Err(End::Broken),
-                },
-                answered = finished(&mut handler) => {
-                    handler = None;
-                    self.answer(answered).await?;
-                }
-                Some(command) = self.seat.mailbox.recv(), if idle => self.command(*command),
-                () = sleep.as_mut() => self.wake().await?,
+                turn = self.wire.turn(may_read) => self.turned(turn)?,
+                answered = contact.answers.next() => self.answer(answered),
+                () = inbox.until_handled(), if !may_read => {}
+                command = mailbox.next(), if idle => self.command(command),
+                () = sleep.as_mut() => self.wake()?,
             }
         }
     }
 
+    /// Whether what comes next has a place: its call, its answer, and its time.
+    fn may_read(&mut self) -> bool {
+        let is_early = self.app.mono.now_ms() < self.read_at_ms;
+        let has_room = self.link.has_room() && self.place.seat.inbox.has_room();
+        let is_paused = is_early || !has_room || !self.wire.has_room();
+        if is_paused && !self.is_paused {
+            self.app.metrics.reading_paused();
+            tracing::debug!(charge_point = %self.id, is_early, has_room, "reading pauses");
+        }
+        self.is_paused = is_paused;
+        !is_paused
+    }
+
     fn outdated(&self) -> End {
-        if self.seat.contact.revoked.load(Relaxed) {
+        if self.place.seat.contact.revoked.load(Relaxed) {
             End::Revoked
         } else {
             End::Outdated
         }
     }
 
-    async fn receive(&mut self, message: Message) -> Result<(), End> {
+    fn turned(&mut self, turn: Turn) -> Result<(), End> {
+        match turn {
+            Turn::Received(message) => self.receive(message),
+            Turn::Written => Ok(()),
+            Turn::Ended(end) => Err(end),
+        }
+    }
+
+    fn receive(&mut self, message: Message) -> Result<(), End> {
         self.heard_ms = self.app.mono.now_ms();
+        let rate = self.app.options.calls;
+        let next_ms = self.place.seat.inbox.next_read_ms(rate, self.heard_ms);
+        self.read_at_ms = next_ms.unwrap_or(0);
         let received_at_ms = self.app.clock().now_ms();
-        self.seat.contact.seen_at_ms.store(received_at_ms, Relaxed);
+        let contact = &self.place.seat.contact;
+        contact.seen_at_ms.store(received_at_ms, Relaxed);
         let text = match message {
             Message::Text(text) => text,
             Message::Binary(_) => return Err(End::NotText),
@@ -227,37 +258,13 @@ impl Session {
                 id,
                 action,
                 payload,
-            } => {
-                let bytes = payload.get().len();
-                if !self.waiting.is_empty() && self.waiting_bytes + bytes > WAITING_BYTES_MAX {
-                    let text = "too many bytes wait to be answered; send this again later";
-                    let error = CallError::new(ErrorCode::GenericError, text);
-                    return match self.link.answer(&id, Err(&error)) {
-                        Some(text) => self.send(Message::Text(text.into())).await,
-                        None => Ok(()),
-                    };
-                }
-                self.waiting_bytes += bytes;
-                self.receipts = self.receipts.saturating_add(1);
-                self.waiting.push_back(WaitingCall {
-                    id,
-                    action: action.into_owned(),
-                    raw: payload.to_owned(),
-                    received_at_ms,
-                    receipt: self.seat.first_receipt() + i64::from(self.receipts),
-                });
-            }
-            Received::Answer { tag, result } => {
-                if self.trigger.is_some() {
-                    let accepted = result
-                        .as_ref()
-                        .is_ok_and(|answer| is_accepted(answer.get()));
-                    self.end_trigger(accepted);
-                }
+            } => self.called(id, action.into_owned(), payload, text.len(), received_at_ms)?,
+            Received::Answer { tag, result, flaw } => {
                 let result = result.map(RawValue::to_owned).map_err(CallFailure::Refused);
-                self.tell_command(&result);
-                // A caller that has given up does not hear the answer.
-                let _ = tag.send(result);
+                if let Some(reason) = flaw {
+                    self.refused(&text, &reason);
+                }
+                self.answered(tag, result);
             }
             Received::Stray(stray) => {
                 let why = match stray {
@@ -268,91 +275,101 @@ impl Session {
                 tracing::debug!(charge_point = %self.id, why, "an answer nobody waits for");
             }
             Received::Refused { reply, reason } => {
-                tracing::debug!(charge_point = %self.id, reason, "a frame was refused");
+                self.refused(&text, &reason);
                 if let Some(reply) = reply {
-                    self.send(Message::Text(reply.into())).await?;
+                    self.send(reply);
                 }
             }
         }
         Ok(())
     }
 
-    fn next_waiting(&mut self) -> Option<WaitingCall> {
-        let call = self.waiting.pop_front()?;
-        self.waiting_bytes -= call.raw.get().len();
-        Some(call)
+    /// The charge point calls.
+    fn called(
+        &mut self,
+        id: MessageId,
+        action: String,
+        payload: &RawValue,
+        bytes: usize,
+        received_at_ms: i64,
+    ) -> Result<(), End> {
+        let seat = &self.place.seat;
+        self.receipts = self.receipts.saturating_add(1);
+        let cx = Cx {
+            app: self.app.clone(),
+            charge_point: self.id.clone(),
+            admitted: self.admitted.clone(),
+            contact: seat.contact.clone(),
+            received_at_ms,
+            receipt: seat.first_receipt() + i64::from(self.receipts),
+            raw: payload.to_owned(),
+            deviations: Vec::new(),
+        };
+        let call = Call {
+            id,
+            action,
+            cx,
+            untold: self.untold.take(),
+        };
+        match seat.inbox.push(seat.generation, call, bytes) {
+            Pushed::Waits => {}
+            Pushed::WantsWork => begin_work(&self.app, &seat.inbox),
+            Pushed::Superseded(call) => {
+                // Nobody will answer it here; the charge point sends it again.
+                let _ = self.link.answer(&call.id, Ok("{}"));
+                return Err(End::Replaced);
+            }
+        }
+        Ok(())
+    }
+
+    /// The open command is answered.
+    fn answered(&mut self, reply: Reply, result: Result<Box<RawValue>, CallFailure>) {
+        if self.trigger.is_some() {
+            let accepted = result
+                .as_ref()
+                .is_ok_and(|answer| is_accepted(answer.get()));
+            self.end_trigger(accepted);
+        }
+        self.tell_command(&result);
+        // A caller that has given up does not hear the answer.
+        let _ = reply.send(result);
+    }
+
+    /// A frame breaks the rules of the line: the figures count each, and the log is told of a connection's first.
+    fn refused(&mut self, text: &str, reason: &str) {
+        self.app.metrics.frame_refused();
+        self.refused_frames += 1;
+        let frame = &text[..text.floor_char_boundary(LOGGED_BYTES_MAX)];
+        let (id, peer) = (&self.id, self.peer);
+        if self.refused_frames == 1 {
+            tracing::warn!(
+                charge_point = %id, %peer, reason, frame,
+                "a frame cannot be read; further ones of this connection are only counted"
+            );
+        } else {
+            tracing::debug!(charge_point = %id, reason, frame, "a frame cannot be read");
+        }
     }
 
     /// The open command is answered, or too late to be: what it asked for may be sent only if that was agreed.
     fn end_trigger(&mut self, accepted: bool) {
         if let Some(action) = self.trigger.take().filter(|_| !accepted) {
-            routes::use_trigger(&self.seat.contact, action);
+            routes::use_trigger(&self.place.seat.contact, action);
         }
     }
 
-    fn handle(&mut self, call: WaitingCall) -> BoxFuture<'static, Answered> {
-        let app = self.app.clone();
-        let cx = Cx {
-            app: app.clone(),
-            charge_point: self.id.clone(),
-            admitted: self.admitted.clone(),
-            contact: self.seat.contact.clone(),
-            received_at_ms: call.received_at_ms,
-            receipt: call.receipt,
-            raw: call.raw,
-            deviations: Vec::new(),
-        };
-        let begun = Instant::now();
-        let untold = self.untold.take();
-        Box::pin(async move {
-            if let Some(written) = untold {
-                // Either end will do: it is written, or lost and counted.
-                let _ = timeout(TOLD_PATIENCE, written).await;
-            }
-            let answer = AssertUnwindSafe(app.routes.answer(&call.action, cx)).catch_unwind();
-            let result = answer.await.unwrap_or_else(|_| {
-                // The panic is in the log; one broken handler does not take the connection with it.
-                let text = "the message could not be handled";
-                Err(CallError::new(ErrorCode::InternalError, text))
-            });
-            Answered {
-                id: call.id,
-                action: call.action,
-                result,
-                took: begun.elapsed(),
-            }
-        })
-    }
-
-    async fn answer(&mut self, answered: Answered) -> Result<(), End> {
-        let Answered {
-            id,
-            action,
-            result,
-            took,
-        } = answered;
-        let outcome = if result.is_ok() {
-            Outcome::Ok
-        } else {
-            Outcome::Error
-        };
-        let known = Action::from_wire(&action);
-        self.app.metrics.answered(known, outcome, took);
-        match &result {
-            Ok(_) => tracing::debug!(charge_point = %self.id, action, call_id = %id, "answered"),
-            Err(error) => tracing::info!(
-                charge_point = %self.id, action, call_id = %id,
-                code = error.code.as_wire(Version::V1_6), description = error.description, "answered with an error"
-            ),
-        }
+    /// A handler is done.
+    fn answer(&mut self, answered: Answered) {
+        let Answered { id, action, result } = answered;
         let text = self.link.answer(&id, result.as_ref().map(String::as_str));
         if let Some(text) = text {
-            self.send(Message::Text(text.into())).await?;
+            self.send(text);
         }
-        if known == Some(Action::BootNotification) && result.is_ok_and(|r| is_accepted(&r)) {
+        let is_boot = action == Action::BootNotification.as_str();
+        if is_boot && result.is_ok_and(|answer| is_accepted(&answer)) {
             push_later(&self.app, &self.id);
         }
-        Ok(())
     }
 
     /// For who listens in on this line.
@@ -363,40 +380,51 @@ impl Session {
         });
     }
 
+    /// Sends a command. None is open and nothing waits to be written.
     fn command(&mut self, command: Command) {
         if command.reply.is_closed() {
             return;
         }
         self.trigger = routes::triggered_by(command.action, &command.payload);
         if let Some(action) = self.trigger {
-            routes::allow_trigger(&self.seat.contact, action);
+            routes::allow_trigger(&self.place.seat.contact, action);
         }
         self.command = Some(command.action);
         let action = command.action.as_str();
+        let left = command.deadline.saturating_duration_since(Instant::now());
+        let left_ms = duration_ms(left);
         // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say
         // that the connection was lost.
-        let _ = self.link.call(command.reply, action, command.payload);
+        let _ = self
+            .link
+            .call_within(command.reply, action, command.payload, left_ms);
+        if let Some(text) = self.link.poll_transmit(self.app.mono.now_ms()) {
+            self.send(text);
+        }
     }
 
-    async fn wake(&mut self) -> Result<(), End> {
+    fn wake(&mut self) -> Result<(), End> {
         let now_ms = self.app.mono.now_ms();
         if let Some(reply) = self.link.expire(now_ms) {
             self.end_trigger(false);
             self.tell_command(&Err(CallFailure::TimedOut));
             let _ = reply.send(Err(CallFailure::TimedOut));
         }
-        if now_ms >= self.dead_at_ms() {
+        if self.stuck_at().is_some_and(|at| at <= Instant::now()) {
+            return Err(End::Stuck);
+        }
+        if self.is_paused {
+            // It is not heard because it is not read.
+            self.heard_ms = now_ms;
+        }
+        while self.app.mono.now_ms() >= self.dead_at_ms() {
             // What lies unread proves life: it may be this side that is slow.
-            match self.socket.recv().now_or_never() {
-                Some(Some(Ok(message))) => self.receive(message).await?,
-                Some(Some(Err(error))) => return Err(End::of_error(error)),
-                Some(None) => return Err(End::Broken),
-                None => return Err(End::Dead),
-            }
+            let turn = self.wire.turn(true).now_or_never();
+            self.turned(turn.unwrap_or(Turn::Ended(End::Dead)))?;
         }
         if now_ms >= self.ping_at_ms {
             self.ping_at_ms = now_ms + duration_ms(self.app.options.ping_interval);
-            self.send(Message::Ping(Bytes::new())).await?;
+            self.wire.push(Message::Ping(Bytes::new()));
         }
         Ok(())
     }
@@ -405,45 +433,52 @@ impl Session {
         self.heard_ms + 2 * duration_ms(self.app.options.ping_interval)
     }
 
+    /// When the peer has not read for too long.
+    fn stuck_at(&self) -> Option<Instant> {
+        let blocked_at = self.wire.blocked_at()?;
+        Some(blocked_at + self.app.options.write_timeout)
+    }
+
     fn set_alarm(&self, mut sleep: Pin<&mut Sleep>) {
-        let alarm_ms = self.ping_at_ms.min(self.dead_at_ms());
-        let deadline_ms = self.link.next_deadline().unwrap_or(Millis::MAX);
-        let at = self.app.mono.instant(alarm_ms.min(deadline_ms));
+        let mut alarm_ms = self.ping_at_ms.min(self.dead_at_ms());
+        if let Some(deadline_ms) = self.link.next_deadline() {
+            alarm_ms = alarm_ms.min(deadline_ms);
+        }
+        if self.is_paused && self.read_at_ms > self.app.mono.now_ms() {
+            alarm_ms = alarm_ms.min(self.read_at_ms);
+        }
+        let at = self.app.mono.instant(alarm_ms);
+        let at = self.stuck_at().map_or(at, |stuck_at| at.min(stuck_at));
         if sleep.deadline() != at {
             sleep.as_mut().reset(at);
         }
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        if let Message::Text(text) = &message {
-            self.tell_listener(false, text);
-        }
-        match timeout(self.app.options.write_timeout, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Broken),
-            Err(_) => Err(End::Stuck),
-        }
+    fn send(&mut self, text: String) {
+        self.tell_listener(false, &text);
+        self.wire.push(Message::Text(text.into()));
     }
 
     async fn finish(mut self, end: End) {
-        for reply in self.link.disconnect() {
+        for reply in self.link.end_calls() {
             self.tell_command(&Err(CallFailure::Lost));
             let _ = reply.send(Err(CallFailure::Lost));
         }
-        let current = self.app.sessions.disconnect(&self.id, self.seat.generation);
-        self.seat.mailbox.close();
-        while let Ok(command) = self.seat.mailbox.try_recv() {
-            let _ = command.reply.send(Err(CallFailure::Offline));
+        let current = self.place.leave();
+        self.place.seat.mailbox.close();
+        let hears = end.farewell().is_some();
+        if timeout(TOLD_PATIENCE, self.settle(hears)).await.is_err() {
+            let calls = self.link.calls_owed();
+            tracing::debug!(charge_point = %self.id, calls, "handlers go on after the connection");
         }
-        self.app.metrics.disconnected();
         self.log_end(&end);
         // A newer connection has said already that it is connected.
         if let Some(told) = self.told(Kind::Disconnected).filter(|_| current) {
             let data = json!({"reason": end.reason()});
             drop(self.app.outbox.tell(told, data));
         }
-        let presence = self.seat.contact.presence(&self.id);
-        let goodbye = say_goodbye(&mut self.socket, &end);
+        let presence = self.place.seat.contact.presence(&self.id);
+        let goodbye = say_goodbye(&mut self.wire.socket, &end);
         if current && end != End::Shutdown {
             // A newer connection writes its own times, and at shutdown all are written at once.
             let stored = self.app.store.heard_of(vec![presence]);
@@ -456,6 +491,22 @@ impl Session {
             }
         } else {
             goodbye.await;
+        }
+    }
+
+    /// Waits for the handlers of what was received, and sends their answers to a peer that hears them.
+    async fn settle(&mut self, mut hears: bool) {
+        let contact = self.place.seat.contact.clone();
+        loop {
+            let is_owed = self.link.calls_owed() > 0;
+            let is_writing = hears && !self.wire.is_idle();
+            if !is_owed && !is_writing {
+                return;
+            }
+            tokio::select! {
+                answered = contact.answers.next(), if is_owed => self.answer(answered),
+                turn = self.wire.turn(false), if is_writing => hears = !matches!(turn, Turn::Ended(_)),
+            }
         }
     }
 
@@ -505,11 +556,11 @@ impl Session {
 
     fn log_end(&self, end: &End) {
         let (id, peer, reason) = (&self.id, self.peer, end.reason());
-        let generation = self.seat.generation;
+        let (generation, refused_frames) = (self.place.seat.generation, self.refused_frames);
         if end.is_fault() {
-            tracing::warn!(charge_point = %id, %peer, generation, reason, "disconnected");
+            tracing::warn!(charge_point = %id, %peer, generation, refused_frames, reason, "disconnected");
         } else {
-            tracing::info!(charge_point = %id, %peer, generation, reason, "disconnected");
+            tracing::info!(charge_point = %id, %peer, generation, refused_frames, reason, "disconnected");
         }
     }
 }
@@ -517,14 +568,6 @@ impl Session {
 fn is_accepted(answer: &str) -> bool {
     let answer = serde_json::from_str::<Value>(answer);
     answer.is_ok_and(|answer| answer["status"] == "Accepted")
-}
-
-/// The end of the running handler; never, when none runs.
-async fn finished(handler: &mut Option<BoxFuture<'static, Answered>>) -> Answered {
-    match handler {
-        Some(handler) => handler.await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn say_goodbye(socket: &mut WebSocket, end: &End) {

@@ -13,14 +13,20 @@ use std::time::Duration;
 
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::inbox::{Answers, Inbox};
+use super::mailbox::{Command, Mailbox};
 use crate::metrics::{Metrics, Outcome};
 use crate::store::Presence;
 
-/// Commands that may wait for the one that is open. More are refused as busy.
-pub(crate) const MAILBOX_COMMANDS_MAX: usize = 16;
+/// The part of a command's time that is left to its answer: when less is left, it is not sent any more.
+const ANSWER_PART: u32 = 10;
+
+/// Inboxes of charge points without a connection that are kept before those are looked for that need not be.
+const LEFT_SWEEP_MIN: usize = 1024;
 
 /// Bytes of a command's payload: the frame around it needs some of the message.
 const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
@@ -34,10 +40,13 @@ pub enum CallFailure {
     /// The socket was lost before the answer.
     #[error("the connection was lost before the answer")]
     Lost,
-    /// Too many commands wait for it already.
+    /// Too many commands wait for it already; nothing was sent.
     #[error("too many commands wait for the charge point")]
     Busy,
-    /// It did not answer in time.
+    /// Its turn did not come in time, behind other commands: nothing was sent.
+    #[error("the command was not sent: the charge point took too long over those before it")]
+    NotSent,
+    /// It was sent, and not answered in time.
     #[error("the charge point did not answer in time")]
     TimedOut,
     /// It answered with a CALLERROR.
@@ -48,11 +57,15 @@ pub enum CallFailure {
     TooLarge,
 }
 
-/// A command on its way to the session that sends it.
-pub(crate) struct Command {
-    pub action: Action,
-    pub payload: String,
-    pub reply: oneshot::Sender<Result<Box<RawValue>, CallFailure>>,
+impl CallFailure {
+    /// Whether the charge point may have got the command. If not, it may be sent again.
+    #[must_use]
+    pub const fn was_sent(&self) -> bool {
+        match self {
+            Self::Offline | Self::Busy | Self::NotSent | Self::TooLarge => false,
+            Self::Lost | Self::TimedOut | Self::Refused(_) => true,
+        }
+    }
 }
 
 /// What a connection's session, its handlers and the map share.
@@ -75,6 +88,8 @@ pub(crate) struct Contact {
     pub certificate: OnceLock<Arc<str>>,
     /// Whether that was revoked.
     pub revoked: AtomicBool,
+    /// What handlers answered to calls of this connection.
+    pub answers: Answers,
 }
 
 impl Contact {
@@ -97,21 +112,30 @@ impl Contact {
     }
 }
 
-#[derive(Clone)]
 struct Handle {
     generation: u64,
-    mailbox: mpsc::Sender<Box<Command>>,
+    mailbox: Arc<Mailbox>,
     replaced: CancellationToken,
     contact: Arc<Contact>,
+    inbox: Arc<Inbox>,
 }
 
 /// What a session gets from [`Sessions::connect`].
 pub(crate) struct Seat {
     pub generation: u64,
-    pub mailbox: mpsc::Receiver<Box<Command>>,
+    pub mailbox: Arc<Mailbox>,
     /// Cancelled when a newer connection of the identity takes over.
     pub replaced: CancellationToken,
     pub contact: Arc<Contact>,
+    /// The calls of the charge point, over all of its connections.
+    pub inbox: Arc<Inbox>,
+}
+
+/// However the session ends: what waits to be sent was not sent.
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
 }
 
 impl Seat {
@@ -121,9 +145,18 @@ impl Seat {
     }
 }
 
+/// Who is connected, and what is left of who was.
+#[derive(Default)]
+struct Map {
+    handles: HashMap<ChargePointId, Handle>,
+    /// Inboxes that still matter to the next connection.
+    left: HashMap<ChargePointId, Arc<Inbox>>,
+    left_sweep_at: usize,
+}
+
 /// The map of connected charge points.
 pub struct Sessions {
-    handles: RwLock<HashMap<ChargePointId, Handle>>,
+    map: RwLock<Map>,
     /// When the last registration ended, by the monotonic clock.
     outdated_ms: AtomicU64,
     generations: AtomicU64,
@@ -134,7 +167,7 @@ pub struct Sessions {
 impl Sessions {
     pub(crate) fn new(call_timeout: Duration, metrics: Arc<Metrics>) -> Self {
         Self {
-            handles: RwLock::default(),
+            map: RwLock::default(),
             outdated_ms: AtomicU64::new(0),
             generations: AtomicU64::new(1),
             call_timeout,
@@ -144,43 +177,60 @@ impl Sessions {
 
     /// Seats the newest connection of an identity and tells the one before it to go.
     pub(crate) fn connect(&self, id: &ChargePointId, now_ms: i64) -> Seat {
-        let (sender, mailbox) = mpsc::channel(MAILBOX_COMMANDS_MAX);
         let generation = self.generations.fetch_add(1, Relaxed);
-        let handle = Handle {
+        let seat = |inbox| Seat {
             generation,
-            mailbox: sender,
+            mailbox: Arc::default(),
             replaced: CancellationToken::new(),
             contact: Arc::new(Contact::default()),
+            inbox,
         };
-        handle.contact.seen_at_ms.store(now_ms, Relaxed);
-        let seat = Seat {
+        let mut map = self.write();
+        let before = map.handles.remove(id);
+        let seat = seat(match &before {
+            Some(before) => before.inbox.clone(),
+            None => map.left.remove(id).unwrap_or_default(),
+        });
+        seat.contact.seen_at_ms.store(now_ms, Relaxed);
+        seat.inbox.begin(generation);
+        let handle = Handle {
             generation,
-            mailbox,
-            replaced: handle.replaced.clone(),
-            contact: handle.contact.clone(),
+            mailbox: seat.mailbox.clone(),
+            replaced: seat.replaced.clone(),
+            contact: seat.contact.clone(),
+            inbox: seat.inbox.clone(),
         };
-        let before = self.write().insert(id.clone(), handle);
+        map.handles.insert(id.clone(), handle);
+        drop(map);
         if let Some(before) = before {
             before.replaced.cancel();
         }
         seat
     }
 
-    /// Takes a connection off the map; false when a newer one of the identity is there.
-    pub(crate) fn disconnect(&self, id: &ChargePointId, generation: u64) -> bool {
-        let mut handles = self.write();
-        let current = handles
-            .get(id)
-            .is_some_and(|handle| handle.generation == generation);
-        if current {
-            handles.remove(id);
+    /// Takes a connection off the map, at this monotonic time; false when a newer one of the identity is there, or it
+    /// is off already.
+    pub(crate) fn disconnect(&self, id: &ChargePointId, generation: u64, now_ms: Millis) -> bool {
+        let mut map = self.write();
+        let handle = map.handles.get(id);
+        if handle.is_none_or(|handle| handle.generation != generation) {
+            return false;
         }
-        current
+        if let Some(handle) = map.handles.remove(id)
+            && handle.inbox.is_worth_keeping(now_ms)
+        {
+            if map.left.len() >= map.left_sweep_at {
+                map.left.retain(|_, inbox| inbox.is_worth_keeping(now_ms));
+                map.left_sweep_at = LEFT_SWEEP_MIN.max(2 * map.left.len());
+            }
+            map.left.insert(id.clone(), handle.inbox);
+        }
+        true
     }
 
     /// Closes the connection of a charge point if this certificate let it in.
     pub(crate) fn revoke(&self, id: &ChargePointId, fingerprint: &str) {
-        if let Some(handle) = self.read().get(id) {
+        if let Some(handle) = self.read().handles.get(id) {
             let certificate = handle.contact.certificate.get();
             if certificate.is_some_and(|known| **known == *fingerprint) {
                 handle.contact.revoke();
@@ -191,7 +241,7 @@ impl Sessions {
     /// Closes the connection of a charge point whose registration is no more since this monotonic time.
     pub(crate) fn outdate(&self, id: &ChargePointId, mono_ms: Millis) {
         self.outdated_ms.fetch_max(mono_ms, SeqCst);
-        if let Some(handle) = self.read().get(id) {
+        if let Some(handle) = self.read().handles.get(id) {
             handle.contact.outdated.cancel();
         }
     }
@@ -204,42 +254,45 @@ impl Sessions {
     /// Whether the charge point has a socket.
     #[must_use]
     pub fn is_online(&self, id: &ChargePointId) -> bool {
-        self.read().contains_key(id)
+        self.read().handles.contains_key(id)
     }
 
     /// The identities that have a socket, in no order.
     pub(crate) fn online(&self) -> Vec<String> {
-        let handles = self.read();
-        handles.keys().map(|id| id.as_str().to_owned()).collect()
+        let map = self.read();
+        map.handles
+            .keys()
+            .map(|id| id.as_str().to_owned())
+            .collect()
     }
 
     /// How many charge points have a socket.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.read().len()
+        self.read().handles.len()
     }
 
     /// When a connected charge point was last heard of; it reaches the store later.
     pub(crate) fn last_seen_at_ms(&self, id: &ChargePointId) -> Option<i64> {
-        let handles = self.read();
-        Some(handles.get(id)?.contact.seen_at_ms.load(Relaxed))
+        let map = self.read();
+        Some(map.handles.get(id)?.contact.seen_at_ms.load(Relaxed))
     }
 
     /// When the last heartbeat of a connected charge point came; it reaches the store later.
     pub(crate) fn last_heartbeat_at_ms(&self, id: &ChargePointId) -> Option<i64> {
-        self.read().get(id)?.contact.heartbeat()
+        self.read().handles.get(id)?.contact.heartbeat()
     }
 
     /// What is known of a charge point's connection, if it has one.
     pub(crate) fn contact(&self, id: &ChargePointId) -> Option<Arc<Contact>> {
-        Some(self.read().get(id)?.contact.clone())
+        Some(self.read().handles.get(id)?.contact.clone())
     }
 
     /// When all connected charge points were last heard of.
     pub(crate) fn presences(&self) -> Vec<Presence> {
-        let handles = self.read();
+        let map = self.read();
+        let handles = map.handles.iter();
         handles
-            .iter()
             .map(|(id, handle)| handle.contact.presence(id))
             .collect()
     }
@@ -247,92 +300,96 @@ impl Sessions {
     /// Sends a request whose payload is JSON text and waits for the answer's, which is not looked into.
     ///
     /// # Errors
-    /// As [`CallFailure`] tells apart. Never waits longer than the command time-out.
+    /// As [`CallFailure`] tells apart. Never waits longer than the command time-out, and whoever stops waiting takes
+    /// along what was not sent.
     pub async fn call_raw(
         &self,
         id: &ChargePointId,
         action: Action,
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
-        self.try_call(id, action, payload).await?
-    }
-
-    /// The same, and the outer failure means that nothing was sent and nothing will be.
-    pub(crate) async fn try_call(
-        &self,
-        id: &ChargePointId,
-        action: Action,
-        payload: String,
-    ) -> Result<Result<Box<RawValue>, CallFailure>, CallFailure> {
-        let answer = match self.post(id, action, payload) {
-            Ok(answer) => answer,
-            Err(failure) => {
-                self.metrics.commanded(action, Outcome::Unsent);
-                return Err(failure);
-            }
-        };
-        // The session keeps the time of the open call; this one also covers waiting for its turn. A command
-        // whose caller has gone is not sent any more.
-        let result = match tokio::time::timeout(self.call_timeout, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(CallFailure::Lost),
-            Err(_) => Err(CallFailure::TimedOut),
-        };
+        let result = self.call(id, action, payload).await;
         let outcome = match &result {
             Ok(_) => Outcome::Ok,
+            Err(failure) if !failure.was_sent() => Outcome::Unsent,
             Err(CallFailure::TimedOut) => Outcome::TimedOut,
-            Err(CallFailure::Offline) => Outcome::Unsent,
             Err(CallFailure::Lost) => Outcome::Lost,
             Err(_) => Outcome::Error,
         };
         self.metrics.commanded(action, outcome);
-        match result {
-            Err(CallFailure::Offline) => Err(CallFailure::Offline),
-            result => Ok(result),
+        result
+    }
+
+    async fn call(
+        &self,
+        id: &ChargePointId,
+        action: Action,
+        payload: String,
+    ) -> Result<Box<RawValue>, CallFailure> {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(CallFailure::TooLarge);
+        }
+        let mailbox = self
+            .read()
+            .handles
+            .get(id)
+            .map(|handle| handle.mailbox.clone());
+        let mailbox = mailbox.ok_or(CallFailure::Offline)?;
+        let deadline = Instant::now() + self.call_timeout;
+        let (reply, mut answer) = oneshot::channel();
+        let number = mailbox.post(Command {
+            action,
+            payload,
+            send_until: deadline - self.call_timeout / ANSWER_PART,
+            deadline,
+            reply,
+        })?;
+        let posted = Posted { mailbox, number };
+        match timeout_at(deadline, &mut answer).await {
+            Ok(Ok(result)) => result,
+            // A session says of what it did not send that it did not.
+            Ok(Err(_)) => Err(CallFailure::Lost),
+            Err(_) if posted.withdraw() => Err(CallFailure::NotSent),
+            // The session had it. What it has said by now counts.
+            Err(_) => answer.try_recv().unwrap_or(Err(CallFailure::TimedOut)),
         }
     }
 
     /// The number of a charge point's connection to this server, which no other connection has.
     pub(crate) fn connection(&self, id: &ChargePointId) -> Option<u64> {
-        self.read().get(id).map(|handle| handle.generation)
+        self.read().handles.get(id).map(|handle| handle.generation)
     }
 
-    /// Puts a command into the charge point's mailbox; its answer comes through what is returned.
-    fn post(
-        &self,
-        id: &ChargePointId,
-        action: Action,
-        payload: String,
-    ) -> Result<oneshot::Receiver<Result<Box<RawValue>, CallFailure>>, CallFailure> {
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(CallFailure::TooLarge);
-        }
-        let mailbox = self.read().get(id).map(|handle| handle.mailbox.clone());
-        let mailbox = mailbox.ok_or(CallFailure::Offline)?;
-        let (reply, answer) = oneshot::channel();
-        let command = Box::new(Command {
-            action,
-            payload,
-            reply,
-        });
-        mailbox.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => CallFailure::Busy,
-            mpsc::error::TrySendError::Closed(_) => CallFailure::Offline,
-        })?;
-        Ok(answer)
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Map> {
+        self.map.read().unwrap_or_else(|e| e.into_inner())
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ChargePointId, Handle>> {
-        self.handles.read().unwrap_or_else(|e| e.into_inner())
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Map> {
+        self.map.write().unwrap_or_else(|e| e.into_inner())
     }
+}
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<ChargePointId, Handle>> {
-        self.handles.write().unwrap_or_else(|e| e.into_inner())
+/// A command whose caller waits. One that is dropped before it was sent never is.
+struct Posted {
+    mailbox: Arc<Mailbox>,
+    number: u64,
+}
+
+impl Posted {
+    fn withdraw(&self) -> bool {
+        self.mailbox.withdraw(self.number)
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        self.withdraw();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::mailbox::COMMANDS_MAX;
     use super::*;
 
     #[test]
@@ -342,39 +399,79 @@ mod tests {
         let old = sessions.connect(&id, 0);
         let new = sessions.connect(&id, 0);
         assert!(old.replaced.is_cancelled() && !new.replaced.is_cancelled());
-        assert!(!sessions.disconnect(&id, old.generation));
+        assert!(Arc::ptr_eq(&old.inbox, &new.inbox));
+        assert!(!sessions.disconnect(&id, old.generation, 0));
         assert!(sessions.is_online(&id));
-        assert!(sessions.disconnect(&id, new.generation));
+        assert!(sessions.disconnect(&id, new.generation, 0));
         assert!(!sessions.is_online(&id));
+        assert!(!sessions.disconnect(&id, new.generation, 0));
+    }
+
+    #[test]
+    fn what_is_left_of_a_connection_is_kept_only_while_it_matters() {
+        let sessions = Sessions::new(Duration::from_secs(1), Arc::default());
+        let rate = super::super::pace::Rate {
+            burst: 1,
+            per_second: 1,
+        };
+        for number in 0..10_000 {
+            let id = ChargePointId::new(&format!("CP-{number}")).unwrap();
+            let seat = sessions.connect(&id, 0);
+            seat.inbox.next_read_ms(rate, number);
+            assert!(sessions.disconnect(&id, seat.generation, number));
+            // Back within the second: it finds what it used up.
+            let again = sessions.connect(&id, 0);
+            assert!(Arc::ptr_eq(&seat.inbox, &again.inbox));
+            assert!(sessions.disconnect(&id, again.generation, number));
+        }
+        let map = sessions.read();
+        assert!(map.left.len() <= 2 * LEFT_SWEEP_MIN, "{}", map.left.len());
     }
 
     #[tokio::test]
     async fn what_was_not_taken_when_the_socket_was_lost_was_not_sent() {
         let sessions = Sessions::new(Duration::from_secs(60), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
-        for (failure, sent) in [(CallFailure::Offline, false), (CallFailure::Lost, true)] {
-            let mut seat = sessions.connect(&id, 0);
-            let call = sessions.try_call(&id, Action::ClearCache, "{}".into());
+        for is_taken in [false, true] {
+            let seat = sessions.connect(&id, 0);
+            let call = sessions.call_raw(&id, Action::ClearCache, "{}".into());
             let lose = async {
-                let command = seat.mailbox.recv().await.unwrap();
-                command.reply.send(Err(failure)).unwrap();
+                if is_taken {
+                    drop(seat.mailbox.next().await);
+                }
+                // As when the session's task panics.
+                drop(seat);
             };
             let (answer, ()) = tokio::join!(call, lose);
-            assert_eq!(answer.is_ok(), sent);
+            let failure = answer.unwrap_err();
+            let wanted = if is_taken {
+                CallFailure::Lost
+            } else {
+                CallFailure::Offline
+            };
+            assert_eq!((failure.was_sent(), failure), (is_taken, wanted));
         }
     }
 
     #[tokio::test]
-    async fn a_full_mailbox_is_busy_and_a_closed_one_offline() {
-        let sessions = Sessions::new(Duration::from_millis(1), Arc::default());
+    async fn who_gives_up_frees_the_line_and_knows_whether_it_was_sent() {
+        let sessions = Sessions::new(Duration::from_millis(20), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
         let call = || sessions.call_raw(&id, Action::ClearCache, "{}".into());
         assert_eq!(call().await.unwrap_err(), CallFailure::Offline);
         let seat = sessions.connect(&id, 0);
-        for _ in 0..MAILBOX_COMMANDS_MAX {
-            assert_eq!(call().await.unwrap_err(), CallFailure::TimedOut);
+        // More than may wait, one after the other: each makes room for the next.
+        for _ in 0..COMMANDS_MAX + 2 {
+            assert_eq!(call().await.unwrap_err(), CallFailure::NotSent);
         }
-        assert_eq!(call().await.unwrap_err(), CallFailure::Busy);
+        let together = (0..=COMMANDS_MAX).map(|_| call());
+        let failures = futures_util::future::join_all(together).await;
+        let busy = |failure: &&Result<_, _>| matches!(failure, Err(CallFailure::Busy));
+        assert_eq!(failures.iter().filter(busy).count(), 1);
+        // Taken, and never answered.
+        let (failure, taken) = tokio::join!(call(), seat.mailbox.next());
+        assert_eq!(failure.unwrap_err(), CallFailure::TimedOut);
+        drop(taken);
         drop(seat);
         assert_eq!(call().await.unwrap_err(), CallFailure::Offline);
     }

@@ -57,12 +57,12 @@ struct Hands {
 }
 
 /// Delivers until the shutdown. Attempts that are under way then are broken off, and made again after a restart.
-pub(crate) async fn deliver(app: Arc<App>, mail: Option<Mail>) {
+pub(crate) async fn deliver(app: Arc<App>, mail: Option<Arc<Mail>>) {
     let options = &app.options;
     let webhooks = Webhooks::new(options.letter_timeout, options.webhooks_to_private_networks);
     let mut hands = Hands {
         webhooks: Arc::new(webhooks),
-        mail: mail.map(Arc::new),
+        mail,
         workers: JoinSet::new(),
         receivers: HashMap::new(),
         busy: HashMap::new(),

@@ -66,10 +66,12 @@ pub(crate) enum ApiError {
     Conflict(&'static str, String),
     /// Understood, and not possible as things are; code and message.
     Unprocessable(&'static str, String),
-    /// The charge point did not answer in time.
+    /// The charge point was sent the command and did not answer in time.
     Timeout,
     /// Too many commands wait for the charge point.
     Busy,
+    /// The turn of the command did not come in time, behind other commands: nothing was sent.
+    NotSent,
     /// Too many people wait for their password to be looked at, or too many were wrong; seconds until it may
     /// be tried again.
     Crowded(u64),
@@ -108,7 +110,7 @@ impl ApiError {
             Self::Conflict(code, _) => (StatusCode::CONFLICT, code),
             Self::Unprocessable(code, _) => (StatusCode::UNPROCESSABLE_ENTITY, code),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
-            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Busy | Self::NotSent => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Crowded(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Offline => (StatusCode::UNPROCESSABLE_ENTITY, "charge_point_offline"),
@@ -145,6 +147,9 @@ impl ApiError {
             Self::PayloadTooLarge => format!("the body may have {BODY_BYTES_MAX} bytes"),
             Self::Timeout => "the charge point did not answer in time".to_owned(),
             Self::Busy => "too many commands wait for this charge point".to_owned(),
+            Self::NotSent => {
+                "the command was not sent: the charge point took too long over the commands before it".to_owned()
+            }
             Self::Crowded(_) => "too many attempts: see Retry-After".to_owned(),
             Self::Unavailable(_) => "the request cannot be served now: see Retry-After".to_owned(),
             Self::Offline => "the charge point is offline".to_owned(),
@@ -185,7 +190,7 @@ impl IntoResponse for ApiError {
             Self::Unauthorized | Self::WrongLogin => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::Busy => {
+            Self::Busy | Self::NotSent => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::Crowded(seconds) => {

@@ -236,12 +236,13 @@ error_groups! {
     /// Of everything that is sent to a charge point.
     CommandErrors {
         "404" [not_found]: "There is no such charge point, or it is somebody else's.",
-        "408" [timeout]: "The charge point did not answer in time.",
+        "408" [timeout]: "The charge point was sent the command and did not answer in time.",
         "409" [idempotency_conflict, idempotency_in_progress]:
             "Another request came with this Idempotency-Key, or the first with it has no outcome.",
         "422" [charge_point_offline, charge_point_not_registered, ocpp_rejected]:
             "The charge point is offline, not accepted, or refused.",
-        "429" [rate_limited]: "Too many commands for this charge point; see Retry-After.",
+        "429" [rate_limited]:
+            "Too many commands for this charge point, or its turn did not come in time: nothing was sent; see Retry-After.",
     }
 }
 

@@ -6,7 +6,7 @@ use dynamo_protocol::v16::Action;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{KEY, rig, rig_with};
+use crate::support::{KEY, PATIENCE, Rig, rig, rig_with};
 
 #[tokio::test]
 async fn an_answered_command_has_status_response_and_times() {
@@ -277,5 +277,91 @@ async fn a_pending_charge_point_is_not_told_to_charge() {
         assert_eq!(body["code"], "charge_point_not_registered");
     }
     // Nothing was sent: the first frame that comes is an answer.
+    cp.boot().await;
+}
+
+/// Posts a command with an `Idempotency-Key`.
+async fn keyed(rig: &Rig, command: &str, key: &str) -> (StatusCode, Value, bool) {
+    let body = json!({"charge_point_id": "CP-1", "command": command, "payload": {}});
+    let request = rig
+        .client()
+        .post(rig.url("/api/v1/ocpp16/send_command"))
+        .json(&body);
+    let request = request.bearer_auth(KEY).header("Idempotency-Key", key);
+    let response = request.send().await.unwrap();
+    let replayed = response.headers().contains_key("idempotent-replayed");
+    (response.status(), response.json().await.unwrap(), replayed)
+}
+
+/// Who hears "timed out" knows that the charge point was sent it.
+#[tokio::test]
+async fn what_was_not_sent_has_not_timed_out_and_may_be_asked_for_again() {
+    let rig = rig_with(|options| options.command_timeout = Duration::from_millis(500)).await;
+    let mut cp = rig.connect("CP-1").await;
+    let keys = ["K1", "K2", "K3"];
+    let commands = keys.map(|key| keyed(&rig, "ClearCache", key));
+    let answers = futures_util::future::join_all(commands).await;
+    let mut unsent = Vec::new();
+    let mut timed_out = Vec::new();
+    for (key, (status, body, _)) in keys.into_iter().zip(answers) {
+        match status {
+            StatusCode::REQUEST_TIMEOUT => timed_out.push(key),
+            StatusCode::TOO_MANY_REQUESTS => {
+                assert_eq!(body["code"], "rate_limited");
+                assert!(
+                    body["message"].as_str().unwrap().contains("was not sent"),
+                    "{body}"
+                );
+                unsent.push(key);
+            }
+            _ => panic!("{status} {body}"),
+        }
+    }
+    assert!(!unsent.is_empty() && !timed_out.is_empty());
+    // A key replays what became of a command that was sent, and only of that.
+    let (status, _, replayed) = keyed(&rig, "ClearCache", timed_out[0]).await;
+    assert_eq!((status, replayed), (StatusCode::REQUEST_TIMEOUT, true));
+    let again = keyed(&rig, "ClearCache", unsent[0]);
+    let answer = async {
+        let mut frames = 0;
+        // The frames of those that timed out come first.
+        loop {
+            let (id, ..) = cp.next_call().await;
+            frames += 1;
+            if frames > timed_out.len() {
+                return cp.answer(&id, json!({"status": "Accepted"})).await;
+            }
+        }
+    };
+    let ((status, body, replayed), ()) = tokio::join!(again, answer);
+    assert_eq!((status, replayed), (StatusCode::OK, false), "{body}");
+}
+
+/// Half an answer is an answer that cannot be read, and the caller hears so at once.
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_said_to_be_at_once() {
+    let rig = rig_with(|options| options.command_timeout = Duration::from_secs(60)).await;
+    let mut cp = rig.connect("CP-1").await;
+    for rest in [
+        r#"{"configurationKey":[]"#,
+        "",
+        r#"{"configurationKey":[]}}]"#,
+    ] {
+        let command = rig.command("CP-1", "GetConfiguration", json!({}));
+        let answer = async {
+            let (id, ..) = cp.next_call().await;
+            cp.send(&format!("[3,{id},{rest}")).await;
+        };
+        let ((status, body), ()) =
+            tokio::time::timeout(PATIENCE, async { tokio::join!(command, answer) })
+                .await
+                .expect("at once");
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            (&body["code"], &body["status"]),
+            (&json!("ocpp_rejected"), &json!("InvalidResponse"))
+        );
+    }
+    // The line goes on.
     cp.boot().await;
 }

@@ -45,13 +45,19 @@ async fn every_documented_path_leads_in_and_identities_are_percent_decoded() {
         "/ocpp16/CP-3",
         "/ocpp201/CP-4",
         "/ocpp16/DE%2AABC",
+        "/ocpp16/RDAM%20123",
+        "//ocpp16//CP-5",
+        "/ocpp16/CP-6/",
+        "//CP-7//",
     ] {
         let (mut cp, response) = handshake(&url(&rig, path), &[OFFER]).await.unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], "ocpp1.6");
         assert_eq!(cp.boot().await["status"], "Accepted", "{path}");
     }
-    let known = rig.csms.store().charge_point("DE*ABC").await.unwrap();
-    assert!(known.is_some());
+    for id in ["DE*ABC", "RDAM 123", "CP-5", "CP-6", "CP-7"] {
+        let known = rig.csms.store().charge_point(id).await.unwrap();
+        assert!(known.is_some(), "{id}");
+    }
 }
 
 #[tokio::test]
@@ -243,6 +249,9 @@ async fn a_path_without_an_identity_is_nobody() {
         "/ocpp16%2f",
         "/ocpp16/%2fCP-1",
         "/ocpp16/%FF",
+        "/ocpp16/%00",
+        "/ocpp16/CP%2F1",
+        "/ocpp16/CP%",
     ];
     for path in paths {
         let offer = "Sec-WebSocket-Protocol: ocpp1.6\r\n";

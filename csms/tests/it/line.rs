@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use dynamo_csms::Rate;
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::Connection as _;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, rig, rig_with};
+use crate::support::{Log, PATIENCE, Rig, rig, rig_with};
 
 #[tokio::test]
 async fn a_peer_that_fell_silent_is_given_up() {
@@ -176,21 +178,36 @@ async fn a_day_of_samples_fits_into_a_stop() {
 }
 
 #[tokio::test]
-async fn calls_that_wait_are_bounded_by_their_bytes_too() {
+async fn calls_that_wait_are_bounded_by_their_bytes_and_none_is_refused() {
     let rig = rig().await;
-    let mut cp = rig.connect("CP-1").await;
+    let cp = rig.connect("CP-1").await;
     let data = "x".repeat(1_900_000);
     let calls = 6;
-    for _ in 0..calls {
-        cp.send_call("DataTransfer", json!({"vendorId": "V", "data": data}))
-            .await;
-    }
-    // Each has its answer, and the line goes on.
-    for _ in 0..calls {
-        let frame = cp.next_frame().await.expect("an answer");
-        assert!(frame[0] == 3 || frame[2] == "GenericError", "{frame}");
-    }
-    cp.boot().await;
+    // Together they are more than the server and the sockets between take: who sends has to read as well.
+    let (mut sink, mut stream) = cp.socket.split();
+    let send = async {
+        for number in 0..calls {
+            let payload = json!({"vendorId": "V", "data": data});
+            let text = json!([2, number.to_string(), "DataTransfer", payload]).to_string();
+            sink.send(Message::text(text)).await.unwrap();
+        }
+    };
+    let read = async {
+        for number in 0..calls {
+            let message = timeout(PATIENCE, stream.next())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            let frame: serde_json::Value =
+                serde_json::from_str(message.to_text().unwrap()).unwrap();
+            assert_eq!(
+                (&frame[0], &frame[1]),
+                (&json!(3), &json!(number.to_string()))
+            );
+        }
+    };
+    tokio::join!(send, read);
 }
 
 #[tokio::test]
@@ -209,4 +226,222 @@ async fn commands_that_wait_for_a_lost_socket_are_told_at_once() {
         assert_eq!(body["code"], "charge_point_offline");
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "not the time-out");
+}
+
+/// Thirty readings and the stop, all at once: the standard wants one call at a time, and a bill must not depend on that.
+#[tokio::test]
+async fn a_charge_point_that_does_not_wait_has_nothing_refused() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    let id = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 0).await["transactionId"].clone();
+    let mut sent = Vec::new();
+    for minute in 1..=30 {
+        let at = format!("2026-01-01T10:{minute:02}:00Z");
+        let value =
+            json!({"timestamp": at, "sampledValue": [{"value": (100 * minute).to_string()}]});
+        let reading = json!({"connectorId": 1, "transactionId": id, "meterValue": [value]});
+        sent.push(cp.send_call("MeterValues", reading).await);
+    }
+    let stop = json!({"transactionId": id, "timestamp": "2026-01-01T10:31:00Z", "meterStop": 3100});
+    sent.push(cp.send_call("StopTransaction", stop).await);
+    for id in sent {
+        let frame = cp.next_frame().await.expect("an answer");
+        assert_eq!((&frame[0], &frame[1]), (&json!(3), &json!(id)), "{frame}");
+    }
+    let transaction = &rig.transactions("CP-1").await[0];
+    assert_eq!(transaction["energy_wh"], 3100);
+    assert_eq!(transaction["meter_values"], 30);
+}
+
+/// What a charge point sent before it went is stored, although nobody hears the answers.
+#[tokio::test]
+async fn what_was_sent_before_a_close_is_handled_to_the_end() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    let id = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 0).await["transactionId"].clone();
+    for minute in 1..=40 {
+        let at = format!("2026-01-01T10:{minute:02}:00Z");
+        let value =
+            json!({"timestamp": at, "sampledValue": [{"value": (100 * minute).to_string()}]});
+        let reading = json!({"connectorId": 1, "transactionId": id, "meterValue": [value]});
+        cp.send_call("MeterValues", reading).await;
+    }
+    let stop = json!({"transactionId": id, "timestamp": "2026-01-01T10:41:00Z", "meterStop": 4100});
+    cp.send_call("StopTransaction", stop).await;
+    // Without a close frame and with answers unread: the server's next write fails.
+    drop(cp);
+    until(async || rig.transactions("CP-1").await[0]["stop_time"].is_string()).await;
+    let transaction = &rig.transactions("CP-1").await[0];
+    assert_eq!(transaction["energy_wh"], 4100);
+    assert_eq!(transaction["meter_values"], 40);
+}
+
+/// Holds the write lock of the database, so that handlers hang in it, until it is dropped.
+async fn locked(rig: &Rig) -> sqlx::SqliteConnection {
+    let path = rig.folder.path().join("csms.db");
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut database = sqlx::SqliteConnection::connect_with(&file).await.unwrap();
+    let begin = sqlx::query("begin immediate");
+    begin.execute(&mut database).await.unwrap();
+    database
+}
+
+async fn unlock(mut database: sqlx::SqliteConnection) {
+    let end = sqlx::query("rollback");
+    end.execute(&mut database).await.unwrap();
+}
+
+/// Waits until something is so.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let waited = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(2 * PATIENCE, waited)
+        .await
+        .expect("within the patience");
+}
+
+#[tokio::test]
+async fn a_newer_connection_and_the_shutdown_lose_nothing_that_was_received() {
+    let rig = rig().await;
+    let mut old = rig.connect("CP-1").await;
+    old.boot().await;
+    let database = locked(&rig).await;
+    let start = |meter: i32| json!({"connectorId": 1, "idTag": "TAG", "timestamp": "2026-01-01T10:00:00Z", "meterStart": meter});
+    // Received: a pong comes after what was sent before its ping.
+    for meter in 1..=3 {
+        old.send_call("StartTransaction", start(meter)).await;
+    }
+    old.ping().await;
+    let mut new = rig.connect("CP-1").await;
+    new.send_call("StartTransaction", start(4)).await;
+    new.ping().await;
+    let (rig, ()) = tokio::join!(rig.restart(), unlock(database));
+    // In the order in which they came, over both connections.
+    let transactions = rig.transactions("CP-1").await;
+    let meters: Vec<_> = transactions
+        .iter()
+        .map(|t| t["meter_start"].as_i64().unwrap())
+        .collect();
+    assert_eq!(meters, [1, 2, 3, 4]);
+}
+
+/// Peers that ask and do not read, more of them than the pool has connections: their handlers were in the database when
+/// their sockets took no more, and were not polled any more.
+#[tokio::test]
+async fn peers_that_do_not_read_hold_no_connection_of_the_database() {
+    let rig = rig_with(|options| {
+        options.write_timeout = Duration::from_secs(60);
+        options.calls.burst = 100_000;
+    })
+    .await;
+    let mut deaf = Vec::new();
+    for number in 0..12 {
+        let mut cp = rig.connect(&format!("DEAF-{number}")).await;
+        cp.boot().await;
+        let stream = socket2::SockRef::from(cp.socket.get_ref());
+        stream.set_recv_buffer_size(4096).unwrap();
+        deaf.push(tokio::spawn(async move {
+            // What is broken is answered at once, with its id; what is not is in the database meanwhile.
+            let long = "x".repeat(50_000);
+            for number in 0_u32.. {
+                let ask = json!([2, format!("a{number}"), "Authorize", {"idTag": "TAG"}]);
+                let broken = json!([2, format!("{number}{long}"), "Heartbeat"]);
+                for text in [ask.to_string(), broken.to_string()] {
+                    let sent = cp.socket.send(Message::text(text));
+                    if !matches!(timeout(Duration::from_millis(500), sent).await, Ok(Ok(()))) {
+                        return cp;
+                    }
+                }
+            }
+            cp
+        }));
+    }
+    let deaf = timeout(3 * PATIENCE, futures_util::future::join_all(deaf));
+    let deaf = deaf.await.expect("nothing more is taken of any of them");
+    assert_eq!(
+        rig.csms.sessions().count(),
+        deaf.len(),
+        "they are still there"
+    );
+    // Each of these reads and writes the database.
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    for _ in 0..5 {
+        let authorized = cp.call("Authorize", json!({"idTag": "TAG"})).await.unwrap();
+        assert_eq!(authorized["idTagInfo"]["status"], "Accepted");
+        let (status, _) = rig.get("/api/v1/ocpp16/transactions").await;
+        assert_eq!(status, StatusCode::OK);
+    }
+}
+
+async fn figure(rig: &Rig, name: &str) -> u64 {
+    let text = rig.client().get(rig.url("/metrics")).send().await.unwrap();
+    let text = text.text().await.unwrap();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn who_sends_too_fast_is_read_later_and_nothing_is_refused() {
+    let rig = rig_with(|options| {
+        options.calls = Rate {
+            burst: 3,
+            per_second: 100,
+        };
+    })
+    .await;
+    let mut cp = rig.connect("CP-1").await;
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        sent.push(cp.send_call("Heartbeat", json!({})).await);
+    }
+    for id in sent {
+        let frame = cp.next_frame().await.unwrap();
+        assert_eq!((&frame[0], &frame[1]), (&json!(3), &json!(id)), "{frame}");
+    }
+    let paused = figure(&rig, "dynamo_csms_reading_paused_total").await;
+    assert!(paused >= 17, "{paused}");
+}
+
+#[tokio::test]
+async fn frames_that_cannot_be_read_leave_a_trace() {
+    let (log, _listening) = Log::listen();
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    for (text, id) in [
+        (r#"[2,"cut","StopTransaction",{"meterStop":1"#, Some("cut")),
+        (r#"[2,"arity","Heartbeat"]"#, Some("arity")),
+        ("nonsense", None),
+        (r#"[2,"comma","Heartbeat",{},]"#, Some("comma")),
+    ] {
+        cp.send(text).await;
+        if let Some(id) = id {
+            let frame = cp.next_frame().await.unwrap();
+            let wanted = json!([4, id, "FormationViolation"]);
+            assert_eq!(
+                frame.as_array().unwrap()[..3],
+                wanted.as_array().unwrap()[..],
+                "{frame}"
+            );
+        }
+    }
+    cp.boot().await;
+    assert_eq!(figure(&rig, "dynamo_csms_frames_refused_total").await, 4);
+    let lines = log.lines("a frame cannot be read");
+    let warned: Vec<_> = lines.iter().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warned.len(), 1, "{lines:?}");
+    for word in ["CP-1", "reason=", "StopTransaction"] {
+        assert!(warned[0].contains(word), "{word}: {warned:?}");
+    }
+    drop(cp);
+    rig.until_offline("CP-1").await;
+    until(async || !log.lines("disconnected").is_empty()).await;
+    let ended = log.lines("disconnected");
+    assert!(ended[0].contains("refused_frames=4"), "{ended:?}");
 }

@@ -1,5 +1,6 @@
 //! Bytes that are no OCPP: the socket lives on, or closes as WebSocket says, and the CSMS lives on always.
 
+use dynamo_csms::Rate;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -7,7 +8,7 @@ use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Log, PATIENCE, rig};
+use crate::support::{Log, PATIENCE, rig, rig_with};
 
 const FRAMES: usize = 10_000;
 
@@ -41,7 +42,13 @@ fn mutate(random: &mut SmallRng, text: &str) -> String {
 
 #[tokio::test]
 async fn ten_thousand_mutated_frames_do_no_harm() {
-    let rig = rig().await;
+    let rig = rig_with(|options| {
+        options.calls = Rate {
+            burst: 20_000,
+            per_second: 1_000,
+        };
+    })
+    .await;
     let seed = 20_260_101;
     let mut random = SmallRng::seed_from_u64(seed);
     let cp = rig.connect("CP-1").await;

@@ -338,6 +338,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ChargePoint<S> {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
+    /// Waits until the CSMS has read everything that was sent before: it answers a ping in its turn.
+    pub(crate) async fn ping(&mut self) {
+        self.socket.send(Message::Ping("?".into())).await.unwrap();
+        loop {
+            let message = timeout(PATIENCE, self.socket.next()).await;
+            match message.expect("a pong within the patience") {
+                Some(Ok(Message::Pong(_))) => return,
+                Some(Ok(_)) => {}
+                other => panic!("no pong: {other:?}"),
+            }
+        }
+    }
+
     /// The next text message as JSON; `None` when the socket is closed.
     pub(crate) async fn next_frame(&mut self) -> Option<Value> {
         self.next_frame_for(PATIENCE).await

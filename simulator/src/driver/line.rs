@@ -155,6 +155,7 @@ impl Driver {
             Received::Answer {
                 tag: (tag, action),
                 result,
+                flaw: _,
             } => self.answered(tag, action, result),
             Received::Stray(stray) => {
                 let what = match stray {

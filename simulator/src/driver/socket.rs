@@ -96,7 +96,7 @@ impl Target {
             Some((path, query)) => (path, format!("?{query}")),
             None => (base, String::new()),
         };
-        let uri: Uri = format!("{}/{id}{query}", path.trim_end_matches('/'))
+        let uri: Uri = format!("{}/{}{query}", path.trim_end_matches('/'), id.url_segment())
             .parse()
             .map_err(|error| OpenError::Url {
                 url: base.to_owned(),

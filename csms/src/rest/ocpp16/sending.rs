@@ -1,6 +1,7 @@
 //! The one way in which the API sends a command: to whom, how fast, once, and what became of it.
 //!
-//! A command is sent once and never repeated. With an `Idempotency-Key` its outcome is kept, and a second
+//! A command is sent once and never repeated. What was not sent is an error of its own, offline or too many commands,
+//! never a time-out, and may be asked for again. With an `Idempotency-Key` its outcome is kept, and a second
 //! request with the key gets that instead of sending again; while the first has no outcome it is refused.
 
 use std::sync::Arc;
@@ -90,7 +91,7 @@ pub(super) enum End {
     Refused { status: String, response: Value },
     /// An answer that cannot be understood, and why.
     Invalid { reason: String, response: Value },
-    /// No answer in time.
+    /// It was sent, and there was no answer in time.
     TimedOut,
     /// The socket was lost before the answer.
     Lost,
@@ -336,6 +337,7 @@ async fn end(
         Err(CallFailure::Offline) => return Err(ApiError::Offline),
         Err(CallFailure::TooLarge) => return Err(ApiError::PayloadTooLarge),
         Err(CallFailure::Busy) => return Err(ApiError::Busy),
+        Err(CallFailure::NotSent) => return Err(ApiError::NotSent),
     })
 }
 

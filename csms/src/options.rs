@@ -8,7 +8,9 @@ use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 
 use crate::domain::authorization::UnknownTags;
-use crate::{Clock, MailSettings, PaymentSettings, StartError, TlsFiles, public, rest};
+use crate::{
+    Clock, MailSettings, PaymentSettings, SecurityProfile, StartError, TlsFiles, public, rest,
+};
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,11 @@ pub struct Options {
     pub client_ca: Option<PathBuf>,
     /// `sqlite://PATH` or `postgres://…`.
     pub database: String,
+    /// The file of the key with which passwords of charge points are kept, made when it is not there; beside the
+    /// database when `None`. All servers on one database need the same.
+    pub password_key: Option<PathBuf>,
+    /// Who proves less at its handshake is refused, whatever was registered.
+    pub minimum_security_profile: SecurityProfile,
     /// The key of the default organization on a database without keys, at least 8 characters; generated
     /// when `None`.
     pub api_key: Option<String>,
@@ -119,6 +126,8 @@ impl Default for Options {
             tls: None,
             client_ca: None,
             database: "sqlite://dynamo.db".to_owned(),
+            password_key: None,
+            minimum_security_profile: SecurityProfile::None,
             api_key: None,
             demo: false,
             id_tags: Vec::new(),

@@ -5,9 +5,10 @@
 //! version has its handlers in a folder of its own.
 
 pub(crate) mod accept;
+mod credentials;
 mod end;
+pub(crate) mod key_change;
 pub(crate) mod pace;
-mod password;
 pub(crate) mod push;
 pub(crate) mod refusals;
 pub(crate) mod routes;
@@ -15,6 +16,3 @@ pub(crate) mod session;
 pub mod sessions;
 pub(crate) mod taps;
 pub(crate) mod v16;
-
-pub(crate) use password::Passwords;
-pub use password::hash_password;

@@ -222,7 +222,9 @@ fn start_log(cli: &Cli) -> anyhow::Result<()> {
     };
     let wanted = std::env::var("RUST_LOG").ok().filter(|w| !w.is_empty());
     let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(usual))
-        .map_err(|error| anyhow::anyhow!("cannot read RUST_LOG: {error}"))?;
+        .map_err(|error| anyhow::anyhow!("cannot read RUST_LOG: {error}"))?
+        // Below that it writes every frame, with the passwords that are given to charge points.
+        .add_directive("tungstenite=debug".parse()?);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -1,6 +1,8 @@
 //! The command `dynamo csms admin`: writes to the same database as a running server, which reads what it
 //! needs at the next message or request.
 
+use std::path::PathBuf;
+
 use clap::{Subcommand, ValueEnum};
 use dynamo_protocol::ChargePointId;
 use dynamo_protocol::decode::Decoding;
@@ -8,18 +10,19 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
+use crate::StartError;
 use crate::args::parse_decoding;
 use crate::clock::{Clock, rfc3339};
 use crate::domain::authorization::{TagStatus, check_parent_tag, check_tag};
 use crate::domain::ending::{self, Closing};
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::domain::security::{SecurityProfile, wrong_password};
+use crate::password::{hash_beside, key};
 use crate::start::open_store;
 use crate::store::{
     ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OrganizationSetting, OutboxRow,
     Registration, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
 };
-use crate::{StartError, hash_password};
 
 /// Changes what a CSMS knows.
 #[derive(Debug, clap::Args)]
@@ -37,6 +40,10 @@ pub struct AdminArgs {
         hide_env_values = true
     )]
     pub database: String,
+    /// The key with which the CSMS keeps passwords of charge points (its own --password-key); without it the file
+    /// beside the database. Where there is none, the server takes a password over when the charge point comes with it
+    #[arg(long, global = true, env = "DYNAMO_PASSWORD_KEY", value_name = "FILE")]
+    pub password_key: Option<PathBuf>,
     /// What to change
     #[command(subcommand)]
     pub command: AdminCommand,
@@ -181,7 +188,7 @@ pub enum ChargePointCommand {
         /// Its identity
         id: String,
         /// Password for HTTP Basic at the handshake, 8 to 128 characters; the AuthorizationKey of OCPP 1.6 takes 16
-        /// to 40 of visible ASCII
+        /// to 40, or the hexadecimal digits of 16 to 20 bytes
         #[arg(
             long,
             value_name = "P",
@@ -239,9 +246,19 @@ impl From<StoreError> for AdminError {
 pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
     check(&args.command).map_err(AdminError::Value)?;
     let store = open_store(&args.database, Opener::Admin).await?;
-    let result = change(&store, args.command).await;
+    let place = KeyPlace {
+        database: args.database,
+        given: args.password_key,
+    };
+    let result = change(&store, &place, args.command).await;
     store.close().await;
     Ok(result?.to_string())
+}
+
+/// Where the key of passwords lies.
+struct KeyPlace {
+    database: String,
+    given: Option<PathBuf>,
 }
 
 /// Letters that are shown at once.
@@ -298,7 +315,11 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
     }
 }
 
-async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminError> {
+async fn change(
+    store: &Store,
+    place: &KeyPlace,
+    command: AdminCommand,
+) -> Result<Value, AdminError> {
     match command {
         AdminCommand::Organization(OrganizationCommand::Create { name }) => {
             let id = format!("org_{}", random_text(18));
@@ -317,7 +338,7 @@ async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminErro
         }
         AdminCommand::ApiKey(command) => api_key(store, command).await,
         AdminCommand::IdTag(command) => id_tag(store, command).await,
-        AdminCommand::ChargePoint(command) => charge_point(store, command).await,
+        AdminCommand::ChargePoint(command) => charge_point(store, place, command).await,
         AdminCommand::Transaction(TransactionCommand::Close {
             charge_point,
             transaction,
@@ -373,7 +394,11 @@ async fn id_tag(store: &Store, command: IdTagCommand) -> Result<Value, AdminErro
     Ok(answer)
 }
 
-async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Value, AdminError> {
+async fn charge_point(
+    store: &Store,
+    place: &KeyPlace,
+    command: ChargePointCommand,
+) -> Result<Value, AdminError> {
     let ChargePointCommand::Set {
         id,
         password,
@@ -384,11 +409,18 @@ async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Valu
         decoding,
     } = command;
     let registration = registration.as_deref().and_then(Registration::from_word);
+    let password_hash = match password {
+        Some(password) => {
+            let key = key::of_admin(store, &place.database, place.given.as_deref()).await?;
+            Some(hash_beside(key.as_ref(), &password))
+        }
+        None => None,
+    };
     store
         .set_charge_point(ChargePointSetting {
             id: id.clone(),
             organization_id: organization,
-            password_hash: password.as_deref().map(hash_password),
+            password_hash,
             registration,
             interval_s: interval,
             security_profile: security_profile.and_then(SecurityProfile::from_number),

@@ -11,7 +11,7 @@ use crate::ocpp::sessions::Sessions;
 use crate::public::PublicUrls;
 use crate::store::{Probe, Store};
 use crate::tls::authority::Authority;
-use crate::{Options, commissioning, guest, ocpp, outbox, payment, rest};
+use crate::{Options, commissioning, guest, ocpp, outbox, password, payment, rest};
 
 /// What everything inside shares.
 pub(crate) struct App {
@@ -20,7 +20,9 @@ pub(crate) struct App {
     pub outbox: outbox::Outbox,
     pub sessions: Sessions,
     pub routes: ocpp::routes::Routes,
-    pub passwords: ocpp::Passwords,
+    pub passwords: password::Passwords,
+    pub guesses: password::guesses::Guesses,
+    pub key_changes: ocpp::key_change::KeyChanges,
     pub attempts: rest::attempts::Attempts,
     pub tokens: rest::token::Tokens,
     pub urls: PublicUrls,

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminArgs;
 use crate::config;
-use crate::{AcceptUnknown, Csms, MailSettings, Options, StartError, TlsFiles, start};
+use crate::{
+    AcceptUnknown, Csms, MailSettings, Options, SecurityProfile, StartError, TlsFiles, start,
+};
 
 /// Runs the Charge Station Management System: OCPP 1.6J server and REST API.
 #[derive(Debug, clap::Args)]
@@ -70,6 +72,22 @@ pub struct Args {
         hide_env_values = true
     )]
     pub database: Option<String>,
+    /// The key with which passwords of charge points are kept, made when the file is not there; without it
+    /// DATABASE.password.key beside the file of SQLite, for PostgreSQL dynamo-HOST-NAME.password.key in the working
+    /// directory. All servers on one database need the same file: give it on storage that stays, and keep it with the
+    /// backups
+    #[arg(long, env = "DYNAMO_PASSWORD_KEY", value_name = "FILE")]
+    pub password_key: Option<PathBuf>,
+    /// What a charge point must prove at least at its handshake, whatever was registered: 0 the password if one is
+    /// set, 1 a password, 2 a password over TLS, 3 its certificate
+    #[arg(
+        long,
+        env = "DYNAMO_MINIMUM_SECURITY_PROFILE",
+        default_value = "0",
+        value_name = "N",
+        value_parser = clap::value_parser!(u8).range(0..=3)
+    )]
+    pub minimum_security_profile: u8,
     /// Loads the data of the API's examples (API key YOUR_API_KEY) and connects simulated charge points behind it
     #[arg(long, env = "DYNAMO_DEMO")]
     pub demo: bool,
@@ -204,6 +222,11 @@ impl Args {
             jwt_lifetime: self.jwt_lifetime,
             tax_rate: self.tax_rate,
             database: self.database.clone().unwrap_or(usual.database),
+            password_key: self.password_key.clone(),
+            minimum_security_profile: SecurityProfile::from_number(
+                self.minimum_security_profile.into(),
+            )
+            .unwrap_or_default(),
             demo: self.demo,
             api_key: self.api_key.clone(),
             id_tags: self.id_tag.clone(),

@@ -13,7 +13,7 @@ use crate::domain::price::Tariff;
 use crate::domain::register::Register;
 use crate::domain::registration::{self, Hardware, NewChargePoint, Refused};
 use crate::domain::transaction::{self, Start};
-use crate::ocpp::hash_password;
+use crate::password::hash_password;
 use crate::payment::Held;
 use crate::payment::sandbox::REFERENCE_PREFIX;
 use crate::store::{

@@ -9,7 +9,9 @@ use rust_decimal::Decimal;
 
 use crate::domain::authorization::UnknownTags;
 use crate::domain::ending::PROVISIONAL;
-use crate::{Clock, MailSettings, PaymentSettings, Rate, StartError, TlsFiles, public, rest};
+use crate::{
+    Clock, MailSettings, PaymentSettings, Rate, SecurityProfile, StartError, TlsFiles, public, rest,
+};
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,11 @@ pub struct Options {
     pub client_ca: Option<PathBuf>,
     /// `sqlite://PATH` or `postgres://…`.
     pub database: String,
+    /// The file of the key with which passwords of charge points are kept, made when it is not there; beside the
+    /// database when `None`. All servers on one database need the same.
+    pub password_key: Option<PathBuf>,
+    /// Who proves less at its handshake is refused, whatever was registered.
+    pub minimum_security_profile: SecurityProfile,
     /// The key of the default organization on a database without keys, at least 8 characters; generated
     /// when `None`.
     pub api_key: Option<String>,
@@ -130,6 +137,8 @@ impl Default for Options {
             tls: None,
             client_ca: None,
             database: "sqlite://dynamo.db".to_owned(),
+            password_key: None,
+            minimum_security_profile: SecurityProfile::None,
             api_key: None,
             demo: false,
             id_tags: Vec::new(),

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::clock::Mono;
 use crate::domain::authorization::check_tag;
 use crate::domain::registration;
+use crate::domain::security::SecurityProfile;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
 use crate::running::{Csms, lasting, write_presences};
@@ -23,7 +24,8 @@ use crate::store::{
 use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, TlsDoor};
 use crate::{
-    Options, commissioning, demo, guest, listen, ocpp, options, outbox, payment, rest, settling,
+    Options, commissioning, demo, guest, listen, ocpp, options, outbox, password, payment, rest,
+    settling,
     store,
 };
 
@@ -90,6 +92,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     demo::check(&store, &options).await?;
+    let password_key = password::key::of_server(&store, &options).await?;
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let stations = if options.demo {
         demo::load(&store, options.clock.now_ms()).await?
@@ -113,7 +116,9 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
         routes: ocpp::v16::routes(),
-        passwords: ocpp::Passwords::default(),
+        passwords: password::Passwords::new(password_key),
+        guesses: password::guesses::Guesses::default(),
+        key_changes: ocpp::key_change::KeyChanges::default(),
         attempts: rest::attempts::Attempts::default(),
         tokens,
         urls,
@@ -137,6 +142,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         store,
         options,
     });
+    warn_of_strangers(&app.options, ocpp_addr, ocpps_addr);
     let tasks = serve(
         &app,
         [http, ocpp],
@@ -179,6 +185,21 @@ fn last<F: Future<Output = ()> + Send + 'static>(
 ) {
     let app = app.clone();
     tasks.spawn(lasting(what, move || begin(app.clone())));
+}
+
+/// Tells the log when anybody on the network can come as a charge point that has no password.
+fn warn_of_strangers(options: &Options, ocpp: SocketAddr, ocpps: Option<SocketAddr>) {
+    let mut open = [Some(ocpp), ocpps].into_iter().flatten();
+    let open = open.find(|address| !address.ip().to_canonical().is_loopback());
+    if options.minimum_security_profile == SecurityProfile::None
+        && let Some(address) = open
+    {
+        tracing::warn!(
+            %address,
+            "whoever reaches this address can connect as a charge point that has no password, and identities are \
+             public: ask every charge point for one with --minimum-security-profile 1, or 2 for TLS as well"
+        );
+    }
 }
 
 /// Serves REST and OCPP, in this order, in clear and with TLS.

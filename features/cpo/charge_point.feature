@@ -42,7 +42,41 @@ Feature: Charge points of an operator
       | connector_count | null     | "Bay"   | 51.5     | "connector_count": 0        |
       | connector_count | null     | "Bay"   | 51.5     | "connector_count": 101      |
       | max_power_kw    | null     | "Bay"   | 51.5     | "max_power_kw": 0           |
+      | ocpp_password   | null     | "Bay"   | 51.5     | "ocpp_password": "short"    |
       | site_id         | null     | "Bay"   | 51.5     | "site_id": "site_of-nobody" |
+
+  Scenario: A charge point with a password that is made for it
+    When the organization sends POST /api/v1/chargepoints
+      """
+      {"name": "Bay 4", "latitude": 51.5, "longitude": 0.1, "ocpp_password": null}
+      """
+    Then the answer is 201
+    And its JSON contains
+      """
+      {"id": "(an id)", "ocpp_password": "(a text)"}
+      """
+
+  Scenario: A password that is given is not shown
+    When the organization sends PATCH /api/v1/chargepoints/{charge point}
+      """
+      {"ocpp_password": "{password}"}
+      """
+    Then the answer is 200
+    And its JSON contains
+      """
+      {"name": "Bay 3", "ocpp_password": "(nothing)"}
+      """
+
+  Scenario: A new password is made and shown once
+    When the organization sends PATCH /api/v1/chargepoints/{charge point}
+      """
+      {"ocpp_password": null}
+      """
+    Then the answer is 200
+    And its JSON contains
+      """
+      {"ocpp_password": "(a text)"}
+      """
 
   Scenario: What is left out of a change stays
     When the organization sends PATCH /api/v1/chargepoints/{charge point}
@@ -69,6 +103,7 @@ Feature: Charge points of an operator
       | name            | ""           |
       | longitude       | 181          |
       | max_power_kw    | 1001         |
+      | ocpp_password   | "short"      |
 
   Scenario: Its state before it ever came
     When a key that may only read sends GET /api/v1/chargepoints/{charge point}/status

@@ -19,6 +19,10 @@ create table charge_point (
     id text primary key not null,
     organization_id text not null references organization (id),
     password_hash text,
+    -- Keys that were sent over OCPP and may be the password by now, as JSON.
+    pending_passwords text,
+    -- Another one when somebody sets the password here, or registers the charge point again.
+    password_number bigint not null default 0,
     registration text not null,
     interval_s bigint,
     vendor text,

@@ -300,6 +300,8 @@ create table outbox (
 );
 create index outbox_waiting on outbox (lane, id) where sent_at_ms is null and given_up_at_ms is null;
 create index outbox_due on outbox (kind, recipient, due_at_ms) where sent_at_ms is null and given_up_at_ms is null;
+create index outbox_mail on outbox (created_at_ms) where kind = 'mail';
+create index outbox_mail_lane on outbox (lane, created_at_ms) where kind = 'mail';
 create index outbox_sent on outbox (sent_at_ms) where sent_at_ms is not null;
 create index outbox_given_up on outbox (given_up_at_ms) where given_up_at_ms is not null;
 

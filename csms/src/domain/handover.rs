@@ -49,7 +49,7 @@ pub(crate) struct Invite {
 pub(crate) enum NotInvited {
     /// The project has its owner.
     Accepted,
-    /// The installer sent so many that nobody accepted.
+    /// The installer sent so many that nobody accepted, or so many mails left today, to this address or in all.
     TooMany,
 }
 
@@ -88,7 +88,9 @@ pub(crate) async fn invite(
                 let now_ms = invitation.created_at_ms;
                 let since_ms = now_ms.saturating_sub(MAILS_MS);
                 let open = conn.open_invitations(&project.installer_id, since_ms);
-                if open.await? >= OPEN_MAILS_MAX {
+                if open.await? >= OPEN_MAILS_MAX
+                    || !conn.may_post_mail(&invitation.email, now_ms).await?
+                {
                     return Ok(Some(Err(NotInvited::TooMany)));
                 }
                 conn.void_invitations(&project.id, now_ms).await?;

@@ -32,7 +32,7 @@ pub(crate) struct NewChargePoint {
     pub place: Option<Place>,
     pub address: Option<String>,
     pub hardware: Hardware,
-    /// Argon2 hash of the Basic password, when one is asked for at the handshake.
+    /// What is kept of the Basic password, when one is asked for at the handshake.
     pub password_hash: Option<String>,
     /// Whether it serves drivers already.
     pub is_commissioned: bool,
@@ -63,6 +63,8 @@ pub(crate) struct Change {
     pub connector_count: Option<i64>,
     pub connector_type: Option<Option<String>>,
     pub max_power_kw: Option<Option<f64>>,
+    /// What is kept of its new password.
+    pub password_hash: Option<String>,
     /// These never change: another value than the registered one is refused.
     pub serial_number: Option<String>,
 }

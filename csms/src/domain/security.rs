@@ -1,20 +1,63 @@
 //! What a charge point must prove at its handshake: the security profiles of OCPP [1.6 security whitepaper §2].
 //!
-//! A certificate that is shown must be good under every profile, also where none is asked for.
+//! A certificate that was revoked, or that this server does not know as its own, is refused under every profile. One
+//! that is somebody else's proves nothing: where no certificate is asked for, it does not matter.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::password::key::unhex;
 
 /// Characters that the password of a charge point may have.
 pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+/// The key of the configuration that is the password of a charge point [1.6 security whitepaper §2.3].
+pub(crate) const AUTHORIZATION_KEY: &str = "AuthorizationKey";
+/// Characters of its value: digits of 16 to 20 bytes, or a text.
+pub(crate) const KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=40;
+/// Hexadecimal digits of a key that is given as bytes.
+const KEY_DIGITS: std::ops::RangeInclusive<usize> = 32..=40;
+/// What is shown where a secret was.
+pub(crate) const MASK: &str = "***";
 
-/// Why this cannot be the password of a charge point. It travels as HTTP Basic, which has no place for control
-/// characters (RFC 7617 §2); what fits into OCPP's own AuthorizationKey is narrower, and the charge point's affair.
+/// Why this cannot be the password of a charge point. What fits into OCPP's own AuthorizationKey is narrower, and the
+/// charge point's affair.
 pub(crate) fn wrong_password(password: &str) -> Option<&'static str> {
     if !PASSWORD_CHARS.contains(&password.chars().count()) {
         return Some("8 to 128 characters are wanted");
     }
-    if password.chars().any(char::is_control) {
-        return Some("it has control characters");
-    }
     password.trim().is_empty().then_some("it is blank")
+}
+
+/// The bytes of a password. A key is 16 to 20 bytes and is given as their hexadecimal digits; some charge points come
+/// with the bytes and some with the digits. Everything else is the text itself.
+pub(crate) fn key_bytes(password: &[u8]) -> Cow<'_, [u8]> {
+    let digits = Some(password).filter(|password| KEY_DIGITS.contains(&password.len()));
+    digits
+        .and_then(unhex)
+        .map_or(Cow::Borrowed(password), Cow::Owned)
+}
+
+/// Whether a key of the configuration is the charge point's password.
+pub(crate) fn is_password(key: &str) -> bool {
+    key.eq_ignore_ascii_case(AUTHORIZATION_KEY)
+}
+
+/// Hides the passwords of charge points in a message, or a part of one: each value beside the key of a password.
+pub(crate) fn mask_passwords(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            let is_secret = members.get("key").and_then(Value::as_str);
+            if is_secret.is_some_and(is_password)
+                && let Some(secret) = members.get_mut("value").filter(|value| !value.is_null())
+            {
+                *secret = Value::String(MASK.to_owned());
+            }
+            members.values_mut().for_each(mask_passwords);
+        }
+        Value::Array(values) => values.iter_mut().for_each(mask_passwords),
+        _ => {}
+    }
 }
 
 /// What a charge point must prove.
@@ -92,16 +135,16 @@ pub(crate) const fn duty(
     shown: Shown,
 ) -> Result<Duty, Breach> {
     match shown {
-        Shown::Foreign => return Err(Breach::Foreign),
         Shown::Revoked => return Err(Breach::Revoked),
         Shown::Unknown => return Err(Breach::Unknown),
-        Shown::Nothing | Shown::Good => {}
+        Shown::Nothing | Shown::Good | Shown::Foreign => {}
     }
     match (profile, shown) {
         (SecurityProfile::TlsBasic | SecurityProfile::MutualTls, _) if !is_tls => {
             Err(Breach::NoTls)
         }
         (SecurityProfile::MutualTls, Shown::Good) => Ok(Duty::Nothing),
+        (SecurityProfile::MutualTls, Shown::Foreign) => Err(Breach::Foreign),
         (SecurityProfile::MutualTls, _) => Err(Breach::NoCertificate),
         (SecurityProfile::None, _) if !has_password => Ok(Duty::Nothing),
         _ if has_password => Ok(Duty::Password),
@@ -141,6 +184,19 @@ mod tests {
                 Err(Breach::NoCertificate),
             ),
             (MutualTls, true, true, Shown::Good, Ok(Duty::Nothing)),
+            (MutualTls, true, true, Shown::Foreign, Err(Breach::Foreign)),
+            // Where no certificate is asked for, somebody else's proves nothing.
+            (None, false, true, Shown::Foreign, Ok(Duty::Nothing)),
+            (None, true, true, Shown::Foreign, Ok(Duty::Password)),
+            (Basic, true, true, Shown::Foreign, Ok(Duty::Password)),
+            (TlsBasic, true, true, Shown::Foreign, Ok(Duty::Password)),
+            (
+                TlsBasic,
+                false,
+                true,
+                Shown::Foreign,
+                Err(Breach::NoPassword),
+            ),
         ] {
             let found = duty(profile, has_password, is_tls, shown);
             assert_eq!(
@@ -153,10 +209,52 @@ mod tests {
     #[test]
     fn a_bad_certificate_is_refused_under_every_profile() {
         for profile in SecurityProfile::ALL {
-            for shown in [Shown::Foreign, Shown::Revoked, Shown::Unknown] {
+            for shown in [Shown::Revoked, Shown::Unknown] {
                 assert!(duty(profile, true, true, shown).is_err());
             }
         }
+    }
+
+    #[test]
+    fn passwords_are_text_of_bounded_length_with_whatever_characters() {
+        for good in ["12345678", "tab\tand\u{1}more", &"x".repeat(128)] {
+            assert_eq!(wrong_password(good), Option::None, "{good}");
+        }
+        for bad in ["1234567", "        ", &"x".repeat(129)] {
+            assert!(wrong_password(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_are_bytes() {
+        let digits = "00ff".repeat(8);
+        assert_eq!(*key_bytes(digits.as_bytes()), [0x00, 0xff].repeat(8));
+        for text in [
+            "0123456789abcdef",
+            "0123456789abcdef0123456789abcdef0",
+            "0123456789abcdef0123456789abcdeg",
+            "0123456789abcdef0123456789abcdef0123456789",
+            "",
+        ] {
+            assert_eq!(*key_bytes(text.as_bytes()), *text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn passwords_in_messages_are_masked() {
+        let mut value = serde_json::json!([2, "1", "ChangeConfiguration",
+            {"key": "authorizationkey", "value": "secret"}]);
+        mask_passwords(&mut value);
+        assert_eq!(value[3]["value"], MASK);
+        let mut value = serde_json::json!({"configurationKey": [{"key": "AuthorizationKey", "value": "secret"},
+            {"key": "HeartbeatInterval", "value": "5"}, {"key": "AuthorizationKey", "readonly": false}]});
+        mask_passwords(&mut value);
+        let keys = &value["configurationKey"];
+        assert_eq!(
+            (&keys[0]["value"], &keys[1]["value"]),
+            (&MASK.into(), &"5".into())
+        );
+        assert_eq!(keys[2].get("value"), Option::None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::security::{KEY_CHARS, is_password};
+
 /// Numbers from 0 on.
 const NUMBERS: [&str; 28] = [
     "BlinkRepeat",
@@ -52,8 +54,7 @@ const SWITCHES: [&str; 12] = [
 ];
 
 /// Texts, most of them lists with commas.
-const TEXTS: [&str; 9] = [
-    "AuthorizationKey",
+const TEXTS: [&str; 8] = [
     "ChargingScheduleAllowedChargingRateUnit",
     "ConnectorPhaseRotation",
     "CpoName",
@@ -87,6 +88,14 @@ pub(crate) fn wrong_value(key: &str, value: &Value) -> Option<&'static str> {
         };
         return (!is_good).then_some("true or false is wanted [1.6 §9]");
     }
+    if is_password(key) {
+        let chars = value.as_str().map(|text| text.chars().count());
+        let is_good = chars.is_some_and(|chars| KEY_CHARS.contains(&chars));
+        return (!is_good).then_some(
+            "16 to 40 characters are wanted: a text, or the hexadecimal digits of 16 to 20 bytes [1.6 security \
+             whitepaper §2.3]",
+        );
+    }
     (among(&TEXTS) && !value.is_string()).then_some("a text is wanted [1.6 §9]")
 }
 
@@ -108,6 +117,7 @@ mod tests {
                 json!("Energy.Active.Import.Register"),
             ),
             ("MeterValuesSampledData", json!("")),
+            ("AuthorizationKey", json!("0123456789\tabcde")),
             ("VendorKey", json!(-5.5)),
         ] {
             assert_eq!(wrong_value(key, &good), None, "{key} {good}");
@@ -122,6 +132,9 @@ mod tests {
             ("LocalPreAuthorize", json!(1)),
             ("LocalPreAuthorize", json!("yes")),
             ("MeterValuesSampledData", json!(7)),
+            ("authorizationkey", json!("0123456789abcde")),
+            ("AuthorizationKey", json!("x".repeat(41))),
+            ("AuthorizationKey", json!(1_234_567_890_123_456_i64)),
         ] {
             assert!(wrong_value(key, &bad).is_some(), "{key} {bad}");
         }

@@ -1,17 +1,19 @@
 //! The handshake: who gets in, and in which version.
 //!
-//! The path's last segment is the identity, percent-encoded; segments that are empty count as nothing. The subprotocol decides the version [1.6J §3.1]. An identity that
-//! nobody registered gets 404, a missing or wrong password 401, and 403 who comes without the TLS or the certificate
-//! that its security profile asks for, or with a certificate that is somebody else's or was revoked: no password would
-//! help there. All of it is said before the upgrade. When no
+//! The path's last segment is the identity, percent-encoded; segments that are empty count as nothing. The subprotocol
+//! decides the version [1.6J §3.1]. An identity that
+//! nobody registered gets 404, a missing or wrong password 401 (429 when there were too many), and 403 who comes
+//! without the TLS or the certificate that its security profile or this server asks for, or with a certificate that was
+//! revoked: no password would help there. All of it is said before the upgrade. When no
 //! offered subprotocol fits, the upgrade is made without one and the socket is closed [1.6J §3.3].
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State, WebSocketUpgrade};
 use axum::http::header::{
-    AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
+    RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
@@ -19,13 +21,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use dynamo_protocol::{
     ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES, SUBPROTOCOL_16,
 };
 use percent_encoding::percent_decode_str;
 
-use super::session;
+use super::{credentials, session};
 use crate::App;
 use crate::domain::registration::FOLDERS;
 use crate::domain::security::{Breach, Duty, SecurityProfile, Shown, duty};
@@ -106,6 +108,7 @@ async fn handshake(
         Ok(identity) => {
             let attempt = Attempt {
                 headers: &headers,
+                address: peer.0.ip(),
                 will_talk,
                 transport: &transport,
             };
@@ -150,7 +153,7 @@ async fn handshake(
 
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(super) enum Refusal {
     #[error("no charge point connects to this path: connect to /ocpp16/IDENTITY")]
     Path,
     #[error("{0}")]
@@ -159,6 +162,22 @@ enum Refusal {
     Unknown(String),
     #[error("user and password of the charge point {0:?} are wanted (HTTP Basic)")]
     Password(String),
+    #[error(
+        "too many wrong passwords came for the charge point {identity:?}: come again in {seconds} seconds"
+    )]
+    TooManyWrong { identity: String, seconds: u64 },
+    #[error(
+        "the password of the charge point {0:?} was kept with another key than this server has"
+    )]
+    ForeignDigest(String),
+    #[error(
+        "this server lets nobody in below security profile {minimum}: the charge point {identity:?} {lack}"
+    )]
+    BelowMinimum {
+        identity: String,
+        minimum: i64,
+        lack: &'static str,
+    },
     #[error("no password is set for the charge point {0:?}, and its security profile asks for one")]
     NoPassword(String),
     #[error("the charge point {0:?} must connect with TLS (wss)")]
@@ -200,6 +219,22 @@ impl Refusal {
         }
     }
 
+    /// What this server asks for although the registration does not.
+    fn below(minimum: SecurityProfile, breach: Breach, identity: &str) -> Self {
+        let lack = match breach {
+            Breach::NoTls => "must connect with TLS (wss)",
+            Breach::NoCertificate | Breach::Foreign => "must show a certificate of its own",
+            Breach::NoPassword | Breach::Revoked | Breach::Unknown => {
+                "must have a password, and none is set"
+            }
+        };
+        Self::BelowMinimum {
+            identity: identity.to_owned(),
+            minimum: minimum.number(),
+            lack,
+        }
+    }
+
     /// What the operator can do about it.
     const fn remedy(&self) -> &'static str {
         match self {
@@ -211,6 +246,16 @@ impl Refusal {
             }
             Self::Password(_) => {
                 "give the charge point the password of `dynamo csms admin charge-point set`"
+            }
+            Self::TooManyWrong { .. } => {
+                "give the charge point its password; somebody may be trying to guess it"
+            }
+            Self::ForeignDigest(_) => {
+                "start with the file of the server that kept it (--password-key), or set the password again"
+            }
+            Self::BelowMinimum { .. } => {
+                "let the charge point connect so, set a password with `dynamo csms admin charge-point set --password`, \
+                 or start with a lower --minimum-security-profile"
             }
             Self::NoPassword(_) => {
                 "set one with `dynamo csms admin charge-point set --password`, or another --security-profile"
@@ -264,6 +309,7 @@ impl IntoResponse for Refusal {
             }
             Self::NoTls(_)
             | Self::NoCertificate(_)
+            | Self::BelowMinimum { .. }
             | Self::ForeignCertificate { .. }
             | Self::RevokedCertificate(_)
             | Self::UnknownCertificate(_) => (StatusCode::FORBIDDEN, text).into_response(),
@@ -274,7 +320,13 @@ impl IntoResponse for Refusal {
             Self::Subprotocol(_) | Self::Upgrade(_) => {
                 (StatusCode::BAD_REQUEST, text).into_response()
             }
-            Self::Store => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
+            Self::TooManyWrong { seconds, .. } => {
+                let header = [(RETRY_AFTER, seconds.to_string())];
+                (StatusCode::TOO_MANY_REQUESTS, header, text).into_response()
+            }
+            Self::Store | Self::ForeignDigest(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+            }
         }
     }
 }
@@ -291,6 +343,7 @@ pub(crate) struct Admitted {
 /// How somebody comes.
 struct Attempt<'a> {
     headers: &'a HeaderMap,
+    address: IpAddr,
     /// Whether the handshake will lead to a session.
     will_talk: bool,
     transport: &'a Transport,
@@ -320,12 +373,18 @@ async fn admit(
         Some(peer) => judge(app, &id, peer).await?,
         None => Shown::Nothing,
     };
-    let breach = |breach| Refusal::of(breach, identity, peer);
-    // Nobody is recorded who shows a wrong certificate.
-    duty(SecurityProfile::None, false, is_tls, shown).map_err(breach)?;
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
     if known.is_none() && app.options.accept_unknown.charge_points {
+        // Nobody is recorded who shows a wrong certificate, or will not be let in.
+        let minimum = app.options.minimum_security_profile;
+        let breach = |breach| Refusal::of(breach, identity, peer);
+        if shown == Shown::Foreign {
+            return Err(breach(Breach::Foreign));
+        }
+        duty(SecurityProfile::None, false, is_tls, shown).map_err(breach)?;
+        duty(minimum, false, is_tls, shown)
+            .map_err(|breach| Refusal::below(minimum, breach, identity))?;
         if !attempt.will_talk {
             return Ok((id, None));
         }
@@ -344,30 +403,50 @@ async fn admit(
         known = find(app, &id).await?;
     }
     let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
-    let has_password = charge_point.password_hash.is_some();
-    let duty = duty(charge_point.security_profile, has_password, is_tls, shown).map_err(breach)?;
-    if let (Duty::Password, Some(hash)) = (duty, &charge_point.password_hash) {
-        let wrong = || Refusal::Password(identity.to_owned());
-        let (user, password) = basic_credentials(attempt.headers).ok_or_else(wrong)?;
-        if user != id.as_str().as_bytes() || !app.passwords.verify(&id, &password, hash).await {
-            return Err(wrong());
-        }
-    }
+    let wanted = wanted(app, &charge_point, is_tls, shown, identity, peer)?;
+    let shown_password = credentials::Shown {
+        headers: attempt.headers,
+        address: attempt.address,
+        will_talk: attempt.will_talk,
+    };
+    let charge_point = match wanted {
+        Duty::Password => credentials::check(app, &id, charge_point, &shown_password).await?,
+        Duty::Nothing => credentials::look(app, &id, charge_point, &shown_password).await?,
+    };
     let proof = Proof {
-        identity_verified: duty == Duty::Password || shown == Shown::Good,
+        identity_verified: wanted == Duty::Password || shown == Shown::Good,
         tls_enabled: is_tls,
     };
     if attempt.will_talk && proof != charge_point.proof {
         let kept = app.store.proved(id.as_str(), proof).await;
         kept.map_err(|error| unreadable(&id, &error))?;
     }
-    let ours = peer.filter(|peer| peer.is_ours);
+    let ours = peer.filter(|peer| peer.is_ours && shown == Shown::Good);
     let admitted = Admitted {
         charge_point,
         read_ms,
         certificate: ours.map(|peer| peer.fingerprint.as_str().into()),
     };
     Ok((id, Some(admitted)))
+}
+
+/// What a charge point has left to prove: what its registration asks for, and what this server asks everybody for.
+fn wanted(
+    app: &App,
+    charge_point: &ChargePoint,
+    is_tls: bool,
+    shown: Shown,
+    identity: &str,
+    peer: Option<&PeerCertificate>,
+) -> Result<Duty, Refusal> {
+    let of = |profile| duty(profile, charge_point.has_password(profile), is_tls, shown);
+    let profile = charge_point.security_profile;
+    let wanted = of(profile).map_err(|breach| Refusal::of(breach, identity, peer))?;
+    let minimum = app.options.minimum_security_profile;
+    if minimum <= profile {
+        return Ok(wanted);
+    }
+    of(minimum).map_err(|breach| Refusal::below(minimum, breach, identity))
 }
 
 /// What a certificate that was shown says about this identity.
@@ -386,27 +465,16 @@ async fn judge(app: &App, id: &ChargePointId, peer: &PeerCertificate) -> Result<
     })
 }
 
-async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {
+pub(super) async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {
     let found = app.store.charge_point(id.as_str()).await;
     found.map_err(|error| unreadable(id, &error))
 }
 
-fn unreadable(id: &ChargePointId, error: &crate::store::StoreError) -> Refusal {
+pub(super) fn unreadable(id: &ChargePointId, error: &crate::store::StoreError) -> Refusal {
     if !error.is_in_the_log() {
         tracing::error!(charge_point = %id, cause = %error, "a handshake could not be served");
     }
     Refusal::Store
-}
-
-/// User and password of HTTP Basic. The user ends at the first `:`, the password may have more of them.
-fn basic_credentials(headers: &HeaderMap) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = STANDARD.decode(encoded.trim()).ok()?;
-    let colon = decoded.iter().position(|byte| *byte == b':')?;
-    Some((decoded[..colon].to_vec(), decoded[colon + 1..].to_vec()))
 }
 
 /// Whether `ocpp1.6` is among the offered subprotocols. With one supported version, the client's order and
@@ -487,23 +555,5 @@ mod tests {
         ] {
             assert!(!is_websocket_key(bad.as_bytes()), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_password_may_have_colons_and_a_user_may_not() {
-        let read = |text: &str| {
-            let value = format!("Basic {}", STANDARD.encode(text));
-            basic_credentials(&headers(AUTHORIZATION, &[&value]))
-        };
-        assert_eq!(read("CP-1:a:b"), Some((b"CP-1".to_vec(), b"a:b".to_vec())));
-        assert_eq!(read("CP-1"), None);
-        assert_eq!(
-            basic_credentials(&headers(AUTHORIZATION, &["Bearer x"])),
-            None
-        );
-        assert_eq!(
-            basic_credentials(&headers(AUTHORIZATION, &["Basic %%%"])),
-            None
-        );
     }
 }

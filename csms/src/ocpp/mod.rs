@@ -7,11 +7,12 @@
 
 pub(crate) mod accept;
 pub(crate) mod answers;
+mod credentials;
 mod end;
 mod inbox;
+pub(crate) mod key_change;
 mod mailbox;
 pub(crate) mod pace;
-mod password;
 pub(crate) mod push;
 pub(crate) mod refusals;
 pub(crate) mod routes;
@@ -22,5 +23,3 @@ pub(crate) mod v16;
 mod wire;
 
 pub use pace::Rate;
-pub(crate) use password::Passwords;
-pub use password::hash_password;

@@ -11,27 +11,44 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::answers;
+use super::key_change;
 use super::sessions::CallFailure;
 use crate::App;
+use crate::domain::security::is_password;
 use crate::store::Result;
 
 /// Charge points that are pushed to at the same time after their boots.
 pub(crate) const PUSHES_MAX: usize = 8;
+/// What a secret is that cannot be read any more, in the place of the charge point's answer.
+const UNREADABLE: &str = "Unreadable";
 /// Keys of one push.
 const KEYS_MAX: usize = 500;
 
 /// Pushes what is saved and not pushed yet.
-pub(crate) async fn push(app: &App, id: &ChargePointId) -> Result<()> {
+pub(crate) async fn push(app: &Arc<App>, id: &ChargePointId) -> Result<()> {
     for _ in 0..KEYS_MAX {
         let Some(next) = app.store.next_unpushed(id.as_str()).await? else {
             return Ok(());
         };
-        let payload = json!({"key": next.key, "value": as_text(&next.value)}).to_string();
-        let answer = app
-            .sessions
-            .call_raw(id, Action::ChangeConfiguration, payload)
-            .await;
-        let status = match answer {
+        let text = as_text(&next.value);
+        let value = if is_password(&next.key) {
+            app.passwords.open(&text)
+        } else {
+            Some(text)
+        };
+        let Some(value) = value else {
+            tracing::warn!(
+                charge_point = %id,
+                "its new key was saved by a server with another key for passwords (--password-key) and cannot be sent"
+            );
+            app.store
+                .pushed(id.as_str(), next, UNREADABLE.to_owned())
+                .await?;
+            continue;
+        };
+        let payload = json!({"key": next.key, "value": value}).to_string();
+        let answer = key_change::call(app, id, Action::ChangeConfiguration, payload);
+        let status = match answer.await? {
             Ok(answer) => {
                 let action = Action::ChangeConfiguration;
                 let understood = answers::understand(app, id, action, &answer).await;

@@ -30,7 +30,7 @@ const REGISTRATION_AGE_MS_MAX: Millis = 500;
 pub(crate) struct Cx {
     pub app: Arc<App>,
     pub charge_point: ChargePointId,
-    /// What the handshake read: whose it is, and the password it was let in with.
+    /// What the handshake read: whose it is, and which password it was let in with.
     pub admitted: Arc<ChargePoint>,
     pub contact: Arc<Contact>,
     /// When the call arrived, in Unix milliseconds.
@@ -173,7 +173,7 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
     let admitted = &cx.admitted;
     let read = cx.app.store.charge_point(id).await?.filter(|read| {
         read.organization_id == admitted.organization_id
-            && read.password_hash == admitted.password_hash
+            && read.password_number == admitted.password_number
             && read.security_profile == admitted.security_profile
     });
     let Some(read) = read else {

@@ -27,6 +27,7 @@ use super::accept::Admitted;
 use super::end::End;
 use super::inbox::{Answered, Call, Pushed, TOLD_PATIENCE, begin_work};
 use super::mailbox::Command;
+use super::key_change;
 use super::push::push_later;
 use super::routes::{self, Cx};
 use super::sessions::{CallFailure, Seat};
@@ -34,6 +35,7 @@ use super::taps::{Frame, Heard};
 use super::wire::{Turn, Wire};
 use crate::App;
 use crate::domain::occurrence::{Kind, Occurrence};
+use crate::domain::security::mask_passwords;
 use crate::listen::Peer;
 use crate::store::ChargePoint;
 
@@ -92,6 +94,7 @@ pub(crate) async fn run(
         receipts: 0,
         trigger: None,
         command: None,
+        is_key_change: false,
         untold: None,
         refused_frames: 0,
         read_at_ms: 0,
@@ -160,6 +163,8 @@ struct Session {
     trigger: Option<Action>,
     /// The open command.
     command: Option<Action>,
+    /// Whether it gives the charge point its password.
+    is_key_change: bool,
     /// Hears when what was told of this connection is in the outbox: what its next message tells comes after it.
     untold: Option<oneshot::Receiver<()>>,
     /// Frames of this connection that nobody could read.
@@ -251,7 +256,11 @@ impl Session {
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::Closed),
         };
-        tracing::trace!(charge_point = %self.id, frame = %text, "received");
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let masked = key_change::masked(&text);
+            let frame = masked.as_deref().unwrap_or(text.as_str());
+            tracing::trace!(charge_point = %self.id, frame, "received");
+        }
         self.tell_listener(true, &text);
         match self.link.receive(&text) {
             Received::Call {
@@ -390,6 +399,7 @@ impl Session {
             routes::allow_trigger(&self.place.seat.contact, action);
         }
         self.command = Some(command.action);
+        self.is_key_change = key_change::new_key(command.action, &command.payload).is_some();
         let action = command.action.as_str();
         let left = command.deadline.saturating_duration_since(Instant::now());
         let left_ms = duration_ms(left);
@@ -539,6 +549,15 @@ impl Session {
             Err(_) => ("connection_lost", Value::Null),
         };
         let status = response.get("status").cloned().unwrap_or_default();
+        let mut response: Value = response;
+        mask_passwords(&mut response);
+        if std::mem::take(&mut self.is_key_change) {
+            // Whatever else the charge point says may be the key.
+            let names = ["status", "error_code"].into_iter();
+            let said =
+                names.filter_map(|name| Some((name.to_owned(), response.get(name)?.clone())));
+            response = said.collect();
+        }
         let sent = result.as_ref().map_or(0, |answer| answer.get().len());
         let response = if sent > TOLD_BYTES_MAX {
             Value::Null

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use dynamo_protocol::{ChargePointId, RawValue};
 use tokio::sync::mpsc;
 
+use super::key_change::masked;
+
 /// What may wait for the listener.
 const HEARD_MAX: usize = 256;
 /// Bytes of a message that are heard whole; with [`HEARD_MAX`], 4 MiB wait at most.
@@ -31,7 +33,7 @@ pub(crate) enum Heard {
 pub(crate) struct Frame {
     pub at_ms: i64,
     pub from_charge_point: bool,
-    /// Without its body where it was too long.
+    /// Without its body where it was too long, and without passwords.
     pub text: String,
     /// The bytes of the message.
     pub bytes: usize,
@@ -39,10 +41,11 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(crate) fn new(at_ms: i64, from_charge_point: bool, message: &str) -> Self {
+        let text = bounded(message);
         Self {
             at_ms,
             from_charge_point,
-            text: bounded(message).into_owned(),
+            text: masked(&text).unwrap_or_else(|| text.into_owned()),
             bytes: message.len(),
         }
     }

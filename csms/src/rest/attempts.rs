@@ -4,9 +4,12 @@
 //! memory, in bounded maps, and is this process's own.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 
 use super::error::ApiError;
+use crate::password::guesses::network;
 
 /// Attempts under way, those that wait for their turn included.
 const LINE_MAX: usize = 64;
@@ -22,6 +25,15 @@ const FAILURES_WINDOW_MS: u64 = 60_000;
 /// the window.
 const ACCOUNTS_MAX: usize = 16_384;
 
+/// Sign-ups from one address, within [`TAKEN_WINDOW_MS`], that were told that there is such an account. The answer is
+/// part of the API; nobody learns from it who has an account here faster than that.
+const TAKEN_MAX: u32 = 100;
+/// Counted from the first one.
+const TAKEN_WINDOW_MS: u64 = 3_600_000;
+
+/// How many, and until when on the monotonic clock.
+type Counted = (u32, u64);
+
 /// All attempts.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<Inner>);
@@ -30,19 +42,38 @@ pub(crate) struct Attempts(Mutex<Inner>);
 struct Inner {
     in_line: usize,
     by_account: HashMap<String, usize>,
-    /// How many, and until when on the monotonic clock.
-    failures: HashMap<String, (u32, u64)>,
+    failures: HashMap<String, Counted>,
+    taken: HashMap<IpAddr, Counted>,
+}
+
+/// How many seconds are left where there were too many.
+fn seconds_left(counted: Option<&Counted>, most: u32, now_ms: u64) -> Option<u64> {
+    let (count, until_ms) = counted?;
+    (*count >= most && now_ms < *until_ms).then(|| (until_ms - now_ms).div_ceil(1000))
+}
+
+/// Counts one more. A map that is full forgets what is over, and then everything.
+fn count_one<K: Eq + Hash>(counts: &mut HashMap<K, Counted>, key: K, now_ms: u64, window_ms: u64) {
+    if counts.len() >= ACCOUNTS_MAX && !counts.contains_key(&key) {
+        counts.retain(|_, (_, until_ms)| now_ms < *until_ms);
+        if counts.len() >= ACCOUNTS_MAX {
+            counts.clear();
+        }
+    }
+    let fresh = (0, now_ms.saturating_add(window_ms));
+    let known = counts.entry(key).or_insert(fresh);
+    if now_ms >= known.1 {
+        *known = fresh;
+    }
+    known.0 += 1;
 }
 
 impl Attempts {
     /// A place in the line, until it is dropped. `account` tells accounts apart, also those that nobody has.
     pub(super) fn enter(&self, account: String, now_ms: u64) -> Result<Turn<'_>, ApiError> {
         let mut inner = self.lock();
-        if let Some((count, until_ms)) = inner.failures.get(&account)
-            && *count >= FAILURES_MAX
-            && now_ms < *until_ms
-        {
-            let seconds = (until_ms - now_ms).div_ceil(1000);
+        let failures = inner.failures.get(&account);
+        if let Some(seconds) = seconds_left(failures, FAILURES_MAX, now_ms) {
             return Err(ApiError::Crowded(seconds));
         }
         let own = inner.by_account.get(&account).copied().unwrap_or(0);
@@ -55,6 +86,19 @@ impl Attempts {
             attempts: self,
             account,
         })
+    }
+
+    /// Whether somebody at this address may still ask who has an account.
+    pub(super) fn check_taken(&self, address: IpAddr, now_ms: u64) -> Result<(), ApiError> {
+        let inner = self.lock();
+        let taken = inner.taken.get(&network(address));
+        seconds_left(taken, TAKEN_MAX, now_ms).map_or(Ok(()), |left| Err(ApiError::Crowded(left)))
+    }
+
+    /// Somebody at this address was told that there is such an account.
+    pub(super) fn was_taken(&self, address: IpAddr, now_ms: u64) {
+        let taken = &mut self.lock().taken;
+        count_one(taken, network(address), now_ms, TAKEN_WINDOW_MS);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -72,19 +116,8 @@ impl Turn<'_> {
     /// The password was wrong.
     pub(super) fn failed(self, now_ms: u64) {
         let mut inner = self.attempts.lock();
-        let failures = &mut inner.failures;
-        if failures.len() >= ACCOUNTS_MAX && !failures.contains_key(&self.account) {
-            failures.retain(|_, (_, until_ms)| now_ms < *until_ms);
-            if failures.len() >= ACCOUNTS_MAX {
-                failures.clear();
-            }
-        }
-        let fresh = (0, now_ms.saturating_add(FAILURES_WINDOW_MS));
-        let known = failures.entry(self.account.clone()).or_insert(fresh);
-        if now_ms >= known.1 {
-            *known = fresh;
-        }
-        known.0 += 1;
+        let account = self.account.clone();
+        count_one(&mut inner.failures, account, now_ms, FAILURES_WINDOW_MS);
     }
 
     /// The password was right.
@@ -152,6 +185,23 @@ mod tests {
         enter("a", 60_600).unwrap().succeeded();
         enter("a", 60_700).unwrap().failed(60_700);
         assert!(enter("a", 60_800).is_ok());
+    }
+
+    #[test]
+    fn who_asks_too_often_who_has_an_account_waits_and_nobody_else() {
+        let attempts = Attempts::default();
+        let (here, there): (IpAddr, IpAddr) =
+            ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        for _ in 0..TAKEN_MAX {
+            assert!(attempts.check_taken(here, 0).is_ok());
+            attempts.was_taken(here, 0);
+        }
+        match attempts.check_taken(here, 1_000) {
+            Err(ApiError::Crowded(seconds)) => assert_eq!(seconds, 3_599),
+            other => panic!("{other:?}"),
+        }
+        assert!(attempts.check_taken(there, 1_000).is_ok());
+        assert!(attempts.check_taken(here, TAKEN_WINDOW_MS).is_ok());
     }
 
     #[test]

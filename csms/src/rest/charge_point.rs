@@ -10,7 +10,8 @@ use super::stamp::Stamp;
 use crate::App;
 use crate::domain::lifecycle::Stage;
 use crate::domain::registration::{Refused, endpoint_path, wrong_id};
-use crate::store::{ChargePointRecord, Owner};
+use crate::domain::security::wrong_password;
+use crate::store::{ChargePointRecord, Owner, random_text};
 
 /// The charge point of this id, if it is the owner's; otherwise nobody learns whether it exists.
 pub(super) async fn find(
@@ -139,6 +140,42 @@ impl RegisteredChargePoint {
     pub(super) fn with_password(mut self, password: Option<String>) -> Self {
         self.ocpp_password = password;
         self
+    }
+}
+
+/// Characters of a generated password: a hundred bits.
+const PASSWORD_CHARS: usize = 20;
+
+/// Whether a password can be given to a charge point.
+pub(super) fn usable_password(password: &str, (): &()) -> garde::Result {
+    wrong_password(password).map_or(Ok(()), |reason| Err(garde::Error::new(reason)))
+}
+
+/// A password that somebody wants for a charge point.
+#[derive(Default)]
+pub(super) struct NewPassword {
+    /// What is kept of it; `None` when no password is wanted.
+    pub hash: Option<String>,
+    /// The password itself, where it was made here: it is shown once.
+    pub generated: Option<String>,
+}
+
+impl NewPassword {
+    /// `null` makes one, and what is left out wants none.
+    pub(super) async fn of(app: &App, wanted: Option<Option<String>>) -> Result<Self, ApiError> {
+        let Some(given) = wanted else {
+            return Ok(Self::default());
+        };
+        let generated = given.is_none().then(|| random_text(PASSWORD_CHARS));
+        let Some(password) = given.as_ref().or(generated.as_ref()) else {
+            return Ok(Self::default());
+        };
+        let hash = app.passwords.hash_of_charge_point(password).await;
+        let crowded = || ApiError::Unavailable("too many passwords are hashed".to_owned());
+        Ok(Self {
+            hash: Some(hash.ok_or_else(crowded)?),
+            generated,
+        })
     }
 }
 

@@ -161,6 +161,8 @@ error_groups! {
     /// Of the sign-up.
     SignUpErrors {
         "403" [forbidden]: "The organization takes no sign-ups.",
+        "429" [rate_limited]: "Too many attempts under way, or too many from this address with e-mail addresses that \
+                               have an account; see Retry-After.",
     }
     /// Of whatever has a password hashed for everybody who asks.
     CrowdErrors {
@@ -200,7 +202,8 @@ error_groups! {
     /// Of invitations.
     InvitationErrors {
         "409" [already_accepted]: "It was accepted already.",
-        "422" [too_many_invitations]: "Too many were sent within a day that nobody accepted.",
+        "422" [too_many_invitations]: "Too many were sent within a day that nobody accepted, or too many mails left \
+                                      within it, to this address or in all.",
     }
     /// Of accepting an invitation.
     AcceptanceErrors {

@@ -174,6 +174,28 @@ impl Store {
         conn.account_by_email_key(&email_key(email)).await
     }
 
+    /// What is kept under this name, if anything is.
+    pub(crate) async fn named_secret(&self, name: &'static str) -> Result<Option<String>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_scalar("select value from secret where name = $1")
+            .bind(name)
+            .fetch_optional(db))
+    }
+
+    /// Keeps a value under this name, in the place of the one before.
+    pub(crate) async fn set_secret(&self, name: &'static str, value: String) -> Result<()> {
+        self.write((name, value), |(name, value), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "insert into secret (name, value) values ($1, $2)
+                     on conflict (name) do update set value = excluded.value")
+                    .bind(*name).bind(value)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
     /// A secret of this server, kept from its first use on: `fresh` when there was none.
     pub(crate) async fn secret(&self, name: &'static str, fresh: String) -> Result<String> {
         self.write((name, fresh), |(name, fresh), conn| {

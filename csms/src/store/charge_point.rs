@@ -2,6 +2,7 @@
 
 use dynamo_protocol::decode::Decoding;
 
+use super::password::{PendingPassword, pending_of};
 use super::past::Next;
 use super::{
     Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
@@ -45,8 +46,12 @@ impl Registration {
 pub struct ChargePoint {
     /// Whose it is.
     pub organization_id: String,
-    /// Argon2 hash of its Basic password, when one is asked for.
+    /// What is kept of its Basic password, when one is asked for.
     pub password_hash: Option<String>,
+    /// Keys that were sent to it over OCPP, oldest first, one of which may be its password by now.
+    pub pending_passwords: Vec<PendingPassword>,
+    /// Another one when somebody sets its password here, or registers it again; a key that it was sent over OCPP does not count.
+    pub password_number: i64,
     /// Whether it is let in.
     pub registration: Registration,
     /// What it must prove at its handshake.
@@ -57,6 +62,15 @@ pub struct ChargePoint {
     pub had_other_organization: bool,
     /// How its messages are read; as the server does without it.
     pub decoding: Option<Decoding>,
+}
+
+impl ChargePoint {
+    /// Whether it can be asked for a password under this profile. Without one, a key that was sent to it is asked for
+    /// only where the profile wants one: it may not use it yet.
+    pub(crate) fn has_password(&self, profile: SecurityProfile) -> bool {
+        let is_pending = profile > SecurityProfile::None && !self.pending_passwords.is_empty();
+        self.password_hash.is_some() || is_pending
+    }
 }
 
 /// What a handshake proved.
@@ -76,7 +90,7 @@ pub struct ChargePointSetting {
     pub id: String,
     /// The organization of a new charge point; the default one when `None`.
     pub organization_id: Option<String>,
-    /// Argon2 hash of the Basic password.
+    /// What is kept of the Basic password.
     pub password_hash: Option<String>,
     /// Whether it is let in.
     pub registration: Option<Registration>,
@@ -205,6 +219,8 @@ pub struct Presence {
 type AdmissionColumns = (
     String,
     Option<String>,
+    Option<String>,
+    i64,
     String,
     i64,
     bool,
@@ -231,18 +247,22 @@ impl Store {
     pub async fn charge_point(&self, id: &str) -> Result<Option<ChargePoint>> {
         let mut conn = self.reader().await?;
         let row: Option<AdmissionColumns> = on_db!(&mut conn, db => sqlx::query_as(
-            "select organization_id, password_hash, registration, security_profile, identity_verified,
-                 tls_enabled, exists (select 1 from charge_point_past q where q.charge_point_id = p.id
-                     and q.organization_id <> p.organization_id), decoding
+            "select organization_id, password_hash, pending_passwords, password_number, registration,
+                 security_profile, identity_verified, tls_enabled, exists (select 1 from charge_point_past q
+                     where q.charge_point_id = p.id and q.organization_id <> p.organization_id), decoding
              from charge_point p where id = $1 and deleted_at_ms is null")
             .bind(id)
             .fetch_optional(db))?;
         row.map(|row| {
-            let (organization_id, password_hash, registration, profile, verified, tls, former, decoding) =
-                row;
+            let (organization_id, password_hash, pending, number, ..) = &row;
+            let (organization_id, password_hash) = (organization_id.clone(), password_hash.clone());
+            let (pending_passwords, password_number) = (pending_of(pending.as_deref())?, *number);
+            let (.., registration, profile, verified, tls, former, decoding) = row;
             Ok(ChargePoint {
                 organization_id,
                 password_hash,
+                pending_passwords,
+                password_number,
                 registration: registration_of(&registration)?,
                 security_profile: SecurityProfile::from_number(profile).ok_or_else(|| {
                     StoreError::Corrupt(format!("a charge point of security profile {profile}"))
@@ -290,10 +310,12 @@ impl Store {
                 }
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
-                         created_at_ms, security_profile, decoding)
-                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0), $8)
+                         created_at_ms, security_profile, decoding, password_number)
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0), $8, $6)
                      on conflict (id) do update set
                          password_hash = coalesce($3, charge_point.password_hash),
+                         pending_passwords = case when $9 then null else charge_point.pending_passwords end,
+                         password_number = charge_point.password_number + case when $9 then 1 else 0 end,
                          registration = coalesce($4, charge_point.registration),
                          interval_s = coalesce($5, charge_point.interval_s),
                          security_profile = coalesce($7, charge_point.security_profile),
@@ -302,6 +324,7 @@ impl Store {
                     .bind(registration).bind(setting.interval_s).bind(now_ms)
                     .bind(setting.security_profile.map(SecurityProfile::number))
                     .bind(setting.decoding.map(Decoding::as_str))
+                    .bind(setting.password_hash.is_some())
                     .execute(db))?;
                 Ok(())
             })
@@ -315,8 +338,8 @@ impl Store {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, registration, created_at_ms,
-                         identity_verified, tls_enabled)
-                     values ($1, $2, 'Accepted', $3, $4, $5) on conflict do nothing")
+                         identity_verified, tls_enabled, password_number)
+                     values ($1, $2, 'Accepted', $3, $4, $5, $3) on conflict do nothing")
                     .bind(id).bind(DEFAULT_ORGANIZATION).bind(system_ms())
                     .bind(proof.identity_verified).bind(proof.tls_enabled)
                     .execute(db))?;

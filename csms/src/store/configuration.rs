@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Owner, Result, Store, on_db, owned, run_on_db};
+use crate::domain::security::is_password;
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
@@ -14,7 +15,7 @@ pub(crate) const CONFIGURATION_KEYS_MAX: usize = 500;
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct ConfigurationKey {
     pub key: String,
-    /// A JSON value.
+    /// A JSON value; a password is sealed, see `password::key`.
     pub value: String,
     /// [`SAVED`], or the charge point's answer.
     pub pushed: String,
@@ -106,7 +107,7 @@ impl Store {
     }
 
     /// Keeps the charge point's answer to a key. If the key was changed since it was read, nobody knows which
-    /// value came last: it is pushed again.
+    /// value came last: it is pushed again. A password is forgotten once it is answered.
     pub(crate) async fn pushed(
         &self,
         charge_point: &str,
@@ -116,10 +117,17 @@ impl Store {
         let input = (charge_point.to_owned(), sent, answer);
         self.write(input, |(charge_point, sent, answer), conn| {
             Box::pin(async move {
+                let kept = if is_password(&sent.key) {
+                    "\"\""
+                } else {
+                    &sent.value
+                };
                 run_on_db!(conn, db => sqlx::query(
-                    "update configuration_key set pushed = case when value = $3 then $4 else $5 end
+                    "update configuration_key set pushed = case when value = $3 then $4 else $5 end,
+                         value = case when value = $3 then $6 else value end
                      where charge_point_id = $1 and key = $2")
                     .bind(charge_point).bind(&sent.key).bind(&sent.value).bind(answer).bind(SAVED)
+                    .bind(kept)
                     .execute(db))
             })
         })

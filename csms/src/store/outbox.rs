@@ -75,20 +75,58 @@ pub(crate) enum Attempt {
     Impossible(String),
 }
 
+/// Mails of one address keep their order.
+fn mail_lane(recipient: &str) -> String {
+    format!("mail/{}", recipient.to_lowercase())
+}
+
+/// Mails to one address within [`MAIL_DAY_MS`].
+const MAILS_TO_ADDRESS_PER_DAY_MAX: i64 = 50;
+/// Mails to all addresses within [`MAIL_DAY_MS`], of all servers on this database.
+const MAILS_PER_DAY_MAX: i64 = 5_000;
+const MAIL_DAY_MS: i64 = 24 * 3_600_000;
+
 impl Conn {
+    /// Whether one more mail may go to this address today, and from this server: who has an account here does not have a
+    /// mail server.
+    pub(crate) async fn may_post_mail(&mut self, recipient: &str, now_ms: i64) -> Result<bool> {
+        let since_ms = now_ms.saturating_sub(MAIL_DAY_MS);
+        let (to_address, in_all): (i64, i64) = on_db!(self, db => sqlx::query_as(
+            "select (select count(*) from (select 1 from outbox where kind = 'mail' and lane = $1
+                     and created_at_ms > $2 limit $3) to_address),
+                 (select count(*) from (select 1 from outbox where kind = 'mail'
+                     and created_at_ms > $2 limit $4) in_all)")
+            .bind(mail_lane(recipient)).bind(since_ms)
+            .bind(MAILS_TO_ADDRESS_PER_DAY_MAX).bind(MAILS_PER_DAY_MAX)
+            .fetch_one(db))?;
+        Ok(to_address < MAILS_TO_ADDRESS_PER_DAY_MAX && in_all < MAILS_PER_DAY_MAX)
+    }
+
     /// Puts a mail into the outbox, in the transaction of whatever it tells. Mails to one address keep their
-    /// order. They leave when SMTP is configured; until then `admin outbox list` shows them.
+    /// order. They leave when SMTP is configured; until then `admin outbox list` shows them. One too many of the day is
+    /// dropped, and told to the log.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn post_mail(&mut self, mail: &Mail) -> Result<()> {
+        if !self
+            .may_post_mail(&mail.recipient, mail.created_at_ms)
+            .await?
+        {
+            tracing::warn!(
+                subject = mail.subject,
+                "a mail was dropped: {MAILS_TO_ADDRESS_PER_DAY_MAX} to one address and {MAILS_PER_DAY_MAX} in all may \
+                 be sent within a day"
+            );
+            return Ok(());
+        }
         run_on_db!(self, db => sqlx::query(
             "insert into outbox (kind, recipient, lane, subject, body, created_at_ms, due_at_ms, attempts,
                  leased_until_ms)
              values ('mail', $1, $2, $3, $4, $5, case when exists (select 1 from outbox b
                      where b.lane = $2 and b.sent_at_ms is null and b.given_up_at_ms is null)
                  then $6 else $5 end, 0, 0)")
-            .bind(&mail.recipient).bind(format!("mail/{}", mail.recipient.to_lowercase()))
+            .bind(&mail.recipient).bind(mail_lane(&mail.recipient))
             .bind(&mail.subject).bind(&mail.body).bind(mail.created_at_ms).bind(BEHIND_MS)
             .execute(db))
     }

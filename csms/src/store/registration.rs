@@ -72,12 +72,11 @@ const PAGE: [&str; 2] = [
 /// Records that are moved to a grave in one transaction: a part of a second, so that charge points do not wait.
 const BURIED_AT_ONCE: i64 = 2_000;
 
-/// What a grave keeps of a charge point: all columns but the id.
+/// What a grave keeps of a charge point: all columns but the id and its passwords.
 macro_rules! kept_columns {
     () => {
-        "organization_id, password_hash, registration, interval_s, vendor, model, serial_number, \
-         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, decoding, \
-         name, \
+        "organization_id, registration, interval_s, vendor, model, serial_number, \
+         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, decoding, name, \
          registered_vendor, registered_model, registered_serial_number, ocpp_version, id_was_generated, \
          installer_id, project_id, site_id, latitude, longitude, address, map_cell, connector_count, \
          connector_type, max_power_kw, configured_at_ms, connected_at_ms, commissioned_at_ms, \
@@ -209,9 +208,9 @@ impl Conn {
             "insert into charge_point (id, organization_id, installer_id, password_hash, registration, name,
                  registered_vendor, registered_model, registered_serial_number, ocpp_version,
                  id_was_generated, project_id, site_id, latitude, longitude, address, map_cell,
-                 connector_count, connector_type, max_power_kw, created_at_ms, commissioned_at_ms)
+                 connector_count, connector_type, max_power_kw, created_at_ms, commissioned_at_ms, password_number)
              values ($1, $2, $3, $4, 'Accepted', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20, $21)
+                 $19, $20, $21, $20)
              on conflict do nothing returning id")
             .bind(&new.id).bind(&owner.organization_id).bind(&owner.installer_id).bind(&new.password_hash)
             .bind(&new.name).bind(&new.vendor).bind(&new.model).bind(&new.serial_number).bind(new.ocpp_version)
@@ -248,7 +247,10 @@ impl Conn {
                  site_id = case when $11 then $12 else site_id end,
                  address = case when $13 then $14 else address end,
                  connector_type = case when $15 then $16 else connector_type end,
-                 max_power_kw = case when $17 then $18 else max_power_kw end
+                 max_power_kw = case when $17 then $18 else max_power_kw end,
+                 password_hash = coalesce($19, password_hash),
+                 pending_passwords = case when $20 then null else pending_passwords end,
+                 password_number = password_number + case when $20 then 1 else 0 end
              where id = $1")
             .bind(id).bind(&change.vendor).bind(&change.model).bind(&change.name)
             .bind(change.place.map(|place| place.latitude)).bind(change.place.map(|place| place.longitude))
@@ -259,6 +261,7 @@ impl Conn {
             .bind(change.connector_type.is_some())
             .bind(change.connector_type.as_ref().and_then(Option::as_ref))
             .bind(change.max_power_kw.is_some()).bind(change.max_power_kw.flatten())
+            .bind(&change.password_hash).bind(change.password_hash.is_some())
             .execute(db))
     }
 

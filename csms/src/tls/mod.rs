@@ -346,11 +346,16 @@ async fn linger(mut stream: TcpStream) {
 /// Where the root lies as a file: beside an SQLite database, otherwise in the working folder. Two databases have two
 /// files.
 pub(crate) fn root_file(database: &str) -> PathBuf {
+    file_beside(database, "authority.pem")
+}
+
+/// A file beside that of SQLite; in the working directory for another database, under the name of that.
+pub(crate) fn file_beside(database: &str, ending: &str) -> PathBuf {
     let path = match database.strip_prefix("sqlite://") {
         Some(path) => path.split('?').next().unwrap_or(path).to_owned(),
         None => server_and_name(database),
     };
-    let path = PathBuf::from(format!("{path}.authority.pem"));
+    let path = PathBuf::from(format!("{path}.{ending}"));
     std::path::absolute(&path).unwrap_or(path)
 }
 

@@ -16,7 +16,10 @@ struct Cli {
 
 pub(crate) async fn run(rig: &Rig, arguments: &[&str]) -> Result<Value, AdminError> {
     let database = rig.database();
-    let arguments = [&["admin"], arguments, &["--database", database]].concat();
+    let key = rig.folder.path().join("passwords.key");
+    let key = key.to_str().unwrap();
+    let flags = ["--database", database, "--password-key", key];
+    let arguments = [&["admin"], arguments, &flags].concat();
     let cli = Cli::try_parse_from(arguments).unwrap();
     let text = admin(cli.admin).await?;
     Ok(serde_json::from_str(&text).unwrap())
@@ -170,7 +173,7 @@ async fn names_passwords_and_tags_have_bounds() {
         .await
         .unwrap();
     let (short, long) = ("x".repeat(7), "x".repeat(129));
-    for password in ["", &short, &long, "01234567\tabcdef", "          "] {
+    for password in ["", &short, &long, "          "] {
         let set = ["charge-point", "set", "CP-1", "--password", password];
         let text = refused(&rig, &set).await;
         assert!(
@@ -179,7 +182,8 @@ async fn names_passwords_and_tags_have_bounds() {
         );
         assert!(password.is_empty() || !text.contains(password), "{text}");
     }
-    for password in ["x".repeat(8), "x".repeat(128), "größer als 8".to_owned()] {
+    let odd = ["größer als 8", "01234567\tabcdef"].map(str::to_owned);
+    for password in ["x".repeat(8), "x".repeat(128)].into_iter().chain(odd) {
         let password = password.as_str();
         let set = ["charge-point", "set", "CP-1", "--password", password];
         run(&rig, &set).await.unwrap();

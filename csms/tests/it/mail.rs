@@ -212,3 +212,51 @@ async fn wrong_mail_settings_end_the_start() {
         assert!(!error.contains('\n'), "{error}");
     }
 }
+
+#[tokio::test]
+async fn mails_of_a_day_are_bounded_for_each_address_and_in_all() {
+    for rig in crate::databases::rigs().await {
+        let count = async |rig: &Rig, address: &str| {
+            let mails = rig.csms.store().waiting_mail(address).await;
+            mails.unwrap().len()
+        };
+        for number in 0..60 {
+            // However the address is written.
+            let address = ["a@example.com", "A@Example.com"][number % 2];
+            post(&rig, address, "s", "b").await;
+        }
+        assert_eq!(count(&rig, "a@example.com").await, 50);
+        post(&rig, "b@example.com", "s", "b").await;
+        assert_eq!(count(&rig, "b@example.com").await, 1);
+        // As if this server had sent nearly all that it may send today.
+        rig.execute(
+            "insert into outbox (kind, recipient, lane, subject, body, created_at_ms, due_at_ms, attempts,
+                 leased_until_ms)
+             with recursive n (i) as (select 1 union all select i + 1 from n where i < 4948)
+             select 'mail', 'c' || i, 'mail/c' || i, 's', 'b', o.created_at_ms, o.due_at_ms, 0, 0
+             from n join outbox o on o.recipient = 'b@example.com'",
+        )
+        .await;
+        for _ in 0..2 {
+            post(&rig, "d@example.com", "s", "b").await;
+        }
+        assert_eq!(count(&rig, "d@example.com").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn who_has_an_account_is_learnt_slowly() {
+    let rig = rig().await;
+    rig.installer("ada@example.com").await;
+    let ask = async |email: &str| {
+        let who = json!({"name": "X", "email": email, "password": "s3cur3P@ssword!"});
+        let sign_up = "/api/v1/installer/signup";
+        let answer = rig.request(reqwest::Method::POST, sign_up, Some(who), "");
+        answer.await.0.as_u16()
+    };
+    for _ in 0..100 {
+        assert_eq!(ask("Ada@example.com").await, 409);
+    }
+    assert_eq!(ask("Ada@example.com").await, 429);
+    assert_eq!(ask("new@example.com").await, 429);
+}

@@ -28,6 +28,7 @@ mod line;
 mod mail;
 mod messages;
 mod ocpp16;
+mod passwords;
 mod payment;
 mod projects;
 mod rest;

@@ -34,6 +34,7 @@ pub(crate) fn options(folder: &TempDir) -> Options {
         http: ([127, 0, 0, 1], 0).into(),
         ocpp: ([127, 0, 0, 1], 0).into(),
         database: format!("sqlite://{}/csms.db", folder.path().display()),
+        password_key: Some(folder.path().join("passwords.key")),
         api_key: Some(KEY.to_owned()),
         id_tags: vec!["TAG".to_owned()],
         accept_unknown: AcceptUnknown {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use dynamo_csms::store::{ChargePointSetting, Proof};
-use dynamo_csms::{Clock, Issued, Options, StartError, TlsFiles, hash_password, start};
+use dynamo_csms::{
+    Clock, Issued, Options, SecurityProfile, StartError, TlsFiles, hash_password, start,
+};
 use dynamo_protocol::ChargePointId;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
@@ -183,14 +185,52 @@ async fn profile_2_wants_tls_and_a_password() {
     );
     let mut cp = knock(&rig, "CP-1", Some(PASSWORD), None).await.unwrap();
     assert_eq!(cp.boot().await["status"], "Accepted");
-    // A certificate that it shows although nobody asks is looked at.
-    register(&rig, "CP-2", 2, Some(PASSWORD)).await;
-    let of_cp_2 = issue(&rig, "CP-2").await;
-    let knocked = knock(&rig, "CP-1", Some(PASSWORD), Some(&of_cp_2)).await;
-    refused(knocked, 403, "is for \"CP-2\", not for \"CP-1\"");
-    knock(&rig, "CP-2", Some(PASSWORD), Some(&of_cp_2))
-        .await
-        .unwrap();
+}
+
+#[tokio::test]
+async fn where_no_certificate_is_asked_for_somebody_elses_does_not_matter() {
+    let rig = rig_with(with_tls).await;
+    register(&rig, "OTHER", 3, None).await;
+    let of_other = issue(&rig, "OTHER").await;
+    for (id, profile, password) in [
+        ("CP-0", 0, None),
+        ("CP-00", 0, Some(PASSWORD)),
+        ("CP-1", 1, Some(PASSWORD)),
+        ("CP-2", 2, Some(PASSWORD)),
+    ] {
+        register(&rig, id, profile, password).await;
+        if password.is_some() {
+            let wrong = knock(&rig, id, Some("another-password"), Some(&of_other)).await;
+            refused(wrong, 401, "HTTP Basic");
+            refused(knock(&rig, id, None, Some(&of_other)).await, 401, "Basic");
+        }
+        let mut cp = knock(&rig, id, password, Some(&of_other)).await.unwrap();
+        assert_eq!(cp.boot().await["status"], "Accepted");
+        assert_eq!(proof(&rig, id).await, proved(password.is_some(), true));
+        // Its own is as good as none where a password decides.
+        let own = issue(&rig, id).await;
+        knock(&rig, id, password, Some(&own)).await.unwrap();
+    }
+    // Profile 3 is about the certificate.
+    register(&rig, "CP-3", 3, Some(PASSWORD)).await;
+    let knocked = knock(&rig, "CP-3", Some(PASSWORD), Some(&of_other)).await;
+    refused(knocked, 403, "is for \"OTHER\", not for \"CP-3\"");
+}
+
+#[tokio::test]
+async fn a_minimum_of_three_wants_everybodys_certificate() {
+    let rig = rig_with(|options| {
+        with_tls(options);
+        options.minimum_security_profile = SecurityProfile::MutualTls;
+    })
+    .await;
+    register(&rig, "CP-1", 0, Some(PASSWORD)).await;
+    let sentence = "below security profile 3: the charge point \"CP-1\" must";
+    refused(knock_plain(&rig, "CP-1", PASSWORD).await, 403, sentence);
+    let knocked = knock(&rig, "CP-1", Some(PASSWORD), None).await;
+    refused(knocked, 403, sentence);
+    let own = issue(&rig, "CP-1").await;
+    knock(&rig, "CP-1", None, Some(&own)).await.unwrap();
 }
 
 #[tokio::test]

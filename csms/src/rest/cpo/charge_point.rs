@@ -19,7 +19,9 @@ use crate::domain::nearby::Use;
 use crate::domain::place::Place;
 use crate::domain::registration::{self, Hardware, generated_id};
 use crate::rest::auth::{Reader, Writer};
-use crate::rest::charge_point::{find, is_online, refuse, registrable};
+use crate::rest::charge_point::{
+    NewPassword, find, is_online, refuse, registrable, usable_password,
+};
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, PathId, not_null, plain, present};
 use crate::rest::location::{Given, Location};
@@ -81,6 +83,11 @@ struct NewChargePoint {
     #[garde(inner(length(chars, min = 1, max = 64), custom(plain)))]
     #[schema(min_length = 1, max_length = 64)]
     site_id: Option<String>,
+    /// The password it must show at its handshake (HTTP Basic). `null` generates one; left out, none is asked for.
+    #[garde(inner(inner(custom(usable_password))))]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 128)]
+    ocpp_password: Option<Option<String>>,
 }
 
 /// What is to change; what is left out stays, and what is `null` is cleared where that can be.
@@ -134,6 +141,12 @@ struct Change {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     site_id: Option<Option<String>>,
+    /// The password it must show at its handshakes from now on (HTTP Basic). `null` generates one; left out, the one it
+    /// has stays. A connection that was made with the one before ends at its next message.
+    #[garde(inner(inner(custom(usable_password))))]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 128)]
+    ocpp_password: Option<Option<String>>,
 }
 
 fn power(kw: &f64, (): &()) -> garde::Result {
@@ -154,6 +167,10 @@ struct ChargePointBody {
     #[schema(example = "offline")]
     status: &'static str,
     online: bool,
+    /// The password it connects with, if one was generated; shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    ocpp_password: Option<String>,
     /// `registered`, `configured`, `connected` or `commissioned`.
     #[schema(example = "commissioned")]
     lifecycle: &'static str,
@@ -189,6 +206,7 @@ async fn create(
         latitude: given.latitude.ok_or_else(|| missing("latitude"))?,
         longitude: given.longitude.ok_or_else(|| missing("longitude"))?,
     };
+    let password = NewPassword::of(&app, body.ocpp_password).await?;
     let id_was_generated = body.charge_point_id.is_none();
     let id = body.charge_point_id.unwrap_or_else(generated_id);
     let new = registration::NewChargePoint {
@@ -208,16 +226,18 @@ async fn create(
             connector_type: body.connector_type,
             max_power_kw: body.max_power_kw,
         },
-        password_hash: None,
+        password_hash: password.hash,
         is_commissioned: true,
         created_at_ms: app.clock().now_ms(),
     };
     let made = registration::register(&app.store, owner, new).await?;
     let made = made.map_err(|refused| refuse(refused, &id))?;
-    Ok((StatusCode::CREATED, Json(show(&app, made).await?)))
+    let mut shown = show(&app, made).await?;
+    shown.ocpp_password = password.generated;
+    Ok((StatusCode::CREATED, Json(shown)))
 }
 
-/// Changes the description of a charge point, whoever registered it.
+/// Changes the description of a charge point, whoever registered it, and its password.
 #[utoipa::path(
     patch,
     path = "/api/v1/chargepoints/{charge_point_id}",
@@ -252,8 +272,10 @@ async fn change(
                 .ok_or_else(|| needed("longitude"))?,
         }),
     };
+    let password = NewPassword::of(&app, body.ocpp_password).await?;
     let change = registration::Change {
         name: body.name,
+        password_hash: password.hash,
         place,
         address: given.address,
         connector_count: body.connector_count,
@@ -265,7 +287,9 @@ async fn change(
     let now_ms = app.clock().now_ms();
     let changed = registration::change(&app.store, owner, id.clone(), change, now_ms).await?;
     let changed = changed.map_err(|refused| refuse(refused, &id))?;
-    Ok(Json(show(&app, changed).await?))
+    let mut shown = show(&app, changed).await?;
+    shown.ocpp_password = password.generated;
+    Ok(Json(shown))
 }
 
 async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, ApiError> {
@@ -281,6 +305,7 @@ async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, A
         name: record.name,
         status: state.as_str(),
         online,
+        ocpp_password: None,
         latitude: record.latitude,
         longitude: record.longitude,
         address: record.address,

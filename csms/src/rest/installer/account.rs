@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,11 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::listen::Peer;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
-use crate::rest::openapi::{
-    BodyErrors, ConflictErrors, CrowdErrors, LoginErrors, SignUpErrors, StoreErrors,
-};
+use crate::rest::openapi::{BodyErrors, ConflictErrors, LoginErrors, SignUpErrors, StoreErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{Account, DEFAULT_ORGANIZATION, Role, email_key, random_text};
 
@@ -64,16 +63,19 @@ struct AccountBody {
     path = "/api/v1/installer/signup",
     tag = "Installers",
     request_body = SignUp,
-    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, CrowdErrors, SignUpErrors, StoreErrors)
+    responses((status = 201, body = AccountBody), BodyErrors, ConflictErrors, SignUpErrors, StoreErrors)
 )]
 async fn sign_up(
     State(app): State<Arc<App>>,
+    Extension(Peer(peer)): Extension<Peer>,
     Body(body): Body<SignUp>,
 ) -> StatusAnswer<AccountBody> {
+    app.attempts.check_taken(peer.ip(), app.mono.now_ms())?;
     let account = format!("signup/{}", email_key(&body.email));
     let _turn = app.attempts.enter(account, app.mono.now_ms())?;
     let organization_id = employer(&app, body.organization_id).await?;
     let taken = || {
+        app.attempts.was_taken(peer.ip(), app.mono.now_ms());
         let message = "an account with this e-mail address exists already";
         ApiError::Conflict("already_exists", message.to_owned())
     };

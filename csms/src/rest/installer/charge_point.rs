@@ -16,12 +16,11 @@ use crate::App;
 use crate::domain::availability::operational_status;
 use crate::domain::lifecycle::Stage;
 use crate::domain::registration::{self, Change, Hardware, NewChargePoint, generated_id};
-use crate::domain::security::wrong_password;
 use crate::domain::transaction::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{
-    RegisteredChargePoint, RegisteredChargePoints, find, is_online, online_list, refuse,
-    registrable,
+    NewPassword, RegisteredChargePoint, RegisteredChargePoints, find, is_online, online_list,
+    refuse, registrable, usable_password,
 };
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, Paging, Params, PathId, plain, present, searchable, slice};
@@ -30,13 +29,10 @@ use crate::rest::openapi::{
     AccessErrors, BodyErrors, ConflictErrors, InUseErrors, MissingErrors, QueryErrors,
 };
 use crate::rest::stamp::Stamp;
-use crate::store::{RecordFilter, random_text};
+use crate::store::RecordFilter;
 
 const PER_PAGE: i64 = 20;
 const PER_PAGE_MAX: i64 = 100;
-
-/// Characters of a generated password: a hundred bits.
-const PASSWORD_CHARS: usize = 20;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -113,10 +109,6 @@ struct Registration {
     address: Option<String>,
 }
 
-fn usable_password(password: &str, (): &()) -> garde::Result {
-    wrong_password(password).map_or(Ok(()), |reason| Err(garde::Error::new(reason)))
-}
-
 /// Registers a charge point.
 #[utoipa::path(
     post,
@@ -136,22 +128,7 @@ async fn register(
     let flat = Location::flat(body.latitude, body.longitude, body.address.map(Some));
     let given = Given::of(body.location, flat);
     let owner = installer.owner();
-    let (password, generated) = match body.ocpp_password {
-        None => (None, None),
-        Some(Some(given)) => (Some(given), None),
-        Some(None) => {
-            let password = random_text(PASSWORD_CHARS);
-            (Some(password.clone()), Some(password))
-        }
-    };
-    let password_hash = match password {
-        Some(password) => {
-            let hash = app.passwords.hash_of_charge_point(password).await;
-            let crowded = || ApiError::Unavailable("too many passwords are hashed".to_owned());
-            Some(hash.ok_or_else(crowded)?)
-        }
-        None => None,
-    };
+    let password = NewPassword::of(&app, body.ocpp_password).await?;
     let id_was_generated = body.charge_point_id.is_none();
     let id = body.charge_point_id.unwrap_or_else(generated_id);
     let new = NewChargePoint {
@@ -167,13 +144,13 @@ async fn register(
         place: given.place()?,
         address: given.address.flatten(),
         hardware: Hardware::default(),
-        password_hash,
+        password_hash: password.hash,
         is_commissioned: false,
         created_at_ms: app.clock().now_ms(),
     };
     let made = registration::register(&app.store, owner, new).await?;
     let record = made.map_err(|refused| refuse(refused, &id))?;
-    let shown = RegisteredChargePoint::show(&app, record).with_password(generated);
+    let shown = RegisteredChargePoint::show(&app, record).with_password(password.generated);
     Ok((StatusCode::CREATED, Json(shown)))
 }
 

@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::security::is_password;
 use crate::domain::standard_key;
 use crate::domain::template::{TemplateParameter, template_for};
 use crate::ocpp::push::push_for;
@@ -179,7 +180,13 @@ fn show(
     let vendor = record.registered_vendor.as_ref().or(record.vendor.as_ref());
     let model = record.registered_model.as_ref().or(record.model.as_ref());
     let template = template_for(vendor.map(String::as_str), model.map(String::as_str));
-    let list = merge(&template.parameters, changed);
+    // A password is written and never read.
+    let shown: Vec<ConfigurationKey> = changed
+        .iter()
+        .filter(|key| !is_password(&key.key))
+        .cloned()
+        .collect();
+    let list = merge(&template.parameters, &shown);
     let map = list.iter().map(|p| (p.key.clone(), p.value.clone()));
     let map: ParameterMap = map.collect();
     Ok(ConfigurationBody {
@@ -304,7 +311,8 @@ struct RejectedKey {
 /// Changes configuration keys: saves them, and pushes them to a charge point that is connected. The answer comes when
 /// all of them are answered, after twice the time of a command (20 seconds unless the server is told otherwise) at the
 /// latest; the others are pushed on. A key of the standard takes
-/// values of its type, others any.
+/// values of its type, others any. `AuthorizationKey`, the password of the charge point's handshake, has 16 to 40
+/// characters, is shown nowhere, and is the password here too as soon as the charge point has taken it.
 #[utoipa::path(
     post,
     path = "/api/v1/installer/charge-points/{charge_point_id}/config/customize",
@@ -320,7 +328,8 @@ async fn customize(
     PathId(id): PathId,
     Body(body): Body<Customize>,
 ) -> Answer<CustomizeAnswer> {
-    let new = new_parameters(&body.parameters)?;
+    let mut new = new_parameters(&body.parameters)?;
+    seal_passwords(&app, &mut new)?;
     let owner = installer.owner();
     let record = charge_point::find(&app, &owner, &id).await?;
     let keys: Vec<String> = new.iter().map(|(key, _)| key.clone()).collect();
@@ -405,7 +414,9 @@ fn new_parameters(parameters: &Value) -> Result<Vec<(String, String)>, ApiError>
                 Some(reason) => ("key", reason),
                 None => {
                     let of_standard = standard_key::wrong_value(key, value).map(str::to_owned);
-                    ("value", of_standard.or_else(|| wrong_value(value))?)
+                    // A password may have whatever characters.
+                    let of_text = || wrong_value(value).filter(|_| !is_password(key));
+                    ("value", of_standard.or_else(of_text)?)
                 }
             };
             // In a list, key and value are fields of their own.
@@ -421,6 +432,20 @@ fn new_parameters(parameters: &Value) -> Result<Vec<(String, String)>, ApiError>
     }
     let keep = |(_, key, value): (String, &str, &Value)| (key.to_owned(), value.to_string());
     Ok(entries.into_iter().map(keep).collect())
+}
+
+/// Seals passwords: until they are pushed they lie in the database, which says nothing about them.
+fn seal_passwords(app: &App, keys: &mut [(String, String)]) -> Result<(), ApiError> {
+    for (key, value) in keys.iter_mut().filter(|(key, _)| is_password(key)) {
+        let text: String = serde_json::from_str(value)
+            .map_err(|error| ApiError::field("parameters", error.to_string()))?;
+        let sealed = app.passwords.seal(&text).ok_or_else(|| {
+            let reason = "this server has no key to keep it with (--password-key)";
+            ApiError::field(&format!("parameters.{key}"), reason.to_owned())
+        })?;
+        *value = Value::String(sealed).to_string();
+    }
+    Ok(())
 }
 
 fn wrong_key(key: &str) -> Option<String> {

@@ -77,7 +77,8 @@ async fn invite(
     let invited = invited.ok_or_else(|| missing(&id))?;
     let invitation = invited.map_err(|refused| match refused {
         NotInvited::TooMany => {
-            let message = "20 invitations of the last 24 hours were not accepted yet";
+            let message = "20 invitations of the last 24 hours were not accepted yet, or too many mails left \
+                           within them, to this address or in all";
             ApiError::Unprocessable("too_many_invitations", message.to_owned())
         }
         NotInvited::Accepted => {

@@ -20,8 +20,9 @@ use utoipa::IntoParams;
 
 use crate::App;
 use crate::domain::content_hash;
+use crate::domain::security::mask_passwords;
 use crate::metrics;
-use crate::ocpp::answers;
+use crate::ocpp::{answers, key_change};
 use crate::ocpp::sessions::CallFailure;
 use crate::rest::charge_point;
 use crate::rest::error::ApiError;
@@ -200,10 +201,15 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
         });
     };
     let Transmission { id, payload, .. } = &transmission;
+    // What is kept of a request says nothing about a password in it.
+    let said = match key_change::new_key(order.action, payload) {
+        Some(_) => app.passwords.fingerprint(payload),
+        None => payload.clone(),
+    };
     let keyed = KeyedRequest {
         organization_id: order.owner.organization_id,
         key,
-        hash: content_hash(&[order.operation, "\n", id.as_str(), "\n", payload]),
+        hash: content_hash(&[order.operation, "\n", id.as_str(), "\n", &said]),
         now_ms: app.clock().now_ms(),
     };
     // Its own task, from the claim on: a client that goes away leaves no claim behind that nobody ends, and finds
@@ -243,7 +249,7 @@ async fn claim_and_run(
 }
 
 async fn run_keyed(
-    app: &App,
+    app: &Arc<App>,
     transmission: Transmission,
     keyed: KeyedRequest,
 ) -> Result<Outcome, ApiError> {
@@ -267,7 +273,7 @@ struct Transmission {
 
 impl Transmission {
     /// Sends the command and waits for its end. An error says that it was not sent.
-    async fn run(self, app: &App) -> Result<Outcome, ApiError> {
+    async fn run(self, app: &Arc<App>) -> Result<Outcome, ApiError> {
         self.check_registration()?;
         let ready = if app.sessions.is_online(&self.id) {
             let token = app.pace.take(&self.id, app.mono.now_ms());
@@ -281,10 +287,7 @@ impl Transmission {
         }
         let sent_at_ms = app.clock().now_ms();
         let begun = Instant::now();
-        let result = app
-            .sessions
-            .call_raw(&self.id, self.action, self.payload)
-            .await;
+        let result = key_change::call(app, &self.id, self.action, self.payload).await?;
         Ok(Outcome {
             sent_at_ms,
             response_time_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -314,14 +317,19 @@ async fn end(
 ) -> Result<End, ApiError> {
     Ok(match result {
         Ok(payload) => match answers::understand(app, id, action, &payload).await {
-            Ok(response) => {
+            Ok(mut response) => {
+                mask_passwords(&mut response);
                 let status = response["status"].as_str().unwrap_or("Accepted").to_owned();
                 End::Answered { status, response }
             }
-            Err(error) => End::Invalid {
-                reason: error.description,
-                response: serde_json::from_str(payload.get()).unwrap_or(Value::Null),
-            },
+            Err(error) => {
+                let mut response = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
+                mask_passwords(&mut response);
+                End::Invalid {
+                    reason: error.description,
+                    response,
+                }
+            }
         },
         Err(CallFailure::Refused(error)) => {
             let status = error.code.as_wire(Version::V1_6).to_owned();

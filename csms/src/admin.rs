@@ -1,6 +1,11 @@
 //! The command `dynamo csms admin`: writes to the same database as a running server, which reads what it
 //! needs at the next message or request.
 
+mod list;
+
+use std::io::Write;
+use std::path::PathBuf;
+
 use clap::{Subcommand, ValueEnum};
 use dynamo_protocol::ChargePointId;
 use jiff::Timestamp;
@@ -12,8 +17,9 @@ use crate::domain::authorization::{TagStatus, check_tag};
 use crate::domain::security::{SecurityProfile, wrong_password};
 use crate::start::open_store;
 use crate::store::{
-    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OrganizationSetting, OutboxRow,
-    Registration, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
+    ChargePointSetting, DEFAULT_ORGANIZATION, Listed, NewApiKey, Opener, OrganizationSetting,
+    OutboxRow, Registration, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, back_up,
+    random_text,
 };
 use crate::{StartError, hash_password};
 
@@ -53,9 +59,54 @@ pub enum AdminCommand {
     /// Charge points
     #[command(subcommand)]
     ChargePoint(ChargePointCommand),
+    /// Transactions
+    #[command(subcommand)]
+    Transaction(TransactionCommand),
     /// Mail and webhooks on their way
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// Copies an SQLite database into a new file, also while a server runs; PostgreSQL has pg_dump for that
+    #[command(after_help = "Example:\n  dynamo csms admin backup dynamo-copy.db")]
+    Backup {
+        /// The copy; it must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// What of something to list.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only what belongs to this organization
+    #[arg(long, value_name = "ID", env = "DYNAMO_ORGANIZATION")]
+    pub organization: Option<String>,
+}
+
+impl From<ListArgs> for Listed {
+    fn from(args: ListArgs) -> Self {
+        Self {
+            organization_id: args.organization,
+            ..Self::default()
+        }
+    }
+}
+
+/// What can be done with transactions.
+#[derive(Debug, Subcommand)]
+pub enum TransactionCommand {
+    /// Prints transactions, one JSON object per line, oldest first
+    #[command(after_help = "Example:\n  dynamo csms admin transaction list --open")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only those of this charge point; of a deleted one ID/deleted/1 and so on
+        #[arg(long, value_name = "ID", env = "DYNAMO_CHARGE_POINT")]
+        charge_point: Option<String>,
+        /// Only those that are open
+        #[arg(long, env = "DYNAMO_OPEN")]
+        open: bool,
+    },
 }
 
 /// What can be done with the outbox.
@@ -89,6 +140,9 @@ pub enum OrganizationCommand {
         #[arg(long, value_name = "WHETHER", env = "DYNAMO_SIGN_UP")]
         sign_up: Option<SignUp>,
     },
+    /// Prints all organizations, one JSON object per line, by id
+    #[command(after_help = "Example:\n  dynamo csms admin organization list")]
+    List,
 }
 
 /// Whether installers may open accounts with an organization.
@@ -121,6 +175,13 @@ pub enum ApiKeyCommand {
         /// The id that `create` printed
         id: String,
     },
+    /// Prints all keys without their secrets, one JSON object per line, by id
+    #[command(after_help = "Example:\n  dynamo csms admin api-key list")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
+    },
 }
 
 /// What can be done with id tags.
@@ -146,6 +207,13 @@ pub enum IdTagCommand {
         /// One transaction at a time: a second start is answered ConcurrentTx
         #[arg(long, env = "DYNAMO_SINGLE_TRANSACTION")]
         single_transaction: bool,
+    },
+    /// Prints all tags, one JSON object per line, by organization and tag
+    #[command(after_help = "Example:\n  dynamo csms admin id-tag list")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
     },
 }
 
@@ -182,6 +250,13 @@ pub enum ChargePointCommand {
         #[arg(long, value_name = "N", env = "DYNAMO_SECURITY_PROFILE", value_parser = clap::value_parser!(i64).range(0..=3))]
         security_profile: Option<i64>,
     },
+    /// Prints all charge points without their passwords, one JSON object per line, by id
+    #[command(after_help = "Example:\n  dynamo csms admin charge-point list")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
+    },
 }
 
 /// Why nothing was changed: one sentence.
@@ -196,6 +271,9 @@ pub enum AdminError {
     /// A value cannot be used.
     #[error("{0}")]
     Value(String),
+    /// What was found cannot be written out.
+    #[error("cannot write the answer: {0}")]
+    Output(std::io::Error),
 }
 
 // Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
@@ -208,16 +286,46 @@ impl From<StoreError> for AdminError {
     }
 }
 
-/// Makes the change and returns one JSON object as text.
+/// Where an answer is written to.
+pub(crate) type Out<'o> = &'o mut (dyn Write + Send);
+
+/// Makes the change and returns one JSON object as text; of a list one per line.
 ///
 /// # Errors
 /// When the database cannot be opened, or a value is refused.
 pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
+    let mut answer = Vec::new();
+    admin_to(args, &mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).trim_end().to_owned())
+}
+
+/// The same, written out as it is found.
+///
+/// # Errors
+/// Also when the answer cannot be written.
+pub async fn admin_to(args: AdminArgs, out: Out<'_>) -> Result<(), AdminError> {
     check(&args.command).map_err(AdminError::Value)?;
+    if let AdminCommand::Backup { file } = &args.command {
+        let bytes = back_up(&args.database, file).await.map_err(no_backup)?;
+        let answer = json!({"file": file.display().to_string(), "bytes": bytes});
+        return writeln!(out, "{answer}").map_err(AdminError::Output);
+    }
     let store = open_store(&args.database, Opener::Admin).await?;
-    let result = change(&store, args.command).await;
+    let result = match change(&store, args.command, out).await {
+        Ok(Some(answer)) => writeln!(out, "{answer}").map_err(AdminError::Output),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
     store.close().await;
-    Ok(result?.to_string())
+    result
+}
+
+fn no_backup(error: StoreError) -> AdminError {
+    match (&error, error.remedy()) {
+        (StoreError::Address(sentence), _) => AdminError::Value(sentence.clone()),
+        (_, Some(remedy)) => AdminError::Value(format!("no copy was made: {error}; {remedy}")),
+        _ => AdminError::Value(format!("no copy was made: {error}")),
+    }
 }
 
 /// Letters that are shown at once.
@@ -231,7 +339,6 @@ fn check(command: &AdminCommand) -> Result<(), String> {
         AdminCommand::Organization(OrganizationCommand::Set { name, .. }) => {
             name.as_deref().map_or(Ok(()), check_name)
         }
-        AdminCommand::ApiKey(_) | AdminCommand::Outbox(_) => Ok(()),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
             parent.as_deref().map_or(Ok(()), check_tag)
@@ -244,6 +351,7 @@ fn check(command: &AdminCommand) -> Result<(), String> {
                 None => Ok(()),
             }
         }
+        _ => Ok(()),
     }
 }
 
@@ -274,12 +382,17 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
     }
 }
 
-async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminError> {
-    match command {
+/// The answer; `None` where it was written out already.
+async fn change(
+    store: &Store,
+    command: AdminCommand,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
+    let answer = match command {
         AdminCommand::Organization(OrganizationCommand::Create { name }) => {
             let id = format!("org_{}", random_text(18));
             store.create_organization(&id, &name).await?;
-            Ok(json!({"id": id, "name": name}))
+            json!({"id": id, "name": name})
         }
         AdminCommand::Organization(OrganizationCommand::Set { id, name, sign_up }) => {
             let setting = OrganizationSetting {
@@ -289,16 +402,40 @@ async fn change(store: &Store, command: AdminCommand) -> Result<Value, AdminErro
             };
             let is = store.set_organization(setting).await?;
             let sign_up = if is.takes_sign_ups { "open" } else { "closed" };
-            Ok(json!({"id": is.id, "name": is.name, "sign_up": sign_up}))
+            json!({"id": is.id, "name": is.name, "sign_up": sign_up})
         }
-        AdminCommand::ApiKey(command) => api_key(store, command).await,
-        AdminCommand::IdTag(command) => id_tag(store, command).await,
-        AdminCommand::ChargePoint(command) => charge_point(store, command).await,
-        AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await,
-    }
+        AdminCommand::Organization(OrganizationCommand::List) => {
+            list::organizations(store, out).await?;
+            return Ok(None);
+        }
+        AdminCommand::Transaction(TransactionCommand::List {
+            list,
+            charge_point,
+            open,
+        }) => {
+            let listed = Listed {
+                charge_point_id: charge_point,
+                open_only: open,
+                ..list.into()
+            };
+            list::transactions(store, &listed, out).await?;
+            return Ok(None);
+        }
+        AdminCommand::ApiKey(command) => return api_key(store, command, out).await,
+        AdminCommand::IdTag(command) => return id_tag(store, command, out).await,
+        AdminCommand::ChargePoint(command) => return charge_point(store, command, out).await,
+        AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await?,
+        // Done without an open store.
+        AdminCommand::Backup { .. } => return Ok(None),
+    };
+    Ok(Some(answer))
 }
 
-async fn api_key(store: &Store, command: ApiKeyCommand) -> Result<Value, AdminError> {
+async fn api_key(
+    store: &Store,
+    command: ApiKeyCommand,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
     match command {
         ApiKeyCommand::Create {
             organization,
@@ -311,61 +448,89 @@ async fn api_key(store: &Store, command: ApiKeyCommand) -> Result<Value, AdminEr
             let key = NewApiKey::generate(organization, scope);
             let answer = json!({"id": key.id, "key": key.key, "scopes": key.scopes});
             store.create_api_key(key).await?;
-            Ok(answer)
+            Ok(Some(answer))
         }
         ApiKeyCommand::Revoke { id } => {
             store.revoke_api_key(&id).await?;
-            Ok(json!({"id": id, "revoked": true}))
+            Ok(Some(json!({"id": id, "revoked": true})))
+        }
+        ApiKeyCommand::List { list } => {
+            list::api_keys(store, &list.into(), out).await?;
+            Ok(None)
         }
     }
 }
 
-async fn id_tag(store: &Store, command: IdTagCommand) -> Result<Value, AdminError> {
-    let IdTagCommand::Set {
-        tag,
-        organization,
-        status,
-        parent,
-        expires,
-        single_transaction,
-    } = command;
-    let status = TagStatus::from_setting(&status)
-        .ok_or_else(|| AdminError::Value(format!("{status:?} is no status of an id tag")))?;
-    let answer = json!({"id": tag, "status": status});
-    store
-        .set_tag(TagSetting {
-            organization_id: organization.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
+async fn id_tag(
+    store: &Store,
+    command: IdTagCommand,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
+    match command {
+        IdTagCommand::Set {
             tag,
+            organization,
             status,
-            parent_tag: parent,
-            expires_at_ms: expires.map(Timestamp::as_millisecond),
+            parent,
+            expires,
             single_transaction,
-        })
-        .await?;
-    Ok(answer)
+        } => {
+            let status = TagStatus::from_setting(&status).ok_or_else(|| {
+                AdminError::Value(format!("{status:?} is no status of an id tag"))
+            })?;
+            let answer = json!({"id": tag, "status": status});
+            store
+                .set_tag(TagSetting {
+                    organization_id: organization
+                        .unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
+                    tag,
+                    status,
+                    parent_tag: parent,
+                    expires_at_ms: expires.map(Timestamp::as_millisecond),
+                    single_transaction,
+                })
+                .await?;
+            Ok(Some(answer))
+        }
+        IdTagCommand::List { list } => {
+            list::id_tags(store, &list.into(), out).await?;
+            Ok(None)
+        }
+    }
 }
 
-async fn charge_point(store: &Store, command: ChargePointCommand) -> Result<Value, AdminError> {
-    let ChargePointCommand::Set {
-        id,
-        password,
-        registration,
-        interval,
-        organization,
-        security_profile,
-    } = command;
-    let registration = registration.as_deref().and_then(Registration::from_word);
-    store
-        .set_charge_point(ChargePointSetting {
-            id: id.clone(),
-            organization_id: organization,
-            password_hash: password.as_deref().map(hash_password),
+async fn charge_point(
+    store: &Store,
+    command: ChargePointCommand,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
+    match command {
+        ChargePointCommand::Set {
+            id,
+            password,
             registration,
-            interval_s: interval,
-            security_profile: security_profile.and_then(SecurityProfile::from_number),
-        })
-        .await?;
-    Ok(json!({"id": id}))
+            interval,
+            organization,
+            security_profile,
+        } => {
+            let registration = registration.as_deref().and_then(Registration::from_word);
+            store
+                .set_charge_point(ChargePointSetting {
+                    id: id.clone(),
+                    organization_id: organization,
+                    password_hash: password.as_deref().map(hash_password),
+                    registration,
+                    interval_s: interval,
+                    security_profile: security_profile.and_then(SecurityProfile::from_number),
+                })
+                .await?;
+            Ok(Some(json!({"id": id})))
+        }
+        ChargePointCommand::List { list } => {
+            list::charge_points(store, &list.into(), out).await?;
+            Ok(None)
+        }
+    }
 }
 
 /// One object with every letter that did not arrive; where it is a webhook's, `recipient` is its URL.

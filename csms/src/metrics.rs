@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use dynamo_protocol::v16::Action;
 
+use crate::store::Dropping;
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -51,6 +53,7 @@ pub(crate) struct Metrics {
     commits_total: AtomicU64,
     committed_jobs_total: AtomicU64,
     letters_dropped_total: AtomicU64,
+    dropped: [AtomicU64; Dropping::ALL.len()],
 }
 
 impl Default for Metrics {
@@ -68,6 +71,7 @@ impl Default for Metrics {
             commits_total: AtomicU64::new(0),
             committed_jobs_total: AtomicU64::new(0),
             letters_dropped_total: AtomicU64::new(0),
+            dropped: Default::default(),
         }
     }
 }
@@ -112,6 +116,13 @@ impl Metrics {
     pub(crate) fn letters_dropped(&self, letters: usize) {
         self.letters_dropped_total
             .fetch_add(letters as u64, Relaxed);
+    }
+
+    /// Rows were dropped because they were old, or too many.
+    pub(crate) fn dropped(&self, table: Dropping, rows: i64) {
+        let index = Dropping::ALL.iter().position(|known| *known == table);
+        let index = index.expect("every table is in the list");
+        self.dropped[index].fetch_add(u64::try_from(rows).unwrap_or(0), Relaxed);
     }
 
     /// The text Prometheus reads.
@@ -168,6 +179,14 @@ impl Metrics {
                     unsent: the charge point was offline or busy and nothing was sent.";
         describe(&mut text, name, "counter", help);
         render_by_action(&mut text, name, &self.sent);
+        let name = "dynamo_csms_dropped_total";
+        let help =
+            "Rows that were dropped because they were old or too many, see [retention], by table.";
+        describe(&mut text, name, "counter", help);
+        for (table, rows) in Dropping::ALL.iter().zip(&self.dropped) {
+            let (table, rows) = (table.table(), rows.load(Relaxed));
+            let _ = writeln!(text, "{name}{{table=\"{table}\"}} {rows}");
+        }
         let name = "dynamo_csms_answer_seconds";
         let help = "Time from a charge point's call to its answer, its commit included.";
         describe(&mut text, name, "histogram", help);

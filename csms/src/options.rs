@@ -8,7 +8,7 @@ use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 
 use crate::domain::authorization::UnknownTags;
-use crate::{Clock, MailSettings, PaymentSettings, StartError, TlsFiles, public, rest};
+use crate::{Clock, MailSettings, PaymentSettings, Retention, StartError, TlsFiles, public, rest};
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +102,10 @@ pub struct Options {
     pub presence_interval: Duration,
     /// The interval of charge points that have none of their own, in seconds.
     pub heartbeat_interval_s: i32,
+    /// How long what grows is kept.
+    pub retention: Retention,
+    /// How often old rows are looked for.
+    pub retention_interval: Duration,
     /// How strictly payloads of charge points are read.
     pub decoding: Decoding,
     /// The wall clock.
@@ -143,6 +147,8 @@ impl Default for Options {
             write_timeout: Duration::from_secs(10),
             presence_interval: Duration::from_secs(30),
             heartbeat_interval_s: 300,
+            retention: Retention::default(),
+            retention_interval: Duration::from_mins(10),
             decoding: Decoding::strict(),
             clock: Clock::default(),
         }

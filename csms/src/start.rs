@@ -14,7 +14,7 @@ use crate::domain::authorization::check_tag;
 use crate::domain::registration;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
-use crate::running::{Csms, write_presences};
+use crate::running::{Csms, mark_served, write_presences};
 use crate::sessions::Sessions;
 use crate::store::{
     DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
@@ -23,7 +23,8 @@ use crate::store::{
 use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, TlsDoor};
 use crate::{
-    Options, commissioning, demo, guest, listen, ocpp, options, outbox, payment, rest, store,
+    Options, commissioning, demo, guest, listen, ocpp, options, outbox, payment, rest, retention,
+    store,
 };
 
 /// Why a CSMS could not start: one sentence that names the value and the remedy.
@@ -143,6 +144,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     );
     tasks.spawn(write_presences(app.clone()));
     tasks.spawn(bury_left(app.clone()));
+    tasks.spawn(mark_served(app.clone()));
+    tasks.spawn(retention::sweep(app.clone()));
     tasks.spawn(commissioning::take_up_all(app.clone()));
     tasks.spawn(guest::take_up_all(app.clone()));
     tasks.spawn(outbox::refresh_awaited(app.clone()));

@@ -86,7 +86,12 @@ create table charge_transaction (
     unique (charge_point_id, connector_id, tag_key, started_at_ms, meter_start_wh)
 );
 create index charge_transaction_organization on charge_transaction (organization_id, started_at_ms);
+-- Lists are in the order of ids: of an organization, of a tag, of a charge point.
+create index charge_transaction_list on charge_transaction (organization_id, id);
+create index charge_transaction_tag on charge_transaction (organization_id, tag_key, id);
+create index charge_transaction_charge_point on charge_transaction (charge_point_id, id);
 create index charge_transaction_open on charge_transaction (charge_point_id, connector_id) where state = 'open';
+create index charge_transaction_unstopped on charge_transaction (charge_point_id, connector_id) where state <> 'stopped';
 create index charge_transaction_open_tag on charge_transaction (organization_id, tag_key) where state = 'open';
 
 -- transaction_number is what the charge point sent; transaction_id is set when it is one of its transactions.
@@ -102,6 +107,7 @@ create table meter_value (
     primary key (charge_point_id, content_hash)
 );
 create index meter_value_transaction on meter_value (transaction_id, sampled_at_ms);
+create index meter_value_arrival on meter_value (charge_point_id, received_at_ms);
 
 -- StopTransaction messages whose transaction is unknown, another charge point's, or stopped otherwise before.
 create table orphan_stop (
@@ -115,9 +121,11 @@ create table orphan_stop (
     content_hash text not null,
     primary key (charge_point_id, transaction_number, content_hash)
 );
+create index orphan_stop_arrival on orphan_stop (charge_point_id, received_at_ms);
 
 -- What charge points said about themselves: boots, firmware, diagnostics, logs, security events. content_hash is
--- set where the message has a stamp of its own: the same one again is a retransmission.
+-- set where the message has a stamp of its own: the same one again is a retransmission. Without one the same content
+-- within an hour is counted: times, and when it was received last.
 create table charge_point_event (
     id bigint generated always as identity primary key not null,
     charge_point_id text not null references charge_point (id),
@@ -126,11 +134,14 @@ create table charge_point_event (
     content_hash text,
     reported_at_ms bigint not null,
     received_at_ms bigint not null,
+    last_received_at_ms bigint not null,
+    times bigint not null,
     unique (charge_point_id, kind, content_hash)
 );
-create index charge_point_event_charge_point on charge_point_event (charge_point_id, id);
+create index charge_point_event_arrival on charge_point_event (charge_point_id, received_at_ms);
 
--- One row that /readyz writes: a probe that changes nothing proves nothing.
+-- Row 1 is written by /readyz: a probe that changes nothing proves nothing. Row 2 is the mark of the server, see
+-- store/serving.rs.
 create table probe (
     id bigint primary key not null,
     probed_at_ms bigint not null

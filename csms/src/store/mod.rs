@@ -10,6 +10,7 @@
 
 mod access;
 mod account;
+mod backup;
 mod certificate;
 mod charge_point;
 mod commissioning;
@@ -18,9 +19,12 @@ mod demo;
 mod error;
 mod event;
 mod file;
+#[cfg(test)]
+mod growth;
 mod guest;
 mod idempotency;
 mod invitation;
+mod listing;
 mod mailbox;
 mod meter;
 mod open;
@@ -30,10 +34,13 @@ mod probe;
 mod project;
 mod record;
 mod registration;
+mod retention;
+mod serving;
 mod site;
 mod tag;
 mod tariff;
 mod transaction;
+mod transaction_list;
 mod webhook;
 mod writer;
 
@@ -50,7 +57,9 @@ use tokio_util::task::TaskTracker;
 pub use access::{ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE};
 pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
+use account::owner_conditions;
 pub(crate) use account::{Account, Role, email_key, owned};
+pub(crate) use backup::back_up;
 pub(crate) use certificate::{Certificate, NewCertificate};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
 pub use charge_point::{
@@ -63,6 +72,9 @@ pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
+pub(crate) use listing::{
+    ApiKeyRow, ChargePointRow, IdTagRow, Listed, ListedTransaction, OrganizationRow, PAGE_ROWS,
+};
 pub(crate) use open::without_password;
 pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub use place::PlacedChargePoint;
@@ -71,6 +83,9 @@ pub(crate) use probe::Probe;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
+pub(crate) use retention::{
+    Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, StatusPart,
+};
 pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
 pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
@@ -234,6 +249,13 @@ impl Store {
         })
     }
 
+    fn serving_lock(&self) -> Option<&serving::ServingLock> {
+        match &self.inner.pools {
+            Pools::Sqlite { lock, .. } => lock.as_ref(),
+            Pools::Postgres(_) => None,
+        }
+    }
+
     /// Whether transactions are written side by side: PostgreSQL's are, SQLite has one writer.
     pub(crate) fn has_several_writers(&self) -> bool {
         matches!(self.inner.pools, Pools::Postgres(_))
@@ -264,10 +286,16 @@ impl Store {
             self.inner.writers.wait().await;
             match &self.inner.pools {
                 Pools::Sqlite {
-                    readers, writer, ..
+                    readers,
+                    writer,
+                    lock,
+                    ..
                 } => {
                     readers.close().await;
                     writer.close().await;
+                    if let Some(lock) = lock {
+                        lock.release();
+                    }
                 }
                 Pools::Postgres(pool) => pool.close().await,
             }

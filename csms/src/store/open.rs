@@ -10,7 +10,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::file::OpenFile;
-use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Result, StoreError};
+use super::serving::{self, ServingLock};
+use super::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Conn, Result, StoreError};
 
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -24,6 +25,8 @@ pub(super) enum Pools {
         readers: SqlitePool,
         writer: SqlitePool,
         file: OpenFile,
+        /// Of a server.
+        lock: Option<ServingLock>,
     },
     Postgres(PgPool),
 }
@@ -35,11 +38,23 @@ pub(super) async fn open(address: &str, create: bool) -> Result<Pools> {
     } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
         open_postgres(address).await
     } else {
-        Err(StoreError::Address(format!(
-            "{:?} is no database address (--database): use sqlite://PATH or postgres://USER@HOST/NAME",
-            without_password(address)
-        )))
+        Err(no_address(address))
     }
+}
+
+fn no_address(address: &str) -> StoreError {
+    StoreError::Address(format!(
+        "{:?} is no database address (--database): use sqlite://PATH or postgres://USER@HOST/NAME",
+        without_password(address)
+    ))
+}
+
+/// There is no SQLite file at this address, and none is to be made.
+pub(super) fn missing(address: &str) -> StoreError {
+    StoreError::Address(format!(
+        "there is no database at {address} (--database): start `dynamo csms --database {address}` first, \
+         or check the path"
+    ))
 }
 
 /// A database address that can be shown.
@@ -53,7 +68,10 @@ pub(crate) fn without_password(address: &str) -> String {
 }
 
 /// An address of SQLite names a file: in memory each connection would have a database of its own.
-fn check_sqlite(address: &str) -> Result<()> {
+pub(super) fn check_sqlite(address: &str) -> Result<()> {
+    if !address.starts_with("sqlite:") {
+        return Err(no_address(address));
+    }
     let rest = address.strip_prefix("sqlite://").unwrap_or_default();
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let in_memory = path == ":memory:" || query.split('&').any(|part| part == "mode=memory");
@@ -75,17 +93,23 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
         .foreign_keys(true)
         .disable_statement_logging();
     let path = options.get_filename().to_owned();
+    let lock = match create && !path.is_dir() {
+        true => Some(ServingLock::take(&path, address).await?),
+        false => None,
+    };
+    serving::check_journal(&path, address, lock.as_ref()).await?;
     if create {
+        let is_new = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
+        if let Some(lock) = lock.as_ref().filter(|_| is_new) {
+            lock.making();
+        }
         // Once, and not for every connection that is opened later: that would put an empty file in the place
         // of one that was moved away.
         make_private(&path);
         let making = options.clone().create_if_missing(true);
         making.connect().await?.close().await?;
     } else if !path.exists() {
-        return Err(StoreError::Address(format!(
-            "there is no database at {address} (--database): start `dynamo csms --database {address}` first, \
-             or check the path"
-        )));
+        return Err(missing(address));
     }
     let options = options.create_if_missing(false);
     let pool = |connections| {
@@ -104,10 +128,15 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
     if create {
         tell_of_others(&path);
     }
+    if let Some(lock) = &lock {
+        let mut conn = Conn::Sqlite(writer.acquire().await?);
+        lock.serving(conn.mark().await?);
+    }
     Ok(Pools::Sqlite {
         readers,
         writer,
         file,
+        lock,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Transactions.
 
-use super::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
+use super::{Conn, Owner, Result, Store, on_db, run_on_db};
 use crate::domain::authorization::tag_key;
 use crate::domain::content_hash;
 use crate::domain::guest::TransactionEnd;
@@ -83,7 +83,8 @@ impl TransactionRow {
     }
 }
 
-/// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start.
+/// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start; the least and the
+/// largest number there are stand for none.
 pub(crate) struct TransactionFilter {
     pub owner: Owner,
     pub project_id: Option<String>,
@@ -148,43 +149,6 @@ impl Store {
             told_at_ms,
             seen_at_ms,
         })
-    }
-
-    /// A page of transactions, oldest first, and how many there are in all.
-    pub(crate) async fn transactions(
-        &self,
-        filter: &TransactionFilter,
-    ) -> Result<(Vec<TransactionRow>, i64)> {
-        let mut conn = self.reader().await?;
-        let tag = filter.id_tag.as_deref().map(tag_key);
-        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
-            concat!("select count(*) from charge_transaction t join charge_point p on p.id = t.charge_point_id
-             where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
-               and ($4 is null or charge_point_id = $4
-                   or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
-               and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)"))
-            .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
-            .bind(&filter.charge_point_id).bind(&tag)
-            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
-            .fetch_one(db))?;
-        let rows = on_db!(&mut conn, db => sqlx::query_as(
-            concat!("select t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
-                 meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms,
-                 (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
-                 c.total as cost, c.currency
-             from charge_transaction t join charge_point p on p.id = t.charge_point_id
-                 left join transaction_cost c on c.transaction_id = t.id
-             where ", owned!("t", "p", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
-               and ($4 is null or charge_point_id = $4
-                   or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
-               and tag_key = coalesce($5, tag_key) and ($8 is null or p.project_id = $8)
-             order by t.id limit $9 offset $10"))
-            .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
-            .bind(&filter.charge_point_id).bind(&tag)
-            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
-            .bind(filter.limit).bind(filter.offset)
-            .fetch_all(db))?;
-        Ok((rows, total))
     }
 }
 

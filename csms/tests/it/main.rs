@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod backup;
 mod billing;
 mod certificates;
 mod charge_points;
@@ -27,6 +28,7 @@ mod ocpp16;
 mod payment;
 mod projects;
 mod rest;
+mod retention;
 mod rubbish;
 mod sites;
 mod start;

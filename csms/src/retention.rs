@@ -63,7 +63,7 @@ impl Default for Retention {
             invitations: days(90),
             unbegun_guest_sessions: days(90),
             expired_certificates: days(3 * 366),
-            meter_values_max: 200_000,
+            meter_values_max: 500_000,
             statuses_max: 20_000,
             events_max: 1_000,
             stops_max: 1_000,

@@ -229,8 +229,7 @@ create table guest_session (
 );
 create unique index guest_session_open on guest_session (charge_point_id, connector_id) where ended_at_ms is null;
 create index guest_session_charge_point on guest_session (charge_point_id);
-create index guest_session_transaction on guest_session (transaction_id);
-create index guest_session_unbegun on guest_session (ended_at_ms) where transaction_id is null;
+create index guest_session_transaction on guest_session (transaction_id, ended_at_ms);
 create index guest_session_payment on guest_session (payment_status)
     where payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling');
 
@@ -277,9 +276,9 @@ create table outbox (
 );
 create index outbox_waiting on outbox (lane, id) where sent_at_ms is null and given_up_at_ms is null;
 create index outbox_due on outbox (kind, recipient, due_at_ms) where sent_at_ms is null and given_up_at_ms is null;
-create index outbox_due_mail on outbox (due_at_ms, id)
+create index outbox_due_mail on outbox (kind, due_at_ms, id)
     where kind = 'mail' and sent_at_ms is null and given_up_at_ms is null;
-create index outbox_waiting_mail on outbox (created_at_ms)
+create index outbox_waiting_mail on outbox (kind, created_at_ms)
     where kind = 'mail' and sent_at_ms is null and given_up_at_ms is null;
 create index outbox_sent on outbox (sent_at_ms) where sent_at_ms is not null;
 create index outbox_given_up on outbox (given_up_at_ms) where given_up_at_ms is not null;

@@ -84,8 +84,10 @@ pub(super) async fn postgres() -> Option<String> {
 
 /// 30 transactions of one charge point and one tag, and so many others.
 pub(super) fn transactions_seed(others: i64) -> Vec<String> {
-    let points = "insert into charge_point (id, organization_id, registration, created_at_ms)
-         values ('CP-few', 'org_default', 'Accepted', 0), ('CP-many', 'org_default', 'Accepted', 0)";
+    let account = "insert into account (id, organization_id, role, name, email, email_key, password_hash, created_at_ms)
+         values ('acc_few', 'org_default', 'installer', 'n', 'e', 'e', '', 0)";
+    let points = "insert into charge_point (id, organization_id, registration, installer_id, created_at_ms)
+         values ('CP-few', 'org_default', 'Accepted', 'acc_few', 0), ('CP-many', 'org_default', 'Accepted', null, 0)";
     let transactions = |from: i64, to: i64, point: &str, tag: &str| {
         format!(
             "with recursive n (i) as (select {from} union all select i + 1 from n where i < {to})
@@ -94,9 +96,13 @@ pub(super) fn transactions_seed(others: i64) -> Vec<String> {
              select 'org_default', '{point}', 1, '{tag}', '{tag}', 'stopped', i, 0, '', i from n"
         )
     };
-    let mut texts = vec![points.to_owned(), transactions(1, 30, "CP-few", "FEW")];
+    let mut texts = vec![
+        account.to_owned(),
+        points.to_owned(),
+        transactions(1, 30, "CP-few", "few"),
+    ];
     if others > 0 {
-        texts.push(transactions(31, 30 + others, "CP-many", "MANY"));
+        texts.push(transactions(31, 30 + others, "CP-many", "many"));
     }
     texts
 }

@@ -160,8 +160,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Csms(mut args) => {
             match args.command.take() {
                 Some(dynamo_csms::Command::Admin(admin)) => {
-                    let result = dynamo_csms::admin(admin).await?;
-                    writeln!(io::stdout(), "{result}").map_err(|error| unwritable(&error))?;
+                    use dynamo_csms::AdminError;
+                    match dynamo_csms::admin_to(admin, &mut io::stdout()).await {
+                        // Whoever reads a list has seen enough of it.
+                        Err(AdminError::Output(error))
+                            if error.kind() == io::ErrorKind::BrokenPipe => {}
+                        Err(AdminError::Output(error)) => return Err(unwritable(&error)),
+                        done => done?,
+                    }
                 }
                 None if args.demo => demo::run(args, shutdown).await?,
                 None => dynamo_csms::run(args, shutdown).await?,

@@ -1,6 +1,9 @@
 //! The command `dynamo csms admin`: writes to the same database as a running server, which reads what it
 //! needs at the next message or request.
 
+mod list;
+
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
@@ -20,8 +23,9 @@ use crate::domain::security::{SecurityProfile, wrong_password};
 use crate::password::{hash_beside, key};
 use crate::start::open_store;
 use crate::store::{
-    ChargePointSetting, DEFAULT_ORGANIZATION, NewApiKey, Opener, OrganizationSetting, OutboxRow,
-    Registration, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, random_text,
+    ChargePointSetting, DEFAULT_ORGANIZATION, Listed, NewApiKey, Opener, OrganizationSetting,
+    OutboxRow, Registration, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, back_up,
+    random_text,
 };
 
 /// Changes what a CSMS knows.
@@ -70,6 +74,30 @@ pub enum AdminCommand {
     /// Mail and webhooks on their way
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// Copies an SQLite database into a new file, also while a server runs; PostgreSQL has pg_dump for that
+    #[command(after_help = "Example:\n  dynamo csms admin backup dynamo-copy.db")]
+    Backup {
+        /// The copy; it must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// What of something to list.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only what belongs to this organization
+    #[arg(long, value_name = "ID", env = "DYNAMO_ORGANIZATION")]
+    pub organization: Option<String>,
+}
+
+impl From<ListArgs> for Listed {
+    fn from(args: ListArgs) -> Self {
+        Self {
+            organization_id: args.organization,
+            ..Self::default()
+        }
+    }
 }
 
 /// What can be done with transactions.
@@ -82,6 +110,19 @@ pub enum TransactionCommand {
         charge_point: String,
         /// Its number, as OCPP 1.6 knows it
         transaction: i64,
+    },
+    /// Prints transactions, one JSON object per line, oldest first
+    #[command(after_help = "Example:\n  dynamo csms admin transaction list --open")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only those of this charge point; of a deleted one ID/deleted/1 and so on
+        #[arg(long, value_name = "ID", env = "DYNAMO_CHARGE_POINT")]
+        charge_point: Option<String>,
+        /// Only those that are open
+        #[arg(long, env = "DYNAMO_OPEN")]
+        open: bool,
     },
 }
 
@@ -116,6 +157,9 @@ pub enum OrganizationCommand {
         #[arg(long, value_name = "WHETHER", env = "DYNAMO_SIGN_UP")]
         sign_up: Option<SignUp>,
     },
+    /// Prints all organizations, one JSON object per line, by id
+    #[command(after_help = "Example:\n  dynamo csms admin organization list")]
+    List,
 }
 
 /// Whether installers may open accounts with an organization.
@@ -148,6 +192,13 @@ pub enum ApiKeyCommand {
         /// The id that `create` printed
         id: String,
     },
+    /// Prints all keys without their secrets, one JSON object per line, by id
+    #[command(after_help = "Example:\n  dynamo csms admin api-key list")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
+    },
 }
 
 /// What can be done with id tags.
@@ -174,6 +225,13 @@ pub enum IdTagCommand {
         /// One transaction at a time: a second start is answered ConcurrentTx
         #[arg(long, env = "DYNAMO_SINGLE_TRANSACTION")]
         single_transaction: bool,
+    },
+    /// Prints all tags, one JSON object per line, by organization and tag
+    #[command(after_help = "Example:\n  dynamo csms admin id-tag list")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
     },
 }
 
@@ -213,6 +271,13 @@ pub enum ChargePointCommand {
         #[arg(long, value_name = "HOW", env = "DYNAMO_DECODING", value_parser = parse_decoding())]
         decoding: Option<Decoding>,
     },
+    /// Prints all charge points without their passwords, one JSON object per line, by id
+    #[command(after_help = "Example:\n  dynamo csms admin charge-point list")]
+    List {
+        /// Which
+        #[command(flatten)]
+        list: ListArgs,
+    },
 }
 
 /// Why nothing was changed: one sentence.
@@ -227,6 +292,9 @@ pub enum AdminError {
     /// A value cannot be used.
     #[error("{0}")]
     Value(String),
+    /// What was found cannot be written out.
+    #[error("cannot write the answer: {0}")]
+    Output(std::io::Error),
 }
 
 // Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
@@ -239,20 +307,50 @@ impl From<StoreError> for AdminError {
     }
 }
 
-/// Makes the change and returns one JSON object as text.
+/// Where an answer is written to.
+pub(crate) type Out<'o> = &'o mut (dyn Write + Send);
+
+/// Makes the change and returns one JSON object as text; of a list one per line.
 ///
 /// # Errors
 /// When the database cannot be opened, or a value is refused.
 pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
+    let mut answer = Vec::new();
+    admin_to(args, &mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).trim_end().to_owned())
+}
+
+/// The same, written out as it is found.
+///
+/// # Errors
+/// Also when the answer cannot be written.
+pub async fn admin_to(args: AdminArgs, out: Out<'_>) -> Result<(), AdminError> {
     check(&args.command).map_err(AdminError::Value)?;
+    if let AdminCommand::Backup { file } = &args.command {
+        let bytes = back_up(&args.database, file).await.map_err(no_backup)?;
+        let answer = json!({"file": file.display().to_string(), "bytes": bytes});
+        return writeln!(out, "{answer}").map_err(AdminError::Output);
+    }
     let store = open_store(&args.database, Opener::Admin).await?;
     let place = KeyPlace {
         database: args.database,
         given: args.password_key,
     };
-    let result = change(&store, &place, args.command).await;
+    let result = match change(&store, &place, args.command, out).await {
+        Ok(Some(answer)) => writeln!(out, "{answer}").map_err(AdminError::Output),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
     store.close().await;
-    Ok(result?.to_string())
+    result
+}
+
+fn no_backup(error: StoreError) -> AdminError {
+    match (&error, error.remedy()) {
+        (StoreError::Address(sentence), _) => AdminError::Value(sentence.clone()),
+        (_, Some(remedy)) => AdminError::Value(format!("no copy was made: {error}; {remedy}")),
+        _ => AdminError::Value(format!("no copy was made: {error}")),
+    }
 }
 
 /// Where the key of passwords lies.
@@ -272,7 +370,6 @@ fn check(command: &AdminCommand) -> Result<(), String> {
         AdminCommand::Organization(OrganizationCommand::Set { name, .. }) => {
             name.as_deref().map_or(Ok(()), check_name)
         }
-        AdminCommand::ApiKey(_) | AdminCommand::Transaction(_) | AdminCommand::Outbox(_) => Ok(()),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
             parent.as_deref().map_or(Ok(()), check_parent_tag)
@@ -285,6 +382,7 @@ fn check(command: &AdminCommand) -> Result<(), String> {
                 None => Ok(()),
             }
         }
+        _ => Ok(()),
     }
 }
 
@@ -315,16 +413,18 @@ fn parse_expiry(text: &str) -> Result<Timestamp, String> {
     }
 }
 
+/// The answer; `None` where it was written out already.
 async fn change(
     store: &Store,
     place: &KeyPlace,
     command: AdminCommand,
-) -> Result<Value, AdminError> {
-    match command {
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
+    let answer = match command {
         AdminCommand::Organization(OrganizationCommand::Create { name }) => {
             let id = format!("org_{}", random_text(18));
             store.create_organization(&id, &name).await?;
-            Ok(json!({"id": id, "name": name}))
+            json!({"id": id, "name": name})
         }
         AdminCommand::Organization(OrganizationCommand::Set { id, name, sign_up }) => {
             let setting = OrganizationSetting {
@@ -334,20 +434,44 @@ async fn change(
             };
             let is = store.set_organization(setting).await?;
             let sign_up = if is.takes_sign_ups { "open" } else { "closed" };
-            Ok(json!({"id": is.id, "name": is.name, "sign_up": sign_up}))
+            json!({"id": is.id, "name": is.name, "sign_up": sign_up})
         }
-        AdminCommand::ApiKey(command) => api_key(store, command).await,
-        AdminCommand::IdTag(command) => id_tag(store, command).await,
-        AdminCommand::ChargePoint(command) => charge_point(store, place, command).await,
+        AdminCommand::Organization(OrganizationCommand::List) => {
+            list::organizations(store, out).await?;
+            return Ok(None);
+        }
+        AdminCommand::Transaction(TransactionCommand::List {
+            list,
+            charge_point,
+            open,
+        }) => {
+            let listed = Listed {
+                charge_point_id: charge_point,
+                open_only: open,
+                ..list.into()
+            };
+            list::transactions(store, &listed, out).await?;
+            return Ok(None);
+        }
         AdminCommand::Transaction(TransactionCommand::Close {
             charge_point,
             transaction,
-        }) => close(store, charge_point, transaction).await,
-        AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await,
-    }
+        }) => close(store, charge_point, transaction).await?,
+        AdminCommand::ApiKey(command) => return api_key(store, command, out).await,
+        AdminCommand::IdTag(command) => return id_tag(store, command, out).await,
+        AdminCommand::ChargePoint(command) => return charge_point(store, place, command, out).await,
+        AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await?,
+        // Done without an open store.
+        AdminCommand::Backup { .. } => return Ok(None),
+    };
+    Ok(Some(answer))
 }
 
-async fn api_key(store: &Store, command: ApiKeyCommand) -> Result<Value, AdminError> {
+async fn api_key(
+    store: &Store,
+    command: ApiKeyCommand,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
     match command {
         ApiKeyCommand::Create {
             organization,
@@ -360,74 +484,99 @@ async fn api_key(store: &Store, command: ApiKeyCommand) -> Result<Value, AdminEr
             let key = NewApiKey::generate(organization, scope);
             let answer = json!({"id": key.id, "key": key.key, "scopes": key.scopes});
             store.create_api_key(key).await?;
-            Ok(answer)
+            Ok(Some(answer))
         }
         ApiKeyCommand::Revoke { id } => {
             store.revoke_api_key(&id).await?;
-            Ok(json!({"id": id, "revoked": true}))
+            Ok(Some(json!({"id": id, "revoked": true})))
+        }
+        ApiKeyCommand::List { list } => {
+            list::api_keys(store, &list.into(), out).await?;
+            Ok(None)
         }
     }
 }
 
-async fn id_tag(store: &Store, command: IdTagCommand) -> Result<Value, AdminError> {
-    let IdTagCommand::Set {
-        tag,
-        organization,
-        status,
-        parent,
-        expires,
-        single_transaction,
-    } = command;
-    let status = TagStatus::from_setting(&status)
-        .ok_or_else(|| AdminError::Value(format!("{status:?} is no status of an id tag")))?;
-    let answer = json!({"id": tag, "status": status});
-    store
-        .set_tag(TagSetting {
-            organization_id: organization.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
+async fn id_tag(
+    store: &Store,
+    command: IdTagCommand,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
+    match command {
+        IdTagCommand::Set {
             tag,
+            organization,
             status,
-            parent_tag: parent,
-            expires_at_ms: expires.map(Timestamp::as_millisecond),
+            parent,
+            expires,
             single_transaction,
-        })
-        .await?;
-    Ok(answer)
+        } => {
+            let status = TagStatus::from_setting(&status).ok_or_else(|| {
+                AdminError::Value(format!("{status:?} is no status of an id tag"))
+            })?;
+            let answer = json!({"id": tag, "status": status});
+            store
+                .set_tag(TagSetting {
+                    organization_id: organization
+                        .unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
+                    tag,
+                    status,
+                    parent_tag: parent,
+                    expires_at_ms: expires.map(Timestamp::as_millisecond),
+                    single_transaction,
+                })
+                .await?;
+            Ok(Some(answer))
+        }
+        IdTagCommand::List { list } => {
+            list::id_tags(store, &list.into(), out).await?;
+            Ok(None)
+        }
+    }
 }
 
 async fn charge_point(
     store: &Store,
     place: &KeyPlace,
     command: ChargePointCommand,
-) -> Result<Value, AdminError> {
-    let ChargePointCommand::Set {
-        id,
-        password,
-        registration,
-        interval,
-        organization,
-        security_profile,
-        decoding,
-    } = command;
-    let registration = registration.as_deref().and_then(Registration::from_word);
-    let password_hash = match password {
-        Some(password) => {
-            let key = key::of_admin(store, &place.database, place.given.as_deref()).await?;
-            Some(hash_beside(key.as_ref(), &password))
-        }
-        None => None,
-    };
-    store
-        .set_charge_point(ChargePointSetting {
-            id: id.clone(),
-            organization_id: organization,
-            password_hash,
+    out: Out<'_>,
+) -> Result<Option<Value>, AdminError> {
+    match command {
+        ChargePointCommand::Set {
+            id,
+            password,
             registration,
-            interval_s: interval,
-            security_profile: security_profile.and_then(SecurityProfile::from_number),
+            interval,
+            organization,
+            security_profile,
             decoding,
-        })
-        .await?;
-    Ok(json!({"id": id}))
+        } => {
+            let registration = registration.as_deref().and_then(Registration::from_word);
+            let password_hash = match password {
+                Some(password) => {
+                    let key = key::of_admin(store, &place.database, place.given.as_deref()).await?;
+                    Some(hash_beside(key.as_ref(), &password))
+                }
+                None => None,
+            };
+            store
+                .set_charge_point(ChargePointSetting {
+                    id: id.clone(),
+                    organization_id: organization,
+                    password_hash,
+                    registration,
+                    interval_s: interval,
+                    security_profile: security_profile.and_then(SecurityProfile::from_number),
+                    decoding,
+                })
+                .await?;
+            Ok(Some(json!({"id": id})))
+        }
+        ChargePointCommand::List { list } => {
+            list::charge_points(store, &list.into(), out).await?;
+            Ok(None)
+        }
+    }
 }
 
 /// Webhooks are told by the running server, which finds what is put into the outbox here.

@@ -172,7 +172,8 @@ pub struct Args {
     /// Lets webhooks reach this host and private networks too; without it they reach public addresses only
     #[arg(long, env = "DYNAMO_WEBHOOKS_TO_PRIVATE_NETWORKS")]
     pub webhooks_to_private_networks: bool,
-    /// Flags, by their names, and limits as TOML; flags and environment win over it
+    /// Flags, by their names, limits and how long what grows is kept ([limits], [retention]) as TOML; flags and environment
+    /// win over it
     #[arg(long, env = "DYNAMO_CONFIG", value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
     /// What to do instead of serving
@@ -183,7 +184,8 @@ pub struct Args {
 /// What `dynamo csms` does instead of serving.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Changes organizations, API keys, id tags and charge points, also while a server runs
+    /// Changes and lists organizations, API keys, id tags and charge points, and copies the database, also while a server
+    /// runs
     Admin(AdminArgs),
 }
 
@@ -321,6 +323,7 @@ pub async fn open(args: &Args) -> Result<Csms, StartError> {
     let rest = args.config.as_deref().map(config::rest).transpose()?;
     let rest = rest.unwrap_or_default();
     rest.limits.apply(&mut options);
+    rest.retention.apply(&mut options);
     rest.payment.apply(stripe_key()?, &mut options)?;
     start(options).await
 }

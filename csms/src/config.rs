@@ -1,4 +1,5 @@
-//! `--config FILE.toml`: every flag of `dynamo csms` under its own name, and `[limits]`, which has no flags.
+//! `--config FILE.toml`: every flag of `dynamo csms` under its own name, and `[limits]`, `[retention]` and `[payment]`,
+//! which have no flags.
 //!
 //! What the file says of flags becomes their default, so that flags and environment win over it and the same
 //! rules check all three. There is no second list of flags here: the command's own is used. A mistake is told in
@@ -21,6 +22,8 @@ use crate::{Options, PaymentSettings, Rate, StartError};
 
 /// The table with what has no flag.
 const LIMITS: &str = "limits";
+/// The table with how long what grows is kept.
+const RETENTION: &str = "retention";
 /// The table with the payment gateway.
 const PAYMENT: &str = "payment";
 
@@ -52,6 +55,71 @@ pub(crate) struct Limits {
     /// Messages a second that it may send after that.
     #[serde(alias = "calls-per-second", deserialize_with = "calls")]
     calls_per_second: Option<u32>,
+}
+
+/// How long what grows is kept; see [`crate::Retention`]. What is left out stays as it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RetentionTable {
+    #[serde(alias = "meter-values", deserialize_with = "age")]
+    meter_values: Option<Duration>,
+    #[serde(alias = "status-history", deserialize_with = "age")]
+    status_history: Option<Duration>,
+    #[serde(deserialize_with = "age")]
+    events: Option<Duration>,
+    #[serde(alias = "stops-of-nobody", deserialize_with = "age")]
+    stops_of_nobody: Option<Duration>,
+    #[serde(alias = "sent-notifications", deserialize_with = "age")]
+    sent_notifications: Option<Duration>,
+    #[serde(alias = "failed-notifications", deserialize_with = "age")]
+    failed_notifications: Option<Duration>,
+    #[serde(alias = "commissioning-runs", deserialize_with = "age")]
+    commissioning_runs: Option<Duration>,
+    #[serde(deserialize_with = "age")]
+    invitations: Option<Duration>,
+    #[serde(alias = "unbegun-guest-sessions", deserialize_with = "age")]
+    unbegun_guest_sessions: Option<Duration>,
+    #[serde(alias = "expired-certificates", deserialize_with = "age")]
+    expired_certificates: Option<Duration>,
+    #[serde(alias = "meter-values-max", deserialize_with = "rows")]
+    meter_values_max: Option<u32>,
+    #[serde(alias = "statuses-max", deserialize_with = "rows")]
+    statuses_max: Option<u32>,
+    #[serde(alias = "events-max", deserialize_with = "rows")]
+    events_max: Option<u32>,
+    #[serde(alias = "stops-max", deserialize_with = "rows")]
+    stops_max: Option<u32>,
+}
+
+impl RetentionTable {
+    pub(crate) fn apply(self, options: &mut Options) {
+        let kept = &mut options.retention;
+        for (target, value) in [
+            (&mut kept.meter_values, self.meter_values),
+            (&mut kept.status_history, self.status_history),
+            (&mut kept.events, self.events),
+            (&mut kept.stops_of_nobody, self.stops_of_nobody),
+            (&mut kept.sent_notifications, self.sent_notifications),
+            (&mut kept.failed_notifications, self.failed_notifications),
+            (&mut kept.commissioning_runs, self.commissioning_runs),
+            (&mut kept.invitations, self.invitations),
+            (
+                &mut kept.unbegun_guest_sessions,
+                self.unbegun_guest_sessions,
+            ),
+            (&mut kept.expired_certificates, self.expired_certificates),
+        ] {
+            *target = value.unwrap_or(*target);
+        }
+        for (target, value) in [
+            (&mut kept.meter_values_max, self.meter_values_max),
+            (&mut kept.statuses_max, self.statuses_max),
+            (&mut kept.events_max, self.events_max),
+            (&mut kept.stops_max, self.stops_max),
+        ] {
+            *target = value.unwrap_or(*target);
+        }
+    }
 }
 
 /// The payment gateway. Without a key it is the sandbox.
@@ -152,6 +220,32 @@ fn calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::E
     Ok(Some(number))
 }
 
+/// How long something is kept. What is younger than a day may still be corrected.
+fn age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let age = humantime::parse_duration(&text)
+        .map_err(|error| serde::de::Error::custom(format!("{text:?} is no duration: {error}")))?;
+    if !(AGE_MIN..=AGE_MAX).contains(&age) {
+        let text = format!("{text:?} is out of bounds: 1day to 36500days can be used");
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(Some(age))
+}
+
+/// How many rows of one charge point are kept.
+fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let rows = u32::deserialize(deserializer)?;
+    if !ROWS.contains(&rows) {
+        let text = format!("{rows} is out of bounds: 10 to 100000000 can be used");
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(Some(rows))
+}
+
+const AGE_MIN: Duration = Duration::from_hours(24);
+const AGE_MAX: Duration = Duration::from_hours(24 * 36_500);
+const ROWS: std::ops::RangeInclusive<u32> = 10..=100_000_000;
+
 /// One that ends before the lease of a letter does.
 fn letter_timeout<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -224,6 +318,8 @@ pub(crate) struct Rest {
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
+    pub retention: RetentionTable,
+    #[serde(default)]
     pub payment: Payment,
 }
 
@@ -241,7 +337,7 @@ fn defaults(command: &Command, path: &Path) -> Result<Vec<(String, Vec<String>)>
             let text = format!("{name:?} stands here in both spellings, with - and with _");
             return Err(file.wrong(key.span(), &text));
         }
-        if name == LIMITS || name == PAYMENT {
+        if [LIMITS, RETENTION, PAYMENT].contains(&name.as_str()) {
             continue;
         }
         let flag = command.get_arguments().find(|arg| is_named(arg, &name));
@@ -384,7 +480,9 @@ mod tests {
         let words = std::iter::once("csms").chain(flags.iter().copied());
         let matches = command.try_get_matches_from(words).unwrap();
         let mut options = crate::Args::from_arg_matches(&matches).unwrap().options();
-        rest(&path).map_err(short)?.limits.apply(&mut options);
+        let rest = rest(&path).map_err(short)?;
+        rest.limits.apply(&mut options);
+        rest.retention.apply(&mut options);
         Ok(options)
     }
 
@@ -413,6 +511,18 @@ mod tests {
         assert!(!not.webhooks_to_private_networks);
         let one_tag = read("id-tag = ['A']", &["--id-tag", "C"]).unwrap();
         assert_eq!(one_tag.id_tags, ["C"]);
+    }
+
+    #[test]
+    fn what_is_kept_how_long_can_be_said() {
+        let text =
+            "[retention]\nmeter-values = '2years'\nstatus_history = '30days'\nevents-max = 10\n";
+        let kept = read(text, &[]).unwrap().retention;
+        let usual = crate::Retention::default();
+        assert_eq!(kept.meter_values.as_secs() / 86_400, 730);
+        assert_eq!(kept.status_history, AGE_MIN * 30);
+        assert_eq!((kept.events_max, kept.stops_max), (10, usual.stops_max));
+        assert_eq!(read("", &[]).unwrap().retention, usual);
     }
 
     #[test]
@@ -474,6 +584,18 @@ mod tests {
                 "csms.toml:2:11: it is out of bounds",
             ),
             ("[limits]\nping-interval = 5", "csms.toml:2:17: "),
+            (
+                "[retention]\nmeters = '1day'",
+                "csms.toml:2:1: unknown field `meters`",
+            ),
+            (
+                "[retention]\nevents = '23h'",
+                "csms.toml:2:10: \"23h\" is out of bounds",
+            ),
+            (
+                "[retention]\nevents-max = 9",
+                "csms.toml:2:14: 9 is out of bounds",
+            ),
             (
                 "[limits]\nping-interval = '0s'",
                 "csms.toml:2:17: \"0s\" is out of bounds",

@@ -8,6 +8,8 @@ use std::time::Duration;
 use dynamo_protocol::decode::{LENIENCIES, Leniency};
 use dynamo_protocol::v16::Action;
 
+use crate::store::Dropping;
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -58,6 +60,7 @@ pub(crate) struct Metrics {
     orphan_stops_total: AtomicU64,
     /// By their place in [`LENIENCIES`].
     deviations: [AtomicU64; LENIENCIES.len()],
+    dropped: [AtomicU64; Dropping::ALL.len()],
 }
 
 impl Default for Metrics {
@@ -80,6 +83,7 @@ impl Default for Metrics {
             letters_dropped_total: AtomicU64::new(0),
             orphan_stops_total: AtomicU64::new(0),
             deviations: std::array::from_fn(|_| AtomicU64::new(0)),
+            dropped: Default::default(),
         }
     }
 }
@@ -148,6 +152,13 @@ impl Metrics {
     /// A message of a charge point had to be forgiven something.
     pub(crate) fn deviated(&self, leniency: Leniency) {
         self.deviations[leniency as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Rows were dropped because they were old, or too many.
+    pub(crate) fn dropped(&self, table: Dropping, rows: i64) {
+        let index = Dropping::ALL.iter().position(|known| *known == table);
+        let index = index.expect("every table is in the list");
+        self.dropped[index].fetch_add(u64::try_from(rows).unwrap_or(0), Relaxed);
     }
 
     /// The text Prometheus reads.
@@ -229,6 +240,14 @@ impl Metrics {
         describe(&mut text, name, "counter", help);
         render_by_action(&mut text, name, &self.sent);
         self.render_deviations(&mut text);
+        let name = "dynamo_csms_dropped_total";
+        let help =
+            "Rows that were dropped because they were old or too many, see [retention], by table.";
+        describe(&mut text, name, "counter", help);
+        for (table, rows) in Dropping::ALL.iter().zip(&self.dropped) {
+            let (table, rows) = (table.table(), rows.load(Relaxed));
+            let _ = writeln!(text, "{name}{{table=\"{table}\"}} {rows}");
+        }
         let name = "dynamo_csms_answer_seconds";
         let help = "Time from a charge point's call to its answer, its commit included.";
         describe(&mut text, name, "histogram", help);

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use crate::domain::authorization::UnknownTags;
 use crate::domain::ending::PROVISIONAL;
 use crate::{
-    Clock, MailSettings, PaymentSettings, Rate, SecurityProfile, StartError, TlsFiles, public, rest,
+    Clock, MailSettings, PaymentSettings, Rate, Retention, SecurityProfile, StartError, TlsFiles, public, rest,
 };
 
 /// What of unknown origin is let in and recorded.
@@ -113,6 +113,10 @@ pub struct Options {
     pub presence_interval: Duration,
     /// The interval of charge points that have none of their own, in seconds.
     pub heartbeat_interval_s: i32,
+    /// How long what grows is kept.
+    pub retention: Retention,
+    /// How often old rows are looked for.
+    pub retention_interval: Duration,
     /// How strictly payloads of charge points are read that have no decoding of their own.
     pub decoding: Decoding,
     /// The wall clock.
@@ -167,6 +171,8 @@ impl Default for Options {
             },
             presence_interval: Duration::from_secs(30),
             heartbeat_interval_s: 300,
+            retention: Retention::default(),
+            retention_interval: Duration::from_mins(10),
             decoding: Decoding::Tolerant,
             clock: Clock::default(),
         }

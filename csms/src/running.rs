@@ -198,6 +198,25 @@ pub(crate) async fn write_presences(app: Arc<App>) {
     }
 }
 
+/// How often it is written down how far an SQLite database is.
+const MARK_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Lets the next start notice that the journal of an SQLite database is missing.
+pub(crate) async fn mark_served(app: Arc<App>) {
+    let mut interval = tokio::time::interval(MARK_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval.reset();
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = app.shutdown.cancelled() => return,
+        }
+        if let Err(error) = app.store.mark_served().await {
+            tracing::debug!(cause = %error, "the database was not marked");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

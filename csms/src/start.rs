@@ -15,7 +15,7 @@ use crate::domain::registration;
 use crate::domain::security::SecurityProfile;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
-use crate::running::{Csms, lasting, write_presences};
+use crate::running::{Csms, lasting, mark_served, write_presences};
 use crate::sessions::Sessions;
 use crate::store::{
     DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
@@ -25,7 +25,7 @@ use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, TlsDoor};
 use crate::{
     Options, commissioning, demo, guest, listen, ocpp, options, outbox, password, payment, rest,
-    settling,
+    retention, settling,
     store,
 };
 
@@ -159,6 +159,8 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         outbox::deliver(app, mail.clone())
     });
     tasks.spawn(bury_left(app.clone()));
+    last(&tasks, &app, "marks of the database", mark_served);
+    last(&tasks, &app, "retention", retention::sweep);
     let told = TaskTracker::new();
     told.spawn(outbox::write_told(app.clone(), told_queue));
     Ok(Csms {

@@ -13,6 +13,7 @@ mod fleet;
 mod foreign_peer;
 mod judged;
 mod mail;
+mod one_server;
 mod signals;
 mod support;
 mod transport;

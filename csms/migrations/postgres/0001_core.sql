@@ -129,8 +129,13 @@ create index charge_transaction_provisional on charge_transaction (provisional_s
 create index charge_transaction_left on charge_transaction (charge_point_id, connector_id)
     where provisional_since_ms is not null;
 create index charge_transaction_organization on charge_transaction (organization_id, started_at_ms);
+-- Lists are in the order of ids: of an organization, of a tag, of a charge point.
+create index charge_transaction_list on charge_transaction (organization_id, id);
+create index charge_transaction_tag on charge_transaction (organization_id, tag_key, id);
+create index charge_transaction_charge_point on charge_transaction (charge_point_id, id);
 create index charge_transaction_open on charge_transaction (charge_point_id, connector_id) where state = 'open';
-create index charge_transaction_tag on charge_transaction (organization_id, tag_key, started_at_ms);
+create index charge_transaction_tag_start on charge_transaction (organization_id, tag_key, started_at_ms);
+create index charge_transaction_unstopped on charge_transaction (charge_point_id, connector_id) where state <> 'stopped';
 create index charge_transaction_open_tag on charge_transaction (organization_id, tag_key) where state = 'open';
 
 -- transaction_number is what the charge point sent; transaction_id is set when it is one of its transactions.
@@ -146,6 +151,7 @@ create table meter_value (
     primary key (charge_point_id, content_hash)
 );
 create index meter_value_transaction on meter_value (transaction_id, sampled_at_ms);
+create index meter_value_arrival on meter_value (charge_point_id, received_at_ms);
 
 -- StopTransaction messages that stopped nothing. cause: unknown_transaction, which none of this charge point's is,
 -- or already_stopped, otherwise before. organization_id: whose the charge point was then.
@@ -165,7 +171,8 @@ create table orphan_stop (
 create index orphan_stop_arrival on orphan_stop (charge_point_id, received_at_ms);
 
 -- What charge points said about themselves: boots, firmware, diagnostics, logs, security events. content_hash is
--- set where the message has a stamp of its own: the same one again is a retransmission.
+-- set where the message has a stamp of its own: the same one again is a retransmission. Without one the same content
+-- within an hour is counted: times, and when it was received last.
 create table charge_point_event (
     id bigint generated always as identity primary key not null,
     charge_point_id text not null references charge_point (id),
@@ -174,9 +181,11 @@ create table charge_point_event (
     content_hash text,
     reported_at_ms bigint not null,
     received_at_ms bigint not null,
+    last_received_at_ms bigint not null,
+    times bigint not null,
     unique (charge_point_id, kind, content_hash)
 );
-create index charge_point_event_charge_point on charge_point_event (charge_point_id, id);
+create index charge_point_event_arrival on charge_point_event (charge_point_id, received_at_ms);
 
 -- What was forgiven of the messages of charge points: message is its name in the standard (StopTransaction.req), name
 -- that of the leniency; messages counts those that had it, pointer and example are of the last one.
@@ -192,7 +201,8 @@ create table deviation (
     primary key (charge_point_id, message, name)
 );
 
--- One row that /readyz writes: a probe that changes nothing proves nothing.
+-- Row 1 is written by /readyz: a probe that changes nothing proves nothing. Row 2 is the mark of the server, see
+-- store/serving.rs.
 create table probe (
     id bigint primary key not null,
     probed_at_ms bigint not null

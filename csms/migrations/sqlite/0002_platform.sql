@@ -51,6 +51,7 @@ create table invitation (
     voided_at_ms bigint
 );
 create index invitation_project on invitation (project_id, created_at_ms);
+create index invitation_open on invitation (expires_at_ms) where accepted_at_ms is null;
 
 create table site (
     id text primary key not null,
@@ -107,7 +108,8 @@ create index charge_point_organization_map
 -- Whose a transaction is: its organization_id of 0001, and these two, as they were of its charge point when it began.
 alter table charge_transaction add column installer_id text references account (id);
 alter table charge_transaction add column project_id text references project (id);
-create index charge_transaction_project on charge_transaction (project_id, id);
+create index charge_transaction_project on charge_transaction (organization_id, project_id, id);
+create index charge_transaction_installer on charge_transaction (organization_id, installer_id, id);
 
 -- Whose a charge point was, and whom a project let in, until a change; see store/past.rs.
 create table charge_point_past (
@@ -150,6 +152,7 @@ create table certificate (
     revoked_at_ms bigint
 );
 create index certificate_charge_point on certificate (charge_point_id, issued_at_ms);
+create index certificate_expiry on certificate (expires_at_ms);
 
 -- One run at a time per charge point: the partial index holds it.
 create table commissioning (
@@ -167,6 +170,7 @@ create table commissioning (
 );
 create unique index commissioning_running on commissioning (charge_point_id) where status = 'in_progress';
 create index commissioning_charge_point on commissioning (charge_point_id, started_at_ms);
+create index commissioning_completed on commissioning (completed_at_ms) where completed_at_ms is not null;
 
 create table commissioning_entry (
     commissioning_id text not null references commissioning (id),
@@ -254,7 +258,7 @@ create table guest_session (
 create unique index guest_session_open on guest_session (charge_point_id, connector_id)
     where ended_at_ms is null and not has_left;
 create index guest_session_charge_point on guest_session (charge_point_id);
-create index guest_session_transaction on guest_session (transaction_id);
+create index guest_session_transaction on guest_session (transaction_id, ended_at_ms);
 create index guest_session_payment on guest_session (payment_status)
     where payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling');
 
@@ -279,6 +283,7 @@ create table webhook (
     deleted_at_ms bigint
 );
 create index webhook_organization on webhook (organization_id) where deleted_at_ms is null;
+create index webhook_deleted on webhook (deleted_at_ms) where deleted_at_ms is not null;
 
 -- Letters that wait for their way out: mail and webhooks. recipient: an e-mail address, or a webhook's id.
 -- lane: what must arrive in order. due_at_ms: of the first letter of a lane, when it is tried; of the others, which
@@ -302,6 +307,10 @@ create index outbox_waiting on outbox (lane, id) where sent_at_ms is null and gi
 create index outbox_due on outbox (kind, recipient, due_at_ms) where sent_at_ms is null and given_up_at_ms is null;
 create index outbox_mail on outbox (created_at_ms) where kind = 'mail';
 create index outbox_mail_lane on outbox (lane, created_at_ms) where kind = 'mail';
+create index outbox_due_mail on outbox (kind, due_at_ms, id)
+    where kind = 'mail' and sent_at_ms is null and given_up_at_ms is null;
+create index outbox_waiting_mail on outbox (kind, created_at_ms)
+    where kind = 'mail' and sent_at_ms is null and given_up_at_ms is null;
 create index outbox_sent on outbox (sent_at_ms) where sent_at_ms is not null;
 create index outbox_given_up on outbox (given_up_at_ms) where given_up_at_ms is not null;
 

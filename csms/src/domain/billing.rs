@@ -67,8 +67,14 @@ pub(crate) struct Bill {
 
 /// The bill of a transaction; of an open one with the last meter value and the idle time until now. `None` when
 /// it is not billed.
+///
+/// What was settled is not reckoned again: the statuses that it was made of may be gone.
 pub(crate) async fn bill(store: &Store, transaction: i64, now_ms: i64) -> Result<Option<Bill>> {
-    bill_of(&mut store.reader().await?, transaction, now_ms).await
+    let mut conn = store.reader().await?;
+    match settled(&mut conn, transaction).await? {
+        Some(bill) => Ok(Some(bill)),
+        None => bill_of(&mut conn, transaction, now_ms).await,
+    }
 }
 
 /// The bill of a transaction that has ended, as it was written down then; `None` before that.

@@ -32,12 +32,6 @@ const LOOK_PAUSE: Duration = Duration::from_millis(10);
 const LOOKS_PER_RECEIVER_MAX: usize = 8;
 /// How often letters are dropped that are too many.
 const TEND_INTERVAL: Duration = Duration::from_secs(10);
-/// How often old letters are deleted.
-const DELETE_INTERVAL: Duration = Duration::from_secs(600);
-/// How long letters are kept after they were sent.
-const SENT_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// How long letters are kept after they were given up.
-const GIVEN_UP_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// How often a worker whose database fails tries to write down how a letter fared.
 const RECORD_ATTEMPTS_MAX: u32 = 3;
 
@@ -69,7 +63,6 @@ pub(crate) async fn deliver(app: Arc<App>, mail: Option<Arc<Mail>>) {
         full: HashSet::new(),
         app: app.clone(),
     };
-    let mut delete_at = Instant::now();
     let mut tend_at = Instant::now();
     let mut wake_at = Instant::now();
     loop {
@@ -89,10 +82,6 @@ pub(crate) async fn deliver(app: Arc<App>, mail: Option<Arc<Mail>>) {
             if let Err(error) = hands.tend().await {
                 tracing::debug!(cause = %error, "the outbox was not tended");
             }
-        }
-        if Instant::now() >= delete_at {
-            delete_at = Instant::now() + DELETE_INTERVAL;
-            hands.delete_old().await;
         }
         let look_at = Instant::now() + LOOK_INTERVAL;
         tokio::select! {
@@ -211,23 +200,6 @@ impl Hands {
             half_full.into_iter().map(|(webhook, _)| webhook).collect();
         self.full.retain(|webhook| half_full.contains(webhook));
         Ok(())
-    }
-
-    async fn delete_old(&self) {
-        let now_ms = self.app.clock().now_ms();
-        loop {
-            let store = &self.app.store;
-            let deleted = store
-                .delete_letters(now_ms - SENT_KEPT_MS, now_ms - GIVEN_UP_KEPT_MS)
-                .await;
-            match deleted {
-                Ok(true) if !self.app.shutdown.is_cancelled() => {}
-                Ok(_) => return,
-                Err(error) => {
-                    return tracing::debug!(cause = %error, "old letters were not deleted");
-                }
-            }
-        }
     }
 }
 

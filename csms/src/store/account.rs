@@ -1,5 +1,6 @@
 //! Accounts of people, and whose things a caller may reach.
 
+use super::transaction_list::Put;
 use super::{Conn, Result, Store, on_db, run_on_db};
 
 /// What an account is for.
@@ -89,6 +90,27 @@ macro_rules! owned {
     };
 }
 pub(crate) use owned;
+
+/// The same condition for a text that is put together, of what this owner has: what is no matter for it is left out.
+pub(super) fn owner_conditions(
+    owner: &Owner,
+    row: &str,
+    put: &mut Put,
+) -> String {
+    let organization = put.text(&owner.organization_id);
+    let mut text = format!("{row}.organization_id = {organization}");
+    if let Some(installer) = &owner.installer_id {
+        let installer = put.text(installer);
+        text += &format!(" and {row}.installer_id = {installer}");
+    }
+    if let Some(site_owner) = &owner.site_owner_id {
+        let site_owner = put.text(site_owner);
+        text += &format!(
+            " and {row}.project_id in (select o.id from project o where o.site_owner_id = {site_owner})"
+        );
+    }
+    text
+}
 
 /// An account.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@
 
 mod access;
 mod account;
+mod backup;
 mod certificate;
 mod charge_point;
 mod commissioning;
@@ -20,9 +21,12 @@ mod ending;
 mod error;
 mod event;
 mod file;
+#[cfg(test)]
+mod growth;
 mod guest;
 mod idempotency;
 mod invitation;
+mod listing;
 mod mailbox;
 mod meter;
 mod open;
@@ -35,10 +39,13 @@ mod probe;
 mod project;
 mod record;
 mod registration;
+mod retention;
+mod serving;
 mod site;
 mod tag;
 mod tariff;
 mod transaction;
+mod transaction_list;
 mod webhook;
 mod writer;
 
@@ -55,7 +62,9 @@ use tokio_util::task::TaskTracker;
 pub use access::{ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE};
 pub(crate) use access::{key_hash, random_text};
 pub use account::Owner;
+use account::owner_conditions;
 pub(crate) use account::{Account, Role, email_key, owned};
+pub(crate) use backup::back_up;
 pub(crate) use certificate::{Certificate, NewCertificate};
 pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
 pub use charge_point::{
@@ -70,6 +79,9 @@ pub use error::StoreError;
 pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use invitation::Invitation;
+pub(crate) use listing::{
+    ApiKeyRow, ChargePointRow, IdTagRow, Listed, ListedTransaction, OrganizationRow, PAGE_ROWS,
+};
 pub(crate) use open::without_password;
 pub(crate) use orphan_stop::{OrphanStop, OrphanStopRow};
 pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
@@ -82,6 +94,9 @@ pub(crate) use probe::Probe;
 pub(crate) use project::Project;
 pub(crate) use record::ChargePointRecord;
 pub(crate) use registration::RecordFilter;
+pub(crate) use retention::{
+    Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, StatusPart,
+};
 pub(crate) use site::{Site, SiteChange};
 pub use tag::TagSetting;
 #[cfg(test)]
@@ -283,6 +298,13 @@ impl Store {
         Ok((self.reader().await?, turn))
     }
 
+    fn serving_lock(&self) -> Option<&serving::ServingLock> {
+        match &self.inner.pools {
+            Pools::Sqlite { lock, .. } => lock.as_ref(),
+            Pools::Postgres { .. } => None,
+        }
+    }
+
     /// Whether transactions are written side by side: PostgreSQL's are, SQLite has one writer.
     pub(crate) fn has_several_writers(&self) -> bool {
         matches!(self.inner.pools, Pools::Postgres { .. })
@@ -313,10 +335,17 @@ impl Store {
             self.inner.writers.wait().await;
             match &self.inner.pools {
                 Pools::Sqlite {
-                    ocpp, rest, writer, ..
+                    ocpp,
+                    rest,
+                    writer,
+                    lock,
+                    ..
                 } => {
                     tokio::join!(ocpp.close(), rest.close());
                     writer.close().await;
+                    if let Some(lock) = lock {
+                        lock.release();
+                    }
                 }
                 Pools::Postgres { ocpp, rest, writer } => {
                     tokio::join!(ocpp.close(), rest.close(), writer.close());

@@ -10,8 +10,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::file::OpenFile;
+use super::serving::{self, ServingLock};
 use super::{
-    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, POSTGRES_WRITERS, Result, STATEMENT_TIMEOUT, StoreError,
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Conn, POSTGRES_WRITERS, Result, STATEMENT_TIMEOUT, StoreError,
 };
 
 /// Connections that read for charge points, and as many again that read for the API.
@@ -29,6 +30,8 @@ pub(super) enum Pools {
         rest: SqlitePool,
         writer: SqlitePool,
         file: OpenFile,
+        /// Of a server.
+        lock: Option<ServingLock>,
     },
     Postgres {
         ocpp: PgPool,
@@ -44,11 +47,23 @@ pub(super) async fn open(address: &str, create: bool) -> Result<Pools> {
     } else if address.starts_with("postgres://") || address.starts_with("postgresql://") {
         open_postgres(address).await
     } else {
-        Err(StoreError::Address(format!(
-            "{:?} is no database address (--database): use sqlite://PATH or postgres://USER@HOST/NAME",
-            without_password(address)
-        )))
+        Err(no_address(address))
     }
+}
+
+fn no_address(address: &str) -> StoreError {
+    StoreError::Address(format!(
+        "{:?} is no database address (--database): use sqlite://PATH or postgres://USER@HOST/NAME",
+        without_password(address)
+    ))
+}
+
+/// There is no SQLite file at this address, and none is to be made.
+pub(super) fn missing(address: &str) -> StoreError {
+    StoreError::Address(format!(
+        "there is no database at {address} (--database): start `dynamo csms --database {address}` first, \
+         or check the path"
+    ))
 }
 
 /// A database address that can be shown.
@@ -62,7 +77,10 @@ pub(crate) fn without_password(address: &str) -> String {
 }
 
 /// An address of SQLite names a file: in memory each connection would have a database of its own.
-fn check_sqlite(address: &str) -> Result<()> {
+pub(super) fn check_sqlite(address: &str) -> Result<()> {
+    if !address.starts_with("sqlite:") {
+        return Err(no_address(address));
+    }
     let rest = address.strip_prefix("sqlite://").unwrap_or_default();
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let in_memory = path == ":memory:" || query.split('&').any(|part| part == "mode=memory");
@@ -84,17 +102,23 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
         .foreign_keys(true)
         .disable_statement_logging();
     let path = options.get_filename().to_owned();
+    let lock = match create && !path.is_dir() {
+        true => Some(ServingLock::take(&path, address).await?),
+        false => None,
+    };
+    serving::check_journal(&path, address, lock.as_ref()).await?;
     if create {
+        let is_new = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
+        if let Some(lock) = lock.as_ref().filter(|_| is_new) {
+            lock.making();
+        }
         // Once, and not for every connection that is opened later: that would put an empty file in the place
         // of one that was moved away.
         make_private(&path);
         let making = options.clone().create_if_missing(true);
         making.connect().await?.close().await?;
     } else if !path.exists() {
-        return Err(StoreError::Address(format!(
-            "there is no database at {address} (--database): start `dynamo csms --database {address}` first, \
-             or check the path"
-        )));
+        return Err(missing(address));
     }
     let options = options.create_if_missing(false);
     let pool = |connections| {
@@ -114,11 +138,16 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
     if create {
         tell_of_others(&path);
     }
+    if let Some(lock) = &lock {
+        let mut conn = Conn::Sqlite(writer.acquire().await?);
+        lock.serving(conn.mark().await?);
+    }
     Ok(Pools::Sqlite {
         ocpp,
         rest,
         writer,
         file,
+        lock,
     })
 }
 

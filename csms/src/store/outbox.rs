@@ -14,14 +14,14 @@ use crate::domain::occurrence::{Occurrence, TRIED_MS, pause_ms};
 /// How long a letter that is being sent is left alone by others; longer than any attempt takes.
 pub(crate) const LEASE_MS: i64 = 30_000;
 /// When letters are due that stand behind others of their lane.
-const BEHIND_MS: i64 = i64::MAX;
+pub(super) const BEHIND_MS: i64 = i64::MAX;
 /// Letters that wait for one webhook; the newest beyond them are dropped.
 pub(crate) const WAITING_MAX: i64 = 10_000;
 /// Receivers that are looked at in one go.
 const RECEIVERS_MAX: i64 = 1000;
 /// Letters of one receiver that are looked at in one go.
 const LETTERS_MAX: i64 = 64;
-/// Letters that are deleted in one transaction.
+/// Letters that are dropped or woken in one transaction.
 const DELETED_MAX: i64 = 1000;
 
 /// A mail.
@@ -85,6 +85,25 @@ const MAILS_TO_ADDRESS_PER_DAY_MAX: i64 = 50;
 /// Mails to all addresses within [`MAIL_DAY_MS`], of all servers on this database.
 const MAILS_PER_DAY_MAX: i64 = 5_000;
 const MAIL_DAY_MS: i64 = 24 * 3_600_000;
+/// The webhooks with letters that are due, each found behind the one before it: neither database skips from one
+/// receiver to the next by itself, both would read all that waits.
+const DUE_WEBHOOKS: &str = "with recursive receivers (recipient) as (
+         select (select o.recipient from outbox o where o.kind = 'webhook' and o.sent_at_ms is null
+             and o.given_up_at_ms is null order by o.recipient limit 1)
+         union all
+         select (select o.recipient from outbox o where o.kind = 'webhook' and o.recipient > receivers.recipient
+             and o.sent_at_ms is null and o.given_up_at_ms is null order by o.recipient limit 1)
+         from receivers where receivers.recipient is not null)
+     select recipient from receivers
+     where recipient is not null and exists (select 1 from outbox o where o.kind = 'webhook'
+         and o.recipient = receivers.recipient and o.due_at_ms <= $1
+         and o.sent_at_ms is null and o.given_up_at_ms is null)
+     limit $2";
+
+/// A mail that is due.
+const DUE_MAIL: &str = "select id from outbox
+     where kind = 'mail' and due_at_ms <= $1 and sent_at_ms is null and given_up_at_ms is null
+     order by due_at_ms, id limit 1";
 
 impl Conn {
     /// Whether one more mail may go to this address today, and from this server: who has an account here does not have a
@@ -168,6 +187,22 @@ impl Conn {
             .bind(occurrence.body(data)).bind(occurrence.at_ms).bind(occurrence.kind.as_str())
             .bind(BEHIND_MS).bind(transaction)
             .execute(db))
+    }
+
+    /// Webhooks with letters that are due. Two reads of the index for each webhook that letters wait for, however
+    /// many those are.
+    async fn due_webhooks(&mut self, now_ms: i64) -> Result<Vec<String>> {
+        on_db!(self, db => sqlx::query_scalar(DUE_WEBHOOKS)
+            .bind(now_ms).bind(RECEIVERS_MAX)
+            .fetch_all(db))
+    }
+
+    /// Whether a mail is due: one read of the index.
+    async fn is_mail_due(&mut self, now_ms: i64) -> Result<bool> {
+        let due: Option<i64> = on_db!(self, db => sqlx::query_scalar(DUE_MAIL)
+            .bind(now_ms)
+            .fetch_optional(db))?;
+        Ok(due.is_some())
     }
 
     /// Leases a letter if it is still waiting and nobody else's.
@@ -316,24 +351,12 @@ struct Record {
 impl Store {
     /// Webhooks with letters that are due.
     pub(crate) async fn due_webhooks(&self, now_ms: i64) -> Result<Vec<String>> {
-        let mut conn = self.reader().await?;
-        on_db!(&mut conn, db => sqlx::query_scalar(
-            "select distinct recipient from outbox
-             where kind = 'webhook' and due_at_ms <= $1 and sent_at_ms is null and given_up_at_ms is null
-             limit $2")
-            .bind(now_ms).bind(RECEIVERS_MAX)
-            .fetch_all(db))
+        self.reader().await?.due_webhooks(now_ms).await
     }
 
     /// Whether a mail is due.
     pub(crate) async fn is_mail_due(&self, now_ms: i64) -> Result<bool> {
-        let mut conn = self.reader().await?;
-        let due: Option<i64> = on_db!(&mut conn, db => sqlx::query_scalar(
-            "select id from outbox
-             where kind = 'mail' and due_at_ms <= $1 and sent_at_ms is null and given_up_at_ms is null limit 1")
-            .bind(now_ms)
-            .fetch_optional(db))?;
-        Ok(due.is_some())
+        self.reader().await?.is_mail_due(now_ms).await
     }
 
     /// Leases letters that are due, each the first of its lane.
@@ -482,31 +505,6 @@ impl Store {
         .await
     }
 
-    /// Deletes letters sent, or given up, before these instants; whether there may be more of them.
-    pub(crate) async fn delete_letters(
-        &self,
-        sent_before_ms: i64,
-        given_up_before_ms: i64,
-    ) -> Result<bool> {
-        self.write((sent_before_ms, given_up_before_ms), |(sent, given_up), conn| {
-            Box::pin(async move {
-                let deleted: Vec<i64> = on_db!(conn, db => sqlx::query_scalar(
-                    "delete from outbox where id in (select id from outbox where sent_at_ms < $1 limit $2)
-                     returning id")
-                    .bind(sent).bind(DELETED_MAX)
-                    .fetch_all(db))?;
-                let failed: Vec<i64> = on_db!(conn, db => sqlx::query_scalar(
-                    "delete from outbox where id in (select id from outbox where given_up_at_ms < $1 limit $2)
-                     returning id")
-                    .bind(given_up).bind(DELETED_MAX)
-                    .fetch_all(db))?;
-                let most = deleted.len().max(failed.len());
-                Ok(i64::try_from(most).is_ok_and(|most| most >= DELETED_MAX))
-            })
-        })
-        .await
-    }
-
     /// Letters that wait or were given up, oldest first, and how many there are in all.
     pub(crate) async fn outbox(&self, limit: i64) -> Result<(Vec<OutboxRow>, i64)> {
         let mut conn = self.reader().await?;
@@ -530,7 +528,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{DEFAULT_ORGANIZATION, Webhook};
+    use crate::store::transaction_list::{Bind, Put};
+    use crate::store::{DEFAULT_ORGANIZATION, Webhook, growth};
 
     const HOOK: &str = "whk_1";
 
@@ -626,5 +625,55 @@ mod tests {
         assert_eq!(store.drop_newest(HOOK, 2, 10).await.unwrap(), 2);
         let (rows, total) = store.outbox(100).await.unwrap();
         assert_eq!((rows.last().unwrap().id, total), (6, 6));
+    }
+
+    #[tokio::test]
+    async fn a_look_for_what_is_due_costs_the_same_however_much_waits() {
+        let mut found = Vec::new();
+        for letters in [100, 10_000] {
+            let folder = tempfile::tempdir().unwrap();
+            let address = format!("sqlite://{}/csms.db", folder.path().display());
+            let store = Store::open(&address).await.unwrap();
+            growth::seed(&store, &growth::letters_seed(letters)).await;
+            let mut conn = store.reader().await.unwrap();
+            let webhooks = async |conn: &mut Conn| conn.due_webhooks(10).await;
+            let (webhook_steps, due) = growth::steps(&mut conn, webhooks).await;
+            assert_eq!(due.unwrap(), ["whk_0", "whk_1", "whk_2"]);
+            let none = async |conn: &mut Conn| conn.due_webhooks(0).await;
+            let (idle_steps, due) = growth::steps(&mut conn, none).await;
+            assert!(due.unwrap().is_empty());
+            let mail = async |conn: &mut Conn| conn.is_mail_due(10).await;
+            let (mail_steps, due) = growth::steps(&mut conn, mail).await;
+            assert!(!due.unwrap());
+            found.push([webhook_steps, idle_steps, mail_steps]);
+        }
+        for (few, many) in found[0].iter().zip(found[1]) {
+            assert!(many <= few + 20, "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn postgres_finds_what_is_due_by_the_index() {
+        let Some(address) = growth::postgres().await else {
+            return;
+        };
+        let store = Store::open(&address).await.unwrap();
+        growth::seed(&store, &growth::letters_seed(10_000)).await;
+        growth::seed(&store, &["analyze".to_owned()]).await;
+        let mut conn = store.reader().await.unwrap();
+        assert_eq!(conn.due_webhooks(10).await.unwrap().len(), 3);
+        assert!(!conn.is_mail_due(10).await.unwrap());
+        let mut put = Put::default();
+        put.value(Bind::Number(10));
+        put.text = DUE_MAIL.to_owned();
+        let mail = growth::plan(&mut conn, &put).await;
+        put.value(Bind::Number(1000));
+        put.text = DUE_WEBHOOKS.to_owned();
+        let webhooks = growth::plan(&mut conn, &put).await;
+        for plan in [mail, webhooks] {
+            assert!(!plan.contains("Seq Scan"), "{plan}");
+        }
+        drop(conn);
+        store.close().await;
     }
 }

@@ -344,11 +344,15 @@ impl Conn {
         }
     }
 
-    /// How many charge points of this identity were deleted.
+    /// How many charge points of this identity were deleted: their numbers have no gaps.
     async fn graves(&mut self, id: &str) -> Result<i64> {
         on_db!(self, db => sqlx::query_scalar(
-            "select count(*) from charge_point
-             where deleted_at_ms is not null and substr(id, 1, length($1) + 9) = $1 || '/deleted/'")
+            "with recursive graves (number) as (
+                 select 0
+                 union all
+                 select g.number + 1 from graves g where exists (select 1 from charge_point p
+                     where p.id = cast($1 as text) || '/deleted/' || cast(g.number + 1 as text)))
+             select cast(max(number) as bigint) from graves")
             .bind(id)
             .fetch_one(db))
     }

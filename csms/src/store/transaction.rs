@@ -89,7 +89,8 @@ impl TransactionRow {
     }
 }
 
-/// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start.
+/// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start; the least and the
+/// largest number there are stand for none.
 pub(crate) struct TransactionFilter {
     pub owner: Owner,
     pub project_id: Option<String>,
@@ -124,6 +125,7 @@ macro_rules! row_columns {
          from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
     };
 }
+pub(super) use row_columns;
 
 /// Reason, id tag and answer of a stop.
 type StopColumns = (Option<String>, Option<String>, Option<String>);
@@ -203,36 +205,6 @@ impl Store {
             .fetch_optional(db))
     }
 
-    /// A page of transactions, oldest first, and how many there are in all.
-    pub(crate) async fn transactions(
-        &self,
-        filter: &TransactionFilter,
-    ) -> Result<(Vec<TransactionRow>, i64)> {
-        let mut conn = self.reader().await?;
-        let tag = filter.id_tag.as_deref().map(tag_key);
-        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
-            concat!("select count(*) from charge_transaction t
-             where ", owned!("t", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
-               and ($4 is null or charge_point_id = $4
-                   or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
-               and tag_key = coalesce($5, tag_key) and ($8 is null or t.project_id = $8)"))
-            .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
-            .bind(&filter.charge_point_id).bind(&tag)
-            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
-            .fetch_one(db))?;
-        let rows = on_db!(&mut conn, db => sqlx::query_as(
-            concat!("select ", row_columns!(), " where ", owned!("t", "$1", "$6", "$7"), " and started_at_ms >= $2 and started_at_ms < $3
-               and ($4 is null or charge_point_id = $4
-                   or substr(charge_point_id, 1, length($4) + 9) = $4 || '/deleted/')
-               and tag_key = coalesce($5, tag_key) and ($8 is null or t.project_id = $8)
-             order by t.id limit $9 offset $10"))
-            .bind(&filter.owner.organization_id).bind(filter.from_ms).bind(filter.to_ms)
-            .bind(&filter.charge_point_id).bind(&tag)
-            .bind(&filter.owner.installer_id).bind(&filter.owner.site_owner_id).bind(&filter.project_id)
-            .bind(filter.limit).bind(filter.offset)
-            .fetch_all(db))?;
-        Ok((rows, total))
-    }
 }
 
 impl Conn {

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod backup;
 mod billing;
 mod certificates;
 mod charge_points;
@@ -32,6 +33,7 @@ mod passwords;
 mod payment;
 mod projects;
 mod rest;
+mod retention;
 mod rubbish;
 mod sites;
 mod start;

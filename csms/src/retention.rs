@@ -1,0 +1,317 @@
+//! Drops what is old: a task that deletes a part at a time in the background, and leaves the database to others for as long
+//! as each part took. What goes when stands in `store/retention.rs`, and what was dropped in `/metrics`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::App;
+use crate::store::{
+    Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, Result,
+    StatusPart,
+};
+
+/// How long what grows is kept. Ages count from when something was received, or from its end; what an open transaction, one
+/// that may be corrected, or an unsettled guest session needs is kept longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Meter values.
+    pub meter_values: Duration,
+    /// Statuses of connectors; the newest of each stays.
+    pub status_history: Duration,
+    /// Boots, firmware, diagnostics, logs and security events.
+    pub events: Duration,
+    /// Stops of transactions that nobody knows.
+    pub stops_of_nobody: Duration,
+    /// Mail and webhooks after they were sent.
+    pub sent_notifications: Duration,
+    /// Mail and webhooks after they were given up, and mail that no server takes.
+    pub failed_notifications: Duration,
+    /// Commissioning runs after their end; the newest of a charge point and the newest that passed stay.
+    pub commissioning_runs: Duration,
+    /// Invitations after their expiry.
+    pub invitations: Duration,
+    /// Guest sessions that ended before they began.
+    pub unbegun_guest_sessions: Duration,
+    /// Certificates of charge points after their expiry.
+    pub expired_certificates: Duration,
+    /// Meter values of one charge point.
+    pub meter_values_max: u32,
+    /// Statuses of one connector.
+    pub statuses_max: u32,
+    /// Events of one charge point.
+    pub events_max: u32,
+    /// Stops of nobody of one charge point.
+    pub stops_max: u32,
+}
+
+const fn days(days: u64) -> Duration {
+    Duration::from_hours(24 * days)
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            meter_values: days(400),
+            status_history: days(90),
+            events: days(90),
+            stops_of_nobody: days(3 * 366),
+            sent_notifications: days(7),
+            failed_notifications: days(90),
+            commissioning_runs: days(2 * 366),
+            invitations: days(90),
+            unbegun_guest_sessions: days(90),
+            expired_certificates: days(3 * 366),
+            meter_values_max: 500_000,
+            statuses_max: 20_000,
+            events_max: 1_000,
+            stops_max: 1_000,
+        }
+    }
+}
+
+impl Retention {
+    const fn age(&self, of: OfPoint) -> Duration {
+        match of {
+            OfPoint::MeterValue => self.meter_values,
+            OfPoint::Event => self.events,
+            OfPoint::Stop => self.stops_of_nobody,
+        }
+    }
+
+    fn rows_max(&self, of: OfPoint) -> i64 {
+        i64::from(match of {
+            OfPoint::MeterValue => self.meter_values_max,
+            OfPoint::Event => self.events_max,
+            OfPoint::Stop => self.stops_max,
+        })
+    }
+
+    fn age_of_old(&self, old: Old) -> Duration {
+        match old {
+            Old::SentLetter => self.sent_notifications,
+            Old::FailedLetter => self.failed_notifications,
+            Old::CommissioningEntry | Old::Commissioning => self.commissioning_runs,
+            Old::Invitation => self.invitations,
+            Old::GuestSession => self.unbegun_guest_sessions,
+            Old::Certificate => self.expired_certificates,
+            // Later than its last letter, whether that was sent or given up.
+            Old::Webhook => self.sent_notifications.max(self.failed_notifications) + days(7),
+            // As the API promises.
+            Old::IdempotentAnswer => days(1),
+        }
+    }
+}
+
+/// What a bill may need goes where a charge point has so many times more than it may have.
+const NEEDED_FACTOR: i64 = 10;
+/// One round in so many looks for what is too much, which reads as many rows as there may be.
+const ROUNDS_PER_COUNT: u32 = 6;
+/// Rounds take one part in so many of the time, at most.
+const SHARE: u32 = 20;
+
+/// Sweeps until the shutdown.
+pub(crate) async fn sweep(app: Arc<App>) {
+    let mut rounds = 0_u32;
+    loop {
+        let begun = Instant::now();
+        let sweep = Sweep {
+            app: &app,
+            now_ms: app.clock().now_ms(),
+            counts: rounds.is_multiple_of(ROUNDS_PER_COUNT),
+        };
+        let done = tokio::select! {
+            done = sweep.round() => done,
+            () = app.shutdown.cancelled() => return,
+        };
+        if let Err(error) = done {
+            tracing::debug!(cause = %error, "old rows were not dropped, and will be in a later round");
+        }
+        rounds = rounds.wrapping_add(1);
+        let pause = app.options.retention_interval.max(begun.elapsed() * SHARE);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = app.shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// One round.
+struct Sweep<'a> {
+    app: &'a App,
+    now_ms: i64,
+    /// Whether it looks for what is too much.
+    counts: bool,
+}
+
+impl Sweep<'_> {
+    async fn round(&self) -> Result<()> {
+        for old in Old::ALL {
+            self.drop_old(old).await?;
+        }
+        self.drop_unsent_mail().await?;
+        let store = &self.app.store;
+        let mut after = String::new();
+        loop {
+            let points = store.oldest_of_points(&after).await?;
+            let Some(last) = points.last() else {
+                return Ok(());
+            };
+            let to = last.charge_point_id.clone();
+            for point in &points {
+                for of in OfPoint::ALL {
+                    self.drop_of_point(point, of).await?;
+                }
+            }
+            for connector in store.oldest_of_connectors(&after, &to).await? {
+                self.drop_of_connector(&connector).await?;
+            }
+            after = to;
+        }
+    }
+
+    fn before_ms(&self, age: Duration) -> i64 {
+        let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        self.now_ms.saturating_sub(age_ms)
+    }
+
+    /// Counts a part, and leaves the database alone for as long as it took; how many rows it were. `None` when another
+    /// server is at it.
+    async fn dropped(&self, table: Dropping, dropped: Dropped, begun: Instant) -> Option<i64> {
+        let Dropped::Rows(rows, _) = dropped else {
+            return None;
+        };
+        self.app.metrics.dropped(table, rows);
+        if rows > 0 {
+            sleep(begun.elapsed()).await;
+        }
+        Some(rows)
+    }
+
+    async fn drop_old(&self, old: Old) -> Result<()> {
+        let before_ms = self.before_ms(self.app.options.retention.age_of_old(old));
+        loop {
+            let begun = Instant::now();
+            let dropped = self.app.store.drop_old(old, before_ms).await?;
+            let rows = self.dropped(old.table(), dropped, begun).await;
+            if rows.is_none_or(|rows| rows < PART_ROWS) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn drop_unsent_mail(&self) -> Result<()> {
+        let before_ms = self.before_ms(self.app.options.retention.failed_notifications);
+        loop {
+            let begun = Instant::now();
+            let dropped = self.app.store.drop_unsent_mail(before_ms, self.now_ms);
+            let rows = self.dropped(Dropping::Outbox, dropped.await?, begun).await;
+            if rows.is_none_or(|rows| rows < PART_ROWS) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn drop_of_point(&self, point: &OldestOfPoint, of: OfPoint) -> Result<()> {
+        let (store, retention) = (&self.app.store, &self.app.options.retention);
+        let Some(oldest_ms) = point.oldest_ms(of) else {
+            return Ok(());
+        };
+        let id = &point.charge_point_id;
+        let mut before_ms = self.before_ms(retention.age(of));
+        if self.counts {
+            let rows_max = retention.rows_max(of);
+            let bound_ms = store.bound_of_point(of, id, rows_max).await?;
+            before_ms = before_ms.max(bound_ms.unwrap_or(i64::MIN));
+            let needed_max = rows_max.saturating_mul(NEEDED_FACTOR);
+            if of == OfPoint::MeterValue
+                && bound_ms.is_some()
+                && let Some(bound_ms) = store.bound_of_point(of, id, needed_max).await?
+            {
+                self.drop_parts(of, id, (oldest_ms, bound_ms), true).await?;
+            }
+        }
+        if oldest_ms < before_ms {
+            self.drop_parts(of, id, (oldest_ms, before_ms), false)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_parts(
+        &self,
+        of: OfPoint,
+        charge_point: &str,
+        (mut from_ms, before_ms): (i64, i64),
+        even_needed: bool,
+    ) -> Result<()> {
+        loop {
+            let begun = Instant::now();
+            let part = Part {
+                of,
+                charge_point_id: charge_point.to_owned(),
+                from_ms,
+                before_ms,
+                now_ms: self.now_ms,
+                even_needed,
+            };
+            let dropped = self.app.store.drop_part(part).await?;
+            let rows = self.dropped(of.table(), dropped, begun).await;
+            if rows.is_none_or(|rows| rows < PART_ROWS) {
+                return Ok(());
+            }
+            if let Dropped::Rows(_, last_ms) = dropped {
+                from_ms = from_ms.max(last_ms);
+            }
+        }
+    }
+
+    async fn drop_of_connector(&self, connector: &OldestOfConnector) -> Result<()> {
+        let (store, retention) = (&self.app.store, &self.app.options.retention);
+        let Some(oldest_ms) = connector.oldest_ms else {
+            return Ok(());
+        };
+        let mut before_ms = self.before_ms(retention.status_history);
+        if self.counts {
+            let key = (connector.charge_point_id.as_str(), connector.connector_id);
+            let rows_max = i64::from(retention.statuses_max);
+            let bound_ms = store.bound_of_connector(key, rows_max).await?;
+            before_ms = before_ms.max(bound_ms.unwrap_or(i64::MIN));
+            let needed_max = rows_max.saturating_mul(NEEDED_FACTOR);
+            if bound_ms.is_some()
+                && let Some(bound_ms) = store.bound_of_connector(key, needed_max).await?
+            {
+                self.drop_statuses(connector, bound_ms, true).await?;
+            }
+        }
+        if oldest_ms < before_ms {
+            self.drop_statuses(connector, before_ms, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_statuses(
+        &self,
+        connector: &OldestOfConnector,
+        before_ms: i64,
+        even_needed: bool,
+    ) -> Result<()> {
+        loop {
+            let begun = Instant::now();
+            let part = StatusPart {
+                charge_point_id: connector.charge_point_id.clone(),
+                connector_id: connector.connector_id,
+                before_ms,
+                now_ms: self.now_ms,
+                even_needed,
+            };
+            let dropped = self.app.store.drop_statuses(part).await?;
+            let table = Dropping::ConnectorHistory;
+            let rows = self.dropped(table, dropped, begun).await;
+            if rows.is_none_or(|rows| rows < PART_ROWS) {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod csms;
 mod driver;
 mod fleet;
 mod rubbish;
+mod verdict;
 
 use std::time::Duration;
 

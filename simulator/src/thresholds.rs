@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 pub(crate) use judged::Judged;
 
-use crate::figures::{Calls, ChargePoints, Connections, Latency, Transactions};
+use crate::figures::{Calls, ChargePoints, Connections, Transactions};
 use crate::reach::Reach;
 use crate::tally::Tally;
 use judged::{Bound, Limit};
-use latency::{LatencyBounds, Scope};
+use latency::{Figure, LatencyBounds, Scope};
 
 /// Bounds of a scenario file. What is absent has its default, which for some is not to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -109,7 +109,7 @@ impl Thresholds {
     pub(crate) fn judge(&self, counted: Counted<'_>) -> Vec<Judged> {
         let mut judged = self.judge_counts(counted);
         judged.extend(latency::judge(&self.latency_ms, counted.calls));
-        let older: [(_, _, fn(&Latency) -> Option<f64>); 2] = [
+        let older: [(_, _, Figure); 2] = [
             ("p95_ms", self.p95_ms_max, |latency| latency.p95),
             ("p99_ms", self.p99_ms_max, |latency| latency.p99),
         ];

@@ -122,6 +122,9 @@ fn write_figures(report: &Report, page: &mut String) -> fmt::Result {
 /// The counts of the first table are of the whole run, its latencies of what was called before the ending.
 fn write_calls(title: &str, ending: bool, report: &Report, page: &mut String) -> fmt::Result {
     let calls = &report.calls;
+    if ending && calls.all.ending.ends.sent == 0 {
+        return Ok(());
+    }
     let rows = (calls.by_action.iter())
         .map(|(action, figures)| (*action, figures))
         .chain([("all", &calls.all)]);

@@ -35,7 +35,10 @@ pub(super) struct Percentiles {
     p99_max: Option<f64>,
 }
 
-type Percentile = (&'static str, Option<f64>, fn(&Latency) -> Option<f64>);
+/// One percentile of the four figures of a latency.
+pub(super) type Figure = fn(&Latency) -> Option<f64>;
+
+type Percentile = (&'static str, Option<f64>, Figure);
 
 impl Percentiles {
     fn given(&self) -> [Percentile; 3] {
@@ -89,7 +92,7 @@ pub(super) fn judge(bounds: &LatencyBounds, calls: &Calls) -> Vec<Judged> {
 pub(super) fn judge_one(
     name: String,
     scope: Scope,
-    of: fn(&Latency) -> Option<f64>,
+    of: Figure,
     limit: f64,
     calls: &Calls,
 ) -> Judged {
@@ -111,7 +114,7 @@ pub(super) fn judge_one(
 }
 
 /// Of the actions that were called before the ending; none where one of them was never answered.
-fn slowest(of: fn(&Latency) -> Option<f64>, calls: &Calls) -> (Option<f64>, Option<String>) {
+fn slowest(of: Figure, calls: &Calls) -> (Option<f64>, Option<String>) {
     let mut slowest: Option<(f64, &str)> = None;
     for (action, figures) in &calls.by_action {
         if figures.run_waited_for() == 0 {

@@ -263,6 +263,10 @@ mod tests {
                 "1:33: there is no key p95; did you mean p95_max? known here: p50_max, p95_max, p99_max",
             ),
             (
+                "thresholds: {latency_ms: {p95_max: 5}}\n",
+                "1:27: p95_max of which calls? write all: {p95_max: …}, each: {…}, or the name of an action",
+            ),
+            (
                 "thresholds: {latency_ms: 200}\n",
                 "1:26: expected a mapping",
             ),

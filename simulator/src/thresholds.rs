@@ -101,8 +101,12 @@ impl Thresholds {
             connections: &Connections::default(),
         };
         let judged = self.judge(counted);
+        let of = |judged: &Judged| match judged.name.as_str() {
+            "p95_ms" | "p99_ms" => " for each action: the slowest decides",
+            _ => "",
+        };
         (judged.iter())
-            .map(|judged| format!("{} {}", judged.name, judged.wanted()))
+            .map(|judged| format!("{} {}{}", judged.name, judged.wanted(), of(judged)))
             .collect()
     }
 
@@ -383,6 +387,21 @@ mod tests {
             ]
         );
         assert_eq!(failed(&judged).len(), 4);
+    }
+
+    #[test]
+    fn what_is_wanted_is_said_before_the_run() {
+        let thresholds =
+            given("{p95_ms_max: 400, latency_ms: {all: {p50_max: 50}}, timeouts_max: 2}");
+        let wanted = thresholds.sentences(7, 0);
+        for sentence in [
+            "accepted at least 7",
+            "timeouts at most 2 (relaxed from 0)",
+            "latency_ms.all.p50 at most 50",
+            "p95_ms at most 400 for each action: the slowest decides",
+        ] {
+            assert!(wanted.iter().any(|wanted| wanted == sentence), "{wanted:?}");
+        }
     }
 
     #[test]

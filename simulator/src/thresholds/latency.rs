@@ -35,6 +35,9 @@ pub(super) struct Percentiles {
     p99_max: Option<f64>,
 }
 
+/// The keys of [`Percentiles`].
+const PERCENTILES: [&str; 3] = ["p50_max", "p95_max", "p99_max"];
+
 /// One percentile of the four figures of a latency.
 pub(super) type Figure = fn(&Latency) -> Option<f64>;
 
@@ -153,6 +156,9 @@ impl<'de> Deserialize<'de> for Scope {
             "each" => Ok(Self::Each),
             other => match actions.iter().find(|action| **action == other) {
                 Some(action) => Ok(Self::Action(action)),
+                None if PERCENTILES.contains(&other) => Err(D::Error::custom(format!(
+                    "{other} of which calls? write all: {{{other}: …}}, each: {{…}}, or the name of an action"
+                ))),
                 None => {
                     let known = [&["all", "each"], &actions[..]].concat();
                     Err(D::Error::custom(yaml_error::unknown_key(other, &known)))

@@ -1,5 +1,6 @@
 //! What a run will do: the arguments over the scenario file over the defaults, all of it checked.
 
+mod schedule;
 mod words;
 
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use crate::scenario::{Scenario, SessionLengths, SessionsSpec};
 use crate::span::Rate;
 use crate::thresholds::Thresholds;
 use crate::tls::{FleetTls, TlsFiles};
-use crate::visitor::{CARD_AFTER_MS, Sessions, Visitor};
+use crate::visitor::Sessions;
 use crate::{Args, InputError, driver};
 
 /// Charge points of one process; identities have six digits.
@@ -38,9 +39,6 @@ const SESSION_S_MAX: f64 = 7.0 * 86_400.0;
 /// Bounds of the wait before a lost socket is opened again, in real milliseconds: a CSMS that comes back is found
 /// again before a run must end.
 const RECONNECT_MS: (f64, f64) = (1_000.0, 10_000.0);
-
-/// From a card to its acknowledged transaction, with a CSMS that is well.
-const SESSION_STARTS_WITHIN: Duration = Duration::from_secs(1);
 
 /// A checked run.
 #[derive(Clone, Debug)]
@@ -108,6 +106,7 @@ impl Plan {
             let (least, most) = (SPEEDS.start(), SPEEDS.end());
             return Err(bad("speed", speed, format!("{least} to {most}")));
         }
+        let (ramp, duration) = checked_time(args, &scenario)?;
         let id_prefix = args.id_prefix.clone().or(scenario.id_prefix);
         let id_prefix = id_prefix.unwrap_or_else(|| "SIM-".into());
         identity(&id_prefix, count)?;
@@ -132,17 +131,6 @@ impl Plan {
         if sessions.is_some() && !interval_is_given {
             configure(&mut setup, SAMPLE_INTERVAL.0, SAMPLE_INTERVAL.1)?;
         }
-        let duration = args.duration.or(scenario.duration).map(|span| span.0);
-        if let Some(duration) = duration.filter(|d| d.as_secs() > DURATION_DAYS_MAX * 86_400) {
-            let wanted = format!("at most {} h", DURATION_DAYS_MAX * 24);
-            return Err(bad("duration", format!("{} s", duration.as_secs()), wanted));
-        }
-        let ramp = args.ramp.or(scenario.ramp).unwrap_or(RAMP_DEFAULT);
-        if !RAMPS.contains(&ramp.per_second) {
-            let wanted = format!("{}/s to {}/s", RAMPS.start(), RAMPS.end());
-            return Err(bad("ramp", format!("{:e}/s", ramp.per_second), wanted));
-        }
-        let duration = duration.or(args.control.is_none().then_some(DURATION_DEFAULT));
         let thresholds = scenario.thresholds.unwrap_or_default();
         let started = reach::started(count, ramp, duration);
         let nobody_else = args.control.is_none();
@@ -175,48 +163,6 @@ impl Plan {
             reports: report_formats(&args.report)?,
             ledger: args.ledger.clone(),
         })
-    }
-
-    /// What follows for the charge point of this number, counted from 1, and for its visitor: they draw from
-    /// generators of their own.
-    pub(crate) fn seed(&self, number: u32) -> u64 {
-        self.seed.wrapping_add(u64::from(number) - 1)
-    }
-
-    /// Who comes to a charge point.
-    pub(crate) fn visitor(&self, number: u32) -> Visitor {
-        let id_tag = &self.id_tags[(number as usize - 1) % self.id_tags.len()];
-        let seed = !self.seed(number);
-        Visitor::new(id_tag.clone(), self.sessions, self.speed, seed)
-    }
-
-    /// When a charge point is started, counted from the start of the first one.
-    pub(crate) fn offset(&self, number: u32) -> Duration {
-        Duration::from_secs_f64(f64::from(number - 1) / self.ramp.per_second)
-    }
-
-    /// Charge points whose visitor shows the first card early enough for a transaction in a run of this length, if
-    /// the CSMS answers at once.
-    pub(crate) fn sessions_due(&self, length: Duration) -> u64 {
-        let is_due = |number: &u32| {
-            let Some(arrives) = self.visitor(*number).next_wake() else {
-                return false;
-            };
-            let card_ms = arrives.max(self.setup.boot_ms) + CARD_AFTER_MS;
-            let card_after = Duration::from_secs_f64(card_ms as f64 / 1e3 / self.speed);
-            self.offset(*number) + card_after + SESSION_STARTS_WITHIN <= length
-        };
-        let started = (1..=self.count).take_while(|number| self.offset(*number) <= length);
-        started.filter(is_due).count() as u64
-    }
-
-    /// The same for the whole time of the run; where that has no end, all whom somebody comes to.
-    pub(crate) fn sessions_planned(&self) -> u64 {
-        match (self.duration, self.sessions) {
-            (Some(duration), _) => self.sessions_due(duration),
-            (None, Some(_)) => self.count.into(),
-            (None, None) => 0,
-        }
     }
 
     /// The identity of a charge point, counted from 1.
@@ -294,6 +240,22 @@ fn same_key(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// How fast charge points are started, and how long the run lasts.
+fn checked_time(args: &Args, scenario: &Scenario) -> Result<(Rate, Option<Duration>), InputError> {
+    let duration = args.duration.or(scenario.duration).map(|span| span.0);
+    if let Some(duration) = duration.filter(|d| d.as_secs() > DURATION_DAYS_MAX * 86_400) {
+        let wanted = format!("at most {} h", DURATION_DAYS_MAX * 24);
+        return Err(bad("duration", format!("{} s", duration.as_secs()), wanted));
+    }
+    let ramp = args.ramp.or(scenario.ramp).unwrap_or(RAMP_DEFAULT);
+    if !RAMPS.contains(&ramp.per_second) {
+        let wanted = format!("{}/s to {}/s", RAMPS.start(), RAMPS.end());
+        return Err(bad("ramp", format!("{:e}/s", ramp.per_second), wanted));
+    }
+    let duration = duration.or(args.control.is_none().then_some(DURATION_DEFAULT));
+    Ok((ramp, duration))
+}
+
 fn checked_sessions(lengths: SessionLengths) -> Result<Sessions, InputError> {
     let default = Sessions::default();
     let range = |name: &str, given: Option<[f64; 2]>, default| match given {
@@ -363,7 +325,7 @@ mod tests {
         Plan::from_args(&command.args)
     }
 
-    fn scenario(text: &str, flags: &[&str]) -> Result<Plan, InputError> {
+    pub(super) fn scenario(text: &str, flags: &[&str]) -> Result<Plan, InputError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.yaml");
         std::fs::write(&path, text).unwrap();
@@ -506,26 +468,6 @@ mod tests {
             &[],
         )
         .unwrap();
-    }
-
-    #[test]
-    fn a_session_is_due_where_a_first_card_comes_in_time() {
-        let plan = scenario(
-            "count: 30\nramp: 10/s\nsessions: {pause_s: [2, 2]}\nspeed: 2\nduration: 60s\n",
-            &[],
-        )
-        .unwrap();
-        // A visitor comes between the boot (0.5 s) and 1 s, the card half a second later, a transaction has 1 s more.
-        assert_eq!(plan.sessions_due(Duration::from_millis(1_999)), 0);
-        assert!((1..=6).contains(&plan.sessions_due(Duration::from_millis(2_500))));
-        assert_eq!(plan.sessions_due(Duration::from_millis(3_000 + 2_400)), 30);
-        assert_eq!(plan.sessions_due(Duration::from_secs(60)), 30);
-        assert_eq!(plan.sessions_planned(), 30);
-        let idle = scenario("count: 30\nsessions: none\n", &[]).unwrap();
-        assert_eq!(idle.sessions_planned(), 0);
-        let endless = "sessions: {pause_s: [1, 2]}\ncount: 3\n";
-        let endless = scenario(endless, &["--control", "127.0.0.1:0"]).unwrap();
-        assert_eq!(endless.sessions_planned(), 3);
     }
 
     #[test]

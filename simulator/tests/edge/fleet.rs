@@ -313,6 +313,7 @@ async fn a_run_that_shall_end_at_once_does_and_still_writes_what_it_knows() {
     assert!(error.contains("second signal"), "{error}");
     let report = json_file(&json);
     assert_eq!(report["ended"], "cut_off");
+    assert_eq!(report["verdict"], "cut_off");
     assert_eq!(report["charge_points"]["accepted"], 3);
     assert!(report["transactions"]["undelivered_messages"].as_u64() >= Some(1));
 }

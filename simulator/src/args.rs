@@ -27,6 +27,8 @@ With --control, GET / of that address answers what an operator can do: actions, 
   curl ADDR/plug_in -d '{\"charge_point_id\": \"SIM-000001\", \"connector_id\": 1}'
 Actions: plug_in, unplug, present_id_tag, power_cycle, disconnect, raise_fault, clear_fault, jam_lock, free_lock, tamper.
 Ctrl-C or SIGTERM stops sessions and delivers their messages first, while the CSMS answers; a second one ends at once.
+Thresholds of every run: all accepted, none lost or offline at the end, no call error, no time-out, every transaction
+message delivered, a transaction started if there was time for one. A scenario adds more, or relaxes these by name.
 Exit code: 0 all thresholds held, 1 one did not, 2 wrong input, no connection at all within 10 s, results that could
 not be written, or a run that was ended at once.";
 

@@ -4,13 +4,47 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct ChargePoints {
     pub(crate) planned: u64,
     /// Had a connection at least once.
     pub(crate) connected: u64,
     /// Had a boot accepted at least once.
     pub(crate) accepted: u64,
+    /// At which somebody would have shown a card by the end of the run, were the CSMS prompt.
+    pub(crate) sessions_due: u64,
+    /// Had lost their connection when they ended, and had tried in vain to get it back.
+    pub(crate) offline_at_end: u64,
+    /// Ended before the run did, panicked, or could not be ended: what they did is not counted in full.
+    pub(crate) lost: u64,
+    /// Which those were; the first [`LOSSES_MAX`] of them.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// Most lost charge points that are named.
+pub(crate) const LOSSES_MAX: usize = 20;
+
+/// A charge point that did not live until the end of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Loss {
+    pub(crate) charge_point_id: String,
+    pub(crate) reason: String,
+}
+
+impl ChargePoints {
+    /// For people, if any was lost: which, and why.
+    pub(crate) fn named_losses(&self) -> Option<String> {
+        let named: Vec<String> = (self.losses.iter())
+            .map(|loss| format!("{} ({})", loss.charge_point_id, loss.reason))
+            .collect();
+        let more = self.lost - named.len() as u64;
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        (self.lost > 0).then(|| format!("{}{more}", named.join(", ")))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -25,6 +59,9 @@ pub(crate) struct Transactions {
     pub(crate) undelivered_messages: u64,
     /// Charge points they belong to.
     pub(crate) undelivered_charge_points: u64,
+    /// Meter readings that were dropped because too many messages waited for the CSMS [1.6 §3.7]; the ledger says of
+    /// which transactions.
+    pub(crate) readings_thinned: u64,
 }
 
 impl Transactions {
@@ -64,38 +101,92 @@ pub(crate) struct Connections {
     pub(crate) failures: Vec<Reason>,
 }
 
-/// Calls of a run by how they ended; `sent` is the sum of the four ends.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Calls {
+/// Frames of the CSMS that were of no use.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Frames {
+    /// No frame of OCPP-J, or none that is allowed where it came.
+    pub(crate) refused: u64,
+    /// Answers that nobody waited for: too late, doubled, or with an id that no call had.
+    pub(crate) stray: u64,
+}
+
+impl Frames {
+    /// For people, if there was any.
+    pub(crate) fn sentence(&self) -> Option<String> {
+        let Self { refused, stray } = self;
+        (refused + stray > 0).then(|| {
+            format!(
+                "the CSMS sent {refused} frames that OCPP-J does not allow, and {stray} answers that nobody waited for \
+                 (too late, doubled or with an unknown id)"
+            )
+        })
+    }
+}
+
+/// How calls ended; `sent` is the sum of the four ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Ends {
     pub(crate) sent: u64,
     pub(crate) ok: u64,
+    /// Answered by a `CALLERROR`, or by something that breaks the schema.
     pub(crate) error: u64,
+    /// Without an answer in time, or still without one when the run waited no longer.
     pub(crate) timeout: u64,
     /// Lost with their connection: neither answered nor refused, and no error.
     pub(crate) cut_off: u64,
-    /// What the errors said.
-    pub(crate) errors: Vec<Reason>,
-    pub(crate) by_action: BTreeMap<&'static str, ActionCalls>,
 }
 
-/// Calls of one action.
+/// Calls of a run, all together and by action.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct ActionCalls {
-    pub(crate) sent: u64,
-    pub(crate) ok: u64,
-    pub(crate) error: u64,
-    pub(crate) timeout: u64,
-    pub(crate) cut_off: u64,
+pub(crate) struct Calls {
+    #[serde(flatten)]
+    pub(crate) all: CallFigures,
+    /// What the errors said.
+    pub(crate) errors: Vec<Reason>,
+    pub(crate) by_action: BTreeMap<&'static str, CallFigures>,
+}
+
+/// Calls of one action, or of all.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct CallFigures {
+    /// Of the whole run, its ending included.
+    #[serde(flatten)]
+    pub(crate) ends: Ends,
+    /// Of calls written before the ending began.
+    pub(crate) latency_ms: Latency,
+    /// Of calls written since everybody was told to stop at once.
+    pub(crate) ending: EndingCalls,
+}
+
+impl CallFigures {
+    /// Calls before the ending to which an answer came or should have come. A call that was lost with its connection
+    /// says nothing about the time of an answer.
+    pub(crate) fn run_waited_for(&self) -> u64 {
+        let waited = |ends: &Ends| ends.sent - ends.cut_off;
+        waited(&self.ends) - waited(&self.ending.ends)
+    }
+}
+
+/// Calls of the ending, in which all charge points stop their sessions at once.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct EndingCalls {
+    #[serde(flatten)]
+    pub(crate) ends: Ends,
     pub(crate) latency_ms: Latency,
 }
 
-/// Milliseconds from a call's last byte written to its answer read, of answered calls.
+/// Milliseconds from a call's last byte written to its answer read. A call that timed out counts with the time that
+/// was waited for it, which is the least that its answer would have taken. Absent where no call was answered at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Latency {
-    pub(crate) p50: f64,
-    pub(crate) p95: f64,
-    pub(crate) p99: f64,
-    pub(crate) max: f64,
+    pub(crate) p50: Option<f64>,
+    pub(crate) p95: Option<f64>,
+    pub(crate) p99: Option<f64>,
+    pub(crate) max: Option<f64>,
+    /// The calls that these are of: answered ones, and those that timed out.
+    pub(crate) calls: u64,
+    /// Those of them that timed out.
+    pub(crate) timeouts: u64,
 }
 
 /// Something that went wrong, and how often.
@@ -114,6 +205,24 @@ pub(crate) struct RefusedIdTag {
     /// The CSMS's word: `Blocked`, `Expired`, `Invalid` or `ConcurrentTx`.
     pub(crate) status: &'static str,
     pub(crate) count: u64,
+}
+
+impl Transactions {
+    /// For people, if any reading was dropped.
+    pub(crate) fn thinned(&self) -> Option<String> {
+        let thinned = self.readings_thinned;
+        let (reading, was) = if thinned == 1 {
+            ("reading", "was")
+        } else {
+            ("readings", "were")
+        };
+        (thinned > 0).then(|| {
+            format!(
+                "{thinned} meter {reading} {was} thinned out because too many messages waited for the CSMS; --ledger \
+                 says of which transactions"
+            )
+        })
+    }
 }
 
 impl RefusedIdTag {

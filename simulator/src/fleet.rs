@@ -1,7 +1,9 @@
 //! A fleet from its first charge point's start to its verdict.
 
 mod ending;
+mod losses;
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,20 +13,22 @@ use dynamo_protocol::time;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::{self, Operated};
 use crate::driver::{Clock, Controls, Job, Observer, drive, unix_now_ms};
-use crate::figures::{ChargePoints, Connections, Transactions};
+use crate::figures::{ChargePoints, Connections, Frames, Transactions};
 use crate::ledger::{Ledger, LedgerLine};
 use crate::output::{print, tell};
 use crate::plan::Plan;
-use crate::report::{self, Ended, Report, summary};
+use crate::report::{self, Ended, Report, ReportVerdict, summary};
 use crate::tally::Tally;
-use crate::visitor::Visitor;
+use crate::thresholds::Counted;
 use crate::{InputError, Shutdown, Verdict};
+
+use losses::Losses;
 
 /// How long a fleet tries before it says that nobody is there.
 const FIRST_CONNECTION_WITHIN: Duration = Duration::from_secs(10);
@@ -45,18 +49,11 @@ pub(crate) async fn run(plan: Plan, shutdown: Shutdown) -> Result<Verdict, Input
         Some(address) => Some(Control::listen(address).await?),
         None => None,
     };
-    let mut fleet = Fleet {
-        tally: Arc::default(),
-        end: CancellationToken::new(),
-        at_once: CancellationToken::new(),
-        lines: ledger.as_ref().map(Ledger::lines),
-        operated: control.as_ref().map(|control| control.operated.clone()),
-        tasks: JoinSet::new(),
-        started: Instant::now(),
-        started_at: time::text(unix_now_ms()),
-        plan,
-    };
+    let mut fleet = Fleet::new(plan);
+    fleet.lines = ledger.as_ref().map(Ledger::lines);
+    fleet.operated = control.as_ref().map(|control| control.operated.clone());
     let ended = fleet.live(control.as_ref(), &shutdown.in_order).await;
+    fleet.lived = fleet.started.elapsed();
     let ended = match ended {
         Some(ended) => fleet.wind_up(ended, &shutdown).await,
         None => {
@@ -89,11 +86,35 @@ struct Fleet {
     lines: Option<mpsc::Sender<LedgerLine>>,
     operated: Option<Operated>,
     tasks: JoinSet<()>,
+    /// Which charge point a task is.
+    numbers: HashMap<task::Id, u32>,
+    /// Of the charge points that did not live until the end.
+    losses: Losses,
     started: Instant,
     started_at: String,
+    /// From the start to the end of its time, or to the signal.
+    lived: Duration,
 }
 
 impl Fleet {
+    /// One of which no charge point is started yet.
+    fn new(plan: Plan) -> Self {
+        Self {
+            tally: Arc::default(),
+            end: CancellationToken::new(),
+            at_once: CancellationToken::new(),
+            lines: None,
+            operated: None,
+            tasks: JoinSet::new(),
+            numbers: HashMap::new(),
+            losses: Losses::default(),
+            started: Instant::now(),
+            started_at: time::text(unix_now_ms()),
+            lived: Duration::ZERO,
+            plan,
+        }
+    }
+
     /// How it ended; `None` when nobody could connect.
     async fn live(
         &mut self,
@@ -118,8 +139,7 @@ impl Fleet {
         let all = async {
             for number in 1..=self.plan.count {
                 // By schedule, not by pauses: what one start took too long is not added to all that follow.
-                let offset = f64::from(number - 1) / self.plan.ramp.per_second;
-                tokio::time::sleep_until(self.started + Duration::from_secs_f64(offset)).await;
+                tokio::time::sleep_until(self.started + self.plan.offset(number)).await;
                 self.start(number);
                 // Charge points that are not started yet are unknown to the operator's API until they are.
                 if let Some(control) = control.filter(|_| number == 1) {
@@ -146,16 +166,14 @@ impl Fleet {
         let plan = &self.plan;
         let index = number as usize - 1;
         let id = plan.id(number);
-        // Charge points and visitors draw from generators of their own.
-        let seed = plan.seed.wrapping_add(index as u64);
-        let id_tag = plan.id_tags[index % plan.id_tags.len()].clone();
+        let seed = plan.seed(number);
         let (mut mailbox, mut published) = (None, None);
         if let Some(operated) = &self.operated {
             let (controls, mails) = Controls::new(&plan.hardware, &plan.setup, seed);
             (mailbox, published) = (Some(mails), Some(controls.published()));
             operated.add(id.clone(), controls);
         }
-        self.tasks.spawn(drive(Job {
+        let task = self.tasks.spawn(drive(Job {
             id,
             csms_url: Arc::clone(&plan.csms),
             password: plan.password.clone(),
@@ -169,13 +187,14 @@ impl Fleet {
             grace: ending::GRACE,
             mailbox,
             published,
-            visitor: Some(Visitor::new(id_tag, plan.sessions, plan.speed, !seed)),
+            visitor: Some(plan.visitor(number)),
             observer: Some(Observer {
                 tally: Arc::clone(&self.tally),
                 index,
                 ledger: self.lines.clone(),
             }),
         }));
+        self.numbers.insert(task.id(), number);
     }
 
     /// How long charge points tried to connect before the run was given up.
@@ -203,10 +222,7 @@ impl Fleet {
         let mut failures: Vec<InputError> =
             written.chain([ledger]).filter_map(Result::err).collect();
         failures.extend(print(&summary(&report)).err());
-        let refused = report.refused_id_tags.iter();
-        for warning in (report.transactions.undelivered().into_iter())
-            .chain(refused.map(|refused| refused.sentence()))
-        {
+        for warning in report.warnings() {
             tell(&format!("warning: {warning}"));
         }
         if ended == Ended::CutOff {
@@ -245,6 +261,10 @@ impl Fleet {
             planned: plan.count.into(),
             connected: tally.connected.load(Relaxed),
             accepted: tally.accepted.load(Relaxed),
+            sessions_due: plan.sessions_due(self.lived),
+            offline_at_end: tally.offline_at_end.load(Relaxed),
+            lost: self.losses.count,
+            losses: self.losses.named.clone(),
         };
         let transactions = Transactions {
             started: tally.transactions_started.load(Relaxed),
@@ -252,6 +272,7 @@ impl Fleet {
             energy_wh: tally.energy_wh.load(Relaxed),
             undelivered_messages: tally.undelivered_messages.load(Relaxed),
             undelivered_charge_points: tally.undelivered_charge_points.load(Relaxed),
+            readings_thinned: tally.readings_thinned.load(Relaxed),
         };
         let connections = Connections {
             opened: tally.connections_opened.load(Relaxed),
@@ -261,6 +282,12 @@ impl Fleet {
             failures: tally.connection_failures(),
         };
         let calls = tally.calls();
+        let thresholds = plan.thresholds.judge(Counted {
+            charge_points: &charge_points,
+            calls: &calls,
+            transactions: &transactions,
+            connections: &connections,
+        });
         Report {
             name: plan.name.clone(),
             csms: plan.csms.to_string(),
@@ -270,15 +297,19 @@ impl Fleet {
             version: env!("CARGO_PKG_VERSION"),
             started_at: self.started_at.clone(),
             duration_s: self.started.elapsed().as_secs_f64(),
-            thresholds: plan
-                .thresholds
-                .judge(&charge_points, &calls, &transactions, &connections),
+            sessions_wanted: plan.sessions.is_some(),
             charge_points,
             calls,
             transactions,
             connections,
+            frames: Frames {
+                refused: tally.frames_refused.load(Relaxed),
+                stray: tally.frames_stray.load(Relaxed),
+            },
             refused_id_tags: tally.refused_id_tags(),
+            verdict: ReportVerdict::of(ended, &thresholds),
             ended,
+            thresholds,
         }
     }
 }
@@ -312,7 +343,7 @@ struct Control {
     address: std::net::SocketAddr,
     operated: Operated,
     stop: CancellationToken,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Control {

@@ -107,6 +107,8 @@ mod tests {
                 meter_stop: None,
                 reason: None,
                 meter_values: vec![("2026-01-01T00:00:10Z".into(), 12)],
+                readings_thinned: 3,
+                stop_readings_thinned: 0,
                 truncated: false,
             },
         }
@@ -130,6 +132,7 @@ mod tests {
         assert_eq!(first["transaction_id"], 0);
         assert!(first["meter_stop"].is_null());
         assert_eq!(first["meter_values"][0][1], 12);
+        assert_eq!(first["readings_thinned"], 3);
         assert!(first.get("truncated").is_none());
     }
 

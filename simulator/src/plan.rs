@@ -1,5 +1,6 @@
 //! What a run will do: the arguments over the scenario file over the defaults, all of it checked.
 
+mod schedule;
 mod words;
 
 use std::path::PathBuf;
@@ -105,6 +106,7 @@ impl Plan {
             let (least, most) = (SPEEDS.start(), SPEEDS.end());
             return Err(bad("speed", speed, format!("{least} to {most}")));
         }
+        let (ramp, duration) = checked_time(args, &scenario)?;
         let id_prefix = args.id_prefix.clone().or(scenario.id_prefix);
         let id_prefix = id_prefix.unwrap_or_else(|| "SIM-".into());
         identity(&id_prefix, count)?;
@@ -132,30 +134,18 @@ impl Plan {
         if sessions.is_some() && !interval_is_given {
             configure(&mut setup, SAMPLE_INTERVAL.0, SAMPLE_INTERVAL.1)?;
         }
-        let duration = args.duration.or(scenario.duration).map(|span| span.0);
-        if let Some(duration) = duration.filter(|d| d.as_secs() > DURATION_DAYS_MAX * 86_400) {
-            let wanted = format!("at most {} h", DURATION_DAYS_MAX * 24);
-            return Err(bad("duration", format!("{} s", duration.as_secs()), wanted));
-        }
-        let ramp = args.ramp.or(scenario.ramp).unwrap_or(RAMP_DEFAULT);
-        if !RAMPS.contains(&ramp.per_second) {
-            let wanted = format!("{}/s to {}/s", RAMPS.start(), RAMPS.end());
-            return Err(bad("ramp", format!("{:e}/s", ramp.per_second), wanted));
-        }
-        let duration = duration.or(args.control.is_none().then_some(DURATION_DEFAULT));
-        if let Some(thresholds) = &scenario.thresholds {
-            let started = reach::started(count, ramp, duration);
-            let nobody_else = args.control.is_none();
-            let transactions = nobody_else
-                .then(|| reach::transactions_max(count, duration, sessions, speed))
-                .flatten();
-            thresholds
-                .check(&Reach {
-                    started,
-                    transactions,
-                })
-                .map_err(InputError::new)?;
-        }
+        let thresholds = scenario.thresholds.unwrap_or_default();
+        let started = reach::started(count, ramp, duration);
+        let nobody_else = args.control.is_none();
+        let transactions = nobody_else
+            .then(|| reach::transactions_max(count, duration, sessions, speed))
+            .flatten();
+        thresholds
+            .check(&Reach {
+                started,
+                transactions,
+            })
+            .map_err(InputError::new)?;
         Ok(Self {
             name: scenario.name.unwrap_or_else(|| "fleet".into()),
             csms,
@@ -171,9 +161,7 @@ impl Plan {
             hardware: Arc::new(hardware),
             setup: Arc::new(setup),
             sessions,
-            thresholds: scenario
-                .thresholds
-                .unwrap_or_else(|| Thresholds::of_a_fleet(count)),
+            thresholds,
             control: args.control,
             reports: report_formats(&args.report)?,
             ledger: args.ledger.clone(),
@@ -269,6 +257,22 @@ fn same_key(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// How fast charge points are started, and how long the run lasts.
+fn checked_time(args: &Args, scenario: &Scenario) -> Result<(Rate, Option<Duration>), InputError> {
+    let duration = args.duration.or(scenario.duration).map(|span| span.0);
+    if let Some(duration) = duration.filter(|d| d.as_secs() > DURATION_DAYS_MAX * 86_400) {
+        let wanted = format!("at most {} h", DURATION_DAYS_MAX * 24);
+        return Err(bad("duration", format!("{} s", duration.as_secs()), wanted));
+    }
+    let ramp = args.ramp.or(scenario.ramp).unwrap_or(RAMP_DEFAULT);
+    if !RAMPS.contains(&ramp.per_second) {
+        let wanted = format!("{}/s to {}/s", RAMPS.start(), RAMPS.end());
+        return Err(bad("ramp", format!("{:e}/s", ramp.per_second), wanted));
+    }
+    let duration = duration.or(args.control.is_none().then_some(DURATION_DEFAULT));
+    Ok((ramp, duration))
+}
+
 fn checked_sessions(lengths: SessionLengths) -> Result<Sessions, InputError> {
     let default = Sessions::default();
     let range = |name: &str, given: Option<[f64; 2]>, default| match given {
@@ -338,7 +342,7 @@ mod tests {
         Plan::from_args(&command.args)
     }
 
-    fn scenario(text: &str, flags: &[&str]) -> Result<Plan, InputError> {
+    pub(super) fn scenario(text: &str, flags: &[&str]) -> Result<Plan, InputError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.yaml");
         std::fs::write(&path, text).unwrap();
@@ -353,7 +357,7 @@ mod tests {
         assert_eq!(plan.id(1).as_str(), "SIM-000001");
         assert_eq!(plan.id_tags, [ID_TAG_DEFAULT]);
         assert_eq!(plan.sessions, Some(Sessions::default()));
-        assert_eq!(plan.thresholds, Thresholds::of_a_fleet(1));
+        assert_eq!(plan.thresholds, Thresholds::default());
     }
 
     #[test]
@@ -456,7 +460,19 @@ mod tests {
                 "duration: 60s\nsessions: {charge_s: [28, 30], pause_s: [1, 2]}\nthresholds: {transactions_min: 4}",
                 "at most 3 transactions",
             ),
+            (
+                "sessions: none\nthresholds: {transactions_started_min: 1}",
+                "transactions_started_min 1 can never hold",
+            ),
             ("thresholds: {p95_ms_max: 0}", "p95_ms_max 0"),
+            (
+                "thresholds: {latency_ms: {all: {p50_max: -2}}}",
+                "latency_ms.all.p50_max -2 can never hold or never fail",
+            ),
+            (
+                "thresholds: {latency_ms: {Heartbeat: {}}}",
+                "latency_ms.Heartbeat bounds nothing; give it p50_max",
+            ),
             ("thresholds: {p99_ms_max: -1}", "p99_ms_max -1"),
         ] {
             let error = scenario(text, &["--check"]).unwrap_err().to_string();

@@ -270,6 +270,26 @@ mod tests {
                 "1:14: there is no key call_errors; did you mean call_errors_max? known here: accepted_min, ",
             ),
             (
+                "thresholds:\n  latency_ms:\n    StartTransacton: {p95_max: 5}\n",
+                "3:5: there is no key StartTransacton; did you mean StartTransaction? known here: all, each, ",
+            ),
+            (
+                "thresholds: {latency_ms: {all: {p95: 5}}}\n",
+                "1:33: there is no key p95; did you mean p95_max? known here: p50_max, p95_max, p99_max",
+            ),
+            (
+                "thresholds: {latency_ms: {p95_max: 5}}\n",
+                "1:27: p95_max of which calls? write all: {p95_max: …}, each: {…}, or the name of an action",
+            ),
+            (
+                "thresholds: {latency_ms: 200}\n",
+                "1:26: expected a mapping",
+            ),
+            (
+                "thresholds: {latency_ms: {Reset: {p95_max: 5}}}\n",
+                "1:27: there is no key Reset; ",
+            ),
+            (
                 "thresholds: {accepted_min: all}\n",
                 "1:28: expected a whole number",
             ),

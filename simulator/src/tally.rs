@@ -11,7 +11,7 @@ use std::time::Duration;
 use dynamo_protocol::{CallError, Version};
 use hdrhistogram::Histogram;
 
-use crate::figures::{ActionCalls, Calls, Latency, Reason, RefusedIdTag};
+use crate::figures::{CallFigures, Calls, EndingCalls, Ends, Latency, Reason, RefusedIdTag};
 
 /// Shards of the latency histograms: enough that the few worker threads seldom meet at one.
 const SHARDS: usize = 4;
@@ -22,6 +22,15 @@ const LATENCY_DIGITS: u8 = 2;
 /// Different reasons kept for refused calls and failed connections; more are counted without their text.
 const REASONS_MAX: usize = 20;
 
+/// When a call was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// While the run lasted.
+    Run,
+    /// After everybody was told to stop.
+    Ending,
+}
+
 /// How a call that was sent ended.
 #[derive(Debug)]
 pub(crate) enum CallEnd<'a> {
@@ -29,7 +38,7 @@ pub(crate) enum CallEnd<'a> {
     Ok,
     /// A `CALLERROR`, or a `CALLRESULT` that breaks its schema.
     Error(&'a CallError),
-    /// No answer in time.
+    /// No answer in time, or none until the run waited no longer.
     TimedOut,
     /// The socket was lost before the answer.
     CutOff,
@@ -57,16 +66,25 @@ pub(crate) struct Tally {
     pub(crate) undelivered_messages: AtomicU64,
     /// Charge points they belong to.
     pub(crate) undelivered_charge_points: AtomicU64,
+    /// Meter readings that were dropped to make room.
+    pub(crate) readings_thinned: AtomicU64,
+    /// Frames of the CSMS that are none of OCPP-J.
+    pub(crate) frames_refused: AtomicU64,
+    /// Answers of the CSMS that nobody waited for.
+    pub(crate) frames_stray: AtomicU64,
+    /// Charge points that ended without the connection that they wanted.
+    pub(crate) offline_at_end: AtomicU64,
 }
 
-type Shard = BTreeMap<&'static str, ActionTally>;
+type Shard = BTreeMap<(&'static str, Phase), CallTally>;
 
 #[derive(Debug)]
-struct ActionTally {
+struct CallTally {
     ok: u64,
     error: u64,
     timeout: u64,
     cut_off: u64,
+    /// Of answered calls, and of those that timed out.
     latency_us: Histogram<u64>,
     latency_us_max: u64,
 }
@@ -79,7 +97,7 @@ struct Reasons {
     id_tags: BTreeMap<(String, &'static str), u64>,
 }
 
-impl Default for ActionTally {
+impl Default for CallTally {
     fn default() -> Self {
         Self {
             ok: 0,
@@ -94,11 +112,12 @@ impl Default for ActionTally {
 }
 
 impl Tally {
-    /// Counts a call that has ended. `shard` is any number that stays the same for one charge point.
+    /// Counts a call that has ended. `shard` is any number that stays the same for one charge point; `took` is how
+    /// long its answer took, or how long it was waited for.
     pub(crate) fn call(
         &self,
         shard: usize,
-        action: &'static str,
+        (action, phase): (&'static str, Phase),
         end: &CallEnd<'_>,
         took: Duration,
     ) {
@@ -111,14 +130,14 @@ impl Tally {
             count_reason(&mut lock(&self.reasons).calls, (action, reason));
         }
         let mut shard = lock(&self.shards[shard % SHARDS]);
-        let tally = shard.entry(action).or_default();
+        let tally = shard.entry((action, phase)).or_default();
         match end {
             CallEnd::Ok => tally.ok += 1,
             CallEnd::Error(_) => tally.error += 1,
             CallEnd::TimedOut => tally.timeout += 1,
             CallEnd::CutOff => tally.cut_off += 1,
         }
-        if matches!(end, CallEnd::Ok | CallEnd::Error(_)) {
+        if !matches!(end, CallEnd::CutOff) {
             let us = u64::try_from(took.as_micros()).unwrap_or(LATENCY_US_MAX);
             tally.latency_us.saturating_record(us.max(1));
             tally.latency_us_max = tally.latency_us_max.max(us);
@@ -165,15 +184,16 @@ impl Tally {
     pub(crate) fn calls(&self) -> Calls {
         let mut merged = Shard::new();
         for shard in &self.shards {
-            for (action, tally) in lock(shard).iter() {
-                merged.entry(action).or_default().add(tally);
+            for (key, tally) in lock(shard).iter() {
+                merged.entry(*key).or_default().add(tally);
             }
         }
-        let by_action: BTreeMap<_, _> = merged
-            .iter()
-            .map(|(action, tally)| (*action, tally.summary()))
-            .collect();
-        let sum = |of: fn(&ActionCalls) -> u64| by_action.values().map(of).sum();
+        let mut all = Phases::default();
+        let mut by_action: BTreeMap<&'static str, Phases> = BTreeMap::new();
+        for ((action, phase), tally) in &merged {
+            all.add(*phase, tally);
+            by_action.entry(action).or_default().add(*phase, tally);
+        }
         let reasons = lock(&self.reasons);
         let errors = reasons
             .calls
@@ -184,13 +204,11 @@ impl Tally {
                 count: *count,
             });
         Calls {
-            sent: sum(|a| a.sent),
-            ok: sum(|a| a.ok),
-            error: sum(|a| a.error),
-            timeout: sum(|a| a.timeout),
-            cut_off: sum(|a| a.cut_off),
+            all: all.figures(),
             errors: sorted(errors),
-            by_action,
+            by_action: (by_action.iter())
+                .map(|(action, phases)| (*action, phases.figures()))
+                .collect(),
         }
     }
 
@@ -204,12 +222,12 @@ impl Tally {
     pub(crate) fn calls_ended(&self) -> u64 {
         self.shards
             .iter()
-            .map(|shard| lock(shard).values().map(ActionTally::sent).sum::<u64>())
+            .map(|shard| lock(shard).values().map(CallTally::sent).sum::<u64>())
             .sum()
     }
 }
 
-impl ActionTally {
+impl CallTally {
     fn sent(&self) -> u64 {
         self.ok + self.error + self.timeout + self.cut_off
     }
@@ -225,24 +243,64 @@ impl ActionTally {
         self.latency_us_max = self.latency_us_max.max(other.latency_us_max);
     }
 
-    fn summary(&self) -> ActionCalls {
-        // A bucket may reach beyond the largest value in it, which is known exactly.
-        let quantile = |q| {
-            self.latency_us
-                .value_at_quantile(q)
-                .min(self.latency_us_max)
-        };
-        ActionCalls {
+    fn ends(&self) -> Ends {
+        Ends {
             sent: self.sent(),
             ok: self.ok,
             error: self.error,
             timeout: self.timeout,
             cut_off: self.cut_off,
-            latency_ms: Latency {
-                p50: milliseconds(quantile(0.50)),
-                p95: milliseconds(quantile(0.95)),
-                p99: milliseconds(quantile(0.99)),
-                max: milliseconds(self.latency_us_max),
+        }
+    }
+
+    fn latency(&self) -> Latency {
+        // Of a call without an answer nobody knows more than that it took too long.
+        let is_measured = self.ok + self.error > 0;
+        // A bucket may reach beyond the largest value in it, which is known exactly.
+        let quantile = |q| {
+            let us = self.latency_us.value_at_quantile(q);
+            is_measured.then(|| milliseconds(us.min(self.latency_us_max)))
+        };
+        Latency {
+            p50: quantile(0.50),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+            max: quantile(1.0),
+            calls: self.sent() - self.cut_off,
+            timeouts: self.timeout,
+        }
+    }
+}
+
+/// The two phases of the same calls.
+#[derive(Default)]
+struct Phases {
+    run: CallTally,
+    ending: CallTally,
+}
+
+impl Phases {
+    fn add(&mut self, phase: Phase, tally: &CallTally) {
+        match phase {
+            Phase::Run => self.run.add(tally),
+            Phase::Ending => self.ending.add(tally),
+        }
+    }
+
+    fn figures(&self) -> CallFigures {
+        let (run, ending) = (self.run.ends(), self.ending.ends());
+        CallFigures {
+            ends: Ends {
+                sent: run.sent + ending.sent,
+                ok: run.ok + ending.ok,
+                error: run.error + ending.error,
+                timeout: run.timeout + ending.timeout,
+                cut_off: run.cut_off + ending.cut_off,
+            },
+            latency_ms: self.run.latency(),
+            ending: EndingCalls {
+                ends: ending,
+                latency_ms: self.ending.latency(),
             },
         }
     }
@@ -274,6 +332,8 @@ mod tests {
     use super::*;
     use dynamo_protocol::ErrorCode;
 
+    const HEARTBEAT: (&str, Phase) = ("Heartbeat", Phase::Run);
+
     #[test]
     fn a_call_that_was_cut_off_is_sent_but_no_error() {
         let tally = Tally::default();
@@ -287,19 +347,18 @@ mod tests {
         .iter()
         .enumerate()
         {
-            tally.call(shard, "Heartbeat", end, Duration::from_millis(5));
+            tally.call(shard, HEARTBEAT, end, Duration::from_millis(5));
         }
         let calls = tally.calls();
-        assert_eq!(
-            (
-                calls.sent,
-                calls.ok,
-                calls.error,
-                calls.timeout,
-                calls.cut_off
-            ),
-            (4, 1, 1, 1, 1)
-        );
+        let ends = Ends {
+            sent: 4,
+            ok: 1,
+            error: 1,
+            timeout: 1,
+            cut_off: 1,
+        };
+        assert_eq!(calls.all.ends, ends);
+        assert_eq!(calls.all.run_waited_for(), 3);
         assert_eq!(calls.errors[0].action, Some("Heartbeat"));
         assert_eq!(calls.errors[0].reason, "InternalError: full");
         assert_eq!(tally.calls_ended(), 4);
@@ -310,12 +369,66 @@ mod tests {
         let tally = Tally::default();
         for ms in 1..=1_000 {
             let took = Duration::from_millis(ms);
-            tally.call(ms as usize, "Heartbeat", &CallEnd::Ok, took);
+            tally.call(ms as usize, HEARTBEAT, &CallEnd::Ok, took);
         }
         let latency = tally.calls().by_action["Heartbeat"].latency_ms;
-        assert!((latency.p50 - 500.0).abs() <= 5.0, "{latency:?}");
-        assert!((latency.p99 - 990.0).abs() <= 10.0, "{latency:?}");
-        assert_eq!(latency.max, 1_000.0);
+        assert!((latency.p50.unwrap() - 500.0).abs() <= 5.0, "{latency:?}");
+        assert!((latency.p99.unwrap() - 990.0).abs() <= 10.0, "{latency:?}");
+        assert_eq!((latency.max, latency.calls), (Some(1_000.0), 1_000));
+    }
+
+    #[test]
+    fn a_call_that_timed_out_counts_with_the_time_that_was_waited() {
+        let tally = Tally::default();
+        let wait = Duration::from_secs(30);
+        for _ in 0..90 {
+            tally.call(0, HEARTBEAT, &CallEnd::Ok, Duration::from_millis(5));
+        }
+        for _ in 0..10 {
+            tally.call(0, HEARTBEAT, &CallEnd::TimedOut, wait);
+            tally.call(0, HEARTBEAT, &CallEnd::CutOff, Duration::from_secs(60));
+        }
+        let latency = tally.calls().by_action["Heartbeat"].latency_ms;
+        assert_eq!(latency.p95, Some(30_000.0));
+        assert!(latency.p50 < Some(6.0), "{latency:?}");
+        assert_eq!((latency.calls, latency.timeouts), (100, 10));
+        assert_eq!(latency.max, Some(30_000.0), "a lost line is no latency");
+    }
+
+    #[test]
+    fn without_any_answer_there_is_no_latency() {
+        let tally = Tally::default();
+        let wait = Duration::from_secs(30);
+        tally.call(0, HEARTBEAT, &CallEnd::TimedOut, wait);
+        tally.call(0, ("Authorize", Phase::Run), &CallEnd::CutOff, wait);
+        let calls = tally.calls();
+        for latency in [
+            calls.all.latency_ms,
+            calls.by_action["Heartbeat"].latency_ms,
+            calls.by_action["Authorize"].latency_ms,
+            Tally::default().calls().all.latency_ms,
+        ] {
+            assert_eq!((latency.p50, latency.max), (None, None), "{latency:?}");
+        }
+        assert_eq!(calls.by_action["Authorize"].run_waited_for(), 0);
+    }
+
+    #[test]
+    fn the_latency_of_the_ending_is_told_apart() {
+        let tally = Tally::default();
+        let stop = |phase, ms| {
+            let took = Duration::from_millis(ms);
+            tally.call(0, ("StopTransaction", phase), &CallEnd::Ok, took);
+        };
+        (0..10).for_each(|_| stop(Phase::Run, 4));
+        (0..30).for_each(|_| stop(Phase::Ending, 800));
+        let calls = tally.calls();
+        for figures in [&calls.all, &calls.by_action["StopTransaction"]] {
+            assert_eq!((figures.ends.sent, figures.ending.ends.sent), (40, 30));
+            assert_eq!(figures.latency_ms.max, Some(4.0));
+            assert_eq!(figures.ending.latency_ms.max, Some(800.0));
+            assert_eq!(figures.run_waited_for(), 10);
+        }
     }
 
     #[test]

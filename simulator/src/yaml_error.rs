@@ -20,12 +20,7 @@ fn sentence(error: &Error) -> String {
             variant: field,
             expected,
             ..
-        } => {
-            let meant = nearest(field, expected)
-                .map_or(String::new(), |known| format!("did you mean {known}? "));
-            let known = expected.join(", ");
-            format!("there is no key {field}; {meant}known here: {known}")
-        }
+        } => unknown_key(field, expected),
         Error::SerdeMissingField { field, .. } => format!("the key {field} is missing"),
         Error::SerdeInvalidType {
             unexpected,
@@ -63,6 +58,14 @@ fn sentence(error: &Error) -> String {
     }
 }
 
+/// A key that nobody knows, what was meant by it, and what is known.
+pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
+    let meant =
+        nearest(key, known).map_or(String::new(), |known| format!("did you mean {known}? "));
+    let known = known.join(", ");
+    format!("there is no key {key}; {meant}known here: {known}")
+}
+
 /// The names of Rust types as things one writes in YAML.
 fn plain(expected: &str) -> String {
     match expected {
@@ -87,9 +90,14 @@ fn first_line(text: &str) -> String {
 
 /// What was meant, if something known is near.
 fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    // The beginning of a word is as good as the word: p95 for p95_max.
+    let distance = |word: &str| match word.strip_prefix(found) {
+        Some(_) if found.len() > 1 => 0,
+        _ => distance(found, word),
+    };
     known
         .iter()
-        .map(|word| (distance(found, word), *word))
+        .map(|word| (distance(word), *word))
         .min()
         .filter(|(distance, _)| *distance <= 1 + found.len() / 3)
         .map(|(_, word)| word)

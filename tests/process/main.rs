@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod crash;
+mod dead_csms;
 mod examples;
 mod fleet;
 mod foreign_peer;

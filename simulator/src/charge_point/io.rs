@@ -211,6 +211,12 @@ pub struct LedgerEntry {
     pub reason: Option<String>,
     /// Acknowledged meter readings in order: (timestamp as sent, register in Wh).
     pub meter_values: Vec<(String, i64)>,
+    /// Readings that were never sent, because too many messages waited for the CSMS [1.6 §3.7].
+    #[serde(default)]
+    pub readings_thinned: u64,
+    /// Readings that were left out of the transaction data of the end, because there were too many.
+    #[serde(default)]
+    pub stop_readings_thinned: u64,
     /// There were more readings than are kept; left out of the JSON when there were not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,

@@ -286,6 +286,12 @@ impl ChargePoint {
         self.queue.len()
     }
 
+    /// Readings of transactions that were dropped because too many messages waited for the CSMS [1.6 §3.7].
+    #[must_use]
+    pub fn readings_thinned(&self) -> u64 {
+        self.queue.thinned()
+    }
+
     /// Seconds between WebSocket pings that are in force since the last start; 0 for none [1.6 §9.1.34].
     #[must_use]
     pub fn ping_interval_s(&self) -> u32 {

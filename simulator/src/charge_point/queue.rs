@@ -48,6 +48,8 @@ pub(super) struct Stop {
     pub(super) at_ms: i64,
     pub(super) reason: StopReason,
     pub(super) readings: Vec<Reading>,
+    /// Those that were left out.
+    pub(super) readings_thinned: u64,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,13 @@ impl Record {
             entry.truncated = true;
         }
     }
+
+    /// A reading is dropped to make room.
+    fn thinned(&mut self) {
+        if let Some(entry) = &mut self.entry {
+            entry.readings_thinned += 1;
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +105,8 @@ pub(super) struct Queue {
     ledger: bool,
     messages: VecDeque<Message>,
     records: Vec<Record>,
+    /// Readings that were dropped to make room, of all transactions.
+    thinned: u64,
     last: u32,
     attempts: u32,
     retry: Deadline,
@@ -133,6 +144,11 @@ impl Queue {
 
     pub(super) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Readings that were dropped to make room.
+    pub(super) fn thinned(&self) -> u64 {
+        self.thinned
     }
 
     /// Whether no other transaction fits: readings make room, starts and stops do not.
@@ -182,6 +198,8 @@ impl Queue {
                 meter_stop: None,
                 reason: None,
                 meter_values: Vec::new(),
+                readings_thinned: 0,
+                stop_readings_thinned: 0,
                 truncated: false,
             })
         });
@@ -228,14 +246,14 @@ impl Queue {
     /// Something more happened: to a transaction, or a meter was read where none runs.
     pub(super) fn push(&mut self, place: u64, own: Option<Own>, body: Body) {
         if self.is_at_bound() && !self.thin_out() && matches!(body, Body::Reading { .. }) {
-            return;
+            return self.count_thinned(&[own]);
         }
         self.messages.push_back(Message { place, own, body });
     }
 
     /// Drops every second reading that waits, never a start or a stop [1.6 §3.7]. Whether there was one.
     fn thin_out(&mut self) -> bool {
-        let before = self.messages.len();
+        let mut thinned = Vec::new();
         let (mut index, mut keep) = (0, false);
         self.messages.retain(|message| {
             index += 1;
@@ -244,9 +262,22 @@ impl Queue {
                 return true;
             }
             keep = !keep;
+            if keep {
+                thinned.push(message.own);
+            }
             !keep
         });
-        self.messages.len() < before
+        self.count_thinned(&thinned);
+        !thinned.is_empty()
+    }
+
+    /// One reading of each of these transactions is dropped, or of a meter where none runs.
+    fn count_thinned(&mut self, of: &[Option<Own>]) {
+        self.thinned += of.len() as u64;
+        for own in of {
+            let record = self.records.iter_mut().find(|record| Some(record.own) == *own);
+            record.into_iter().for_each(Record::thinned);
+        }
     }
 
     /// The place of the next message, unless it has to wait for its next try.
@@ -326,6 +357,7 @@ impl Queue {
                     entry.stop_time = Some(time::text(stop.at_ms));
                     entry.meter_stop = Some(stop.meter_stop_wh);
                     entry.reason = Some(stop.reason.word().to_owned());
+                    entry.stop_readings_thinned = stop.readings_thinned;
                 }
                 Done::Stopped {
                     id_tag: stop.id_tag,
@@ -455,6 +487,7 @@ mod tests {
             at_ms: 0,
             reason: StopReason::Local,
             readings: Vec::new(),
+            readings_thinned: 2,
         }))
     }
 
@@ -557,6 +590,37 @@ mod tests {
         let book = given_up.entry.unwrap();
         assert!(book.truncated && book.meter_stop.is_none());
         assert_eq!((queue.open_entries().count(), queue.records.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_book_says_how_many_readings_were_dropped() {
+        let mut queue = Queue::new(true);
+        let (one, other) = (
+            queue.start(0, 1, "A".into(), 0, 0),
+            queue.start(0, 2, "B".into(), 0, 0),
+        );
+        for wh in 0..500 {
+            queue.push(1, one, reading(wh));
+        }
+        queue.push(1, other, reading(7));
+        queue.push(2, one, stop(500));
+        let mut books = Vec::new();
+        for id in 1.. {
+            match queue.acknowledged(Some(id)) {
+                Some(Done::Stopped { entry, .. }) => books.extend(entry),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let kept = books[0].meter_values.len() as u64;
+        assert_eq!(kept + books[0].readings_thinned, 500, "none is forgotten");
+        assert_eq!(queue.thinned(), books[0].readings_thinned);
+        assert_eq!(books[0].stop_readings_thinned, 2);
+        let open: Vec<_> = queue.open_entries().collect();
+        assert_eq!(
+            (open[0].meter_values.len(), open[0].readings_thinned),
+            (1, 0)
+        );
     }
 
     #[test]

@@ -284,6 +284,7 @@ impl ChargePoint {
             meter_stop_wh,
             at_ms,
             reason,
+            readings_thinned: transaction.readings_thinned(),
             readings: transaction.into_readings(),
         };
         let place = self.next_place();

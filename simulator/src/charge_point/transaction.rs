@@ -25,6 +25,7 @@ pub(super) struct Transaction {
     ahead_ms: i64,
     /// The latest stamp that it told, Unix ms.
     last_ms: i64,
+    readings_thinned: u64,
 }
 
 impl Transaction {
@@ -39,6 +40,7 @@ impl Transaction {
             readings: Vec::new(),
             ahead_ms: 0,
             last_ms: i64::MIN,
+            readings_thinned: 0,
         }
     }
 
@@ -71,13 +73,20 @@ impl Transaction {
     /// Keeps a reading for the end of the transaction.
     pub(super) fn keep(&mut self, reading: Reading) {
         if self.readings.len() >= READINGS_MAX {
+            let before = self.readings.len();
             let mut index = 0;
             self.readings.retain(|_| {
                 index += 1;
                 index % 2 == 1
             });
+            self.readings_thinned += (before - self.readings.len()) as u64;
         }
         self.readings.push(reading);
+    }
+
+    /// How many of them were dropped.
+    pub(super) const fn readings_thinned(&self) -> u64 {
+        self.readings_thinned
     }
 
     pub(super) fn into_readings(self) -> Vec<Reading> {
@@ -114,7 +123,9 @@ mod tests {
         }
         assert!(transaction.belongs_to("a") && !transaction.belongs_to("B"));
         assert!(transaction.shares(Some(&"p".into())) && !transaction.shares(None));
+        let thinned = transaction.readings_thinned();
         let readings = transaction.into_readings();
+        assert_eq!(readings.len() as u64 + thinned, 1_000);
         assert!(readings.len() <= READINGS_MAX && readings.is_sorted_by_key(|r| r.at_ms));
         assert_eq!(
             (readings[0].at_ms, readings[readings.len() - 1].at_ms),

@@ -1,11 +1,16 @@
 //! What the task of a charge point tells its observer: counts and lines of the ledger.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use super::task::Driver;
 use crate::charge_point::{Fact, LedgerEntry};
 use crate::ledger::LedgerLine;
-use crate::tally::CallEnd;
+use crate::tally::{CallEnd, Tally};
+
+/// A call that is open for so long when the run waits no longer was not going to be answered. It is what a fleet waits
+/// for after a signal.
+const UNANSWERED_AFTER: Duration = Duration::from_secs(5);
 
 impl Driver {
     pub(super) fn note(&mut self, fact: Fact) {
@@ -48,10 +53,58 @@ impl Driver {
 
     pub(super) fn count_call(&mut self, action: &'static str, end: &CallEnd<'_>) {
         let written = self.call_written.take();
-        if let (Some(observer), Some(written)) = (&self.observer, written) {
-            observer
-                .tally
-                .call(observer.index, action, end, written.elapsed());
+        if let (Some(observer), Some((written, phase))) = (&self.observer, written) {
+            let took = match end {
+                // Its answer would have taken at least that long.
+                CallEnd::TimedOut => written.elapsed().max(self.watch.timeout()),
+                _ => written.elapsed(),
+            };
+            let tally = &observer.tally;
+            tally.call(observer.index, (action, phase), end, took);
+        }
+    }
+
+    pub(super) fn count_frame(&self, counter: fn(&Tally) -> &AtomicU64) {
+        if let Some(observer) = &self.observer {
+            counter(&observer.tally).fetch_add(1, Relaxed);
+        }
+    }
+
+    /// The run waits no longer: an open call that the CSMS has left without an answer for seconds counts as one that
+    /// timed out, a younger one as cut off.
+    pub(super) fn count_open_call(&mut self) {
+        let written = self.call_written.map(|(written, _)| written);
+        let is_old = written.is_some_and(|written| written.elapsed() >= UNANSWERED_AFTER);
+        let end = if is_old {
+            CallEnd::TimedOut
+        } else {
+            CallEnd::CutOff
+        };
+        // Only the open call, which comes first, was ever sent.
+        for (_, action) in self.link.disconnect() {
+            self.count_call(action, &end);
+        }
+    }
+
+    /// What the charge point leaves behind at its end.
+    pub(super) fn note_end(&mut self) {
+        self.count_open_call();
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        let tally = &observer.tally;
+        let undelivered = self.point.undelivered() as u64 + self.given_up;
+        if undelivered > 0 {
+            tally.undelivered_messages.fetch_add(undelivered, Relaxed);
+            tally.undelivered_charge_points.fetch_add(1, Relaxed);
+        }
+        let thinned = self.point.readings_thinned();
+        tally.readings_thinned.fetch_add(thinned, Relaxed);
+        if self.connected_before && self.tried_in_vain {
+            tally.offline_at_end.fetch_add(1, Relaxed);
+        }
+        for entry in self.point.open_transactions() {
+            self.note_in_ledger(entry);
         }
     }
 

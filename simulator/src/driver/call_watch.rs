@@ -24,6 +24,11 @@ impl CallWatch {
         }
     }
 
+    /// How long an answer may take.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// A call is being written.
     pub(super) fn call_written(&mut self, now: Instant) {
         self.heard = false;

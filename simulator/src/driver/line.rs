@@ -103,6 +103,7 @@ impl Driver {
                     counter.fetch_add(1, Relaxed);
                 }
                 self.connected_before = true;
+                self.tried_in_vain = false;
                 self.heard = true;
                 self.plan_ping();
                 self.inputs.push_back(Input::Connected);
@@ -114,6 +115,7 @@ impl Driver {
     fn open_failed(&mut self, reason: String) {
         tracing::debug!(charge_point = %self.id, reason, "no connection");
         self.socket = Socket::Down;
+        self.tried_in_vain = true;
         if let Some(observer) = &self.observer {
             observer.tally.connection_failed(reason);
         }
@@ -131,6 +133,7 @@ impl Driver {
             // OCPP-J speaks text only [1.6J §4.1.1]; the library answers pings by itself.
             Some(Ok(Message::Binary(_))) => {
                 tracing::debug!(charge_point = %self.id, "a binary message was ignored");
+                self.count_frame(|tally| &tally.frames_refused);
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(_))) => {
@@ -164,12 +167,15 @@ impl Driver {
                     Stray::Unknown => "there was no such call",
                 };
                 tracing::debug!(charge_point = %self.id, what, "an answer nobody waits for");
+                self.count_frame(|tally| &tally.frames_stray);
             }
             Received::Refused { reply, reason } => {
                 tracing::debug!(charge_point = %self.id, reason, "a frame was refused");
                 let is_silent =
                     self.point.is_rejected() && self.dialect.refusal_while_rejected().is_none();
                 self.replies.extend(reply.filter(|_| !is_silent));
+                self.replies.extend(reply);
+                self.count_frame(|tally| &tally.frames_refused);
             }
         }
     }
@@ -220,11 +226,11 @@ impl Driver {
             if let Some(reply) = self.replies.pop_front() {
                 self.write(Message::text(reply)).await;
             } else if let Some(call) = self.link.poll_transmit(self.link_now()) {
-                self.call_written = Some(Instant::now());
+                self.call_written = Some((Instant::now(), self.phase()));
                 self.watch.call_written(Instant::now());
                 self.write(Message::text(call)).await;
                 // What the kernel made the charge point wait for its turn is no latency of the CSMS.
-                if let Some(written) = &mut self.call_written {
+                if let Some((written, _)) = &mut self.call_written {
                     *written = Instant::now();
                 }
             } else {

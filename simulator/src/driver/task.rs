@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use dynamo_protocol::link::{Link, LinkConfig};
@@ -25,7 +24,7 @@ use crate::charge_point::{
 };
 use crate::dialect::Dialect;
 use crate::ledger::LedgerLine;
-use crate::tally::{CallEnd, Tally};
+use crate::tally::{CallEnd, Phase, Tally};
 use crate::tls::ClientTls;
 use crate::visitor::Visitor;
 
@@ -83,8 +82,8 @@ pub(super) struct Driver {
     pub(super) dialect: Dialect,
     pub(super) point: ChargePoint,
     pub(super) link: Link<(Tag, &'static str)>,
-    /// When the open call was written.
-    pub(super) call_written: Option<Instant>,
+    /// When the open call was written, and in which phase of the run.
+    pub(super) call_written: Option<(Instant, Phase)>,
     /// Whether the CSMS shows any sign of life while a call is open.
     pub(super) watch: CallWatch,
     /// Commands of the CSMS that the charge point has not replied to yet.
@@ -110,6 +109,8 @@ pub(super) struct Driver {
     visitor: Option<Visitor>,
     pub(super) observer: Option<Observer>,
     pub(super) connected_before: bool,
+    /// The last attempt to open the socket failed, and no other has succeeded since.
+    pub(super) tried_in_vain: bool,
     pub(super) accepted_before: bool,
     /// Transaction messages that are not tried any more.
     pub(super) given_up: u64,
@@ -172,6 +173,7 @@ impl Driver {
             visitor: job.visitor,
             observer: job.observer,
             connected_before: false,
+            tried_in_vain: false,
             accepted_before: false,
             given_up: 0,
             silence: None,
@@ -428,6 +430,14 @@ impl Driver {
         }
     }
 
+    pub(super) fn phase(&self) -> Phase {
+        if self.ends_at.is_some() {
+            Phase::Ending
+        } else {
+            Phase::Run
+        }
+    }
+
     fn is_over(&self) -> bool {
         let Some(ends_at) = self.ends_at else {
             return false;
@@ -441,17 +451,7 @@ impl Driver {
     }
 
     async fn finish(&mut self) {
-        if let Some(observer) = &self.observer
-            && let undelivered = self.point.undelivered() as u64 + self.given_up
-            && undelivered > 0
-        {
-            let tally = &observer.tally;
-            tally.undelivered_messages.fetch_add(undelivered, Relaxed);
-            tally.undelivered_charge_points.fetch_add(1, Relaxed);
-        }
-        for entry in self.point.open_transactions() {
-            self.note_in_ledger(entry);
-        }
+        self.note_end();
         self.write_ledger().await;
         self.disconnect(false);
         if let Some(closing) = self.closing.take() {

@@ -26,6 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 impl Fleet {
     /// Ends every charge point, and says what it waits for. The end is another one when a second signal came.
     pub(super) async fn wind_up(&mut self, ended: Ended, shutdown: &Shutdown) -> Ended {
+        self.count_early_ends();
         self.end.cancel();
         let mut ended = ended;
         let begun = Instant::now();
@@ -40,11 +41,8 @@ impl Fleet {
             tokio::select! {
                 joined = self.tasks.join_next() => match joined {
                     None => return ended,
-                    Some(Err(error)) if !error.is_cancelled() => {
-                        tracing::error!(%error, "the task of a charge point ended badly");
-                    }
-                    // Those that were left behind are told of already.
-                    Some(_) => {}
+                    Some(Err(error)) => self.failed(error),
+                    Some(Ok(())) => {}
                 },
                 () = shutdown.in_order.cancelled(), if !signalled => {
                     signalled = true;

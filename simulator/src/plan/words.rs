@@ -43,7 +43,11 @@ impl Plan {
                 format!("charging for {charge}, then a pause of {pause}")
             }),
         );
-        for sentence in self.thresholds.sentences() {
+        let due = self.sessions_planned();
+        if self.sessions.is_some() && due == 0 {
+            line("", "the run is too short for any of them".into());
+        }
+        for sentence in self.thresholds.sentences(self.count.into(), due) {
             line("threshold", sentence);
         }
         for (_, path) in &self.reports {

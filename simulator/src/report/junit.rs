@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::Report;
-use crate::figures::RefusedIdTag;
+use super::{Report, ReportVerdict};
 
 pub(super) fn document(report: &Report) -> String {
     let took = Duration::try_from_secs_f64(report.duration_s).unwrap_or_default();
@@ -19,13 +18,14 @@ pub(super) fn document(report: &Report) -> String {
             status.set_message(judged.sentence());
             status
         };
-        let mut case = TestCase::new(judged.name, status);
-        case.set_classname("dynamo.simulator");
-        suite.add_test_case(case);
+        add_case(&judged.name, status, &mut suite);
     }
-    let remarks = report.transactions.undelivered().into_iter();
-    let refused = report.refused_id_tags.iter().map(RefusedIdTag::sentence);
-    let remarks: Vec<String> = remarks.chain(refused).collect();
+    if report.verdict == ReportVerdict::CutOff {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message("the run was ended at once: its thresholds are about a part of it");
+        add_case("ended_in_order", status, &mut suite);
+    }
+    let remarks = report.remarks();
     if !remarks.is_empty() {
         suite.set_system_err(remarks.join("\n"));
     }
@@ -35,4 +35,10 @@ pub(super) fn document(report: &Report) -> String {
     document
         .to_string()
         .expect("names and sentences hold nothing that XML cannot")
+}
+
+fn add_case(name: &str, status: TestCaseStatus, suite: &mut TestSuite) {
+    let mut case = TestCase::new(name, status);
+    case.set_classname("dynamo.simulator");
+    suite.add_test_case(case);
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 pub(crate) use summary::summary;
 
 use crate::InputError;
-use crate::figures::{Calls, ChargePoints, Connections, RefusedIdTag, Transactions};
+use crate::figures::{Calls, ChargePoints, Connections, Frames, RefusedIdTag, Transactions};
 use crate::thresholds::Judged;
 
 /// The result of a run. Its JSON form is part of the product's outside.
@@ -36,11 +36,39 @@ pub(crate) struct Report {
     pub(crate) calls: Calls,
     pub(crate) transactions: Transactions,
     pub(crate) connections: Connections,
+    pub(crate) frames: Frames,
     /// Most frequent first.
     pub(crate) refused_id_tags: Vec<RefusedIdTag>,
     /// How the run ended: `duration`, `stopped` by a signal, or `cut_off` by a second one.
     pub(crate) ended: Ended,
+    /// What came of it all.
+    pub(crate) verdict: ReportVerdict,
     pub(crate) thresholds: Vec<Judged>,
+    /// Somebody was to come and charge.
+    #[serde(skip)]
+    pub(crate) sessions_wanted: bool,
+}
+
+/// The exit code in a word, unless a file could not be written: 0, 1 or 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReportVerdict {
+    /// Every threshold held.
+    Held,
+    /// One did not.
+    Failed,
+    /// The run was ended at once: what its thresholds say is about a part of it.
+    CutOff,
+}
+
+impl ReportVerdict {
+    pub(crate) fn of(ended: Ended, thresholds: &[Judged]) -> Self {
+        match ended {
+            Ended::CutOff => Self::CutOff,
+            _ if thresholds.iter().all(|judged| judged.ok) => Self::Held,
+            _ => Self::Failed,
+        }
+    }
 }
 
 /// Why a run was over.
@@ -78,6 +106,39 @@ impl ReportFormat {
 }
 
 impl Report {
+    /// What a reader must know before the figures, one sentence each.
+    fn remarks(&self) -> Vec<String> {
+        let cut_off = (self.ended == Ended::CutOff).then(|| {
+            "ended at once by a second signal: what was under way then is not counted".to_owned()
+        });
+        cut_off.into_iter().chain(self.warnings()).collect()
+    }
+
+    /// What went wrong beside the thresholds, one sentence each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let points = &self.charge_points;
+        let none_due = self.sessions_wanted && points.sessions_due == 0;
+        let too_short = (none_due && self.transactions.started == 0).then(|| {
+            "the run was too short for a session, and none was wanted of it; give more --duration, or `sessions: none` \
+             in a scenario"
+                .to_owned()
+        });
+        let lost = points.named_losses();
+        let lost = lost.map(|named| format!("lost charge points: {named}"));
+        let refused = self.refused_id_tags.iter().map(RefusedIdTag::sentence);
+        [
+            too_short,
+            lost,
+            self.transactions.undelivered(),
+            self.transactions.thinned(),
+            self.frames.sentence(),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(refused)
+        .collect()
+    }
+
     /// Writes one report file.
     pub(crate) fn write(&self, format: ReportFormat, path: &Path) -> Result<(), InputError> {
         let text = match format {
@@ -109,14 +170,29 @@ fn unwritable(path: &Path, error: &std::io::Error) -> InputError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::{CallEnd, Tally};
+    use crate::tally::{CallEnd, Phase, Tally};
+    use crate::thresholds::{Counted, Thresholds};
     use std::time::Duration;
+
+    const HEARTBEAT: (&str, Phase) = ("Heartbeat", Phase::Run);
 
     pub(super) fn sample() -> Report {
         let tally = Tally::default();
         for ms in 1..=100 {
-            tally.call(0, "Heartbeat", &CallEnd::Ok, Duration::from_millis(ms));
+            tally.call(0, HEARTBEAT, &CallEnd::Ok, Duration::from_millis(ms));
         }
+        let charge_points = ChargePoints {
+            planned: 10,
+            connected: 10,
+            accepted: 9,
+            ..ChargePoints::default()
+        };
+        let thresholds = Thresholds::default().judge(Counted {
+            charge_points: &charge_points,
+            calls: &tally.calls(),
+            transactions: &Transactions::default(),
+            connections: &Connections::default(),
+        });
         Report {
             name: "<day>".into(),
             csms: "ws://127.0.0.1:9000".into(),
@@ -126,23 +202,16 @@ mod tests {
             version: "0.1.0",
             started_at: "2026-01-01T00:00:00Z".into(),
             duration_s: 60.5,
-            charge_points: ChargePoints {
-                planned: 10,
-                connected: 10,
-                accepted: 9,
-            },
+            charge_points,
             calls: tally.calls(),
             transactions: Transactions::default(),
             connections: Connections::default(),
+            frames: Frames::default(),
             refused_id_tags: Vec::new(),
             ended: Ended::Duration,
-            thresholds: vec![Judged {
-                name: "accepted",
-                ok: false,
-                value: 9.0,
-                limit: 10.0,
-                at_least: true,
-            }],
+            verdict: ReportVerdict::Failed,
+            thresholds,
+            sessions_wanted: false,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Ended, Report};
+use super::Report;
+use crate::figures::{CallFigures, Ends, Latency};
 
 pub(crate) fn summary(report: &Report) -> String {
     let mut text = String::new();
@@ -26,16 +27,10 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
         text,
         "{name} against {csms}: {duration_s:.1} s, seed {seed}"
     )?;
-    if report.ended == Ended::CutOff {
-        writeln!(
-            text,
-            "ended at once by a second signal: what was under way then is not counted"
-        )?;
-    }
     writeln!(
         text,
-        "charge points  {} planned, {} connected, {} accepted",
-        charge_points.planned, charge_points.connected, charge_points.accepted
+        "charge points  {} planned, {} connected, {} accepted, {} lost",
+        charge_points.planned, charge_points.connected, charge_points.accepted, charge_points.lost
     )?;
     writeln!(
         text,
@@ -56,16 +51,11 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
         transactions.stopped,
         transactions.energy_wh as f64 / 1e3
     )?;
-    if let Some(undelivered) = transactions.undelivered() {
-        writeln!(text, "               {undelivered}")?;
-    }
-    for refused in &report.refused_id_tags {
-        writeln!(text, "               {}", refused.sentence())?;
-    }
+    let ends = &calls.all.ends;
     writeln!(
         text,
         "calls          {} sent, {} ok, {} errors, {} timed out, {} cut off",
-        calls.sent, calls.ok, calls.error, calls.timeout, calls.cut_off
+        ends.sent, ends.ok, ends.error, ends.timeout, ends.cut_off
     )?;
     for error in &calls.errors {
         let action = error.action.unwrap_or_default();
@@ -75,31 +65,54 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
             error.count, error.reason
         )?;
     }
-    if !calls.by_action.is_empty() {
-        writeln!(
-            text,
-            "\n{:<30} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9} {:>9}",
-            "action", "ok", "failed", "cut off", "p50 ms", "p95 ms", "p99 ms", "max ms"
-        )?;
-        for (action, of) in &calls.by_action {
-            let latency = &of.latency_ms;
-            writeln!(
-                text,
-                "{action:<30} {:>9} {:>7} {:>7} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
-                of.ok,
-                of.error + of.timeout,
-                of.cut_off,
-                latency.p50,
-                latency.p95,
-                latency.p99,
-                latency.max
-            )?;
-        }
+    let rows: Vec<(&str, &CallFigures)> = (calls.by_action.iter())
+        .map(|(action, figures)| (*action, figures))
+        .chain([("all", &calls.all)])
+        .collect();
+    let run = |figures: &CallFigures| (figures.ends, figures.latency_ms);
+    let ending = |figures: &CallFigures| (figures.ending.ends, figures.ending.latency_ms);
+    write_calls("action", &rows, run, text)?;
+    write_calls("of these, in the ending", &rows, ending, text)?;
+    for remark in report.remarks() {
+        writeln!(text, "\n{remark}")?;
     }
     writeln!(text)?;
     for judged in &report.thresholds {
         let word = if judged.ok { "held  " } else { "FAILED" };
         writeln!(text, "{word} {}", judged.sentence())?;
+    }
+    Ok(())
+}
+
+fn write_calls(
+    title: &str,
+    rows: &[(&str, &CallFigures)],
+    of: fn(&CallFigures) -> (Ends, Latency),
+    text: &mut String,
+) -> std::fmt::Result {
+    let sent = rows.iter().map(|(action, figures)| (action, of(figures)));
+    let mut sent = sent.filter(|(_, (ends, _))| ends.sent > 0).peekable();
+    if sent.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "\n{title:<30} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9} {:>9}",
+        "ok", "failed", "cut off", "p50 ms", "p95 ms", "p99 ms", "max ms"
+    )?;
+    for (action, (ends, latency)) in sent {
+        let ms = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.2}"));
+        writeln!(
+            text,
+            "{action:<30} {:>9} {:>7} {:>7} {:>9} {:>9} {:>9} {:>9}",
+            ends.ok,
+            ends.error + ends.timeout,
+            ends.cut_off,
+            ms(latency.p50),
+            ms(latency.p95),
+            ms(latency.p99),
+            ms(latency.max)
+        )?;
     }
     Ok(())
 }

@@ -26,6 +26,10 @@ pub(crate) struct Script {
     pub(crate) delay: Duration,
     /// The action it reads and never answers.
     pub(crate) ignores: Option<&'static str>,
+    /// The only action it answers, if there is one.
+    pub(crate) answers_only: Option<&'static str>,
+    /// The action after whose answer it closes the socket.
+    pub(crate) closes_after: Option<&'static str>,
     /// The action whose first call makes it freeze.
     pub(crate) dies_of: Option<&'static str>,
     /// Answers by action; `Err` is the code of a CALLERROR.
@@ -40,6 +44,8 @@ impl Default for Script {
             subprotocol: Some("ocpp1.6"),
             delay: Duration::ZERO,
             ignores: None,
+            answers_only: None,
+            closes_after: None,
             dies_of: None,
             answer,
         }
@@ -101,6 +107,10 @@ struct Shared {
     sockets: Mutex<Vec<(JoinHandle<()>, Option<Outgoing>)>>,
     away: watch::Sender<bool>,
     frozen: watch::Sender<bool>,
+    /// Sockets that were not taken while it was away.
+    turned_away: watch::Sender<usize>,
+    /// Sockets whose handshake was done.
+    served: watch::Sender<usize>,
     /// Numbers of the sockets that have ended.
     ended: watch::Sender<Vec<usize>>,
 }
@@ -136,6 +146,16 @@ impl Csms {
 
     pub(crate) fn come_back(&self) {
         self.shared.away.send_replace(false);
+    }
+
+    /// Waits until so many attempts to connect were turned away.
+    pub(crate) async fn turned_away(&self, wanted: usize) {
+        reached(&self.shared.turned_away, wanted).await;
+    }
+
+    /// Waits until it has served so many sockets in all.
+    pub(crate) async fn served(&self, wanted: usize) {
+        reached(&self.shared.served, wanted).await;
     }
 
     /// Keeps its sockets open and neither reads nor writes any more, like a machine without power.
@@ -217,10 +237,20 @@ impl Drop for Csms {
     }
 }
 
+async fn reached(counter: &watch::Sender<usize>, wanted: usize) {
+    let mut counter = counter.subscribe();
+    let reached = counter.wait_for(|count| *count >= wanted);
+    tokio::time::timeout(PATIENCE, reached)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
 async fn accept(listener: TcpListener, script: Script, shared: Arc<Shared>) {
     for number in 0.. {
         let (stream, _) = listener.accept().await.unwrap();
         if *shared.away.borrow() {
+            shared.turned_away.send_modify(|count| *count += 1);
             continue;
         }
         let (script, of_task) = (script.clone(), Arc::clone(&shared));
@@ -258,6 +288,7 @@ async fn serve(number: usize, stream: TcpStream, script: Script, shared: Arc<Sha
             *slot = Some((charge_point.clone(), outgoing.clone()));
         }
     }
+    shared.served.send_modify(|count| *count += 1);
     let log = |received, text: &str| {
         let json = serde_json::from_str(text).unwrap_or(Value::Null);
         shared.frames.send_modify(|frames| {
@@ -284,13 +315,17 @@ async fn serve(number: usize, stream: TcpStream, script: Script, shared: Arc<Sha
                         shared.frozen.send_replace(true);
                         continue;
                     }
-                    let ignored = script.ignores.is_some_and(|action| json[2] == action);
+                    let ignored = script.ignores.is_some_and(|action| json[2] == action)
+                        || script.answers_only.is_some_and(|action| json[2] != action);
                     if json[0] == 2 && !ignored {
                         // Reading goes on while the answer takes its time.
                         let (outgoing, script) = (outgoing.clone(), script.clone());
                         tokio::spawn(async move {
                             tokio::time::sleep(script.delay).await;
                             let _ = outgoing.send(Message::text(answer_text(&script, &json)));
+                            if script.closes_after.is_some_and(|action| json[2] == action) {
+                                let _ = outgoing.send(Message::Close(None));
+                            }
                         });
                     }
                 }

@@ -24,15 +24,15 @@ pub(crate) fn args(csms: &str, flags: &[&str]) -> Args {
         .args
 }
 
-async fn simulate(csms: &str, flags: &[&str]) -> Result<Verdict, InputError> {
+pub(crate) async fn simulate(csms: &str, flags: &[&str]) -> Result<Verdict, InputError> {
     run(args(csms, flags), CancellationToken::new()).await
 }
 
-fn json_file(path: &Path) -> Value {
+pub(crate) fn json_file(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn json_lines(path: &Path) -> Vec<Value> {
+pub(crate) fn json_lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -66,8 +66,10 @@ async fn a_fleet_charges_and_its_reports_and_ledger_agree_with_the_wire() {
     let report = json_file(Path::new(&json));
     assert_eq!(
         report["charge_points"],
-        json!({"planned": 20, "connected": 20, "accepted": 20})
+        json!({"planned": 20, "connected": 20, "accepted": 20, "sessions_due": 20, "offline_at_end": 0, "lost": 0,
+               "losses": []})
     );
+    assert_eq!(report["verdict"], "held");
     let ids: BTreeSet<_> = frames.iter().map(|f| f.charge_point.as_str()).collect();
     assert_eq!(ids.len(), 20);
     assert_eq!(ids.first(), Some(&"SIM-000001"));
@@ -311,6 +313,7 @@ async fn a_run_that_shall_end_at_once_does_and_still_writes_what_it_knows() {
     assert!(error.contains("second signal"), "{error}");
     let report = json_file(&json);
     assert_eq!(report["ended"], "cut_off");
+    assert_eq!(report["verdict"], "cut_off");
     assert_eq!(report["charge_points"]["accepted"], 3);
     assert!(report["transactions"]["undelivered_messages"].as_u64() >= Some(1));
 }
@@ -372,8 +375,16 @@ async fn a_tag_that_the_csms_refuses_is_named_with_its_status() {
     for report in [&json, &html, &xml] {
         flags.extend(["--report", report]);
     }
-    // The thresholds hold: nothing was asked for that did not come.
-    assert_eq!(simulate(&csms.url(), &flags).await, Ok(Verdict::Held));
+    // Somebody was to charge, and nobody could.
+    let verdict = simulate(&csms.url(), &flags).await;
+    let Ok(Verdict::NotHeld(failed)) = verdict else {
+        panic!("{verdict:?}")
+    };
+    assert!(
+        failed[0].starts_with("transactions_started: 0"),
+        "{failed:?}"
+    );
+    assert_eq!(failed.len(), 1, "{failed:?}");
     let count = csms.count("Authorize");
     assert!(count >= 1);
     let refused = &json_file(Path::new(&json))["refused_id_tags"];

@@ -11,6 +11,7 @@ mod driver;
 mod fleet;
 mod rubbish;
 mod strange;
+mod verdict;
 
 use std::time::Duration;
 

@@ -459,7 +459,9 @@ async fn change(
         }) => close(store, charge_point, transaction).await?,
         AdminCommand::ApiKey(command) => return api_key(store, command, out).await,
         AdminCommand::IdTag(command) => return id_tag(store, command, out).await,
-        AdminCommand::ChargePoint(command) => return charge_point(store, place, command, out).await,
+        AdminCommand::ChargePoint(command) => {
+            return charge_point(store, place, command, out).await;
+        }
         AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await?,
         // Done without an open store.
         AdminCommand::Backup { .. } => return Ok(None),

@@ -10,7 +10,8 @@ use rust_decimal::Decimal;
 use crate::domain::authorization::UnknownTags;
 use crate::domain::ending::PROVISIONAL;
 use crate::{
-    Clock, MailSettings, PaymentSettings, Rate, Retention, SecurityProfile, StartError, TlsFiles, public, rest,
+    Clock, MailSettings, PaymentSettings, Rate, Retention, SecurityProfile, StartError, TlsFiles,
+    public, rest,
 };
 
 /// What of unknown origin is let in and recorded.

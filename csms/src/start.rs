@@ -25,8 +25,7 @@ use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, TlsDoor};
 use crate::{
     Options, commissioning, demo, guest, listen, ocpp, options, outbox, password, payment, rest,
-    retention, settling,
-    store,
+    retention, settling, store,
 };
 
 /// Why a CSMS could not start: one sentence that names the value and the remedy.

@@ -92,11 +92,7 @@ macro_rules! owned {
 pub(crate) use owned;
 
 /// The same condition for a text that is put together, of what this owner has: what is no matter for it is left out.
-pub(super) fn owner_conditions(
-    owner: &Owner,
-    row: &str,
-    put: &mut Put,
-) -> String {
+pub(super) fn owner_conditions(owner: &Owner, row: &str, put: &mut Put) -> String {
     let organization = put.text(&owner.organization_id);
     let mut text = format!("{row}.organization_id = {organization}");
     if let Some(installer) = &owner.installer_id {

@@ -109,7 +109,7 @@ macro_rules! move_some {
 }
 
 /// Every table that names a charge point, with what tells its rows of one charge point apart.
-const MOVES: [&str; 11] = [
+const MOVES: [&str; 12] = [
     move_some!("connector", "connector_id"),
     move_some!("charge_transaction", "id"),
     move_some!("meter_value", "content_hash"),

@@ -204,7 +204,6 @@ impl Store {
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_optional(db))
     }
-
 }
 
 impl Conn {

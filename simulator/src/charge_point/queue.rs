@@ -275,7 +275,10 @@ impl Queue {
     fn count_thinned(&mut self, of: &[Option<Own>]) {
         self.thinned += of.len() as u64;
         for own in of {
-            let record = self.records.iter_mut().find(|record| Some(record.own) == *own);
+            let record = self
+                .records
+                .iter_mut()
+                .find(|record| Some(record.own) == *own);
             record.into_iter().for_each(Record::thinned);
         }
     }
@@ -600,10 +603,10 @@ mod tests {
             queue.start(0, 2, "B".into(), 0, 0),
         );
         for wh in 0..500 {
-            queue.push(1, one, reading(wh));
+            queue.push(1, Some(one), reading(wh));
         }
-        queue.push(1, other, reading(7));
-        queue.push(2, one, stop(500));
+        queue.push(1, Some(other), reading(7));
+        queue.push(2, Some(one), stop(500));
         let mut books = Vec::new();
         for id in 1.. {
             match queue.acknowledged(Some(id)) {

@@ -174,7 +174,6 @@ impl Driver {
                 let is_silent =
                     self.point.is_rejected() && self.dialect.refusal_while_rejected().is_none();
                 self.replies.extend(reply.filter(|_| !is_silent));
-                self.replies.extend(reply);
                 self.count_frame(|tally| &tally.frames_refused);
             }
         }

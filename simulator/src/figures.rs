@@ -13,7 +13,7 @@ pub(crate) struct ChargePoints {
     pub(crate) accepted: u64,
     /// At which somebody would have shown a card by the end of the run, were the CSMS prompt.
     pub(crate) sessions_due: u64,
-    /// Had lost their connection when they ended, and had tried in vain to get it back.
+    /// Had lost their connection when they ended, and had tried in vain to get it back or lost it to silence.
     pub(crate) offline_at_end: u64,
     /// Ended before the run did, panicked, or could not be ended: what they did is not counted in full.
     pub(crate) lost: u64,

@@ -24,8 +24,8 @@ pub(crate) struct Thresholds {
     pub(crate) accepted_min: Option<u64>,
     /// Charge points that did not live until the end of the run, at most. By default 0.
     pub(crate) charge_points_lost_max: Option<u64>,
-    /// Charge points that had lost their connection at the end and tried in vain to get it back, at most. By
-    /// default 0.
+    /// Charge points that had lost their connection at the end, and had tried in vain to get it back or lost it to
+    /// silence, at most. By default 0.
     pub(crate) offline_at_end_max: Option<u64>,
     /// Calls answered by an error or by something that breaks the schema, at most. By default 0.
     pub(crate) call_errors_max: Option<u64>,

@@ -247,7 +247,7 @@ impl Driver {
         match tokio::time::timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(())) => self.frames_out += u64::from(text),
             Ok(Err(error)) => self.lost(&error.to_string()),
-            Err(_) => self.lost("the CSMS reads nothing any more"),
+            Err(_) => self.deserted("the CSMS reads nothing any more"),
         }
     }
 
@@ -268,7 +268,7 @@ impl Driver {
             return;
         }
         if !self.heard {
-            return self.lost("the CSMS answers no ping");
+            return self.deserted("the CSMS answers no ping");
         }
         self.heard = false;
         self.write(Message::Ping(Bytes::new())).await;
@@ -283,6 +283,12 @@ impl Driver {
         if self.watch.take_probe(Instant::now()) && self.link.next_deadline().is_some() {
             self.write(Message::Ping(Bytes::new())).await;
         }
+    }
+
+    /// The socket is as good as gone: the other side shows no sign of life.
+    pub(super) fn deserted(&mut self, reason: &str) {
+        self.tried_in_vain = true;
+        self.lost(reason);
     }
 
     /// The socket is gone and the charge point did not want that.

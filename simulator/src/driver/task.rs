@@ -109,7 +109,8 @@ pub(super) struct Driver {
     visitor: Option<Visitor>,
     pub(super) observer: Option<Observer>,
     pub(super) connected_before: bool,
-    /// The last attempt to open the socket failed, and no other has succeeded since.
+    /// Nobody was there when the charge point last wanted something of the CSMS: the socket could not be opened, or
+    /// all was silence on it. No other has been opened since.
     pub(super) tried_in_vain: bool,
     pub(super) accepted_before: bool,
     /// Transaction messages that are not tried any more.
@@ -307,7 +308,7 @@ impl Driver {
         let expires = self.link.next_deadline().is_some_and(|at| at <= link_now);
         if expires && self.watch.is_silent() {
             // Not the message is at fault but the line: that is no attempt of the CSMS to process anything.
-            self.lost("the CSMS was silent for a whole call time-out");
+            self.deserted("the CSMS was silent for a whole call time-out");
         } else if let Some((tag, action)) = self.link.expire(link_now) {
             self.count_call(action, &CallEnd::TimedOut);
             self.answer(tag, Err(Failure::TimedOut));

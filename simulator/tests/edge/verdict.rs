@@ -191,6 +191,19 @@ async fn an_idle_fleet_whose_csms_went_away_for_good() {
 }
 
 #[tokio::test]
+async fn an_idle_fleet_whose_csms_freezes_shortly_before_the_end() {
+    let script = Script {
+        dies_of: Some("Heartbeat"),
+        ..Script::default()
+    };
+    // The heartbeat that freezes it comes within 3 s: its call is lost with the line 30 s later, in the ending.
+    let flags = ["--count", "1", "--speed", "100", "--duration", "8s"];
+    let (failed, report) = red(script, "sessions: none\n", &flags).await;
+    assert_eq!(failed, ["offline_at_end: 1, wanted at most 0"]);
+    assert_eq!(report["calls"]["cut_off"], 1);
+}
+
+#[tokio::test]
 async fn what_the_scenario_relaxes_is_held_and_said() {
     let errs = |action: &str, payload: &Value| match action {
         "Heartbeat" => Err("InternalError"),

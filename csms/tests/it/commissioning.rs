@@ -83,8 +83,8 @@ impl Manner {
             let (id, payload) = (&frame[1], &frame[3]);
             match frame[2].as_str().unwrap() {
                 action if self.odd == Some(action) => {
-                    cp.answer(id, json!({"status": "Rejected", "zork": 1}))
-                        .await;
+                    let unreadable = json!({"status": 7, "configurationKey": "none"});
+                    cp.answer(id, unreadable).await;
                 }
                 "TriggerMessage" if !self.triggers => {
                     cp.send(&json!([4, id, "NotImplemented", "", {}]).to_string())

@@ -263,8 +263,9 @@ async fn what_cannot_be_right_is_kept_and_marked() {
     assert!(warned[0].contains("WARN") && warned[0].contains("CP-1"));
     let mut cp = rig.connect("CP-2").await;
     let id = cp.start(1, "TAG", "1726-01-01T00:00:00Z", -5).await["transactionId"].clone();
-    cp.stop(&id, "2426-01-01T00:00:00Z", 10).await;
+    // A repetition is not told once more.
     cp.start(1, "TAG", "1726-01-01T00:00:00Z", -5).await;
+    cp.stop(&id, "2426-01-01T00:00:00Z", 10).await;
     assert_eq!(log.lines("start_time_implausible").len(), 2);
     let words = [
         "meter_start_negative",

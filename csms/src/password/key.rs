@@ -172,7 +172,7 @@ pub(crate) async fn of_server(
         match find_or_make(store, &path, given.is_some()).await? {
             Made::Key(key) => {
                 store.set_secret(NAME_IN_DATABASE, key.name.clone()).await?;
-                return Ok(Some(key));
+                return Ok(Some(*key));
             }
             Made::Nothing => return Ok(None),
             // Another server of this database, at the same time.
@@ -185,7 +185,7 @@ pub(crate) async fn of_server(
 
 /// What came of looking for the key.
 enum Made {
-    Key(PasswordKey),
+    Key(Box<PasswordKey>),
     /// No file could be written, and none was asked for.
     Nothing,
     /// The file was not there, and then it was.
@@ -218,7 +218,7 @@ async fn find_or_make(store: &Store, path: &Path, is_given: bool) -> Result<Made
         )));
     }
     if found.is_some() {
-        return Ok(Made::Key(key));
+        return Ok(Made::Key(Box::new(key)));
     }
     match make(path, &secret) {
         Ok(()) => tracing::info!(
@@ -242,7 +242,7 @@ async fn find_or_make(store: &Store, path: &Path, is_given: bool) -> Result<Made
             return Ok(Made::Nothing);
         }
     }
-    Ok(Made::Key(key))
+    Ok(Made::Key(Box::new(key)))
 }
 
 /// The key for a command beside a server: only one that is there, and that this database is used with.

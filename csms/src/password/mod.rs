@@ -337,11 +337,12 @@ mod tests {
             assert_eq!(verdict, Verdict::Right);
         }
         let without_key = Passwords::new(None);
-        let old = hash_password("sixteen-characters");
-        let verdict = without_key.verify(&id(), b"sixteen-characters", &old);
+        let (id, old) = (id(), hash_password("sixteen-characters"));
+        let verdict = without_key.verify(&id, b"sixteen-characters", &old);
         assert_eq!(verdict.await, Verdict::Right);
         let kept = passwords.hash_of_charge_point("sixteen-characters").await;
-        let verdict = without_key.verify(&id(), b"sixteen-characters", &kept.unwrap());
+        let kept = kept.unwrap();
+        let verdict = without_key.verify(&id, b"sixteen-characters", &kept);
         assert_eq!(verdict.await, Verdict::Unreadable);
     }
 

@@ -108,8 +108,8 @@ impl Retention {
 const NEEDED_FACTOR: i64 = 10;
 /// One round in so many looks for what is too much, which reads as many rows as there may be.
 const ROUNDS_PER_COUNT: u32 = 6;
-/// Rounds take one part in so many of the time, at most.
-const SHARE: u32 = 20;
+/// The pause after a round is so many times as long as the round, at least.
+const SHARE: u32 = 4;
 
 /// Sweeps until the shutdown.
 pub(crate) async fn sweep(app: Arc<App>) {

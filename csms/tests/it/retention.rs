@@ -9,10 +9,12 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::databases::{count, postgres};
-use crate::support::{PATIENCE, Rig, rig_with};
+use crate::support::{Rig, rig_with};
 
 /// 2026-01-01T10:00:00Z.
 const T0_MS: i64 = 1_767_261_600_000;
+/// Rounds have pauses, which are longer where the machine is busy.
+const PATIENCE: Duration = Duration::from_secs(90);
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
@@ -66,7 +68,7 @@ async fn rigs(change: impl Fn(&mut Options)) -> Vec<(Rig, Hand)> {
 async fn until(rig: &Rig, what: &str, rows: impl Fn(i64) -> bool) {
     let reached = async {
         while !rows(count(rig.database(), what).await) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     if timeout(PATIENCE, reached).await.is_err() {

@@ -457,22 +457,13 @@ async fn what_the_database_does_not_take_is_told_when_it_does() {
 }
 
 #[tokio::test]
-async fn two_processes_on_one_sqlite_send_each_letter_once() {
-    two_processes(None).await;
-}
-
-#[tokio::test]
 async fn two_processes_on_one_postgres_send_each_letter_once() {
-    if let Some(address) = postgres().await {
-        two_processes(Some(address)).await;
-    }
-}
-
-/// Two CSMS on one database, an SQLite file when there is no address.
-async fn two_processes(address: Option<String>) {
+    let Some(address) = postgres().await else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(&folder);
-    options.database = address.unwrap_or(options.database);
+    options.database = address;
     let rig = Rig::start(folder, options.clone()).await;
     let other = dynamo_csms::start(options).await.unwrap();
     let receiver = Receiver::start(|_| Status::OK).await;

@@ -16,7 +16,10 @@ use crate::{Options, commissioning, guest, ocpp, outbox, password, payment, rest
 /// What everything inside shares.
 pub(crate) struct App {
     pub options: Options,
+    /// As charge points, and what follows from their messages, read and write it.
     pub store: Store,
+    /// The same as the API reads and writes it.
+    pub rest_store: Store,
     pub outbox: outbox::Outbox,
     pub sessions: Sessions,
     pub routes: ocpp::routes::Routes,

@@ -138,6 +138,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         payments,
         guests: guest::Guests::default(),
         outbox,
+        rest_store: store.for_rest(),
         store,
         options,
     });

@@ -385,6 +385,7 @@ mod tests {
                     transaction_number: Some(id),
                     readings: vec![reading(at_ms, 1_000 + number + minute)],
                     received_at_ms: 1_001 * MINUTE_MS,
+                    deviations: Vec::new(),
                     told: None,
                 };
                 metering::record(&store, report).await.unwrap();

@@ -128,12 +128,12 @@ fn either(caller: Caller, scope: &'static str) -> Result<Owner, ApiError> {
 
 async fn caller(parts: &Parts, app: &App) -> Result<Caller, ApiError> {
     let secret = secret(parts).ok_or(ApiError::Unauthorized)?;
-    if let Some(key) = app.store.api_key(secret).await? {
+    if let Some(key) = app.rest_store.api_key(secret).await? {
         return Ok(Caller::Key(key));
     }
     let account = app.tokens.read(secret, app.clock().now_ms());
     let id = account.ok_or(ApiError::Unauthorized)?;
-    let account = app.store.account(&id).await?;
+    let account = app.rest_store.account(&id).await?;
     account.map(Caller::Person).ok_or(ApiError::Unauthorized)
 }
 

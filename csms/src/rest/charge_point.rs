@@ -20,7 +20,7 @@ pub(super) async fn find(
     id: &str,
 ) -> Result<ChargePointRecord, ApiError> {
     ChargePointId::new(id).map_err(|_| missing(id))?;
-    let found = app.store.charge_point_record(owner, id).await?;
+    let found = app.rest_store.charge_point_record(owner, id).await?;
     found.ok_or_else(|| missing(id))
 }
 

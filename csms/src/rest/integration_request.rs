@@ -115,7 +115,7 @@ async fn create(
         status: "submitted".to_owned(),
         created_at_ms: app.clock().now_ms(),
     };
-    app.store
+    app.rest_store
         .create_integration_request(request.clone())
         .await?;
     Ok((StatusCode::CREATED, Json(show(request))))

@@ -74,7 +74,7 @@ async fn accept(
     let account = format!("invitation/{token_hash}");
     let _turn = app.attempts.enter(account, app.mono.now_ms())?;
     // A token that opens nothing is refused before the hash of the password is made, which is dear on purpose.
-    let invitation = app.store.invitation(&token_hash).await?;
+    let invitation = app.rest_store.invitation(&token_hash).await?;
     handover::check(invitation.as_ref(), now_ms).map_err(refuse)?;
     let acceptance = Acceptance {
         token_hash,
@@ -83,7 +83,7 @@ async fn accept(
         account_id: format!("usr_{}", random_text(18)),
         now_ms,
     };
-    let accepted = handover::accept(&app.store, acceptance).await?;
+    let accepted = handover::accept(&app.rest_store, acceptance).await?;
     let (account, project) = accepted.map_err(refuse)?;
     Ok(Json(AcceptedInvitation {
         account_id: account.id,

@@ -104,7 +104,7 @@ pub(super) fn missing(id: &str) -> ApiError {
 }
 
 async fn find(app: &App, owner: &Owner, id: &str) -> Result<Project, ApiError> {
-    let found = app.store.project(owner, id).await?;
+    let found = app.rest_store.project(owner, id).await?;
     found.ok_or_else(|| missing(id))
 }
 
@@ -123,7 +123,10 @@ async fn list(
     Params(paging): Params<Paging>,
 ) -> Answer<Projects> {
     let (page, per_page) = paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
-    let (projects, total) = app.store.projects(&owner, slice(page, per_page)).await?;
+    let (projects, total) = app
+        .rest_store
+        .projects(&owner, slice(page, per_page))
+        .await?;
     Ok(Json(Projects {
         projects: projects.into_iter().map(show).collect(),
         total,
@@ -176,7 +179,7 @@ async fn charge_points(
         not_among: None,
     };
     let slice = slice(page, per_page);
-    let (records, total) = app.store.charge_point_records(&filter, slice).await?;
+    let (records, total) = app.rest_store.charge_point_records(&filter, slice).await?;
     let show = |record| RegisteredChargePoint::show(&app, record);
     Ok(Json(RegisteredChargePoints {
         charge_points: records.into_iter().map(show).collect(),
@@ -214,7 +217,7 @@ async fn project_transactions(
         limit,
         offset,
     };
-    let (rows, total) = app.store.transactions(&filter).await?;
+    let (rows, total) = app.rest_store.transactions(&filter).await?;
     let shown: Result<Vec<_>, ApiError> = rows
         .into_iter()
         .map(|row| transactions::show(&app, row))
@@ -275,7 +278,7 @@ async fn access(
     Anyone(owner): Anyone,
     PathId(id): PathId,
 ) -> Answer<AccessBody> {
-    let found = app.store.project_access(&owner, &id).await?;
+    let found = app.rest_store.project_access(&owner, &id).await?;
     let (policy, tags) = found.ok_or_else(|| missing(&id))?;
     let policy = match Access::from_columns(&policy, &tags)? {
         Access::Open => Policy::Open,
@@ -308,7 +311,9 @@ async fn set_access(
     let tags = serde_json::to_string(&body.id_tags).expect("a list of texts can be written");
     let columns = (body.policy.as_str().to_owned(), tags);
     let now_ms = app.clock().now_ms();
-    let set = app.store.set_project_access(&owner, &id, columns, now_ms);
+    let set = app
+        .rest_store
+        .set_project_access(&owner, &id, columns, now_ms);
     if !set.await? {
         return Err(missing(&id));
     }

@@ -112,7 +112,7 @@ async fn create(
         longitude: place.map(|place| place.longitude),
         created_at_ms: app.clock().now_ms(),
     };
-    app.store.create_site(&owner, site.clone()).await?;
+    app.rest_store.create_site(&owner, site.clone()).await?;
     Ok((StatusCode::CREATED, Json(show(site))))
 }
 
@@ -131,7 +131,7 @@ async fn list(
     Params(paging): Params<Paging>,
 ) -> Answer<Sites> {
     let (page, per_page) = paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
-    let (sites, total) = app.store.sites(&owner, slice(page, per_page)).await?;
+    let (sites, total) = app.rest_store.sites(&owner, slice(page, per_page)).await?;
     Ok(Json(Sites {
         sites: sites.into_iter().map(show).collect(),
         total,
@@ -154,7 +154,7 @@ async fn get(
     AnyReader(owner): AnyReader,
     PathId(id): PathId,
 ) -> Answer<SiteBody> {
-    let site = app.store.site(&owner, &id).await?;
+    let site = app.rest_store.site(&owner, &id).await?;
     site.map(|site| Json(show(site)))
         .ok_or_else(|| missing(&id))
 }
@@ -182,7 +182,7 @@ async fn change(
         address: body.address,
         place: Given::of(None, flat).place()?,
     };
-    let site = app.store.change_site(&owner, change).await?;
+    let site = app.rest_store.change_site(&owner, change).await?;
     site.map(|site| Json(show(site)))
         .ok_or_else(|| missing(&id))
 }
@@ -201,7 +201,7 @@ async fn delete(
     AnyWriter(owner): AnyWriter,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    match app.store.delete_site(&owner, &id).await? {
+    match app.rest_store.delete_site(&owner, &id).await? {
         None => Err(missing(&id)),
         Some(true) => Ok(StatusCode::NO_CONTENT),
         Some(false) => {

@@ -231,7 +231,7 @@ async fn set_of_project(
 }
 
 async fn project(app: &App, owner: &Owner, id: &str) -> Result<String, ApiError> {
-    let found = app.store.project(owner, id).await?;
+    let found = app.rest_store.project(owner, id).await?;
     Ok(found.ok_or_else(|| no_project(id))?.id)
 }
 
@@ -240,7 +240,7 @@ fn no_project(id: &str) -> ApiError {
 }
 
 async fn get(app: &App, kind: TariffOwner, id: &str) -> Result<TariffBody, ApiError> {
-    let found = app.store.tariff(kind, id).await?;
+    let found = app.rest_store.tariff(kind, id).await?;
     let found = found.ok_or_else(|| ApiError::NotFound(format!("no tariff is set for {id:?}")))?;
     Ok(show(found))
 }
@@ -260,6 +260,6 @@ async fn set(
         now_ms: app.clock().now_ms(),
     };
     let tariff = new.tariff.clone();
-    let since_ms = app.store.set_tariff(owner, new).await?;
+    let since_ms = app.rest_store.set_tariff(owner, new).await?;
     Ok(since_ms.map(|since_ms| show(TariffRecord { tariff, since_ms })))
 }

@@ -161,13 +161,13 @@ async fn create(
         secret: secret.unwrap_or_else(|| format!("whsec_{}", random_text(40))),
         created_at_ms: app.clock().now_ms(),
     };
-    if !app.store.create_webhook(webhook.clone()).await? {
+    if !app.rest_store.create_webhook(webhook.clone()).await? {
         return Err(ApiError::Unprocessable(
             "too_many_webhooks",
             format!("an organization can have {WEBHOOKS_MAX} webhooks: delete one first"),
         ));
     }
-    app.outbox.refresh(&app.store).await?;
+    app.outbox.refresh(&app.rest_store).await?;
     let secret = webhook.secret.clone();
     let created = CreatedWebhook {
         webhook: show(webhook),
@@ -185,7 +185,7 @@ async fn create(
     security(("apiKey" = []))
 )]
 async fn list(State(app): State<Arc<App>>, Reader(owner): Reader) -> Answer<Webhooks> {
-    let webhooks = app.store.webhooks(&owner.organization_id).await?;
+    let webhooks = app.rest_store.webhooks(&owner.organization_id).await?;
     Ok(Json(Webhooks {
         total: webhooks.len(),
         data: webhooks.into_iter().map(show).collect(),
@@ -214,7 +214,7 @@ async fn delete(
     if !deleted {
         return Err(ApiError::NotFound(format!("there is no webhook {id:?}")));
     }
-    app.outbox.refresh(&app.store).await?;
+    app.outbox.refresh(&app.rest_store).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

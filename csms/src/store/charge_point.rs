@@ -375,7 +375,7 @@ impl Store {
         filter: Option<&StatusFilter>,
         (limit, offset): (i64, i64),
     ) -> Result<(Vec<StatusRow>, i64)> {
-        let mut conn = self.reader().await?;
+        let (mut conn, _turn) = self.heavy_reader().await?;
         let words = filter.map(|filter| format!(" {} ", filter.statuses.join(" ")));
         let online = filter.and_then(|filter| filter.online.as_ref());
         let offline = filter.is_some_and(|filter| filter.offline);

@@ -190,7 +190,7 @@ impl Store {
         cover: &Cover,
         limit: usize,
     ) -> Result<(Vec<Candidate>, bool)> {
-        let mut conn = self.reader().await?;
+        let (mut conn, _turn) = self.heavy_reader().await?;
         let mut all = conn.in_squares(searched, cover, limit + 1).await?;
         let complete = all.len() <= limit;
         if !complete {

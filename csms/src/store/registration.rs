@@ -170,7 +170,7 @@ impl Store {
         filter: &RecordFilter,
         (limit, offset): (i64, i64),
     ) -> Result<(Vec<ChargePointRecord>, i64)> {
-        let mut conn = self.reader().await?;
+        let (mut conn, _turn) = self.heavy_reader().await?;
         let owner = &filter.owner;
         let text = conn.own_text(&COUNT);
         let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(text)

@@ -135,7 +135,8 @@ impl Store {
         &self,
         filter: &TransactionFilter,
     ) -> Result<(Vec<TransactionRow>, i64)> {
-        self.reader().await?.transactions(filter).await
+        let (mut conn, _turn) = self.heavy_reader().await?;
+        conn.transactions(filter).await
     }
 }
 

@@ -16,6 +16,7 @@ mod commissioning;
 mod configuration;
 mod connection;
 mod cpo;
+mod crowd;
 mod databases;
 mod decoding;
 mod durability;

@@ -230,7 +230,7 @@ async fn create(
         is_commissioned: true,
         created_at_ms: app.clock().now_ms(),
     };
-    let made = registration::register(&app.store, owner, new).await?;
+    let made = registration::register(&app.rest_store, owner, new).await?;
     let made = made.map_err(|refused| refuse(refused, &id))?;
     let mut shown = show(&app, made).await?;
     shown.ocpp_password = password.generated;
@@ -285,7 +285,7 @@ async fn change(
         ..registration::Change::default()
     };
     let now_ms = app.clock().now_ms();
-    let changed = registration::change(&app.store, owner, id.clone(), change, now_ms).await?;
+    let changed = registration::change(&app.rest_store, owner, id.clone(), change, now_ms).await?;
     let changed = changed.map_err(|refused| refuse(refused, &id))?;
     let mut shown = show(&app, changed).await?;
     shown.ocpp_password = password.generated;
@@ -294,7 +294,10 @@ async fn change(
 
 async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, ApiError> {
     let online = is_online(app, &record.id);
-    let placed = app.store.placed(std::slice::from_ref(&record.id)).await?;
+    let placed = app
+        .rest_store
+        .placed(std::slice::from_ref(&record.id))
+        .await?;
     let state = placed.first().map_or(Use::Offline, |row| {
         Use::of(online, row.available, row.occupied)
     });
@@ -346,7 +349,7 @@ async fn status(
     PathId(id): PathId,
 ) -> Answer<StatusBody> {
     let record = find(&app, &owner, &id).await?;
-    let connectors = app.store.connectors_of(&id).await?;
+    let connectors = app.rest_store.connectors_of(&id).await?;
     let live = ChargePointId::new(&id).ok();
     let live = live.and_then(|id| app.sessions.last_heartbeat_at_ms(&id));
     Ok(Json(StatusBody {
@@ -394,7 +397,7 @@ async fn connectors(
     PathId(id): PathId,
 ) -> Answer<ConnectorsBody> {
     let record = find(&app, &owner, &id).await?;
-    let reported = app.store.connectors_of(&id).await?;
+    let reported = app.rest_store.connectors_of(&id).await?;
     Ok(Json(ConnectorsBody {
         connectors: connector_list(&record, &reported),
         charge_point_id: record.id,

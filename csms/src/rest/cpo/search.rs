@@ -139,7 +139,7 @@ async fn search(
         state: query.status.as_deref().map(wanted).transpose()?,
         candidates_max: CANDIDATES_MAX,
     };
-    let nearby = nearby::find(&app.store, &search, |id| is_online(&app, id)).await?;
+    let nearby = nearby::find(&app.rest_store, &search, |id| is_online(&app, id)).await?;
     Ok(Json(SearchResults {
         charge_points: nearby.found.into_iter().map(show).collect(),
         total: nearby.total,
@@ -218,7 +218,7 @@ async fn chargers(State(app): State<Arc<App>>, Params(circle): Params<Circle>) -
         candidates_max: PUBLIC_CANDIDATES_MAX,
     };
     let turn = PUBLIC_SEARCHES.acquire().await;
-    let nearby = nearby::find(&app.store, &search, |id| is_online(&app, id)).await?;
+    let nearby = nearby::find(&app.rest_store, &search, |id| is_online(&app, id)).await?;
     drop(turn);
     let chargers: Result<_, ApiError> = nearby.found.into_iter().map(charger).collect();
     Ok(Json(Chargers {

@@ -166,7 +166,7 @@ async fn new_session(
             "the charge point has no such connector",
         ));
     }
-    if !app.store.is_billed(&record.id).await? {
+    if !app.rest_store.is_billed(&record.id).await? {
         return Err(ApiError::Unprocessable(
             "billing_inactive",
             "the project of this charge point is not handed over: nothing is billed there"
@@ -174,7 +174,7 @@ async fn new_session(
         ));
     }
     let now_ms = app.clock().now_ms();
-    let tariff = app.store.tariff_at(&record.id, now_ms).await?;
+    let tariff = app.rest_store.tariff_at(&record.id, now_ms).await?;
     let tariff = tariff.ok_or_else(|| {
         ApiError::Unprocessable(
             "no_tariff",
@@ -186,7 +186,10 @@ async fn new_session(
         return Err(not_connected());
     }
     let receipt = ReceiptFacts {
-        company: app.store.organization_name(&owner.organization_id).await?,
+        company: app
+            .rest_store
+            .organization_name(&owner.organization_id)
+            .await?,
         charge_point_name: record.name.clone(),
         address: record.address.clone(),
         tax_rate: app.options.tax_rate,

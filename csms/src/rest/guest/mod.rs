@@ -54,6 +54,6 @@ async fn wait_until(
 }
 
 async fn get(app: &App, owner: Option<&Owner>, token: &str) -> Result<GuestSession, ApiError> {
-    let found = app.store.guest(owner, token).await?;
+    let found = app.rest_store.guest(owner, token).await?;
     found.ok_or_else(|| ApiError::NotFound("there is no session with this token".to_owned()))
 }

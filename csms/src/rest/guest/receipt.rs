@@ -83,7 +83,11 @@ pub(super) async fn receipt(
         address: facts.address,
         connector_id: session.connector_id,
         transaction_id: transaction,
-        started_at_ms: app.store.transaction_end(transaction).await?.started_at_ms,
+        started_at_ms: app
+            .rest_store
+            .transaction_end(transaction)
+            .await?
+            .started_at_ms,
         ended_at_ms,
         usage,
         taken,

@@ -43,7 +43,7 @@ pub(in crate::rest) async fn act(
     let session = get(&app, None, &token).await?;
     let is_sandbox = matches!(app.options.payment, crate::PaymentSettings::Sandbox);
     let now_ms = app.clock().now_ms();
-    if !is_sandbox || !app.store.guest_acted(&token, now_ms).await? {
+    if !is_sandbox || !app.rest_store.guest_acted(&token, now_ms).await? {
         return Err(ApiError::NotFound(
             "no payment waits for you here".to_owned(),
         ));

@@ -81,7 +81,7 @@ async fn so_far(app: &App, session: &GuestSession) -> StoreResult<(i64, Decimal)
     let Some(transaction) = session.transaction_id else {
         return Ok((0, Decimal::ZERO));
     };
-    let bill = billing::bill(&app.store, transaction, app.clock().now_ms()).await?;
+    let bill = billing::bill(&app.rest_store, transaction, app.clock().now_ms()).await?;
     Ok(bill.map_or((0, Decimal::ZERO), |bill| {
         (bill.usage.energy_wh, bill.price.total)
     }))
@@ -116,7 +116,7 @@ pub(super) async fn status(
     let session = get(&app, Some(&owner), &token).await?;
     let (energy_wh, cost) = so_far(&app, &session).await?;
     let started_at_ms = match session.transaction_id {
-        Some(id) => Some(app.store.transaction_end(id).await?.started_at_ms),
+        Some(id) => Some(app.rest_store.transaction_end(id).await?.started_at_ms),
         None => None,
     };
     let amount_captured = other_amount(&session);
@@ -159,7 +159,9 @@ pub(super) async fn stop(
     let now_ms = app.clock().now_ms();
     if session.status.is_ahead() && session.ended_at_ms.is_none() {
         let end = GuestStatus::Stopped;
-        app.store.guest_not_begun(&token, end, None, now_ms).await?;
+        app.rest_store
+            .guest_not_begun(&token, end, None, now_ms)
+            .await?;
         session = get(&app, None, &token).await?;
     }
     if session.ended_at_ms.is_none() {
@@ -197,6 +199,8 @@ async fn ask_to_stop(app: &App, session: &GuestSession, now_ms: i64) -> Result<(
     if !id.is_some_and(|id| app.sessions.is_online(&id)) {
         return Err(not_connected());
     }
-    app.store.guest_stop_asked(&session.token, now_ms).await?;
+    app.rest_store
+        .guest_stop_asked(&session.token, now_ms)
+        .await?;
     Ok(())
 }

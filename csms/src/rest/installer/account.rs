@@ -80,7 +80,12 @@ async fn sign_up(
         ApiError::Conflict("already_exists", message.to_owned())
     };
     // Known addresses are refused before the hash is made, which is dear on purpose.
-    if app.store.account_by_email(&body.email).await?.is_some() {
+    if app
+        .rest_store
+        .account_by_email(&body.email)
+        .await?
+        .is_some()
+    {
         return Err(taken());
     }
     let account = Account {
@@ -93,7 +98,7 @@ async fn sign_up(
         password_hash: app.passwords.hash(body.password).await,
         created_at_ms: app.clock().now_ms(),
     };
-    if !app.store.create_account(account.clone()).await? {
+    if !app.rest_store.create_account(account.clone()).await? {
         return Err(taken());
     }
     let answer = AccountBody {
@@ -111,7 +116,7 @@ async fn sign_up(
 /// The organization that an installer signs up with, if it takes sign-ups.
 async fn employer(app: &App, wanted: Option<String>) -> Result<String, ApiError> {
     let id = wanted.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned());
-    match app.store.takes_sign_ups(&id).await? {
+    match app.rest_store.takes_sign_ups(&id).await? {
         Some(true) => Ok(id),
         Some(false) => Err(ApiError::Forbidden(
             "this organization takes no sign-ups: its operator can open it",
@@ -152,7 +157,7 @@ struct TokenBody {
 async fn log_in(State(app): State<Arc<App>>, Body(body): Body<LogIn>) -> Answer<TokenBody> {
     let account = format!("login/{}", email_key(&body.email));
     let turn = app.attempts.enter(account, app.mono.now_ms())?;
-    let account = app.store.account_by_email(&body.email).await?;
+    let account = app.rest_store.account_by_email(&body.email).await?;
     // An unknown address costs as much time as a wrong password, so that nobody learns who has an account.
     let hash = account
         .as_ref()

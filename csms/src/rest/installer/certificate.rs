@@ -108,7 +108,7 @@ async fn generate(
     let new = NewCertificate::of(&issued, &identity, owner);
     let certificate_id = new.id.clone();
     // The charge point may have been deleted meanwhile.
-    if !app.store.add_certificate(new).await? {
+    if !app.rest_store.add_certificate(new).await? {
         return Err(missing());
     }
     tracing::info!(
@@ -188,7 +188,7 @@ async fn list(
     let owner = installer.owner();
     let record = charge_point::find(&app, &owner, &id).await?;
     let now_ms = app.clock().now_ms();
-    let certificates = app.store.certificates(&owner, &record.id).await?;
+    let certificates = app.rest_store.certificates(&owner, &record.id).await?;
     let certificates = certificates.into_iter();
     let certificates = certificates.map(|certificate| CertificateBody::of(certificate, now_ms));
     Ok(Json(CertificateList {

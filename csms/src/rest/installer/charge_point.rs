@@ -148,7 +148,7 @@ async fn register(
         is_commissioned: false,
         created_at_ms: app.clock().now_ms(),
     };
-    let made = registration::register(&app.store, owner, new).await?;
+    let made = registration::register(&app.rest_store, owner, new).await?;
     let record = made.map_err(|refused| refuse(refused, &id))?;
     let shown = RegisteredChargePoint::show(&app, record).with_password(password.generated);
     Ok((StatusCode::CREATED, Json(shown)))
@@ -208,7 +208,7 @@ async fn list(
         not_among: offline.then(|| online_list(&app)),
     };
     let slice = slice(page, per_page);
-    let (records, total) = app.store.charge_point_records(&filter, slice).await?;
+    let (records, total) = app.rest_store.charge_point_records(&filter, slice).await?;
     let show = |record| RegisteredChargePoint::show(&app, record);
     Ok(Json(RegisteredChargePoints {
         charge_points: records.into_iter().map(show).collect(),
@@ -319,7 +319,7 @@ async fn change(
         ..Change::default()
     };
     let now_ms = app.clock().now_ms();
-    let changed = registration::change(&app.store, owner, id.clone(), change, now_ms).await?;
+    let changed = registration::change(&app.rest_store, owner, id.clone(), change, now_ms).await?;
     let record = changed.map_err(|refused| refuse(refused, &id))?;
     Ok(Json(RegisteredChargePoint::show(&app, record)))
 }
@@ -339,7 +339,13 @@ async fn delete(
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
     let (online, now_ms) = (is_online(&app, &id), app.clock().now_ms());
-    let deleted = registration::delete(&app.store, installer.owner(), id.clone(), online, now_ms);
+    let deleted = registration::delete(
+        &app.rest_store,
+        installer.owner(),
+        id.clone(),
+        online,
+        now_ms,
+    );
     deleted.await?.map_err(|refused| refuse(refused, &id))?;
     // It may have come to its socket meanwhile.
     if let Ok(id) = ChargePointId::new(&id) {
@@ -396,8 +402,11 @@ async fn status(
 ) -> Answer<ChargePointState> {
     let owner = installer.owner();
     let record = find(&app, &owner, &id).await?;
-    let reported = app.store.connectors_of(&record.id).await?;
-    let open = app.store.active_transactions(&owner, &record.id).await?;
+    let reported = app.rest_store.connectors_of(&record.id).await?;
+    let open = app
+        .rest_store
+        .active_transactions(&owner, &record.id)
+        .await?;
     let online = is_online(&app, &record.id);
     let last_ms = reported
         .iter()

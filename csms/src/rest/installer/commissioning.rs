@@ -86,7 +86,7 @@ async fn start(
         leased_by: app.run_id.clone(),
     };
     let new_id = run.id.clone();
-    let run = app.store.begin_run(&owner, run).await?;
+    let run = app.rest_store.begin_run(&owner, run).await?;
     let run = run.ok_or_else(|| charge_point::missing(&id))?;
     let answer = StartedRun {
         commissioning_id: run.id.clone(),
@@ -191,7 +191,7 @@ async fn log(
     PathId(id): PathId,
 ) -> Answer<RunLog> {
     let run = newest(&app, &installer, &id).await?;
-    let entries = app.store.run_log(&run.id).await?;
+    let entries = app.rest_store.run_log(&run.id).await?;
     Ok(Json(RunLog {
         commissioning_id: run.id,
         charge_point_id: run.charge_point_id,
@@ -213,7 +213,7 @@ fn show((at_ms, entry): (i64, String)) -> EntryBody {
 
 async fn newest(app: &App, installer: &Account, id: &str) -> Result<Run, ApiError> {
     let record = charge_point::find(app, &installer.owner(), id).await?;
-    let run = app.store.newest_run(&record.id).await?;
+    let run = app.rest_store.newest_run(&record.id).await?;
     run.ok_or_else(|| {
         ApiError::NotFound(format!(
             "no commissioning run of {:?} was started",

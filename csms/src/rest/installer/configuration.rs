@@ -159,7 +159,7 @@ async fn download(
     Params(query): Params<FormatQuery>,
 ) -> Result<Response, ApiError> {
     let record = charge_point::find(&app, &installer.owner(), &id).await?;
-    let changed = app.store.configuration(&record.id).await?;
+    let changed = app.rest_store.configuration(&record.id).await?;
     let body = show(&record, &query, &changed)?;
     // Ids are letters, digits and a few signs, none of which has to be quoted.
     let name = format!("attachment; filename=\"{}-config.json\"", record.id);
@@ -351,7 +351,7 @@ async fn customize(
     {
         push_for(&app, &id).await?;
     }
-    let now = app.store.configuration(&record.id).await?;
+    let now = app.rest_store.configuration(&record.id).await?;
     let these: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
     let of_these = || now.iter().filter(|key| these.contains(key.key.as_str()));
     Ok(Json(CustomizeAnswer {

@@ -73,7 +73,7 @@ async fn invite(
         public_url: app.urls.http.clone(),
         now_ms: app.clock().now_ms(),
     };
-    let invited = handover::invite(&app.store, invite).await?;
+    let invited = handover::invite(&app.rest_store, invite).await?;
     let invited = invited.ok_or_else(|| missing(&id))?;
     let invitation = invited.map_err(|refused| match refused {
         NotInvited::TooMany => {
@@ -142,7 +142,7 @@ async fn complete(
         signature: body.installer_signature,
         now_ms,
     };
-    let project = handover::complete(&app.store, sign_off).await?;
+    let project = handover::complete(&app.rest_store, sign_off).await?;
     let project = project.ok_or_else(|| missing(&id))?;
     Ok(Json(HandoverBody {
         status: project.status(),

@@ -70,7 +70,7 @@ async fn create(
         created_at_ms: app.clock().now_ms(),
         ..Project::default()
     };
-    if !app.store.create_project(project.clone()).await? {
+    if !app.rest_store.create_project(project.clone()).await? {
         let message = format!("a project with the id {:?} exists already", project.id);
         return Err(ApiError::Conflict("already_exists", message));
     }

@@ -71,9 +71,9 @@ async fn deviations(
     PathId(id): PathId,
 ) -> Answer<Deviations> {
     let found = charge_point::find(&app, &owner, &id).await?;
-    let own = app.store.charge_point(&found.id).await?;
+    let own = app.rest_store.charge_point(&found.id).await?;
     let own = own.and_then(|own| own.decoding);
-    let rows = app.store.deviations(&found.id).await?;
+    let rows = app.rest_store.deviations(&found.id).await?;
     let shown: Vec<DeviationBody> = rows.into_iter().map(show).collect();
     Ok(Json(Deviations {
         charge_point_id: found.id,

@@ -72,7 +72,10 @@ async fn orphan_stops(
     let found = charge_point::find(&app, &owner, &id).await?;
     let (page, per_page) = paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     let slice = slice(page, per_page);
-    let (rows, total) = app.store.orphan_stops(&owner, &found.id, slice).await?;
+    let (rows, total) = app
+        .rest_store
+        .orphan_stops(&owner, &found.id, slice)
+        .await?;
     Ok(Json(OrphanStops {
         charge_point_id: found.id,
         orphan_stops: rows.into_iter().map(show).collect(),

@@ -226,7 +226,7 @@ async fn claim_and_run(
     transmission: Transmission,
     keyed: KeyedRequest,
 ) -> Result<Sent, ApiError> {
-    match app.store.claim_key(keyed.clone()).await? {
+    match app.rest_store.claim_key(keyed.clone()).await? {
         Claim::Fresh => Ok(Sent {
             outcome: run_keyed(&app, transmission, keyed).await?,
             replayed: false,
@@ -257,7 +257,7 @@ async fn run_keyed(
     let kept = outcome.as_ref().ok().map(|outcome| {
         serde_json::to_string(outcome).expect("texts and JSON values can be written as JSON")
     });
-    if let Err(error) = app.store.end_claim(keyed, kept).await {
+    if let Err(error) = app.rest_store.end_claim(keyed, kept).await {
         // The key stays without an outcome: a second request is refused rather than sent.
         tracing::warn!(%error, "the outcome of a command with an Idempotency-Key is lost");
     }

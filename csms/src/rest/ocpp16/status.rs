@@ -91,7 +91,10 @@ async fn statuses(
     let filter = status.map(|word| wanted(word, || online_list(&app)));
     let filter = filter.transpose()?;
     let slice = slice(page, per_page);
-    let (rows, total) = app.store.statuses(&owner, filter.as_ref(), slice).await?;
+    let (rows, total) = app
+        .rest_store
+        .statuses(&owner, filter.as_ref(), slice)
+        .await?;
     Ok(Json(Statuses {
         charge_points: rows.iter().map(|row| show(&app, row)).collect(),
         total,

@@ -74,7 +74,10 @@ async fn active_transactions(
 ) -> Answer<ActiveTransactions> {
     let found = charge_point::find(&app, &owner, &id).await?;
     let now_ms = app.clock().now_ms();
-    let open = app.store.active_transactions(&owner, &found.id).await?;
+    let open = app
+        .rest_store
+        .active_transactions(&owner, &found.id)
+        .await?;
     let shown: Vec<ActiveBody> = open.iter().map(|t| show_active(t, now_ms)).collect();
     Ok(Json(ActiveTransactions {
         charge_point_id: found.id,
@@ -193,7 +196,7 @@ async fn transactions(
         limit,
         offset,
     };
-    let (rows, total) = app.store.transactions(&filter).await?;
+    let (rows, total) = app.rest_store.transactions(&filter).await?;
     let shown: Result<Vec<_>, ApiError> = rows.into_iter().map(|row| show(&app, row)).collect();
     Ok(Json(Transactions {
         transactions: shown?,
@@ -236,8 +239,8 @@ async fn close_transaction(
         let kind = Kind::TransactionStopped;
         app.outbox.awaited(kind, organization, charge_point, now_ms)
     };
-    let closing = ending::close(&app.store, Some(owner.clone()), None, number, told).await?;
-    let row = app.store.transaction(&owner, number).await?;
+    let closing = ending::close(&app.rest_store, Some(owner.clone()), None, number, told).await?;
+    let row = app.rest_store.transaction(&owner, number).await?;
     let row = row.ok_or_else(missing)?;
     match closing {
         Closing::Closed => {

@@ -117,10 +117,9 @@ fn charging_rates_have_one_decimal() {
 
 /// Name and pointer of each deviation.
 fn named(deviations: &[Deviation]) -> Vec<(&'static str, &str)> {
-    let named = |d: &'static str, p| (d, p);
     deviations
         .iter()
-        .map(|d| named(d.leniency.name(), d.pointer.as_str()))
+        .map(|deviation| (deviation.leniency.name(), deviation.pointer.as_str()))
         .collect()
 }
 

@@ -199,7 +199,7 @@ impl Session {
             let may_read = self.may_read();
             self.set_alarm(sleep.as_mut());
             // What is taken is sent at once.
-            let idle = self.link.calls_pending() == 0 && self.wire.is_idle();
+            let idle = self.link.calls_pending() == 0 && self.wire.is_free();
             tokio::select! {
                 () = shutdown.as_mut() => return Err(End::Shutdown),
                 () = replaced.as_mut() => return Err(End::Replaced),
@@ -237,7 +237,7 @@ impl Session {
     fn turned(&mut self, turn: Turn) -> Result<(), End> {
         match turn {
             Turn::Received(message) => self.receive(message),
-            Turn::Written => Ok(()),
+            Turn::WritingChanged => Ok(()),
             Turn::Ended(end) => Err(end),
         }
     }

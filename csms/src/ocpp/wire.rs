@@ -33,8 +33,8 @@ pub(super) struct Wire {
 /// What happened on the wire.
 pub(super) enum Turn {
     Received(Message),
-    /// Everything that waited has left.
-    Written,
+    /// Everything that waited has left, or from now on it is stuck: see [`Wire::blocked_at`].
+    WritingChanged,
     Ended(End),
 }
 
@@ -68,6 +68,11 @@ impl Wire {
         self.waiting.is_empty() && !self.is_flushing
     }
 
+    /// Whether something can be written now, and leaves at once.
+    pub(super) fn is_free(&self) -> bool {
+        self.is_idle() && !self.is_broken
+    }
+
     /// Since when the peer has taken nothing of what waits for it.
     pub(super) const fn blocked_at(&self) -> Option<Instant> {
         self.blocked_at
@@ -81,14 +86,16 @@ impl Wire {
     fn poll_turn(&mut self, may_read: bool, cx: &mut Context<'_>) -> Poll<Turn> {
         if !self.is_idle() {
             match self.poll_write(cx) {
-                Poll::Ready(Ok(())) => return Poll::Ready(Turn::Written),
+                Poll::Ready(Ok(())) => return Poll::Ready(Turn::WritingChanged),
                 Poll::Ready(Err(error)) => match End::of_error(error) {
                     End::Stuck => return Poll::Ready(Turn::Ended(End::Stuck)),
                     _ => self.broke(),
                 },
-                Poll::Pending => {
-                    self.blocked_at.get_or_insert_with(Instant::now);
+                Poll::Pending if self.blocked_at.is_none() => {
+                    self.blocked_at = Some(Instant::now());
+                    return Poll::Ready(Turn::WritingChanged);
                 }
+                Poll::Pending => {}
             }
         }
         if !may_read {

@@ -50,7 +50,7 @@ pub(super) struct Notes {
 /// Where a value stands.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
-    above: Option<&'p Place<'p>>,
+    above: Option<&'p Self>,
     step: Step<'p>,
 }
 

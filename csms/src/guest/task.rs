@@ -390,7 +390,10 @@ impl Task {
                     status => Answer::Refused(format!("{action} was answered {status}")),
                 }
             }
-            Err(CallFailure::TimedOut | CallFailure::Lost) => Answer::None,
+            // It may have done what it was told.
+            Err(CallFailure::TimedOut | CallFailure::Lost | CallFailure::Unreadable(_)) => {
+                Answer::None
+            }
             Err(failure) if failure.was_sent() => Answer::Refused(format!("{action}: {failure}")),
             Err(failure) => {
                 tracing::info!(session = self.token, %action, cause = %failure, "a command is sent later");

@@ -57,6 +57,7 @@ pub(crate) async fn push(app: &Arc<App>, id: &ChargePointId) -> Result<()> {
                 status.to_owned()
             }
             Err(CallFailure::Refused(error)) => error.code.as_wire(Version::V1_6).to_owned(),
+            Err(CallFailure::Unreadable(_)) => "InvalidResponse".to_owned(),
             Err(failure) => {
                 tracing::debug!(charge_point = %id, %failure, "configuration stays saved");
                 return Ok(());

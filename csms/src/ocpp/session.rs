@@ -269,10 +269,13 @@ impl Session {
                 payload,
             } => self.called(id, action.into_owned(), payload, text.len(), received_at_ms)?,
             Received::Answer { tag, result, flaw } => {
-                let result = result.map(RawValue::to_owned).map_err(CallFailure::Refused);
-                if let Some(reason) = flaw {
-                    self.refused(&text, &reason);
-                }
+                let result = match flaw {
+                    None => result.map(RawValue::to_owned).map_err(CallFailure::Refused),
+                    Some(reason) => {
+                        self.refused(&text, &reason);
+                        Err(CallFailure::Unreadable(reason))
+                    }
+                };
                 self.answered(tag, result);
             }
             Received::Stray(stray) => {
@@ -545,6 +548,7 @@ impl Session {
                 let response = json!({"error_code": code, "error_description": description});
                 ("refused", response)
             }
+            Err(CallFailure::Unreadable(_)) => ("answered", Value::Null),
             Err(CallFailure::TimedOut) => ("timed_out", Value::Null),
             Err(_) => ("connection_lost", Value::Null),
         };

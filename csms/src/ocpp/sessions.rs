@@ -52,6 +52,9 @@ pub enum CallFailure {
     /// It answered with a CALLERROR.
     #[error("the charge point refused: {}", .0.description)]
     Refused(CallError),
+    /// Its answer cannot be read: it was cut off, maybe.
+    #[error("the answer cannot be read: {0}")]
+    Unreadable(String),
     /// The payload is above [`MESSAGE_BYTES_MAX`]; nothing was sent.
     #[error("the payload is too large: {MESSAGE_BYTES_MAX} bytes are allowed")]
     TooLarge,
@@ -63,7 +66,7 @@ impl CallFailure {
     pub const fn was_sent(&self) -> bool {
         match self {
             Self::Offline | Self::Busy | Self::NotSent | Self::TooLarge => false,
-            Self::Lost | Self::TimedOut | Self::Refused(_) => true,
+            Self::Lost | Self::TimedOut | Self::Refused(_) | Self::Unreadable(_) => true,
         }
     }
 }

@@ -137,7 +137,7 @@ async fn list(
 ) -> Answer<IntegrationRequests> {
     let (page, per_page) = paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     let rows = app
-        .store
+        .rest_store
         .integration_requests(&owner.organization_id, slice(page, per_page));
     let (rows, total) = rows.await?;
     Ok(Json(IntegrationRequests {

@@ -208,7 +208,7 @@ async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let now_ms = app.clock().now_ms();
     let deleted = app
-        .store
+        .rest_store
         .delete_webhook(&owner.organization_id, &id, now_ms)
         .await?;
     if !deleted {

@@ -120,7 +120,7 @@ const STAYS: [(&str, &str); 20] = [
         "a late start belongs to whom its charge point was with; people make each change",
     ),
     (
-        "project_past",
+        "project_access_past",
         "a late start is judged by the list of then; people make each change",
     ),
     (

@@ -138,7 +138,7 @@ async fn tags_and_charge_points_are_set() {
     run(&rig, &tag).await.unwrap();
     let answer = cp.call("Authorize", json!({"idTag": "t1"})).await.unwrap();
     let info = json!({
-        "status": "Blocked", "parentIdTag": "P", "expiryDate": "2030-01-01T00:00:00Z",
+        "status": "Blocked", "parentIdTag": "P", "expiryDate": "2030-01-01T00:00:00.000Z",
     });
     assert_eq!(answer["idTagInfo"], info);
     let long = "x".repeat(256);
@@ -257,8 +257,8 @@ async fn a_mistyped_path_is_told_and_not_made() {
 async fn the_last_second_of_the_calendar_is_an_expiry() {
     let rig = rig_with(|_| {}).await;
     for (time, kept) in [
-        ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z"),
-        ("2030-01-01T00:00:00+01:00", "2029-12-31T23:00:00Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.000Z"),
+        ("2030-01-01T00:00:00+01:00", "2029-12-31T23:00:00.000Z"),
     ] {
         let set = ["id-tag", "set", "T1", "--expires", time];
         run(&rig, &set).await.unwrap();

@@ -245,7 +245,7 @@ async fn status_and_connectors_show_what_was_reported() {
     assert_eq!(
         list[0],
         json!({"connector_id": 1, "type": "Type2", "max_power_kw": 22.0, "status": "Available",
-            "reported_at": "2026-01-01T00:00:00Z"})
+            "reported_at": "2026-01-01T00:00:00.000Z"})
     );
     assert_eq!(list[2]["status"], "Charging");
     patch(&rig, "CPO-FLEET-099", json!({"max_power_kw": 150})).await;

@@ -22,6 +22,7 @@ async fn sixteen_locked_reads_of_the_api_delay_no_charge_point() {
     let rig = rig_with(|options| options.database = database).await;
     let mut cp = rig.connect("CP-1").await;
     let mut locking = PgConnection::connect(&address).await.unwrap();
+    let mut watching = PgConnection::connect(&address).await.unwrap();
     for statement in [
         "begin",
         "lock table integration_request in access exclusive mode",
@@ -36,7 +37,7 @@ async fn sixteen_locked_reads_of_the_api_delay_no_charge_point() {
              and datname = current_database()";
         loop {
             let waiting: i64 = sqlx::query_scalar(waiting)
-                .fetch_one(&mut locking)
+                .fetch_one(&mut watching)
                 .await
                 .unwrap();
             if waiting >= 6 {

@@ -126,9 +126,9 @@ fn commands() -> Vec<(&'static str, Value, &'static str, Value, Value)> {
             json!({"connector_id": 1, "expiry_date": "2124-03-10T18:00:00+01:00", "id_tag": "T",
                 "reservation_id": 5001, "parent_id_tag": "P"}),
             "ReserveNow",
-            json!({"connectorId": 1, "expiryDate": "2124-03-10T18:00:00+01:00", "idTag": "T",
+            json!({"connectorId": 1, "expiryDate": "2124-03-10T17:00:00.000Z", "idTag": "T",
                 "reservationId": 5001, "parentIdTag": "P"}),
-            json!({"connector_id": 1, "reservation_id": 5001, "expires_at": "2124-03-10T17:00:00Z"}),
+            json!({"connector_id": 1, "reservation_id": 5001, "expires_at": "2124-03-10T17:00:00.000Z"}),
         ),
         (
             "cancel_reservation",

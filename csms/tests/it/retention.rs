@@ -245,9 +245,9 @@ async fn two_servers_on_one_database_drop_each_row_once() {
     rigs[0].connect("CP-1").await.boot().await;
     rigs[0]
         .execute(&format!(
-            "insert into orphan_stop (charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh, message,
-                 received_at_ms, content_hash)
-             select 'CP-1', i, {T0_MS}, 0, '{{}}', {T0_MS} + i, cast(i as text) from generate_series(1, 20000) i"
+            "insert into orphan_stop (organization_id, charge_point_id, transaction_number, stopped_at_ms, meter_stop_wh,
+                 message, cause, received_at_ms, content_hash)
+             select 'org_default', 'CP-1', i, {T0_MS}, 0, '{{}}', 'unknown_transaction', {T0_MS} + i, cast(i as text) from generate_series(1, 20000) i"
         ))
         .await;
     first.forward(1_200 * DAY_MS);

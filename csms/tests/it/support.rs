@@ -428,3 +428,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ChargePoint<S> {
         self.call("MeterValues", payload).await.unwrap();
     }
 }
+
+/// A time of whole seconds as the API shows it.
+pub(crate) fn shown(at: &str) -> String {
+    at.replace('Z', ".000Z")
+}

@@ -140,7 +140,7 @@ async fn check_held(app: &App, session: &GuestSession) -> Result<(), ApiError> {
         // Nobody waits for it any more: what is held later is let go.
         let (end, now_ms) = (GuestStatus::Failed, app.clock().now_ms());
         let ended = app
-            .store
+            .rest_store
             .guest_not_begun(&session.token, end, Some(&reason), now_ms);
         ended.await?;
     }

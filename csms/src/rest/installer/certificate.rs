@@ -219,7 +219,7 @@ async fn revoke(
     }
     let now_ms = app.clock().now_ms();
     let revoked = app
-        .store
+        .rest_store
         .revoke_certificate(&installer.owner(), &id, &certificate_id, now_ms)
         .await?;
     let fingerprint = revoked.ok_or_else(missing)?;

@@ -334,7 +334,7 @@ async fn customize(
     let record = charge_point::find(&app, &owner, &id).await?;
     let keys: Vec<String> = new.iter().map(|(key, _)| key.clone()).collect();
     let saved = app
-        .store
+        .rest_store
         .save_configuration(&owner, &record.id, new, app.clock().now_ms());
     match saved.await? {
         Saved::Kept => {}

@@ -209,7 +209,7 @@ async fn commission(
                 .outbox
                 .awaited(Kind::Commissioned, organization, &record.id, now_ms);
             let done = app
-                .store
+                .rest_store
                 .commission(&owner, &record.id, now_ms, told)
                 .await?;
             app.outbox.posted();

@@ -340,6 +340,10 @@ async fn end(
             });
             End::Refused { status, response }
         }
+        Err(CallFailure::Unreadable(reason)) => End::Invalid {
+            reason,
+            response: Value::Null,
+        },
         Err(CallFailure::TimedOut) => End::TimedOut,
         Err(CallFailure::Lost) => End::Lost,
         Err(CallFailure::Offline) => return Err(ApiError::Offline),

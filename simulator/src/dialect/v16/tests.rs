@@ -35,7 +35,7 @@ fn reading() -> Reading {
     }
 }
 
-const READING: &str = r#"{"timestamp":"2024-03-10T12:00:00Z","sampledValue":[{"value":"1234","context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","location":"Outlet","unit":"Wh"},{"value":"15.9","context":"Sample.Periodic","measurand":"Current.Import","location":"Outlet","unit":"A"}]}"#;
+const READING: &str = r#"{"timestamp":"2024-03-10T12:00:00.000Z","sampledValue":[{"value":"1234","context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","location":"Outlet","unit":"Wh"},{"value":"15.9","context":"Sample.Periodic","measurand":"Current.Import","location":"Outlet","unit":"A"}]}"#;
 
 fn samples() -> Vec<(Report, &'static str, String)> {
     let sample = |report, action, json: &str| (report, action, json.to_owned());
@@ -66,7 +66,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":1,"errorCode":"NoError","status":"SuspendedEV","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":1,"errorCode":"NoError","status":"SuspendedEV","timestamp":"2024-03-10T12:00:00.000Z"}"#,
         ),
         sample(
             Report::Status {
@@ -77,7 +77,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":1,"errorCode":"NoError","status":"Finishing","info":"EV side disconnected","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":1,"errorCode":"NoError","status":"Finishing","info":"EV side disconnected","timestamp":"2024-03-10T12:00:00.000Z"}"#,
         ),
         sample(
             Report::Status {
@@ -88,7 +88,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":1,"errorCode":"EVCommunicationError","status":"SuspendedEVSE","info":"EVCommunication error at connector 1","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":1,"errorCode":"EVCommunicationError","status":"SuspendedEVSE","info":"EVCommunication error at connector 1","timestamp":"2024-03-10T12:00:00.000Z"}"#,
         ),
         sample(
             Report::Status {
@@ -99,7 +99,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 at_ms: NOON,
             },
             "StatusNotification",
-            r#"{"connectorId":0,"errorCode":"GroundFailure","status":"Faulted","info":"Ground failure","timestamp":"2024-03-10T12:00:00Z"}"#,
+            r#"{"connectorId":0,"errorCode":"GroundFailure","status":"Faulted","info":"Ground failure","timestamp":"2024-03-10T12:00:00.000Z"}"#,
         ),
         sample(
             Report::StartTransaction {
@@ -110,7 +110,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 reservation_id: Some(3),
             },
             "StartTransaction",
-            r#"{"connectorId":2,"idTag":"A","meterStart":5,"timestamp":"2024-03-10T12:00:00Z","reservationId":3}"#,
+            r#"{"connectorId":2,"idTag":"A","meterStart":5,"timestamp":"2024-03-10T12:00:00.000Z","reservationId":3}"#,
         ),
         (
             Report::StopTransaction {
@@ -123,7 +123,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
             },
             "StopTransaction",
             format!(
-                r#"{{"meterStop":9,"timestamp":"2024-03-10T12:00:00Z","transactionId":7,"idTag":"A","reason":"EVDisconnected","transactionData":[{READING}]}}"#
+                r#"{{"meterStop":9,"timestamp":"2024-03-10T12:00:00.000Z","transactionId":7,"idTag":"A","reason":"EVDisconnected","transactionData":[{READING}]}}"#
             ),
         ),
         sample(
@@ -136,7 +136,7 @@ fn samples() -> Vec<(Report, &'static str, String)> {
                 readings: Vec::new(),
             },
             "StopTransaction",
-            r#"{"meterStop":9,"timestamp":"2024-03-10T12:00:00Z","transactionId":-1,"reason":"Local"}"#,
+            r#"{"meterStop":9,"timestamp":"2024-03-10T12:00:00.000Z","transactionId":-1,"reason":"Local"}"#,
         ),
         (
             Report::MeterValues {

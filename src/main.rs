@@ -40,7 +40,7 @@ enum Command {
     /// Runs the Gherkin features against a CSMS and charge points, and gives the verdict
     Conformance(dynamo_conformance::Args),
     /// Runs the charge station management system: REST API and OCPP-J server
-    Csms(dynamo_csms::Args),
+    Csms(Box<dynamo_csms::Args>),
     /// Runs a virtual fleet against any CSMS
     Simulator(dynamo_simulator::Args),
 }
@@ -169,8 +169,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                         done => done?,
                     }
                 }
-                None if args.demo => demo::run(args, shutdown).await?,
-                None => dynamo_csms::run(args, shutdown).await?,
+                None if args.demo => demo::run(*args, shutdown).await?,
+                None => dynamo_csms::run(*args, shutdown).await?,
             }
             ExitCode::SUCCESS
         }

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Proves charge points and charge station management systems right or wrong, over real sockets.
 #[derive(Parser)]
@@ -228,16 +232,18 @@ fn start_log(cli: &Cli) -> anyhow::Result<()> {
     };
     let wanted = std::env::var("RUST_LOG").ok().filter(|w| !w.is_empty());
     let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(usual))
-        .map_err(|error| anyhow::anyhow!("cannot read RUST_LOG: {error}"))?
-        // Below that it writes every frame, with the passwords that are given to charge points.
-        .add_directive("tungstenite=debug".parse()?);
+        .map_err(|error| anyhow::anyhow!("cannot read RUST_LOG: {error}"))?;
+    // There it writes every frame, with the passwords that are given to charge points.
+    let without_frames = filter_fn(|event| {
+        *event.level() != Level::TRACE || !event.target().contains("tungstenite")
+    });
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
     match cli.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.finish().with(without_frames).init(),
+        LogFormat::Json => log.json().finish().with(without_frames).init(),
     }
     Ok(())
 }

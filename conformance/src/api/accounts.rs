@@ -40,10 +40,15 @@ impl Api {
         Ok(secret)
     }
 
-    pub(super) async fn set_tag(&self, organization: &str, tag: &str) -> StepResult {
+    pub(super) async fn set_tag(
+        &self,
+        organization: &str,
+        tag: &str,
+        status: TagStatus,
+    ) -> StepResult {
         let setting = TagSetting {
             organization_id: organization.to_owned(),
-            status: TagStatus::Accepted,
+            status,
             ..TagSetting::accepted(tag)
         };
         let store = &self.place.store;

@@ -49,6 +49,7 @@ use crate::rig::Rig;
 use crate::trace::EntryKind;
 use accounts::{SCOPE_READ, SCOPE_WRITE};
 use caller::{Caller, Record};
+use dynamo_csms::domain::authorization::TagStatus;
 use own_csms::OwnCsms;
 use sink::Sink;
 use under_test::Place;
@@ -164,7 +165,13 @@ impl Api {
         let key = api
             .make_organization(&organization, &[SCOPE_READ, SCOPE_WRITE])
             .await?;
-        api.set_tag(&organization, &rig.tags.known).await?;
+        let (known, blocked) = (&rig.tags.known, rig.tags.blocked.as_ref());
+        api.set_tag(&organization, known, TagStatus::Accepted)
+            .await?;
+        if let Some(blocked) = blocked {
+            api.set_tag(&organization, blocked, TagStatus::Blocked)
+                .await?;
+        }
         for (word, value) in [
             ("unique", api.unique.clone()),
             ("organization", organization),

@@ -23,10 +23,13 @@ const READ_MAX: i64 = 100;
 
 /// Settles what is due, again and again.
 pub(crate) async fn settle_due(app: Arc<App>) {
+    // A server that was down, or without its database, heard of nobody: the silence of a charge point counts from here.
+    let mut serving_since_ms = app.clock().now_ms();
     loop {
-        let pause = match settle_all(&app).await {
+        let pause = match settle_all(&app, serving_since_ms).await {
             Ok(pause) => pause,
             Err(error) => {
+                serving_since_ms = app.clock().now_ms();
                 if !error.is_in_the_log() {
                     tracing::warn!(cause = %error, "transactions without a stop wait for the database");
                 }
@@ -41,11 +44,14 @@ pub(crate) async fn settle_due(app: Arc<App>) {
 }
 
 /// Settles what is due now; how long until something is again.
-async fn settle_all(app: &App) -> Result<Duration> {
+async fn settle_all(app: &App, serving_since_ms: i64) -> Result<Duration> {
     let silent_since_ms = app
         .clock()
         .now_ms()
         .saturating_sub(app.options.provisional_ms());
+    if silent_since_ms < serving_since_ms {
+        return Ok(LOOK_INTERVAL.min(app.options.provisional.max(LOOK_PAUSE)));
+    }
     let mut after = (i64::MIN, i64::MIN);
     while !app.shutdown.is_cancelled() {
         let due = app.store.silent_ends(silent_since_ms, after, READ_MAX);

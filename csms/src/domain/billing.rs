@@ -87,7 +87,7 @@ pub(super) async fn settled(conn: &mut Conn, transaction: i64) -> Result<Option<
         return Ok(None);
     };
     let usage = Usage {
-        energy_wh: billed_energy_wh(&billed, meter_wh),
+        energy_wh: billed_energy_wh(&billed, billed.stopped_at_ms, meter_wh),
         idle_minutes,
     };
     Ok(Some(Bill {
@@ -113,11 +113,16 @@ async fn bill_of(conn: &mut Conn, transaction: i64, now_ms: i64) -> Result<Optio
     }))
 }
 
-/// The energy that is billed: none of a register that ran backwards, or faster than any can.
-fn billed_energy_wh(billed: &Billed, meter_wh: i64) -> i64 {
+/// The energy that is billed until then: none of a register that ran backwards, or faster than any can. Of an open
+/// transaction the time is that of this server, from whichever of stamp and arrival of the start was first.
+fn billed_energy_wh(billed: &Billed, until_ms: Option<i64>, meter_wh: i64) -> i64 {
+    let started_at_ms = match billed.stopped_at_ms {
+        Some(_) => billed.started_at_ms,
+        None => billed.started_at_ms.min(billed.received_at_ms),
+    };
     let told = Told {
-        started_at_ms: billed.started_at_ms,
-        stopped_at_ms: billed.stopped_at_ms,
+        started_at_ms,
+        stopped_at_ms: billed.stopped_at_ms.or(until_ms),
         meter_start_wh: billed.meter_start_wh,
         meter_stop_wh: Some(meter_wh),
         ..Told::default()
@@ -129,7 +134,7 @@ fn billed_energy_wh(billed: &Billed, meter_wh: i64) -> i64 {
 }
 
 async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> Result<Usage> {
-    let energy_wh = billed_energy_wh(billed, meter_wh);
+    let energy_wh = billed_energy_wh(billed, Some(to_ms), meter_wh);
     let ended_ms = billed.stopped_at_ms;
     let is_wrong = implausible(billed.started_at_ms, billed.received_at_ms)
         || ended_ms.is_some_and(|at_ms| implausible(at_ms, billed.heard_at_ms));
@@ -185,7 +190,7 @@ impl CostWatch {
         };
         let meter_wh = billed.last_meter_wh.unwrap_or(billed.meter_start_wh);
         let mut so_far = Usage {
-            energy_wh: billed_energy_wh(&billed, meter_wh),
+            energy_wh: billed_energy_wh(&billed, Some(until_ms), meter_wh),
             idle_minutes: self.idle.map_or(0, |(minutes, _)| minutes),
         };
         let longest = longest_idle_minutes(&billed, until_ms);

@@ -124,6 +124,10 @@ async fn move_on(
     let moved = standing
         .as_ref()
         .filter(|standing| last != Some(**standing));
+    if transaction.is_final() && moved.is_none() && new_stamps.is_empty() {
+        // It repeats what was told before, and corrects nothing.
+        return Ok(());
+    }
     ending::heard(conn, transaction, moved, new_stamps, report.received_at_ms).await
 }
 

@@ -262,7 +262,9 @@ async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
             return Ok(Inserted::New(id));
         }
         if let Some((id, answer)) = conn.transaction_by_key(start).await? {
-            if let Some(twin) = conn.lock_transaction(&start.charge_point_id, id).await? {
+            let twin = conn.lock_transaction(&start.charge_point_id, id).await?;
+            // A repetition corrects no end that is final.
+            if let Some(twin) = twin.filter(|twin| !twin.is_final()) {
                 heard(conn, &twin, None, &[start.started_at_ms], start.now_ms).await?;
             }
             return Ok(Inserted::Known(id, answer));

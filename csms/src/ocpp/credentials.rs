@@ -46,7 +46,11 @@ pub(super) async fn check(
         Found::Neither
     };
     match found {
-        Found::Unreadable => return Err(Refusal::ForeignDigest(identity())),
+        Found::Unreadable => {
+            // What could be read was wrong: it counts, or this would be a way to guess without end.
+            guess.was_wrong(app.mono.now_ms());
+            return Err(Refusal::ForeignDigest(identity()));
+        }
         Found::Neither => {
             guess.was_wrong(app.mono.now_ms());
             return Err(wrong());

@@ -177,7 +177,10 @@ fn mask_text(value: &mut Value, secret: &str) {
     }
 }
 
-/// A message that can be shown: passwords of charge points in it are hidden.
+/// What is shown of a message that may have a key in it and cannot be read.
+const HIDDEN: &str = "(not shown: it may have the key of the charge point)";
+
+/// A message that can be shown, where it is not the message itself: passwords of charge points in it are hidden.
 pub(crate) fn masked(message: &str) -> Option<String> {
     // Most messages are not looked into any further.
     let key = crate::domain::security::AUTHORIZATION_KEY.as_bytes();
@@ -185,7 +188,9 @@ pub(crate) fn masked(message: &str) -> Option<String> {
     if !parts.any(|part| part.eq_ignore_ascii_case(key)) {
         return None;
     }
-    let mut value: Value = serde_json::from_str(message).ok()?;
+    let Ok(mut value) = serde_json::from_str::<Value>(message) else {
+        return Some(HIDDEN.to_owned());
+    };
     mask_passwords(&mut value);
     serde_json::to_string(&value).ok()
 }
@@ -259,5 +264,8 @@ mod tests {
         let frame = r#"[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"s3cret"}]"#;
         assert!(!masked(frame).unwrap().contains("s3cret"));
         assert_eq!(masked(r#"[2,"1","Heartbeat",{}]"#), None);
+        // One that was cut off.
+        let cut = &frame[..frame.len() - 3];
+        assert_eq!(masked(cut).as_deref(), Some(HIDDEN));
     }
 }

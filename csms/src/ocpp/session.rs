@@ -352,7 +352,13 @@ impl Session {
     fn refused(&mut self, text: &str, reason: &str) {
         self.app.metrics.frame_refused();
         self.refused_frames += 1;
-        let frame = &text[..text.floor_char_boundary(LOGGED_BYTES_MAX)];
+        let masked = key_change::masked(text);
+        let text = masked.as_deref().unwrap_or(text);
+        let frame = match self.is_key_change {
+            // Whatever the charge point says now may be its key.
+            true => "",
+            false => &text[..text.floor_char_boundary(LOGGED_BYTES_MAX)],
+        };
         let (id, peer) = (&self.id, self.peer);
         if self.refused_frames == 1 {
             tracing::warn!(

@@ -350,7 +350,9 @@ impl Store {
     }
 
     /// Writes down when charge points were last heard of. Never moves a time back.
-    pub(crate) async fn heard_of(&self, presences: Vec<Presence>) -> Result<()> {
+    pub(crate) async fn heard_of(&self, mut presences: Vec<Presence>) -> Result<()> {
+        // Whoever writes many rows locks them in one order, or two that do wait for each other.
+        presences.sort_unstable_by(|one, other| one.charge_point_id.cmp(&other.charge_point_id));
         self.write(presences, |presences, conn| {
             Box::pin(async move {
                 for presence in presences {
@@ -427,6 +429,12 @@ impl Conn {
             project_id: None,
         };
         self.keep_belonging(id, next, now_ms).await?;
+        // Examples of what it said are the former organization's.
+        run_on_db!(self, db => sqlx::query(
+            "delete from deviation where charge_point_id in (
+                 select id from charge_point where id = $1 and organization_id <> $2)")
+            .bind(id).bind(organization)
+            .execute(db))?;
         run_on_db!(self, db => sqlx::query(
             "update charge_point set organization_id = $2, installer_id = null, project_id = null, site_id = null
              where id = $1 and organization_id <> $2")

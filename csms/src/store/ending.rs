@@ -47,6 +47,11 @@ impl TransactionFacts {
         self.state == "stopped"
     }
 
+    /// Whether it ended without a stop, and for good.
+    pub(crate) fn is_final(&self) -> bool {
+        self.state == "abandoned" && self.provisional_since_ms.is_none()
+    }
+
     /// Whether it goes on when something is told of it: a status ended it, and not for good.
     pub(crate) fn may_come_back(&self) -> bool {
         self.state == "abandoned"

@@ -441,7 +441,13 @@ impl Conn {
     }
 
     /// The transaction goes on after all. Where another session has the connector meanwhile, that one keeps it.
+    /// A stop that was asked for, and refused because it seemed to be over, is asked for anew.
     pub(crate) async fn guest_came_back(&mut self, transaction: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set stop_asked_at_ms = stop_asked_at_ms + 1
+             where transaction_id = $1 and status = 'stopping'")
+            .bind(transaction)
+            .execute(db))?;
         run_on_db!(self, db => sqlx::query(
             "update guest_session set has_left = $2
              where transaction_id = $1 and ended_at_ms is null

@@ -348,8 +348,17 @@ async fn an_end_without_a_stop_is_billed_when_it_is_final_also_after_a_restart()
     rig.csms.shutdown().await;
     let mut later = crate::support::options(&folder);
     let system = Clock::default();
-    later.clock = Clock::new(move || system.now_ms() + 901_000);
+    let ahead_ms = Arc::new(AtomicI64::new(901_000));
+    let ahead = ahead_ms.clone();
+    later.clock = Clock::new(move || system.now_ms() + ahead.load(Relaxed));
     let rig = Rig::start(folder, later).await;
+    // A server that was down heard of nobody: the silence counts from its start.
+    let mut cp = rig.connect("CP-1").await;
+    cp.boot().await;
+    let waiting = last(&rig, "CP-1").await;
+    assert!(waiting["provisional_until"].is_string(), "{waiting}");
+    drop(cp);
+    ahead_ms.store(1_803_000, Relaxed);
     let billed = until_final(&rig, "CP-1").await;
     assert_eq!(billed["cost"], 1.0);
     // What comes now corrects the record, and is marked.

@@ -12,8 +12,7 @@ const POINTS: i64 = 200;
 const MAY_CHANGE_MS: i64 = 24 * 60 * 60 * 1000;
 /// A transaction `t` whose bill may still change; `$recent` is an instant a day ago.
 const MAY_CHANGE: &str = "(t.state = 'open'
-     or (t.state <> 'stopped' and (t.received_at_ms >= $recent or t.last_meter_at_ms >= $recent
-         or t.stopped_at_ms >= $recent))
+     or (t.state <> 'stopped' and (t.provisional_since_ms is not null or t.heard_at_ms >= $recent))
      or exists (select 1 from guest_session g where g.transaction_id = t.id and g.payment_status in
          ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')))";
 

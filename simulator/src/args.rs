@@ -25,7 +25,8 @@ Each flag can also be given in the environment, as DYNAMO_CSMS, DYNAMO_ID_PREFIX
 With --control, GET / of that address answers what an operator can do: actions, their fields, the answers. In short:
   curl ADDR/charge_points
   curl ADDR/plug_in -d '{\"charge_point_id\": \"SIM-000001\", \"connector_id\": 1}'
-Actions: plug_in, unplug, present_id_tag, power_cycle, disconnect, raise_fault, clear_fault, jam_lock, free_lock, tamper.
+Actions: plug_in, unplug, present_id_tag, power_cycle, disconnect, raise_fault, raise_warning, clear_fault, jam_lock,
+free_lock, emergency_stop, reboot.
 Ctrl-C or SIGTERM stops sessions and delivers their messages first, while the CSMS answers; a second one ends at once.
 Thresholds of every run: all accepted, none lost or offline at the end, no call error, no time-out, every transaction
 message delivered, a transaction started if there was time for one. A scenario adds more, or relaxes these by name.

@@ -283,10 +283,10 @@ impl ChargePoint {
     /// Messages of transactions that the CSMS has not taken yet.
     #[must_use]
     pub fn undelivered(&self) -> usize {
-        self.queue.len()
+        self.queue.of_transactions()
     }
 
-    /// Readings of transactions that were dropped because too many messages waited for the CSMS [1.6 §3.7].
+    /// Readings that were dropped because too many messages waited for the CSMS [1.6 §3.7].
     #[must_use]
     pub fn readings_thinned(&self) -> u64 {
         self.queue.thinned()

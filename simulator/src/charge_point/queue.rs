@@ -146,6 +146,12 @@ impl Queue {
         self.messages.len()
     }
 
+    /// Messages of transactions.
+    pub(super) fn of_transactions(&self) -> usize {
+        let messages = self.messages.iter();
+        messages.filter(|message| message.own.is_some()).count()
+    }
+
     /// Readings that were dropped to make room.
     pub(super) fn thinned(&self) -> u64 {
         self.thinned
@@ -251,21 +257,35 @@ impl Queue {
         self.messages.push_back(Message { place, own, body });
     }
 
-    /// Drops every second reading that waits, never a start or a stop [1.6 §3.7]. Whether there was one.
+    /// Drops every second reading of each meter that waits, never a start or a stop [1.6 §3.7]. Whether there was one.
     fn thin_out(&mut self) -> bool {
         let mut thinned = Vec::new();
-        let (mut index, mut keep) = (0, false);
+        let mut index = 0;
+        // Whose reading, and whether the last one was dropped.
+        let mut meters: Vec<((Option<Own>, ConnectorId), bool)> = Vec::new();
         self.messages.retain(|message| {
             index += 1;
+            let Body::Reading { connector_id, .. } = message.body else {
+                return true;
+            };
             // The first one may be under way.
-            if index == 1 || !matches!(message.body, Body::Reading { .. }) {
+            if index == 1 {
                 return true;
             }
-            keep = !keep;
-            if keep {
+            let meter = (message.own, connector_id);
+            let place = match meters.iter().position(|(known, _)| *known == meter) {
+                Some(place) => place,
+                None => {
+                    meters.push((meter, false));
+                    meters.len() - 1
+                }
+            };
+            let dropped = &mut meters[place].1;
+            *dropped = !*dropped;
+            if *dropped {
                 thinned.push(message.own);
             }
-            !keep
+            !*dropped
         });
         self.count_thinned(&thinned);
         !thinned.is_empty()
@@ -389,7 +409,16 @@ impl Queue {
 
     /// The CSMS did not process the message under way: it is tried again after a wait that grows with every try, and
     /// given up in the end [1.6 §3.7.1]. When that was the end of a transaction, its book is closed as it is.
+    /// A reading of no transaction is refused once and for all: no start or stop waits for it.
     pub(super) fn failed(&mut self, now: Time, configuration: &Configuration) -> Option<GivenUp> {
+        if self
+            .messages
+            .front()
+            .is_some_and(|message| message.own.is_none())
+        {
+            self.take();
+            return None;
+        }
         self.attempts += 1;
         let limit = configuration.integer(Key::TransactionMessageAttempts);
         if i64::from(self.attempts) < i64::from(limit) {
@@ -593,6 +622,42 @@ mod tests {
         let book = given_up.entry.unwrap();
         assert!(book.truncated && book.meter_stop.is_none());
         assert_eq!((queue.open_entries().count(), queue.records.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_refused_reading_of_no_transaction_keeps_nobody_waiting_and_is_none_of_a_transaction() {
+        let mut queue = Queue::new(false);
+        queue.push(1, None, reading(5));
+        assert_eq!((queue.len(), queue.of_transactions()), (1, 0));
+        let own = queue.start(1, 1, "A".into(), 10, 0);
+        assert!(queue.failed(at(0), &Configuration::default()).is_none());
+        assert!(matches!(
+            queue.report(),
+            Some(Report::StartTransaction { .. })
+        ));
+        assert!(queue.head().is_some() && queue.awaits_id(own));
+    }
+
+    #[test]
+    fn each_meter_loses_every_second_reading() {
+        let mut queue = Queue::new(false);
+        let own = queue.start(0, 1, "A".into(), 0, 0);
+        while !queue.is_at_bound() {
+            queue.push(1, Some(own), reading(1));
+            queue.push(1, None, reading(2));
+        }
+        let count = |queue: &Queue, of: Option<Own>| {
+            let messages = queue.messages.iter().filter(|message| message.own == of);
+            messages.count()
+        };
+        let before = (count(&queue, Some(own)), count(&queue, None));
+        assert!(queue.thin_out());
+        let after = (count(&queue, Some(own)), count(&queue, None));
+        assert!(
+            after.0 * 2 >= before.0 && after.1 * 2 >= before.1 - 1,
+            "{before:?} {after:?}"
+        );
+        assert!(after.0 < before.0 && after.1 < before.1);
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl ChargePoint {
 
     fn read_aligned(&mut self, connector_id: ConnectorId, stamp_ms: i64) {
         let connector = &mut self.connectors[connector_id as usize - 1];
-        let stamp_ms = connector.stamp(stamp_ms);
+        let time_ms = connector.time_ms(stamp_ms);
+        let stamp_ms = connector.stamp(time_ms);
         let reading = connector.read(
             Context::Clock,
             stamp_ms,

@@ -19,6 +19,8 @@ import time
 import urllib.request
 import xml.etree.ElementTree
 
+from websockets.sync.client import connect
+
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,unsupported_method,allow_header_conformance,ignored_auth,"
@@ -41,6 +43,7 @@ class Server:
         for line in self.process.stdout:
             if line.startswith("ready "):
                 self.url = line.split("http=")[1].split()[0]
+                self.ocpp = line.split("ocpp=")[1].split()[0]
                 break
         else:
             sys.exit(f"the server did not start: {(folder / 'log').read_text()}")
@@ -63,6 +66,26 @@ class Server:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
+
+
+def left_open(server, point):
+    """Transactions of a charge point that begins them and goes away: on each connector one."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    numbers = []
+    with connect(f"{server.ocpp}/ocpp16/{point}", subprotocols=["ocpp1.6"]) as socket:
+
+        def call(action, payload):
+            socket.send(json.dumps([2, f"{action}-{len(numbers)}", action, payload]))
+            while True:
+                frame = json.loads(socket.recv(timeout=20))
+                if frame[0] == 3:
+                    return frame[2]
+
+        call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+        for connector in range(1, SPARE + 1):
+            start = {"connectorId": connector, "idTag": "RFID-USER-4A2F", "meterStart": 0, "timestamp": now}
+            numbers.append(str(call("StartTransaction", start)["transactionId"]))
+    return numbers
 
 
 def pools(server):
@@ -91,6 +114,9 @@ def pools(server):
     certificates = [server.post(spare, {"validity_days": 1}, installer)["certificate_id"] for _ in range(SPARE)]
     known[f"DELETE {at}/certificates/{{certificate_id}}"] = {
         "charge_point_id": [points[0]], "certificate_id": certificates,
+    }
+    known["POST /api/v1/ocpp16/transactions/{transaction_id}/close"] = {
+        "transaction_id": left_open(server, points[0]),
     }
     started = "installer/commissioning/cp_01HX5P2QRSTUVWXYZ0/start"
     server.post(started, {}, installer)

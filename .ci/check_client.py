@@ -3,8 +3,8 @@
     check_client.py DYNAMO
 
 Needs the Python packages openapi-spec-validator and openapi-python-client. Starts `DYNAMO csms --demo`, has its
-description checked and a client generated, and with that client alone logs in, starts a session at a charge point that is
-there, finds it, and stops it. Ends with the line `operations in the client: n of n`.
+description checked and a client generated, and with that client alone logs in, starts a guest's session at a charge
+point that is there, watches it, and stops it. Ends with the line `operations in the client: n of n`.
 """
 
 import importlib
@@ -19,16 +19,20 @@ import urllib.request
 sys.dont_write_bytecode = True
 from check_api import Server
 
-POINT, TAG = "CPO-FLEET-099", "RFID-USER-4A2F"
+# A car is plugged in there, at connector 1.
+POINT = "cp_001"
 PATIENCE_SECONDS = 60
 
 
 def generate(folder, description):
     (folder / "openapi.json").write_text(json.dumps(description))
-    # The one answer that is no JSON: a receipt.
+    # The answers that are no JSON: a receipt, and a certificate.
     settings = {
         "project_name_override": "client", "package_name_override": "dynamo_client",
-        "content_type_overrides": {"application/pdf": "application/octet-stream"}, "post_hooks": [],
+        "content_type_overrides": {
+            "application/pdf": "application/octet-stream", "application/x-pem-file": "application/octet-stream",
+        },
+        "post_hooks": [],
     }
     (folder / "settings.json").write_text(json.dumps(settings))
     subprocess.run(
@@ -72,22 +76,22 @@ def use(folder, url):
     known = call("charge_points_of_installers", "get_installer_charge_points", client=installer)
     print(f"the installer has {known.total} charge points")
     operator = package.AuthenticatedClient(base_url=url, token="YOUR_API_KEY", prefix="", auth_header_name="X-API-Key")
-    commands = "ocpp_16_commands"
-    body = models.RemoteStart(charge_point_id=POINT, id_tag=TAG, connector_id=1)
-    started = until("a start", lambda: call(commands, "post_ocpp16_remote_start_transaction", client=operator, body=body))
-    print(f"the start was {started.status}")
+    guests = "guest_sessions"
+    body = models.GuestAuthorization(charge_point_id=POINT, connector_id=1, payment_method_id="pm_card")
+    started = until(
+        "a session", lambda: call(guests, "post_sessions_guest_authorize", client=operator, body=body),
+    )
+    token = started.session_token
 
-    def active():
-        found = call(
-            commands, "get_ocpp16_active_transactions_by_charge_point_id", client=operator, charge_point_id=POINT,
-        )
-        return [one.transaction_id for one in found.active_transactions if one.id_tag == TAG]
+    def status():
+        found = call(guests, "get_sessions_guest_status", client=operator, session_token=token)
+        print(f"the session is {found.status}, {found.energy_kwh} kWh so far")
+        return found
 
-    number = until("the transaction", active)[-1]
-    body = models.RemoteStop(charge_point_id=POINT, transaction_id=number)
-    stopped = call(commands, "post_ocpp16_remote_stop_transaction", client=operator, body=body)
-    print(f"the stop of {number} was {stopped.status}")
-    until("its end", lambda: number not in active())
+    until("energy", lambda: status().status == "charging")
+    stopped = until("a stop", lambda: call(guests, "post_sessions_guest_stop", client=operator, session_token=token))
+    print(f"the session was {stopped.status} with {stopped.energy_kwh} kWh")
+    until("the end", lambda: status().status == "stopped")
 
 
 def main(dynamo):

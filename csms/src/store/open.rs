@@ -180,8 +180,8 @@ fn remember(path: &Path) -> Result<OpenFile> {
 }
 
 async fn open_postgres(address: &str) -> Result<Pools> {
-    // The server ends what nobody waits for any more: this side gives a statement up after the same time.
-    let statement_ms = STATEMENT_TIMEOUT.as_millis();
+    // The server ends what nobody waits for any more: this side gave the statement up a second before.
+    let statement_ms = STATEMENT_TIMEOUT.as_millis() + 1_000;
     let options = PgConnectOptions::from_str(address)?
         .disable_statement_logging()
         .options([("statement_timeout", statement_ms.to_string())]);

@@ -52,19 +52,13 @@ impl Driver {
     }
 
     pub(super) fn count_call(&mut self, action: &'static str, end: &CallEnd<'_>) {
-        let least = match end {
-            // Its answer would have taken at least that long.
-            CallEnd::TimedOut => self.watch.timeout(),
-            _ => Duration::ZERO,
-        };
-        self.count_call_of(action, end, least);
-    }
-
-    /// The same for a call that took so long at least.
-    fn count_call_of(&mut self, action: &'static str, end: &CallEnd<'_>, least: Duration) {
         let written = self.call_written.take();
         if let (Some(observer), Some((written, phase))) = (&self.observer, written) {
-            let took = written.elapsed().max(least);
+            let took = match end {
+                // Its answer would have taken at least that long.
+                CallEnd::TimedOut => written.elapsed().max(self.watch.timeout()),
+                _ => written.elapsed(),
+            };
             let tally = &observer.tally;
             tally.call(observer.index, (action, phase), end, took);
         }
@@ -88,7 +82,7 @@ impl Driver {
         };
         // Only the open call, which comes first, was ever sent.
         for (_, action) in self.link.disconnect() {
-            self.count_call_of(action, &end, Duration::ZERO);
+            self.count_call(action, &end);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use dynamo_csms::domain::authorization::TagStatus;
+use dynamo_csms::domain::tags::tag::TagStatus;
 use dynamo_csms::store::TagSetting;
 use dynamo_csms::{AcceptUnknown, Csms, Options};
 use dynamo_protocol::ChargePointId;

@@ -5,14 +5,16 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::authorization::UnknownTags;
+use crate::domain::charge_points::place::Place;
+use crate::domain::charge_points::registration::{self, Hardware, NewChargePoint, Refused};
 use crate::domain::guest;
-use crate::domain::metering::{self, MeterReport, Reading};
-use crate::domain::place::Place;
-use crate::domain::price::Tariff;
-use crate::domain::register::Register;
-use crate::domain::registration::{self, Hardware, NewChargePoint, Refused};
-use crate::domain::transaction::{self, Start};
+use crate::domain::money::price::Tariff;
+use crate::domain::tags::tag::UnknownTags;
+use crate::domain::transactions::facts::Start;
+use crate::domain::transactions::facts::{MeterReport, Reading};
+use crate::domain::transactions::metering::{self};
+use crate::domain::transactions::register::Register;
+use crate::domain::transactions::transaction::{self};
 use crate::password::hash_password;
 use crate::payment::Held;
 use crate::payment::sandbox::REFERENCE_PREFIX;
@@ -454,7 +456,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             unknown_tags: UnknownTags::Refuse,
             now_ms,
             deviations: Vec::new(),
-            told: None,
+            occurrence: None,
         };
         transaction::start(store, start).await?;
         let samples = serde_json::json!([{
@@ -473,7 +475,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             }],
             received_at_ms: now_ms,
             deviations: Vec::new(),
-            told: None,
+            occurrence: None,
         };
         metering::record(store, report).await?;
         place = store.place_of(open.id).await?;

@@ -34,7 +34,7 @@ mod tls;
 pub use admin::{AdminArgs, AdminError, admin, admin_to};
 pub use args::{Args, Command, Unknown, announce, open, run};
 pub use clock::Clock;
-pub use domain::security::SecurityProfile;
+pub use domain::charge_points::security::SecurityProfile;
 pub use ocpp::{Rate, sessions};
 pub use options::{AcceptUnknown, Options};
 pub use outbox::MailSettings;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 
-use crate::domain::authorization::UnknownTags;
-use crate::domain::ending::PROVISIONAL;
+use crate::domain::tags::tag::UnknownTags;
+use crate::domain::transactions::ending::PROVISIONAL;
 use crate::{
     Clock, MailSettings, PaymentSettings, Rate, Retention, SecurityProfile, StartError, TlsFiles,
     public, rest,

@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 
 use crate::clock::rfc3339;
 use crate::domain::guest::PaymentStatus;
-use crate::domain::price::{Price, Tariff, Usage, currency_digits};
+use crate::domain::money::price::{Price, Tariff, Usage, currency_digits};
 
 /// Everything that stands on a receipt.
 #[derive(Clone, Debug)]
@@ -358,7 +358,7 @@ mod tests {
             transaction_id: 7,
             started_at_ms: 0,
             ended_at_ms: 60_000,
-            tax: crate::domain::price::in_coins(
+            tax: crate::domain::money::price::in_coins(
                 tax_contained(price.total, Decimal::from(20)),
                 "GBP",
             ),

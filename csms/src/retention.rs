@@ -1,5 +1,5 @@
 //! Drops what is old: a task that deletes a part at a time in the background, and leaves the database to others for as long
-//! as each part took. What goes when stands in `store/retention.rs`, and what was dropped in `/metrics`.
+//! as each part took. What goes when stands in `store/upkeep/retention.rs`, and what was dropped in `/metrics`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -27,7 +27,7 @@ pub struct Csms {
     pub(crate) app: Arc<App>,
     pub(crate) tasks: TaskTracker,
     /// Ends after the sockets: their ends are told.
-    pub(crate) told: TaskTracker,
+    pub(crate) announcing: TaskTracker,
     pub(crate) http_addr: SocketAddr,
     pub(crate) ocpp_addr: SocketAddr,
     pub(crate) https_addr: Option<SocketAddr>,
@@ -153,8 +153,8 @@ impl Csms {
             self.app.handlers.wait().await;
             self.app.jobs.close();
             self.app.jobs.wait().await;
-            self.told.close();
-            self.told.wait().await;
+            self.announcing.close();
+            self.announcing.wait().await;
             if let Err(error) = self.app.store.heard_of(presences).await {
                 tracing::warn!(cause = %error, "the times charge points were last seen are lost");
             }

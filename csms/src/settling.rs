@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::App;
-use crate::domain::ending::finalise;
+use crate::domain::charge_points::registration::public_id;
 use crate::domain::occurrence::Kind;
-use crate::domain::registration::public_id;
+use crate::domain::transactions::ending::finalise;
 use crate::store::Result;
 
 /// How often it is looked at least: an end may have become provisional meanwhile, here or on another server.
@@ -81,11 +81,11 @@ async fn settle(
 ) -> Result<()> {
     let now_ms = app.clock().now_ms();
     let place = public_id(charge_point);
-    let told = app
+    let occurrence = app
         .outbox
         .awaited(Kind::TransactionStopped, organization, place, now_ms);
-    let is_told = told.is_some();
-    match finalise(&app.store, id, silent_since_ms, told).await {
+    let is_told = occurrence.is_some();
+    match finalise(&app.store, id, silent_since_ms, occurrence).await {
         Ok(true) => {
             tracing::info!(
                 charge_point = place,

@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::clock::Mono;
-use crate::domain::authorization::check_tag;
-use crate::domain::registration;
-use crate::domain::security::SecurityProfile;
+use crate::domain::charge_points::registration;
+use crate::domain::charge_points::security::SecurityProfile;
+use crate::domain::tags::tag::check_tag;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
 use crate::running::{Csms, lasting, mark_served, write_presences};
@@ -99,7 +99,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         Vec::new()
     };
     let tokens = tokens(&store, &options).await?;
-    let (outbox, told_queue) = outbox::Outbox::new(metrics.clone());
+    let (outbox, announcements) = outbox::Outbox::new(metrics.clone());
     outbox.refresh(&store).await?;
     let authority = Authority::of(&store, options.clock.now_ms()).await;
     let authority = authority.map_err(|error| match error {
@@ -161,12 +161,12 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     tasks.spawn(bury_left(app.clone()));
     last(&tasks, &app, "marks of the database", mark_served);
     last(&tasks, &app, "retention", retention::sweep);
-    let told = TaskTracker::new();
-    told.spawn(outbox::write_told(app.clone(), told_queue));
+    let announcing = TaskTracker::new();
+    announcing.spawn(outbox::write_announced(app.clone(), announcements));
     Ok(Csms {
         app,
         tasks,
-        told,
+        announcing,
         http_addr,
         ocpp_addr,
         https_addr,

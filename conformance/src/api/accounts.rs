@@ -3,7 +3,7 @@
 //! The API has no operations for organizations and keys, so these are made in the store; accounts are opened by the
 //! API itself.
 
-use dynamo_csms::domain::authorization::TagStatus;
+use dynamo_csms::domain::tags::tag::TagStatus;
 use dynamo_csms::store::{NewApiKey, OrganizationSetting, TagSetting};
 use serde_json::json;
 

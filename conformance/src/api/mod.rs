@@ -49,7 +49,7 @@ use crate::rig::Rig;
 use crate::trace::EntryKind;
 use accounts::{SCOPE_READ, SCOPE_WRITE};
 use caller::{Caller, Record};
-use dynamo_csms::domain::authorization::TagStatus;
+use dynamo_csms::domain::tags::tag::TagStatus;
 use own_csms::OwnCsms;
 use sink::Sink;
 use under_test::Place;

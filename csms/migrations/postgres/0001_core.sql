@@ -66,7 +66,7 @@ create table id_tag (
     primary key (organization_id, tag_key)
 );
 
--- What a tag was until a change; see store/past.rs.
+-- What a tag was until a change; see store/charge_points/past.rs.
 create table id_tag_past (
     organization_id text not null references organization (id),
     tag_key text not null,
@@ -97,7 +97,7 @@ create table charge_transaction (
     stop_answer text,
     -- What the stop's stamp is compared with.
     stop_received_at_ms bigint,
-    -- Where the register stands, and how good that reading is; see domain/register.rs.
+    -- Where the register stands, and how good that reading is; see domain/transactions/register.rs.
     last_meter_wh bigint,
     last_meter_at_ms bigint,
     last_meter_source bigint,
@@ -107,7 +107,7 @@ create table charge_transaction (
     heard_at_ms bigint not null,
     -- Without a stop: what ended it (available, start, given_up, closed); when its connector was left, by the charge
     -- point's stamp, and when that was received; and since when nothing was told of it, null when its end is final.
-    -- See domain/ending.rs.
+    -- See domain/transactions/ending.rs.
     ended_by text,
     left_at_ms bigint,
     left_received_at_ms bigint,
@@ -202,7 +202,7 @@ create table deviation (
 );
 
 -- Row 1 is written by /readyz: a probe that changes nothing proves nothing. Row 2 is the mark of the server, see
--- store/serving.rs.
+-- store/database/serving.rs.
 create table probe (
     id bigint primary key not null,
     probed_at_ms bigint not null

@@ -67,7 +67,7 @@ create index site_organization on site (organization_id);
 
 -- vendor, model, serial_number of 0001 are what the boot said; these are what was registered. A deleted charge
 -- point keeps its records under the id ID/deleted/N, which no charge point can have; a row that is deleted and has
--- another id is on its way there, see store/registration.rs.
+-- another id is on its way there, see store/charge_points/registration.rs.
 alter table charge_point add column name text;
 alter table charge_point add column registered_vendor text;
 alter table charge_point add column registered_model text;
@@ -80,7 +80,7 @@ alter table charge_point add column site_id text references site (id);
 alter table charge_point add column latitude double precision;
 alter table charge_point add column longitude double precision;
 alter table charge_point add column address text;
--- The square of the map it lies in; see domain/place.rs.
+-- The square of the map it lies in; see domain/charge_points/place.rs.
 alter table charge_point add column map_cell bigint;
 alter table charge_point add column connector_count bigint;
 alter table charge_point add column connector_type text;
@@ -111,7 +111,7 @@ alter table charge_transaction add column project_id text references project (id
 create index charge_transaction_project on charge_transaction (organization_id, project_id, id);
 create index charge_transaction_installer on charge_transaction (organization_id, installer_id, id);
 
--- Whose a charge point was, and whom a project let in, until a change; see store/past.rs.
+-- Whose a charge point was, and whom a project let in, until a change; see store/charge_points/past.rs.
 create table charge_point_past (
     charge_point_id text not null references charge_point (id),
     until_ms bigint not null,

@@ -8,7 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 #![allow(dead_code, reason = "the product uses all of this file")]
 
-#[path = "../../src/domain/price.rs"]
+#[path = "../../src/domain/money/price.rs"]
 mod price;
 
 use chrono_tz::Tz;

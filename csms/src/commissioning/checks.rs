@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::line::{Flow, Line};
 use crate::App;
-use crate::domain::commissioning::{CheckName, TAG};
-use crate::domain::transaction::irregularities;
+use crate::domain::projects::commissioning::{CheckName, TAG};
+use crate::domain::transactions::claims::irregularities;
 use crate::store::{ChargePointRecord, Registration, Result, Run};
 
 /// Connectors that are asked for their status.
@@ -190,7 +190,7 @@ async fn possible(app: &App, run: &Run, connector: Option<i64>) -> Result<Outcom
             recorded.connector_id
         )));
     }
-    let irregular = irregularities(&recorded.told());
+    let irregular = irregularities(&recorded.claims());
     if !irregular.is_empty() {
         let words = irregular.join(", ");
         return Ok(Err(format!("the transaction cannot be right: {words}")));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
-use crate::domain::commissioning::CheckName;
+use crate::domain::projects::commissioning::CheckName;
 use crate::ocpp::answers;
 use crate::ocpp::sessions::CallFailure;
 use crate::ocpp::taps::{Frame, Heard, Tap};

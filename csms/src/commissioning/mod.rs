@@ -15,8 +15,8 @@ use dynamo_protocol::ChargePointId;
 use tokio::time::{sleep, timeout};
 
 use crate::App;
-use crate::domain::commissioning::{CheckResult, all_well, end_check};
 use crate::domain::occurrence::Kind;
+use crate::domain::projects::commissioning::{CheckResult, all_well, end_check};
 use crate::store::{Mail, Owner, Result, Run, RunEnd};
 use line::Line;
 
@@ -201,7 +201,7 @@ async fn end(app: &App, run: &Run) -> Result<()> {
     let installer = app.store.account(&run.installer_id).await?;
     // Who is not to be notified has asked for no mail and no webhook.
     let notified = installer.as_ref().filter(|_| run.notify_on_complete);
-    let told = notified.and_then(|installer| {
+    let occurrence = notified.and_then(|installer| {
         let organization = &installer.organization_id;
         let outbox = &app.outbox;
         outbox.awaited(
@@ -222,7 +222,7 @@ async fn end(app: &App, run: &Run) -> Result<()> {
         owner,
         now_ms,
         mail,
-        told,
+        occurrence,
     };
     app.store.end_run(end).await?;
     app.outbox.posted();

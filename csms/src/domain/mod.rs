@@ -5,29 +5,13 @@
 
 use sha2::{Digest as _, Sha256};
 
-pub(crate) mod access;
-pub mod authorization;
-pub(crate) mod availability;
-pub(crate) mod billing;
-pub(crate) mod commissioning;
-pub(crate) mod deviation;
-pub mod ending;
+pub(crate) mod charge_points;
 pub(crate) mod guest;
-pub(crate) mod handover;
-pub(crate) mod lifecycle;
-pub mod metering;
-pub(crate) mod nearby;
+pub(crate) mod money;
 pub(crate) mod occurrence;
-pub(crate) mod payer;
-pub(crate) mod place;
-pub(crate) mod price;
-pub(crate) mod register;
-pub(crate) mod registration;
-pub(crate) mod reports;
-pub(crate) mod security;
-pub(crate) mod standard_key;
-pub(crate) mod template;
-pub mod transaction;
+pub(crate) mod projects;
+pub mod tags;
+pub mod transactions;
 
 /// What makes one content different from another: a retransmission has the same.
 pub(crate) fn content_hash(parts: &[&str]) -> String {

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Desk;
 use crate::App;
-use crate::domain::billing::CostWatch;
-use crate::domain::ending::give_up;
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise};
+use crate::domain::money::billing::CostWatch;
 use crate::domain::occurrence::Kind;
+use crate::domain::transactions::ending::give_up;
 use crate::ocpp::answers;
 use crate::ocpp::sessions::CallFailure;
 use crate::payment::{Capture, Held, Hold, PaymentError};
@@ -414,9 +414,9 @@ impl Task {
         );
         let (organization, id) = (&session.organization_id, &session.charge_point_id);
         let outbox = &self.app.outbox;
-        let told = outbox.awaited(Kind::TransactionStopped, organization, id, now_ms);
-        let is_told = told.is_some();
-        give_up(&self.app.store, transaction, told).await?;
+        let occurrence = outbox.awaited(Kind::TransactionStopped, organization, id, now_ms);
+        let is_told = occurrence.is_some();
+        give_up(&self.app.store, transaction, occurrence).await?;
         if is_told {
             outbox.posted();
         }

@@ -29,8 +29,8 @@ use percent_encoding::percent_decode_str;
 
 use super::{credentials, session};
 use crate::App;
-use crate::domain::registration::FOLDERS;
-use crate::domain::security::{Breach, Duty, SecurityProfile, Shown, duty};
+use crate::domain::charge_points::registration::FOLDERS;
+use crate::domain::charge_points::security::{Breach, Duty, SecurityProfile, Shown, duty};
 use crate::listen::{Peer, lacks_host};
 use crate::store::{ChargePoint, Proof};
 use crate::tls::{PeerCertificate, Transport};

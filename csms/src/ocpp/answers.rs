@@ -6,7 +6,7 @@ use dynamo_protocol::{CallError, ChargePointId, RawValue};
 use serde_json::Value;
 
 use crate::App;
-use crate::domain::deviation;
+use crate::domain::charge_points::deviation;
 use crate::store::DeviationReport;
 
 /// What an answer says; what had to be forgiven is left behind in the records of the charge point.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::sessions::CallFailure;
 use crate::App;
-use crate::domain::security::{MASK, is_password, mask_passwords};
+use crate::domain::charge_points::security::{MASK, is_password, mask_passwords};
 use crate::store::{Result, Settlement, StoreError};
 
 /// The charge points whose key is being changed: one change at a time, so that the last one counts.
@@ -183,7 +183,7 @@ const HIDDEN: &str = "(not shown: it may have the key of the charge point)";
 /// A message that can be shown, where it is not the message itself: passwords of charge points in it are hidden.
 pub(crate) fn masked(message: &str) -> Option<String> {
     // Most messages are not looked into any further.
-    let key = crate::domain::security::AUTHORIZATION_KEY.as_bytes();
+    let key = crate::domain::charge_points::security::AUTHORIZATION_KEY.as_bytes();
     let mut parts = message.as_bytes().windows(key.len());
     if !parts.any(|part| part.eq_ignore_ascii_case(key)) {
         return None;

@@ -14,7 +14,7 @@ use super::answers;
 use super::key_change;
 use super::sessions::CallFailure;
 use crate::App;
-use crate::domain::security::is_password;
+use crate::domain::charge_points::security::is_password;
 use crate::store::Result;
 
 /// Charge points that are pushed to at the same time after their boots.

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 
 use super::sessions::Contact;
 use crate::App;
-use crate::domain::deviation;
+use crate::domain::charge_points::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::store::{ChargePoint, DeviationReport, Registration, StoreError};
 
@@ -58,7 +58,7 @@ impl Cx {
     }
 
     /// How webhooks are to be told of what this message says, if somebody waits for it.
-    pub(crate) fn told(&self, kind: Kind) -> Option<Occurrence> {
+    pub(crate) fn occurrence(&self, kind: Kind) -> Option<Occurrence> {
         let (organization, id) = (self.organization(), self.charge_point.as_str());
         let outbox = &self.app.outbox;
         match self.admitted.had_other_organization && kind.is_of_transaction() {

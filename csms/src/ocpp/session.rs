@@ -34,8 +34,8 @@ use super::sessions::{CallFailure, Seat};
 use super::taps::{Frame, Heard};
 use super::wire::{Turn, Wire};
 use crate::App;
+use crate::domain::charge_points::security::mask_passwords;
 use crate::domain::occurrence::{Kind, Occurrence};
-use crate::domain::security::mask_passwords;
 use crate::listen::Peer;
 use crate::store::ChargePoint;
 
@@ -109,9 +109,9 @@ pub(crate) async fn run(
         wire: Wire::new(socket),
     };
     // What its messages tell comes after it.
-    if let Some(told) = session.told(Kind::Connected) {
+    if let Some(occurrence) = session.occurrence(Kind::Connected) {
         let data = json!({"ocpp_version": "1.6"});
-        session.untold = Some(session.app.outbox.tell(told, data));
+        session.untold = Some(session.app.outbox.tell(occurrence, data));
     }
     let end = session.live().await;
     session.finish(end).await;
@@ -492,9 +492,9 @@ impl Session {
         }
         self.log_end(&end);
         // A newer connection has said already that it is connected.
-        if let Some(told) = self.told(Kind::Disconnected).filter(|_| current) {
+        if let Some(occurrence) = self.occurrence(Kind::Disconnected).filter(|_| current) {
             let data = json!({"reason": end.reason()});
-            drop(self.app.outbox.tell(told, data));
+            drop(self.app.outbox.tell(occurrence, data));
         }
         let presence = self.place.seat.contact.presence(&self.id);
         let goodbye = say_goodbye(&mut self.wire.socket, &end);
@@ -529,7 +529,7 @@ impl Session {
         }
     }
 
-    fn told(&self, kind: Kind) -> Option<Occurrence> {
+    fn occurrence(&self, kind: Kind) -> Option<Occurrence> {
         let (organization, id) = (&self.admitted.organization_id, self.id.as_str());
         let now_ms = self.app.clock().now_ms();
         self.app.outbox.awaited(kind, organization, id, now_ms)
@@ -540,7 +540,7 @@ impl Session {
         let Some(command) = self.command.take() else {
             return;
         };
-        let Some(told) = self.told(Kind::CommandCompleted) else {
+        let Some(occurrence) = self.occurrence(Kind::CommandCompleted) else {
             return;
         };
         let (outcome, response) = match result {
@@ -580,7 +580,7 @@ impl Session {
             "status": status,
             "response": response,
         });
-        self.untold = Some(self.app.outbox.tell(told, data));
+        self.untold = Some(self.app.outbox.tell(occurrence, data));
     }
 
     fn log_end(&self, end: &End) {

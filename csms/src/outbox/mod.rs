@@ -35,7 +35,7 @@ pub(crate) use public_only::refused_address;
 pub(crate) use webhook::check_url;
 
 /// Occurrences that wait to be put into the outbox; those beyond them are dropped and counted.
-const TOLD_MAX: usize = 16_384;
+const ANNOUNCED_MAX: usize = 16_384;
 /// Occurrences in one transaction.
 const TOLD_AT_ONCE_MAX: usize = 256;
 /// How long a database that takes nothing is left alone.
@@ -43,7 +43,7 @@ const TOLD_PAUSE: Duration = Duration::from_millis(500);
 /// How often the webhooks that another process made are looked for.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
-struct Told {
+struct Announcement {
     occurrence: Occurrence,
     data: Value,
     /// Hears when it is in the outbox; its end says that it never will be.
@@ -54,27 +54,27 @@ struct Told {
 pub(crate) struct Outbox {
     /// The kinds that each organization waits for, as [`Kind::bit`]s.
     awaited: RwLock<HashMap<String, u16>>,
-    told: mpsc::Sender<Told>,
+    queue: mpsc::Sender<Announcement>,
     posted: Notify,
     metrics: Arc<Metrics>,
     /// The log was told that the queue takes no more.
     is_full: AtomicBool,
 }
 
-/// The other end of [`Outbox::tell`], for [`write_told`].
-pub(crate) struct ToldQueue(mpsc::Receiver<Told>);
+/// The other end of [`Outbox::tell`], for [`write_announced`].
+pub(crate) struct Announcements(mpsc::Receiver<Announcement>);
 
 impl Outbox {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, ToldQueue) {
-        let (told, queue) = mpsc::channel(TOLD_MAX);
+    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, Announcements) {
+        let (queue, announcements) = mpsc::channel(ANNOUNCED_MAX);
         let outbox = Self {
             awaited: RwLock::default(),
-            told,
+            queue,
             posted: Notify::new(),
             metrics,
             is_full: AtomicBool::new(false),
         };
-        (outbox, ToldQueue(queue))
+        (outbox, Announcements(announcements))
     }
 
     /// What a fact is to be told as, if somebody in the organization waits for it.
@@ -124,12 +124,12 @@ impl Outbox {
     /// Tells what is no fact of the database. Never waits; who must come after it waits for what is returned.
     pub(crate) fn tell(&self, occurrence: Occurrence, data: Value) -> oneshot::Receiver<()> {
         let (written, is_written) = oneshot::channel();
-        let told = Told {
+        let announcement = Announcement {
             occurrence,
             data,
             written,
         };
-        let is_taken = self.told.try_send(told).is_ok();
+        let is_taken = self.queue.try_send(announcement).is_ok();
         if !is_taken {
             self.metrics.letters_dropped(1);
         }
@@ -172,7 +172,7 @@ pub(crate) async fn refresh_awaited(app: Arc<App>) {
 
 /// Puts what was told into the outbox, in order. Ends when `app.sockets` is closed and everybody who could tell
 /// something is gone, with a last attempt at what is left.
-pub(crate) async fn write_told(app: Arc<App>, mut queue: ToldQueue) {
+pub(crate) async fn write_announced(app: Arc<App>, mut queue: Announcements) {
     let mut batch = Vec::new();
     // Sockets go one after the other at the shutdown, and each end is told.
     let gone = async {
@@ -203,16 +203,16 @@ pub(crate) async fn write_told(app: Arc<App>, mut queue: ToldQueue) {
 }
 
 /// Puts a batch into the outbox and empties it; false when it is to be tried again.
-async fn write_batch(app: &App, batch: &mut Vec<Told>, is_last: bool) -> bool {
-    let told = batch.iter();
-    let told: Vec<_> = told
-        .map(|told| (told.occurrence.clone(), told.data.clone()))
+async fn write_batch(app: &App, batch: &mut Vec<Announcement>, is_last: bool) -> bool {
+    let occurrences = batch.iter();
+    let occurrences: Vec<_> = occurrences
+        .map(|announced| (announced.occurrence.clone(), announced.data.clone()))
         .collect();
-    match app.store.tell_all(told).await {
+    match app.store.tell_all(occurrences).await {
         Ok(()) => {
             app.outbox.posted();
-            for told in batch.drain(..) {
-                let _ = told.written.send(());
+            for announced in batch.drain(..) {
+                let _ = announced.written.send(());
             }
             true
         }

@@ -21,7 +21,7 @@ use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, timeout};
 
-use crate::domain::security::key_bytes;
+use crate::domain::charge_points::security::key_bytes;
 use key::{Compared, KEYED, PasswordKey};
 
 /// Verifications at the same time.

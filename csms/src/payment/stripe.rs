@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use super::sandbox::REFERENCE_PREFIX;
 use super::{Capture, Gateway, Held, Hold, PaymentError};
-use crate::domain::price::currency_digits;
+use crate::domain::money::price::currency_digits;
 use crate::public::is_loopback;
 
 /// How often a request is made before Stripe counts as out of reach.

@@ -8,9 +8,9 @@ use super::error::ApiError;
 use super::location::Location;
 use super::stamp::Stamp;
 use crate::App;
-use crate::domain::lifecycle::Stage;
-use crate::domain::registration::{Refused, endpoint_path, wrong_id};
-use crate::domain::security::wrong_password;
+use crate::domain::charge_points::lifecycle::Stage;
+use crate::domain::charge_points::registration::{Refused, endpoint_path, wrong_id};
+use crate::domain::charge_points::security::wrong_password;
 use crate::store::{ChargePointRecord, Owner, random_text};
 
 /// The charge point of this id, if it is the owner's; otherwise nobody learns whether it exists.

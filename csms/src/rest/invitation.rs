@@ -15,7 +15,7 @@ use super::error::{Answer, ApiError};
 use super::input::{Body, plain};
 use super::openapi::{AcceptanceErrors, BodyErrors, CrowdErrors, StoreErrors};
 use crate::App;
-use crate::domain::handover::{self, Acceptance, Refused};
+use crate::domain::projects::handover::{self, Acceptance, Refused};
 use crate::store::{key_hash, random_text};
 
 /// The path in the mail; the token is its query.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::error::ApiError;
 use super::input::{plain, present};
-use crate::domain::place::Place;
+use crate::domain::charge_points::place::Place;
 use crate::store::ChargePointRecord;
 
 /// A place on the map.

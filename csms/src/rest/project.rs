@@ -18,8 +18,8 @@ use super::ocpp16::transactions::{self, Transactions};
 use super::openapi::{AccessErrors, BodyErrors, MissingErrors, QueryErrors};
 use super::stamp::Stamp;
 use crate::App;
-use crate::domain::access::Access;
-use crate::domain::handover::Features;
+use crate::domain::projects::handover::Features;
+use crate::domain::tags::access::Access;
 use crate::store::{Owner, Project, RecordFilter, TransactionFilter};
 
 const PER_PAGE: i64 = 20;

@@ -21,7 +21,7 @@ use super::money::{Amount, price};
 use super::openapi::{AccessErrors, BodyErrors, MissingErrors};
 use super::stamp::Stamp;
 use crate::App;
-use crate::domain::price::{Tariff, currencies, currency_digits};
+use crate::domain::money::price::{Tariff, currencies, currency_digits};
 use crate::store::{NewTariff, Owner, TariffOwner, TariffRecord};
 
 /// Minutes of a year; nobody waits longer.

@@ -8,46 +8,15 @@
 //! Instants are Unix milliseconds, structured values JSON text. What a retransmission must not do twice
 //! is a unique key.
 
-mod access;
-mod account;
-mod backup;
-mod certificate;
-mod charge_point;
-mod commissioning;
-mod configuration;
-mod demo;
-mod deviation;
-mod ending;
+mod charge_points;
+mod database;
 mod error;
-mod event;
-mod file;
-#[cfg(test)]
-mod growth;
-mod guest;
 mod idempotency;
-mod invitation;
-mod listing;
-mod mailbox;
-mod meter;
-mod open;
-mod orphan_stop;
-mod outbox;
-mod password;
-mod past;
-mod place;
-mod probe;
-mod project;
-mod record;
-mod registration;
-mod retention;
-mod serving;
-mod site;
-mod tag;
-mod tariff;
-mod transaction;
-mod transaction_list;
-mod webhook;
-mod writer;
+mod letters;
+mod money;
+mod people;
+mod transactions;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,59 +28,66 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use access::{ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE};
-pub(crate) use access::{key_hash, random_text};
-pub use account::Owner;
-use account::owner_conditions;
-pub(crate) use account::{Account, Role, email_key, owned};
-pub(crate) use backup::back_up;
-pub(crate) use certificate::{Certificate, NewCertificate};
-pub(crate) use charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
-pub use charge_point::{
+pub(crate) use charge_points::certificate::{Certificate, NewCertificate};
+pub(crate) use charge_points::charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
+pub use charge_points::charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
-pub(crate) use commissioning::{LogEntry, Run, RunEnd};
-pub(crate) use configuration::{CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved};
-pub(crate) use demo::Past;
-pub(crate) use deviation::{DeviationReport, DeviationRow};
-pub(crate) use ending::{Left, TransactionFacts};
+pub(crate) use charge_points::commissioning::{LogEntry, Run, RunEnd};
+pub(crate) use charge_points::configuration::{
+    CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved,
+};
+pub(crate) use charge_points::deviation::{DeviationReport, DeviationRow};
+pub(crate) use charge_points::password::Settlement;
+pub use charge_points::password::{PendingPassword, PendingState};
+pub(crate) use charge_points::past::{Belonging, StartPlace};
+pub use charge_points::place::PlacedChargePoint;
+pub(crate) use charge_points::place::{PlacedRow, Searched};
+pub(crate) use charge_points::record::ChargePointRecord;
+pub(crate) use charge_points::registration::RecordFilter;
+pub(crate) use database::backup::back_up;
+pub(crate) use database::open::without_password;
+pub(crate) use database::probe::Probe;
+pub(crate) use database::writer::Step;
 pub use error::StoreError;
-pub(crate) use guest::{GuestSession, NewGuest, ReceiptFacts};
 pub(crate) use idempotency::{Claim, KeyedRequest};
-pub(crate) use invitation::Invitation;
-pub(crate) use listing::{
-    ApiKeyRow, ChargePointRow, IdTagRow, Listed, ListedTransaction, OrganizationRow, PAGE_ROWS,
-};
-pub(crate) use open::without_password;
-pub(crate) use orphan_stop::{OrphanStop, OrphanStopRow};
-pub(crate) use outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
-pub(crate) use password::Settlement;
-pub use password::{PendingPassword, PendingState};
-pub(crate) use past::{Belonging, StartPlace};
-pub use place::PlacedChargePoint;
-pub(crate) use place::{PlacedRow, Searched};
-pub(crate) use probe::Probe;
-pub(crate) use project::Project;
-pub(crate) use record::ChargePointRecord;
-pub(crate) use registration::RecordFilter;
-pub(crate) use retention::{
-    Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, StatusPart,
-};
-pub(crate) use site::{Site, SiteChange};
-pub use tag::TagSetting;
+pub(crate) use letters::outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
+pub(crate) use letters::webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
+pub(crate) use money::guest::{GuestSession, NewGuest, ReceiptFacts};
 #[cfg(test)]
-pub(crate) use tariff::history_rows_read;
-pub(crate) use tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount};
-pub(crate) use transaction::{
+pub(crate) use money::tariff::history_rows_read;
+pub(crate) use money::tariff::{
+    Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount,
+};
+pub use people::access::{
+    ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE,
+};
+pub(crate) use people::access::{key_hash, random_text};
+pub use people::account::Owner;
+use people::account::owner_conditions;
+pub(crate) use people::account::{Account, Role, email_key, owned};
+pub(crate) use people::invitation::Invitation;
+pub(crate) use people::project::Project;
+pub(crate) use people::site::{Site, SiteChange};
+pub use people::tag::TagSetting;
+pub(crate) use transactions::ending::{Left, TransactionFacts};
+pub(crate) use transactions::orphan_stop::{OrphanStop, OrphanStopRow};
+pub(crate) use transactions::transaction::{
     ActiveTransaction, Ended, NewTransaction, Stop, TransactionFilter, TransactionRow,
     TransactionState,
 };
-pub(crate) use webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
-pub(crate) use writer::Step;
+pub(crate) use upkeep::demo::Past;
+pub(crate) use upkeep::listing::{
+    ApiKeyRow, ChargePointRow, IdTagRow, Listed, ListedTransaction, OrganizationRow, PAGE_ROWS,
+};
+pub(crate) use upkeep::retention::{
+    Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, StatusPart,
+};
 
 use crate::metrics::Metrics;
-use open::Pools;
-use writer::WriterPool;
+use database::open::{self, Pools};
+use database::serving::ServingLock;
+use database::writer::{self, WriterPool};
 
 /// The organization that owns what belongs to nobody else: `--api-key`, `--id-tag`, and what
 /// `--accept-unknown` lets in.
@@ -298,7 +274,7 @@ impl Store {
         Ok((self.reader().await?, turn))
     }
 
-    fn serving_lock(&self) -> Option<&serving::ServingLock> {
+    fn serving_lock(&self) -> Option<&ServingLock> {
         match &self.inner.pools {
             Pools::Sqlite { lock, .. } => lock.as_ref(),
             Pools::Postgres { .. } => None,

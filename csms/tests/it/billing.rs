@@ -190,7 +190,7 @@ async fn what_is_abandoned_is_billed_when_that_is_final_and_corrected_by_what_co
     hours.store(1, Relaxed);
     // It ended at its last meter value: 5 idle minutes, all of them free.
     until_cost(&rig, 0, json!(0.88)).await;
-    // Told late: marked, and priced once when nothing more is told.
+    // Claims late: marked, and priced once when nothing more is told.
     for (at, register) in [(20, "1500"), (30, "2000")] {
         cp.meter(&id, &minute(at), register).await;
     }

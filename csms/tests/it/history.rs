@@ -66,7 +66,7 @@ async fn a_transaction_stays_in_the_project_that_it_was_made_in() {
         let path = "/api/v1/installer/charge-points/CP-1";
         assert_eq!(ask(&rig, Method::PUT, path, body, &installer).await.0, 200);
         clock.store(0, Relaxed);
-        // Told after the move: begun before it, and after it.
+        // Claims after the move: begun before it, and after it.
         session(&rig, &mut cp, "CP-1", (1, "B", &minutes(-125)), 10_000).await;
         session(&rig, &mut cp, "CP-1", (1, "C", &minutes(-60)), 10_000).await;
         let a_and_b = vec![(json!("A"), json!(1.0)), (json!("B"), json!(1.0))];

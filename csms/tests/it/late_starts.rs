@@ -45,7 +45,7 @@ pub(crate) fn minutes(minutes: i64) -> String {
 
 fn tag(tag: &str, status: &str) -> TagSetting {
     TagSetting {
-        status: dynamo_csms::domain::authorization::TagStatus::from_setting(status).unwrap(),
+        status: dynamo_csms::domain::tags::tag::TagStatus::from_setting(status).unwrap(),
         ..TagSetting::accepted(tag)
     }
 }

@@ -1,7 +1,7 @@
 //! What is answered to each message, besides transactions.
 
 use dynamo_csms::Clock;
-use dynamo_csms::domain::authorization::TagStatus;
+use dynamo_csms::domain::tags::tag::TagStatus;
 use dynamo_csms::store::{ChargePointSetting, Registration, TagSetting};
 use dynamo_protocol::decode::Decoding;
 use serde_json::json;

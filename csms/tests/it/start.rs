@@ -1,6 +1,6 @@
 //! What the options of a start mean for a database that has been used before.
 
-use dynamo_csms::domain::authorization::TagStatus;
+use dynamo_csms::domain::tags::tag::TagStatus;
 use dynamo_csms::store::TagSetting;
 use dynamo_csms::{Options, PaymentSettings, start};
 use reqwest::Method;

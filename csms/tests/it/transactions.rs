@@ -52,7 +52,7 @@ async fn a_repeated_start_gets_the_first_answer() {
     let mut cp = rig.connect("CP-1").await;
     let first = cp.start(1, "TAG", T0, 5).await;
     rig.set_tag(TagSetting {
-        status: dynamo_csms::domain::authorization::TagStatus::Blocked,
+        status: dynamo_csms::domain::tags::tag::TagStatus::Blocked,
         ..TagSetting::accepted("TAG")
     })
     .await;

@@ -14,13 +14,12 @@ mod words;
 
 use rust_decimal::Decimal;
 
-use super::authorization::{TagStatus, Verdict};
-use super::billing;
-use super::price::{Tariff, Usage};
+use super::money::billing;
+use super::money::price::{Tariff, Usage};
+use crate::domain::tags::tag::{TagStatus, Verdict};
 use crate::store::{Conn, GuestSession, NewGuest, Result, Store};
 
-pub(crate) use next::TransactionEnd;
-pub(crate) use words::{GuestStatus, PaymentStatus};
+pub(crate) use words::{GuestStatus, PaymentStatus, TransactionEnd};
 
 /// How every id tag of a session begins.
 pub(crate) const TAG_PREFIX: &str = "GS-";
@@ -173,8 +172,8 @@ pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<boo
 
 #[cfg(test)]
 mod tests {
-    use super::super::transaction::began_at_ms;
     use super::*;
+    use crate::domain::transactions::claims::began_at_ms;
 
     #[test]
     fn enough_is_held_for_a_large_battery() {

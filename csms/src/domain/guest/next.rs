@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::PaymentStatus;
+use super::{PaymentStatus, TransactionEnd};
 use crate::store::GuestSession;
 
 /// The longest somebody waits for an authorization.
@@ -26,19 +26,6 @@ const BACK_GRACE_MS: i64 = 60_000;
 const SWEEP_MS: i64 = 1000;
 /// The pause before a stop is sent again over the same connection.
 const RESEND_MS: i64 = 30_000;
-
-/// How the transaction of a session ended, if it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TransactionEnd {
-    Open,
-    /// Without a stop; one may come late, or it may go on.
-    Provisional {
-        /// When the last message about it was received.
-        since_ms: i64,
-    },
-    /// Nothing changes what is paid for.
-    Final,
-}
 
 /// Whoever asked for a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,7 +201,7 @@ fn charging(session: &GuestSession, now: Circumstances) -> Next {
 pub(super) mod tests {
     use super::*;
     use crate::domain::guest::GuestStatus;
-    use crate::domain::price::Tariff;
+    use crate::domain::money::price::Tariff;
     use crate::store::ReceiptFacts;
 
     pub(in super::super) fn session(

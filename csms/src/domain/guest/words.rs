@@ -108,6 +108,19 @@ impl PaymentStatus {
     }
 }
 
+/// How the transaction of a session ended, if it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionEnd {
+    Open,
+    /// Without a stop; one may come late, or it may go on.
+    Provisional {
+        /// When the last message about it was received.
+        since_ms: i64,
+    },
+    /// Nothing changes what is paid for.
+    Final,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,8 @@ use dynamo_protocol::v16::{AuthorizationStatus, AuthorizeRequest, AuthorizeRespo
 use dynamo_protocol::{CallError, time};
 
 use super::super::routes::Cx;
-use crate::domain::authorization::{self, Shown, TagStatus, Verdict};
+use crate::domain::tags::authorization::{self, Shown};
+use crate::domain::tags::tag::{TagStatus, Verdict};
 
 pub(super) async fn authorize(
     cx: Cx,

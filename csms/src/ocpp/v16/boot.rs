@@ -11,8 +11,8 @@ use dynamo_protocol::{CallError, time};
 use super::super::routes::{Cx, remember_registration};
 use super::connector;
 use super::notes::event;
+use crate::domain::charge_points::reports;
 use crate::domain::occurrence::Kind;
-use crate::domain::reports;
 use crate::store::{BootFacts, ConnectorReport, Registration};
 
 pub(super) async fn boot_notification(
@@ -30,9 +30,9 @@ pub(super) async fn boot_notification(
         booted_at_ms: cx.received_at_ms,
     };
     let event = event(&cx, "BootNotification", None);
-    let told = cx.told(Kind::Booted);
-    let is_told = told.is_some();
-    let (registration, interval_s) = reports::boot(&cx.app.store, facts, event, told).await?;
+    let occurrence = cx.occurrence(Kind::Booted);
+    let is_told = occurrence.is_some();
+    let (registration, interval_s) = reports::boot(&cx.app.store, facts, event, occurrence).await?;
     if is_told {
         cx.app.outbox.posted();
     }
@@ -71,9 +71,9 @@ pub(super) async fn status_notification(
         received_at_ms: cx.received_at_ms,
         receipt: (cx.app.run_id.clone(), cx.receipt),
     };
-    let told = cx.told(Kind::StatusChanged);
-    let is_told = told.is_some();
-    reports::connector_status(&cx.app.store, report, told).await?;
+    let occurrence = cx.occurrence(Kind::StatusChanged);
+    let is_told = occurrence.is_some();
+    reports::connector_status(&cx.app.store, report, occurrence).await?;
     if is_told {
         cx.app.outbox.posted();
     }

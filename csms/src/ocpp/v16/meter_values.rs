@@ -8,9 +8,10 @@ use dynamo_protocol::{CallError, frame, time};
 
 use super::super::routes::Cx;
 use super::connector;
-use crate::domain::metering::{self, MeterReport, Reading};
 use crate::domain::occurrence::Kind;
-use crate::domain::register::{self, Context, Phases, Place, Sample};
+use crate::domain::transactions::facts::{MeterReport, Reading};
+use crate::domain::transactions::metering::{self};
+use crate::domain::transactions::register::{self, Context, Phases, Place, Sample};
 
 pub(super) async fn meter_values(
     cx: Cx,
@@ -23,9 +24,9 @@ pub(super) async fn meter_values(
         readings: request.meter_value.iter().map(reading).collect(),
         received_at_ms: cx.received_at_ms,
         deviations: cx.deviations.clone(),
-        told: cx.told(Kind::TransactionUpdated),
+        occurrence: cx.occurrence(Kind::TransactionUpdated),
     };
-    let is_told = report.told.is_some();
+    let is_told = report.occurrence.is_some();
     metering::record(&cx.app.store, report).await?;
     if is_told {
         cx.app.outbox.posted();

@@ -11,7 +11,8 @@ use super::authorize::id_tag_info;
 use super::connector;
 use super::meter_values::reading;
 use crate::domain::occurrence::Kind;
-use crate::domain::transaction::{self, Start, StopReport, Stopped};
+use crate::domain::transactions::facts::{Start, StopReport};
+use crate::domain::transactions::transaction::{self, Stopped};
 
 pub(super) async fn start_transaction(
     cx: Cx,
@@ -33,9 +34,9 @@ pub(super) async fn start_transaction(
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
         deviations: cx.deviations.clone(),
-        told: cx.told(Kind::TransactionStarted),
+        occurrence: cx.occurrence(Kind::TransactionStarted),
     };
-    let is_told = start.told.is_some();
+    let is_told = start.occurrence.is_some();
     let (id, verdict) = transaction::start(&cx.app.store, start).await?;
     if is_told {
         cx.app.outbox.posted();
@@ -68,9 +69,9 @@ pub(super) async fn stop_transaction(
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
         deviations: cx.deviations.clone(),
-        told: cx.told(Kind::TransactionStopped),
+        occurrence: cx.occurrence(Kind::TransactionStopped),
     };
-    let is_told = stop.told.is_some();
+    let is_told = stop.occurrence.is_some();
     let Stopped { verdict, is_orphan } = transaction::stop(&cx.app.store, stop).await?;
     if is_orphan {
         cx.app.metrics.orphan_stop();

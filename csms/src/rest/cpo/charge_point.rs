@@ -13,11 +13,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::availability::operational_status;
-use crate::domain::lifecycle::Stage;
-use crate::domain::nearby::Use;
-use crate::domain::place::Place;
-use crate::domain::registration::{self, Hardware, generated_id};
+use crate::domain::charge_points::availability::operational_status;
+use crate::domain::charge_points::lifecycle::Stage;
+use crate::domain::charge_points::nearby::Use;
+use crate::domain::charge_points::place::Place;
+use crate::domain::charge_points::registration::{self, Hardware, generated_id};
 use crate::rest::auth::{Reader, Writer};
 use crate::rest::charge_point::{
     NewPassword, find, is_online, refuse, registrable, usable_password,

@@ -11,8 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::nearby::{self, Found, Search, Use};
-use crate::domain::place::{Place, RADIUS_KM_MAX, in_metres};
+use crate::domain::charge_points::nearby::{self, Found, Search, Use};
+use crate::domain::charge_points::place::{Place, RADIUS_KM_MAX, in_metres};
 use crate::rest::auth::Reader;
 use crate::rest::charge_point::is_online;
 use crate::rest::error::{Answer, ApiError};

@@ -12,9 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::get;
 use crate::App;
+use crate::domain::charge_points::registration::public_id;
 use crate::domain::guest::PaymentStatus;
-use crate::domain::price::{Usage, in_coins};
-use crate::domain::registration::public_id;
+use crate::domain::money::price::{Usage, in_coins};
 use crate::receipt::{self, Receipt};
 use crate::rest::auth::Reader;
 use crate::rest::error::ApiError;

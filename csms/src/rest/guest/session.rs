@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::{get, not_connected, wait_until};
 use crate::App;
-use crate::domain::billing;
+use crate::domain::charge_points::registration::public_id;
 use crate::domain::guest::GuestStatus;
-use crate::domain::registration::public_id;
+use crate::domain::money::billing;
 use crate::guest::take_up;
 use crate::rest::auth::{Reader, Writer};
 use crate::rest::error::{Answer, ApiError};

@@ -13,10 +13,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::availability::operational_status;
-use crate::domain::lifecycle::Stage;
-use crate::domain::registration::{self, Change, Hardware, NewChargePoint, generated_id};
-use crate::domain::transaction::platform_id;
+use crate::domain::charge_points::availability::operational_status;
+use crate::domain::charge_points::lifecycle::Stage;
+use crate::domain::charge_points::registration::{
+    self, Change, Hardware, NewChargePoint, generated_id,
+};
+use crate::domain::transactions::claims::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{
     NewPassword, RegisteredChargePoint, RegisteredChargePoints, find, is_online, online_list,

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::App;
 use crate::commissioning::take_up;
-use crate::domain::commissioning::new_checks;
+use crate::domain::projects::commissioning::new_checks;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};

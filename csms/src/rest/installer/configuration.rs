@@ -24,9 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::security::is_password;
-use crate::domain::standard_key;
-use crate::domain::template::{TemplateParameter, template_for};
+use crate::domain::charge_points::security::is_password;
+use crate::domain::charge_points::standard_key;
+use crate::domain::charge_points::template::{TemplateParameter, template_for};
 use crate::ocpp::push::push_for;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;

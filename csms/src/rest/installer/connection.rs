@@ -205,12 +205,12 @@ async fn commission(
             }
             let now_ms = app.clock().now_ms();
             let organization = &record.organization_id;
-            let told = app
-                .outbox
-                .awaited(Kind::Commissioned, organization, &record.id, now_ms);
+            let occurrence =
+                app.outbox
+                    .awaited(Kind::Commissioned, organization, &record.id, now_ms);
             let done = app
                 .rest_store
-                .commission(&owner, &record.id, now_ms, told)
+                .commission(&owner, &record.id, now_ms, occurrence)
                 .await?;
             app.outbox.posted();
             done.ok_or_else(|| charge_point::missing(&id))?

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::handover::{self, Features, Invite, NotInvited, SignOff, warnings};
+use crate::domain::projects::handover::{self, Features, Invite, NotInvited, SignOff, warnings};
 use crate::rest::auth::Installer;
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, PathId, plain, prose};

@@ -19,8 +19,8 @@ use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
 use crate::App;
+use crate::domain::charge_points::security::mask_passwords;
 use crate::domain::content_hash;
-use crate::domain::security::mask_passwords;
 use crate::metrics;
 use crate::ocpp::sessions::CallFailure;
 use crate::ocpp::{answers, key_change};

@@ -12,10 +12,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::ending::{self, Closing};
+use crate::domain::charge_points::registration::public_id;
 use crate::domain::occurrence::Kind;
-use crate::domain::registration::public_id;
-use crate::domain::transaction::{energy_wh, irregularities};
+use crate::domain::transactions::claims::{energy_wh, irregularities};
+use crate::domain::transactions::ending::{self, Closing};
 use crate::rest::auth::{AnyReader, AnyWriter};
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError};
@@ -235,11 +235,18 @@ async fn close_transaction(
     let missing = || ApiError::NotFound(format!("there is no transaction {id:?}"));
     let number: i64 = id.parse().map_err(|_| missing())?;
     let now_ms = app.clock().now_ms();
-    let told = |organization: &str, charge_point: &str| {
+    let occurrence = |organization: &str, charge_point: &str| {
         let kind = Kind::TransactionStopped;
         app.outbox.awaited(kind, organization, charge_point, now_ms)
     };
-    let closing = ending::close(&app.rest_store, Some(owner.clone()), None, number, told).await?;
+    let closing = ending::close(
+        &app.rest_store,
+        Some(owner.clone()),
+        None,
+        number,
+        occurrence,
+    )
+    .await?;
     let row = app.rest_store.transaction(&owner, number).await?;
     let row = row.ok_or_else(missing)?;
     match closing {
@@ -258,7 +265,7 @@ async fn close_transaction(
 
 pub(in crate::rest) fn show(app: &App, row: TransactionRow) -> Result<TransactionBody, ApiError> {
     let cost = row.cost.as_deref().map(amount).transpose()?;
-    let untrue = irregularities(&row.told());
+    let untrue = irregularities(&row.claims());
     let odd = untrue.into_iter().chain(row.deviations.split_whitespace());
     let provisional_ms = app.options.provisional_ms();
     Ok(TransactionBody {

@@ -1,0 +1,56 @@
+//! Who may charge: the answer to a tag that is shown at a charge point.
+
+use crate::domain::guest::judge_guest_tag;
+use crate::domain::projects::commissioning::judge_test_tag;
+use crate::domain::tags::access::access_at;
+use crate::domain::tags::tag::{Tag, UnknownTags, Verdict, judge};
+use crate::store::{Conn, Result, Store};
+
+/// Whose tag is shown, and where.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub organization_id: String,
+    pub charge_point_id: String,
+    pub id_tag: String,
+    pub unknown_tags: UnknownTags,
+    pub now_ms: i64,
+}
+
+/// Answers an Authorize [1.6 §4.1].
+pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
+    let mut conn = store.reader().await?;
+    let test = judge_test_tag(&mut conn, &shown.charge_point_id, &shown.id_tag).await?;
+    if let Some(verdict) = test {
+        return Ok(verdict);
+    }
+    let now_ms = shown.now_ms;
+    let guest = judge_guest_tag(&mut conn, &shown.charge_point_id, &shown.id_tag, now_ms).await?;
+    if let Some(verdict) = guest {
+        return Ok(verdict);
+    }
+    let known = conn.tag(&shown.organization_id, &shown.id_tag).await?;
+    if known.is_some() || !shown.unknown_tags.records(&shown.id_tag) {
+        let access = access_at(&mut conn, &shown.charge_point_id).await?;
+        let known = known.filter(|_| access.allows(&shown.id_tag));
+        return Ok(judge(known.as_ref(), now_ms, false));
+    }
+    drop(conn);
+    let recorded = store.write(shown, |shown, conn| {
+        Box::pin(async move { tag_at(conn, shown).await })
+    });
+    Ok(judge(recorded.await?.as_ref(), now_ms, false))
+}
+
+/// The tag as it counts at a charge point: `None` when nobody knows it, or the project has it not on its list.
+pub(crate) async fn tag_at(conn: &mut Conn, shown: &Shown) -> Result<Option<Tag>> {
+    let access = access_at(conn, &shown.charge_point_id).await?;
+    if !access.allows(&shown.id_tag) {
+        return Ok(None);
+    }
+    let (organization, tag) = (&shown.organization_id, &shown.id_tag);
+    if shown.unknown_tags.records(tag) {
+        let recorded = conn.tag_or_record(organization, tag, shown.now_ms).await?;
+        return Ok(Some(recorded));
+    }
+    conn.tag(organization, tag).await
+}

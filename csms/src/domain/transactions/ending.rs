@@ -1,0 +1,345 @@
+//! The ends of transactions: which are final at once, and which wait for what may still be told [1.6 §4.8, §4.10].
+//!
+//! - Final at once are: the transaction's own stop; its close by an operator; and that of a guest's transaction whose
+//!   charge point was not heard of for a day.
+//! - Provisional is the end of a transaction that was left without a stop: its connector reports Available, or starts
+//!   another one. It is shown as abandoned at its last meter value, and nothing follows from that: no bill, no capture
+//!   of a guest's money, no webhook. After [`PROVISIONAL`] without a message about it, by the server's clock, the end
+//!   is final. A sweep sees to that, so it survives a restart.
+//! - A status ends nothing for good: while the end is provisional, Charging or Suspended on the connector, a meter
+//!   value of the transaction or its start once more bring it back. What the charge point stamped before it reported
+//!   Available does not, nor does anything where another transaction began there meanwhile.
+//! - What is told after a final end corrects the record and is marked (`corrected_late`): a stop at once, meter values
+//!   after the same wait, so that the price is made once and not for each of them. A guest's paid bill stands.
+//!
+//! [`concluded`] is the one place where something follows from an end.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::clock::rfc3339;
+use crate::domain::charge_points::registration::public_id;
+use crate::domain::money::billing;
+use crate::domain::occurrence::Occurrence;
+use crate::domain::transactions::claims::{end_of_second, energy_wh};
+use crate::domain::transactions::register::{Doubt, Standing};
+use crate::store::{Conn, Ended, Left, Owner, Result, Store, TransactionFacts};
+
+/// How long an end without a stop is provisional after the last message about the transaction.
+pub const PROVISIONAL: Duration = Duration::from_mins(15);
+
+/// The reason of a transaction that an operator closed.
+pub(crate) const CLOSED: &str = "closed_by_operator";
+
+/// What ended a transaction that has no stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// Its connector reported Available.
+    Available,
+    /// Its connector started another one.
+    Start,
+    /// Nothing was heard of its charge point for too long.
+    GivenUp,
+    /// An operator.
+    Closed,
+}
+
+impl EndedBy {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Start => "start",
+            Self::GivenUp => "given_up",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A stamp, and when it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamped {
+    pub at_ms: i64,
+    pub received_at_ms: i64,
+}
+
+impl Stamped {
+    /// Whether another clock made the other stamp, or the same clock that was set meanwhile: one of them is ahead of
+    /// its arrival, or cannot be, and the other is not. Then the order of arrival counts.
+    fn is_of_another_clock(self, other: Self) -> bool {
+        let doubt = |stamp: Self| Doubt::of_stamp(stamp.at_ms, stamp.received_at_ms);
+        doubt(self) != doubt(other)
+    }
+}
+
+/// Whether a connector that reports Available has left its open transaction.
+///
+/// Starts and stops wait in the charge point's queue while it is offline, reports of status do not have to
+/// keep their order with them. So a report stamped before the start, or at the same instant, speaks of the
+/// time before the transaction. A report without a stamp speaks of now.
+pub(crate) fn available_abandons(reported: Option<Stamped>, began: Stamped) -> bool {
+    reported
+        .is_none_or(|reported| reported.is_of_another_clock(began) || reported.at_ms > began.at_ms)
+}
+
+/// Whether something speaks of the time before its connector was left. Without a stamp of the leaving the order of
+/// arrival counts. A stamp of whole seconds speaks of the whole second.
+pub(crate) fn is_from_before(told: Stamped, left: Option<Stamped>) -> bool {
+    left.is_some_and(|left| {
+        !told.is_of_another_clock(left) && end_of_second(told.at_ms) < left.at_ms
+    })
+}
+
+/// A connector reported Available: what is open there is left.
+pub(in crate::domain) async fn leave(
+    conn: &mut Conn,
+    place: (&str, i64),
+    reported_at_ms: Option<i64>,
+    received_at_ms: i64,
+) -> Result<()> {
+    let left = Left {
+        ended_by: EndedBy::Available,
+        left_at_ms: reported_at_ms,
+        received_at_ms: Some(received_at_ms),
+    };
+    let reported = reported_at_ms.map(|at_ms| Stamped {
+        at_ms,
+        received_at_ms,
+    });
+    for open in conn.open_on(place.0, place.1).await? {
+        let began = Stamped {
+            at_ms: open.started_at_ms,
+            received_at_ms: open.received_at_ms,
+        };
+        if available_abandons(reported, began) {
+            conn.abandon(open.id, &left).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A connector reported that it charges: what was left there by a status goes on.
+pub(in crate::domain) async fn come_back(
+    conn: &mut Conn,
+    place: (&str, i64),
+    reported_at_ms: Option<i64>,
+    received_at_ms: i64,
+) -> Result<()> {
+    let Some(transaction) = conn.left_on(place.0, place.1).await? else {
+        return Ok(());
+    };
+    let is_old = reported_at_ms.is_some_and(|at_ms| {
+        let told = Stamped {
+            at_ms,
+            received_at_ms,
+        };
+        is_from_before(told, transaction.left())
+    });
+    if is_old {
+        return Ok(());
+    }
+    conn.reopen(place.0, transaction.id, received_at_ms).await
+}
+
+/// Something was told of a transaction that has no stop, with these stamps, and where its register stands: it goes on
+/// if it was left by a status, or its provisional end waits once more.
+pub(in crate::domain) async fn heard(
+    conn: &mut Conn,
+    transaction: &TransactionFacts,
+    standing: Option<&Standing>,
+    stamps_ms: &[i64],
+    received_at_ms: i64,
+) -> Result<()> {
+    conn.heard_of(transaction.id, received_at_ms, standing)
+        .await?;
+    let is_of_now = |at_ms: &i64| {
+        let told = Stamped {
+            at_ms: *at_ms,
+            received_at_ms,
+        };
+        !is_from_before(told, transaction.left())
+    };
+    if transaction.may_come_back() && stamps_ms.iter().any(is_of_now) {
+        let charge_point = &transaction.charge_point_id;
+        conn.reopen(charge_point, transaction.id, received_at_ms)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The end of a transaction is final: it is priced, and webhooks are told. What is told later of an end tells it once
+/// more.
+pub(in crate::domain) async fn concluded(
+    conn: &mut Conn,
+    id: i64,
+    occurrence: Option<&Occurrence>,
+    reason: &str,
+) -> Result<()> {
+    billing::settle(conn, id).await?;
+    if let Some(occurrence) = occurrence {
+        let ended = conn.ended(id).await?;
+        let reason = ended.reason.as_deref().unwrap_or(reason);
+        conn.tell_of(id, occurrence, &stopped(&ended, reason))
+            .await?;
+    }
+    Ok(())
+}
+
+/// The reason that webhooks are told of a transaction without a stop.
+const ABANDONED: &str = "abandoned";
+
+/// Makes a provisional end final, if nothing was told of the transaction since. False when it is not due, or another
+/// server was faster.
+pub(crate) async fn finalise(
+    store: &Store,
+    id: i64,
+    silent_since_ms: i64,
+    occurrence: Option<Occurrence>,
+) -> Result<bool> {
+    let input = (id, silent_since_ms, occurrence);
+    store
+        .write(input, |(id, silent_since_ms, occurrence), conn| {
+            Box::pin(async move {
+                if !conn.finalise_end(*id, *silent_since_ms).await? {
+                    return Ok(false);
+                }
+                concluded(conn, *id, occurrence.as_ref(), ABANDONED).await?;
+                Ok(true)
+            })
+        })
+        .await
+}
+
+/// Ends the transaction of a charge point that does not come back, at its last meter value.
+pub(crate) async fn give_up(
+    store: &Store,
+    transaction: i64,
+    occurrence: Option<Occurrence>,
+) -> Result<()> {
+    store
+        .write(
+            (transaction, occurrence),
+            |(transaction, occurrence), conn| {
+                Box::pin(async move {
+                    let left = Left {
+                        ended_by: EndedBy::GivenUp,
+                        left_at_ms: None,
+                        received_at_ms: None,
+                    };
+                    if !conn.abandon(*transaction, &left).await? {
+                        return Ok(());
+                    }
+                    concluded(conn, *transaction, occurrence.as_ref(), ABANDONED).await
+                })
+            },
+        )
+        .await
+}
+
+/// What becomes of the close of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Closed,
+    /// It is over already.
+    Over,
+    /// There is none, or it is somebody else's.
+    Missing,
+}
+
+/// Ends what will never be stopped, at its last meter value and for good. `charge_point`: whose it has to be, where
+/// that was said.
+pub(crate) async fn close(
+    store: &Store,
+    owner: Option<Owner>,
+    charge_point: Option<String>,
+    id: i64,
+    occurrence: impl Fn(&str, &str) -> Option<Occurrence>,
+) -> Result<Closing> {
+    let found = store
+        .transaction_place(owner.as_ref(), charge_point.as_deref(), id)
+        .await?;
+    let Some((organization, place)) = found else {
+        return Ok(Closing::Missing);
+    };
+    let occurrence = occurrence(&organization, public_id(&place));
+    let closed = store
+        .write((id, occurrence), |(id, occurrence), conn| {
+            Box::pin(async move {
+                if !conn.close_transaction(*id, CLOSED).await? {
+                    return Ok(false);
+                }
+                concluded(conn, *id, occurrence.as_ref(), CLOSED).await?;
+                Ok(true)
+            })
+        })
+        .await?;
+    Ok(match closed {
+        true => Closing::Closed,
+        false => Closing::Over,
+    })
+}
+
+fn stopped(ended: &Ended, reason: &str) -> serde_json::Value {
+    let energy_wh = ended
+        .meter_stop_wh
+        .and_then(|stop_wh| energy_wh(ended.meter_start_wh, stop_wh));
+    json!({
+        "transaction_id": ended.id,
+        "connector_id": ended.connector_id,
+        "id_tag": ended.id_tag,
+        "stop_id_tag": ended.stop_id_tag,
+        "reason": reason,
+        "start_time": rfc3339(ended.started_at_ms),
+        "stop_time": ended.stopped_at_ms.map(rfc3339),
+        "meter_start": ended.meter_start_wh,
+        "meter_stop": ended.meter_stop_wh,
+        "energy_wh": energy_wh,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(at_ms: i64, received_at_ms: i64) -> Stamped {
+        Stamped {
+            at_ms,
+            received_at_ms,
+        }
+    }
+
+    #[test]
+    fn a_report_from_before_the_start_abandons_nothing() {
+        let abandons = |at_ms| available_abandons(Some(at(at_ms, 9_000)), at(1_000, 2_000));
+        assert!(!abandons(999));
+        assert!(!abandons(1_000));
+        assert!(abandons(1_001));
+        assert!(available_abandons(None, at(1_000, 2_000)));
+        // A clock that was ahead at the start and is right now, and one that was right and is lost.
+        assert!(available_abandons(
+            Some(at(70_000, 70_000)),
+            at(7_200_000, 2_000)
+        ));
+        let now_ms = 100_000_000_000;
+        assert!(available_abandons(Some(at(5, now_ms)), at(now_ms, now_ms)));
+        // One that always stands.
+        assert!(!available_abandons(Some(at(5, now_ms)), at(5, now_ms)));
+    }
+
+    #[test]
+    fn what_was_stamped_before_the_connector_was_left_speaks_of_then() {
+        let left = Some(at(5_800, 6_000));
+        let is_old = |at_ms| is_from_before(at(at_ms, 9_000), left);
+        assert!(is_old(5_799));
+        assert!(!is_old(5_800));
+        // A stamp of whole seconds.
+        assert!(!is_old(5_000));
+        assert!(is_old(5_001));
+        assert!(!is_from_before(at(0, 9_000), None));
+        // A clock that was ahead, is ahead still, and is right again.
+        let left = Some(at(7_200_500, 100));
+        assert!(is_from_before(at(7_200_400, 200), left));
+        assert!(!is_from_before(at(7_200_600, 300), left));
+        assert!(!is_from_before(at(300, 300), left));
+    }
+}

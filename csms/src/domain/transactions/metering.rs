@@ -1,0 +1,160 @@
+//! Meter values: all of them are kept, and move the register of their transaction on.
+
+use serde_json::json;
+
+use crate::clock::rfc3339;
+use crate::domain::transactions::ending;
+use crate::domain::transactions::facts::MeterReport;
+use crate::store::{Conn, Result, Store, TransactionFacts};
+
+/// Keeps a report. Readings that are kept already are not counted again.
+pub(crate) async fn record(store: &Store, report: MeterReport) -> Result<()> {
+    store
+        .write(report, |report, conn| {
+            Box::pin(async move { keep(conn, report).await })
+        })
+        .await
+}
+
+/// The same inside a transaction of the database. A number that is no transaction of this charge point is kept as it
+/// is.
+pub(in crate::domain) async fn keep(conn: &mut Conn, report: &MeterReport) -> Result<()> {
+    let transaction = match report.transaction_number {
+        Some(number) => {
+            conn.lock_transaction(&report.charge_point_id, number)
+                .await?
+        }
+        None => None,
+    };
+    let id = transaction.as_ref().map(|transaction| transaction.id);
+    if let Some(id) = id {
+        conn.mark_deviations(id, &report.deviations).await?;
+    }
+    let mut new_stamps = Vec::new();
+    for reading in &report.readings {
+        if conn.insert_reading(report, reading, id).await? {
+            new_stamps.push(reading.at_ms);
+        }
+    }
+    let Some(transaction) = transaction else {
+        return Ok(());
+    };
+    if !transaction.is_stopped() {
+        move_on(conn, &transaction, report, &new_stamps).await?;
+    }
+    if let (Some(occurrence), false) = (&report.occurrence, new_stamps.is_empty()) {
+        let shown = report.standing(&transaction.began(), None);
+        let data = json!({
+            "transaction_id": transaction.id,
+            "connector_id": report.connector_id,
+            "meter_value": shown.map(|standing| standing.wh),
+            "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
+        });
+        conn.tell_of(transaction.id, occurrence, &data).await?;
+    }
+    Ok(())
+}
+
+/// Moves the register of a transaction without a stop on. Nothing is priced here: that would be done for each meter
+/// value of what is abandoned.
+async fn move_on(
+    conn: &mut Conn,
+    transaction: &TransactionFacts,
+    report: &MeterReport,
+    new_stamps: &[i64],
+) -> Result<()> {
+    let last = transaction.standing();
+    let standing = report.standing(&transaction.began(), last);
+    let moved = standing
+        .as_ref()
+        .filter(|standing| last != Some(**standing));
+    if transaction.is_final() && moved.is_none() && new_stamps.is_empty() {
+        // It repeats what was told before, and corrects nothing.
+        return Ok(());
+    }
+    ending::heard(conn, transaction, moved, new_stamps, report.received_at_ms).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::transactions::claims::Claims;
+    use crate::domain::transactions::facts::Reading;
+    use crate::domain::transactions::register::Register;
+
+    #[test]
+    fn readings_count_in_the_order_of_their_arrival() {
+        let began = Claims::default();
+        let reading = |at_ms, wh: Option<i64>| Reading {
+            at_ms,
+            samples: "[]".into(),
+            register: wh.map(Register::plain),
+        };
+        let report = |readings| MeterReport {
+            charge_point_id: "CP".into(),
+            connector_id: Some(1),
+            transaction_number: Some(1),
+            readings,
+            received_at_ms: 40,
+            deviations: Vec::new(),
+            occurrence: None,
+        };
+        let stands = |readings: Vec<Reading>| {
+            let standing = report(readings).standing(&began, None);
+            standing.map(|standing| (standing.at_ms, standing.wh))
+        };
+        let (first, second) = (reading(10, Some(5)), reading(20, Some(7)));
+        let without = reading(30, None);
+        assert_eq!(stands(vec![without.clone()]), None);
+        for readings in [
+            vec![first.clone(), second.clone(), without.clone()],
+            vec![second.clone(), first.clone(), without],
+        ] {
+            assert_eq!(stands(readings), Some((20, 7)));
+        }
+        // Ahead, and right again.
+        assert_eq!(
+            stands(vec![reading(90_000, Some(6)), second]),
+            Some((20, 7))
+        );
+        // The beginning of the transaction is told with the reading of now.
+        let mut begin = reading(20, Some(4));
+        begin.register = Some(Register {
+            wh: 9,
+            source: i64::MAX,
+        });
+        for readings in [vec![begin.clone(), first.clone()], vec![first, begin]] {
+            assert_eq!(stands(readings), Some((10, 5)));
+        }
+    }
+
+    #[test]
+    fn place_time_and_content_make_a_reading_different() {
+        let reading = Reading {
+            at_ms: 5,
+            samples: "[]".into(),
+            register: None,
+        };
+        let report = MeterReport {
+            charge_point_id: "CP".into(),
+            connector_id: Some(1),
+            transaction_number: None,
+            readings: Vec::new(),
+            received_at_ms: 0,
+            deviations: Vec::new(),
+            occurrence: None,
+        };
+        let hash = report.content_hash(&reading);
+        assert_eq!(hash, report.clone().content_hash(&reading.clone()));
+        let elsewhere = MeterReport {
+            transaction_number: Some(1),
+            ..report.clone()
+        };
+        assert_ne!(hash, elsewhere.content_hash(&reading));
+        let later = Reading {
+            at_ms: 6,
+            ..reading
+        };
+        assert_ne!(hash, report.content_hash(&later));
+    }
+}

@@ -1,0 +1,263 @@
+//! Transactions: when they begin, when they end, and what a retransmission may not do [1.6 §4.8, §4.10].
+//!
+//! - An id is given once and for ever. A retransmitted start finds its transaction by its key and gets the
+//!   first answer; a retransmitted stop likewise.
+//! - A refused tag still gets a transaction: the charge point may have delivered energy already, and decides
+//!   by its configuration whether it goes on.
+//! - A transaction belongs to whom its charge point belonged to when it began, however late that is told.
+//! - Messages come in order: a start with the key of a transaction is its retransmission while it is open, or ended
+//!   by something other than its own stop. After its stop the same start begins another one, as chargers do whose
+//!   clock stands or shows whole seconds. The unique key says so, not a look before.
+//! - A boot or a lost socket ends nothing. What is left without a stop has its rules in `ending`.
+//! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
+//!   kept beside, and touches nothing. A transaction without a stop of its own that ends after a stop of nobody from
+//!   its charge point says so.
+
+use serde_json::json;
+
+use crate::clock::rfc3339;
+use crate::domain::guest::{judge_guest_start, judge_guest_tag};
+use crate::domain::money::billing;
+use crate::domain::projects::commissioning::judge_test_tag;
+use crate::domain::tags::authorization::{Shown, tag_at};
+use crate::domain::tags::payer::{Payer, judge_start};
+use crate::domain::tags::tag::{TagStatus, Verdict, judge};
+use crate::domain::transactions::claims::{Claims, began_at_ms, irregularities};
+use crate::domain::transactions::ending::{EndedBy, concluded, heard};
+use crate::domain::transactions::facts::{MeterReport, Start, StopReport};
+use crate::domain::transactions::metering::keep;
+use crate::store::{Conn, Left, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
+
+/// Records a start and answers with the transaction's id.
+pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Verdict)> {
+    let claims = Claims {
+        started_at_ms: start.started_at_ms,
+        start_received_at_ms: start.now_ms,
+        meter_start_wh: start.meter_start_wh,
+        ..Claims::default()
+    };
+    let charge_point = start.charge_point_id.clone();
+    let (id, verdict, is_new) = store
+        .write(start, |start, conn| Box::pin(begin(start, conn)))
+        .await?;
+    if is_new {
+        warn_of(&charge_point, id, &claims);
+    }
+    Ok((id, verdict))
+}
+
+/// Tells the log what is irregular; the API shows it with the transaction.
+fn warn_of(charge_point: &str, transaction_id: i64, claims: &Claims) {
+    let found = irregularities(claims);
+    if !found.is_empty() {
+        tracing::warn!(
+            charge_point,
+            transaction_id,
+            irregularities = found.join(", "),
+            "a transaction was recorded that cannot be right as it was told: look at its charge point"
+        );
+    }
+}
+
+/// Id and answer, and whether this start is told for the first time.
+async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
+    let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
+    let place = (start.charge_point_id.as_str(), start.connector_id);
+    let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
+    let guest = judge_guest_start(conn, place, &start.id_tag, began_ms).await?;
+    let at_start = conn.start_place(&start.charge_point_id, &start.id_tag, began_ms);
+    let at_start = at_start.await?;
+    let (verdict, payer) = match (test, &guest) {
+        (Some(verdict), _) => (verdict, Payer::Nobody),
+        (None, Some((verdict, _))) => (verdict.clone(), Payer::Nobody),
+        (None, None) => judge_start(start, &at_start, began_ms, conn).await?,
+    };
+    let new = NewTransaction {
+        start,
+        belongs_to: &at_start.then,
+        answer: to_json(&verdict),
+    };
+    let id = match insert(conn, &new).await? {
+        Inserted::New(id) => id,
+        Inserted::Known(id, answer) => {
+            conn.mark_deviations(id, &start.deviations).await?;
+            return Ok((id, from_json(&answer)?, false));
+        }
+    };
+    conn.mark_deviations(id, &start.deviations).await?;
+    if let Some((_, session)) = guest
+        && verdict.status == TagStatus::Accepted
+    {
+        conn.guest_began(&session, id).await?;
+    }
+    billing::begin(conn, id, began_ms, payer).await?;
+    let left = Left {
+        ended_by: EndedBy::Start,
+        left_at_ms: None,
+        received_at_ms: Some(start.now_ms),
+    };
+    conn.abandon_others(place, id, &left).await?;
+    if let Some(occurrence) = &start.occurrence {
+        let data = json!({
+            "transaction_id": id,
+            "connector_id": start.connector_id,
+            "id_tag": start.id_tag,
+            "id_tag_status": verdict.status,
+            "start_time": rfc3339(start.started_at_ms),
+            "meter_start": start.meter_start_wh,
+        });
+        conn.tell_of(id, occurrence, &data).await?;
+    }
+    Ok((id, verdict, true))
+}
+
+/// What came of a start that is to be inserted.
+enum Inserted {
+    New(i64),
+    /// Id and first answer of the transaction that it repeats.
+    Known(i64, String),
+}
+
+/// How often a start is tried that finds a twin which another connection of the database stops meanwhile.
+const INSERTS_MAX: usize = 4;
+
+/// Inserts a start. The unique key decides whether it repeats one; between its word and the look at the twin, the twin
+/// may be stopped by another connection: then the start is a new one.
+async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
+    let start = new.start;
+    for _ in 0..INSERTS_MAX {
+        if let Some(id) = conn.insert_transaction(new).await? {
+            return Ok(Inserted::New(id));
+        }
+        if let Some((id, answer)) = conn.transaction_by_key(start).await? {
+            let twin = conn.lock_transaction(&start.charge_point_id, id).await?;
+            // A repetition corrects no end that is final.
+            if let Some(twin) = twin.filter(|twin| !twin.is_final()) {
+                heard(conn, &twin, None, &[start.started_at_ms], start.now_ms).await?;
+            }
+            return Ok(Inserted::Known(id, answer));
+        }
+    }
+    Err(StoreError::Refused(
+        "a start and the stop of its twin overtake each other".to_owned(),
+    ))
+}
+
+/// What came of a stop.
+pub(crate) struct Stopped {
+    /// About the tag that stopped, when one was given.
+    pub verdict: Option<Verdict>,
+    /// It stopped nothing, and was not told before.
+    pub is_orphan: bool,
+}
+
+/// Records a stop.
+pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Stopped> {
+    let (charge_point, id) = (stop.charge_point_id.clone(), stop.transaction_number);
+    let (verdict, outcome) = store
+        .write(stop, |stop, conn| Box::pin(end(stop, conn)))
+        .await?;
+    match &outcome {
+        Outcome::Ended(claims) => warn_of(&charge_point, id, claims),
+        Outcome::Orphan => tracing::warn!(
+            charge_point,
+            transaction_id = id,
+            "a stop stopped nothing: its transaction is unknown, or was stopped otherwise before; it is kept"
+        ),
+        Outcome::Repeated => {}
+    }
+    Ok(Stopped {
+        verdict,
+        is_orphan: matches!(outcome, Outcome::Orphan),
+    })
+}
+
+/// What a stop did.
+enum Outcome {
+    /// It ended this transaction.
+    Ended(Claims),
+    /// It ended nothing.
+    Orphan,
+    /// It was told before.
+    Repeated,
+}
+
+async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Outcome)> {
+    let verdict = match &stop.id_tag {
+        None => None,
+        Some(tag) => Some(judge_stop(stop, tag, conn).await?),
+    };
+    let record = Stop {
+        stop,
+        answer: verdict.as_ref().map(to_json),
+    };
+    if let Some(claims) = conn.stop_transaction(&record).await? {
+        conn.mark_deviations(stop.transaction_number, &stop.deviations)
+            .await?;
+        keep_readings(stop, conn).await?;
+        let id = stop.transaction_number;
+        concluded(conn, id, stop.occurrence.as_ref(), "Local").await?;
+        return Ok((verdict, Outcome::Ended(claims)));
+    }
+    let (first, outcome) = match conn.answer_to_same_stop(stop).await? {
+        Some(answer) => (answer, Outcome::Repeated),
+        None => {
+            let orphan = OrphanStop {
+                stop,
+                answer: verdict.as_ref().map(to_json),
+            };
+            keep_readings(stop, conn).await?;
+            match conn.insert_orphan_stop(&orphan).await? {
+                (answer, true) => (answer, Outcome::Orphan),
+                (answer, false) => (answer, Outcome::Repeated),
+            }
+        }
+    };
+    let first = first.as_deref().map(from_json).transpose()?;
+    Ok((first, outcome))
+}
+
+/// What the tag of a stop is now, for the cache of the charge point [1.6 §4.10]; a stop is a fact, whoever showed it.
+async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
+    let charge_point = &stop.charge_point_id;
+    if let Some(verdict) = judge_test_tag(conn, charge_point, tag).await? {
+        return Ok(verdict);
+    }
+    if let Some(verdict) = judge_guest_tag(conn, charge_point, tag, stop.now_ms).await? {
+        return Ok(verdict);
+    }
+    let shown = Shown {
+        organization_id: stop.organization_id.clone(),
+        charge_point_id: stop.charge_point_id.clone(),
+        id_tag: tag.to_owned(),
+        unknown_tags: stop.unknown_tags,
+        now_ms: stop.now_ms,
+    };
+    let known = tag_at(conn, &shown).await?;
+    Ok(judge(known.as_ref(), stop.now_ms, false))
+}
+
+async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
+    if stop.readings.is_empty() {
+        return Ok(());
+    }
+    let report = MeterReport {
+        charge_point_id: stop.charge_point_id.clone(),
+        connector_id: None,
+        transaction_number: Some(stop.transaction_number),
+        readings: stop.readings.clone(),
+        received_at_ms: stop.now_ms,
+        deviations: Vec::new(),
+        occurrence: None,
+    };
+    keep(conn, &report).await
+}
+
+fn to_json(verdict: &Verdict) -> String {
+    serde_json::to_string(verdict).expect("a verdict has string keys only")
+}
+
+fn from_json(text: &str) -> Result<Verdict> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("a stored answer that is none: {error}")))
+}

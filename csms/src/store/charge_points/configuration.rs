@@ -1,0 +1,136 @@
+//! Configuration keys that installers set.
+
+use std::collections::HashSet;
+
+use crate::domain::charge_points::security::is_password;
+use crate::store::{Owner, Result, Store, on_db, owned, run_on_db};
+
+/// What a key's `pushed` is until the charge point answered.
+pub(crate) const SAVED: &str = "saved";
+
+/// Keys that a charge point can have.
+pub(crate) const CONFIGURATION_KEYS_MAX: usize = 500;
+
+/// A key as it was set.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct ConfigurationKey {
+    pub key: String,
+    /// A JSON value; a password is sealed, see `password::key`.
+    pub value: String,
+    /// [`SAVED`], or the charge point's answer.
+    pub pushed: String,
+}
+
+/// What became of keys that somebody set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Saved {
+    Kept,
+    /// The charge point is not the owner's, or is no more. Nothing was kept.
+    NotFound,
+    /// There would be more than [`CONFIGURATION_KEYS_MAX`]. Nothing was kept.
+    TooMany,
+}
+
+impl Store {
+    /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on.
+    pub(crate) async fn save_configuration(
+        &self,
+        owner: &Owner,
+        charge_point: &str,
+        keys: Vec<(String, String)>,
+        now_ms: i64,
+    ) -> Result<Saved> {
+        let input = (owner.clone(), charge_point.to_owned(), keys, now_ms);
+        self.write(input, |(owner, charge_point, keys, now_ms), conn| {
+            Box::pin(async move {
+                // Who comes at the same time waits here, and counts afterwards.
+                let found: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
+                    "update charge_point set id = id where id = $1 and deleted_at_ms is null and ",
+                    owned!("charge_point", "$2", "$3", "$4"), " returning id"))
+                    .bind(charge_point)
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .fetch_optional(db))?;
+                if found.is_none() {
+                    return Ok(Saved::NotFound);
+                }
+                let known: Vec<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "select key from configuration_key where charge_point_id = $1")
+                    .bind(&*charge_point)
+                    .fetch_all(db))?;
+                let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+                let new = keys.iter().filter(|(key, _)| !known.contains(key.as_str()));
+                if known.len() + new.count() > CONFIGURATION_KEYS_MAX {
+                    return Ok(Saved::TooMany);
+                }
+                for (position, (key, value)) in (0_i64..).zip(keys) {
+                    run_on_db!(conn, db => sqlx::query(
+                        "insert into configuration_key (charge_point_id, key, value, pushed, changed_at_ms,
+                             position)
+                         values ($1, $2, $3, $4, $5, $6)
+                         on conflict (charge_point_id, key) do update set value = excluded.value,
+                             pushed = excluded.pushed, changed_at_ms = excluded.changed_at_ms,
+                             position = excluded.position")
+                        .bind(charge_point).bind(key).bind(value).bind(SAVED).bind(now_ms).bind(position)
+                        .execute(db))?;
+                }
+                run_on_db!(conn, db => sqlx::query(
+                    "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
+                    .bind(charge_point).bind(now_ms)
+                    .execute(db))?;
+                Ok(Saved::Kept)
+            })
+        })
+        .await
+    }
+
+    /// All keys of a charge point, in the order of their changes.
+    pub(crate) async fn configuration(&self, charge_point: &str) -> Result<Vec<ConfigurationKey>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select key, value, pushed from configuration_key where charge_point_id = $1
+             order by changed_at_ms, position, key")
+            .bind(charge_point)
+            .fetch_all(db))
+    }
+
+    /// The first key that the charge point did not answer yet.
+    pub(crate) async fn next_unpushed(
+        &self,
+        charge_point: &str,
+    ) -> Result<Option<ConfigurationKey>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select key, value, pushed from configuration_key where charge_point_id = $1 and pushed = $2
+             order by changed_at_ms, position, key limit 1")
+            .bind(charge_point).bind(SAVED)
+            .fetch_optional(db))
+    }
+
+    /// Keeps the charge point's answer to a key. If the key was changed since it was read, nobody knows which
+    /// value came last: it is pushed again. A password is forgotten once it is answered.
+    pub(crate) async fn pushed(
+        &self,
+        charge_point: &str,
+        sent: ConfigurationKey,
+        answer: String,
+    ) -> Result<()> {
+        let input = (charge_point.to_owned(), sent, answer);
+        self.write(input, |(charge_point, sent, answer), conn| {
+            Box::pin(async move {
+                let kept = if is_password(&sent.key) {
+                    "\"\""
+                } else {
+                    &sent.value
+                };
+                run_on_db!(conn, db => sqlx::query(
+                    "update configuration_key set pushed = case when value = $3 then $4 else $5 end,
+                         value = case when value = $3 then $6 else value end
+                     where charge_point_id = $1 and key = $2")
+                    .bind(charge_point).bind(&sent.key).bind(&sent.value).bind(answer).bind(SAVED)
+                    .bind(kept)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,494 @@
+//! Guest sessions. Every change says from which states it leads, so that whoever comes second changes nothing.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::guest::{GuestStatus, PaymentStatus};
+use crate::domain::money::billing::Bill;
+use crate::domain::money::price::Tariff;
+use crate::payment::Held;
+use crate::payment::sandbox::REFERENCE_PREFIX;
+use crate::store::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
+
+/// What a receipt says beside its figures, as it was when the session was authorized.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ReceiptFacts {
+    pub company: String,
+    pub charge_point_name: Option<String>,
+    pub address: Option<String>,
+    /// In percent.
+    pub tax_rate: Decimal,
+}
+
+/// A guest session.
+#[derive(Clone, Debug)]
+pub(crate) struct GuestSession {
+    pub token: String,
+    pub organization_id: String,
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub transaction_id: Option<i64>,
+    pub status: GuestStatus,
+    /// Why it failed, or did not stop.
+    pub reason: Option<String>,
+    /// Whether the charge point was asked to start, heard or not.
+    pub start_sent: bool,
+    pub stop_asked_at_ms: Option<i64>,
+    pub payment_method_id: String,
+    pub payment_reference: Option<String>,
+    pub payment_status: PaymentStatus,
+    pub next_action_url: Option<String>,
+    /// Where the guest comes back to after an action elsewhere.
+    pub return_url: String,
+    pub receipt: ReceiptFacts,
+    pub tariff: Tariff,
+    pub held: Decimal,
+    /// What is paid for, once it is ended.
+    pub energy_wh: Option<i64>,
+    pub idle_minutes: Option<i64>,
+    pub total: Option<Decimal>,
+    pub captured: Option<Decimal>,
+    pub created_at_ms: i64,
+    pub expires_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+}
+
+/// A session to begin.
+#[derive(Clone, Debug)]
+pub(crate) struct NewGuest {
+    pub token: String,
+    pub organization_id: String,
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    /// In capitals.
+    pub id_tag: String,
+    pub payment_method_id: String,
+    pub return_url: String,
+    pub receipt: ReceiptFacts,
+    pub tariff: Tariff,
+    pub held: Decimal,
+    pub created_at_ms: i64,
+    pub expires_at_ms: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct GuestRow {
+    token: String,
+    organization_id: String,
+    charge_point_id: String,
+    connector_id: i64,
+    id_tag: String,
+    transaction_id: Option<i64>,
+    status: String,
+    reason: Option<String>,
+    start_sent: bool,
+    stop_asked_at_ms: Option<i64>,
+    payment_method_id: String,
+    payment_reference: Option<String>,
+    payment_status: String,
+    next_action_url: Option<String>,
+    return_url: String,
+    receipt: String,
+    tariff: String,
+    held: String,
+    energy_wh: Option<i64>,
+    idle_minutes: Option<i64>,
+    total: Option<String>,
+    captured: Option<String>,
+    created_at_ms: i64,
+    expires_at_ms: i64,
+    ended_at_ms: Option<i64>,
+}
+
+macro_rules! guest_columns {
+    () => {
+        "token, organization_id, charge_point_id, connector_id, id_tag, transaction_id, status, reason, \
+         start_sent, stop_asked_at_ms, payment_method_id, payment_reference, payment_status, \
+         next_action_url, return_url, receipt, tariff, held, energy_wh, idle_minutes, total, captured, created_at_ms, \
+         expires_at_ms, ended_at_ms"
+    };
+}
+
+impl GuestRow {
+    fn read(self) -> Result<GuestSession> {
+        let corrupt = || StoreError::Corrupt(format!("the guest session {}", self.token));
+        let status = GuestStatus::ALL.iter().find(|s| s.as_str() == self.status);
+        let payment = PaymentStatus::ALL
+            .iter()
+            .find(|s| s.as_str() == self.payment_status);
+        Ok(GuestSession {
+            status: *status.ok_or_else(corrupt)?,
+            payment_status: *payment.ok_or_else(corrupt)?,
+            tariff: serde_json::from_str(&self.tariff).map_err(|_| corrupt())?,
+            receipt: serde_json::from_str(&self.receipt).map_err(|_| corrupt())?,
+            held: amount(&self.held)?,
+            total: self.total.as_deref().map(amount).transpose()?,
+            captured: self.captured.as_deref().map(amount).transpose()?,
+            token: self.token,
+            organization_id: self.organization_id,
+            charge_point_id: self.charge_point_id,
+            connector_id: self.connector_id,
+            id_tag: self.id_tag,
+            transaction_id: self.transaction_id,
+            reason: self.reason,
+            start_sent: self.start_sent,
+            stop_asked_at_ms: self.stop_asked_at_ms,
+            payment_method_id: self.payment_method_id,
+            payment_reference: self.payment_reference,
+            next_action_url: self.next_action_url,
+            return_url: self.return_url,
+            energy_wh: self.energy_wh,
+            idle_minutes: self.idle_minutes,
+            created_at_ms: self.created_at_ms,
+            expires_at_ms: self.expires_at_ms,
+            ended_at_ms: self.ended_at_ms,
+        })
+    }
+}
+
+impl Store {
+    /// A session by its token; of this organization only, if one is given.
+    pub(crate) async fn guest(
+        &self,
+        owner: Option<&Owner>,
+        token: &str,
+    ) -> Result<Option<GuestSession>> {
+        let mut conn = self.reader().await?;
+        let organization = owner.map(|owner| owner.organization_id.as_str());
+        let row: Option<GuestRow> = on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select ", guest_columns!(), " from guest_session
+             where token = $1 and organization_id = coalesce($2, organization_id)"))
+            .bind(token).bind(organization)
+            .fetch_optional(db))?;
+        row.map(GuestRow::read).transpose()
+    }
+
+    /// Tokens and charge points of the sessions about which something is to be done.
+    pub(crate) async fn guests_under_way(&self) -> Result<Vec<(String, String)>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            "select token, charge_point_id from guest_session where ended_at_ms is null
+             union select token, charge_point_id from guest_session where payment_status in
+                 ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')")
+            .fetch_all(db))
+    }
+
+    /// Whether anything is billed at a charge point: in a project nothing is before the hand-over.
+    pub(crate) async fn is_billed(&self, charge_point: &str) -> Result<bool> {
+        let mut conn = self.reader().await?;
+        let handed_over: Option<Option<i64>> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select j.handed_over_at_ms from charge_point p join project j on j.id = p.project_id
+             where p.id = $1")
+            .bind(charge_point)
+            .fetch_optional(db))?;
+        Ok(handed_over.is_none_or(|at_ms| at_ms.is_some()))
+    }
+
+    /// Name of an organization.
+    pub(crate) async fn organization_name(&self, id: &str) -> Result<String> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_scalar("select name from organization where id = $1")
+            .bind(id)
+            .fetch_one(db))
+    }
+
+    /// What the gateway said of a hold. Of a session that ended meanwhile it is let go.
+    pub(crate) async fn guest_held(&self, token: &str, held: Held, now_ms: i64) -> Result<()> {
+        let input = (token.to_owned(), held, now_ms);
+        self.write(input, |(token, held, now_ms), conn| {
+            Box::pin(async move {
+                match held {
+                    Held::Authorized { reference } => {
+                        run_on_db!(conn, db => sqlx::query(
+                            "update guest_session set payment_reference = $2,
+                                 payment_status = case when ended_at_ms is null then 'authorized'
+                                     else 'canceling' end,
+                                 status = case when status = 'requires_action' then 'authorizing'
+                                     else status end
+                             where token = $1 and payment_status in ('authorizing', 'requires_action')")
+                            .bind(token).bind(reference)
+                            .execute(db))
+                    }
+                    Held::RequiresAction { reference, url } => {
+                        run_on_db!(conn, db => sqlx::query(
+                            "update guest_session set payment_reference = $2,
+                                 next_action_url = coalesce($3, next_action_url),
+                                 payment_status = case when ended_at_ms is null then 'requires_action'
+                                     else 'canceling' end,
+                                 status = case when ended_at_ms is null then 'requires_action'
+                                     else status end
+                             where token = $1 and payment_status in ('authorizing', 'requires_action')")
+                            .bind(token).bind(reference).bind(url)
+                            .execute(db))
+                    }
+                    Held::Declined { reason } => {
+                        conn.guest_not_held(token, (PaymentStatus::Declined, reason), *now_ms)
+                            .await
+                    }
+                }
+            })
+        })
+        .await
+    }
+
+    /// The gateway refuses to hold it, or to say how it is.
+    pub(crate) async fn guest_refused(&self, token: &str, why: &str, now_ms: i64) -> Result<()> {
+        let input = (token.to_owned(), why.to_owned(), now_ms);
+        self.write(input, |(token, why, now_ms), conn| {
+            Box::pin(async move {
+                conn.guest_not_held(token, (PaymentStatus::Refused, why), *now_ms)
+                    .await
+            })
+        })
+        .await
+    }
+
+    /// What a guest did at the sandbox's page; whether there was something to do.
+    pub(crate) async fn guest_acted(&self, token: &str, now_ms: i64) -> Result<bool> {
+        self.write((token.to_owned(), now_ms), |(token, now_ms), conn| {
+            Box::pin(async move {
+                let acted: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "update guest_session set payment_status = 'authorized', status = 'authorizing'
+                     where token = $1 and payment_status = 'requires_action' and ended_at_ms is null
+                       and expires_at_ms > $2 and substr(payment_reference, 1, length($3)) = $3 returning token")
+                    .bind(token).bind(*now_ms).bind(REFERENCE_PREFIX)
+                    .fetch_optional(db))?;
+                Ok(acted.is_some())
+            })
+        })
+        .await
+    }
+
+    /// The charge point is about to be asked to start; false when it was, or need not be any more.
+    pub(crate) async fn guest_start_sent(&self, token: &str) -> Result<bool> {
+        self.write(token.to_owned(), |token, conn| {
+            Box::pin(async move {
+                let sent: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "update guest_session set start_sent = $2
+                     where token = $1 and start_sent = $3 and status = 'authorizing'
+                       and ended_at_ms is null returning token")
+                    .bind(token).bind(true).bind(false)
+                    .fetch_optional(db))?;
+                Ok(sent.is_some())
+            })
+        })
+        .await
+    }
+
+    /// The charge point was not asked after all.
+    pub(crate) async fn guest_start_unsent(&self, token: &str) -> Result<()> {
+        self.write(token.to_owned(), |token, conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update guest_session set start_sent = $2 where token = $1 and status = 'authorizing'")
+                    .bind(token).bind(false)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
+    /// Ends a session that has not begun, and lets go of what is held; false when it has begun or ended.
+    pub(crate) async fn guest_not_begun(
+        &self,
+        token: &str,
+        status: GuestStatus,
+        reason: Option<&str>,
+        now_ms: i64,
+    ) -> Result<bool> {
+        let input = (token.to_owned(), status, reason.map(str::to_owned), now_ms);
+        self.write(input, |(token, status, reason, now_ms), conn| {
+            Box::pin(async move {
+                let ended: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                    "update guest_session set status = $2, reason = $3, ended_at_ms = $4,
+                         payment_status = case when payment_status in ('authorized', 'requires_action')
+                             then 'canceling' else payment_status end
+                     where token = $1 and ended_at_ms is null and transaction_id is null returning token")
+                    .bind(token).bind(status.as_str()).bind(reason).bind(*now_ms)
+                    .fetch_optional(db))?;
+                Ok(ended.is_some())
+            })
+        })
+        .await
+    }
+
+    /// Somebody wants the session to stop.
+    pub(crate) async fn guest_stop_asked(&self, token: &str, now_ms: i64) -> Result<()> {
+        self.write((token.to_owned(), now_ms), |(token, now_ms), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update guest_session set status = 'stopping', reason = null,
+                         stop_asked_at_ms = case when coalesce(stop_asked_at_ms, 0) >= $2
+                             then stop_asked_at_ms + 1 else $2 end
+                     where token = $1 and status in ('charging', 'stopping')")
+                    .bind(token).bind(*now_ms)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
+    /// The charge point does not stop what is open; what has ended meanwhile needs no stop.
+    pub(crate) async fn guest_stop_refused(&self, token: &str, why: &str) -> Result<()> {
+        let input = (token.to_owned(), why.to_owned());
+        self.write(input, |(token, why), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update guest_session set status = 'charging', stop_asked_at_ms = null, reason = $2
+                     where token = $1 and status = 'stopping' and exists (select 1 from charge_transaction t
+                         where t.id = transaction_id and t.state = 'open')")
+                    .bind(token).bind(why)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
+    /// How the last thing that was asked of the gateway ended, and what was taken.
+    pub(crate) async fn guest_settled(
+        &self,
+        token: &str,
+        payment: PaymentStatus,
+        captured: Option<Decimal>,
+    ) -> Result<()> {
+        let input = (token.to_owned(), payment, captured);
+        self.write(input, |(token, payment, captured), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update guest_session set payment_status = $2, captured = $3
+                     where token = $1 and payment_status in ('capturing', 'canceling')")
+                    .bind(token).bind(payment.as_str()).bind(captured.map(|c| c.to_string()))
+                    .execute(db))
+            })
+        })
+        .await
+    }
+}
+
+impl Conn {
+    /// The status that a connector reported last.
+    pub(crate) async fn connector_word(
+        &mut self,
+        charge_point: &str,
+        connector: i64,
+    ) -> Result<Option<String>> {
+        on_db!(self, db => sqlx::query_scalar(
+            "select status from connector where charge_point_id = $1 and connector_id = $2")
+            .bind(charge_point).bind(connector)
+            .fetch_optional(db))
+    }
+
+    /// False when another session has the connector.
+    pub(crate) async fn insert_guest(&mut self, new: &NewGuest) -> Result<bool> {
+        let tariff = serde_json::to_string(&new.tariff).expect("a tariff has string keys only");
+        let receipt = serde_json::to_string(&new.receipt).expect("its keys are strings");
+        let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
+            "insert into guest_session (token, organization_id, charge_point_id, connector_id, id_tag, status,
+                 start_sent, payment_method_id, payment_status, tariff, held, created_at_ms, expires_at_ms,
+                 return_url, receipt)
+             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11, $12, $13)
+             on conflict do nothing returning token")
+            .bind(&new.token).bind(&new.organization_id).bind(&new.charge_point_id).bind(new.connector_id)
+            .bind(&new.id_tag).bind(false).bind(&new.payment_method_id).bind(&tariff)
+            .bind(new.held.to_string()).bind(new.created_at_ms).bind(new.expires_at_ms)
+            .bind(&new.return_url).bind(&receipt)
+            .fetch_optional(db))?;
+        Ok(made.is_some())
+    }
+
+    /// The session with this id tag.
+    pub(crate) async fn guest_of_tag(&mut self, tag: &str) -> Result<Option<GuestSession>> {
+        let row: Option<GuestRow> = on_db!(self, db => sqlx::query_as(concat!(
+            "select ", guest_columns!(), " from guest_session where id_tag = $1"))
+            .bind(tag.to_uppercase())
+            .fetch_optional(db))?;
+        row.map(GuestRow::read).transpose()
+    }
+
+    /// The same, and nobody else changes it before this transaction of the database ends.
+    pub(crate) async fn lock_guest_of_tag(&mut self, tag: &str) -> Result<Option<GuestSession>> {
+        let row: Option<GuestRow> = on_db!(self, db => sqlx::query_as(concat!(
+            "update guest_session set status = status where id_tag = $1 returning ", guest_columns!()))
+            .bind(tag.to_uppercase())
+            .fetch_optional(db))?;
+        row.map(GuestRow::read).transpose()
+    }
+
+    /// The transaction of a session has begun; it is billed as the guest was told.
+    pub(crate) async fn guest_began(
+        &mut self,
+        session: &GuestSession,
+        transaction: i64,
+    ) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set status = 'charging', transaction_id = $2 where token = $1")
+            .bind(&session.token).bind(transaction)
+            .execute(db))?;
+        run_on_db!(self, db => sqlx::query(
+            "insert into transaction_cost (transaction_id, currency, tariff)
+             select $1, $2, tariff from guest_session where token = $3")
+            .bind(transaction).bind(&session.tariff.currency).bind(&session.token)
+            .execute(db))
+    }
+
+    /// The transaction of a session was left without a stop: others may have the connector while its price waits.
+    pub(crate) async fn guest_left(&mut self, transaction: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set has_left = $2 where transaction_id = $1 and ended_at_ms is null")
+            .bind(transaction).bind(true)
+            .execute(db))
+    }
+
+    /// The transaction goes on after all. Where another session has the connector meanwhile, that one keeps it.
+    /// A stop that was asked for, and refused because it seemed to be over, is asked for anew.
+    pub(crate) async fn guest_came_back(&mut self, transaction: i64) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set stop_asked_at_ms = stop_asked_at_ms + 1
+             where transaction_id = $1 and status = 'stopping'")
+            .bind(transaction)
+            .execute(db))?;
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set has_left = $2
+             where transaction_id = $1 and ended_at_ms is null
+               and not exists (select 1 from guest_session o where o.charge_point_id = guest_session.charge_point_id
+                   and o.connector_id = guest_session.connector_id and o.ended_at_ms is null and not o.has_left)")
+            .bind(transaction).bind(false)
+            .execute(db))
+    }
+
+    /// The transaction has ended: what is paid for, and whether it is to be taken or let go. Nothing where that was
+    /// done before.
+    pub(crate) async fn guest_finalised(
+        &mut self,
+        token: &str,
+        bill: &Bill,
+        payment: PaymentStatus,
+    ) -> Result<()> {
+        let billed = &bill.billed;
+        let ended_at_ms = billed.stopped_at_ms.unwrap_or(billed.started_at_ms);
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set status = 'stopped', ended_at_ms = $2, payment_status = $3,
+                 energy_wh = $4, idle_minutes = $5, total = $6
+             where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'")
+            .bind(token).bind(ended_at_ms).bind(payment.as_str())
+            .bind(bill.usage.energy_wh).bind(bill.usage.idle_minutes).bind(bill.price.total.to_string())
+            .execute(db))
+    }
+
+    async fn guest_not_held(
+        &mut self,
+        token: &str,
+        (payment, reason): (PaymentStatus, &str),
+        now_ms: i64,
+    ) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set payment_status = $2,
+                 status = case when ended_at_ms is null then 'failed' else status end,
+                 reason = case when ended_at_ms is null then $3 else coalesce(reason, $3) end,
+                 ended_at_ms = coalesce(ended_at_ms, $4)
+             where token = $1 and payment_status in ('authorizing', 'requires_action')")
+            .bind(token).bind(payment.as_str()).bind(reason).bind(now_ms)
+            .execute(db))
+    }
+}

@@ -1,0 +1,377 @@
+//! Tariffs of charge points and projects, each with the time since which it holds, and what transactions cost by them.
+
+use rust_decimal::Decimal;
+
+use crate::domain::money::price::{StatusAt, Tariff};
+use crate::store::{Conn, Owner, Result, Store, StoreError, on_db, owned, random_text, run_on_db};
+
+/// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
+pub(crate) const HISTORY_ROWS_MAX: i64 = 50_000;
+
+/// Whose a tariff is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TariffOwner {
+    ChargePoint,
+    Project,
+}
+
+impl TariffOwner {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChargePoint => "charge_point",
+            Self::Project => "project",
+        }
+    }
+}
+
+/// A tariff as it was set.
+#[derive(Clone, Debug)]
+pub(crate) struct TariffRecord {
+    pub tariff: Tariff,
+    pub since_ms: i64,
+}
+
+/// A tariff to set.
+#[derive(Clone, Debug)]
+pub(crate) struct NewTariff {
+    pub owner_kind: TariffOwner,
+    pub owner_id: String,
+    pub tariff: Tariff,
+    pub now_ms: i64,
+}
+
+/// A transaction that is billed: what its price is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Billed {
+    pub tariff: Tariff,
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    pub started_at_ms: i64,
+    pub meter_start_wh: i64,
+    /// `None` while it is open.
+    pub stopped_at_ms: Option<i64>,
+    pub meter_stop_wh: Option<i64>,
+    pub last_meter_wh: Option<i64>,
+    /// When its start was received.
+    pub received_at_ms: i64,
+    /// When the last message about it was received; its stop, where there is one.
+    pub heard_at_ms: i64,
+    /// As it was billed, once it has ended.
+    pub idle_minutes: Option<i64>,
+    /// Of a guest: when the session was authorized.
+    pub authorized_at_ms: Option<i64>,
+    /// Of a guest: whether what is paid for stands.
+    pub is_paid: bool,
+}
+
+/// Statuses of a connector while a transaction was open, in their order, and until when they are known.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub statuses: Vec<StatusAt>,
+    pub until_ms: i64,
+    /// Whether one of them has no stamp of its own.
+    pub lacks_stamps: bool,
+}
+
+impl History {
+    fn of(mut rows: Vec<(String, i64, bool)>, to_ms: i64, statuses_max: i64) -> Self {
+        let is_cut = i64::try_from(rows.len()).is_ok_and(|read| read > statuses_max);
+        let next = if is_cut { rows.pop() } else { None };
+        Self {
+            until_ms: next.map_or(to_ms, |(_, at_ms, _)| at_ms),
+            lacks_stamps: rows.iter().any(|(.., has_stamp)| !has_stamp),
+            statuses: rows
+                .into_iter()
+                .map(|(status, at_ms, _)| StatusAt { status, at_ms })
+                .collect(),
+        }
+    }
+}
+
+type TariffColumns = (String, String, String, String, i64, i64);
+#[derive(sqlx::FromRow)]
+struct BilledRow {
+    tariff: String,
+    charge_point_id: String,
+    connector_id: i64,
+    started_at_ms: i64,
+    meter_start_wh: i64,
+    stopped_at_ms: Option<i64>,
+    meter_stop_wh: Option<i64>,
+    last_meter_wh: Option<i64>,
+    received_at_ms: i64,
+    heard_at_ms: i64,
+    idle_minutes: Option<i64>,
+    authorized_at_ms: Option<i64>,
+    is_paid: bool,
+}
+
+/// What is selected of the tariff `t` for what begins at `$2` where the row `p` of the table given says, which is the
+/// one with the id `$1`: what was the charge point's own then, else the project's. None where none was set, and none
+/// before a project was handed over.
+macro_rules! tariff_at {
+    ($select:literal, $table:literal, $charge_point:literal) => {
+        concat!(
+            $select,
+            " from ",
+            $table,
+            " p
+                 left join project j on j.id = p.project_id
+                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.",
+            $charge_point,
+            ")
+                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
+             where p.id = $1 and t.since_ms <= $2 and (p.project_id is null or j.handed_over_at_ms <= $2)
+             order by t.owner_kind, t.since_ms desc limit 1"
+        )
+    };
+}
+
+/// Sets the tariff of a row `p`, which the text given selects.
+macro_rules! set_tariff {
+    ($from:literal, $owned:expr) => {
+        concat!(
+            "insert into tariff (id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
+                 idle_fee_per_minute, free_idle_minutes, since_ms)
+             select $1, $2, p.id, $4, $5, $6, $7, $8, $9 from ",
+            $from,
+            $owned,
+            " on conflict (owner_kind, owner_id, since_ms) do update set currency = excluded.currency,
+                 price_per_kwh = excluded.price_per_kwh, session_fee = excluded.session_fee,
+                 idle_fee_per_minute = excluded.idle_fee_per_minute,
+                 free_idle_minutes = excluded.free_idle_minutes
+             returning id"
+        )
+    };
+}
+
+impl Store {
+    /// The tariff that was set last for exactly this owner.
+    pub(crate) async fn tariff(
+        &self,
+        owner_kind: TariffOwner,
+        owner_id: &str,
+    ) -> Result<Option<TariffRecord>> {
+        let mut conn = self.reader().await?;
+        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
+            "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes,
+                 since_ms
+             from tariff where owner_kind = $1 and owner_id = $2 order by since_ms desc limit 1")
+            .bind(owner_kind.as_str()).bind(owner_id)
+            .fetch_optional(db))?;
+        row.map(tariff_of).transpose()
+    }
+
+    /// The tariff for what begins at a charge point at that time, if anything is billed there then.
+    pub(crate) async fn tariff_at(&self, charge_point: &str, at_ms: i64) -> Result<Option<Tariff>> {
+        let mut conn = self.reader().await?;
+        let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(tariff_at!(
+            "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
+                 t.free_idle_minutes, t.since_ms", "charge_point", "id"))
+            .bind(charge_point).bind(at_ms)
+            .fetch_optional(db))?;
+        Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
+    }
+
+    /// Sets a tariff that holds from now on, and tells since when; `None` when what it is for is not the owner's.
+    /// Transactions that began before keep the one before: it stays for ever, as they may be told at any time. The
+    /// one that holds already is not kept twice.
+    pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<Option<i64>> {
+        self.write((owner.clone(), new), |(owner, new), conn| {
+            Box::pin(async move {
+                let tariff = &new.tariff;
+                let text = match new.owner_kind {
+                    TariffOwner::ChargePoint => set_tariff!(
+                        "charge_point p where p.id = $3 and p.deleted_at_ms is null and ",
+                        owned!("p", "$10", "$11", "$12")
+                    ),
+                    TariffOwner::Project => set_tariff!(
+                        "project p where p.id = $3 and p.organization_id = $10
+                             and ($11 is null or p.installer_id = $11) and ",
+                        "($12 is null or p.site_owner_id = $12)"
+                    ),
+                };
+                let set: Option<String> = on_db!(conn, db => sqlx::query_scalar(text)
+                    .bind(format!("trf_{}", random_text(18))).bind(new.owner_kind.as_str())
+                    .bind(&new.owner_id).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
+                    .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
+                    .bind(tariff.free_idle_minutes).bind(new.now_ms)
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .fetch_optional(db))?;
+                match set {
+                    Some(id) => Ok(Some(conn.since(&id, new).await?)),
+                    None => Ok(None),
+                }
+            })
+        })
+        .await
+    }
+}
+
+impl Conn {
+    /// Since when a tariff holds that was just set. It is dropped if the one before it says the same.
+    async fn since(&mut self, id: &str, new: &NewTariff) -> Result<i64> {
+        let before: Option<TariffColumns> = on_db!(self, db => sqlx::query_as(
+            "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes, since_ms
+             from tariff where owner_kind = $1 and owner_id = $2 and since_ms < $3
+             order by since_ms desc limit 1")
+            .bind(new.owner_kind.as_str()).bind(&new.owner_id).bind(new.now_ms)
+            .fetch_optional(db))?;
+        match before.map(tariff_of).transpose()? {
+            Some(before) if before.tariff == new.tariff => {
+                run_on_db!(self, db => sqlx::query("delete from tariff where id = $1").bind(id).execute(db))?;
+                Ok(before.since_ms)
+            }
+            _ => Ok(new.now_ms),
+        }
+    }
+
+    /// Keeps the tariff of a transaction that began at that time, if there is one for it, and why it is billed though
+    /// its tag might not charge.
+    pub(crate) async fn bill(
+        &mut self,
+        transaction: i64,
+        began_at_ms: i64,
+        though: Option<&str>,
+    ) -> Result<()> {
+        // The tariff is written as JSON by both databases in the same way: all its values are text or
+        // integers of our own making.
+        run_on_db!(self, db => sqlx::query(tariff_at!(
+            r#"insert into transaction_cost (transaction_id, billed_though, currency, tariff)
+             select p.id, $3, t.currency, '{"currency":"' || t.currency
+                 || '","price_per_kwh":"' || t.price_per_kwh
+                 || '","session_fee":"' || t.session_fee
+                 || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
+                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}' "#,
+            "charge_transaction", "charge_point_id"))
+            .bind(transaction).bind(began_at_ms).bind(though)
+            .execute(db))
+    }
+
+    /// What the price of a transaction is made of; `None` when it is not billed.
+    pub(crate) async fn billed(&mut self, transaction: i64) -> Result<Option<Billed>> {
+        let row: Option<BilledRow> = on_db!(self, db => sqlx::query_as(
+            "select c.tariff, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
+                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh, t.received_at_ms,
+                 coalesce(t.stop_received_at_ms, t.heard_at_ms) as heard_at_ms,
+                 g.created_at_ms as authorized_at_ms, g.total is not null as is_paid
+             from transaction_cost c join charge_transaction t on t.id = c.transaction_id
+                 left join guest_session g on g.transaction_id = t.id
+             where c.transaction_id = $1")
+            .bind(transaction)
+            .fetch_optional(db))?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let tariff = serde_json::from_str(&row.tariff)
+            .map_err(|error| StoreError::Corrupt(format!("a tariff that is none: {error}")))?;
+        Ok(Some(Billed {
+            tariff,
+            charge_point_id: row.charge_point_id,
+            connector_id: row.connector_id,
+            started_at_ms: row.started_at_ms,
+            meter_start_wh: row.meter_start_wh,
+            stopped_at_ms: row.stopped_at_ms,
+            meter_stop_wh: row.meter_stop_wh,
+            last_meter_wh: row.last_meter_wh,
+            received_at_ms: row.received_at_ms,
+            heard_at_ms: row.heard_at_ms,
+            idle_minutes: row.idle_minutes,
+            authorized_at_ms: row.authorized_at_ms,
+            is_paid: row.is_paid,
+        }))
+    }
+
+    /// What a connector was from one time to another, beginning with the last status before it, and until when that
+    /// is known: where there are more than so many statuses, no longer than until the next one.
+    pub(crate) async fn status_history(
+        &mut self,
+        billed: &Billed,
+        to_ms: i64,
+        statuses_max: i64,
+    ) -> Result<History> {
+        let rows: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "select status, reported_at_ms, has_stamp from connector_history
+             where charge_point_id = $1 and connector_id = $2 and reported_at_ms <= $4
+               and reported_at_ms >= coalesce((select max(h.reported_at_ms) from connector_history h
+                   where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms <= $3), $3)
+             order by reported_at_ms, place limit $5")
+            .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.started_at_ms)
+            .bind(to_ms).bind(statuses_max.saturating_add(1))
+            .fetch_all(db))?;
+        #[cfg(test)]
+        count_rows(rows.len());
+        Ok(History::of(rows, to_ms, statuses_max))
+    }
+
+    /// The same by the server's clock: what arrived after the start had arrived, and before the given time. Of
+    /// what arrived at once SuspendedEV comes first, so that it lasts for nothing.
+    pub(crate) async fn status_arrivals(
+        &mut self,
+        billed: &Billed,
+        to_ms: i64,
+        statuses_max: i64,
+    ) -> Result<History> {
+        let rows: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "select status, received_at_ms, has_stamp from connector_history
+             where charge_point_id = $1 and connector_id = $2 and received_at_ms >= $3 and received_at_ms < $4
+             order by received_at_ms, case when status = 'SuspendedEV' then 0 else 1 end, place limit $5")
+            .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.received_at_ms)
+            .bind(to_ms).bind(statuses_max.saturating_add(1))
+            .fetch_all(db))?;
+        #[cfg(test)]
+        count_rows(rows.len());
+        Ok(History::of(rows, to_ms, statuses_max))
+    }
+
+    /// Writes down what a transaction costs.
+    pub(crate) async fn set_cost(
+        &mut self,
+        transaction: i64,
+        idle_minutes: i64,
+        total: Decimal,
+    ) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update transaction_cost set idle_minutes = $2, total = $3 where transaction_id = $1")
+            .bind(transaction).bind(idle_minutes).bind(total.to_string())
+            .execute(db))
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Rows of histories that were read in this thread: a test with one thread counts those of its whole store.
+    static ROWS_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count_rows(rows: usize) {
+    ROWS_READ.set(ROWS_READ.get() + rows);
+}
+
+/// How many rows of histories were read until now.
+#[cfg(test)]
+pub(crate) fn history_rows_read() -> usize {
+    ROWS_READ.get()
+}
+
+fn tariff_of(
+    (currency, per_kwh, session, idle, free_idle_minutes, since_ms): TariffColumns,
+) -> Result<TariffRecord> {
+    Ok(TariffRecord {
+        tariff: Tariff {
+            currency,
+            price_per_kwh: amount(&per_kwh)?,
+            session_fee: amount(&session)?,
+            idle_fee_per_minute: amount(&idle)?,
+            free_idle_minutes,
+        },
+        since_ms,
+    })
+}
+
+/// A stored amount of money.
+pub(crate) fn amount(text: &str) -> Result<Decimal> {
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(format!("the amount {text:?}")))
+}

@@ -1,0 +1,343 @@
+//! Transactions without a stop: how they are left, come back, and end for good; the rules are in `domain::ending`.
+
+use crate::domain::transactions::claims::Claims;
+use crate::domain::transactions::ending::{EndedBy, Stamped};
+use crate::domain::transactions::register::{Doubt, Standing};
+use crate::store::{Conn, Result, Store, on_db, run_on_db};
+
+/// How a transaction is left without a stop.
+pub(crate) struct Left {
+    pub ended_by: EndedBy,
+    /// When its connector was left, by the charge point's stamp.
+    pub left_at_ms: Option<i64>,
+    /// When that was received; `None` makes the end final.
+    pub received_at_ms: Option<i64>,
+}
+
+/// An open transaction of a connector.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Open {
+    pub id: i64,
+    pub started_at_ms: i64,
+    pub received_at_ms: i64,
+}
+
+/// What is known of a transaction when something is told of it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct TransactionFacts {
+    pub id: i64,
+    pub charge_point_id: String,
+    state: String,
+    ended_by: Option<String>,
+    started_at_ms: i64,
+    received_at_ms: i64,
+    meter_start_wh: i64,
+    last_meter_wh: Option<i64>,
+    last_meter_at_ms: Option<i64>,
+    last_meter_source: Option<i64>,
+    last_meter_doubt: Option<i64>,
+    left_at_ms: Option<i64>,
+    left_received_at_ms: Option<i64>,
+    provisional_since_ms: Option<i64>,
+    told_late: bool,
+}
+
+impl TransactionFacts {
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state == "stopped"
+    }
+
+    /// Whether it ended without a stop, and for good.
+    pub(crate) fn is_final(&self) -> bool {
+        self.state == "abandoned" && self.provisional_since_ms.is_none()
+    }
+
+    /// Whether it goes on when something is told of it: a status ended it, and not for good.
+    pub(crate) fn may_come_back(&self) -> bool {
+        self.state == "abandoned"
+            && self.ended_by.as_deref() == Some(EndedBy::Available.as_str())
+            && self.provisional_since_ms.is_some()
+            && !self.told_late
+    }
+
+    /// When its connector was left, where that has a stamp.
+    pub(crate) fn left(&self) -> Option<Stamped> {
+        Some(Stamped {
+            at_ms: self.left_at_ms?,
+            received_at_ms: self.left_received_at_ms?,
+        })
+    }
+
+    /// How it began.
+    pub(crate) fn began(&self) -> Claims {
+        Claims {
+            started_at_ms: self.started_at_ms,
+            start_received_at_ms: self.received_at_ms,
+            meter_start_wh: self.meter_start_wh,
+            ..Claims::default()
+        }
+    }
+
+    /// Where its register stands, as far as meter values told.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        Some(Standing {
+            wh: self.last_meter_wh?,
+            at_ms: self.last_meter_at_ms?,
+            source: self.last_meter_source?,
+            doubt: Doubt::from_number(self.last_meter_doubt?),
+        })
+    }
+}
+
+/// Leaves a transaction without a stop, at its last meter value; bind what ended it as $1, when its connector was left
+/// as $2, and when that was received as $3. The last text selects it, the one before sets
+/// more. A stop of nobody that came meanwhile is remembered.
+macro_rules! leave {
+    ($chosen:literal) => {
+        leave!("", concat!($chosen, " and state = 'open'"))
+    };
+    ($further:literal, $chosen:expr) => {
+        concat!(
+            "update charge_transaction set state = 'abandoned', ended_by = $1, left_at_ms = $2,
+                 left_received_at_ms = $3, provisional_since_ms = $3,
+                 meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
+                 stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms),
+                 saw_orphan_stop = exists (select 1 from orphan_stop o
+                     where o.charge_point_id = charge_transaction.charge_point_id
+                       and o.received_at_ms >= charge_transaction.received_at_ms
+                       and o.cause = 'unknown_transaction')",
+            $further,
+            " where ",
+            $chosen,
+            " returning id"
+        )
+    };
+}
+
+const SILENT_ENDS: &str =
+    "select provisional_since_ms, id, organization_id, charge_point_id from charge_transaction
+     where provisional_since_ms is not null and provisional_since_ms <= $1
+       and (provisional_since_ms, id) > ($2, $3)
+     order by provisional_since_ms, id limit $4";
+
+const FIRST_SILENT_END: &str = "select min(provisional_since_ms) from charge_transaction where provisional_since_ms is not null";
+
+/// The columns of [`TransactionFacts`].
+macro_rules! facts_columns {
+    () => {
+        "id, charge_point_id, state, ended_by, started_at_ms, received_at_ms, meter_start_wh, last_meter_wh, \
+         last_meter_at_ms, last_meter_source, last_meter_doubt, left_at_ms, left_received_at_ms, \
+         provisional_since_ms, told_late"
+    };
+}
+
+impl Store {
+    /// Provisional ends of which nothing was told since, the longest silent first and after those given: since when,
+    /// id, organization, charge point.
+    pub(crate) async fn silent_ends(
+        &self,
+        silent_since_ms: i64,
+        (after_ms, after_id): (i64, i64),
+        limit: i64,
+    ) -> Result<Vec<(i64, i64, String, String)>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(
+            SILENT_ENDS)
+            .bind(silent_since_ms).bind(after_ms).bind(after_id).bind(limit)
+            .fetch_all(db))
+    }
+
+    /// Since when nothing was told of the provisional end that becomes final first.
+    pub(crate) async fn first_silent_end(&self) -> Result<Option<i64>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_scalar(
+            FIRST_SILENT_END)
+            .fetch_one(db))
+    }
+}
+
+impl Conn {
+    /// A transaction of this charge point; nobody else changes it before this transaction of the database ends.
+    pub(crate) async fn lock_transaction(
+        &mut self,
+        charge_point: &str,
+        id: i64,
+    ) -> Result<Option<TransactionFacts>> {
+        let text = self.own_text(&[
+            concat!(
+                "select ",
+                facts_columns!(),
+                " from charge_transaction where id = $1 and charge_point_id = $2"
+            ),
+            concat!(
+                "select ",
+                facts_columns!(),
+                " from charge_transaction where id = $1 and charge_point_id = $2
+                 for update"
+            ),
+        ]);
+        on_db!(self, db => sqlx::query_as(text)
+            .bind(id).bind(charge_point)
+            .fetch_optional(db))
+    }
+
+    /// Leaves what is open on a connector, except the transaction that just began there.
+    pub(crate) async fn abandon_others(
+        &mut self,
+        (charge_point, connector): (&str, i64),
+        id: i64,
+        left: &Left,
+    ) -> Result<()> {
+        let others: Vec<i64> = on_db!(self, db => sqlx::query_scalar(
+            leave!("charge_point_id = $4 and connector_id = $5 and id <> $6"))
+            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms)
+            .bind(charge_point).bind(connector).bind(id)
+            .fetch_all(db))?;
+        for other in others {
+            self.guest_left(other).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves an open transaction, at its last meter value; false when it was over already.
+    pub(crate) async fn abandon(&mut self, id: i64, left: &Left) -> Result<bool> {
+        let abandoned: Option<i64> = on_db!(self, db => sqlx::query_scalar(leave!("id = $4"))
+            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms)
+            .bind(id)
+            .fetch_optional(db))?;
+        if abandoned.is_some() {
+            self.guest_left(id).await?;
+        }
+        Ok(abandoned.is_some())
+    }
+
+    /// The newest transaction of a connector that was left by a status and may come back.
+    pub(crate) async fn left_on(
+        &mut self,
+        charge_point: &str,
+        connector: i64,
+    ) -> Result<Option<TransactionFacts>> {
+        on_db!(self, db => sqlx::query_as(concat!(
+            "select ", facts_columns!(), " from charge_transaction
+             where charge_point_id = $1 and connector_id = $2 and provisional_since_ms is not null
+               and state = 'abandoned' and ended_by = 'available' and not told_late
+             order by id desc limit 1"))
+            .bind(charge_point).bind(connector)
+            .fetch_optional(db))
+    }
+
+    /// Brings back what was left by a status, unless its connector has a newer transaction.
+    pub(crate) async fn reopen(&mut self, charge_point: &str, id: i64, now_ms: i64) -> Result<()> {
+        // A start waits that would otherwise begin between the question and the answer.
+        self.hold_charge_point(charge_point).await?;
+        let reopened: Option<i64> = on_db!(self, db => sqlx::query_scalar(
+            "update charge_transaction set state = 'open', ended_by = null, left_at_ms = null,
+                 left_received_at_ms = null, provisional_since_ms = null, meter_stop_wh = null, stopped_at_ms = null, saw_orphan_stop = $3,
+                 heard_at_ms = $2
+             where id = $1 and state = 'abandoned' and ended_by = 'available'
+               and provisional_since_ms is not null and not told_late
+               and not exists (select 1 from charge_transaction n
+                   where n.charge_point_id = charge_transaction.charge_point_id
+                     and n.connector_id = charge_transaction.connector_id and n.id > charge_transaction.id)
+             returning id")
+            .bind(id).bind(now_ms).bind(false)
+            .fetch_optional(db))?;
+        if let Some(id) = reopened {
+            self.guest_came_back(id).await?;
+            tracing::info!(
+                charge_point,
+                transaction_id = id,
+                "a transaction goes on that a status had ended"
+            );
+        }
+        Ok(())
+    }
+
+    /// Something was told of a transaction without a stop, and maybe where its register stands: one that is abandoned
+    /// ended there. A provisional end waits once more, and a final one is marked and becomes provisional.
+    pub(crate) async fn heard_of(
+        &mut self,
+        id: i64,
+        received_at_ms: i64,
+        standing: Option<&Standing>,
+    ) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update charge_transaction set heard_at_ms = $2,
+                 told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
+                 provisional_since_ms = case when state = 'abandoned' then $2 else null end,
+                 last_meter_wh = coalesce($3, last_meter_wh),
+                 last_meter_at_ms = coalesce($4, last_meter_at_ms),
+                 last_meter_source = coalesce($5, last_meter_source),
+                 last_meter_doubt = coalesce($6, last_meter_doubt),
+                 meter_stop_wh = case when state = 'abandoned' then coalesce($3, meter_stop_wh)
+                     else meter_stop_wh end,
+                 stopped_at_ms = case when state = 'abandoned' then coalesce($4, stopped_at_ms)
+                     else stopped_at_ms end
+             where id = $1 and state <> 'stopped'")
+            .bind(id).bind(received_at_ms)
+            .bind(standing.map(|standing| standing.wh)).bind(standing.map(|standing| standing.at_ms))
+            .bind(standing.map(|standing| standing.source))
+            .bind(standing.map(|standing| standing.doubt.number()))
+            .execute(db))
+    }
+
+    /// Makes a provisional end final of which nothing was told since; false when it is not, or is already.
+    pub(crate) async fn finalise_end(&mut self, id: i64, silent_since_ms: i64) -> Result<bool> {
+        let finalised: Option<i64> = on_db!(self, db => sqlx::query_scalar(
+            "update charge_transaction set provisional_since_ms = null
+             where id = $1 and state = 'abandoned' and provisional_since_ms <= $2 returning id")
+            .bind(id).bind(silent_since_ms)
+            .fetch_optional(db))?;
+        Ok(finalised.is_some())
+    }
+
+    /// Ends what is open, or provisional, at its last meter value and for good; false when it is over already.
+    pub(crate) async fn close_transaction(&mut self, id: i64, reason: &str) -> Result<bool> {
+        let no_time: Option<i64> = None;
+        let closed: Option<i64> = on_db!(self, db => sqlx::query_scalar(leave!(
+            ", reason = $5",
+            "id = $4 and (state = 'open'
+                 or (state = 'abandoned' and provisional_since_ms is not null and not told_late))"))
+            .bind(EndedBy::Closed.as_str()).bind(no_time).bind(no_time).bind(id).bind(reason)
+            .fetch_optional(db))?;
+        Ok(closed.is_some())
+    }
+
+    /// What is open on a connector.
+    pub(crate) async fn open_on(
+        &mut self,
+        charge_point: &str,
+        connector: i64,
+    ) -> Result<Vec<Open>> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, started_at_ms, received_at_ms from charge_transaction
+             where charge_point_id = $1 and connector_id = $2 and state = 'open'")
+            .bind(charge_point).bind(connector)
+            .fetch_all(db))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_sweep_looks_at_what_is_provisional_and_at_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite://{}/csms.db", folder.path().display());
+        let store = Store::open(&address).await.unwrap();
+        let mut conn = store.reader().await.unwrap();
+        for text in [SILENT_ENDS, FIRST_SILENT_END] {
+            let explain = sqlx::AssertSqlSafe(format!("explain query plan {text}"));
+            let plan: Vec<(i64, i64, i64, String)> =
+                on_db!(&mut conn, db => sqlx::query_as(explain).fetch_all(db)).unwrap();
+            let steps: Vec<String> = plan.into_iter().map(|(.., step)| step).collect();
+            assert!(
+                steps
+                    .iter()
+                    .all(|step| step.contains("charge_transaction_provisional")),
+                "{steps:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Stops that stopped nothing.
+
+use crate::domain::content_hash;
+use crate::domain::transactions::facts::StopReport;
+use crate::store::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
+
+/// A stop that stops nothing, with the answer it gets.
+pub(crate) struct OrphanStop<'a> {
+    pub stop: &'a StopReport,
+    pub answer: Option<String>,
+}
+
+/// Such a stop as the API lists it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct OrphanStopRow {
+    /// As the charge point sent it.
+    pub transaction_number: i64,
+    pub stopped_at_ms: i64,
+    pub meter_stop_wh: i64,
+    /// `unknown_transaction` or `already_stopped`.
+    pub cause: String,
+    /// The whole message as JSON text.
+    pub message: String,
+    pub received_at_ms: i64,
+}
+
+impl Store {
+    /// A page of the stops of a charge point of this owner that stopped nothing, oldest first, and how many there are
+    /// in all. What came while it was another organization's is not among them.
+    pub(crate) async fn orphan_stops(
+        &self,
+        owner: &Owner,
+        charge_point: &str,
+        (limit, offset): (i64, i64),
+    ) -> Result<(Vec<OrphanStopRow>, i64)> {
+        let mut conn = self.reader().await?;
+        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
+            "select count(*) from orphan_stop o join charge_point p on p.id = o.charge_point_id
+             where o.charge_point_id = $1 and o.organization_id = p.organization_id and ", owned!("p", "$2", "$3", "$4")))
+            .bind(charge_point)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .fetch_one(db))?;
+        let rows = on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select o.transaction_number, o.stopped_at_ms, o.meter_stop_wh, o.cause, o.message, o.received_at_ms
+             from orphan_stop o join charge_point p on p.id = o.charge_point_id
+             where o.charge_point_id = $1 and o.organization_id = p.organization_id and ", owned!("p", "$2", "$3", "$4"),
+            " order by o.received_at_ms, o.transaction_number, o.content_hash limit $5 offset $6"))
+            .bind(charge_point)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .bind(limit).bind(offset)
+            .fetch_all(db))?;
+        Ok((rows, total))
+    }
+}
+
+impl Conn {
+    /// Keeps a stop that stopped no transaction; the answer is that of its first arrival, and whether this is it. What
+    /// waits for a stop at this charge point is marked, when the stop is nobody's.
+    pub(crate) async fn insert_orphan_stop(
+        &mut self,
+        orphan: &OrphanStop<'_>,
+    ) -> Result<(Option<String>, bool)> {
+        let stop = orphan.stop;
+        let (at_ms, meter_wh) = (stop.stopped_at_ms, stop.meter_stop_wh);
+        let content = (at_ms, meter_wh, &stop.reason, &stop.id_tag);
+        let hash = content_hash(&[&format!("{content:?}")]);
+        let cause: Option<String> = on_db!(self, db => sqlx::query_scalar(
+            "insert into orphan_stop (organization_id, charge_point_id, transaction_number, stopped_at_ms,
+                 meter_stop_wh, message, cause, stop_answer, received_at_ms, content_hash)
+             values ($1, $2, $3, $4, $5, $6, case when exists (select 1 from charge_transaction t
+                     where t.id = $3 and t.charge_point_id = $2)
+                 then 'already_stopped' else 'unknown_transaction' end, $7, $8, $9)
+             on conflict do nothing returning cause")
+            .bind(&stop.organization_id).bind(&stop.charge_point_id).bind(stop.transaction_number)
+            .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh).bind(&stop.message).bind(&orphan.answer)
+            .bind(stop.now_ms).bind(&hash)
+            .fetch_optional(db))?;
+        if cause.as_deref() == Some("unknown_transaction") {
+            run_on_db!(self, db => sqlx::query(
+                "update charge_transaction set saw_orphan_stop = $2
+                 where charge_point_id = $1 and provisional_since_ms is not null and state = 'abandoned'")
+                .bind(&stop.charge_point_id).bind(true)
+                .execute(db))?;
+        }
+        let answer = on_db!(self, db => sqlx::query_scalar(
+            "select stop_answer from orphan_stop where charge_point_id = $1 and transaction_number = $2
+               and content_hash = $3")
+            .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(&hash)
+            .fetch_one(db))?;
+        Ok((answer, cause.is_some()))
+    }
+}

@@ -1,0 +1,302 @@
+//! Transactions.
+
+use crate::domain::guest::TransactionEnd;
+use crate::domain::tags::tag::tag_key;
+use crate::domain::transactions::{
+    claims::Claims,
+    facts::{Start, StopReport},
+};
+use crate::store::{Belonging, Conn, Owner, Result, Store, on_db, owned};
+
+/// A transaction to insert, with the answer its start gets.
+pub(crate) struct NewTransaction<'a> {
+    pub start: &'a Start,
+    /// Whose it is.
+    pub belongs_to: &'a Belonging,
+    pub answer: String,
+}
+
+/// A stop with the answer it gets.
+pub(crate) struct Stop<'a> {
+    pub stop: &'a StopReport,
+    pub answer: Option<String>,
+}
+
+/// An open transaction as the API shows it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ActiveTransaction {
+    pub id: i64,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub started_at_ms: i64,
+    pub meter_start_wh: i64,
+    pub last_meter_wh: Option<i64>,
+}
+
+/// A transaction that has ended.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Ended {
+    pub id: i64,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub stop_id_tag: Option<String>,
+    pub reason: Option<String>,
+    pub started_at_ms: i64,
+    pub stopped_at_ms: Option<i64>,
+    pub meter_start_wh: i64,
+    pub meter_stop_wh: Option<i64>,
+}
+
+/// A transaction as the API lists it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct TransactionRow {
+    pub id: i64,
+    pub charge_point_id: String,
+    pub connector_id: i64,
+    pub id_tag: String,
+    pub state: String,
+    pub started_at_ms: i64,
+    pub stopped_at_ms: Option<i64>,
+    pub meter_start_wh: i64,
+    pub meter_stop_wh: Option<i64>,
+    pub reason: Option<String>,
+    pub meter_values: i64,
+    pub received_at_ms: i64,
+    pub stop_received_at_ms: Option<i64>,
+    pub heard_at_ms: i64,
+    /// Since when nothing was told of it, while its end is provisional.
+    pub provisional_since_ms: Option<i64>,
+    pub told_late: bool,
+    pub saw_orphan_stop: bool,
+    /// The names of what was forgiven of its messages, with blanks between them.
+    pub deviations: String,
+    /// An amount of money; `None` while it is open, and where nothing is billed.
+    pub cost: Option<String>,
+    pub currency: Option<String>,
+    /// Why it is billed to somebody who might not charge, if so.
+    pub billed_though: Option<String>,
+}
+
+impl TransactionRow {
+    pub(crate) fn claims(&self) -> Claims {
+        Claims {
+            started_at_ms: self.started_at_ms,
+            start_received_at_ms: self.received_at_ms,
+            stopped_at_ms: self.stopped_at_ms,
+            stop_received_at_ms: self.stop_received_at_ms.or(Some(self.heard_at_ms)),
+            meter_start_wh: self.meter_start_wh,
+            meter_stop_wh: self.meter_stop_wh,
+            told_late: self.told_late,
+            saw_orphan_stop: self.saw_orphan_stop,
+        }
+    }
+}
+
+/// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start; the least and the
+/// largest number there are stand for none.
+pub(crate) struct TransactionFilter {
+    pub owner: Owner,
+    pub project_id: Option<String>,
+    /// Includes what deleted charge points of this identity did.
+    pub charge_point_id: Option<String>,
+    pub id_tag: Option<String>,
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransactionState {
+    pub started_at_ms: i64,
+    pub end: TransactionEnd,
+    /// The stamp of its last meter value, else that of its start.
+    pub told_at_ms: i64,
+    /// When its charge point was heard of last, as far as that was written down.
+    pub seen_at_ms: Option<i64>,
+}
+
+/// The columns of [`TransactionRow`], and where they come from.
+macro_rules! row_columns {
+    () => {
+        "t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
+             meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, heard_at_ms,
+             provisional_since_ms, told_late, saw_orphan_stop,
+             (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
+             deviations, c.total as cost, c.currency, c.billed_though
+         from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
+    };
+}
+pub(in crate::store) use row_columns;
+
+/// Reason, id tag and answer of a stop.
+type StopColumns = (Option<String>, Option<String>, Option<String>);
+
+impl Store {
+    /// The open transactions of one charge point, oldest first, as far as they are the owner's: what it does for
+    /// somebody whose it was is not among them.
+    pub(crate) async fn active_transactions(
+        &self,
+        owner: &Owner,
+        charge_point: &str,
+    ) -> Result<Vec<ActiveTransaction>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
+             from charge_transaction t
+             where charge_point_id = $1 and state = 'open' and ", owned!("t", "$2", "$3", "$4"),
+            " order by id"))
+            .bind(charge_point)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .fetch_all(db))
+    }
+
+    /// Start and end of a transaction, and when its charge point was heard of last.
+    pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
+        let mut conn = self.reader().await?;
+        let row: (i64, i64, String, Option<i64>, bool, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
+            "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms), t.state, t.provisional_since_ms,
+                 t.told_late, p.last_seen_at_ms
+             from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
+            .bind(id)
+            .fetch_one(db))?;
+        let (started_at_ms, told_at_ms, state, provisional_since_ms, told_late, seen_at_ms) = row;
+        // What is told after a final end corrects the record; nobody waits for it once more.
+        let provisional_since_ms = provisional_since_ms.filter(|_| !told_late);
+        let end = match (state.as_str(), provisional_since_ms) {
+            ("open", _) => TransactionEnd::Open,
+            (_, Some(since_ms)) => TransactionEnd::Provisional { since_ms },
+            (_, None) => TransactionEnd::Final,
+        };
+        Ok(TransactionState {
+            started_at_ms,
+            end,
+            told_at_ms,
+            seen_at_ms,
+        })
+    }
+
+    /// Organization and charge point of a transaction of this owner, and of this charge point where one is given.
+    pub(crate) async fn transaction_place(
+        &self,
+        owner: Option<&Owner>,
+        charge_point: Option<&str>,
+        id: i64,
+    ) -> Result<Option<(String, String)>> {
+        let mut conn = self.reader().await?;
+        let organization = owner.map(|owner| &owner.organization_id);
+        let installer = owner.and_then(|owner| owner.installer_id.as_ref());
+        let site_owner = owner.and_then(|owner| owner.site_owner_id.as_ref());
+        on_db!(&mut conn, db => sqlx::query_as(concat!(
+            "select t.organization_id, t.charge_point_id
+             from charge_transaction t where t.id = $1 and ($2 is null or t.charge_point_id = $2) and ($3 is null or (",
+            owned!("t", "$3", "$4", "$5"), "))"))
+            .bind(id).bind(charge_point).bind(organization).bind(installer).bind(site_owner)
+            .fetch_optional(db))
+    }
+
+    /// A transaction of this owner, as the API lists it.
+    pub(crate) async fn transaction(
+        &self,
+        owner: &Owner,
+        id: i64,
+    ) -> Result<Option<TransactionRow>> {
+        let mut conn = self.reader().await?;
+        on_db!(&mut conn, db => sqlx::query_as(concat!("select ", row_columns!(), " where t.id = $1 and ",
+            owned!("t", "$2", "$3", "$4")))
+            .bind(id)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .fetch_optional(db))
+    }
+}
+
+impl Conn {
+    /// The new transaction's id; `None` when one with this key is there that its own stop did not end.
+    pub(crate) async fn insert_transaction(
+        &mut self,
+        new: &NewTransaction<'_>,
+    ) -> Result<Option<i64>> {
+        let (start, belongs_to) = (new.start, new.belongs_to);
+        on_db!(self, db => sqlx::query_scalar(
+            "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
+                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
+                 installer_id, project_id)
+             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10, $11, $12)
+             on conflict do nothing returning id")
+            .bind(&belongs_to.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
+            .bind(&start.id_tag).bind(tag_key(&start.id_tag)).bind(start.reservation_id)
+            .bind(start.started_at_ms).bind(start.meter_start_wh).bind(&new.answer).bind(start.now_ms)
+            .bind(&belongs_to.installer_id).bind(&belongs_to.project_id)
+            .fetch_optional(db))
+    }
+
+    /// Id and first answer of the transaction that this start repeats.
+    pub(crate) async fn transaction_by_key(
+        &mut self,
+        start: &Start,
+    ) -> Result<Option<(i64, String)>> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, start_answer from charge_transaction
+             where charge_point_id = $1 and connector_id = $2 and tag_key = $3 and started_at_ms = $4
+               and meter_start_wh = $5 and state <> 'stopped'")
+            .bind(&start.charge_point_id).bind(start.connector_id).bind(tag_key(&start.id_tag))
+            .bind(start.started_at_ms).bind(start.meter_start_wh)
+            .fetch_optional(db))
+    }
+
+    /// A transaction as a webhook tells its end.
+    pub(crate) async fn ended(&mut self, id: i64) -> Result<Ended> {
+        on_db!(self, db => sqlx::query_as(
+            "select id, connector_id, id_tag, stop_id_tag, reason, started_at_ms, stopped_at_ms, meter_start_wh,
+                 meter_stop_wh
+             from charge_transaction where id = $1")
+            .bind(id)
+            .fetch_one(db))
+    }
+
+    /// Stops this charge point's open or abandoned transaction; `None` when it has none of that number.
+    pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<Option<Claims>> {
+        let stop = record.stop;
+        let stopped: Option<(i64, i64, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "update charge_transaction set state = 'stopped', stopped_at_ms = $3, meter_stop_wh = $4,
+                 reason = $5, stop_id_tag = $6, stop_answer = $7, stop_received_at_ms = $8, heard_at_ms = $8,
+                 told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
+                 provisional_since_ms = null, left_at_ms = null, ended_by = null, saw_orphan_stop = $9
+             where id = $1 and charge_point_id = $2 and state <> 'stopped'
+             returning started_at_ms, received_at_ms, meter_start_wh, told_late")
+            .bind(stop.transaction_number).bind(&stop.charge_point_id).bind(stop.stopped_at_ms)
+            .bind(stop.meter_stop_wh).bind(&stop.reason).bind(&stop.id_tag).bind(&record.answer)
+            .bind(stop.now_ms).bind(false)
+            .fetch_optional(db))?;
+        let claims = stopped.map(
+            |(started_at_ms, start_received_at_ms, meter_start_wh, told_late)| Claims {
+                started_at_ms,
+                start_received_at_ms,
+                stopped_at_ms: Some(stop.stopped_at_ms),
+                stop_received_at_ms: Some(stop.now_ms),
+                meter_start_wh,
+                meter_stop_wh: Some(stop.meter_stop_wh),
+                told_late,
+                saw_orphan_stop: false,
+            },
+        );
+        Ok(claims)
+    }
+
+    /// The answer this very stop got before; the outer `None` when it stopped no transaction.
+    pub(crate) async fn answer_to_same_stop(
+        &mut self,
+        stop: &StopReport,
+    ) -> Result<Option<Option<String>>> {
+        let first: Option<StopColumns> = on_db!(self, db => sqlx::query_as(
+            "select reason, stop_id_tag, stop_answer from charge_transaction
+             where id = $1 and charge_point_id = $2 and stopped_at_ms = $3 and meter_stop_wh = $4")
+            .bind(stop.transaction_number).bind(&stop.charge_point_id)
+            .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh)
+            .fetch_optional(db))?;
+        Ok(first
+            .filter(|(reason, tag, _)| *reason == stop.reason && *tag == stop.id_tag)
+            .map(|(.., answer)| answer))
+    }
+}

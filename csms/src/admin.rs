@@ -592,7 +592,7 @@ async fn close(store: &Store, charge_point: String, id: i64) -> Result<Value, Ad
             at_ms,
         })
     };
-    match ending::close(store, None, Some(charge_point.clone()), id, told).await? {
+    match ending::close(store, None, Some(charge_point.clone()), (id, at_ms), told).await? {
         Closing::Closed => Ok(json!({"id": id, "charge_point_id": charge_point, "closed": true})),
         Closing::Over => Err(AdminError::Value(format!(
             "nothing was changed: the transaction {id} of {charge_point} is over already"

@@ -161,13 +161,17 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
     let mut stations = stations();
     for station in &mut stations {
         let open = store.active_transactions(&owner, station.id).await?;
-        let running = open.into_iter().map(|open| Running {
-            connector_id: open.connector_id,
-            transaction_id: open.id,
-            id_tag: open.id_tag,
-            started_at_ms: open.started_at_ms,
-            meter_start_wh: open.meter_start_wh,
-            meter_wh: open.last_meter_wh.unwrap_or(open.meter_start_wh),
+        // What began over OCPP 1.6 has all of them.
+        let running = open.into_iter().filter_map(|open| {
+            let meter_start_wh = open.meter_start_wh?;
+            Some(Running {
+                connector_id: open.connector_id?,
+                transaction_id: open.id,
+                id_tag: open.id_tag?,
+                started_at_ms: open.started_at_ms,
+                meter_start_wh,
+                meter_wh: open.last_meter_wh.unwrap_or(meter_start_wh),
+            })
         });
         station.running = running.collect();
     }
@@ -413,6 +417,7 @@ async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
         token: GUEST.to_owned(),
         organization_id: DEFAULT_ORGANIZATION.to_owned(),
         charge_point_id: open.charge_point_id.to_owned(),
+        evse_id: open.connector_id,
         connector_id: open.connector_id,
         id_tag: open.id_tag.to_owned(),
         payment_method_id: "pm_1OqXYZABC123".to_owned(),
@@ -448,11 +453,14 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
         store.number_transactions_from(open.id).await?;
         let start = Start {
             charge_point_id: charge_point_id.clone(),
-            connector_id: open.connector_id,
-            id_tag: open.id_tag.to_owned(),
+            station_id: None,
+            evse_id: Some(open.connector_id),
+            connector_id: Some(open.connector_id),
+            id_tag: Some(open.id_tag.to_owned()),
+            tag_kind: None,
             reservation_id: None,
             started_at_ms: now_ms - open.minutes * MINUTE_MS,
-            meter_start_wh: open.meter_start_wh,
+            meter_start_wh: Some(open.meter_start_wh),
             unknown_tags: UnknownTags::Refuse,
             now_ms,
             deviations: Vec::new(),
@@ -480,7 +488,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
         metering::record(store, report).await?;
         place = store.place_of(open.id).await?;
     }
-    if place.is_some_and(|place| place == (charge_point_id, open.connector_id)) {
+    if place.is_some_and(|place| place == (charge_point_id, Some(open.connector_id))) {
         return Ok(());
     }
     Err(unfit(&format!(

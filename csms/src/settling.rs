@@ -85,7 +85,7 @@ async fn settle(
         .outbox
         .awaited(Kind::TransactionStopped, organization, place, now_ms);
     let is_told = occurrence.is_some();
-    match finalise(&app.store, id, silent_since_ms, occurrence).await {
+    match finalise(&app.store, id, (silent_since_ms, now_ms), occurrence).await {
         Ok(true) => {
             tracing::info!(
                 charge_point = place,

@@ -38,11 +38,27 @@ create table charge_point (
 );
 create index charge_point_organization on charge_point (organization_id, id);
 
--- received_by and received_number: the process that received the report, and its place among what it received.
+-- What a connector is, see domain/charge_points/connector.rs: availability operative or inoperative; occupancy free,
+-- reserved, occupied, null where nobody said; phase of the session on it, null without one. status: all of that in
+-- the one word of OCPP 1.6. received_by and received_number: the process that received the report, and its place among what it received.
 create table connector (
     charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
-    status text not null,
+    availability text not null,
+    occupancy text,
+    phase text,
+    is_faulted boolean not null,
+    status text not null generated always as (case
+        when is_faulted then 'Faulted'
+        when availability = 'inoperative' then 'Unavailable'
+        when phase = 'preparing' then 'Preparing'
+        when phase = 'charging' then 'Charging'
+        when phase = 'suspended_ev' then 'SuspendedEV'
+        when phase = 'suspended_evse' then 'SuspendedEVSE'
+        when phase = 'finishing' then 'Finishing'
+        when occupancy = 'reserved' then 'Reserved'
+        when occupancy = 'occupied' then 'Preparing'
+        else 'Available' end) stored,
     error_code text not null,
     info text,
     vendor_id text,
@@ -82,14 +98,26 @@ create table charge_transaction (
     id bigint generated always as identity primary key not null,
     organization_id text not null references organization (id),
     charge_point_id text not null references charge_point (id),
-    connector_id bigint not null,
-    id_tag text not null,
-    tag_key text not null,
+    -- The charge point's own id of it; null where it has none but this row's, as in OCPP 1.6.
+    station_transaction_id text,
+    -- Where it is, and the connector counted over the whole charge point; null until that is told.
+    evse_id bigint,
+    connector_id bigint,
+    -- Whose it is: the token as it was shown, as it is compared, of which kind, the group it belongs to, and how it was
+    -- authorized (whitelist: by this server's own list, command: by whoever asked for the session); null until one is shown.
+    id_tag text,
+    tag_key text,
+    tag_kind text,
+    tag_group text,
+    authorization_method text,
     reservation_id bigint,
     state text not null,
     started_at_ms bigint not null,
-    meter_start_wh bigint not null,
-    start_answer text not null,
+    meter_start_wh bigint,
+    start_answer text,
+    -- What made the charge point begin and end it, in the words of OCPP 2.0.1; why it ended, in the charge point's own.
+    start_trigger text,
+    stop_trigger text,
     stopped_at_ms bigint,
     meter_stop_wh bigint,
     reason text,
@@ -117,8 +145,13 @@ create table charge_transaction (
     -- A stop of nobody came from its charge point before it ended without one of its own.
     saw_orphan_stop boolean not null default false,
     -- The names of what was forgiven of its messages, with blanks between them.
-    deviations text not null default ''
+    deviations text not null default '',
+    -- When anything of it changed last, by this server's clock.
+    updated_at_ms bigint not null
 );
+create unique index charge_transaction_station on charge_transaction (charge_point_id, station_transaction_id)
+    where station_transaction_id is not null;
+create index charge_transaction_updated on charge_transaction (organization_id, updated_at_ms, id);
 -- A retransmitted start is one of a transaction that its own stop did not end.
 create unique index charge_transaction_start
     on charge_transaction (charge_point_id, connector_id, tag_key, started_at_ms, meter_start_wh)
@@ -129,10 +162,10 @@ create index charge_transaction_provisional on charge_transaction (provisional_s
 create index charge_transaction_left on charge_transaction (charge_point_id, connector_id)
     where provisional_since_ms is not null;
 create index charge_transaction_organization on charge_transaction (organization_id, started_at_ms);
--- Lists are in the order of ids: of an organization, of a tag, of a charge point.
+-- Lists are in the order of ids: of an organization, of a tag, of a charge point as far as it was the organization's.
 create index charge_transaction_list on charge_transaction (organization_id, id);
 create index charge_transaction_tag on charge_transaction (organization_id, tag_key, id);
-create index charge_transaction_charge_point on charge_transaction (charge_point_id, id);
+create index charge_transaction_charge_point on charge_transaction (charge_point_id, organization_id, id);
 create index charge_transaction_open on charge_transaction (charge_point_id, connector_id) where state = 'open';
 create index charge_transaction_tag_start on charge_transaction (organization_id, tag_key, started_at_ms);
 create index charge_transaction_unstopped on charge_transaction (charge_point_id, connector_id) where state <> 'stopped';

@@ -214,7 +214,21 @@ create table connector_history (
     connector_id bigint not null,
     reported_at_ms bigint not null,
     place bigint not null,
-    status text not null,
+    availability text not null,
+    occupancy text,
+    phase text,
+    is_faulted boolean not null,
+    status text not null generated always as (case
+        when is_faulted then 'Faulted'
+        when availability = 'inoperative' then 'Unavailable'
+        when phase = 'preparing' then 'Preparing'
+        when phase = 'charging' then 'Charging'
+        when phase = 'suspended_ev' then 'SuspendedEV'
+        when phase = 'suspended_evse' then 'SuspendedEVSE'
+        when phase = 'finishing' then 'Finishing'
+        when occupancy = 'reserved' then 'Reserved'
+        when occupancy = 'occupied' then 'Preparing'
+        else 'Available' end) stored,
     error_code text not null,
     received_at_ms bigint not null,
     has_stamp boolean not null,
@@ -222,7 +236,7 @@ create table connector_history (
 );
 create index connector_history_arrival on connector_history (charge_point_id, connector_id, received_at_ms);
 
--- Guests who pay as they go. One row per connector has no ended_at_ms, and has not left it: has_left says that its
+-- Guests who pay as they go. One row per EVSE has no ended_at_ms, and has not left it: has_left says that its
 -- transaction was left without a stop, and its price waits for one. status: requires_action, authorizing,
 -- charging, stopping, stopped, expired, failed. payment_status: authorizing, requires_action, authorized, capturing,
 -- captured, capture_failed, canceling, canceled, declined, refused; what ends in -ing is under way at the gateway.
@@ -231,6 +245,8 @@ create table guest_session (
     token text primary key not null,
     organization_id text not null references organization (id),
     charge_point_id text not null references charge_point (id),
+    evse_id bigint not null,
+    -- The connector that the guest chose, counted over the whole charge point.
     connector_id bigint not null,
     id_tag text not null unique,
     transaction_id bigint references charge_transaction (id),
@@ -255,7 +271,7 @@ create table guest_session (
     ended_at_ms bigint,
     has_left boolean not null default false
 );
-create unique index guest_session_open on guest_session (charge_point_id, connector_id)
+create unique index guest_session_open on guest_session (charge_point_id, evse_id)
     where ended_at_ms is null and not has_left;
 create index guest_session_charge_point on guest_session (charge_point_id);
 create index guest_session_transaction on guest_session (transaction_id, ended_at_ms);

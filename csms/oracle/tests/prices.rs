@@ -14,7 +14,7 @@ mod price;
 use chrono_tz::Tz;
 use jiff::{SignedDuration, Timestamp};
 use ocpi_tariffs::{Version, cdr, price as engine};
-use price::{StatusAt, Tariff, Usage, idle_minutes, in_coins};
+use price::{IdleFrom, Tariff, Usage, idle_minutes, in_coins};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rust_decimal::Decimal;
@@ -27,7 +27,7 @@ const TICK_MS: i64 = 36_000;
 type Phases = Vec<((i64, i64), i64)>;
 
 struct Session {
-    history: Vec<StatusAt>,
+    history: Vec<IdleFrom>,
     energy_wh: i64,
     length_ms: i64,
     periods: Vec<Value>,
@@ -69,7 +69,7 @@ fn session(phases: &Phases, free_minutes: i64) -> Session {
     for ((ticks, tens_wh), full_ticks) in phases {
         let at_ms = session.length_ms;
         let (charging_ms, full_ms) = (ticks * TICK_MS, full_ticks * TICK_MS);
-        session.status("Charging", at_ms);
+        session.idle(false, at_ms);
         let wh = tens_wh * 10;
         session.periods.push(period(at_ms, "TIME", charging_ms, wh));
         session.energy_wh += wh;
@@ -78,7 +78,7 @@ fn session(phases: &Phases, free_minutes: i64) -> Session {
         if full_ms == 0 {
             continue;
         }
-        session.status("SuspendedEV", full_at_ms);
+        session.idle(true, full_at_ms);
         session.idle_ms += full_ms;
         let gratis_ms = full_ms.min(free_ms);
         free_ms -= gratis_ms;
@@ -101,11 +101,8 @@ fn session(phases: &Phases, free_minutes: i64) -> Session {
 }
 
 impl Session {
-    fn status(&mut self, status: &str, at_ms: i64) {
-        self.history.push(StatusAt {
-            status: status.to_owned(),
-            at_ms,
-        });
+    fn idle(&mut self, is_idle: bool, at_ms: i64) {
+        self.history.push(IdleFrom { is_idle, at_ms });
     }
 
     fn cdr(&self, tariff: &Tariff) -> String {

@@ -184,10 +184,11 @@ async fn possible(app: &App, run: &Run, connector: Option<i64>) -> Result<Outcom
             "the start repeats a transaction from before the run".to_owned()
         ));
     };
-    if let Some(asked) = connector.filter(|asked| *asked != recorded.connector_id) {
+    if let (Some(asked), Some(began)) = (connector, recorded.connector_id)
+        && asked != began
+    {
         return Ok(Err(format!(
-            "the transaction began on connector {}, and connector {asked} was asked for",
-            recorded.connector_id
+            "the transaction began on connector {began}, and connector {asked} was asked for"
         )));
     }
     let irregular = irregularities(&recorded.claims());

@@ -416,7 +416,7 @@ impl Task {
         let outbox = &self.app.outbox;
         let occurrence = outbox.awaited(Kind::TransactionStopped, organization, id, now_ms);
         let is_told = occurrence.is_some();
-        give_up(&self.app.store, transaction, occurrence).await?;
+        give_up(&self.app.store, transaction, occurrence, now_ms).await?;
         if is_told {
             outbox.posted();
         }

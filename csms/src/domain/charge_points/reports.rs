@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::clock::rfc3339;
+use crate::domain::charge_points::connector::ConnectorState;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::ending;
 use crate::store::{BootFacts, ConnectorReport, Registration, Result, Store};
@@ -76,7 +77,7 @@ pub(crate) async fn connector_status(
                 };
                 conn.insert_status(report).await?;
                 let kept = conn.set_connector(report).await?;
-                let now = (report.status.clone(), report.error_code.clone());
+                let now = (report.state.word().to_owned(), report.error_code.clone());
                 if let Some(occurrence) =
                     occurrence.as_ref().filter(|_| kept && before != Some(now))
                 {
@@ -87,9 +88,11 @@ pub(crate) async fn connector_status(
                 }
                 let place = (report.charge_point_id.as_str(), report.connector_id);
                 let (stamp_ms, received_at_ms) = (report.stamp_ms, report.received_at_ms);
-                match report.status.as_str() {
-                    "Available" => ending::leave(conn, place, stamp_ms, received_at_ms).await,
-                    "Charging" | "SuspendedEV" | "SuspendedEVSE" => {
+                match report.state.phase {
+                    None if report.state == ConnectorState::FREE => {
+                        ending::leave(conn, place, stamp_ms, received_at_ms).await
+                    }
+                    Some(phase) if phase.is_of_transaction() => {
                         ending::come_back(conn, place, stamp_ms, received_at_ms).await
                     }
                     _ => Ok(()),
@@ -102,7 +105,7 @@ pub(crate) async fn connector_status(
 fn status_changed(report: &ConnectorReport) -> serde_json::Value {
     json!({
         "connector_id": report.connector_id,
-        "status": report.status,
+        "status": report.state.word(),
         "error_code": report.error_code,
         "info": report.info,
         "vendor_error_code": report.vendor_error_code,

@@ -108,7 +108,7 @@ pub(crate) async fn judge_guest_tag(
 /// tag.
 pub(crate) async fn judge_guest_start(
     conn: &mut Conn,
-    (charge_point, connector): (&str, i64),
+    (charge_point, connector): (&str, Option<i64>),
     tag: &str,
     began_at_ms: i64,
 ) -> Result<Option<(Verdict, GuestSession)>> {
@@ -117,7 +117,8 @@ pub(crate) async fn judge_guest_start(
     }
     let session = conn.lock_guest_of_tag(tag).await?;
     Ok(session.map(|session| {
-        let here = session.charge_point_id == charge_point && session.connector_id == connector;
+        let here =
+            session.charge_point_id == charge_point && Some(session.connector_id) == connector;
         let good = here && may_begin(&session, began_at_ms);
         (verdict(good), session)
     }))

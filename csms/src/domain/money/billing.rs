@@ -104,7 +104,7 @@ async fn bill_of(conn: &mut Conn, transaction: i64, now_ms: i64) -> Result<Optio
     };
     let to_ms = billed.stopped_at_ms.unwrap_or(now_ms);
     let meter_wh = billed.meter_stop_wh.or(billed.last_meter_wh);
-    let meter_wh = meter_wh.unwrap_or(billed.meter_start_wh);
+    let meter_wh = meter_wh.or(billed.meter_start_wh).unwrap_or(0);
     let usage = usage(conn, &billed, to_ms, meter_wh).await?;
     Ok(Some(Bill {
         price: billed.tariff.price(usage),
@@ -188,7 +188,7 @@ impl CostWatch {
         let Some(billed) = conn.billed(transaction).await? else {
             return Ok(Decimal::ZERO);
         };
-        let meter_wh = billed.last_meter_wh.unwrap_or(billed.meter_start_wh);
+        let meter_wh = billed.last_meter_wh.or(billed.meter_start_wh).unwrap_or(0);
         let mut so_far = Usage {
             energy_wh: billed_energy_wh(&billed, Some(until_ms), meter_wh),
             idle_minutes: self.idle.map_or(0, |(minutes, _)| minutes),
@@ -228,6 +228,7 @@ fn longest_idle_minutes(billed: &Billed, until_ms: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::charge_points::connector::ConnectorState;
     use crate::domain::charge_points::reports;
     use crate::domain::tags::tag::UnknownTags;
     use crate::domain::transactions::ending::finalise;
@@ -254,7 +255,7 @@ mod tests {
         ConnectorReport {
             charge_point_id: "CP".into(),
             connector_id: 1,
-            status: status.into(),
+            state: ConnectorState::from_word(status).unwrap(),
             error_code: "NoError".into(),
             info: None,
             vendor_id: None,
@@ -286,11 +287,14 @@ mod tests {
         assert!(store.set_tariff(&owner, tariff).await.unwrap().is_some());
         let begin = Start {
             charge_point_id: "CP".into(),
-            connector_id: 1,
-            id_tag: "TAG".into(),
+            station_id: None,
+            evse_id: Some(1),
+            connector_id: Some(1),
+            id_tag: Some("TAG".into()),
+            tag_kind: None,
             reservation_id: None,
             started_at_ms: 0,
-            meter_start_wh: 1_000,
+            meter_start_wh: Some(1_000),
             unknown_tags: UnknownTags::Accept,
             deviations: Vec::new(),
             occurrence: None,
@@ -336,6 +340,7 @@ mod tests {
             stopped_at_ms: 40 * MINUTE_MS,
             meter_stop_wh: 4_000,
             reason: None,
+            trigger: None,
             id_tag: None,
             readings: Vec::new(),
             message: String::new(),
@@ -398,8 +403,8 @@ mod tests {
                 metering::record(&store, report).await.unwrap();
             }
             assert_eq!(history_rows_read(), before);
-            assert!(finalise(&store, id, i64::MAX, None).await.unwrap());
-            assert!(!finalise(&store, id, i64::MAX, None).await.unwrap());
+            assert!(finalise(&store, id, (i64::MAX, 0), None).await.unwrap());
+            assert!(!finalise(&store, id, (i64::MAX, 0), None).await.unwrap());
             read_for_an_end.push(history_rows_read() - before);
         }
         assert!(read_for_an_end[0] >= 20, "{read_for_an_end:?}");

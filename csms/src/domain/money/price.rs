@@ -132,22 +132,21 @@ impl Tariff {
     }
 }
 
-/// A status that a connector reported, by the charge point's own stamp.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StatusAt {
-    pub status: String,
+/// Whether a full car kept its place from an instant on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IdleFrom {
+    pub is_idle: bool,
     pub at_ms: i64,
 }
 
-/// How long a full car kept its place: the time from `from_ms` to `to_ms` in which the connector was
-/// SuspendedEV, in started minutes.
+/// How long a full car kept its place: the time from `from_ms` to `to_ms` in which it was idle, in started minutes.
 ///
 /// `history` is in the order of its stamps. What the connector was at the beginning is said by the last status
 /// from before it.
-pub(crate) fn idle_minutes(history: &[StatusAt], from_ms: i64, to_ms: i64) -> i64 {
+pub(crate) fn idle_minutes(history: &[IdleFrom], from_ms: i64, to_ms: i64) -> i64 {
     let mut idle_ms: i64 = 0;
     for (position, status) in history.iter().enumerate() {
-        if status.status != "SuspendedEV" {
+        if !status.is_idle {
             continue;
         }
         let next_ms = history.get(position + 1).map_or(to_ms, |next| next.at_ms);
@@ -234,30 +233,24 @@ mod tests {
         }
     }
 
-    fn at(status: &str, minute: i64) -> StatusAt {
-        StatusAt {
-            status: status.to_owned(),
+    fn at(is_idle: bool, minute: i64) -> IdleFrom {
+        IdleFrom {
+            is_idle,
             at_ms: minute * MINUTE_MS,
         }
     }
 
     #[test]
     fn idle_time_is_suspended_by_the_car_and_inside_the_transaction() {
-        let hour = |history: &[StatusAt]| idle_minutes(history, 0, 60 * MINUTE_MS);
+        let hour = |history: &[IdleFrom]| idle_minutes(history, 0, 60 * MINUTE_MS);
         assert_eq!(hour(&[]), 0);
-        assert_eq!(hour(&[at("Charging", 1)]), 0);
-        assert_eq!(hour(&[at("SuspendedEVSE", 1)]), 0);
-        assert_eq!(hour(&[at("SuspendedEV", 45)]), 15);
-        assert_eq!(hour(&[at("SuspendedEV", -5), at("Charging", 10)]), 10);
-        assert_eq!(hour(&[at("SuspendedEV", 70)]), 0);
-        let twice = [
-            at("SuspendedEV", 10),
-            at("Charging", 20),
-            at("SuspendedEV", 50),
-            at("Finishing", 90),
-        ];
+        assert_eq!(hour(&[at(false, 1)]), 0);
+        assert_eq!(hour(&[at(true, 45)]), 15);
+        assert_eq!(hour(&[at(true, -5), at(false, 10)]), 10);
+        assert_eq!(hour(&[at(true, 70)]), 0);
+        let twice = [at(true, 10), at(false, 20), at(true, 50), at(false, 90)];
         assert_eq!(hour(&twice), 20);
-        let mut second = [at("SuspendedEV", 59)];
+        let mut second = [at(true, 59)];
         second[0].at_ms += 59_000;
         assert_eq!(hour(&second), 1);
         second[0].at_ms -= 59_001;
@@ -327,8 +320,7 @@ mod tests {
             let mut history = Vec::new();
             for (word, wait_ms) in steps {
                 at_ms += wait_ms;
-                let status = ["Charging", "SuspendedEV", "SuspendedEVSE"][word].to_owned();
-                history.push(StatusAt { status, at_ms });
+                history.push(IdleFrom { is_idle: word == 1, at_ms });
             }
             let idle = idle_minutes(&history, from_ms, from_ms + length_ms);
             prop_assert!(0 <= idle && idle <= length_ms / MINUTE_MS + 1);

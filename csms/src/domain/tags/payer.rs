@@ -15,9 +15,10 @@ use crate::domain::transactions::facts::Start;
 use crate::store::{Belonging, Conn, Result, StartPlace};
 
 /// Who is billed for a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Payer {
     /// Nobody is known.
+    #[default]
     Nobody,
     /// Whose tag it is.
     Holder,
@@ -82,29 +83,29 @@ impl Known {
 /// The answer to a start, and who pays for the transaction.
 pub(in crate::domain) async fn judge_start(
     start: &Start,
+    id_tag: &str,
     place: &StartPlace,
     began_at_ms: i64,
     conn: &mut Conn,
 ) -> Result<(Verdict, Payer)> {
-    let now = known(start, &place.now, None, conn).await?;
+    let now = known((start, id_tag), &place.now, None, conn).await?;
     let elsewhere = match now.is_limited() {
         true => {
-            conn.lock_tag(&place.now.organization_id, &start.id_tag)
-                .await?;
-            conn.tag_in_other_transaction(start, &place.now.organization_id)
+            conn.lock_tag(&place.now.organization_id, id_tag).await?;
+            conn.tag_in_other_transaction((start, id_tag), &place.now.organization_id)
                 .await?
         }
         false => false,
     };
     let verdict = judge(now.here(), start.now_ms, elsewhere);
     let then = match place.has_changed {
-        true => known(start, &place.then, Some(began_at_ms), conn).await?,
+        true => known((start, id_tag), &place.then, Some(began_at_ms), conn).await?,
         false => now,
     };
     let was_elsewhere = match then.is_limited() {
         true => {
             let organization = &place.then.organization_id;
-            conn.tag_was_in_other_transaction(start, organization, began_at_ms)
+            conn.tag_was_in_other_transaction((start, id_tag), organization, began_at_ms)
                 .await?
         }
         false => false,
@@ -114,12 +115,12 @@ pub(in crate::domain) async fn judge_start(
 
 /// What a tag is at a charge point, now or at another time. Where unknown tags are let in, it is recorded.
 async fn known(
-    start: &Start,
+    (start, id_tag): (&Start, &str),
     place: &Belonging,
     at_ms: Option<i64>,
     conn: &mut Conn,
 ) -> Result<Known> {
-    let (organization, id_tag) = (&place.organization_id, &start.id_tag);
+    let organization = &place.organization_id;
     let access = match &place.project_id {
         None => Access::Open,
         Some(project) => {

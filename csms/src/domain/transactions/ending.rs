@@ -101,6 +101,7 @@ pub(in crate::domain) async fn leave(
         ended_by: EndedBy::Available,
         left_at_ms: reported_at_ms,
         received_at_ms: Some(received_at_ms),
+        now_ms: received_at_ms,
     };
     let reported = reported_at_ms.map(|at_ms| Stamped {
         at_ms,
@@ -193,14 +194,14 @@ const ABANDONED: &str = "abandoned";
 pub(crate) async fn finalise(
     store: &Store,
     id: i64,
-    silent_since_ms: i64,
+    (silent_since_ms, now_ms): (i64, i64),
     occurrence: Option<Occurrence>,
 ) -> Result<bool> {
-    let input = (id, silent_since_ms, occurrence);
+    let input = (id, silent_since_ms, now_ms, occurrence);
     store
-        .write(input, |(id, silent_since_ms, occurrence), conn| {
+        .write(input, |(id, silent_since_ms, now_ms, occurrence), conn| {
             Box::pin(async move {
-                if !conn.finalise_end(*id, *silent_since_ms).await? {
+                if !conn.finalise_end(*id, *silent_since_ms, *now_ms).await? {
                     return Ok(false);
                 }
                 concluded(conn, *id, occurrence.as_ref(), ABANDONED).await?;
@@ -215,16 +216,18 @@ pub(crate) async fn give_up(
     store: &Store,
     transaction: i64,
     occurrence: Option<Occurrence>,
+    now_ms: i64,
 ) -> Result<()> {
     store
         .write(
-            (transaction, occurrence),
-            |(transaction, occurrence), conn| {
+            (transaction, occurrence, now_ms),
+            |(transaction, occurrence, now_ms), conn| {
                 Box::pin(async move {
                     let left = Left {
                         ended_by: EndedBy::GivenUp,
                         left_at_ms: None,
                         received_at_ms: None,
+                        now_ms: *now_ms,
                     };
                     if !conn.abandon(*transaction, &left).await? {
                         return Ok(());
@@ -252,7 +255,7 @@ pub(crate) async fn close(
     store: &Store,
     owner: Option<Owner>,
     charge_point: Option<String>,
-    id: i64,
+    (id, now_ms): (i64, i64),
     occurrence: impl Fn(&str, &str) -> Option<Occurrence>,
 ) -> Result<Closing> {
     let found = store
@@ -263,15 +266,18 @@ pub(crate) async fn close(
     };
     let occurrence = occurrence(&organization, public_id(&place));
     let closed = store
-        .write((id, occurrence), |(id, occurrence), conn| {
-            Box::pin(async move {
-                if !conn.close_transaction(*id, CLOSED).await? {
-                    return Ok(false);
-                }
-                concluded(conn, *id, occurrence.as_ref(), CLOSED).await?;
-                Ok(true)
-            })
-        })
+        .write(
+            (id, now_ms, occurrence),
+            |(id, now_ms, occurrence), conn| {
+                Box::pin(async move {
+                    if !conn.close_transaction(*id, CLOSED, *now_ms).await? {
+                        return Ok(false);
+                    }
+                    concluded(conn, *id, occurrence.as_ref(), CLOSED).await?;
+                    Ok(true)
+                })
+            },
+        )
         .await?;
     Ok(match closed {
         true => Closing::Closed,

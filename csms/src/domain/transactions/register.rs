@@ -458,6 +458,7 @@ mod tests {
         let began = Claims {
             started_at_ms: 1_000 * DAY,
             start_received_at_ms: 1_000 * DAY,
+            meter_start_wh: Some(0),
             ..Claims::default()
         };
         let of = |at_ms, received_at_ms, wh| Doubt::of(&began, (at_ms, received_at_ms), wh);

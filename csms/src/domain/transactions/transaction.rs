@@ -26,10 +26,13 @@ use crate::domain::transactions::claims::{Claims, began_at_ms, irregularities};
 use crate::domain::transactions::ending::{EndedBy, concluded, heard};
 use crate::domain::transactions::facts::{MeterReport, Start, StopReport};
 use crate::domain::transactions::metering::keep;
-use crate::store::{Conn, Left, NewTransaction, OrphanStop, Result, Stop, Store, StoreError};
+use crate::store::{
+    Conn, GuestSession, Left, NewTransaction, OrphanStop, Result, StartPlace, Stop, Store,
+    StoreError,
+};
 
-/// Records a start and answers with the transaction's id.
-pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Verdict)> {
+/// Records a start and answers with the transaction's id, and about the tag where one was shown.
+pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Option<Verdict>)> {
     let claims = Claims {
         started_at_ms: start.started_at_ms,
         start_received_at_ms: start.now_ms,
@@ -60,34 +63,43 @@ fn warn_of(charge_point: &str, transaction_id: i64, claims: &Claims) {
 }
 
 /// Id and answer, and whether this start is told for the first time.
-async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
-    let test = judge_test_tag(conn, &start.charge_point_id, &start.id_tag).await?;
-    let place = (start.charge_point_id.as_str(), start.connector_id);
+async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Option<Verdict>, bool)> {
+    let charge_point = start.charge_point_id.as_str();
     let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
-    let guest = judge_guest_start(conn, place, &start.id_tag, began_ms).await?;
-    let at_start = conn.start_place(&start.charge_point_id, &start.id_tag, began_ms);
-    let at_start = at_start.await?;
-    let (verdict, payer) = match (test, &guest) {
-        (Some(verdict), _) => (verdict, Payer::Nobody),
-        (None, Some((verdict, _))) => (verdict.clone(), Payer::Nobody),
-        (None, None) => judge_start(start, &at_start, began_ms, conn).await?,
+    let shown = start.id_tag.as_deref();
+    let at_start = conn.start_place(charge_point, shown, began_ms).await?;
+    let judged = match shown {
+        Some(tag) => judge_shown(start, tag, (&at_start, began_ms), conn).await?,
+        None => Judged::default(),
     };
+    let Judged {
+        verdict,
+        payer,
+        by_command,
+        guest,
+    } = judged;
     let new = NewTransaction {
         start,
         belongs_to: &at_start.then,
-        answer: to_json(&verdict),
+        answer: verdict.as_ref().map(to_json),
+        tag_group: verdict
+            .as_ref()
+            .and_then(|verdict| verdict.parent_tag.as_deref()),
+        authorization_method: verdict.as_ref().map(|_| match by_command {
+            true => "command",
+            false => "whitelist",
+        }),
+        trigger: by_command.then_some("RemoteStart"),
     };
     let id = match insert(conn, &new).await? {
         Inserted::New(id) => id,
         Inserted::Known(id, answer) => {
             conn.mark_deviations(id, &start.deviations).await?;
-            return Ok((id, from_json(&answer)?, false));
+            return Ok((id, answer.as_deref().map(from_json).transpose()?, false));
         }
     };
     conn.mark_deviations(id, &start.deviations).await?;
-    if let Some((_, session)) = guest
-        && verdict.status == TagStatus::Accepted
-    {
+    if let Some(session) = guest {
         conn.guest_began(&session, id).await?;
     }
     billing::begin(conn, id, began_ms, payer).await?;
@@ -95,14 +107,18 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
         ended_by: EndedBy::Start,
         left_at_ms: None,
         received_at_ms: Some(start.now_ms),
+        now_ms: start.now_ms,
     };
-    conn.abandon_others(place, id, &left).await?;
+    if let Some(connector) = start.connector_id {
+        conn.abandon_others((charge_point, connector), id, &left)
+            .await?;
+    }
     if let Some(occurrence) = &start.occurrence {
         let data = json!({
             "transaction_id": id,
             "connector_id": start.connector_id,
             "id_tag": start.id_tag,
-            "id_tag_status": verdict.status,
+            "id_tag_status": verdict.as_ref().map(|verdict| verdict.status),
             "start_time": rfc3339(start.started_at_ms),
             "meter_start": start.meter_start_wh,
         });
@@ -111,11 +127,55 @@ async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Verdict, bool)> {
     Ok((id, verdict, true))
 }
 
+/// What the tag of a start is worth.
+#[derive(Default)]
+struct Judged {
+    /// The answer; `None` where nothing was shown.
+    verdict: Option<Verdict>,
+    payer: Payer,
+    /// Whether this server asked for the transaction.
+    by_command: bool,
+    /// The guest session that begins with it.
+    guest: Option<GuestSession>,
+}
+
+async fn judge_shown(
+    start: &Start,
+    tag: &str,
+    (at_start, began_ms): (&StartPlace, i64),
+    conn: &mut Conn,
+) -> Result<Judged> {
+    let charge_point = start.charge_point_id.as_str();
+    if let Some(verdict) = judge_test_tag(conn, charge_point, tag).await? {
+        return Ok(Judged {
+            verdict: Some(verdict),
+            by_command: true,
+            ..Judged::default()
+        });
+    }
+    let place = (charge_point, start.connector_id);
+    if let Some((verdict, session)) = judge_guest_start(conn, place, tag, began_ms).await? {
+        let begins = verdict.status == TagStatus::Accepted;
+        return Ok(Judged {
+            verdict: Some(verdict),
+            by_command: true,
+            guest: begins.then_some(session),
+            ..Judged::default()
+        });
+    }
+    let (verdict, payer) = judge_start(start, tag, at_start, began_ms, conn).await?;
+    Ok(Judged {
+        verdict: Some(verdict),
+        payer,
+        ..Judged::default()
+    })
+}
+
 /// What came of a start that is to be inserted.
 enum Inserted {
     New(i64),
     /// Id and first answer of the transaction that it repeats.
-    Known(i64, String),
+    Known(i64, Option<String>),
 }
 
 /// How often a start is tried that finds a twin which another connection of the database stops meanwhile.

@@ -3,14 +3,15 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use dynamo_protocol::v16::{
-    BootNotificationRequest, BootNotificationResponse, HeartbeatRequest, HeartbeatResponse,
-    RegistrationStatus, StatusNotificationRequest, StatusNotificationResponse,
+    BootNotificationRequest, BootNotificationResponse, ChargePointStatus, HeartbeatRequest,
+    HeartbeatResponse, RegistrationStatus, StatusNotificationRequest, StatusNotificationResponse,
 };
-use dynamo_protocol::{CallError, time};
+use dynamo_protocol::{CallError, ErrorCode, time};
 
 use super::super::routes::{Cx, remember_registration};
 use super::connector;
 use super::notes::event;
+use crate::domain::charge_points::connector::ConnectorState;
 use crate::domain::charge_points::reports;
 use crate::domain::occurrence::Kind;
 use crate::store::{BootFacts, ConnectorReport, Registration};
@@ -55,6 +56,16 @@ pub(super) async fn heartbeat(cx: Cx, _: HeartbeatRequest) -> Result<HeartbeatRe
     Ok(HeartbeatResponse::new(cx.app.clock().stamp()))
 }
 
+fn state_of(status: ChargePointStatus) -> Result<ConnectorState, CallError> {
+    let unknown = || {
+        CallError::new(
+            ErrorCode::PropertyConstraintViolation,
+            "status: no such word",
+        )
+    };
+    ConnectorState::from_word(status.as_str()).ok_or_else(unknown)
+}
+
 pub(super) async fn status_notification(
     cx: Cx,
     request: StatusNotificationRequest,
@@ -62,7 +73,7 @@ pub(super) async fn status_notification(
     let report = ConnectorReport {
         charge_point_id: cx.charge_point.as_str().to_owned(),
         connector_id: connector(request.connector_id)?,
-        status: request.status.as_str().to_owned(),
+        state: state_of(request.status)?,
         error_code: request.error_code.as_str().to_owned(),
         info: request.info,
         vendor_id: request.vendor_id,

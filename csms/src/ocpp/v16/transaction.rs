@@ -1,7 +1,7 @@
 //! StartTransaction and StopTransaction.
 
 use dynamo_protocol::v16::{
-    StartTransactionRequest, StartTransactionResponse, StopTransactionRequest,
+    Reason, StartTransactionRequest, StartTransactionResponse, StopTransactionRequest,
     StopTransactionResponse,
 };
 use dynamo_protocol::{CallError, ErrorCode, time};
@@ -11,6 +11,7 @@ use super::authorize::id_tag_info;
 use super::connector;
 use super::meter_values::reading;
 use crate::domain::occurrence::Kind;
+use crate::domain::tags::tag::judge;
 use crate::domain::transactions::facts::{Start, StopReport};
 use crate::domain::transactions::transaction::{self, Stopped};
 
@@ -26,11 +27,14 @@ pub(super) async fn start_transaction(
     }
     let start = Start {
         charge_point_id: cx.charge_point.as_str().to_owned(),
-        connector_id: i64::from(request.connector_id),
-        id_tag: request.id_tag,
+        station_id: None,
+        evse_id: Some(i64::from(request.connector_id)),
+        connector_id: Some(i64::from(request.connector_id)),
+        id_tag: Some(request.id_tag),
+        tag_kind: None,
         reservation_id: request.reservation_id.map(i64::from),
         started_at_ms: time::unix_ms(request.timestamp),
-        meter_start_wh: i64::from(request.meter_start),
+        meter_start_wh: Some(i64::from(request.meter_start)),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
         deviations: cx.deviations.clone(),
@@ -48,7 +52,24 @@ pub(super) async fn start_transaction(
             "all transaction ids of OCPP 1.6 are used up",
         )
     })?;
+    let verdict = verdict.unwrap_or_else(|| judge(None, 0, false));
     Ok(StartTransactionResponse::new(id_tag_info(&verdict), id))
+}
+
+/// What made the charge point stop, where the reason says it [1.6 §7.36]. Without a reason it is Local.
+const fn trigger_of(reason: Option<&Reason>) -> Option<&'static str> {
+    match reason {
+        None | Some(Reason::Local) => Some("StopAuthorized"),
+        Some(Reason::Remote) => Some("RemoteStop"),
+        Some(Reason::DeAuthorized) => Some("Deauthorized"),
+        Some(Reason::EVDisconnected) => Some("EVDeparted"),
+        Some(Reason::UnlockCommand) => Some("UnlockCommand"),
+        Some(Reason::HardReset | Reason::SoftReset) => Some("ResetCommand"),
+        Some(Reason::EmergencyStop | Reason::PowerLoss | Reason::Reboot) => {
+            Some("AbnormalCondition")
+        }
+        Some(_) => None,
+    }
 }
 
 pub(super) async fn stop_transaction(
@@ -62,6 +83,7 @@ pub(super) async fn stop_transaction(
         transaction_number: i64::from(request.transaction_id),
         stopped_at_ms: time::unix_ms(request.timestamp),
         meter_stop_wh: i64::from(request.meter_stop),
+        trigger: trigger_of(request.reason.as_ref()),
         reason: request.reason.map(|reason| reason.as_str().to_owned()),
         id_tag: request.id_tag,
         readings: readings.collect(),

@@ -422,7 +422,7 @@ async fn status(
         .into_iter()
         .filter(|connector| connector.connector_id > 0);
     let connectors = connectors.map(|connector| {
-        let of_this = |number: i64| number == connector.connector_id;
+        let of_this = |number: Option<i64>| number == Some(connector.connector_id);
         let transaction = open.iter().rev().find(|open| of_this(open.connector_id));
         ConnectorState {
             active_transaction_id: transaction.map(|open| platform_id(open.id)),

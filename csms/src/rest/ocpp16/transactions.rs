@@ -46,13 +46,13 @@ struct ActiveTransactions {
 struct ActiveBody {
     #[schema(example = 10042)]
     transaction_id: i64,
-    connector_id: i64,
-    id_tag: String,
+    connector_id: Option<i64>,
+    id_tag: Option<String>,
     start_time: Stamp,
     /// In Wh.
-    meter_start: i64,
+    meter_start: Option<i64>,
     /// In Wh, as last reported.
-    current_meter_value: i64,
+    current_meter_value: Option<i64>,
     /// `null` while the meter stands below its start.
     energy_delivered_wh: Option<i64>,
     duration_seconds: i64,
@@ -87,9 +87,7 @@ async fn active_transactions(
 }
 
 fn show_active(transaction: &ActiveTransaction, now_ms: i64) -> ActiveBody {
-    let current_wh = transaction
-        .last_meter_wh
-        .unwrap_or(transaction.meter_start_wh);
+    let current_wh = transaction.last_meter_wh.or(transaction.meter_start_wh);
     ActiveBody {
         transaction_id: transaction.id,
         connector_id: transaction.connector_id,
@@ -97,7 +95,8 @@ fn show_active(transaction: &ActiveTransaction, now_ms: i64) -> ActiveBody {
         start_time: Stamp(transaction.started_at_ms),
         meter_start: transaction.meter_start_wh,
         current_meter_value: current_wh,
-        energy_delivered_wh: energy_wh(transaction.meter_start_wh, current_wh),
+        energy_delivered_wh: current_wh
+            .and_then(|current_wh| energy_wh(transaction.meter_start_wh, current_wh)),
         duration_seconds: now_ms.saturating_sub(transaction.started_at_ms).max(0) / 1000,
     }
 }
@@ -131,8 +130,8 @@ pub(in crate::rest) struct Transactions {
 pub(in crate::rest) struct TransactionBody {
     transaction_id: i64,
     charge_point_id: String,
-    connector_id: i64,
-    id_tag: String,
+    connector_id: Option<i64>,
+    id_tag: Option<String>,
     /// `open`, `stopped`, or `abandoned`: over without a stop, at its last meter value.
     status: String,
     /// Of what is abandoned: until when it may still go on, be stopped, or move on; then its end is final and billed.
@@ -141,7 +140,7 @@ pub(in crate::rest) struct TransactionBody {
     start_time: Stamp,
     stop_time: Option<Stamp>,
     /// In Wh.
-    meter_start: i64,
+    meter_start: Option<i64>,
     /// In Wh.
     meter_stop: Option<i64>,
     energy_wh: Option<i64>,
@@ -243,7 +242,7 @@ async fn close_transaction(
         &app.rest_store,
         Some(owner.clone()),
         None,
-        number,
+        (number, now_ms),
         occurrence,
     )
     .await?;

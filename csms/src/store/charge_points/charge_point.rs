@@ -3,6 +3,7 @@
 use dynamo_protocol::decode::Decoding;
 
 use crate::clock::system_ms;
+use crate::domain::charge_points::connector::{ConnectorState, Occupancy, Phase};
 use crate::domain::charge_points::security::SecurityProfile;
 use crate::store::charge_points::password::{PendingPassword, pending_of};
 use crate::store::charge_points::past::Next;
@@ -116,7 +117,7 @@ pub(crate) struct BootFacts {
 pub(crate) struct ConnectorReport {
     pub charge_point_id: String,
     pub connector_id: i64,
-    pub status: String,
+    pub state: ConnectorState,
     pub error_code: String,
     pub info: Option<String>,
     pub vendor_id: Option<String>,
@@ -475,10 +476,12 @@ impl Conn {
     pub(crate) async fn set_connector(&mut self, report: &ConnectorReport) -> Result<bool> {
         let (process, number) = &report.receipt;
         let kept: Option<i64> = on_db!(self, db => sqlx::query_scalar(
-            "insert into connector (charge_point_id, connector_id, status, error_code, info, vendor_id,
-                 vendor_error_code, reported_at_ms, received_at_ms, received_by, received_number)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-             on conflict (charge_point_id, connector_id) do update set status = excluded.status,
+            "insert into connector (charge_point_id, connector_id, availability, occupancy, phase, is_faulted,
+                 error_code, info, vendor_id, vendor_error_code, reported_at_ms, received_at_ms, received_by,
+                 received_number)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             on conflict (charge_point_id, connector_id) do update set availability = excluded.availability,
+                 occupancy = excluded.occupancy, phase = excluded.phase, is_faulted = excluded.is_faulted,
                  error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
                  vendor_error_code = excluded.vendor_error_code,
                  reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms,
@@ -486,7 +489,9 @@ impl Conn {
              where connector.received_by <> excluded.received_by
                 or connector.received_number <= excluded.received_number
              returning connector_id")
-            .bind(&report.charge_point_id).bind(report.connector_id).bind(&report.status)
+            .bind(&report.charge_point_id).bind(report.connector_id)
+            .bind(report.state.availability.as_str()).bind(report.state.occupancy.map(Occupancy::as_str))
+            .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
             .bind(&report.error_code).bind(&report.info).bind(&report.vendor_id)
             .bind(&report.vendor_error_code)
             .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(report.received_at_ms)
@@ -500,18 +505,21 @@ impl Conn {
     /// the same second is a further one.
     pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, status,
-                 error_code, received_at_ms, has_stamp)
+            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, availability,
+                 occupancy, phase, is_faulted, error_code, received_at_ms, has_stamp)
              select $1, $2, $3, 1 + coalesce((select max(h.place) from connector_history h
                      where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3), 0),
-                 $4, $5, $6, $7
-             where $4 <> coalesce((select h.status from connector_history h
+                 $4, $5, $6, $7, $8, $9, $10
+             where $11 <> coalesce((select h.status from connector_history h
                  where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3
                  order by h.place desc limit 1), '')
              on conflict do nothing")
             .bind(&report.charge_point_id).bind(report.connector_id)
-            .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(&report.status)
+            .bind(report.stamp_ms.unwrap_or(report.received_at_ms))
+            .bind(report.state.availability.as_str()).bind(report.state.occupancy.map(Occupancy::as_str))
+            .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
             .bind(&report.error_code).bind(report.received_at_ms).bind(report.stamp_ms.is_some())
+            .bind(report.state.word())
             .execute(db))
     }
 }
@@ -544,7 +552,7 @@ mod tests {
             let report = ConnectorReport {
                 charge_point_id: "CP-1".into(),
                 connector_id: 1,
-                status: status.into(),
+                state: ConnectorState::from_word(status).unwrap(),
                 error_code: "NoError".into(),
                 info: None,
                 vendor_id: None,

@@ -70,12 +70,12 @@ macro_rules! run_columns {
 pub(crate) struct TestTransaction {
     pub id: i64,
     pub state: String,
-    pub connector_id: i64,
+    pub connector_id: Option<i64>,
     started_at_ms: i64,
     received_at_ms: i64,
     stopped_at_ms: Option<i64>,
     stop_received_at_ms: Option<i64>,
-    meter_start_wh: i64,
+    meter_start_wh: Option<i64>,
     meter_stop_wh: Option<i64>,
 }
 

@@ -73,7 +73,7 @@ impl Conn {
     pub(crate) async fn start_place(
         &mut self,
         charge_point: &str,
-        id_tag: &str,
+        id_tag: Option<&str>,
         began_at_ms: i64,
     ) -> Result<StartPlace> {
         let row: PlaceRow = on_db!(&mut *self, db => sqlx::query_as(
@@ -84,7 +84,7 @@ impl Conn {
                  or exists (select 1 from project_access_past q where q.project_id = p.project_id
                      and q.until_ms > $3) as has_changed
              from charge_point p where p.id = $1")
-            .bind(charge_point).bind(tag_key(id_tag)).bind(began_at_ms)
+            .bind(charge_point).bind(id_tag.map(tag_key)).bind(began_at_ms)
             .fetch_one(db))?;
         let now = Belonging {
             organization_id: row.organization_id,

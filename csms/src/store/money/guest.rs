@@ -60,6 +60,7 @@ pub(crate) struct NewGuest {
     pub token: String,
     pub organization_id: String,
     pub charge_point_id: String,
+    pub evse_id: i64,
     pub connector_id: i64,
     /// In capitals.
     pub id_tag: String,
@@ -379,20 +380,20 @@ impl Conn {
             .fetch_optional(db))
     }
 
-    /// False when another session has the connector.
+    /// False when another session has the EVSE.
     pub(crate) async fn insert_guest(&mut self, new: &NewGuest) -> Result<bool> {
         let tariff = serde_json::to_string(&new.tariff).expect("a tariff has string keys only");
         let receipt = serde_json::to_string(&new.receipt).expect("its keys are strings");
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "insert into guest_session (token, organization_id, charge_point_id, connector_id, id_tag, status,
                  start_sent, payment_method_id, payment_status, tariff, held, created_at_ms, expires_at_ms,
-                 return_url, receipt)
-             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11, $12, $13)
+                 return_url, receipt, evse_id)
+             values ($1, $2, $3, $4, $5, 'authorizing', $6, $7, 'authorizing', $8, $9, $10, $11, $12, $13, $14)
              on conflict do nothing returning token")
             .bind(&new.token).bind(&new.organization_id).bind(&new.charge_point_id).bind(new.connector_id)
             .bind(&new.id_tag).bind(false).bind(&new.payment_method_id).bind(&tariff)
             .bind(new.held.to_string()).bind(new.created_at_ms).bind(new.expires_at_ms)
-            .bind(&new.return_url).bind(&receipt)
+            .bind(&new.return_url).bind(&receipt).bind(new.evse_id)
             .fetch_optional(db))?;
         Ok(made.is_some())
     }
@@ -452,7 +453,7 @@ impl Conn {
             "update guest_session set has_left = $2
              where transaction_id = $1 and ended_at_ms is null
                and not exists (select 1 from guest_session o where o.charge_point_id = guest_session.charge_point_id
-                   and o.connector_id = guest_session.connector_id and o.ended_at_ms is null and not o.has_left)")
+                   and o.evse_id = guest_session.evse_id and o.ended_at_ms is null and not o.has_left)")
             .bind(transaction).bind(false)
             .execute(db))
     }

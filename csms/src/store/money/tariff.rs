@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::money::price::{StatusAt, Tariff};
+use crate::domain::money::price::{IdleFrom, Tariff};
 use crate::store::{Conn, Owner, Result, Store, StoreError, on_db, owned, random_text, run_on_db};
 
 /// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
@@ -45,9 +45,9 @@ pub(crate) struct NewTariff {
 pub(crate) struct Billed {
     pub tariff: Tariff,
     pub charge_point_id: String,
-    pub connector_id: i64,
+    pub connector_id: Option<i64>,
     pub started_at_ms: i64,
-    pub meter_start_wh: i64,
+    pub meter_start_wh: Option<i64>,
     /// `None` while it is open.
     pub stopped_at_ms: Option<i64>,
     pub meter_stop_wh: Option<i64>,
@@ -67,14 +67,14 @@ pub(crate) struct Billed {
 /// Statuses of a connector while a transaction was open, in their order, and until when they are known.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    pub statuses: Vec<StatusAt>,
+    pub statuses: Vec<IdleFrom>,
     pub until_ms: i64,
     /// Whether one of them has no stamp of its own.
     pub lacks_stamps: bool,
 }
 
 impl History {
-    fn of(mut rows: Vec<(String, i64, bool)>, to_ms: i64, statuses_max: i64) -> Self {
+    fn of(mut rows: Vec<(bool, i64, bool)>, to_ms: i64, statuses_max: i64) -> Self {
         let is_cut = i64::try_from(rows.len()).is_ok_and(|read| read > statuses_max);
         let next = if is_cut { rows.pop() } else { None };
         Self {
@@ -82,7 +82,7 @@ impl History {
             lacks_stamps: rows.iter().any(|(.., has_stamp)| !has_stamp),
             statuses: rows
                 .into_iter()
-                .map(|(status, at_ms, _)| StatusAt { status, at_ms })
+                .map(|(is_idle, at_ms, _)| IdleFrom { is_idle, at_ms })
                 .collect(),
         }
     }
@@ -93,9 +93,9 @@ type TariffColumns = (String, String, String, String, i64, i64);
 struct BilledRow {
     tariff: String,
     charge_point_id: String,
-    connector_id: i64,
+    connector_id: Option<i64>,
     started_at_ms: i64,
-    meter_start_wh: i64,
+    meter_start_wh: Option<i64>,
     stopped_at_ms: Option<i64>,
     meter_stop_wh: Option<i64>,
     last_meter_wh: Option<i64>,
@@ -290,8 +290,8 @@ impl Conn {
         to_ms: i64,
         statuses_max: i64,
     ) -> Result<History> {
-        let rows: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
-            "select status, reported_at_ms, has_stamp from connector_history
+        let rows: Vec<(bool, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "select phase is not distinct from 'suspended_ev', reported_at_ms, has_stamp from connector_history
              where charge_point_id = $1 and connector_id = $2 and reported_at_ms <= $4
                and reported_at_ms >= coalesce((select max(h.reported_at_ms) from connector_history h
                    where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms <= $3), $3)
@@ -305,17 +305,17 @@ impl Conn {
     }
 
     /// The same by the server's clock: what arrived after the start had arrived, and before the given time. Of
-    /// what arrived at once SuspendedEV comes first, so that it lasts for nothing.
+    /// what arrived at once the idle time comes first, so that it lasts for nothing.
     pub(crate) async fn status_arrivals(
         &mut self,
         billed: &Billed,
         to_ms: i64,
         statuses_max: i64,
     ) -> Result<History> {
-        let rows: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
-            "select status, received_at_ms, has_stamp from connector_history
+        let rows: Vec<(bool, i64, bool)> = on_db!(self, db => sqlx::query_as(
+            "select phase is not distinct from 'suspended_ev', received_at_ms, has_stamp from connector_history
              where charge_point_id = $1 and connector_id = $2 and received_at_ms >= $3 and received_at_ms < $4
-             order by received_at_ms, case when status = 'SuspendedEV' then 0 else 1 end, place limit $5")
+             order by received_at_ms, case when phase = 'suspended_ev' then 0 else 1 end, place limit $5")
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.received_at_ms)
             .bind(to_ms).bind(statuses_max.saturating_add(1))
             .fetch_all(db))?;

@@ -164,14 +164,14 @@ impl Conn {
     /// Whether the tag has an open transaction on another connector or another charge point.
     pub(crate) async fn tag_in_other_transaction(
         &mut self,
-        start: &Start,
+        (start, id_tag): (&Start, &str),
         organization: &str,
     ) -> Result<bool> {
         let open: i64 = on_db!(self, db => sqlx::query_scalar(
             "select count(*) from charge_transaction
              where organization_id = $1 and tag_key = $2 and state = 'open'
-               and not (charge_point_id = $3 and connector_id = $4)")
-            .bind(organization).bind(tag_key(&start.id_tag))
+               and not (charge_point_id = $3 and connector_id is not distinct from $4)")
+            .bind(organization).bind(tag_key(id_tag))
             .bind(&start.charge_point_id).bind(start.connector_id)
             .fetch_one(db))?;
         Ok(open > 0)
@@ -181,7 +181,7 @@ impl Conn {
     /// that is over is looked for among those that began within [`SESSION_MS_MAX`].
     pub(crate) async fn tag_was_in_other_transaction(
         &mut self,
-        start: &Start,
+        (start, id_tag): (&Start, &str),
         organization: &str,
         at_ms: i64,
     ) -> Result<bool> {
@@ -189,8 +189,8 @@ impl Conn {
             "select count(*) from charge_transaction
              where organization_id = $1 and tag_key = $2 and started_at_ms <= $5
                and (state = 'open' or (started_at_ms > $6 and stopped_at_ms > $5))
-               and not (charge_point_id = $3 and connector_id = $4)")
-            .bind(organization).bind(tag_key(&start.id_tag))
+               and not (charge_point_id = $3 and connector_id is not distinct from $4)")
+            .bind(organization).bind(tag_key(id_tag))
             .bind(&start.charge_point_id).bind(start.connector_id)
             .bind(at_ms).bind(at_ms.saturating_sub(SESSION_MS_MAX))
             .fetch_one(db))?;

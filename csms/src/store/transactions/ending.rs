@@ -12,6 +12,8 @@ pub(crate) struct Left {
     pub left_at_ms: Option<i64>,
     /// When that was received; `None` makes the end final.
     pub received_at_ms: Option<i64>,
+    /// When this happens.
+    pub now_ms: i64,
 }
 
 /// An open transaction of a connector.
@@ -31,7 +33,7 @@ pub(crate) struct TransactionFacts {
     ended_by: Option<String>,
     started_at_ms: i64,
     received_at_ms: i64,
-    meter_start_wh: i64,
+    meter_start_wh: Option<i64>,
     last_meter_wh: Option<i64>,
     last_meter_at_ms: Option<i64>,
     last_meter_source: Option<i64>,
@@ -90,7 +92,7 @@ impl TransactionFacts {
 }
 
 /// Leaves a transaction without a stop, at its last meter value; bind what ended it as $1, when its connector was left
-/// as $2, and when that was received as $3. The last text selects it, the one before sets
+/// as $2, when that was received as $3, and the time of now as $4. The last text selects it, the one before sets
 /// more. A stop of nobody that came meanwhile is remembered.
 macro_rules! leave {
     ($chosen:literal) => {
@@ -99,7 +101,7 @@ macro_rules! leave {
     ($further:literal, $chosen:expr) => {
         concat!(
             "update charge_transaction set state = 'abandoned', ended_by = $1, left_at_ms = $2,
-                 left_received_at_ms = $3, provisional_since_ms = $3,
+                 left_received_at_ms = $3, provisional_since_ms = $3, updated_at_ms = $4,
                  meter_stop_wh = coalesce(last_meter_wh, meter_start_wh),
                  stopped_at_ms = coalesce(last_meter_at_ms, started_at_ms),
                  saw_orphan_stop = exists (select 1 from orphan_stop o
@@ -189,8 +191,8 @@ impl Conn {
         left: &Left,
     ) -> Result<()> {
         let others: Vec<i64> = on_db!(self, db => sqlx::query_scalar(
-            leave!("charge_point_id = $4 and connector_id = $5 and id <> $6"))
-            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms)
+            leave!("charge_point_id = $5 and connector_id = $6 and id <> $7"))
+            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms).bind(left.now_ms)
             .bind(charge_point).bind(connector).bind(id)
             .fetch_all(db))?;
         for other in others {
@@ -201,8 +203,8 @@ impl Conn {
 
     /// Leaves an open transaction, at its last meter value; false when it was over already.
     pub(crate) async fn abandon(&mut self, id: i64, left: &Left) -> Result<bool> {
-        let abandoned: Option<i64> = on_db!(self, db => sqlx::query_scalar(leave!("id = $4"))
-            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms)
+        let abandoned: Option<i64> = on_db!(self, db => sqlx::query_scalar(leave!("id = $5"))
+            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms).bind(left.now_ms)
             .bind(id)
             .fetch_optional(db))?;
         if abandoned.is_some() {
@@ -233,7 +235,7 @@ impl Conn {
         let reopened: Option<i64> = on_db!(self, db => sqlx::query_scalar(
             "update charge_transaction set state = 'open', ended_by = null, left_at_ms = null,
                  left_received_at_ms = null, provisional_since_ms = null, meter_stop_wh = null, stopped_at_ms = null, saw_orphan_stop = $3,
-                 heard_at_ms = $2
+                 heard_at_ms = $2, updated_at_ms = $2
              where id = $1 and state = 'abandoned' and ended_by = 'available'
                and provisional_since_ms is not null and not told_late
                and not exists (select 1 from charge_transaction n
@@ -262,7 +264,7 @@ impl Conn {
         standing: Option<&Standing>,
     ) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "update charge_transaction set heard_at_ms = $2,
+            "update charge_transaction set heard_at_ms = $2, updated_at_ms = $2,
                  told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
                  provisional_since_ms = case when state = 'abandoned' then $2 else null end,
                  last_meter_wh = coalesce($3, last_meter_wh),
@@ -282,23 +284,33 @@ impl Conn {
     }
 
     /// Makes a provisional end final of which nothing was told since; false when it is not, or is already.
-    pub(crate) async fn finalise_end(&mut self, id: i64, silent_since_ms: i64) -> Result<bool> {
+    pub(crate) async fn finalise_end(
+        &mut self,
+        id: i64,
+        silent_since_ms: i64,
+        now_ms: i64,
+    ) -> Result<bool> {
         let finalised: Option<i64> = on_db!(self, db => sqlx::query_scalar(
-            "update charge_transaction set provisional_since_ms = null
+            "update charge_transaction set provisional_since_ms = null, updated_at_ms = $3
              where id = $1 and state = 'abandoned' and provisional_since_ms <= $2 returning id")
-            .bind(id).bind(silent_since_ms)
+            .bind(id).bind(silent_since_ms).bind(now_ms)
             .fetch_optional(db))?;
         Ok(finalised.is_some())
     }
 
     /// Ends what is open, or provisional, at its last meter value and for good; false when it is over already.
-    pub(crate) async fn close_transaction(&mut self, id: i64, reason: &str) -> Result<bool> {
+    pub(crate) async fn close_transaction(
+        &mut self,
+        id: i64,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<bool> {
         let no_time: Option<i64> = None;
         let closed: Option<i64> = on_db!(self, db => sqlx::query_scalar(leave!(
-            ", reason = $5",
-            "id = $4 and (state = 'open'
+            ", reason = $6",
+            "id = $5 and (state = 'open'
                  or (state = 'abandoned' and provisional_since_ms is not null and not told_late))"))
-            .bind(EndedBy::Closed.as_str()).bind(no_time).bind(no_time).bind(id).bind(reason)
+            .bind(EndedBy::Closed.as_str()).bind(no_time).bind(no_time).bind(now_ms).bind(id).bind(reason)
             .fetch_optional(db))?;
         Ok(closed.is_some())
     }

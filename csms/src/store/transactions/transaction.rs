@@ -13,7 +13,12 @@ pub(crate) struct NewTransaction<'a> {
     pub start: &'a Start,
     /// Whose it is.
     pub belongs_to: &'a Belonging,
-    pub answer: String,
+    pub answer: Option<String>,
+    /// The group that the answer names.
+    pub tag_group: Option<&'a str>,
+    pub authorization_method: Option<&'static str>,
+    /// What made the charge point begin it, where this server knows it.
+    pub trigger: Option<&'static str>,
 }
 
 /// A stop with the answer it gets.
@@ -26,10 +31,10 @@ pub(crate) struct Stop<'a> {
 #[derive(sqlx::FromRow)]
 pub(crate) struct ActiveTransaction {
     pub id: i64,
-    pub connector_id: i64,
-    pub id_tag: String,
+    pub connector_id: Option<i64>,
+    pub id_tag: Option<String>,
     pub started_at_ms: i64,
-    pub meter_start_wh: i64,
+    pub meter_start_wh: Option<i64>,
     pub last_meter_wh: Option<i64>,
 }
 
@@ -37,13 +42,13 @@ pub(crate) struct ActiveTransaction {
 #[derive(sqlx::FromRow)]
 pub(crate) struct Ended {
     pub id: i64,
-    pub connector_id: i64,
-    pub id_tag: String,
+    pub connector_id: Option<i64>,
+    pub id_tag: Option<String>,
     pub stop_id_tag: Option<String>,
     pub reason: Option<String>,
     pub started_at_ms: i64,
     pub stopped_at_ms: Option<i64>,
-    pub meter_start_wh: i64,
+    pub meter_start_wh: Option<i64>,
     pub meter_stop_wh: Option<i64>,
 }
 
@@ -52,12 +57,12 @@ pub(crate) struct Ended {
 pub(crate) struct TransactionRow {
     pub id: i64,
     pub charge_point_id: String,
-    pub connector_id: i64,
-    pub id_tag: String,
+    pub connector_id: Option<i64>,
+    pub id_tag: Option<String>,
     pub state: String,
     pub started_at_ms: i64,
     pub stopped_at_ms: Option<i64>,
-    pub meter_start_wh: i64,
+    pub meter_start_wh: Option<i64>,
     pub meter_stop_wh: Option<i64>,
     pub reason: Option<String>,
     pub meter_values: i64,
@@ -221,13 +226,16 @@ impl Conn {
         on_db!(self, db => sqlx::query_scalar(
             "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
                  reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
-                 installer_id, project_id)
-             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10, $11, $12)
+                 updated_at_ms, installer_id, project_id, station_transaction_id, evse_id, tag_kind, tag_group,
+                 authorization_method, start_trigger)
+             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              on conflict do nothing returning id")
             .bind(&belongs_to.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
-            .bind(&start.id_tag).bind(tag_key(&start.id_tag)).bind(start.reservation_id)
+            .bind(&start.id_tag).bind(start.id_tag.as_deref().map(tag_key)).bind(start.reservation_id)
             .bind(start.started_at_ms).bind(start.meter_start_wh).bind(&new.answer).bind(start.now_ms)
             .bind(&belongs_to.installer_id).bind(&belongs_to.project_id)
+            .bind(&start.station_id).bind(start.evse_id).bind(start.tag_kind).bind(new.tag_group)
+            .bind(new.authorization_method).bind(new.trigger)
             .fetch_optional(db))
     }
 
@@ -235,13 +243,14 @@ impl Conn {
     pub(crate) async fn transaction_by_key(
         &mut self,
         start: &Start,
-    ) -> Result<Option<(i64, String)>> {
+    ) -> Result<Option<(i64, Option<String>)>> {
         on_db!(self, db => sqlx::query_as(
             "select id, start_answer from charge_transaction
-             where charge_point_id = $1 and connector_id = $2 and tag_key = $3 and started_at_ms = $4
-               and meter_start_wh = $5 and state <> 'stopped'")
-            .bind(&start.charge_point_id).bind(start.connector_id).bind(tag_key(&start.id_tag))
-            .bind(start.started_at_ms).bind(start.meter_start_wh)
+             where charge_point_id = $1 and station_transaction_id = $6
+                or charge_point_id = $1 and connector_id = $2 and tag_key = $3 and started_at_ms = $4
+                   and meter_start_wh = $5 and state <> 'stopped'")
+            .bind(&start.charge_point_id).bind(start.connector_id).bind(start.id_tag.as_deref().map(tag_key))
+            .bind(start.started_at_ms).bind(start.meter_start_wh).bind(&start.station_id)
             .fetch_optional(db))
     }
 
@@ -258,16 +267,17 @@ impl Conn {
     /// Stops this charge point's open or abandoned transaction; `None` when it has none of that number.
     pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<Option<Claims>> {
         let stop = record.stop;
-        let stopped: Option<(i64, i64, i64, bool)> = on_db!(self, db => sqlx::query_as(
+        let stopped: Option<(i64, i64, Option<i64>, bool)> = on_db!(self, db => sqlx::query_as(
             "update charge_transaction set state = 'stopped', stopped_at_ms = $3, meter_stop_wh = $4,
                  reason = $5, stop_id_tag = $6, stop_answer = $7, stop_received_at_ms = $8, heard_at_ms = $8,
+                 updated_at_ms = $8, stop_trigger = $10,
                  told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
                  provisional_since_ms = null, left_at_ms = null, ended_by = null, saw_orphan_stop = $9
              where id = $1 and charge_point_id = $2 and state <> 'stopped'
              returning started_at_ms, received_at_ms, meter_start_wh, told_late")
             .bind(stop.transaction_number).bind(&stop.charge_point_id).bind(stop.stopped_at_ms)
             .bind(stop.meter_stop_wh).bind(&stop.reason).bind(&stop.id_tag).bind(&record.answer)
-            .bind(stop.now_ms).bind(false)
+            .bind(stop.now_ms).bind(false).bind(stop.trigger)
             .fetch_optional(db))?;
         let claims = stopped.map(
             |(started_at_ms, start_received_at_ms, meter_start_wh, told_late)| Claims {

@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// Charge point and connector of the transaction of this number, whatever became of it.
-    pub(crate) async fn place_of(&self, id: i64) -> Result<Option<(String, i64)>> {
+    pub(crate) async fn place_of(&self, id: i64) -> Result<Option<(String, Option<i64>)>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select charge_point_id, connector_id from charge_transaction where id = $1")

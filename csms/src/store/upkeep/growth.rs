@@ -95,8 +95,8 @@ pub(in crate::store) fn transactions_seed(others: i64) -> Vec<String> {
         format!(
             "with recursive n (i) as (select {from} union all select i + 1 from n where i < {to})
              insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key, state,
-                 started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms, installer_id)
-             select 'org_default', '{point}', 1, '{tag}', '{tag}', 'stopped', i, 0, '', i, i, {installer} from n"
+                 started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms, updated_at_ms, installer_id)
+             select 'org_default', '{point}', 1, '{tag}', '{tag}', 'stopped', i, 0, '', i, i, i, {installer} from n"
         )
     };
     let mut texts = vec![

@@ -46,9 +46,10 @@ pub(crate) use charge_points::place::{PlacedRow, Searched};
 pub(crate) use charge_points::record::ChargePointRecord;
 pub(crate) use charge_points::registration::RecordFilter;
 pub(crate) use database::backup::back_up;
+pub(crate) use database::many::{Many, chunks};
 pub(crate) use database::open::without_password;
 pub(crate) use database::probe::Probe;
-pub(crate) use database::writer::Step;
+pub(crate) use database::writer::{Folded, Step};
 pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use letters::outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
@@ -71,6 +72,7 @@ pub(crate) use people::project::Project;
 pub(crate) use people::site::{Site, SiteChange};
 pub use people::tag::TagSetting;
 pub(crate) use transactions::ending::{Left, TransactionFacts};
+pub(crate) use transactions::meter::NewReading;
 pub(crate) use transactions::orphan_stop::{OrphanStop, OrphanStopRow};
 pub(crate) use transactions::transaction::{
     ActiveTransaction, Ended, NewTransaction, Stop, TransactionFilter, TransactionRow,
@@ -294,6 +296,17 @@ impl Store {
         T: Send + 'static,
     {
         let (job, result) = writer::job(input, step);
+        self.inner
+            .jobs
+            .send(job)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        result.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The same for a job that is done together with others of its kind.
+    pub(crate) async fn write_folded<F: Folded>(&self, input: F) -> Result<F::Done> {
+        let (job, result) = writer::folded_job(input);
         self.inner
             .jobs
             .send(job)

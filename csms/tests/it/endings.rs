@@ -209,9 +209,10 @@ async fn the_same_start_after_its_stop_begins_another_transaction() {
         assert_eq!(active(&rig, "CP-3").await.len(), 1);
         // The key of the database says so, whoever writes beside us.
         let twin = "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
-                state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms)
+                state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
+                updated_at_ms)
             select organization_id, charge_point_id, connector_id, id_tag, tag_key, state, started_at_ms,
-                meter_start_wh, start_answer, received_at_ms, heard_at_ms
+                meter_start_wh, start_answer, received_at_ms, heard_at_ms, heard_at_ms
             from charge_transaction where charge_point_id = 'CP-3' on conflict do nothing";
         rig.execute(twin).await;
         assert_eq!(rig.transactions("CP-3").await.len(), 1);

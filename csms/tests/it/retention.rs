@@ -304,9 +304,9 @@ async fn what_ended_long_ago_goes() {
                     leased_until_ms) values ('mail', 'a', 'waiting', '', {at}, 0, 0, 0)"),
                 format!("insert into idempotent_answer (organization_id, key, request_hash, created_at_ms)
                     values ('org_default', 'k{number}', 'h', {at})"),
-                format!("insert into guest_session (token, organization_id, charge_point_id, connector_id, id_tag, status,
+                format!("insert into guest_session (token, organization_id, charge_point_id, evse_id, connector_id, id_tag, status,
                     start_sent, payment_method_id, payment_status, return_url, receipt, tariff, held, created_at_ms,
-                    expires_at_ms, ended_at_ms) values ('g{number}', 'org_default', 'CP-1', 1, 'g{number}', 'failed',
+                    expires_at_ms, ended_at_ms) values ('g{number}', 'org_default', 'CP-1', 1, 1, 'g{number}', 'failed',
                     (1 = 0), 'pm', 'declined', 'u', '{{}}', '{{}}', '1', 0, 0, {at})"),
                 // An old run with another one after it; and one that is the newest of its kind.
                 format!("insert into commissioning (id, charge_point_id, installer_id, status, run_test_transaction,

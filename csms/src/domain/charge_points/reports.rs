@@ -1,13 +1,16 @@
 //! What charge points report about themselves: boots, connector status, and notes such as firmware progress
 //! or security events. Facts are kept as they were said.
 
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::clock::rfc3339;
 use crate::domain::charge_points::connector::ConnectorState;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::ending;
-use crate::store::{BootFacts, ConnectorReport, Registration, Result, Store};
+use crate::store::{BootFacts, Conn, ConnectorReport, Folded, Registration, Result, Store};
 
 /// A fact that is kept as it was said.
 pub(crate) struct Event {
@@ -68,38 +71,71 @@ pub(crate) async fn connector_status(
     report: ConnectorReport,
     occurrence: Option<Occurrence>,
 ) -> Result<()> {
-    store
-        .write((report, occurrence), |(report, occurrence), conn| {
-            Box::pin(async move {
-                let before = match occurrence {
-                    Some(_) => conn.connector(report).await?,
-                    None => None,
-                };
-                conn.insert_status(report).await?;
-                let kept = conn.set_connector(report).await?;
-                let now = (report.state.word().to_owned(), report.error_code.clone());
-                if let Some(occurrence) =
-                    occurrence.as_ref().filter(|_| kept && before != Some(now))
-                {
-                    conn.tell(occurrence, &status_changed(report)).await?;
-                }
-                if !kept || report.connector_id == 0 {
-                    return Ok(());
-                }
-                let place = (report.charge_point_id.as_str(), report.connector_id);
-                let (stamp_ms, received_at_ms) = (report.stamp_ms, report.received_at_ms);
-                match report.state.phase {
-                    None if report.state == ConnectorState::FREE => {
-                        ending::leave(conn, place, stamp_ms, received_at_ms).await
-                    }
-                    Some(phase) if phase.is_of_transaction() => {
-                        ending::come_back(conn, place, stamp_ms, received_at_ms).await
-                    }
-                    _ => Ok(()),
-                }
-            })
+    let report = StatusReport { report, occurrence };
+    store.write_folded(report).await
+}
+
+/// A report, and how webhooks are told of it.
+struct StatusReport {
+    report: ConnectorReport,
+    occurrence: Option<Occurrence>,
+}
+
+impl Folded for StatusReport {
+    type Done = ();
+
+    fn run_all<'c>(
+        jobs: &'c [&'c Self],
+        conn: &'c mut Conn,
+    ) -> BoxFuture<'c, Result<Vec<Self::Done>>> {
+        Box::pin(async move {
+            keep_statuses(jobs, conn).await?;
+            Ok(vec![(); jobs.len()])
         })
-        .await
+    }
+}
+
+async fn keep_statuses(jobs: &[&StatusReport], conn: &mut Conn) -> Result<()> {
+    let mut before = HashMap::new();
+    for StatusReport { report, occurrence } in jobs {
+        if occurrence.is_some() {
+            before.insert(report.place(), conn.connector(report).await?);
+        }
+    }
+    let reports: Vec<&ConnectorReport> = jobs.iter().map(|job| &job.report).collect();
+    conn.insert_statuses(&reports).await?;
+    let kept: HashSet<(String, i64)> = conn.set_connectors(&reports).await?.into_iter().collect();
+    let is_kept = |report: &ConnectorReport| {
+        kept.contains(&(report.charge_point_id.clone(), report.connector_id))
+    };
+    for StatusReport { report, occurrence } in jobs {
+        let now = (report.state.word().to_owned(), report.error_code.clone());
+        if let Some(occurrence) = occurrence
+            && is_kept(report)
+            && before.get(&report.place()) != Some(&Some(now))
+        {
+            conn.tell(occurrence, &status_changed(report)).await?;
+        }
+    }
+    let of_connectors = reports.into_iter();
+    let of_connectors = of_connectors.filter(|report| report.connector_id != 0 && is_kept(report));
+    let (mut free, mut charging) = (Vec::new(), Vec::new());
+    for report in of_connectors {
+        match report.state.phase {
+            None if report.state == ConnectorState::FREE => free.push(report),
+            Some(phase) if phase.is_of_transaction() => charging.push(report),
+            _ => {}
+        }
+    }
+    for report in conn.with_open_transaction(&free).await? {
+        let (stamp_ms, received_at_ms) = (report.stamp_ms, report.received_at_ms);
+        ending::leave(conn, report.place(), stamp_ms, received_at_ms).await?;
+    }
+    for report in conn.with_left_transaction(&charging).await? {
+        let (stamp_ms, received_at_ms) = (report.stamp_ms, report.received_at_ms);
+        ending::come_back(conn, report.place(), stamp_ms, received_at_ms).await?;
+    }
+    Ok(())
 }
 
 fn status_changed(report: &ConnectorReport) -> serde_json::Value {

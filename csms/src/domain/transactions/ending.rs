@@ -142,28 +142,46 @@ pub(in crate::domain) async fn come_back(
     conn.reopen(place.0, transaction.id, received_at_ms).await
 }
 
-/// Something was told of a transaction that has no stop, with these stamps, and where its register stands: it goes on
-/// if it was left by a status, or its provisional end waits once more.
-pub(in crate::domain) async fn heard(
-    conn: &mut Conn,
-    transaction: &TransactionFacts,
-    standing: Option<&Standing>,
-    stamps_ms: &[i64],
-    received_at_ms: i64,
-) -> Result<()> {
-    conn.heard_of(transaction.id, received_at_ms, standing)
-        .await?;
-    let is_of_now = |at_ms: &i64| {
-        let told = Stamped {
-            at_ms: *at_ms,
-            received_at_ms,
+/// Something was told of a transaction that has no stop.
+pub(in crate::domain) struct HeardOf<'a> {
+    pub transaction: &'a TransactionFacts,
+    /// Where its register stands by now, if that moved.
+    pub standing: Option<Standing>,
+    /// The stamps of what was told.
+    pub stamps_ms: Vec<i64>,
+    pub received_at_ms: i64,
+}
+
+impl HeardOf<'_> {
+    /// Whether what was told speaks of the time after the connector was left, so that the transaction goes on.
+    fn brings_back(&self) -> bool {
+        let is_of_now = |at_ms: &i64| {
+            let told = Stamped {
+                at_ms: *at_ms,
+                received_at_ms: self.received_at_ms,
+            };
+            !is_from_before(told, self.transaction.left())
         };
-        !is_from_before(told, transaction.left())
-    };
-    if transaction.may_come_back() && stamps_ms.iter().any(is_of_now) {
-        let charge_point = &transaction.charge_point_id;
-        conn.reopen(charge_point, transaction.id, received_at_ms)
-            .await?;
+        self.transaction.may_come_back() && self.stamps_ms.iter().any(is_of_now)
+    }
+}
+
+/// Something was told of transactions that have no stop: each goes on if it was left by a status, or its provisional
+/// end waits once more.
+pub(in crate::domain) async fn heard(conn: &mut Conn, all: &[HeardOf<'_>]) -> Result<()> {
+    let moves: Vec<_> = all
+        .iter()
+        .map(|heard| (heard.transaction.id, heard.received_at_ms, heard.standing))
+        .collect();
+    conn.heard_of(&moves).await?;
+    for heard in all.iter().filter(|heard| heard.brings_back()) {
+        let transaction = heard.transaction;
+        conn.reopen(
+            &transaction.charge_point_id,
+            transaction.id,
+            heard.received_at_ms,
+        )
+        .await?;
     }
     Ok(())
 }

@@ -1,78 +1,107 @@
 //! Meter values: all of them are kept, and move the register of their transaction on.
 
+use std::collections::HashMap;
+
+use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::clock::rfc3339;
-use crate::domain::transactions::ending;
+use crate::domain::transactions::ending::{self, HeardOf};
 use crate::domain::transactions::facts::MeterReport;
-use crate::store::{Conn, Result, Store, TransactionFacts};
+use crate::store::{Conn, Folded, NewReading, Result, Store, TransactionFacts};
 
 /// Keeps a report. Readings that are kept already are not counted again.
 pub(crate) async fn record(store: &Store, report: MeterReport) -> Result<()> {
-    store
-        .write(report, |report, conn| {
-            Box::pin(async move { keep(conn, report).await })
+    store.write_folded(report).await
+}
+
+impl Folded for MeterReport {
+    type Done = ();
+
+    fn run_all<'c>(
+        reports: &'c [&'c Self],
+        conn: &'c mut Conn,
+    ) -> BoxFuture<'c, Result<Vec<Self::Done>>> {
+        Box::pin(async move {
+            keep(conn, reports).await?;
+            Ok(vec![(); reports.len()])
         })
-        .await
+    }
 }
 
-/// The same inside a transaction of the database. A number that is no transaction of this charge point is kept as it
-/// is.
-pub(in crate::domain) async fn keep(conn: &mut Conn, report: &MeterReport) -> Result<()> {
-    let transaction = match report.transaction_number {
-        Some(number) => {
-            conn.lock_transaction(&report.charge_point_id, number)
-                .await?
-        }
-        None => None,
+/// The same inside a transaction of the database, of different charge points. A number that is no transaction of its
+/// charge point is kept as it is.
+pub(in crate::domain) async fn keep(conn: &mut Conn, reports: &[&MeterReport]) -> Result<()> {
+    let places: Vec<(&str, i64)> = reports
+        .iter()
+        .filter_map(|report| Some((report.charge_point_id.as_str(), report.transaction_number?)))
+        .collect();
+    let transactions: HashMap<i64, TransactionFacts> = conn
+        .lock_transactions(&places)
+        .await?
+        .into_iter()
+        .map(|transaction| (transaction.id, transaction))
+        .collect();
+    let transaction_of = |report: &MeterReport| {
+        let found = transactions.get(&report.transaction_number?)?;
+        (found.charge_point_id == report.charge_point_id).then_some(found)
     };
-    let id = transaction.as_ref().map(|transaction| transaction.id);
-    if let Some(id) = id {
-        conn.mark_deviations(id, &report.deviations).await?;
-    }
-    let mut new_stamps = Vec::new();
-    for reading in &report.readings {
-        if conn.insert_reading(report, reading, id).await? {
-            new_stamps.push(reading.at_ms);
+    let mut readings = Vec::new();
+    for report in reports {
+        let id = transaction_of(report).map(|transaction| transaction.id);
+        if let Some(id) = id {
+            conn.mark_deviations(id, &report.deviations).await?;
         }
+        let new = report.readings.iter();
+        readings.extend(new.map(|reading| NewReading::of(report, reading, id)));
     }
-    let Some(transaction) = transaction else {
-        return Ok(());
-    };
-    if !transaction.is_stopped() {
-        move_on(conn, &transaction, report, &new_stamps).await?;
-    }
-    if let (Some(occurrence), false) = (&report.occurrence, new_stamps.is_empty()) {
-        let shown = report.standing(&transaction.began(), None);
-        let data = json!({
-            "transaction_id": transaction.id,
-            "connector_id": report.connector_id,
-            "meter_value": shown.map(|standing| standing.wh),
-            "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
+    let is_new = conn.insert_readings(&readings).await?;
+    let mut heard = Vec::new();
+    for report in reports {
+        let Some(transaction) = transaction_of(report) else {
+            continue;
+        };
+        let of_this = readings.iter().filter(|reading| {
+            std::ptr::eq(reading.report, *report) && is_new.contains(&reading.key())
         });
-        conn.tell_of(transaction.id, occurrence, &data).await?;
+        let new_stamps: Vec<i64> = of_this.map(|reading| reading.reading.at_ms).collect();
+        if !transaction.is_stopped() {
+            heard.extend(moved_on(transaction, report, new_stamps.clone()));
+        }
+        if let (Some(occurrence), false) = (&report.occurrence, new_stamps.is_empty()) {
+            let shown = report.standing(&transaction.began(), None);
+            let data = json!({
+                "transaction_id": transaction.id,
+                "connector_id": report.connector_id,
+                "meter_value": shown.map(|standing| standing.wh),
+                "timestamp": report.readings.iter().map(|reading| reading.at_ms).max().map(rfc3339),
+            });
+            conn.tell_of(transaction.id, occurrence, &data).await?;
+        }
     }
-    Ok(())
+    ending::heard(conn, &heard).await
 }
 
-/// Moves the register of a transaction without a stop on. Nothing is priced here: that would be done for each meter
-/// value of what is abandoned.
-async fn move_on(
-    conn: &mut Conn,
-    transaction: &TransactionFacts,
+/// How a report moves the register of a transaction without a stop on. Nothing is priced here: that would be done for
+/// each meter value of what is abandoned.
+fn moved_on<'a>(
+    transaction: &'a TransactionFacts,
     report: &MeterReport,
-    new_stamps: &[i64],
-) -> Result<()> {
+    new_stamps: Vec<i64>,
+) -> Option<HeardOf<'a>> {
     let last = transaction.standing();
     let standing = report.standing(&transaction.began(), last);
-    let moved = standing
-        .as_ref()
-        .filter(|standing| last != Some(**standing));
+    let moved = standing.filter(|standing| last != Some(*standing));
     if transaction.is_final() && moved.is_none() && new_stamps.is_empty() {
         // It repeats what was told before, and corrects nothing.
-        return Ok(());
+        return None;
     }
-    ending::heard(conn, transaction, moved, new_stamps, report.received_at_ms).await
+    Some(HeardOf {
+        transaction,
+        standing: moved,
+        stamps_ms: new_stamps,
+        received_at_ms: report.received_at_ms,
+    })
 }
 
 #[cfg(test)]

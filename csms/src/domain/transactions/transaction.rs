@@ -23,7 +23,7 @@ use crate::domain::tags::authorization::{Shown, tag_at};
 use crate::domain::tags::payer::{Payer, judge_start};
 use crate::domain::tags::tag::{TagStatus, Verdict, judge};
 use crate::domain::transactions::claims::{Claims, began_at_ms, irregularities};
-use crate::domain::transactions::ending::{EndedBy, concluded, heard};
+use crate::domain::transactions::ending::{EndedBy, HeardOf, concluded, heard};
 use crate::domain::transactions::facts::{MeterReport, Start, StopReport};
 use crate::domain::transactions::metering::keep;
 use crate::store::{
@@ -193,7 +193,13 @@ async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
             let twin = conn.lock_transaction(&start.charge_point_id, id).await?;
             // A repetition corrects no end that is final.
             if let Some(twin) = twin.filter(|twin| !twin.is_final()) {
-                heard(conn, &twin, None, &[start.started_at_ms], start.now_ms).await?;
+                let told = HeardOf {
+                    transaction: &twin,
+                    standing: None,
+                    stamps_ms: vec![start.started_at_ms],
+                    received_at_ms: start.now_ms,
+                };
+                heard(conn, &[told]).await?;
             }
             return Ok(Inserted::Known(id, answer));
         }
@@ -310,7 +316,7 @@ async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
         deviations: Vec::new(),
         occurrence: None,
     };
-    keep(conn, &report).await
+    keep(conn, &[&report]).await
 }
 
 fn to_json(verdict: &Verdict) -> String {

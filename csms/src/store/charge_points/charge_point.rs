@@ -8,7 +8,8 @@ use crate::domain::charge_points::security::SecurityProfile;
 use crate::store::charge_points::password::{PendingPassword, pending_of};
 use crate::store::charge_points::past::Next;
 use crate::store::{
-    Conn, DEFAULT_ORGANIZATION, Owner, Result, Store, StoreError, on_db, owned, run_on_db,
+    Conn, DEFAULT_ORGANIZATION, Many, Owner, Result, Store, StoreError, chunks, on_db, owned,
+    run_on_db,
 };
 
 /// Whether a charge point is let in after its boot [1.6 §4.2].
@@ -471,56 +472,99 @@ impl Conn {
             .fetch_optional(db))
     }
 
-    /// Keeps a status; false when this process received a later one before, on a newer connection. The order
-    /// is counted: a clock can be set back.
-    pub(crate) async fn set_connector(&mut self, report: &ConnectorReport) -> Result<bool> {
-        let (process, number) = &report.receipt;
-        let kept: Option<i64> = on_db!(self, db => sqlx::query_scalar(
-            "insert into connector (charge_point_id, connector_id, availability, occupancy, phase, is_faulted,
-                 error_code, info, vendor_id, vendor_error_code, reported_at_ms, received_at_ms, received_by,
-                 received_number)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-             on conflict (charge_point_id, connector_id) do update set availability = excluded.availability,
-                 occupancy = excluded.occupancy, phase = excluded.phase, is_faulted = excluded.is_faulted,
-                 error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
-                 vendor_error_code = excluded.vendor_error_code,
-                 reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms,
-                 received_by = excluded.received_by, received_number = excluded.received_number
-             where connector.received_by <> excluded.received_by
-                or connector.received_number <= excluded.received_number
-             returning connector_id")
-            .bind(&report.charge_point_id).bind(report.connector_id)
-            .bind(report.state.availability.as_str()).bind(report.state.occupancy.map(Occupancy::as_str))
-            .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
-            .bind(&report.error_code).bind(&report.info).bind(&report.vendor_id)
-            .bind(&report.vendor_error_code)
-            .bind(report.stamp_ms.unwrap_or(report.received_at_ms)).bind(report.received_at_ms)
-            .bind(process).bind(number)
-            .fetch_optional(db))?;
-        Ok(kept.is_some())
+    /// Keeps statuses, of different connectors; those are returned, by their place among the reports, that are the last
+    /// of their connector: this process may have received a later one before, on a newer connection. The order is
+    /// counted: a clock can be set back.
+    pub(crate) async fn set_connectors(
+        &mut self,
+        reports: &[&ConnectorReport],
+    ) -> Result<Vec<(String, i64)>> {
+        let mut kept = Vec::new();
+        for chunk in chunks(reports) {
+            let text = SET_CONNECTORS.for_rows(chunk.len());
+            let rows: Vec<(String, i64)> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for report in chunk {
+                    let (process, number) = &report.receipt;
+                    query = query.bind(&report.charge_point_id).bind(report.connector_id)
+                        .bind(report.state.availability.as_str())
+                        .bind(report.state.occupancy.map(Occupancy::as_str))
+                        .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
+                        .bind(&report.error_code).bind(&report.info).bind(&report.vendor_id)
+                        .bind(&report.vendor_error_code).bind(report.at_ms()).bind(report.received_at_ms)
+                        .bind(process).bind(number);
+                }
+                query.fetch_all(db)
+            })?;
+            kept.extend(rows);
+        }
+        Ok(kept)
     }
 
-    /// Adds a status to the connector's history, by its stamp. A charge point has one message under way: what it
-    /// sends again is the last that arrived of this stamp, and is there already. The same status after another one of
-    /// the same second is a further one.
-    pub(crate) async fn insert_status(&mut self, report: &ConnectorReport) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
-            "insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, availability,
-                 occupancy, phase, is_faulted, error_code, received_at_ms, has_stamp)
-             select $1, $2, $3, 1 + coalesce((select max(h.place) from connector_history h
-                     where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3), 0),
-                 $4, $5, $6, $7, $8, $9, $10
-             where $11 <> coalesce((select h.status from connector_history h
-                 where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms = $3
-                 order by h.place desc limit 1), '')
-             on conflict do nothing")
-            .bind(&report.charge_point_id).bind(report.connector_id)
-            .bind(report.stamp_ms.unwrap_or(report.received_at_ms))
-            .bind(report.state.availability.as_str()).bind(report.state.occupancy.map(Occupancy::as_str))
-            .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
-            .bind(&report.error_code).bind(report.received_at_ms).bind(report.stamp_ms.is_some())
-            .bind(report.state.word())
-            .execute(db))
+    /// Adds statuses to the histories of their connectors, by their stamps. A charge point has one message under way:
+    /// what it sends again is the last that arrived of this stamp, and is there already. The same status after another
+    /// one of the same second is a further one.
+    pub(crate) async fn insert_statuses(&mut self, reports: &[&ConnectorReport]) -> Result<()> {
+        for chunk in chunks(reports) {
+            let text = INSERT_STATUSES.for_rows(chunk.len());
+            run_on_db!(&mut *self, db => {
+                let mut query = sqlx::query(text);
+                for report in chunk {
+                    query = query.bind(&report.charge_point_id).bind(report.connector_id).bind(report.at_ms())
+                        .bind(report.state.availability.as_str())
+                        .bind(report.state.occupancy.map(Occupancy::as_str))
+                        .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
+                        .bind(&report.error_code).bind(report.received_at_ms).bind(report.stamp_ms.is_some())
+                        .bind(report.state.word());
+                }
+                query.execute(db)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+static SET_CONNECTORS: Many = Many::new(
+    "insert into connector (charge_point_id, connector_id, availability, occupancy, phase, is_faulted,
+         error_code, info, vendor_id, vendor_error_code, reported_at_ms, received_at_ms, received_by,
+         received_number)
+     values {rows}
+     on conflict (charge_point_id, connector_id) do update set availability = excluded.availability,
+         occupancy = excluded.occupancy, phase = excluded.phase, is_faulted = excluded.is_faulted,
+         error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
+         vendor_error_code = excluded.vendor_error_code,
+         reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms,
+         received_by = excluded.received_by, received_number = excluded.received_number
+     where connector.received_by <> excluded.received_by
+        or connector.received_number <= excluded.received_number
+     returning charge_point_id, connector_id",
+    14,
+);
+
+static INSERT_STATUSES: Many = Many::new(
+    "with r (point, connector, at_ms, availability, occupancy, phase, is_faulted, error_code, received_at_ms,
+         has_stamp, status) as (values {rows})
+     insert into connector_history (charge_point_id, connector_id, reported_at_ms, place, availability,
+         occupancy, phase, is_faulted, error_code, received_at_ms, has_stamp)
+     select r.point, r.connector, r.at_ms, 1 + coalesce((select max(h.place) from connector_history h
+             where h.charge_point_id = r.point and h.connector_id = r.connector and h.reported_at_ms = r.at_ms), 0),
+         r.availability, r.occupancy, r.phase, r.is_faulted, r.error_code, r.received_at_ms, r.has_stamp
+     from r where r.status <> coalesce((select h.status from connector_history h
+         where h.charge_point_id = r.point and h.connector_id = r.connector and h.reported_at_ms = r.at_ms
+         order by h.place desc limit 1), '')
+     on conflict do nothing",
+    11,
+);
+
+impl ConnectorReport {
+    /// Charge point and connector.
+    pub(crate) fn place(&self) -> (&str, i64) {
+        (&self.charge_point_id, self.connector_id)
+    }
+
+    /// Its stamp, or else its arrival.
+    fn at_ms(&self) -> i64 {
+        self.stamp_ms.unwrap_or(self.received_at_ms)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod backup;
 pub(super) mod file;
+pub(super) mod many;
 pub(super) mod open;
 pub(super) mod probe;
 pub(super) mod serving;

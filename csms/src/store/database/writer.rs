@@ -2,7 +2,9 @@
 //!
 //! On SQLite one task commits everything that is queued, up to [`BATCH_JOBS_MAX`] jobs, in one transaction:
 //! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and runs once
-//! more, now with a savepoint before each job: a bad job costs nobody else a commit. On PostgreSQL several tasks
+//! once more, now with a savepoint before each job: a bad job costs nobody else a commit. Jobs of one kind that are
+//! [`Folded`] are done together, with one statement for many of them: what costs is the way to the thread of SQLite
+//! and back, more than SQLite. On PostgreSQL several tasks
 //! commit one job each; a job that ran into another one (a deadlock) runs again.
 //!
 //! A database that takes no commit at all fails every job at once; the log hears of it once. A job whose
@@ -11,6 +13,7 @@
 //!
 //! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
 
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -34,6 +37,23 @@ const COLLISIONS_MAX: u32 = 8;
 /// What a job does with the database. A plain function, so that it can run again with the same input.
 pub(crate) type Step<I, T> = for<'c> fn(&'c I, &'c mut Conn) -> BoxFuture<'c, Result<T>>;
 
+/// A job that can be done together with others of its kind. Those that are done together are of different charge
+/// points: each has one message under way.
+pub(crate) trait Folded: Send + Sync + Sized + 'static {
+    /// What comes of one.
+    type Done: Send + 'static;
+
+    /// Does all of them, in their order; as many results as jobs. Like a [`Step`], it can run again.
+    fn run_all<'c>(
+        jobs: &'c [&'c Self],
+        conn: &'c mut Conn,
+    ) -> BoxFuture<'c, Result<Vec<Self::Done>>>;
+}
+
+/// Runs jobs of one kind together.
+pub(in crate::store) type RunAll =
+    for<'c> fn(Vec<&'c mut Box<dyn Job>>, &'c mut Conn) -> BoxFuture<'c, Result<()>>;
+
 /// A job in the queue.
 pub(in crate::store) trait Job: Send {
     /// Whether its caller still waits. A job nobody waits for is not run: its charge point was not answered
@@ -41,6 +61,12 @@ pub(in crate::store) trait Job: Send {
     fn is_wanted(&self) -> bool;
     /// Runs it inside the open transaction.
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>>;
+    /// Its kind, if it can be done together with others of that.
+    fn fold(&self) -> Option<(TypeId, RunAll)> {
+        None
+    }
+    /// For who knows what it is.
+    fn as_any(&mut self) -> &mut dyn Any;
     /// Tells the caller, after the commit or the failure.
     fn finish(self: Box<Self>, committed: Result<()>);
 }
@@ -70,7 +96,75 @@ where
     (Box::new(work), result)
 }
 
-impl<I: Send + Sync, T: Send> Job for Work<I, T> {
+/// A job that is done together with others.
+struct FoldedWork<F: Folded> {
+    input: F,
+    outcome: Option<F::Done>,
+    reply: oneshot::Sender<Result<F::Done>>,
+}
+
+pub(in crate::store) fn folded_job<F: Folded>(
+    input: F,
+) -> (Box<dyn Job>, oneshot::Receiver<Result<F::Done>>) {
+    let (reply, result) = oneshot::channel();
+    let work = FoldedWork {
+        input,
+        outcome: None,
+        reply,
+    };
+    (Box::new(work), result)
+}
+
+impl<F: Folded> Job for FoldedWork<F> {
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>> {
+        Box::pin(async move {
+            let mut done = F::run_all(&[&self.input], conn).await?;
+            self.outcome = done.pop();
+            Ok(())
+        })
+    }
+
+    fn fold(&self) -> Option<(TypeId, RunAll)> {
+        Some((TypeId::of::<F>(), run_all::<F>))
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn finish(self: Box<Self>, committed: Result<()>) {
+        let Self { outcome, reply, .. } = *self;
+        let result = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
+        let _ = reply.send(result);
+    }
+}
+
+fn run_all<'c, F: Folded>(
+    jobs: Vec<&'c mut Box<dyn Job>>,
+    conn: &'c mut Conn,
+) -> BoxFuture<'c, Result<()>> {
+    Box::pin(async move {
+        let works = jobs.into_iter();
+        let works = works.filter_map(|job| job.as_any().downcast_mut::<FoldedWork<F>>());
+        let (inputs, outcomes): (Vec<&F>, Vec<_>) =
+            works.map(|work| (&work.input, &mut work.outcome)).unzip();
+        let done = F::run_all(&inputs, conn).await?;
+        for (outcome, done) in outcomes.into_iter().zip(done) {
+            *outcome = Some(done);
+        }
+        Ok(())
+    })
+}
+
+impl<I: Send + Sync + 'static, T: Send + 'static> Job for Work<I, T> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
     fn is_wanted(&self) -> bool {
         !self.reply.is_closed()
     }
@@ -268,8 +362,26 @@ impl Writer {
     ) -> Result<HashMap<usize, StoreError>, Failure> {
         let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
         let mut failed = HashMap::new();
-        let wanted = jobs.iter_mut().enumerate();
-        for (index, job) in wanted.filter(|(_, job)| job.is_wanted()) {
+        let mut folds: HashMap<TypeId, (RunAll, Vec<&mut Box<dyn Job>>)> = HashMap::new();
+        let mut alone = Vec::with_capacity(jobs.len());
+        for (index, job) in jobs.iter_mut().enumerate() {
+            if !job.is_wanted() {
+                continue;
+            }
+            match job.fold().filter(|_| savepoints == Savepoints::None) {
+                Some((kind, run_all)) => {
+                    let fold = folds.entry(kind).or_insert_with(|| (run_all, Vec::new()));
+                    fold.1.push(job);
+                }
+                None => alone.push((index, job)),
+            }
+        }
+        for (run_all, jobs) in folds.into_values() {
+            if let Err(error) = run_all(jobs, &mut conn).await {
+                return Err(self.failed_together(error, conn).await);
+            }
+        }
+        for (index, job) in alone {
             match run(job.as_mut(), &mut conn, savepoints).await {
                 Ok(()) => {}
                 Err(StoreError::TimedOut) => {
@@ -291,6 +403,7 @@ impl Writer {
                 }
             }
         }
+        let count = jobs.len();
         match execute(&mut conn, "commit").await {
             Ok(()) => {}
             // The connection is closed already, see `on_db`.
@@ -303,8 +416,23 @@ impl Writer {
         // Moved away meanwhile: maybe the commit is in the moved file, and maybe it comes back. It is said again.
         self.pool.check_file().map_err(Failure::Transaction)?;
         self.health.committed();
-        self.metrics.committed(jobs.len() - failed.len());
+        self.metrics.committed(count - failed.len());
         Ok(failed)
+    }
+}
+
+impl Writer {
+    /// What it means that jobs failed that were done together: each runs alone now, so that the one shows that did it.
+    async fn failed_together(&self, error: StoreError, conn: Conn) -> Failure {
+        if matches!(error, StoreError::TimedOut) {
+            leave(conn);
+            return Failure::Job(error);
+        }
+        roll_back(conn).await;
+        match error.concerns_everybody() {
+            true => Failure::Transaction(error),
+            false => Failure::Job(error),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::domain::transactions::claims::Claims;
 use crate::domain::transactions::ending::{EndedBy, Stamped};
 use crate::domain::transactions::register::{Doubt, Standing};
-use crate::store::{Conn, Result, Store, on_db, run_on_db};
+use crate::store::{Conn, ConnectorReport, Many, Result, Store, chunks, on_db, run_on_db};
 
 /// How a transaction is left without a stop.
 pub(crate) struct Left {
@@ -124,6 +124,54 @@ const SILENT_ENDS: &str =
 
 const FIRST_SILENT_END: &str = "select min(provisional_since_ms) from charge_transaction where provisional_since_ms is not null";
 
+static HEARD_OF: Many = Many::new(
+    "with r (number, at_ms, wh, stamp_ms, source, doubt) as (values {rows})
+     update charge_transaction set heard_at_ms = r.at_ms, updated_at_ms = r.at_ms,
+         told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
+         provisional_since_ms = case when state = 'abandoned' then r.at_ms else null end,
+         last_meter_wh = coalesce(r.wh, last_meter_wh),
+         last_meter_at_ms = coalesce(r.stamp_ms, last_meter_at_ms),
+         last_meter_source = coalesce(r.source, last_meter_source),
+         last_meter_doubt = coalesce(r.doubt, last_meter_doubt),
+         meter_stop_wh = case when state = 'abandoned' then coalesce(r.wh, meter_stop_wh)
+             else meter_stop_wh end,
+         stopped_at_ms = case when state = 'abandoned' then coalesce(r.stamp_ms, stopped_at_ms)
+             else stopped_at_ms end
+     from r where id = r.number and state <> 'stopped'",
+    6,
+);
+
+/// Transactions by charge point and id.
+macro_rules! facts {
+    ($lock:literal) => {
+        Many::new(
+            concat!(
+                "with r (point, number) as (values {rows}) select ",
+                facts_columns!(),
+                " from r join charge_transaction on id = r.number and charge_point_id = r.point",
+                $lock
+            ),
+            2,
+        )
+    };
+}
+
+static WITH_OPEN: Many = Many::new(
+    "with r (point, connector) as (values {rows})
+     select r.point, r.connector from r where exists (select 1 from charge_transaction t
+         where t.charge_point_id = r.point and t.connector_id = r.connector and t.state = 'open')",
+    2,
+);
+
+static WITH_LEFT: Many = Many::new(
+    "with r (point, connector) as (values {rows})
+     select r.point, r.connector from r where exists (select 1 from charge_transaction t
+         where t.charge_point_id = r.point and t.connector_id = r.connector
+           and t.provisional_since_ms is not null and t.state = 'abandoned' and t.ended_by = 'available'
+           and not t.told_late)",
+    2,
+);
+
 /// The columns of [`TransactionFacts`].
 macro_rules! facts_columns {
     () => {
@@ -132,6 +180,9 @@ macro_rules! facts_columns {
          provisional_since_ms, told_late"
     };
 }
+
+static FACTS: Many = facts!("");
+static LOCKED_FACTS: Many = facts!(" order by id for update of charge_transaction");
 
 impl Store {
     /// Provisional ends of which nothing was told since, the longest silent first and after those given: since when,
@@ -165,22 +216,31 @@ impl Conn {
         charge_point: &str,
         id: i64,
     ) -> Result<Option<TransactionFacts>> {
-        let text = self.own_text(&[
-            concat!(
-                "select ",
-                facts_columns!(),
-                " from charge_transaction where id = $1 and charge_point_id = $2"
-            ),
-            concat!(
-                "select ",
-                facts_columns!(),
-                " from charge_transaction where id = $1 and charge_point_id = $2
-                 for update"
-            ),
-        ]);
-        on_db!(self, db => sqlx::query_as(text)
-            .bind(id).bind(charge_point)
-            .fetch_optional(db))
+        Ok(self.lock_transactions(&[(charge_point, id)]).await?.pop())
+    }
+
+    /// The same of several, each with its charge point; those that are none of it are left out.
+    pub(crate) async fn lock_transactions(
+        &mut self,
+        places: &[(&str, i64)],
+    ) -> Result<Vec<TransactionFacts>> {
+        let mut found = Vec::new();
+        for chunk in chunks(places) {
+            let text = match self {
+                Self::Sqlite(_) => &FACTS,
+                Self::Postgres(_) => &LOCKED_FACTS,
+            };
+            let text = text.for_rows(chunk.len());
+            let rows: Vec<TransactionFacts> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for (charge_point, id) in chunk {
+                    query = query.bind(*charge_point).bind(*id);
+                }
+                query.fetch_all(db)
+            })?;
+            found.extend(rows);
+        }
+        Ok(found)
     }
 
     /// Leaves what is open on a connector, except the transaction that just began there.
@@ -255,32 +315,28 @@ impl Conn {
         Ok(())
     }
 
-    /// Something was told of a transaction without a stop, and maybe where its register stands: one that is abandoned
-    /// ended there. A provisional end waits once more, and a final one is marked and becomes provisional.
+    /// Something was told of transactions without a stop (by id), when, and maybe where the register of each stands: one
+    /// that is abandoned ended there. A provisional end waits once more, and a final one is marked and becomes
+    /// provisional.
     pub(crate) async fn heard_of(
         &mut self,
-        id: i64,
-        received_at_ms: i64,
-        standing: Option<&Standing>,
+        transactions: &[(i64, i64, Option<Standing>)],
     ) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
-            "update charge_transaction set heard_at_ms = $2, updated_at_ms = $2,
-                 told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
-                 provisional_since_ms = case when state = 'abandoned' then $2 else null end,
-                 last_meter_wh = coalesce($3, last_meter_wh),
-                 last_meter_at_ms = coalesce($4, last_meter_at_ms),
-                 last_meter_source = coalesce($5, last_meter_source),
-                 last_meter_doubt = coalesce($6, last_meter_doubt),
-                 meter_stop_wh = case when state = 'abandoned' then coalesce($3, meter_stop_wh)
-                     else meter_stop_wh end,
-                 stopped_at_ms = case when state = 'abandoned' then coalesce($4, stopped_at_ms)
-                     else stopped_at_ms end
-             where id = $1 and state <> 'stopped'")
-            .bind(id).bind(received_at_ms)
-            .bind(standing.map(|standing| standing.wh)).bind(standing.map(|standing| standing.at_ms))
-            .bind(standing.map(|standing| standing.source))
-            .bind(standing.map(|standing| standing.doubt.number()))
-            .execute(db))
+        for chunk in chunks(transactions) {
+            let text = HEARD_OF.for_rows(chunk.len());
+            run_on_db!(&mut *self, db => {
+                let mut query = sqlx::query(text);
+                for (id, received_at_ms, standing) in chunk {
+                    query = query.bind(*id).bind(*received_at_ms)
+                        .bind(standing.map(|standing| standing.wh))
+                        .bind(standing.map(|standing| standing.at_ms))
+                        .bind(standing.map(|standing| standing.source))
+                        .bind(standing.map(|standing| standing.doubt.number()));
+                }
+                query.execute(db)
+            })?;
+        }
+        Ok(())
     }
 
     /// Makes a provisional end final of which nothing was told since; false when it is not, or is already.
@@ -313,6 +369,47 @@ impl Conn {
             .bind(EndedBy::Closed.as_str()).bind(no_time).bind(no_time).bind(now_ms).bind(id).bind(reason)
             .fetch_optional(db))?;
         Ok(closed.is_some())
+    }
+
+    /// Of these reports those whose connector has an open transaction.
+    pub(crate) async fn with_open_transaction<'r>(
+        &mut self,
+        reports: &[&'r ConnectorReport],
+    ) -> Result<Vec<&'r ConnectorReport>> {
+        self.among(reports, &WITH_OPEN).await
+    }
+
+    /// Of these reports those whose connector has a transaction that was left by a status and may come back.
+    pub(crate) async fn with_left_transaction<'r>(
+        &mut self,
+        reports: &[&'r ConnectorReport],
+    ) -> Result<Vec<&'r ConnectorReport>> {
+        self.among(reports, &WITH_LEFT).await
+    }
+
+    async fn among<'r>(
+        &mut self,
+        reports: &[&'r ConnectorReport],
+        text: &'static Many,
+    ) -> Result<Vec<&'r ConnectorReport>> {
+        let mut found = Vec::new();
+        for chunk in chunks(reports) {
+            let text = text.for_rows(chunk.len());
+            let places: Vec<(String, i64)> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for report in chunk {
+                    query = query.bind(&report.charge_point_id).bind(report.connector_id);
+                }
+                query.fetch_all(db)
+            })?;
+            let is_found = |report: &&&ConnectorReport| {
+                places
+                    .iter()
+                    .any(|(point, connector)| report.place() == (point.as_str(), *connector))
+            };
+            found.extend(chunk.iter().filter(is_found));
+        }
+        Ok(found)
     }
 
     /// What is open on a connector.

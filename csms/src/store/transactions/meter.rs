@@ -1,25 +1,68 @@
 //! Meter values.
 
+use std::collections::HashSet;
+
 use crate::domain::transactions::facts::{MeterReport, Reading};
-use crate::store::{Conn, Result, on_db};
+use crate::store::{Conn, Many, Result, chunks, on_db};
+
+/// A reading to keep.
+pub(crate) struct NewReading<'a> {
+    pub report: &'a MeterReport,
+    pub reading: &'a Reading,
+    /// The same content from the same place has the same.
+    hash: String,
+    /// Its transaction, if it is one of its charge point's.
+    transaction: Option<i64>,
+}
+
+impl<'a> NewReading<'a> {
+    pub(crate) fn of(
+        report: &'a MeterReport,
+        reading: &'a Reading,
+        transaction: Option<i64>,
+    ) -> Self {
+        Self {
+            report,
+            reading,
+            hash: report.content_hash(reading),
+            transaction,
+        }
+    }
+
+    /// What makes it the same as another one.
+    pub(crate) fn key(&self) -> (String, String) {
+        (self.report.charge_point_id.clone(), self.hash.clone())
+    }
+}
+
+static INSERT: Many = Many::new(
+    "insert into meter_value (charge_point_id, content_hash, connector_id, transaction_number,
+         transaction_id, sampled_at_ms, sampled_values, received_at_ms)
+     values {rows} on conflict do nothing returning charge_point_id, content_hash",
+    8,
+);
 
 impl Conn {
-    /// Keeps a reading; false when it is kept already.
-    pub(crate) async fn insert_reading(
+    /// Keeps readings; the keys of those that are not kept already.
+    pub(crate) async fn insert_readings(
         &mut self,
-        report: &MeterReport,
-        reading: &Reading,
-        transaction: Option<i64>,
-    ) -> Result<bool> {
-        let new: Option<String> = on_db!(self, db => sqlx::query_scalar(
-            "insert into meter_value (charge_point_id, content_hash, connector_id, transaction_number,
-                 transaction_id, sampled_at_ms, sampled_values, received_at_ms)
-             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning content_hash")
-            .bind(&report.charge_point_id).bind(report.content_hash(reading))
-            .bind(report.connector_id).bind(report.transaction_number)
-            .bind(transaction).bind(reading.at_ms).bind(&reading.samples)
-            .bind(report.received_at_ms)
-            .fetch_optional(db))?;
-        Ok(new.is_some())
+        readings: &[NewReading<'_>],
+    ) -> Result<HashSet<(String, String)>> {
+        let mut new = HashSet::new();
+        for chunk in chunks(readings) {
+            let text = INSERT.for_rows(chunk.len());
+            let rows: Vec<(String, String)> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for NewReading { report, reading, hash, transaction } in chunk {
+                    query = query.bind(&report.charge_point_id).bind(hash)
+                        .bind(report.connector_id).bind(report.transaction_number)
+                        .bind(*transaction).bind(reading.at_ms).bind(&reading.samples)
+                        .bind(report.received_at_ms);
+                }
+                query.fetch_all(db)
+            })?;
+            new.extend(rows);
+        }
+        Ok(new)
     }
 }

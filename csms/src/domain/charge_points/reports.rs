@@ -84,6 +84,10 @@ struct StatusReport {
 impl Folded for StatusReport {
     type Done = ();
 
+    fn charge_point(&self) -> &str {
+        &self.report.charge_point_id
+    }
+
     fn run_all<'c>(
         jobs: &'c [&'c Self],
         conn: &'c mut Conn,

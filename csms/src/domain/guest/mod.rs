@@ -124,7 +124,8 @@ pub(crate) async fn judge_guest_start(
     }))
 }
 
-fn may_be_guest(tag: &str) -> bool {
+/// Whether a tag is that of a session, by its form.
+pub(crate) fn may_be_guest(tag: &str) -> bool {
     let prefix = tag.get(..TAG_PREFIX.len());
     prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(TAG_PREFIX))
 }

@@ -23,21 +23,17 @@ use crate::domain::tags::payer::Payer;
 use crate::domain::transactions::claims::{Claims, energy_wh, implausible};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
-/// Begins the bill of a transaction that was just inserted.
-pub(in crate::domain) async fn begin(
-    conn: &mut Conn,
-    transaction: i64,
-    began_at_ms: i64,
-    payer: Payer,
-) -> Result<()> {
-    match payer {
-        Payer::Nobody => Ok(()),
-        Payer::Holder => conn.bill(transaction, began_at_ms, None).await,
-        Payer::HolderThough(though) => {
-            conn.bill(transaction, began_at_ms, Some(though.as_str()))
-                .await
-        }
-    }
+/// Begins the bills of transactions that were just inserted: of each its id, when it began, and who pays.
+pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[(i64, i64, Payer)]) -> Result<()> {
+    let bills: Vec<_> = begun
+        .iter()
+        .filter_map(|(id, began_ms, payer)| match payer {
+            Payer::Nobody => None,
+            Payer::Holder => Some((*id, *began_ms, None)),
+            Payer::HolderThough(though) => Some((*id, *began_ms, Some(though.as_str()))),
+        })
+        .collect();
+    conn.bill(&bills).await
 }
 
 /// Prices a transaction that has ended, if it is billed.

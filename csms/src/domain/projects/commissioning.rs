@@ -129,13 +129,18 @@ pub(crate) fn all_well(checks: &[Check]) -> bool {
         .all(|check| matches!(check.result, CheckResult::Passed | CheckResult::Skipped))
 }
 
+/// Whether it is the tag of test transactions.
+pub(crate) fn is_test_tag(tag: &str) -> bool {
+    tag_key(tag) == tag_key(TAG)
+}
+
 /// The verdict on the tag of test transactions; none for every other tag.
 pub(crate) async fn judge_test_tag(
     conn: &mut Conn,
     charge_point: &str,
     tag: &str,
 ) -> Result<Option<Verdict>> {
-    if tag_key(tag) != tag_key(TAG) {
+    if !is_test_tag(tag) {
         return Ok(None);
     }
     let status = if conn.awaits_test_transaction(charge_point).await? {

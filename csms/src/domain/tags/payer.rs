@@ -113,6 +113,26 @@ pub(in crate::domain) async fn judge_start(
     Ok((verdict, then.payer(began_at_ms, was_elsewhere)))
 }
 
+/// The same for a start about which nothing but its tag decides, as it is registered now; `None` where more has to be
+/// looked at: a tag that is to be recorded, or that may be in one transaction only.
+pub(in crate::domain) fn judge_plain(
+    start: &Start,
+    tag: Option<&Tag>,
+    began_at_ms: i64,
+) -> Option<(Verdict, Payer)> {
+    let id_tag = start.id_tag.as_deref()?;
+    let is_recorded = tag.is_none() && start.unknown_tags.records(id_tag);
+    if is_recorded || tag.is_some_and(|tag| tag.single_transaction) {
+        return None;
+    }
+    let known = Known {
+        tag: tag.cloned(),
+        is_listed: true,
+    };
+    let verdict = judge(tag, start.now_ms, false);
+    Some((verdict, known.payer(began_at_ms, false)))
+}
+
 /// What a tag is at a charge point, now or at another time. Where unknown tags are let in, it is recorded.
 async fn known(
     (start, id_tag): (&Start, &str),

@@ -18,6 +18,10 @@ pub(crate) async fn record(store: &Store, report: MeterReport) -> Result<()> {
 impl Folded for MeterReport {
     type Done = ();
 
+    fn charge_point(&self) -> &str {
+        &self.charge_point_id
+    }
+
     fn run_all<'c>(
         reports: &'c [&'c Self],
         conn: &'c mut Conn,

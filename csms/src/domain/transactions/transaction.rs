@@ -13,21 +13,22 @@
 //!   kept beside, and touches nothing. A transaction without a stop of its own that ends after a stop of nobody from
 //!   its charge point says so.
 
+use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::clock::rfc3339;
-use crate::domain::guest::{judge_guest_start, judge_guest_tag};
+use crate::domain::guest::{judge_guest_start, judge_guest_tag, may_be_guest};
 use crate::domain::money::billing;
-use crate::domain::projects::commissioning::judge_test_tag;
+use crate::domain::projects::commissioning::{is_test_tag, judge_test_tag};
 use crate::domain::tags::authorization::{Shown, tag_at};
-use crate::domain::tags::payer::{Payer, judge_start};
-use crate::domain::tags::tag::{TagStatus, Verdict, judge};
+use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
+use crate::domain::tags::tag::{TagStatus, Verdict, judge, tag_key};
 use crate::domain::transactions::claims::{Claims, began_at_ms, irregularities};
 use crate::domain::transactions::ending::{EndedBy, HeardOf, concluded, heard};
 use crate::domain::transactions::facts::{MeterReport, Start, StopReport};
 use crate::domain::transactions::metering::keep;
 use crate::store::{
-    Conn, GuestSession, Left, NewTransaction, OrphanStop, Result, StartPlace, Stop, Store,
+    Conn, Folded, GuestSession, Left, NewTransaction, OrphanStop, Result, StartPlace, Stop, Store,
     StoreError,
 };
 
@@ -40,9 +41,11 @@ pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Option<Ve
         ..Claims::default()
     };
     let charge_point = start.charge_point_id.clone();
-    let (id, verdict, is_new) = store
-        .write(start, |start, conn| Box::pin(begin(start, conn)))
-        .await?;
+    let Begun {
+        id,
+        verdict,
+        is_new,
+    } = store.write_folded(start).await?;
     if is_new {
         warn_of(&charge_point, id, &claims);
     }
@@ -62,69 +65,175 @@ fn warn_of(charge_point: &str, transaction_id: i64, claims: &Claims) {
     }
 }
 
-/// Id and answer, and whether this start is told for the first time.
-async fn begin(start: &Start, conn: &mut Conn) -> Result<(i64, Option<Verdict>, bool)> {
-    let charge_point = start.charge_point_id.as_str();
-    let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
-    let shown = start.id_tag.as_deref();
-    let at_start = conn.start_place(charge_point, shown, began_ms).await?;
-    let judged = match shown {
-        Some(tag) => judge_shown(start, tag, (&at_start, began_ms), conn).await?,
-        None => Judged::default(),
-    };
-    let Judged {
-        verdict,
-        payer,
-        by_command,
-        guest,
-    } = judged;
-    let new = NewTransaction {
-        start,
-        belongs_to: &at_start.then,
-        answer: verdict.as_ref().map(to_json),
-        tag_group: verdict
-            .as_ref()
-            .and_then(|verdict| verdict.parent_tag.as_deref()),
-        authorization_method: verdict.as_ref().map(|_| match by_command {
-            true => "command",
-            false => "whitelist",
-        }),
-        trigger: by_command.then_some("RemoteStart"),
-    };
-    let id = match insert(conn, &new).await? {
-        Inserted::New(id) => id,
-        Inserted::Known(id, answer) => {
-            conn.mark_deviations(id, &start.deviations).await?;
-            return Ok((id, answer.as_deref().map(from_json).transpose()?, false));
+/// What came of a start.
+pub(crate) struct Begun {
+    id: i64,
+    /// About its tag, where one was shown.
+    verdict: Option<Verdict>,
+    /// Whether it is told for the first time.
+    is_new: bool,
+}
+
+impl Folded for Start {
+    type Done = Begun;
+
+    fn charge_point(&self) -> &str {
+        &self.charge_point_id
+    }
+
+    fn run_all<'c>(
+        starts: &'c [&'c Self],
+        conn: &'c mut Conn,
+    ) -> BoxFuture<'c, Result<Vec<Self::Done>>> {
+        Box::pin(begin_all(starts, conn))
+    }
+}
+
+/// A start, and what is known of it.
+struct Beginning<'a> {
+    start: &'a Start,
+    /// By what this server believes of its stamp.
+    began_ms: i64,
+    place: StartPlace,
+}
+
+/// Begins transactions at different charge points. Most starts only want to know what their tag is now: they are judged
+/// and kept together. The others follow one by one, so that each sees those before it.
+async fn begin_all(starts: &[&Start], conn: &mut Conn) -> Result<Vec<Begun>> {
+    let asked: Vec<_> = starts
+        .iter()
+        .map(|start| {
+            let began_ms = began_at_ms(start.started_at_ms, start.now_ms);
+            let tag = start.id_tag.as_deref().map(tag_key);
+            (start.charge_point_id.as_str(), tag, began_ms)
+        })
+        .collect();
+    let places = conn.start_places(&asked).await?;
+    let beginnings: Vec<Beginning<'_>> = starts
+        .iter()
+        .zip(asked)
+        .zip(places)
+        .map(|((start, (.., began_ms)), place)| Beginning {
+            start,
+            began_ms,
+            place,
+        })
+        .collect();
+    let plain: Vec<Option<&str>> = beginnings.iter().map(Beginning::plain_tag).collect();
+    let wanted: Vec<(&str, &str)> = beginnings
+        .iter()
+        .zip(&plain)
+        .filter_map(|(begin, tag)| Some((begin.place.now.organization_id.as_str(), (*tag)?)))
+        .collect();
+    let tags = conn.tags(&wanted).await?;
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for (index, (begin, tag)) in beginnings.iter().zip(plain).enumerate() {
+        let known =
+            tag.map(|tag| tags.get(&(begin.place.now.organization_id.clone(), tag_key(tag))));
+        match known.and_then(|known| judge_plain(begin.start, known, begin.began_ms)) {
+            Some((verdict, payer)) => {
+                let judged = Judged {
+                    verdict: Some(verdict),
+                    payer,
+                    ..Judged::default()
+                };
+                together.push((index, begin, judged));
+            }
+            None => alone.push((index, begin)),
         }
-    };
-    conn.mark_deviations(id, &start.deviations).await?;
-    if let Some(session) = guest {
-        conn.guest_began(&session, id).await?;
     }
-    billing::begin(conn, id, began_ms, payer).await?;
-    let left = Left {
-        ended_by: EndedBy::Start,
-        left_at_ms: None,
-        received_at_ms: Some(start.now_ms),
-        now_ms: start.now_ms,
-    };
-    if let Some(connector) = start.connector_id {
-        conn.abandon_others((charge_point, connector), id, &left)
-            .await?;
+    let mut begun: Vec<(usize, Begun)> = keep_starts(together, conn).await?;
+    for (index, begin) in alone {
+        let judged = match begin.start.id_tag.as_deref() {
+            Some(tag) => judge_shown(begin, tag, conn).await?,
+            None => Judged::default(),
+        };
+        begun.extend(keep_starts(vec![(index, begin, judged)], conn).await?);
     }
-    if let Some(occurrence) = &start.occurrence {
-        let data = json!({
-            "transaction_id": id,
-            "connector_id": start.connector_id,
-            "id_tag": start.id_tag,
-            "id_tag_status": verdict.as_ref().map(|verdict| verdict.status),
-            "start_time": rfc3339(start.started_at_ms),
-            "meter_start": start.meter_start_wh,
-        });
-        conn.tell_of(id, occurrence, &data).await?;
+    begun.sort_unstable_by_key(|(index, _)| *index);
+    Ok(begun.into_iter().map(|(_, begun)| begun).collect())
+}
+
+impl Beginning<'_> {
+    /// The tag, where nothing but itself decides about it.
+    fn plain_tag(&self) -> Option<&str> {
+        let is_plain = !self.place.has_changed && self.place.now.project_id.is_none();
+        let tag = self.start.id_tag.as_deref().filter(|_| is_plain)?;
+        (!is_test_tag(tag) && !may_be_guest(tag)).then_some(tag)
     }
-    Ok((id, verdict, true))
+}
+
+/// Keeps starts that are judged, in their order.
+async fn keep_starts(
+    starts: Vec<(usize, &Beginning<'_>, Judged)>,
+    conn: &mut Conn,
+) -> Result<Vec<(usize, Begun)>> {
+    let new: Vec<NewTransaction<'_>> = starts
+        .iter()
+        .map(|(_, begin, judged)| judged.transaction(begin))
+        .collect();
+    let ids = conn.insert_transactions(&new).await?;
+    let mut others = Vec::new();
+    let mut bills = Vec::new();
+    let mut kept = Vec::with_capacity(starts.len());
+    for ((new, (index, begin, judged)), id) in new.iter().zip(&starts).zip(ids) {
+        let start = begin.start;
+        let inserted = match id {
+            Some(id) => Inserted::New(id),
+            None => insert_again(conn, new).await?,
+        };
+        let id = match inserted {
+            Inserted::New(id) => id,
+            Inserted::Known(id, answer) => {
+                conn.mark_deviations(id, &start.deviations).await?;
+                let begun = Begun {
+                    id,
+                    verdict: answer.as_deref().map(from_json).transpose()?,
+                    is_new: false,
+                };
+                kept.push((*index, begun));
+                continue;
+            }
+        };
+        conn.mark_deviations(id, &start.deviations).await?;
+        if let Some(session) = &judged.guest {
+            conn.guest_began(session, id).await?;
+        }
+        bills.push((id, begin.began_ms, judged.payer));
+        others.push((id, start));
+        let begun = Begun {
+            id,
+            verdict: judged.verdict.clone(),
+            is_new: true,
+        };
+        kept.push((*index, begun));
+    }
+    billing::begin(conn, &bills).await?;
+    for (id, start, connector) in conn.with_other_open(&others).await? {
+        let left = Left {
+            ended_by: EndedBy::Start,
+            left_at_ms: None,
+            received_at_ms: Some(start.now_ms),
+            now_ms: start.now_ms,
+        };
+        let place = (start.charge_point_id.as_str(), connector);
+        conn.abandon_others(place, id, &left).await?;
+    }
+    for ((_, begin, judged), (_, begun)) in starts.iter().zip(&kept) {
+        let start = begin.start;
+        if let Some(occurrence) = start.occurrence.as_ref().filter(|_| begun.is_new) {
+            let data = json!({
+                "transaction_id": begun.id,
+                "connector_id": start.connector_id,
+                "id_tag": start.id_tag,
+                "id_tag_status": judged.verdict.as_ref().map(|verdict| verdict.status),
+                "start_time": rfc3339(start.started_at_ms),
+                "meter_start": start.meter_start_wh,
+            });
+            conn.tell_of(begun.id, occurrence, &data).await?;
+        }
+    }
+    Ok(kept)
 }
 
 /// What the tag of a start is worth.
@@ -139,12 +248,26 @@ struct Judged {
     guest: Option<GuestSession>,
 }
 
-async fn judge_shown(
-    start: &Start,
-    tag: &str,
-    (at_start, began_ms): (&StartPlace, i64),
-    conn: &mut Conn,
-) -> Result<Judged> {
+impl Judged {
+    /// The transaction that begins so.
+    fn transaction<'a>(&'a self, begin: &'a Beginning<'_>) -> NewTransaction<'a> {
+        let verdict = self.verdict.as_ref();
+        NewTransaction {
+            start: begin.start,
+            belongs_to: &begin.place.then,
+            answer: verdict.map(to_json),
+            tag_group: verdict.and_then(|verdict| verdict.parent_tag.as_deref()),
+            authorization_method: verdict.map(|_| match self.by_command {
+                true => "command",
+                false => "whitelist",
+            }),
+            trigger: self.by_command.then_some("RemoteStart"),
+        }
+    }
+}
+
+async fn judge_shown(begin: &Beginning<'_>, tag: &str, conn: &mut Conn) -> Result<Judged> {
+    let (start, began_ms) = (begin.start, begin.began_ms);
     let charge_point = start.charge_point_id.as_str();
     if let Some(verdict) = judge_test_tag(conn, charge_point, tag).await? {
         return Ok(Judged {
@@ -163,7 +286,7 @@ async fn judge_shown(
             ..Judged::default()
         });
     }
-    let (verdict, payer) = judge_start(start, tag, at_start, began_ms, conn).await?;
+    let (verdict, payer) = judge_start(start, tag, &begin.place, began_ms, conn).await?;
     Ok(Judged {
         verdict: Some(verdict),
         payer,
@@ -181,14 +304,11 @@ enum Inserted {
 /// How often a start is tried that finds a twin which another connection of the database stops meanwhile.
 const INSERTS_MAX: usize = 4;
 
-/// Inserts a start. The unique key decides whether it repeats one; between its word and the look at the twin, the twin
-/// may be stopped by another connection: then the start is a new one.
-async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
+/// What a start is that was not inserted. The unique key decides whether it repeats one; between its word and the look
+/// at the twin, the twin may be stopped by another connection: then the start is a new one.
+async fn insert_again(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
     let start = new.start;
     for _ in 0..INSERTS_MAX {
-        if let Some(id) = conn.insert_transaction(new).await? {
-            return Ok(Inserted::New(id));
-        }
         if let Some((id, answer)) = conn.transaction_by_key(start).await? {
             let twin = conn.lock_transaction(&start.charge_point_id, id).await?;
             // A repetition corrects no end that is final.
@@ -202,6 +322,10 @@ async fn insert(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inserted> {
                 heard(conn, &[told]).await?;
             }
             return Ok(Inserted::Known(id, answer));
+        }
+        let ids = conn.insert_transactions(std::slice::from_ref(new)).await?;
+        if let [Some(id)] = ids[..] {
+            return Ok(Inserted::New(id));
         }
     }
     Err(StoreError::Refused(

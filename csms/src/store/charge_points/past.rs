@@ -9,7 +9,7 @@
 use crate::domain::tags::tag::{Tag, tag_key};
 use crate::domain::transactions::claims::OLD_MS_MAX;
 use crate::store::people::project::AccessColumns;
-use crate::store::{Conn, Result, on_db, run_on_db};
+use crate::store::{Conn, Many, Result, chunks, on_db, run_on_db};
 
 /// States of one thing that are kept.
 const KEPT_STATES: i64 = 100;
@@ -42,11 +42,24 @@ pub(in crate::store) struct Next<'a> {
 
 #[derive(sqlx::FromRow)]
 struct PlaceRow {
+    id: String,
     organization_id: String,
     installer_id: Option<String>,
     project_id: Option<String>,
     has_changed: bool,
 }
+
+static START_PLACES: Many = Many::new(
+    "with r (point, tag, began_at_ms) as (values {rows})
+     select p.id, p.organization_id, p.installer_id, p.project_id,
+         exists (select 1 from charge_point_past q where q.charge_point_id = p.id and q.until_ms > r.began_at_ms)
+         or exists (select 1 from id_tag_past q where q.organization_id = p.organization_id
+             and q.tag_key = r.tag and q.until_ms > r.began_at_ms)
+         or exists (select 1 from project_access_past q where q.project_id = p.project_id
+             and q.until_ms > r.began_at_ms) as has_changed
+     from r join charge_point p on p.id = r.point",
+    3,
+);
 
 /// Status, expiry, and whether it may be in one transaction only.
 type TagColumns = (String, Option<i64>, bool);
@@ -69,30 +82,39 @@ macro_rules! forget {
 }
 
 impl Conn {
-    /// Where a transaction begins that began then, with what a tag of its organization has to do with it.
-    pub(crate) async fn start_place(
+    /// Where transactions begin: of each its charge point, its tag as it is compared, and when it began. The tag is one
+    /// of the charge point's organization.
+    pub(crate) async fn start_places(
         &mut self,
-        charge_point: &str,
-        id_tag: Option<&str>,
-        began_at_ms: i64,
-    ) -> Result<StartPlace> {
-        let row: PlaceRow = on_db!(&mut *self, db => sqlx::query_as(
-            "select p.organization_id, p.installer_id, p.project_id,
-                 exists (select 1 from charge_point_past q where q.charge_point_id = p.id and q.until_ms > $3)
-                 or exists (select 1 from id_tag_past q where q.organization_id = p.organization_id
-                     and q.tag_key = $2 and q.until_ms > $3)
-                 or exists (select 1 from project_access_past q where q.project_id = p.project_id
-                     and q.until_ms > $3) as has_changed
-             from charge_point p where p.id = $1")
-            .bind(charge_point).bind(id_tag.map(tag_key)).bind(began_at_ms)
-            .fetch_one(db))?;
+        starts: &[(&str, Option<String>, i64)],
+    ) -> Result<Vec<StartPlace>> {
+        let mut places = Vec::with_capacity(starts.len());
+        for chunk in chunks(starts) {
+            let text = START_PLACES.for_rows(chunk.len());
+            let rows: Vec<PlaceRow> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for (charge_point, tag, began_at_ms) in chunk {
+                    query = query.bind(*charge_point).bind(tag).bind(*began_at_ms);
+                }
+                query.fetch_all(db)
+            })?;
+            for (charge_point, _, began_at_ms) in chunk {
+                let row = rows.iter().find(|row| row.id == *charge_point);
+                let row = row.ok_or(sqlx::Error::RowNotFound)?;
+                places.push(self.start_place(row, *began_at_ms).await?);
+            }
+        }
+        Ok(places)
+    }
+
+    async fn start_place(&mut self, row: &PlaceRow, began_at_ms: i64) -> Result<StartPlace> {
         let now = Belonging {
-            organization_id: row.organization_id,
-            installer_id: row.installer_id,
-            project_id: row.project_id,
+            organization_id: row.organization_id.clone(),
+            installer_id: row.installer_id.clone(),
+            project_id: row.project_id.clone(),
         };
         let then = match row.has_changed {
-            true => self.belonging_at(charge_point, began_at_ms).await?,
+            true => self.belonging_at(&row.id, began_at_ms).await?,
             false => now.clone(),
         };
         Ok(StartPlace {

@@ -14,7 +14,7 @@
 //! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -38,10 +38,13 @@ const COLLISIONS_MAX: u32 = 8;
 pub(crate) type Step<I, T> = for<'c> fn(&'c I, &'c mut Conn) -> BoxFuture<'c, Result<T>>;
 
 /// A job that can be done together with others of its kind. Those that are done together are of different charge
-/// points: each has one message under way.
+/// points; a charge point has one message under way anyway.
 pub(crate) trait Folded: Send + Sync + Sized + 'static {
     /// What comes of one.
     type Done: Send + 'static;
+
+    /// Whose job it is.
+    fn charge_point(&self) -> &str;
 
     /// Does all of them, in their order; as many results as jobs. Like a [`Step`], it can run again.
     fn run_all<'c>(
@@ -61,8 +64,8 @@ pub(in crate::store) trait Job: Send {
     fn is_wanted(&self) -> bool;
     /// Runs it inside the open transaction.
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>>;
-    /// Its kind, if it can be done together with others of that.
-    fn fold(&self) -> Option<(TypeId, RunAll)> {
+    /// Its kind and its charge point, if it can be done together with others of its kind.
+    fn fold(&self) -> Option<(TypeId, &str, RunAll)> {
         None
     }
     /// For who knows what it is.
@@ -128,8 +131,8 @@ impl<F: Folded> Job for FoldedWork<F> {
         })
     }
 
-    fn fold(&self) -> Option<(TypeId, RunAll)> {
-        Some((TypeId::of::<F>(), run_all::<F>))
+    fn fold(&self) -> Option<(TypeId, &str, RunAll)> {
+        Some((TypeId::of::<F>(), self.input.charge_point(), run_all::<F>))
     }
 
     fn as_any(&mut self) -> &mut dyn Any {
@@ -363,12 +366,18 @@ impl Writer {
         let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
         let mut failed = HashMap::new();
         let mut folds: HashMap<TypeId, (RunAll, Vec<&mut Box<dyn Job>>)> = HashMap::new();
-        let mut alone = Vec::with_capacity(jobs.len());
+        let mut alone = Vec::new();
+        let mut together = HashSet::new();
         for (index, job) in jobs.iter_mut().enumerate() {
             if !job.is_wanted() {
                 continue;
             }
-            match job.fold().filter(|_| savepoints == Savepoints::None) {
+            let fold = job.fold().filter(|_| savepoints == Savepoints::None);
+            let fold = fold.and_then(|(kind, charge_point, run_all)| {
+                let is_first = together.insert((kind, charge_point.to_owned()));
+                is_first.then_some((kind, run_all))
+            });
+            match fold {
                 Some((kind, run_all)) => {
                     let fold = folds.entry(kind).or_insert_with(|| (run_all, Vec::new()));
                     fold.1.push(job);

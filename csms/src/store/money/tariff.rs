@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 
 use crate::domain::money::price::{IdleFrom, Tariff};
-use crate::store::{Conn, Owner, Result, Store, StoreError, on_db, owned, random_text, run_on_db};
+use crate::store::{
+    Conn, Many, Owner, Result, Store, StoreError, chunks, on_db, owned, random_text, run_on_db,
+};
 
 /// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
 pub(crate) const HISTORY_ROWS_MAX: i64 = 50_000;
@@ -127,6 +129,27 @@ macro_rules! tariff_at {
     };
 }
 
+// The tariff is written as JSON by both databases in the same way: all its values are text or integers of our own
+// making. Which one it is, `tariff_at` says in the same words.
+static BILL: Many = Many::new(
+    r#"with r (number, began_at_ms, though) as (values {rows})
+     insert into transaction_cost (transaction_id, billed_though, currency, tariff)
+     select p.id, r.though, t.currency, '{"currency":"' || t.currency
+             || '","price_per_kwh":"' || t.price_per_kwh
+             || '","session_fee":"' || t.session_fee
+             || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
+             || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}'
+     from r join charge_transaction p on p.id = r.number
+         left join project j on j.id = p.project_id
+         join tariff t on t.id = (select n.id from tariff n
+             where ((n.owner_kind = 'charge_point' and n.owner_id = p.charge_point_id)
+                     or (n.owner_kind = 'project' and n.owner_id = p.project_id))
+                 and n.since_ms <= r.began_at_ms
+             order by n.owner_kind, n.since_ms desc limit 1)
+     where p.project_id is null or j.handed_over_at_ms <= r.began_at_ms"#,
+    3,
+);
+
 /// Sets the tariff of a row `p`, which the text given selects.
 macro_rules! set_tariff {
     ($from:literal, $owned:expr) => {
@@ -226,26 +249,20 @@ impl Conn {
         }
     }
 
-    /// Keeps the tariff of a transaction that began at that time, if there is one for it, and why it is billed though
-    /// its tag might not charge.
-    pub(crate) async fn bill(
-        &mut self,
-        transaction: i64,
-        began_at_ms: i64,
-        though: Option<&str>,
-    ) -> Result<()> {
-        // The tariff is written as JSON by both databases in the same way: all its values are text or
-        // integers of our own making.
-        run_on_db!(self, db => sqlx::query(tariff_at!(
-            r#"insert into transaction_cost (transaction_id, billed_though, currency, tariff)
-             select p.id, $3, t.currency, '{"currency":"' || t.currency
-                 || '","price_per_kwh":"' || t.price_per_kwh
-                 || '","session_fee":"' || t.session_fee
-                 || '","idle_fee_per_minute":"' || t.idle_fee_per_minute
-                 || '","free_idle_minutes":' || cast(t.free_idle_minutes as text) || '}' "#,
-            "charge_transaction", "charge_point_id"))
-            .bind(transaction).bind(began_at_ms).bind(though)
-            .execute(db))
+    /// Keeps the tariffs of transactions: of each its id, when it began, and why it is billed though its tag might not
+    /// charge. Where there is no tariff for it nothing is billed.
+    pub(crate) async fn bill(&mut self, begun: &[(i64, i64, Option<&str>)]) -> Result<()> {
+        for chunk in chunks(begun) {
+            let text = BILL.for_rows(chunk.len());
+            run_on_db!(&mut *self, db => {
+                let mut query = sqlx::query(text);
+                for (id, began_at_ms, though) in chunk {
+                    query = query.bind(*id).bind(*began_at_ms).bind(*though);
+                }
+                query.execute(db)
+            })?;
+        }
+        Ok(())
     }
 
     /// What the price of a transaction is made of; `None` when it is not billed.

@@ -1,8 +1,11 @@
 //! Id tags.
 
+use std::collections::HashMap;
+
 use crate::domain::tags::tag::{Tag, TagStatus, tag_key};
 use crate::domain::transactions::facts::Start;
 use crate::store::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
+use crate::store::{Many, chunks};
 
 /// A tag to register or change.
 #[derive(Clone, Debug)]
@@ -43,6 +46,16 @@ const SESSION_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
 const PARENTS_MAX: usize = 16;
 
 type TagColumns = (String, Option<String>, Option<i64>, bool);
+
+/// Organization and key of a tag, and its columns.
+type KeyedTag = (String, String, String, Option<String>, Option<i64>, bool);
+
+static TAGS: Many = Many::new(
+    "with r (organization, key) as (values {rows})
+     select t.organization_id, t.tag_key, t.status, t.parent_tag, t.expires_at_ms, t.single_transaction
+     from r join id_tag t on t.organization_id = r.organization and t.tag_key = r.key",
+    2,
+);
 
 impl Store {
     /// Registers or changes a tag. Takes effect with the next message about it.
@@ -131,6 +144,29 @@ impl Conn {
             .bind(organization).bind(tag_key(tag))
             .fetch_optional(db))?;
         row.map(tag_of_columns).transpose()
+    }
+
+    /// Registered tags, by organization and how they are compared.
+    pub(crate) async fn tags(
+        &mut self,
+        wanted: &[(&str, &str)],
+    ) -> Result<HashMap<(String, String), Tag>> {
+        let mut tags = HashMap::new();
+        for chunk in chunks(wanted) {
+            let text = TAGS.for_rows(chunk.len());
+            let rows: Vec<KeyedTag> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for (organization, tag) in chunk {
+                    query = query.bind(*organization).bind(tag_key(tag));
+                }
+                query.fetch_all(db)
+            })?;
+            for (organization, key, status, parent, expires_at_ms, single) in rows {
+                let tag = tag_of_columns((status, parent, expires_at_ms, single))?;
+                tags.insert((organization, key), tag);
+            }
+        }
+        Ok(tags)
     }
 
     /// The tag; one that nobody registered is recorded as accepted.

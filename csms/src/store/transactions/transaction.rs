@@ -6,7 +6,7 @@ use crate::domain::transactions::{
     claims::Claims,
     facts::{Start, StopReport},
 };
-use crate::store::{Belonging, Conn, Owner, Result, Store, on_db, owned};
+use crate::store::{Belonging, Conn, Many, Owner, Result, Store, chunks, on_db, owned};
 
 /// A transaction to insert, with the answer its start gets.
 pub(crate) struct NewTransaction<'a> {
@@ -135,6 +135,24 @@ macro_rules! row_columns {
 }
 pub(in crate::store) use row_columns;
 
+static INSERT: Many = Many::new(
+    "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
+         reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
+         updated_at_ms, installer_id, project_id, station_transaction_id, evse_id, tag_kind, tag_group,
+         authorization_method, start_trigger)
+     values {rows}
+     on conflict do nothing returning id, charge_point_id",
+    21,
+);
+
+static WITH_OTHERS: Many = Many::new(
+    "with r (number, point, connector) as (values {rows})
+     select r.number from r where exists (select 1 from charge_transaction t
+         where t.charge_point_id = r.point and t.connector_id = r.connector and t.state = 'open'
+           and t.id <> r.number)",
+    3,
+);
+
 /// Reason, id tag and answer of a stop.
 type StopColumns = (Option<String>, Option<String>, Option<String>);
 
@@ -217,26 +235,62 @@ impl Store {
 }
 
 impl Conn {
-    /// The new transaction's id; `None` when one with this key is there that its own stop did not end.
-    pub(crate) async fn insert_transaction(
+    /// The ids of new transactions, of different charge points; `None` where one with this key is there that its own
+    /// stop did not end.
+    pub(crate) async fn insert_transactions(
         &mut self,
-        new: &NewTransaction<'_>,
-    ) -> Result<Option<i64>> {
-        let (start, belongs_to) = (new.start, new.belongs_to);
-        on_db!(self, db => sqlx::query_scalar(
-            "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
-                 reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
-                 updated_at_ms, installer_id, project_id, station_transaction_id, evse_id, tag_kind, tag_group,
-                 authorization_method, start_trigger)
-             values ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-             on conflict do nothing returning id")
-            .bind(&belongs_to.organization_id).bind(&start.charge_point_id).bind(start.connector_id)
-            .bind(&start.id_tag).bind(start.id_tag.as_deref().map(tag_key)).bind(start.reservation_id)
-            .bind(start.started_at_ms).bind(start.meter_start_wh).bind(&new.answer).bind(start.now_ms)
-            .bind(&belongs_to.installer_id).bind(&belongs_to.project_id)
-            .bind(&start.station_id).bind(start.evse_id).bind(start.tag_kind).bind(new.tag_group)
-            .bind(new.authorization_method).bind(new.trigger)
-            .fetch_optional(db))
+        new: &[NewTransaction<'_>],
+    ) -> Result<Vec<Option<i64>>> {
+        let mut ids = Vec::with_capacity(new.len());
+        for chunk in chunks(new) {
+            let text = INSERT.for_rows(chunk.len());
+            let rows: Vec<(i64, String)> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for NewTransaction { start, belongs_to, answer, tag_group, authorization_method, trigger } in chunk {
+                    query = query.bind(&belongs_to.organization_id).bind(&start.charge_point_id)
+                        .bind(start.connector_id).bind(&start.id_tag)
+                        .bind(start.id_tag.as_deref().map(tag_key)).bind(start.reservation_id).bind("open")
+                        .bind(start.started_at_ms).bind(start.meter_start_wh).bind(answer)
+                        .bind(start.now_ms).bind(start.now_ms).bind(start.now_ms)
+                        .bind(&belongs_to.installer_id).bind(&belongs_to.project_id)
+                        .bind(&start.station_id).bind(start.evse_id).bind(start.tag_kind).bind(*tag_group)
+                        .bind(*authorization_method).bind(*trigger);
+                }
+                query.fetch_all(db)
+            })?;
+            let ids_of_chunk = chunk.iter().map(|new| {
+                let row = rows
+                    .iter()
+                    .find(|(_, point)| *point == new.start.charge_point_id);
+                row.map(|(id, _)| *id)
+            });
+            ids.extend(ids_of_chunk);
+        }
+        Ok(ids)
+    }
+
+    /// Of new transactions those on whose connector another one is open.
+    pub(crate) async fn with_other_open<'s>(
+        &mut self,
+        new: &[(i64, &'s Start)],
+    ) -> Result<Vec<(i64, &'s Start, i64)>> {
+        let placed: Vec<_> = new
+            .iter()
+            .filter_map(|(id, start)| Some((*id, *start, start.connector_id?)))
+            .collect();
+        let mut found = Vec::new();
+        for chunk in chunks(&placed) {
+            let text = WITH_OTHERS.for_rows(chunk.len());
+            let ids: Vec<i64> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_scalar(text);
+                for (id, start, connector) in chunk {
+                    query = query.bind(*id).bind(&start.charge_point_id).bind(*connector);
+                }
+                query.fetch_all(db)
+            })?;
+            found.extend(chunk.iter().filter(|(id, ..)| ids.contains(id)).copied());
+        }
+        Ok(found)
     }
 
     /// Id and first answer of the transaction that this start repeats.

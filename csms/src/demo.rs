@@ -14,7 +14,7 @@ use crate::domain::transactions::facts::Start;
 use crate::domain::transactions::facts::{MeterReport, Reading};
 use crate::domain::transactions::metering::{self};
 use crate::domain::transactions::register::Register;
-use crate::domain::transactions::transaction::{self};
+use crate::domain::transactions::start::start;
 use crate::password::hash_password;
 use crate::payment::Held;
 use crate::payment::sandbox::REFERENCE_PREFIX;
@@ -451,7 +451,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
     let mut place = store.place_of(open.id).await?;
     if place.is_none() {
         store.number_transactions_from(open.id).await?;
-        let start = Start {
+        let beginning = Start {
             charge_point_id: charge_point_id.clone(),
             station_id: None,
             evse_id: Some(open.connector_id),
@@ -466,7 +466,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             deviations: Vec::new(),
             occurrence: None,
         };
-        transaction::start(store, start).await?;
+        start(store, beginning).await?;
         let samples = serde_json::json!([{
             "value": open.meter_wh.to_string(),
             "measurand": "Energy.Active.Import.Register",

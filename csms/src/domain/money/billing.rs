@@ -232,7 +232,7 @@ mod tests {
     use crate::domain::transactions::facts::{Start, StopReport};
     use crate::domain::transactions::metering::{self};
     use crate::domain::transactions::register::Register;
-    use crate::domain::transactions::transaction::{start, stop};
+    use crate::domain::transactions::{start::start, stop::stop};
     use crate::store::{
         ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, Owner, TariffOwner, history_rows_read,
     };

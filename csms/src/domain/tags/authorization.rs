@@ -4,7 +4,7 @@ use crate::domain::guest::judge_guest_tag;
 use crate::domain::projects::commissioning::judge_test_tag;
 use crate::domain::tags::access::access_at;
 use crate::domain::tags::tag::{Tag, UnknownTags, Verdict, judge};
-use crate::store::{Conn, Result, Store};
+use crate::store::{Conn, Result, Store, StoreError};
 
 /// Whose tag is shown, and where.
 #[derive(Clone)]
@@ -39,6 +39,16 @@ pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
         Box::pin(async move { tag_at(conn, shown).await })
     });
     Ok(judge(recorded.await?.as_ref(), now_ms, false))
+}
+
+/// An answer as it is stored.
+pub(in crate::domain) fn stored(verdict: &Verdict) -> String {
+    serde_json::to_string(verdict).expect("a verdict has string keys only")
+}
+
+pub(in crate::domain) fn from_stored(text: &str) -> Result<Verdict> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("a stored answer that is none: {error}")))
 }
 
 /// The tag as it counts at a charge point: `None` when nobody knows it, or the project has it not on its list.

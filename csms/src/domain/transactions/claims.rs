@@ -40,6 +40,19 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// Tells the log what is irregular; the API shows it with the transaction.
+    pub(in crate::domain) fn warn(&self, charge_point: &str, transaction_id: i64) {
+        let found = irregularities(self);
+        if !found.is_empty() {
+            tracing::warn!(
+                charge_point,
+                transaction_id,
+                irregularities = found.join(", "),
+                "a transaction was recorded that cannot be right as it was told: look at its charge point"
+            );
+        }
+    }
+
     /// More energy than goes through a plug in that time; stamps may be a minute off.
     pub(in crate::domain) fn is_beyond_any_power(&self) -> bool {
         let meter = self.meter_start_wh.zip(self.meter_stop_wh);

@@ -186,20 +186,24 @@ pub(in crate::domain) async fn heard(conn: &mut Conn, all: &[HeardOf<'_>]) -> Re
     Ok(())
 }
 
-/// The end of a transaction is final: it is priced, and webhooks are told. What is told later of an end tells it once
-/// more.
-pub(in crate::domain) async fn concluded(
+/// The ends of transactions are final: they are priced, and webhooks are told. What is told later of an end tells it
+/// once more.
+pub(in crate::domain) async fn conclude(
     conn: &mut Conn,
-    id: i64,
-    occurrence: Option<&Occurrence>,
+    ends: &[(i64, Option<&Occurrence>)],
     reason: &str,
 ) -> Result<()> {
-    billing::settle(conn, id).await?;
-    if let Some(occurrence) = occurrence {
-        let ended = conn.ended(id).await?;
-        let reason = ended.reason.as_deref().unwrap_or(reason);
-        conn.tell_of(id, occurrence, &stopped(&ended, reason))
-            .await?;
+    let ids: Vec<i64> = ends.iter().map(|(id, _)| *id).collect();
+    for id in conn.billed_among(&ids).await? {
+        billing::settle(conn, id).await?;
+    }
+    for (id, occurrence) in ends {
+        if let Some(occurrence) = occurrence {
+            let ended = conn.ended(*id).await?;
+            let reason = ended.reason.as_deref().unwrap_or(reason);
+            conn.tell_of(*id, occurrence, &stopped(&ended, reason))
+                .await?;
+        }
     }
     Ok(())
 }
@@ -222,7 +226,7 @@ pub(crate) async fn finalise(
                 if !conn.finalise_end(*id, *silent_since_ms, *now_ms).await? {
                     return Ok(false);
                 }
-                concluded(conn, *id, occurrence.as_ref(), ABANDONED).await?;
+                conclude(conn, &[(*id, occurrence.as_ref())], ABANDONED).await?;
                 Ok(true)
             })
         })
@@ -250,7 +254,7 @@ pub(crate) async fn give_up(
                     if !conn.abandon(*transaction, &left).await? {
                         return Ok(());
                     }
-                    concluded(conn, *transaction, occurrence.as_ref(), ABANDONED).await
+                    conclude(conn, &[(*transaction, occurrence.as_ref())], ABANDONED).await
                 })
             },
         )
@@ -291,7 +295,7 @@ pub(crate) async fn close(
                     if !conn.close_transaction(*id, CLOSED, *now_ms).await? {
                         return Ok(false);
                     }
-                    concluded(conn, *id, occurrence.as_ref(), CLOSED).await?;
+                    conclude(conn, &[(*id, occurrence.as_ref())], CLOSED).await?;
                     Ok(true)
                 })
             },

@@ -5,4 +5,5 @@ pub mod ending;
 pub(crate) mod facts;
 pub mod metering;
 pub(crate) mod register;
-pub mod transaction;
+pub(crate) mod start;
+pub(crate) mod stop;

@@ -13,7 +13,7 @@ use super::meter_values::reading;
 use crate::domain::occurrence::Kind;
 use crate::domain::tags::tag::judge;
 use crate::domain::transactions::facts::{Start, StopReport};
-use crate::domain::transactions::transaction::{self, Stopped};
+use crate::domain::transactions::{start, stop};
 
 pub(super) async fn start_transaction(
     cx: Cx,
@@ -25,7 +25,7 @@ pub(super) async fn start_transaction(
             "connectorId: a transaction needs a connector, from 1",
         ));
     }
-    let start = Start {
+    let report = Start {
         charge_point_id: cx.charge_point.as_str().to_owned(),
         station_id: None,
         evse_id: Some(i64::from(request.connector_id)),
@@ -40,8 +40,8 @@ pub(super) async fn start_transaction(
         deviations: cx.deviations.clone(),
         occurrence: cx.occurrence(Kind::TransactionStarted),
     };
-    let is_told = start.occurrence.is_some();
-    let (id, verdict) = transaction::start(&cx.app.store, start).await?;
+    let is_told = report.occurrence.is_some();
+    let (id, verdict) = start::start(&cx.app.store, report).await?;
     if is_told {
         cx.app.outbox.posted();
     }
@@ -77,7 +77,7 @@ pub(super) async fn stop_transaction(
     request: StopTransactionRequest,
 ) -> Result<StopTransactionResponse, CallError> {
     let readings = request.transaction_data.iter().flatten().map(reading);
-    let stop = StopReport {
+    let report = StopReport {
         organization_id: cx.organization().to_owned(),
         charge_point_id: cx.charge_point.as_str().to_owned(),
         transaction_number: i64::from(request.transaction_id),
@@ -93,8 +93,8 @@ pub(super) async fn stop_transaction(
         deviations: cx.deviations.clone(),
         occurrence: cx.occurrence(Kind::TransactionStopped),
     };
-    let is_told = stop.occurrence.is_some();
-    let Stopped { verdict, is_orphan } = transaction::stop(&cx.app.store, stop).await?;
+    let is_told = report.occurrence.is_some();
+    let stop::Stopped { verdict, is_orphan } = stop::stop(&cx.app.store, report).await?;
     if is_orphan {
         cx.app.metrics.orphan_stop();
     }

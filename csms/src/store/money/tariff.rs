@@ -129,6 +129,12 @@ macro_rules! tariff_at {
     };
 }
 
+static BILLED_AMONG: Many = Many::new(
+    "with r (number) as (values {rows})
+     select c.transaction_id from r join transaction_cost c on c.transaction_id = r.number",
+    1,
+);
+
 // The tariff is written as JSON by both databases in the same way: all its values are text or integers of our own
 // making. Which one it is, `tariff_at` says in the same words.
 static BILL: Many = Many::new(
@@ -263,6 +269,23 @@ impl Conn {
             })?;
         }
         Ok(())
+    }
+
+    /// Of these transactions those that are billed.
+    pub(crate) async fn billed_among(&mut self, transactions: &[i64]) -> Result<Vec<i64>> {
+        let mut billed = Vec::new();
+        for chunk in chunks(transactions) {
+            let text = BILLED_AMONG.for_rows(chunk.len());
+            let ids: Vec<i64> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_scalar(text);
+                for id in chunk {
+                    query = query.bind(*id);
+                }
+                query.fetch_all(db)
+            })?;
+            billed.extend(ids);
+        }
+        Ok(billed)
     }
 
     /// What the price of a transaction is made of; `None` when it is not billed.

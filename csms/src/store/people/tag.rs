@@ -47,6 +47,32 @@ const PARENTS_MAX: usize = 16;
 
 type TagColumns = (String, Option<String>, Option<i64>, bool);
 
+/// A tag that is shown at a charge point.
+pub(crate) struct TagAt {
+    /// As it is registered, if it is.
+    pub tag: Option<Tag>,
+    /// Whether the charge point is one of a project, which may let in some tags only.
+    pub in_project: bool,
+}
+
+/// A charge point, whether it is in a project, and the columns of a tag, if there is such a one.
+type TagAtRow = (
+    String,
+    bool,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    Option<bool>,
+);
+
+static TAGS_AT: Many = Many::new(
+    "with r (point, organization, key) as (values {rows})
+     select p.id, p.project_id is not null, t.status, t.parent_tag, t.expires_at_ms, t.single_transaction
+     from r join charge_point p on p.id = r.point
+         left join id_tag t on t.organization_id = r.organization and t.tag_key = r.key",
+    3,
+);
+
 /// Organization and key of a tag, and its columns.
 type KeyedTag = (String, String, String, Option<String>, Option<i64>, bool);
 
@@ -164,6 +190,34 @@ impl Conn {
             for (organization, key, status, parent, expires_at_ms, single) in rows {
                 let tag = tag_of_columns((status, parent, expires_at_ms, single))?;
                 tags.insert((organization, key), tag);
+            }
+        }
+        Ok(tags)
+    }
+
+    /// What the tags are that are shown at charge points, by those: of each its charge point, organization and tag.
+    pub(crate) async fn tags_at(
+        &mut self,
+        shown: &[(&str, &str, &str)],
+    ) -> Result<HashMap<String, TagAt>> {
+        let mut tags = HashMap::new();
+        for chunk in chunks(shown) {
+            let text = TAGS_AT.for_rows(chunk.len());
+            let rows: Vec<TagAtRow> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for (charge_point, organization, tag) in chunk {
+                    query = query.bind(*charge_point).bind(*organization).bind(tag_key(tag));
+                }
+                query.fetch_all(db)
+            })?;
+            for (charge_point, in_project, status, parent, expires_at_ms, single) in rows {
+                let tag = match (status, single) {
+                    (Some(status), Some(single)) => {
+                        Some(tag_of_columns((status, parent, expires_at_ms, single))?)
+                    }
+                    _ => None,
+                };
+                tags.insert(charge_point, TagAt { tag, in_project });
             }
         }
         Ok(tags)

@@ -145,6 +145,21 @@ static INSERT: Many = Many::new(
     21,
 );
 
+/// Id, start, its arrival, the register then, and whether something was told after a final end.
+type StoppedRow = (i64, i64, i64, Option<i64>, bool);
+
+static STOP: Many = Many::new(
+    "with r (number, point, at_ms, meter_wh, why, what_made_it, tag, answer, now_ms) as (values {rows})
+     update charge_transaction set state = 'stopped', stopped_at_ms = r.at_ms, meter_stop_wh = r.meter_wh,
+         reason = r.why, stop_trigger = r.what_made_it, stop_id_tag = r.tag, stop_answer = r.answer,
+         stop_received_at_ms = r.now_ms, heard_at_ms = r.now_ms, updated_at_ms = r.now_ms,
+         told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
+         provisional_since_ms = null, left_at_ms = null, ended_by = null, saw_orphan_stop = false
+     from r where id = r.number and charge_point_id = r.point and state <> 'stopped'
+     returning id, started_at_ms, received_at_ms, meter_start_wh, told_late",
+    9,
+);
+
 static WITH_OTHERS: Many = Many::new(
     "with r (number, point, connector) as (values {rows})
      select r.number from r where exists (select 1 from charge_transaction t
@@ -318,34 +333,42 @@ impl Conn {
             .fetch_one(db))
     }
 
-    /// Stops this charge point's open or abandoned transaction; `None` when it has none of that number.
-    pub(crate) async fn stop_transaction(&mut self, record: &Stop<'_>) -> Result<Option<Claims>> {
-        let stop = record.stop;
-        let stopped: Option<(i64, i64, Option<i64>, bool)> = on_db!(self, db => sqlx::query_as(
-            "update charge_transaction set state = 'stopped', stopped_at_ms = $3, meter_stop_wh = $4,
-                 reason = $5, stop_id_tag = $6, stop_answer = $7, stop_received_at_ms = $8, heard_at_ms = $8,
-                 updated_at_ms = $8, stop_trigger = $10,
-                 told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
-                 provisional_since_ms = null, left_at_ms = null, ended_by = null, saw_orphan_stop = $9
-             where id = $1 and charge_point_id = $2 and state <> 'stopped'
-             returning started_at_ms, received_at_ms, meter_start_wh, told_late")
-            .bind(stop.transaction_number).bind(&stop.charge_point_id).bind(stop.stopped_at_ms)
-            .bind(stop.meter_stop_wh).bind(&stop.reason).bind(&stop.id_tag).bind(&record.answer)
-            .bind(stop.now_ms).bind(false).bind(stop.trigger)
-            .fetch_optional(db))?;
-        let claims = stopped.map(
-            |(started_at_ms, start_received_at_ms, meter_start_wh, told_late)| Claims {
-                started_at_ms,
-                start_received_at_ms,
-                stopped_at_ms: Some(stop.stopped_at_ms),
-                stop_received_at_ms: Some(stop.now_ms),
-                meter_start_wh,
-                meter_stop_wh: Some(stop.meter_stop_wh),
-                told_late,
-                saw_orphan_stop: false,
-            },
-        );
-        Ok(claims)
+    /// Stops open or abandoned transactions, each of its charge point; what is known of those that there were, by id.
+    pub(crate) async fn stop_transactions(
+        &mut self,
+        records: &[Stop<'_>],
+    ) -> Result<Vec<(i64, Claims)>> {
+        let mut stopped = Vec::new();
+        for chunk in chunks(records) {
+            let text = STOP.for_rows(chunk.len());
+            let rows: Vec<StoppedRow> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for Stop { stop, answer } in chunk {
+                    query = query.bind(stop.transaction_number).bind(&stop.charge_point_id)
+                        .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh).bind(&stop.reason)
+                        .bind(stop.trigger).bind(&stop.id_tag).bind(answer).bind(stop.now_ms);
+                }
+                query.fetch_all(db)
+            })?;
+            for (id, started_at_ms, start_received_at_ms, meter_start_wh, told_late) in rows {
+                let record = chunk
+                    .iter()
+                    .find(|record| record.stop.transaction_number == id);
+                let stop = record.map(|record| record.stop);
+                let claims = Claims {
+                    started_at_ms,
+                    start_received_at_ms,
+                    stopped_at_ms: stop.map(|stop| stop.stopped_at_ms),
+                    stop_received_at_ms: stop.map(|stop| stop.now_ms),
+                    meter_start_wh,
+                    meter_stop_wh: stop.map(|stop| stop.meter_stop_wh),
+                    told_late,
+                    saw_orphan_stop: false,
+                };
+                stopped.push((id, claims));
+            }
+        }
+        Ok(stopped)
     }
 
     /// The answer this very stop got before; the outer `None` when it stopped no transaction.

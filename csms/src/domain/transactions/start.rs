@@ -1,7 +1,7 @@
-//! Transactions: when they begin, when they end, and what a retransmission may not do [1.6 §4.8, §4.10].
+//! How transactions begin, and what a retransmission of that may not do [1.6 §4.8].
 //!
 //! - An id is given once and for ever. A retransmitted start finds its transaction by its key and gets the
-//!   first answer; a retransmitted stop likewise.
+//!   first answer.
 //! - A refused tag still gets a transaction: the charge point may have delivered energy already, and decides
 //!   by its configuration whether it goes on.
 //! - A transaction belongs to whom its charge point belonged to when it began, however late that is told.
@@ -9,27 +9,22 @@
 //!   by something other than its own stop. After its stop the same start begins another one, as chargers do whose
 //!   clock stands or shows whole seconds. The unique key says so, not a look before.
 //! - A boot or a lost socket ends nothing. What is left without a stop has its rules in `ending`.
-//! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
-//!   kept beside, and touches nothing. A transaction without a stop of its own that ends after a stop of nobody from
-//!   its charge point says so.
 
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::clock::rfc3339;
-use crate::domain::guest::{judge_guest_start, judge_guest_tag, may_be_guest};
+use crate::domain::guest::{judge_guest_start, may_be_guest};
 use crate::domain::money::billing;
 use crate::domain::projects::commissioning::{is_test_tag, judge_test_tag};
-use crate::domain::tags::authorization::{Shown, tag_at};
+use crate::domain::tags::authorization::{from_stored, stored};
 use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
-use crate::domain::tags::tag::{TagStatus, Verdict, judge, tag_key};
-use crate::domain::transactions::claims::{Claims, began_at_ms, irregularities};
-use crate::domain::transactions::ending::{EndedBy, HeardOf, concluded, heard};
-use crate::domain::transactions::facts::{MeterReport, Start, StopReport};
-use crate::domain::transactions::metering::keep;
+use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
+use crate::domain::transactions::claims::{Claims, began_at_ms};
+use crate::domain::transactions::ending::{EndedBy, HeardOf, heard};
+use crate::domain::transactions::facts::Start;
 use crate::store::{
-    Conn, Folded, GuestSession, Left, NewTransaction, OrphanStop, Result, StartPlace, Stop, Store,
-    StoreError,
+    Conn, Folded, GuestSession, Left, NewTransaction, Result, StartPlace, Store, StoreError,
 };
 
 /// Records a start and answers with the transaction's id, and about the tag where one was shown.
@@ -47,22 +42,9 @@ pub(crate) async fn start(store: &Store, start: Start) -> Result<(i64, Option<Ve
         is_new,
     } = store.write_folded(start).await?;
     if is_new {
-        warn_of(&charge_point, id, &claims);
+        claims.warn(&charge_point, id);
     }
     Ok((id, verdict))
-}
-
-/// Tells the log what is irregular; the API shows it with the transaction.
-fn warn_of(charge_point: &str, transaction_id: i64, claims: &Claims) {
-    let found = irregularities(claims);
-    if !found.is_empty() {
-        tracing::warn!(
-            charge_point,
-            transaction_id,
-            irregularities = found.join(", "),
-            "a transaction was recorded that cannot be right as it was told: look at its charge point"
-        );
-    }
 }
 
 /// What came of a start.
@@ -188,7 +170,7 @@ async fn keep_starts(
                 conn.mark_deviations(id, &start.deviations).await?;
                 let begun = Begun {
                     id,
-                    verdict: answer.as_deref().map(from_json).transpose()?,
+                    verdict: answer.as_deref().map(from_stored).transpose()?,
                     is_new: false,
                 };
                 kept.push((*index, begun));
@@ -255,7 +237,7 @@ impl Judged {
         NewTransaction {
             start: begin.start,
             belongs_to: &begin.place.then,
-            answer: verdict.map(to_json),
+            answer: verdict.map(stored),
             tag_group: verdict.and_then(|verdict| verdict.parent_tag.as_deref()),
             authorization_method: verdict.map(|_| match self.by_command {
                 true => "command",
@@ -331,123 +313,4 @@ async fn insert_again(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inser
     Err(StoreError::Refused(
         "a start and the stop of its twin overtake each other".to_owned(),
     ))
-}
-
-/// What came of a stop.
-pub(crate) struct Stopped {
-    /// About the tag that stopped, when one was given.
-    pub verdict: Option<Verdict>,
-    /// It stopped nothing, and was not told before.
-    pub is_orphan: bool,
-}
-
-/// Records a stop.
-pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Stopped> {
-    let (charge_point, id) = (stop.charge_point_id.clone(), stop.transaction_number);
-    let (verdict, outcome) = store
-        .write(stop, |stop, conn| Box::pin(end(stop, conn)))
-        .await?;
-    match &outcome {
-        Outcome::Ended(claims) => warn_of(&charge_point, id, claims),
-        Outcome::Orphan => tracing::warn!(
-            charge_point,
-            transaction_id = id,
-            "a stop stopped nothing: its transaction is unknown, or was stopped otherwise before; it is kept"
-        ),
-        Outcome::Repeated => {}
-    }
-    Ok(Stopped {
-        verdict,
-        is_orphan: matches!(outcome, Outcome::Orphan),
-    })
-}
-
-/// What a stop did.
-enum Outcome {
-    /// It ended this transaction.
-    Ended(Claims),
-    /// It ended nothing.
-    Orphan,
-    /// It was told before.
-    Repeated,
-}
-
-async fn end(stop: &StopReport, conn: &mut Conn) -> Result<(Option<Verdict>, Outcome)> {
-    let verdict = match &stop.id_tag {
-        None => None,
-        Some(tag) => Some(judge_stop(stop, tag, conn).await?),
-    };
-    let record = Stop {
-        stop,
-        answer: verdict.as_ref().map(to_json),
-    };
-    if let Some(claims) = conn.stop_transaction(&record).await? {
-        conn.mark_deviations(stop.transaction_number, &stop.deviations)
-            .await?;
-        keep_readings(stop, conn).await?;
-        let id = stop.transaction_number;
-        concluded(conn, id, stop.occurrence.as_ref(), "Local").await?;
-        return Ok((verdict, Outcome::Ended(claims)));
-    }
-    let (first, outcome) = match conn.answer_to_same_stop(stop).await? {
-        Some(answer) => (answer, Outcome::Repeated),
-        None => {
-            let orphan = OrphanStop {
-                stop,
-                answer: verdict.as_ref().map(to_json),
-            };
-            keep_readings(stop, conn).await?;
-            match conn.insert_orphan_stop(&orphan).await? {
-                (answer, true) => (answer, Outcome::Orphan),
-                (answer, false) => (answer, Outcome::Repeated),
-            }
-        }
-    };
-    let first = first.as_deref().map(from_json).transpose()?;
-    Ok((first, outcome))
-}
-
-/// What the tag of a stop is now, for the cache of the charge point [1.6 §4.10]; a stop is a fact, whoever showed it.
-async fn judge_stop(stop: &StopReport, tag: &str, conn: &mut Conn) -> Result<Verdict> {
-    let charge_point = &stop.charge_point_id;
-    if let Some(verdict) = judge_test_tag(conn, charge_point, tag).await? {
-        return Ok(verdict);
-    }
-    if let Some(verdict) = judge_guest_tag(conn, charge_point, tag, stop.now_ms).await? {
-        return Ok(verdict);
-    }
-    let shown = Shown {
-        organization_id: stop.organization_id.clone(),
-        charge_point_id: stop.charge_point_id.clone(),
-        id_tag: tag.to_owned(),
-        unknown_tags: stop.unknown_tags,
-        now_ms: stop.now_ms,
-    };
-    let known = tag_at(conn, &shown).await?;
-    Ok(judge(known.as_ref(), stop.now_ms, false))
-}
-
-async fn keep_readings(stop: &StopReport, conn: &mut Conn) -> Result<()> {
-    if stop.readings.is_empty() {
-        return Ok(());
-    }
-    let report = MeterReport {
-        charge_point_id: stop.charge_point_id.clone(),
-        connector_id: None,
-        transaction_number: Some(stop.transaction_number),
-        readings: stop.readings.clone(),
-        received_at_ms: stop.now_ms,
-        deviations: Vec::new(),
-        occurrence: None,
-    };
-    keep(conn, &[&report]).await
-}
-
-fn to_json(verdict: &Verdict) -> String {
-    serde_json::to_string(verdict).expect("a verdict has string keys only")
-}
-
-fn from_json(text: &str) -> Result<Verdict> {
-    serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("a stored answer that is none: {error}")))
 }

@@ -1,0 +1,12 @@
+//! Charge points: how they are registered, where they are, what they report.
+
+pub(crate) mod availability;
+pub(crate) mod deviation;
+pub(crate) mod lifecycle;
+pub(crate) mod nearby;
+pub(crate) mod place;
+pub(crate) mod registration;
+pub(crate) mod reports;
+pub(crate) mod security;
+pub(crate) mod standard_key;
+pub(crate) mod template;

@@ -1,0 +1,4 @@
+//! Prices and bills.
+
+pub(crate) mod billing;
+pub(crate) mod price;

@@ -1,0 +1,4 @@
+//! Projects of installers: commissioning, and the hand-over to the site owner.
+
+pub(crate) mod commissioning;
+pub(crate) mod handover;

@@ -1,0 +1,6 @@
+//! Id tags: what one is worth, where it may charge, who pays.
+
+pub(crate) mod access;
+pub(crate) mod authorization;
+pub(crate) mod payer;
+pub mod tag;

@@ -1,0 +1,8 @@
+//! Transactions: how they begin and end, and by which register energy is counted.
+
+pub mod claims;
+pub mod ending;
+pub(crate) mod facts;
+pub mod metering;
+pub(crate) mod register;
+pub mod transaction;

@@ -1,0 +1,8 @@
+//! The database itself: opening it, its one writer, the lock of its server, its backup.
+
+pub(super) mod backup;
+pub(super) mod file;
+pub(super) mod open;
+pub(super) mod probe;
+pub(super) mod serving;
+pub(super) mod writer;

@@ -22,7 +22,6 @@ pub(crate) struct App {
     pub rest_store: Store,
     pub outbox: outbox::Outbox,
     pub sessions: Sessions,
-    pub routes: ocpp::routes::Routes,
     pub passwords: password::Passwords,
     pub guesses: password::guesses::Guesses,
     pub key_changes: ocpp::key_change::KeyChanges,

@@ -1,12 +1,13 @@
 //! Figures for Prometheus: a few counters, rendered as text. No label names a charge point, so a fleet of
 //! any size makes the same number of series.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use dynamo_protocol::decode::{LENIENCIES, Leniency};
-use dynamo_protocol::v16::Action;
 
 use crate::store::Dropping;
 
@@ -30,10 +31,11 @@ const OUTCOMES: [(Outcome, &str); 5] = [
     (Outcome::Unsent, "unsent"),
 ];
 
-/// Actions by their place in [`Action::ALL`]; the last slot is for names nobody knows.
-const SLOTS: usize = 64;
+/// The name of what no version knows.
+const UNKNOWN: &str = "unknown";
 
-type ByAction = [[AtomicU64; OUTCOMES.len()]; SLOTS];
+/// By action; an action has an entry since it was first counted. Their names are those of the versions that are served.
+type ByAction = RwLock<BTreeMap<&'static str, [AtomicU64; OUTCOMES.len()]>>;
 
 /// Upper bounds of the latency histogram, in microseconds.
 const LATENCY_BOUNDS_US: [u64; 10] = [
@@ -48,8 +50,8 @@ pub(crate) struct Metrics {
     handshakes_refused_total: AtomicU64,
     frames_refused_total: AtomicU64,
     readings_paused_total: AtomicU64,
-    received: Box<ByAction>,
-    sent: Box<ByAction>,
+    received: ByAction,
+    sent: ByAction,
     latency_buckets: [AtomicU64; LATENCY_BOUNDS_US.len()],
     latency_sum_us: AtomicU64,
     latency_count: AtomicU64,
@@ -65,15 +67,14 @@ pub(crate) struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let by_action = || Box::new(std::array::from_fn(|_| Default::default()));
         Self {
             connections: AtomicI64::new(0),
             connections_total: AtomicU64::new(0),
             handshakes_refused_total: AtomicU64::new(0),
             frames_refused_total: AtomicU64::new(0),
             readings_paused_total: AtomicU64::new(0),
-            received: by_action(),
-            sent: by_action(),
+            received: RwLock::default(),
+            sent: RwLock::default(),
             latency_buckets: Default::default(),
             latency_sum_us: AtomicU64::new(0),
             latency_count: AtomicU64::new(0),
@@ -112,9 +113,9 @@ impl Metrics {
         self.readings_paused_total.fetch_add(1, Relaxed);
     }
 
-    /// A call of a charge point was answered.
-    pub(crate) fn answered(&self, action: Option<Action>, outcome: Outcome, took: Duration) {
-        count(&self.received, action, outcome);
+    /// A call of a charge point was answered; without an action where no version knows it.
+    pub(crate) fn answered(&self, action: Option<&'static str>, outcome: Outcome, took: Duration) {
+        count(&self.received, action.unwrap_or(UNKNOWN), outcome);
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.latency_count.fetch_add(1, Relaxed);
         self.latency_sum_us.fetch_add(us, Relaxed);
@@ -126,8 +127,8 @@ impl Metrics {
     }
 
     /// A call to a charge point ended.
-    pub(crate) fn commanded(&self, action: Action, outcome: Outcome) {
-        count(&self.sent, Some(action), outcome);
+    pub(crate) fn commanded(&self, action: &'static str, outcome: Outcome) {
+        count(&self.sent, action, outcome);
     }
 
     pub(crate) fn committed(&self, jobs: usize) {
@@ -274,15 +275,19 @@ impl Metrics {
     }
 }
 
-fn count(by_action: &ByAction, action: Option<Action>, outcome: Outcome) {
-    let slot = action
-        .and_then(|action| Action::ALL.iter().position(|known| *known == action))
-        .unwrap_or(SLOTS - 1);
+fn count(by_action: &ByAction, action: &'static str, outcome: Outcome) {
     let index = OUTCOMES
         .iter()
         .position(|(known, _)| *known == outcome)
         .expect("every outcome is in the table");
-    by_action[slot][index].fetch_add(1, Relaxed);
+    let known = by_action.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(outcomes) = known.get(action) {
+        outcomes[index].fetch_add(1, Relaxed);
+        return;
+    }
+    drop(known);
+    let mut known = by_action.write().unwrap_or_else(PoisonError::into_inner);
+    known.entry(action).or_default()[index].fetch_add(1, Relaxed);
 }
 
 fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
@@ -290,8 +295,8 @@ fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 fn render_by_action(text: &mut String, name: &str, by_action: &ByAction) {
-    for (slot, outcomes) in by_action.iter().enumerate() {
-        let action = Action::ALL.get(slot).map_or("unknown", |a| a.as_str());
+    let by_action = by_action.read().unwrap_or_else(PoisonError::into_inner);
+    for (action, outcomes) in by_action.iter() {
         for ((_, outcome), value) in OUTCOMES.iter().zip(outcomes) {
             let value = value.load(Relaxed);
             if value > 0 {
@@ -315,11 +320,7 @@ mod tests {
     #[test]
     fn what_happened_is_in_the_text() {
         let metrics = Metrics::default();
-        metrics.answered(
-            Some(Action::Heartbeat),
-            Outcome::Ok,
-            Duration::from_millis(2),
-        );
+        metrics.answered(Some("Heartbeat"), Outcome::Ok, Duration::from_millis(2));
         metrics.answered(None, Outcome::Error, Duration::from_millis(2));
         metrics.deviated(Leniency::TextTooLong);
         let text = metrics.render();
@@ -333,14 +334,13 @@ mod tests {
         assert!(text.contains("dynamo_csms_deviations_total{deviation=\"null_member\"} 0"));
         assert!(text.contains("dynamo_csms_answer_seconds_bucket{le=\"0.002500\"} 2"));
         assert!(text.contains("dynamo_csms_answer_seconds_sum 0.004000"));
-        assert!(Action::ALL.len() < SLOTS);
     }
 
     #[test]
     fn every_figure_says_what_it_is() {
         let metrics = Metrics::default();
-        metrics.commanded(Action::Reset, Outcome::Unsent);
-        metrics.answered(Some(Action::Heartbeat), Outcome::Ok, Duration::ZERO);
+        metrics.commanded("Reset", Outcome::Unsent);
+        metrics.answered(Some("Heartbeat"), Outcome::Ok, Duration::ZERO);
         let text = metrics.render();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();

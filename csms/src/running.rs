@@ -11,6 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::demo;
+use crate::domain::command::{Answer, CallFailure, Command};
+use crate::ocpp;
 use crate::sessions::Sessions;
 use crate::store::{self, NewCertificate, Owner, Store, StoreError};
 use crate::tls::authority::Issued;
@@ -115,6 +117,18 @@ impl Csms {
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
         &self.app.sessions
+    }
+
+    /// Commands a charge point, whichever version it speaks, and waits for its answer.
+    ///
+    /// # Errors
+    /// When the database fails before it is sent; inside, why there is no good answer.
+    pub async fn send(
+        &self,
+        id: &ChargePointId,
+        command: &Command,
+    ) -> Result<Result<Answer, CallFailure>, StoreError> {
+        Ok(ocpp::send(&self.app, id, command).await?.result)
     }
 
     /// Puts a mail into the outbox; it leaves when SMTP is configured.

@@ -114,7 +114,6 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     tracing::info!(gateway = ?options.payment, "guests pay through this gateway; no money moves in the sandbox");
     let app = Arc::new(App {
         sessions: Sessions::new(options.command_timeout, metrics.clone()),
-        routes: ocpp::v16::routes(),
         passwords: password::Passwords::new(password_key),
         guesses: password::guesses::Guesses::default(),
         key_changes: ocpp::key_change::KeyChanges::default(),

@@ -120,7 +120,7 @@ async fn keep_lease(app: &App, run: &Run) {
 }
 
 /// Ends the run as failed where it lasts longer than a run may.
-async fn go_in_time(app: &App, mut run: Run, again: bool) -> Result<()> {
+async fn go_in_time(app: &Arc<App>, mut run: Run, again: bool) -> Result<()> {
     let limit = app.options.commissioning_limit;
     let age_ms = app.clock().now_ms().saturating_sub(run.started_at_ms);
     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
@@ -147,7 +147,7 @@ fn pending(run: &Run) -> Option<usize> {
     checks.position(|check| check.result == CheckResult::Pending)
 }
 
-async fn go(app: &App, run: &mut Run, again: bool) -> Result<()> {
+async fn go(app: &Arc<App>, run: &mut Run, again: bool) -> Result<()> {
     let Ok(id) = ChargePointId::new(&run.charge_point_id) else {
         // A deleted charge point keeps its records under what can be no id.
         return end(app, run).await;

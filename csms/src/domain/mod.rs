@@ -6,6 +6,7 @@
 use sha2::{Digest as _, Sha256};
 
 pub(crate) mod charge_points;
+pub mod command;
 pub(crate) mod guest;
 pub(crate) mod money;
 pub(crate) mod occurrence;

@@ -22,11 +22,10 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use dynamo_protocol::{
-    ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES, SUBPROTOCOL_16,
-};
+use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES};
 use percent_encoding::percent_decode_str;
 
+use super::version::Served;
 use super::{credentials, session};
 use crate::App;
 use crate::domain::charge_points::registration::FOLDERS;
@@ -102,8 +101,8 @@ async fn handshake(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let supported = offers_ocpp16(&headers);
-    let will_talk = supported && upgrade.is_ok();
+    let spoken = Served::choose(offered(&headers));
+    let will_talk = spoken.is_some() && upgrade.is_ok();
     let admitted = match identity_of(uri.path()) {
         Ok(identity) => {
             let attempt = Attempt {
@@ -128,8 +127,9 @@ async fn handshake(
             return rejection.into_response();
         }
     };
-    if supported {
-        upgrade.set_selected_protocol(HeaderValue::from_static(SUBPROTOCOL_16));
+    if let Some(spoken) = spoken {
+        let subprotocol = spoken.version.subprotocol();
+        upgrade.set_selected_protocol(HeaderValue::from_static(subprotocol));
     }
     let sessions = app.sockets.clone();
     upgrade
@@ -140,8 +140,10 @@ async fn handshake(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             sessions.track_future(async move {
-                match admitted.filter(|_| supported) {
-                    Some(admitted) => session::run(app, id, peer, admitted, socket).await,
+                match admitted.zip(spoken) {
+                    Some((admitted, spoken)) => {
+                        session::run(app, id, peer, spoken, admitted, socket).await;
+                    }
                     None => {
                         tell(&app, peer, &uri, &Refusal::Subprotocol(id));
                         session::refuse(socket).await;
@@ -477,15 +479,14 @@ pub(super) fn unreadable(id: &ChargePointId, error: &crate::store::StoreError) -
     Refusal::Store
 }
 
-/// Whether `ocpp1.6` is among the offered subprotocols. With one supported version, the client's order and
-/// ours are the same.
-fn offers_ocpp16(headers: &HeaderMap) -> bool {
+/// The subprotocols that are offered, in their order: from lists, and from several headers.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(SEC_WEBSOCKET_PROTOCOL)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|token| token.trim() == SUBPROTOCOL_16)
+        .map(str::trim)
 }
 
 #[cfg(test)]
@@ -532,12 +533,17 @@ mod tests {
 
     #[test]
     fn subprotocols_are_read_from_lists_and_from_several_headers() {
-        let offers = |values: &[&str]| offers_ocpp16(&headers(SEC_WEBSOCKET_PROTOCOL, values));
-        assert!(offers(&["ocpp1.6"]));
-        assert!(offers(&["ocpp2.0.1, ocpp1.6"]));
-        assert!(offers(&["ocpp2.0.1", " ocpp1.6 ,x"]));
-        assert!(!offers(&["ocpp1.5", "ocpp1.66"]));
-        assert!(!offers(&[]));
+        let offers = |values: &[&str]| -> Vec<String> {
+            let headers = headers(SEC_WEBSOCKET_PROTOCOL, values);
+            offered(&headers).map(str::to_owned).collect()
+        };
+        assert_eq!(offers(&["ocpp1.6"]), ["ocpp1.6"]);
+        assert_eq!(offers(&["ocpp2.0.1, ocpp1.6"]), ["ocpp2.0.1", "ocpp1.6"]);
+        assert_eq!(
+            offers(&["ocpp2.0.1", " ocpp1.6 ,x"]),
+            ["ocpp2.0.1", "ocpp1.6", "x"]
+        );
+        assert!(offers(&[]).is_empty());
     }
 
     #[test]

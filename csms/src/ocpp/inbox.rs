@@ -11,8 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use dynamo_protocol::link::{INBOUND_BYTES_MAX, INBOUND_CALLS_MAX};
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ErrorCode, MessageId, Millis, Version};
+use dynamo_protocol::{CallError, ErrorCode, MessageId, Millis};
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
@@ -244,9 +243,9 @@ async fn answer(app: Arc<App>, call: Call) {
         // Either end will do: it is written, or lost and counted.
         let _ = timeout(TOLD_PATIENCE, written).await;
     }
-    let (contact, charge_point) = (cx.contact.clone(), cx.charge_point.clone());
+    let (contact, charge_point, spoken) = (cx.contact.clone(), cx.charge_point.clone(), cx.version);
     let begun = Instant::now();
-    let handled = AssertUnwindSafe(app.routes.answer(&action, cx)).catch_unwind();
+    let handled = AssertUnwindSafe(spoken.routes.answer(&action, cx)).catch_unwind();
     let result = handled.await.unwrap_or_else(|_| {
         // The panic is in the log; one broken handler takes nothing else with it.
         let text = "the message could not be handled";
@@ -256,13 +255,13 @@ async fn answer(app: Arc<App>, call: Call) {
         Ok(_) => Outcome::Ok,
         Err(_) => Outcome::Error,
     };
-    let known = Action::from_wire(&action);
+    let known = spoken.routes.name_of(&action);
     app.metrics.answered(known, outcome, begun.elapsed());
     match &result {
         Ok(_) => tracing::debug!(%charge_point, action, call_id = %id, "answered"),
         Err(error) => tracing::info!(
             %charge_point, action, call_id = %id,
-            code = error.code.as_wire(Version::V1_6), description = error.description, "answered with an error"
+            code = error.code.as_wire(spoken.version), description = error.description, "answered with an error"
         ),
     }
     contact.answers.push(Answered { id, action, result });

@@ -12,6 +12,7 @@ use dynamo_protocol::{ChargePointId, RawValue};
 use tokio::sync::mpsc;
 
 use super::key_change::masked;
+use super::version::Served;
 
 /// What may wait for the listener.
 const HEARD_MAX: usize = 256;
@@ -31,6 +32,8 @@ pub(crate) enum Heard {
 /// A frame as it travelled.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
+    /// Whose words these are.
+    pub version: &'static Served,
     pub at_ms: i64,
     pub from_charge_point: bool,
     /// Without its body where it was too long, and without passwords.
@@ -40,9 +43,15 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    pub(crate) fn new(at_ms: i64, from_charge_point: bool, message: &str) -> Self {
+    pub(crate) fn new(
+        version: &'static Served,
+        at_ms: i64,
+        from_charge_point: bool,
+        message: &str,
+    ) -> Self {
         let text = bounded(message);
         Self {
+            version,
             at_ms,
             from_charge_point,
             text: masked(&text).unwrap_or_else(|| text.into_owned()),
@@ -159,11 +168,11 @@ mod tests {
             (format!(r#"[2,"{body}","DataTransfer",{{}}]"#), "[2]"),
             (body.clone(), "[]"),
         ] {
-            let frame = Frame::new(1, true, &message);
+            let frame = Frame::new(Served::usual(), 1, true, &message);
             assert_eq!(frame.text, head);
             assert!(frame.has_no_body() && frame.bytes == message.len());
         }
-        let short = Frame::new(1, true, r#"[3,"1",{}]"#);
+        let short = Frame::new(Served::usual(), 1, true, r#"[3,"1",{}]"#);
         assert_eq!(short.text, r#"[3,"1",{}]"#);
         assert!(!short.has_no_body());
     }

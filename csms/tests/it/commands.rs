@@ -2,7 +2,6 @@ use std::time::{Duration, Instant};
 
 use dynamo_csms::store::{ChargePointSetting, Registration};
 use dynamo_protocol::ChargePointId;
-use dynamo_protocol::v16::Action;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -103,19 +102,19 @@ async fn a_command_whose_caller_has_gone_is_not_sent() {
     let exchange = async {
         let (open, ..) = cp.next_call().await;
         // This one waits for its turn, and its caller does not wait for it.
-        let mut gone = Box::pin(call(Action::GetLocalListVersion));
+        let mut gone = Box::pin(call("GetLocalListVersion"));
         assert!(futures_util::poll!(&mut gone).is_pending());
         drop(gone);
         cp.answer(&open, json!({"status": "Accepted"})).await;
     };
-    let (first, ()) = tokio::join!(call(Action::ClearCache), exchange);
+    let (first, ()) = tokio::join!(call("ClearCache"), exchange);
     first.unwrap();
     let answer = async {
         let (open, action, _) = cp.next_call().await;
         assert_eq!(action, "GetConfiguration");
         cp.answer(&open, json!({})).await;
     };
-    let (second, ()) = tokio::join!(call(Action::GetConfiguration), answer);
+    let (second, ()) = tokio::join!(call("GetConfiguration"), answer);
     second.unwrap();
 }
 
@@ -244,7 +243,7 @@ async fn a_large_command_arrives_and_a_too_large_one_harms_nobody() {
     let payload = |bytes: usize| format!(r#"{{"vendorId":"V","data":"{}"}}"#, "x".repeat(bytes));
     let call = |bytes| {
         let sessions = rig.csms.sessions();
-        sessions.call_raw(&id, Action::DataTransfer, payload(bytes))
+        sessions.call_raw(&id, "DataTransfer", payload(bytes))
     };
     let refused = call(dynamo_protocol::MESSAGE_BYTES_MAX).await.unwrap_err();
     assert_eq!(refused, dynamo_csms::sessions::CallFailure::TooLarge);

@@ -254,7 +254,7 @@ impl<'a> Line<'a> {
         let belongs = match kind {
             2 => {
                 let action = parts[2].as_str().unwrap_or("");
-                let topic = frame.version.dialect.topic(action);
+                let topic = frame.dialect.topic(action);
                 topic.is_some_and(|topic| concerns(self.check, topic))
             }
             _ => self.logged_calls.contains(&call),
@@ -290,8 +290,7 @@ struct Call {
 
 /// What a call reports, in the version of a frame on the same line.
 fn report(frame: &Frame, call: &Call, answered: Option<&Value>) -> Option<Report> {
-    let dialect = frame.version.dialect;
-    dialect.report(&call.action, &call.payload, answered)
+    frame.dialect.report(&call.action, &call.payload, answered)
 }
 
 /// What a frame reports by itself, if it is a call of the charge point.
@@ -299,8 +298,7 @@ fn called(frame: &Frame, parts: &Value) -> Option<Report> {
     if !frame.from_charge_point || parts[0] != 2 {
         return None;
     }
-    let dialect = frame.version.dialect;
-    dialect.report(parts[2].as_str()?, &parts[3], None)
+    frame.dialect.report(parts[2].as_str()?, &parts[3], None)
 }
 
 /// Whether messages about this are what a check is about.

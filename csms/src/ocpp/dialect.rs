@@ -72,8 +72,11 @@ pub(crate) struct Taken {
     pub is_accepted: bool,
 }
 
-/// The words of one version.
+/// The words of one version. A connection knows its dialect, and so does what is heard on it.
 pub(crate) trait Dialect: Send + Sync {
+    /// The version.
+    fn version(&self) -> Version;
+
     /// The CALL that says a command.
     ///
     /// # Errors

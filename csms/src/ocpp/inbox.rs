@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use dynamo_protocol::link::{INBOUND_BYTES_MAX, INBOUND_CALLS_MAX};
-use dynamo_protocol::{CallError, ErrorCode, MessageId, Millis};
+use dynamo_protocol::{CallError, ErrorCode, MessageId, Millis, Version};
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use super::pace::{Bucket, Rate};
 use super::routes::Cx;
+use super::version::Served;
 use crate::App;
 use crate::metrics::Outcome;
 
@@ -29,6 +30,8 @@ pub(super) const TOLD_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Call {
     pub id: MessageId,
     pub action: String,
+    /// The version that its connection speaks.
+    pub version: Version,
     pub cx: Cx,
     /// Hears when what was told before this call is in the outbox.
     pub untold: Option<oneshot::Receiver<()>>,
@@ -236,6 +239,7 @@ async fn answer(app: Arc<App>, call: Call) {
     let Call {
         id,
         action,
+        version,
         cx,
         untold,
     } = call;
@@ -243,9 +247,17 @@ async fn answer(app: Arc<App>, call: Call) {
         // Either end will do: it is written, or lost and counted.
         let _ = timeout(TOLD_PATIENCE, written).await;
     }
-    let (contact, charge_point, spoken) = (cx.contact.clone(), cx.charge_point.clone(), cx.version);
+    let routes = Served::find(version).map(|served| &served.routes);
+    let (contact, charge_point) = (cx.contact.clone(), cx.charge_point.clone());
     let begun = Instant::now();
-    let handled = AssertUnwindSafe(spoken.routes.answer(&action, cx)).catch_unwind();
+    let handled = AssertUnwindSafe(async {
+        match routes {
+            Some(routes) => routes.answer(&action, cx).await,
+            // The handshake agrees to no other version.
+            None => Err(CallError::not_implemented(&action)),
+        }
+    });
+    let handled = handled.catch_unwind();
     let result = handled.await.unwrap_or_else(|_| {
         // The panic is in the log; one broken handler takes nothing else with it.
         let text = "the message could not be handled";
@@ -255,13 +267,13 @@ async fn answer(app: Arc<App>, call: Call) {
         Ok(_) => Outcome::Ok,
         Err(_) => Outcome::Error,
     };
-    let known = spoken.routes.name_of(&action);
+    let known = routes.and_then(|routes| routes.name_of(&action));
     app.metrics.answered(known, outcome, begun.elapsed());
     match &result {
         Ok(_) => tracing::debug!(%charge_point, action, call_id = %id, "answered"),
         Err(error) => tracing::info!(
             %charge_point, action, call_id = %id,
-            code = error.code.as_wire(spoken.version), description = error.description, "answered with an error"
+            code = error.code.as_wire(version), description = error.description, "answered with an error"
         ),
     }
     contact.answers.push(Answered { id, action, result });

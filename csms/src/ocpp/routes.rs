@@ -18,7 +18,6 @@ use dynamo_protocol::{
 use futures_util::future::BoxFuture;
 
 use super::sessions::Contact;
-use super::version::Served;
 use crate::App;
 use crate::domain::charge_points::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};
@@ -41,8 +40,6 @@ pub(crate) struct Cx {
     /// What the handshake read: whose it is, and which password it was let in with.
     pub admitted: Arc<ChargePoint>,
     pub contact: Arc<Contact>,
-    /// The version that the connection speaks.
-    pub version: &'static Served,
     /// When the call arrived, in Unix milliseconds.
     pub received_at_ms: i64,
     /// Grows with every message of the charge point that this process receives, over its connections too.

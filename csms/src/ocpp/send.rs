@@ -7,6 +7,7 @@ use dynamo_protocol::decode::{Decoded, Decoding};
 use dynamo_protocol::{CallError, ChargePointId, RawValue};
 use serde_json::Value;
 
+use super::dialect::Dialect;
 use super::key_change;
 use super::version::Served;
 use crate::App;
@@ -29,12 +30,15 @@ pub(crate) struct Sent {
 /// When a new password cannot be kept; it was not sent then.
 pub(crate) async fn send(app: &Arc<App>, id: &ChargePointId, command: &Command) -> Result<Sent> {
     // Nothing is sent to one that is offline; what is said to it says only what was meant.
-    let spoken = app.sessions.version(id);
-    let served = spoken.unwrap_or_else(|| match command {
-        Command::Raw(raw) => Served::find(raw.version).unwrap_or_else(Served::usual),
-        _ => Served::usual(),
+    let spoken = app.sessions.dialect(id);
+    let dialect = spoken.unwrap_or_else(|| {
+        let written = match command {
+            Command::Raw(raw) => Served::find(raw.version),
+            _ => None,
+        };
+        written.unwrap_or_else(Served::usual).dialect
     });
-    let call = match served.dialect.say(command) {
+    let call = match dialect.say(command) {
         Ok(call) => call,
         Err(failure) => {
             return Ok(Sent {
@@ -44,8 +48,8 @@ pub(crate) async fn send(app: &Arc<App>, id: &ChargePointId, command: &Command) 
         }
     };
     let action = call.action;
-    let result = match key_change::call(app, id, served.dialect, call).await? {
-        Ok(payload) => understand(app, id, served, action, &payload).await,
+    let result = match key_change::call(app, id, dialect, call).await? {
+        Ok(payload) => understand(app, id, dialect, action, &payload).await,
         Err(failure) => Err(failure),
     };
     Ok(Sent { action, result })
@@ -55,11 +59,10 @@ pub(crate) async fn send(app: &Arc<App>, id: &ChargePointId, command: &Command) 
 async fn understand(
     app: &App,
     id: &ChargePointId,
-    served: &Served,
+    dialect: &dyn Dialect,
     action: &'static str,
     payload: &RawValue,
 ) -> std::result::Result<Answer, CallFailure> {
-    let dialect = served.dialect;
     let invalid = |error: CallError| {
         let said: Value = serde_json::from_str(payload.get()).unwrap_or_default();
         CallFailure::Invalid {

@@ -133,7 +133,9 @@ impl Place {
         Self {
             app: app.clone(),
             id: id.clone(),
-            seat: app.sessions.connect(id, version, app.clock().now_ms()),
+            seat: app
+                .sessions
+                .connect(id, version.dialect, app.clock().now_ms()),
         }
     }
 
@@ -319,7 +321,6 @@ impl Session {
             charge_point: self.id.clone(),
             admitted: self.admitted.clone(),
             contact: seat.contact.clone(),
-            version: self.version,
             received_at_ms,
             receipt: seat.first_receipt() + i64::from(self.receipts),
             raw: payload.to_owned(),
@@ -328,6 +329,7 @@ impl Session {
         let call = Call {
             id,
             action,
+            version: self.version.version,
             cx,
             untold: self.untold.take(),
         };
@@ -410,7 +412,12 @@ impl Session {
     fn tell_listener(&self, from_charge_point: bool, text: &str) {
         self.app.taps.hear(&self.id, || {
             let now_ms = self.app.clock().now_ms();
-            Heard::Frame(Frame::new(self.version, now_ms, from_charge_point, text))
+            Heard::Frame(Frame::new(
+                self.version.dialect,
+                now_ms,
+                from_charge_point,
+                text,
+            ))
         });
     }
 

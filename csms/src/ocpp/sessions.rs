@@ -16,10 +16,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::dialect::CommandCall;
+use super::dialect::{CommandCall, Dialect};
 use super::inbox::{Answers, Inbox};
 use super::mailbox::{Entry, Mailbox};
-use super::version::Served;
 use crate::domain::command::{Command, Raw};
 use crate::metrics::{Metrics, Outcome};
 use crate::store::Presence;
@@ -87,7 +86,8 @@ impl Contact {
 
 struct Handle {
     generation: u64,
-    version: &'static Served,
+    /// In which it is commanded.
+    dialect: &'static dyn Dialect,
     mailbox: Arc<Mailbox>,
     replaced: CancellationToken,
     contact: Arc<Contact>,
@@ -153,7 +153,7 @@ impl Sessions {
     pub(crate) fn connect(
         &self,
         id: &ChargePointId,
-        version: &'static Served,
+        dialect: &'static dyn Dialect,
         now_ms: i64,
     ) -> Seat {
         let generation = self.generations.fetch_add(1, Relaxed);
@@ -174,7 +174,7 @@ impl Sessions {
         seat.inbox.begin(generation);
         let handle = Handle {
             generation,
-            version,
+            dialect,
             mailbox: seat.mailbox.clone(),
             replaced: seat.replaced.clone(),
             contact: seat.contact.clone(),
@@ -277,9 +277,9 @@ impl Sessions {
             .collect()
     }
 
-    /// The version that a connected charge point speaks.
-    pub(crate) fn version(&self, id: &ChargePointId) -> Option<&'static Served> {
-        self.read().handles.get(id).map(|handle| handle.version)
+    /// The dialect of a connected charge point.
+    pub(crate) fn dialect(&self, id: &ChargePointId) -> Option<&'static dyn Dialect> {
+        self.read().handles.get(id).map(|handle| handle.dialect)
     }
 
     /// Sends a request of the version that the charge point speaks, whose payload is JSON text, and waits for the
@@ -294,13 +294,13 @@ impl Sessions {
         action: &str,
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
-        let served = self.version(id).unwrap_or_else(Served::usual);
+        let dialect = self.dialect(id).ok_or(CallFailure::Offline)?;
         let raw = Raw {
-            version: served.version,
+            version: dialect.version(),
             action: action.to_owned(),
             payload,
         };
-        self.call(id, served.dialect.say(&Command::Raw(raw))?).await
+        self.call(id, dialect.say(&Command::Raw(raw))?).await
     }
 
     /// Sends a command in the words of the charge point's version and waits for the answer's payload, which is not looked
@@ -336,7 +336,7 @@ impl Sessions {
             .read()
             .handles
             .get(id)
-            .filter(|handle| handle.version.version == call.version)
+            .filter(|handle| handle.dialect.version() == call.version)
             .map(|handle| handle.mailbox.clone());
         let mailbox = mailbox.ok_or(CallFailure::Offline)?;
         let deadline = Instant::now() + self.call_timeout;
@@ -393,14 +393,15 @@ impl Drop for Posted {
 #[cfg(test)]
 mod tests {
     use super::super::mailbox::COMMANDS_MAX;
+    use super::super::v16::V16;
     use super::*;
 
     #[test]
     fn an_old_generation_does_not_take_the_new_one_off_the_map() {
         let sessions = Sessions::new(Duration::from_secs(1), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
-        let old = sessions.connect(&id, Served::usual(), 0);
-        let new = sessions.connect(&id, Served::usual(), 0);
+        let old = sessions.connect(&id, &V16, 0);
+        let new = sessions.connect(&id, &V16, 0);
         assert!(old.replaced.is_cancelled() && !new.replaced.is_cancelled());
         assert!(Arc::ptr_eq(&old.inbox, &new.inbox));
         assert!(!sessions.disconnect(&id, old.generation, 0));
@@ -419,11 +420,11 @@ mod tests {
         };
         for number in 0..10_000 {
             let id = ChargePointId::new(&format!("CP-{number}")).unwrap();
-            let seat = sessions.connect(&id, Served::usual(), 0);
+            let seat = sessions.connect(&id, &V16, 0);
             seat.inbox.next_read_ms(rate, number);
             assert!(sessions.disconnect(&id, seat.generation, number));
             // Back within the second: it finds what it used up.
-            let again = sessions.connect(&id, Served::usual(), 0);
+            let again = sessions.connect(&id, &V16, 0);
             assert!(Arc::ptr_eq(&seat.inbox, &again.inbox));
             assert!(sessions.disconnect(&id, again.generation, number));
         }
@@ -436,7 +437,7 @@ mod tests {
         let sessions = Sessions::new(Duration::from_secs(60), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
         for is_taken in [false, true] {
-            let seat = sessions.connect(&id, Served::usual(), 0);
+            let seat = sessions.connect(&id, &V16, 0);
             let call = sessions.call_raw(&id, "ClearCache", "{}".into());
             let lose = async {
                 if is_taken {
@@ -462,7 +463,7 @@ mod tests {
         let id = ChargePointId::new("CP-1").unwrap();
         let call = || sessions.call_raw(&id, "ClearCache", "{}".into());
         assert_eq!(call().await.unwrap_err(), CallFailure::Offline);
-        let seat = sessions.connect(&id, Served::usual(), 0);
+        let seat = sessions.connect(&id, &V16, 0);
         // More than may wait, one after the other: each makes room for the next.
         for _ in 0..COMMANDS_MAX + 2 {
             assert_eq!(call().await.unwrap_err(), CallFailure::NotSent);

@@ -51,7 +51,7 @@ impl Served {
         versions.find_map(Self::find)
     }
 
-    /// The subprotocols that are served, for people.
+    /// The subprotocols that are served, with commas.
     pub(crate) fn subprotocols() -> String {
         let all = SERVED.iter().map(|served| served.version.subprotocol());
         all.collect::<Vec<_>>().join(", ")

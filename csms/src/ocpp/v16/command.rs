@@ -1,11 +1,10 @@
 //! Neutral commands in the words of OCPP 1.6.
-//!
-//! EVSE n is connector n here, and has one connector: a target that is no such thing cannot be said. Neither can what
-//! came with OCPP 2.0.1.
+//! What came with OCPP 2.0.1 cannot be said.
 
 use dynamo_protocol::v16::*;
 use dynamo_protocol::{Request, frame, time};
 
+use super::numbers::{connector, no_words, number_of, of_evse};
 use super::profile;
 use crate::domain::command::{
     Availability, CallFailure, Command, Message, ProfileFilter, Reservation, ResetTime, Setting,
@@ -82,34 +81,6 @@ pub(super) fn say(command: &Command) -> Result<(Action, String), CallFailure> {
 
 fn said<T: Request<Action = Action>>(request: &T) -> (Action, String) {
     (T::ACTION, frame::payload(request))
-}
-
-/// Why something cannot be said.
-pub(super) fn no_words(what: &str) -> CallFailure {
-    CallFailure::NotSayable(format!("OCPP 1.6 has no words for {what}"))
-}
-
-/// The number of a connector; 0 is the whole charge point [1.6 §3.7].
-fn connector(target: Target) -> Result<i32, CallFailure> {
-    match target {
-        Target::Station => Ok(0),
-        Target::Evse(evse) | Target::Connector { evse, connector: 1 } => of_evse(Some(evse)),
-        Target::Connector { evse, connector } => {
-            Err(no_words(&format!("connector {connector} of EVSE {evse}")))
-        }
-    }
-}
-
-/// The number of an EVSE's connector.
-fn of_evse(evse: Option<u32>) -> Result<i32, CallFailure> {
-    let evse = evse.unwrap_or(0);
-    i32::try_from(evse).map_err(|_| no_words(&format!("EVSE {evse}")))
-}
-
-/// The number of a transaction: this version knows nothing but numbers that a CSMS gave.
-pub(super) fn number_of(transaction: &str) -> Result<i32, CallFailure> {
-    let number = transaction.parse();
-    number.map_err(|_| no_words(&format!("the transaction {transaction:?}")))
 }
 
 fn key(setting: &Setting) -> Result<String, CallFailure> {

@@ -14,6 +14,10 @@ use crate::ocpp::dialect::{CommandCall, Dialect, Report, Topic};
 pub(crate) struct V16;
 
 impl Dialect for V16 {
+    fn version(&self) -> Version {
+        Version::V1_6
+    }
+
     fn say(&self, command: &Command) -> Result<CommandCall, CallFailure> {
         match command {
             Command::Raw(raw) => say_raw(raw),

@@ -8,6 +8,7 @@ mod command;
 mod dialect;
 mod meter_values;
 mod notes;
+mod numbers;
 mod profile;
 mod report;
 mod transaction;

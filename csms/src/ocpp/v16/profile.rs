@@ -3,7 +3,7 @@
 use dynamo_protocol::v16::*;
 use dynamo_protocol::{Decimal, time};
 
-use super::command::{no_words, number_of};
+use super::numbers::{no_words, number_of};
 use crate::domain::command::{self, CallFailure, ProfileKind, RateUnit, Recurrence, Schedule};
 
 pub(super) fn say(profile: &command::ChargingProfile) -> Result<ChargingProfile, CallFailure> {

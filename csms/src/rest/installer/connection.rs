@@ -74,7 +74,7 @@ async fn test_connection(
     let charge_point = ChargePointId::new(&record.id).ok();
     let spoken = charge_point
         .as_ref()
-        .and_then(|id| app.sessions.version(id));
+        .and_then(|id| app.sessions.dialect(id));
     let connected = spoken.is_some();
     // A Rejected one must not be sent anything [1.6 §4.2].
     let may_be_called = connected && record.registration != Registration::Rejected.as_str();
@@ -82,7 +82,7 @@ async fn test_connection(
         Some(id) if may_be_called => ping(&app, &id).await?,
         _ => None,
     };
-    let negotiated = spoken.map(|spoken| spoken.version.to_string());
+    let negotiated = spoken.map(|spoken| spoken.version().to_string());
     Ok(Json(ConnectionTest {
         charge_point_id: record.id,
         reachable: latency_ms.is_some(),

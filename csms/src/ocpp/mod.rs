@@ -4,7 +4,7 @@
 //! `inbox` the calls of a charge point that wait for their handlers, `mailbox` the commands that wait for the socket,
 //! [`sessions`] the map of who is connected, and [`routes`] finds the handler of a call by its type. [`send()`] is how
 //! everybody else commands a charge point. Each [`version`] has its handlers and its [`dialect`] in a folder of its
-//! own; nothing outside knows its words.
+//! own; the rest knows no version's words.
 
 pub(crate) mod accept;
 mod credentials;

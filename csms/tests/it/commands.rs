@@ -1,5 +1,8 @@
 use std::time::{Duration, Instant};
 
+use dynamo_csms::domain::command::{
+    CallFailure, Command, Message, ResetTime, Setting, Status, Target,
+};
 use dynamo_csms::store::{ChargePointSetting, Registration};
 use dynamo_protocol::ChargePointId;
 use reqwest::{Method, StatusCode};
@@ -61,6 +64,65 @@ async fn refusals_of_the_charge_point_are_answers_too() {
         (StatusCode::OK, &json!("NotSupported"))
     );
     assert_eq!(body["response"]["error_description"], "no lists");
+}
+
+#[tokio::test]
+async fn a_neutral_command_is_said_and_understood_in_the_version_of_the_connection() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = ChargePointId::new("CP-1").unwrap();
+    let reset = Command::Reset {
+        when: ResetTime::OnIdle,
+        evse: None,
+    };
+    let trigger = Command::Trigger {
+        message: Message::LogStatus,
+        target: Target::Station,
+    };
+    let set = Command::Set {
+        setting: Setting::of_station("TxCtrlr", "EVConnectionTimeOut"),
+        value: "60".to_owned(),
+    };
+    for (command, action, payload, word, status) in [
+        (
+            reset,
+            "Reset",
+            json!({"type": "Soft"}),
+            "Rejected",
+            Status::Rejected,
+        ),
+        (
+            trigger,
+            "ExtendedTriggerMessage",
+            json!({"requestedMessage": "LogStatusNotification"}),
+            "NotImplemented",
+            Status::NotSupported,
+        ),
+        (
+            set,
+            "ChangeConfiguration",
+            json!({"key": "ConnectionTimeOut", "value": "60"}),
+            "RebootRequired",
+            Status::RebootRequired,
+        ),
+    ] {
+        let exchange = async {
+            let (call, said, carried) = cp.next_call().await;
+            assert_eq!((said.as_str(), carried), (action, payload));
+            cp.answer(&call, json!({"status": word})).await;
+        };
+        let (answer, ()) = tokio::join!(rig.csms.send(&id, &command), exchange);
+        let answer = answer.unwrap().unwrap();
+        assert_eq!((answer.status, answer.said()), (status, word));
+    }
+    // What this version has no words for does not reach the charge point.
+    let of_one_evse = Command::Reset {
+        when: ResetTime::OnIdle,
+        evse: Some(1),
+    };
+    let failure = rig.csms.send(&id, &of_one_evse).await.unwrap().unwrap_err();
+    assert!(matches!(failure, CallFailure::NotSayable(_)) && !failure.was_sent());
+    cp.boot().await;
 }
 
 #[tokio::test]
@@ -246,7 +308,7 @@ async fn a_large_command_arrives_and_a_too_large_one_harms_nobody() {
         sessions.call_raw(&id, "DataTransfer", payload(bytes))
     };
     let refused = call(dynamo_protocol::MESSAGE_BYTES_MAX).await.unwrap_err();
-    assert_eq!(refused, dynamo_csms::sessions::CallFailure::TooLarge);
+    assert_eq!(refused, CallFailure::TooLarge);
     let large = call(dynamo_protocol::MESSAGE_BYTES_MAX - 1_000);
     let answer = async {
         let (id, ..) = cp.next_call().await;

@@ -29,11 +29,11 @@ pub(crate) struct App {
     pub attempts: rest::attempts::Attempts,
     pub tokens: rest::token::Tokens,
     pub urls: PublicUrls,
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
     pub probe: Probe,
-    pub refusals: ocpp::refusals::RefusalLog,
+    pub refusals: Arc<ocpp::refusal_log::RefusalLog>,
     /// Tells this process from every other one on the same database.
     pub run_id: String,
     pub shutdown: CancellationToken,

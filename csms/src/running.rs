@@ -11,9 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::demo;
+use crate::domain::charge_points::certificate::Issued;
 use crate::sessions::Sessions;
 use crate::store::{self, NewCertificate, Owner, Store, StoreError};
-use crate::tls::authority::Issued;
 
 /// How long requests, sockets and the last times may take at shutdown, before the store is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);

@@ -6,6 +6,7 @@
 //! version has its handlers in a folder of its own.
 
 pub(crate) mod accept;
+mod admitted;
 pub(crate) mod answers;
 mod credentials;
 mod end;
@@ -14,7 +15,8 @@ pub(crate) mod key_change;
 mod mailbox;
 pub(crate) mod pace;
 pub(crate) mod push;
-pub(crate) mod refusals;
+mod refusal;
+pub(crate) mod refusal_log;
 pub(crate) mod routes;
 pub(crate) mod session;
 pub mod sessions;

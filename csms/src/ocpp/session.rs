@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::accept::Admitted;
+use super::admitted::Admitted;
 use super::end::End;
 use super::inbox::{Answered, Call, Pushed, TOLD_PATIENCE, begin_work};
 use super::key_change;

@@ -29,7 +29,6 @@ use crate::metrics::Metrics;
 use crate::store::Store;
 
 pub(crate) use deliver::deliver;
-pub use mail::MailSettings;
 pub(crate) use mail::mail;
 pub(crate) use public_only::refused_address;
 pub(crate) use webhook::check_url;

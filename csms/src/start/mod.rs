@@ -1,5 +1,7 @@
 //! The start of a CSMS: everything is read, bound and opened before anything is served.
 
+pub(crate) mod error;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -22,51 +24,12 @@ use crate::store::{
     TagSetting, without_password,
 };
 use crate::tls::authority::{Authority, AuthorityError};
-use crate::tls::{self, Door, TlsDoor};
+use crate::tls::{self, Door, DoorParts, TlsDoor};
 use crate::{
     Options, commissioning, demo, guest, listen, ocpp, options, outbox, password, payment, rest,
     retention, settling, store,
 };
-
-/// Why a CSMS could not start: one sentence that names the value and the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address is taken or not ours.
-    #[error(
-        "cannot listen on {address} ({flag}): {cause}; choose another address, or port 0 for a free port"
-    )]
-    Listen {
-        /// The flag it came from.
-        flag: &'static str,
-        /// What was asked for.
-        address: SocketAddr,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// The database cannot be opened or brought up to date.
-    #[error("cannot open the database {address} (--database): {cause}; {remedy}")]
-    Database {
-        /// What was asked for, without its password.
-        address: String,
-        /// What is wrong.
-        cause: StoreError,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The database is open and cannot be written.
-    #[error("cannot prepare the database (--database): {0}")]
-    Prepare(StoreError),
-    /// A flag has a value that cannot be used.
-    #[error("{0}")]
-    Value(String),
-}
-
-// Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        Self::Prepare(error)
-    }
-}
+use error::StartError;
 
 /// Starts a CSMS; it serves when this returns.
 ///
@@ -91,7 +54,10 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
     demo::check(&store, &options).await?;
-    let password_key = password::key::of_server(&store, &options).await?;
+    let password_key = {
+        let given = options.password_key.as_deref();
+        password::key::of_server(&store, &options.database, given).await?
+    };
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let stations = if options.demo {
         demo::load(&store, options.clock.now_ms()).await?
@@ -121,11 +87,11 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         attempts: rest::attempts::Attempts::default(),
         tokens,
         urls,
-        authority,
+        authority: Arc::new(authority),
         metrics,
         mono: Mono::start(),
         probe: Probe::default(),
-        refusals: ocpp::refusals::RefusalLog::default(),
+        refusals: Arc::default(),
         run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
@@ -212,6 +178,12 @@ fn serve(
     configs: [Arc<ServerConfig>; 2],
 ) -> TaskTracker {
     let tasks = TaskTracker::new();
+    let door = DoorParts {
+        authority: app.authority.clone(),
+        metrics: app.metrics.clone(),
+        refusals: app.refusals.clone(),
+        mono: app.mono,
+    };
     let routers = [rest::router(app.clone()), ocpp::accept::router(app.clone())];
     // Charge points have what descriptors the clients of the API leave them.
     let rooms = [Some(listen::http_room()), None];
@@ -230,7 +202,7 @@ fn serve(
         };
         serve(plain, Door::Plain);
         if let Some(secure) = secure {
-            serve(secure, Door::Tls(TlsDoor::new(config, app.clone())));
+            serve(secure, Door::Tls(TlsDoor::new(config, door.clone())));
         }
     }
     tasks

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
-use crate::App;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::options::{Retention, days};
 use crate::store::{
     Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, Result,
-    StatusPart,
+    StatusPart, Store,
 };
 
 impl Retention {
@@ -53,35 +55,47 @@ const ROUNDS_PER_COUNT: u32 = 6;
 /// The pause after a round is so many times as long as the round, at least.
 const SHARE: u32 = 4;
 
+/// What the sweep needs of the server.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub store: Store,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub retention: Retention,
+    /// How often old rows are looked for.
+    pub interval: Duration,
+    pub shutdown: CancellationToken,
+}
+
 /// Sweeps until the shutdown.
-pub(crate) async fn sweep(app: Arc<App>) {
+pub(crate) async fn sweep(parts: Parts) {
     let mut rounds = 0_u32;
     loop {
         let begun = Instant::now();
         let sweep = Sweep {
-            app: &app,
-            now_ms: app.clock().now_ms(),
+            parts: &parts,
+            now_ms: parts.clock.now_ms(),
             counts: rounds.is_multiple_of(ROUNDS_PER_COUNT),
         };
         let done = tokio::select! {
             done = sweep.round() => done,
-            () = app.shutdown.cancelled() => return,
+            () = parts.shutdown.cancelled() => return,
         };
         if let Err(error) = done {
             tracing::debug!(cause = %error, "old rows were not dropped, and will be in a later round");
         }
         rounds = rounds.wrapping_add(1);
-        let pause = app.options.retention_interval.max(begun.elapsed() * SHARE);
+        let pause = parts.interval.max(begun.elapsed() * SHARE);
         tokio::select! {
             () = sleep(pause) => {}
-            () = app.shutdown.cancelled() => return,
+            () = parts.shutdown.cancelled() => return,
         }
     }
 }
 
 /// One round.
 struct Sweep<'a> {
-    app: &'a App,
+    parts: &'a Parts,
     now_ms: i64,
     /// Whether it looks for what is too much.
     counts: bool,
@@ -93,7 +107,7 @@ impl Sweep<'_> {
             self.drop_old(old).await?;
         }
         self.drop_unsent_mail().await?;
-        let store = &self.app.store;
+        let store = &self.parts.store;
         let mut after = String::new();
         loop {
             let points = store.oldest_of_points(&after).await?;
@@ -124,7 +138,7 @@ impl Sweep<'_> {
         let Dropped::Rows(rows, _) = dropped else {
             return None;
         };
-        self.app.metrics.dropped(table, rows);
+        self.parts.metrics.dropped(table, rows);
         if rows > 0 {
             sleep(begun.elapsed()).await;
         }
@@ -132,10 +146,10 @@ impl Sweep<'_> {
     }
 
     async fn drop_old(&self, old: Old) -> Result<()> {
-        let before_ms = self.before_ms(self.app.options.retention.age_of_old(old));
+        let before_ms = self.before_ms(self.parts.retention.age_of_old(old));
         loop {
             let begun = Instant::now();
-            let dropped = self.app.store.drop_old(old, before_ms).await?;
+            let dropped = self.parts.store.drop_old(old, before_ms).await?;
             let rows = self.dropped(old.table(), dropped, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {
                 return Ok(());
@@ -144,10 +158,10 @@ impl Sweep<'_> {
     }
 
     async fn drop_unsent_mail(&self) -> Result<()> {
-        let before_ms = self.before_ms(self.app.options.retention.failed_notifications);
+        let before_ms = self.before_ms(self.parts.retention.failed_notifications);
         loop {
             let begun = Instant::now();
-            let dropped = self.app.store.drop_unsent_mail(before_ms, self.now_ms);
+            let dropped = self.parts.store.drop_unsent_mail(before_ms, self.now_ms);
             let rows = self.dropped(Dropping::Outbox, dropped.await?, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {
                 return Ok(());
@@ -156,7 +170,7 @@ impl Sweep<'_> {
     }
 
     async fn drop_of_point(&self, point: &OldestOfPoint, of: OfPoint) -> Result<()> {
-        let (store, retention) = (&self.app.store, &self.app.options.retention);
+        let (store, retention) = (&self.parts.store, &self.parts.retention);
         let Some(oldest_ms) = point.oldest_ms(of) else {
             return Ok(());
         };
@@ -198,7 +212,7 @@ impl Sweep<'_> {
                 now_ms: self.now_ms,
                 even_needed,
             };
-            let dropped = self.app.store.drop_part(part).await?;
+            let dropped = self.parts.store.drop_part(part).await?;
             let rows = self.dropped(of.table(), dropped, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {
                 return Ok(());
@@ -210,7 +224,7 @@ impl Sweep<'_> {
     }
 
     async fn drop_of_connector(&self, connector: &OldestOfConnector) -> Result<()> {
-        let (store, retention) = (&self.app.store, &self.app.options.retention);
+        let (store, retention) = (&self.parts.store, &self.parts.retention);
         let Some(oldest_ms) = connector.oldest_ms else {
             return Ok(());
         };
@@ -248,7 +262,7 @@ impl Sweep<'_> {
                 now_ms: self.now_ms,
                 even_needed,
             };
-            let dropped = self.app.store.drop_statuses(part).await?;
+            let dropped = self.parts.store.drop_statuses(part).await?;
             let table = Dropping::ConnectorHistory;
             let rows = self.dropped(table, dropped, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Desk;
+use super::desks::Desk;
 use crate::App;
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise};

@@ -11,7 +11,7 @@ use dynamo_protocol::v16::Action;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::sessions::CallFailure;
+use super::call_failure::CallFailure;
 
 /// Commands that may wait for the one that is open. More are refused as busy.
 pub(crate) const COMMANDS_MAX: usize = 16;

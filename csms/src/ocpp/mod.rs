@@ -7,12 +7,19 @@
 
 pub(crate) mod accept;
 mod admitted;
+mod answered;
 pub(crate) mod answers;
+mod call;
+pub(crate) mod call_failure;
+pub(crate) mod contact;
 mod credentials;
 mod end;
+mod handling;
 mod inbox;
 pub(crate) mod key_change;
+pub(crate) mod key_changes;
 mod mailbox;
+mod masked;
 pub(crate) mod pace;
 pub(crate) mod push;
 mod refusal;
@@ -25,3 +32,4 @@ pub(crate) mod v16;
 mod wire;
 
 pub use pace::Rate;
+use v16::HANDLERS;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::answers;
+use super::call_failure::CallFailure;
 use super::key_change;
-use super::sessions::CallFailure;
 use crate::App;
 use crate::domain::charge_points::security::is_password;
 use crate::store::Result;

@@ -16,7 +16,7 @@ use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ChargePointId, ErrorCode, Millis, RawValue, Request, frame};
 use futures_util::future::BoxFuture;
 
-use super::sessions::Contact;
+use super::contact::Contact;
 use crate::App;
 use crate::domain::charge_points::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};

@@ -24,13 +24,18 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::admitted::Admitted;
+use super::answered::Answered;
+use super::call::Call;
+use super::call_failure::CallFailure;
 use super::end::End;
-use super::inbox::{Answered, Call, Pushed, TOLD_PATIENCE, begin_work};
+use super::handling::{TOLD_PATIENCE, begin_work};
+use super::inbox::Pushed;
 use super::key_change;
 use super::mailbox::Command;
+use super::masked::masked;
 use super::push::push_later;
-use super::routes::{self, Cx};
-use super::sessions::{CallFailure, Seat};
+use super::routes;
+use super::sessions::Seat;
 use super::taps::{Frame, Heard};
 use super::wire::{Turn, Wire};
 use crate::App;
@@ -257,8 +262,8 @@ impl Session {
             Message::Close(_) => return Err(End::Closed),
         };
         if tracing::enabled!(tracing::Level::TRACE) {
-            let masked = key_change::masked(&text);
-            let frame = masked.as_deref().unwrap_or(text.as_str());
+            let shown = masked(&text);
+            let frame = shown.as_deref().unwrap_or(text.as_str());
             tracing::trace!(charge_point = %self.id, frame, "received");
         }
         self.tell_listener(true, &text);
@@ -307,20 +312,15 @@ impl Session {
     ) -> Result<(), End> {
         let seat = &self.place.seat;
         self.receipts = self.receipts.saturating_add(1);
-        let cx = Cx {
-            app: self.app.clone(),
+        let call = Call {
+            id,
+            action,
             charge_point: self.id.clone(),
             admitted: self.admitted.clone(),
             contact: seat.contact.clone(),
             received_at_ms,
             receipt: seat.first_receipt() + i64::from(self.receipts),
             raw: payload.to_owned(),
-            deviations: Vec::new(),
-        };
-        let call = Call {
-            id,
-            action,
-            cx,
             untold: self.untold.take(),
         };
         match seat.inbox.push(seat.generation, call, bytes) {
@@ -352,8 +352,8 @@ impl Session {
     fn refused(&mut self, text: &str, reason: &str) {
         self.app.metrics.frame_refused();
         self.refused_frames += 1;
-        let masked = key_change::masked(text);
-        let text = masked.as_deref().unwrap_or(text);
+        let shown = masked(text);
+        let text = shown.as_deref().unwrap_or(text);
         let frame = match self.is_key_change {
             // Whatever the charge point says now may be its key.
             true => "",

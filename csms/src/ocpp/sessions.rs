@@ -4,23 +4,23 @@
 //! older generation does at its end touches the map only if the map still speaks of that generation.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
-};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
+use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::inbox::{Answers, Inbox};
+use super::contact::Contact;
+use super::inbox::Inbox;
 use super::mailbox::{Command, Mailbox};
 use crate::metrics::{Metrics, Outcome};
 use crate::store::Presence;
+
+pub use super::call_failure::CallFailure;
 
 /// The part of a command's time that is left to its answer: when less is left, it is not sent any more.
 const ANSWER_PART: u32 = 10;
@@ -30,90 +30,6 @@ const LEFT_SWEEP_MIN: usize = 1024;
 
 /// Bytes of a command's payload: the frame around it needs some of the message.
 const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
-
-/// Why a call to a charge point has no good answer.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CallFailure {
-    /// No socket, or it was lost before the command's turn: nothing was sent.
-    #[error("the charge point is offline")]
-    Offline,
-    /// The socket was lost before the answer.
-    #[error("the connection was lost before the answer")]
-    Lost,
-    /// Too many commands wait for it already; nothing was sent.
-    #[error("too many commands wait for the charge point")]
-    Busy,
-    /// Its turn did not come in time, behind other commands: nothing was sent.
-    #[error("the command was not sent: the charge point took too long over those before it")]
-    NotSent,
-    /// It was sent, and not answered in time.
-    #[error("the charge point did not answer in time")]
-    TimedOut,
-    /// It answered with a CALLERROR.
-    #[error("the charge point refused: {}", .0.description)]
-    Refused(CallError),
-    /// Its answer cannot be read: it was cut off, maybe.
-    #[error("the answer cannot be read: {0}")]
-    Unreadable(String),
-    /// The payload is above [`MESSAGE_BYTES_MAX`]; nothing was sent.
-    #[error("the payload is too large: {MESSAGE_BYTES_MAX} bytes are allowed")]
-    TooLarge,
-}
-
-impl CallFailure {
-    /// Whether the charge point may have got the command. If not, it may be sent again.
-    #[must_use]
-    pub const fn was_sent(&self) -> bool {
-        match self {
-            Self::Offline | Self::Busy | Self::NotSent | Self::TooLarge => false,
-            Self::Lost | Self::TimedOut | Self::Refused(_) | Self::Unreadable(_) => true,
-        }
-    }
-}
-
-/// What a connection's session, its handlers and the map share.
-#[derive(Debug, Default)]
-pub(crate) struct Contact {
-    pub seen_at_ms: AtomicI64,
-    pub heartbeat_at_ms: AtomicI64,
-    /// The other end of the socket.
-    pub peer: OnceLock<IpAddr>,
-    /// The registration as last read, and when that was; see `routes`.
-    pub registration: AtomicU8,
-    pub registration_read_ms: AtomicU64,
-    /// How messages are read, as last read with the registration; see `routes`.
-    pub decoding: AtomicU8,
-    /// One bit per action that this CSMS asked for with TriggerMessage on this connection.
-    pub triggered: AtomicU64,
-    /// Cancelled when the registration turns out not to be the one that let the connection in.
-    pub outdated: CancellationToken,
-    /// The fingerprint of the certificate that let the connection in, where this server issued it.
-    pub certificate: OnceLock<Arc<str>>,
-    /// Whether that was revoked.
-    pub revoked: AtomicBool,
-    /// What handlers answered to calls of this connection.
-    pub answers: Answers,
-}
-
-impl Contact {
-    /// Ends the connection: its certificate is good no more.
-    pub(crate) fn revoke(&self) {
-        self.revoked.store(true, Relaxed);
-        self.outdated.cancel();
-    }
-
-    pub(crate) fn presence(&self, id: &ChargePointId) -> Presence {
-        Presence {
-            charge_point_id: id.as_str().to_owned(),
-            last_seen_at_ms: self.seen_at_ms.load(Relaxed),
-            last_heartbeat_at_ms: self.heartbeat(),
-        }
-    }
-
-    fn heartbeat(&self) -> Option<i64> {
-        Some(self.heartbeat_at_ms.load(Relaxed)).filter(|at| *at != 0)
-    }
-}
 
 struct Handle {
     generation: u64,

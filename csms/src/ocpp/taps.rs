@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use dynamo_protocol::{ChargePointId, RawValue};
 use tokio::sync::mpsc;
 
-use super::key_change::masked;
+use super::masked::masked;
 
 /// What may wait for the listener.
 const HEARD_MAX: usize = 256;

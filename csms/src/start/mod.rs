@@ -1,6 +1,7 @@
 //! The start of a CSMS: everything is read, bound and opened before anything is served.
 
 pub(crate) mod error;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::domain::charge_points::security::SecurityProfile;
 use crate::domain::tags::tag::check_tag;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
-use crate::running::{Csms, lasting, mark_served, write_presences};
+use crate::running::Csms;
 use crate::sessions::Sessions;
 use crate::store::{
     DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
@@ -26,10 +27,10 @@ use crate::store::{
 use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, DoorParts, TlsDoor};
 use crate::{
-    Options, commissioning, demo, guest, listen, ocpp, options, outbox, password, payment, rest,
-    retention, settling, store,
+    Options, commissioning, demo, listen, ocpp, options, outbox, password, payment, rest, store,
 };
 use error::StartError;
+use tasks::{begin_lasting, parts_of_outbox};
 
 /// Starts a CSMS; it serves when this returns.
 ///
@@ -79,11 +80,10 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         .then(|| lay_root(&options.database, &authority, &urls));
     tracing::info!(gateway = ?options.payment, "guests pay through this gateway; no money moves in the sandbox");
     let app = Arc::new(App {
-        sessions: Sessions::new(options.command_timeout, metrics.clone()),
-        routes: ocpp::v16::routes(),
+        sessions: Arc::new(Sessions::new(options.command_timeout, metrics.clone())),
         passwords: password::Passwords::new(password_key),
         guesses: password::guesses::Guesses::default(),
-        key_changes: ocpp::key_change::KeyChanges::default(),
+        key_changes: ocpp::key_changes::KeyChanges::default(),
         attempts: rest::attempts::Attempts::default(),
         tokens,
         urls,
@@ -100,10 +100,10 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         pace: ocpp::pace::Pace::default(),
         taps: ocpp::taps::Taps::default(),
         pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
-        runs: commissioning::Runs::default(),
+        runs: commissioning::runs::Runs::default(),
         payments,
-        guests: guest::Guests::default(),
-        outbox,
+        guests: Arc::default(),
+        outbox: Arc::new(outbox),
         rest_store: store.for_rest(),
         store,
         options,
@@ -115,20 +115,12 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         [https, ocpps],
         [for_all, for_charge_points],
     );
-    last(&tasks, &app, "presences", write_presences);
-    last(&tasks, &app, "commissioning", commissioning::take_up_all);
-    last(&tasks, &app, "guest sessions", guest::take_up_all);
-    last(&tasks, &app, "ends of transactions", settling::settle_due);
-    last(&tasks, &app, "webhooks", outbox::refresh_awaited);
-    let mail = mail.map(Arc::new);
-    last(&tasks, &app, "letters", move |app| {
-        outbox::deliver(app, mail.clone())
-    });
+    begin_lasting(&tasks, &app, mail.map(Arc::new));
     tasks.spawn(bury_left(app.clone()));
-    last(&tasks, &app, "marks of the database", mark_served);
-    last(&tasks, &app, "retention", retention::sweep);
     let announcing = TaskTracker::new();
-    announcing.spawn(outbox::write_announced(app.clone(), announcements));
+    let parts = parts_of_outbox(&app);
+    let announced = outbox::write_announced(parts, app.sockets.clone(), announcements);
+    announcing.spawn(announced);
     Ok(Csms {
         app,
         tasks,
@@ -142,17 +134,6 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         stations,
         root_at,
     })
-}
-
-/// Spawns what goes on until the shutdown.
-fn last<F: Future<Output = ()> + Send + 'static>(
-    tasks: &TaskTracker,
-    app: &Arc<App>,
-    what: &'static str,
-    begin: impl Fn(Arc<App>) -> F + Send + 'static,
-) {
-    let app = app.clone();
-    tasks.spawn(lasting(what, move || begin(app.clone())));
 }
 
 /// Tells the log when anybody on the network can come as a charge point that has no password.

@@ -8,9 +8,10 @@ mod meter_values;
 mod notes;
 mod transaction;
 
+use std::sync::LazyLock;
+
 #[cfg(test)]
 use dynamo_protocol::v16::Action;
-
 use dynamo_protocol::{CallError, ErrorCode};
 
 use super::routes::Routes;
@@ -33,7 +34,10 @@ fn connector(number: i32) -> Result<i64, CallError> {
     ))
 }
 
-pub(crate) fn routes() -> Routes {
+/// The handlers of OCPP 1.6.
+pub(super) static HANDLERS: LazyLock<Routes> = LazyLock::new(routes);
+
+fn routes() -> Routes {
     Routes::new()
         .on(authorize::authorize)
         .on(boot::boot_notification)

@@ -106,8 +106,7 @@ pub(crate) fn signature(secret: &str, now_ms: i64, body: &str) -> String {
         .chain_update(body)
         .finalize()
         .into_bytes();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={seconds},v1={hex}")
+    format!("t={seconds},v1={}", hex::encode(digest))
 }
 
 /// How long a letter is tried, from when it was written.

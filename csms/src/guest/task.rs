@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Desk;
+use super::desks::Desk;
 use crate::App;
 use crate::domain::command::{self, CallFailure, Command, Start, Token};
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dynamo_protocol::ChargePointId;
 
-use super::accept::{Refusal, unreadable};
+use super::refusal::{Refusal, unreadable};
 use crate::App;
 use crate::password::Verdict;
 use crate::store::{ChargePoint, PendingState};

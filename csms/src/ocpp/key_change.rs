@@ -6,46 +6,15 @@
 //! one; when the answer is lost, late or says nothing, both until one of them is used. The connection over which it was
 //! changed goes on. The key itself is in no log, webhook, tap or kept answer.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use dynamo_protocol::{ChargePointId, RawValue};
 use serde_json::Value;
 
 use super::dialect::{CommandCall, Dialect};
 use crate::App;
-use crate::domain::charge_points::security::mask_passwords;
 use crate::domain::command::{CallFailure, Status, hide};
 use crate::store::{Result, Settlement, StoreError};
-
-/// The charge points whose key is being changed: one change at a time, so that the last one counts.
-#[derive(Clone, Default)]
-pub(crate) struct KeyChanges(Arc<Mutex<HashSet<ChargePointId>>>);
-
-impl KeyChanges {
-    fn begin(&self, id: &ChargePointId) -> Option<KeyChange> {
-        self.lock().insert(id.clone()).then(|| KeyChange {
-            changes: self.clone(),
-            id: id.clone(),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<ChargePointId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A change that is under way, until this is dropped.
-struct KeyChange {
-    changes: KeyChanges,
-    id: ChargePointId,
-}
-
-impl Drop for KeyChange {
-    fn drop(&mut self) {
-        self.changes.lock().remove(&self.id);
-    }
-}
 
 /// Sends a command and waits for its answer, and keeps what that says about the password, if the command gives one.
 pub(super) async fn call(
@@ -138,24 +107,6 @@ fn without_key(
     }
 }
 
-/// What is shown of a message that may have a key in it and cannot be read.
-const HIDDEN: &str = "(not shown: it may have the key of the charge point)";
-
-/// A message that can be shown, where it is not the message itself: passwords of charge points in it are hidden.
-pub(crate) fn masked(message: &str) -> Option<String> {
-    // Most messages are not looked into any further.
-    let key = crate::domain::charge_points::security::AUTHORIZATION_KEY.as_bytes();
-    let mut parts = message.as_bytes().windows(key.len());
-    if !parts.any(|part| part.eq_ignore_ascii_case(key)) {
-        return None;
-    }
-    let Ok(mut value) = serde_json::from_str::<Value>(message) else {
-        return Some(HIDDEN.to_owned());
-    };
-    mask_passwords(&mut value);
-    serde_json::to_string(&value).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -213,11 +164,5 @@ mod tests {
         assert_eq!(said.unwrap().get(), r#"{"status":"Accepted","x":["***"]}"#);
         let said = without_key(Ok(raw(r#"{"status":  "Accepted"}"#)), "s3cret");
         assert_eq!(said.unwrap().get(), r#"{"status":  "Accepted"}"#);
-        let frame = r#"[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"s3cret"}]"#;
-        assert!(!masked(frame).unwrap().contains("s3cret"));
-        assert_eq!(masked(r#"[2,"1","Heartbeat",{}]"#), None);
-        // One that was cut off.
-        let cut = &frame[..frame.len() - 3];
-        assert_eq!(masked(cut).as_deref(), Some(HIDDEN));
     }
 }

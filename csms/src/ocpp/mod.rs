@@ -7,15 +7,23 @@
 //! own; the rest knows no version's words.
 
 pub(crate) mod accept;
+mod admitted;
+mod answered;
+mod call;
+pub(crate) mod contact;
 mod credentials;
 pub(crate) mod dialect;
 mod end;
+mod handling;
 mod inbox;
 pub(crate) mod key_change;
+pub(crate) mod key_changes;
 mod mailbox;
+mod masked;
 pub(crate) mod pace;
 pub(crate) mod push;
-pub(crate) mod refusals;
+mod refusal;
+pub(crate) mod refusal_log;
 pub(crate) mod routes;
 mod send;
 pub(crate) mod session;

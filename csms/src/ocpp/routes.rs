@@ -17,7 +17,7 @@ use dynamo_protocol::{
 };
 use futures_util::future::BoxFuture;
 
-use super::sessions::Contact;
+use super::contact::Contact;
 use crate::App;
 use crate::domain::charge_points::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};

@@ -22,13 +22,16 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::accept::Admitted;
+use super::admitted::Admitted;
+use super::answered::Answered;
+use super::call::Call;
 use super::end::End;
-use super::inbox::{Answered, Call, Pushed, TOLD_PATIENCE, begin_work};
-use super::key_change;
+use super::handling::{TOLD_PATIENCE, begin_work};
+use super::inbox::Pushed;
 use super::mailbox::Entry;
+use super::masked::masked;
 use super::push::push_later;
-use super::routes::{self, Cx};
+use super::routes;
 use super::sessions::Seat;
 use super::taps::{Frame, Heard};
 use super::version::Served;
@@ -264,8 +267,8 @@ impl Session {
             Message::Close(_) => return Err(End::Closed),
         };
         if tracing::enabled!(tracing::Level::TRACE) {
-            let masked = key_change::masked(&text);
-            let frame = masked.as_deref().unwrap_or(text.as_str());
+            let shown = masked(&text);
+            let frame = shown.as_deref().unwrap_or(text.as_str());
             tracing::trace!(charge_point = %self.id, frame, "received");
         }
         self.tell_listener(true, &text);
@@ -316,21 +319,16 @@ impl Session {
     ) -> Result<(), End> {
         let seat = &self.place.seat;
         self.receipts = self.receipts.saturating_add(1);
-        let cx = Cx {
-            app: self.app.clone(),
+        let call = Call {
+            id,
+            action,
+            version: self.version.version,
             charge_point: self.id.clone(),
             admitted: self.admitted.clone(),
             contact: seat.contact.clone(),
             received_at_ms,
             receipt: seat.first_receipt() + i64::from(self.receipts),
             raw: payload.to_owned(),
-            deviations: Vec::new(),
-        };
-        let call = Call {
-            id,
-            action,
-            version: self.version.version,
-            cx,
             untold: self.untold.take(),
         };
         match seat.inbox.push(seat.generation, call, bytes) {
@@ -370,8 +368,8 @@ impl Session {
     fn refused(&mut self, text: &str, reason: &str) {
         self.app.metrics.frame_refused();
         self.refused_frames += 1;
-        let masked = key_change::masked(text);
-        let text = masked.as_deref().unwrap_or(text);
+        let shown = masked(text);
+        let text = shown.as_deref().unwrap_or(text);
         let frame = match self.is_key_change {
             // Whatever the charge point says now may be its key.
             true => "",

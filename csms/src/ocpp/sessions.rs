@@ -4,11 +4,8 @@
 //! older generation does at its end touches the map only if the map still speaks of that generation.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
-};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
@@ -16,8 +13,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::contact::Contact;
 use super::dialect::{CommandCall, Dialect};
-use super::inbox::{Answers, Inbox};
+use super::inbox::Inbox;
 use super::mailbox::{Entry, Mailbox};
 use crate::domain::command::{Command, Raw};
 use crate::metrics::{Metrics, Outcome};
@@ -33,56 +31,6 @@ const LEFT_SWEEP_MIN: usize = 1024;
 
 /// Bytes of a command's payload: the frame around it needs some of the message.
 const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
-
-/// What a connection's session, its handlers and the map share.
-#[derive(Debug, Default)]
-pub(crate) struct Contact {
-    pub seen_at_ms: AtomicI64,
-    pub heartbeat_at_ms: AtomicI64,
-    /// The other end of the socket.
-    pub peer: OnceLock<IpAddr>,
-    /// The registration as last read, and when that was; see `routes`.
-    pub registration: AtomicU8,
-    pub registration_read_ms: AtomicU64,
-    /// How messages are read, as last read with the registration; see `routes`.
-    pub decoding: AtomicU8,
-    /// The actions that this CSMS asked for on this connection and that may come once for that; see `routes`.
-    asked_for: Mutex<Vec<&'static str>>,
-    /// Cancelled when the registration turns out not to be the one that let the connection in.
-    pub outdated: CancellationToken,
-    /// The fingerprint of the certificate that let the connection in, where this server issued it.
-    pub certificate: OnceLock<Arc<str>>,
-    /// Whether that was revoked.
-    pub revoked: AtomicBool,
-    /// What handlers answered to calls of this connection.
-    pub answers: Answers,
-}
-
-impl Contact {
-    /// Ends the connection: its certificate is good no more.
-    pub(crate) fn revoke(&self) {
-        self.revoked.store(true, Relaxed);
-        self.outdated.cancel();
-    }
-
-    pub(super) fn asked_for(&self) -> MutexGuard<'_, Vec<&'static str>> {
-        self.asked_for
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn presence(&self, id: &ChargePointId) -> Presence {
-        Presence {
-            charge_point_id: id.as_str().to_owned(),
-            last_seen_at_ms: self.seen_at_ms.load(Relaxed),
-            last_heartbeat_at_ms: self.heartbeat(),
-        }
-    }
-
-    fn heartbeat(&self) -> Option<i64> {
-        Some(self.heartbeat_at_ms.load(Relaxed)).filter(|at| *at != 0)
-    }
-}
 
 struct Handle {
     generation: u64,

@@ -12,7 +12,7 @@ use dynamo_protocol::{ChargePointId, RawValue};
 use tokio::sync::mpsc;
 
 use super::dialect::Dialect;
-use super::key_change::masked;
+use super::masked::masked;
 
 /// What may wait for the listener.
 const HEARD_MAX: usize = 256;

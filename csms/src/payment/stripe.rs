@@ -21,8 +21,8 @@ use tokio::time::sleep;
 
 use super::sandbox::REFERENCE_PREFIX;
 use super::{Capture, Gateway, Held, Hold, PaymentError};
+use crate::address::is_loopback;
 use crate::domain::money::price::currency_digits;
-use crate::public::is_loopback;
 
 /// How often a request is made before Stripe counts as out of reach.
 const ATTEMPTS_MAX: u32 = 3;
@@ -459,7 +459,7 @@ mod tests {
         assert!(!error.contains("sk"), "{error}");
         assert!(new("", "https://x").is_err());
         assert!(new("sk_1", "x").is_err());
-        let settings = super::super::PaymentSettings::Stripe {
+        let settings = crate::options::PaymentSettings::Stripe {
             key: "sk_1".to_owned(),
             url: "https://x".to_owned(),
         };

@@ -46,9 +46,6 @@ use crate::listen::lacks_host;
 pub(crate) use authority::AUTHORITY_PATH;
 use error::ApiError;
 
-/// Bytes a request's body may have.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
-
 /// Bytes of a body that arrive with its head: what is not read of them does no harm.
 const READ_AHEAD_BYTES: u64 = 8 * 1024;
 

@@ -46,6 +46,7 @@ pub(crate) use charge_points::place::{PlacedRow, Searched};
 pub(crate) use charge_points::record::ChargePointRecord;
 pub(crate) use charge_points::registration::RecordFilter;
 pub(crate) use database::backup::back_up;
+pub(crate) use database::beside::file_beside;
 pub(crate) use database::open::without_password;
 pub(crate) use database::probe::Probe;
 pub(crate) use database::writer::Step;

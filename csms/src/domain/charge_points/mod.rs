@@ -1,6 +1,7 @@
 //! Charge points: how they are registered, where they are, what they report.
 
 pub(crate) mod availability;
+pub(crate) mod certificate;
 pub(crate) mod deviation;
 pub(crate) mod lifecycle;
 pub(crate) mod nearby;

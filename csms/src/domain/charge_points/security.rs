@@ -7,8 +7,6 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::password::key::unhex;
-
 /// Characters that the password of a charge point may have.
 pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
 /// The key of the configuration that is the password of a charge point [1.6 security whitepaper §2.3].
@@ -34,7 +32,7 @@ pub(crate) fn wrong_password(password: &str) -> Option<&'static str> {
 pub(crate) fn key_bytes(password: &[u8]) -> Cow<'_, [u8]> {
     let digits = Some(password).filter(|password| KEY_DIGITS.contains(&password.len()));
     digits
-        .and_then(unhex)
+        .and_then(|digits| hex::decode(digits).ok())
         .map_or(Cow::Borrowed(password), Cow::Owned)
 }
 

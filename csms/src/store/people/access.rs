@@ -96,8 +96,7 @@ pub(crate) fn random_text(length: usize) -> String {
 
 /// A key's hash: keys are long and random, so a plain digest is enough to keep them.
 pub(crate) fn key_hash(key: &str) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(key.as_bytes()))
 }
 
 impl Store {

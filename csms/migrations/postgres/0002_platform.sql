@@ -324,3 +324,20 @@ create table idempotent_answer (
     primary key (organization_id, key)
 );
 create index idempotent_answer_age on idempotent_answer (created_at_ms);
+
+-- Texts are compared and sorted byte by byte, as SQLite does it, whatever the locale of the database is.
+do $$
+declare
+    every record;
+begin
+    for every in
+        select table_name,
+            string_agg(format('alter column %I type text collate "C"', column_name), ', ') as changes
+        from information_schema.columns
+        where table_schema = current_schema() and data_type = 'text' and table_name not like '\_sqlx%'
+        group by table_name
+    loop
+        execute format('alter table %I %s', every.table_name, every.changes);
+    end loop;
+end
+$$;

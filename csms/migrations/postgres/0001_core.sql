@@ -34,7 +34,9 @@ create table charge_point (
     last_heartbeat_at_ms bigint,
     created_at_ms bigint not null,
     -- tolerant or strict; null: as the server decodes.
-    decoding text
+    decoding text,
+    -- When what is published of it changed last: what was registered, and that it was deleted.
+    updated_at_ms bigint not null default 0
 );
 create index charge_point_organization on charge_point (organization_id, id);
 

@@ -61,9 +61,15 @@ create table site (
     address text not null,
     latitude double precision,
     longitude double precision,
-    created_at_ms bigint not null
+    created_at_ms bigint not null,
+    -- Of the site, of a charge point on it, or of an EVSE of one: a change below is a change of the location
+    -- [OCPI 2.2.1 locations].
+    updated_at_ms bigint not null,
+    -- Whoever was told of a site is told that it is gone.
+    deleted_at_ms bigint
 );
 create index site_organization on site (organization_id);
+create index site_updated on site (organization_id, updated_at_ms, id);
 
 -- vendor, model, serial_number of 0001 are what the boot said; these are what was registered. A deleted charge
 -- point keeps its records under the id ID/deleted/N, which no charge point can have; a row that is deleted and has
@@ -127,6 +133,39 @@ create table project_access_past (
     access_policy text not null,
     access_tags text not null,
     primary key (project_id, until_ms)
+);
+
+-- The EVSEs of a charge point whose connectors somebody grouped, from 1 [2.0.1 part 1 §3]; where no row is, connector n
+-- of 1.6 is EVSE n. deleted_at_ms: another grouping has no EVSE of this number. capabilities, parking_restrictions:
+-- JSON lists of the words of OCPI.
+create table evse (
+    charge_point_id text not null references charge_point (id),
+    evse_id bigint not null,
+    physical_reference text,
+    floor_level text,
+    capabilities text not null,
+    parking_restrictions text not null,
+    updated_at_ms bigint not null,
+    deleted_at_ms bigint,
+    primary key (charge_point_id, evse_id)
+);
+
+-- The connectors of these EVSEs, from 1 within each. connector_1_6: the number that 1.6 counts them by across the
+-- charge point. In volts, amperes and watts.
+create table evse_connector (
+    charge_point_id text not null references charge_point (id),
+    evse_id bigint not null,
+    connector_id bigint not null,
+    connector_1_6 bigint not null,
+    standard text not null,
+    format text not null,
+    power_type text not null,
+    max_voltage bigint not null,
+    max_amperage bigint not null,
+    max_electric_power bigint,
+    updated_at_ms bigint not null,
+    primary key (charge_point_id, evse_id, connector_id),
+    unique (charge_point_id, connector_1_6)
 );
 
 -- Configuration keys an installer set, as JSON values. pushed: saved, or the charge point's answer. position:

@@ -21,6 +21,7 @@ mod databases;
 mod decoding;
 mod durability;
 mod endings;
+mod evses;
 mod figures;
 mod guest;
 mod handshake;

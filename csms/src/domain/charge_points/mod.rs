@@ -2,9 +2,11 @@
 
 pub(crate) mod availability;
 pub(crate) mod deviation;
+pub(crate) mod evse;
 pub(crate) mod lifecycle;
 pub(crate) mod nearby;
 pub(crate) mod place;
+pub(crate) mod plug;
 pub(crate) mod registration;
 pub(crate) mod reports;
 pub(crate) mod security;

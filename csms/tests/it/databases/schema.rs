@@ -108,11 +108,12 @@ async fn indexes_of_sqlite(
     connection: &mut SqliteConnection,
     reader: &mut PgConnection,
 ) -> BTreeSet<String> {
-    let texts: Vec<String> =
-        sqlx::query_scalar("select sql from sqlite_master where type = 'index' and sql is not null")
-            .fetch_all(connection)
-            .await
-            .unwrap();
+    let texts: Vec<String> = sqlx::query_scalar(
+        "select sql from sqlite_master where type = 'index' and sql is not null",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap();
     assert!(texts.len() > 20, "{texts:?}");
     let tables = lines(
         reader,
@@ -120,7 +121,9 @@ async fn indexes_of_sqlite(
     );
     let mut steps = vec![format!("create schema {COPIES}")];
     for table in tables.await {
-        steps.push(format!("create table {COPIES}.{table} (like public.{table})"));
+        steps.push(format!(
+            "create table {COPIES}.{table} (like public.{table})"
+        ));
     }
     steps.push(format!("set search_path = {COPIES}"));
     steps.extend(texts);
@@ -150,14 +153,26 @@ async fn the_migrations_make_the_same_tables() {
     let in_postgres = of_postgres(&mut postgres).await;
     let mut in_sqlite = of_sqlite(&mut file).await;
     in_sqlite.extend(indexes_of_sqlite(&mut file, &mut postgres).await);
-    for kind in ["column ", "primary key ", "unique ", "foreign key ", "index "] {
-        assert!(in_sqlite.iter().any(|line| line.starts_with(kind)), "{kind}");
+    for kind in [
+        "column ",
+        "primary key ",
+        "unique ",
+        "foreign key ",
+        "index ",
+    ] {
+        assert!(
+            in_sqlite.iter().any(|line| line.starts_with(kind)),
+            "{kind}"
+        );
     }
     let only = |these: &BTreeSet<String>, those| -> Vec<String> {
         these.difference(those).cloned().collect()
     };
     assert_eq!(
-        (only(&in_postgres, &in_sqlite), only(&in_sqlite, &in_postgres)),
+        (
+            only(&in_postgres, &in_sqlite),
+            only(&in_sqlite, &in_postgres)
+        ),
         (Vec::new(), Vec::new()),
         "what only PostgreSQL has, and what only SQLite has"
     );

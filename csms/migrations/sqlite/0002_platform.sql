@@ -168,16 +168,29 @@ create table evse_connector (
     unique (charge_point_id, connector_1_6)
 );
 
--- Configuration keys an installer set, as JSON values. pushed: saved, or the charge point's answer. position:
--- the place in the request that changed it, for they are pushed in order.
-create table configuration_key (
+-- What was set in the device models of charge points, by its address there [2.0.1 part 1 §4]: an instance that has no
+-- name is empty, evse_id and connector_id are 0 where the component is of the charge point, or of an EVSE. key_1_6: by
+-- which key it was set, and is pushed where 1.6 is spoken, whose keys are rows of this table too; see
+-- domain/charge_points/variable.rs. value: JSON. pushed: saved, or the charge point's answer. position: the place
+-- in the request that changed it, for they are pushed in order.
+create table variable (
     charge_point_id text not null references charge_point (id),
-    key text not null,
+    component text not null,
+    component_instance text not null,
+    variable text not null,
+    variable_instance text not null,
+    evse_id bigint not null,
+    connector_id bigint not null,
+    attribute_type text not null,
+    key_1_6 text,
     value text not null,
+    data_type text not null,
+    mutability text not null,
     pushed text not null,
     changed_at_ms bigint not null,
     position bigint not null,
-    primary key (charge_point_id, key)
+    primary key (charge_point_id, component, component_instance, variable, variable_instance, evse_id, connector_id,
+        attribute_type)
 );
 
 create table certificate (

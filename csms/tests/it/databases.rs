@@ -238,13 +238,7 @@ async fn an_installation(address: String) {
     cp.answer(&call, json!({"status": "Accepted"})).await;
     // Else it is pushed again to who comes next.
     let kept = async {
-        while count(
-            &options.database,
-            "configuration_key where pushed = 'Accepted'",
-        )
-        .await
-            == 0
-        {
+        while count(&options.database, "variable where pushed = 'Accepted'").await == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

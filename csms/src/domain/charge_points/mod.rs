@@ -12,3 +12,4 @@ pub(crate) mod reports;
 pub(crate) mod security;
 pub(crate) mod standard_key;
 pub(crate) mod template;
+pub(crate) mod variable;

@@ -118,7 +118,10 @@ const MOVES: [&str; 14] = [
     move_some!("charge_point_event", "id"),
     move_some!("charge_point_past", "until_ms"),
     move_some!("deviation", "message, name"),
-    move_some!("configuration_key", "key"),
+    move_some!(
+        "variable",
+        "component, component_instance, variable, variable_instance, evse_id, connector_id, attribute_type"
+    ),
     move_some!("evse", "evse_id"),
     move_some!("evse_connector", "evse_id, connector_id"),
     move_some!("certificate", "id"),

@@ -132,7 +132,7 @@ const STAYS: [(&str, &str); 22] = [
     ("account", "people; sign-up is bounded"),
     ("project", "people make each"),
     ("site", "people make each"),
-    ("configuration_key", "a charge point has a bounded number"),
+    ("variable", "a charge point has a bounded number"),
     ("evse", "a charge point has a bounded number"),
     ("evse_connector", "a charge point has a bounded number"),
     (

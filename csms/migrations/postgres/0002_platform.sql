@@ -233,9 +233,11 @@ create table commissioning_entry (
 );
 
 -- owner: a charge point's id, or a project's. Prices include tax. A tariff holds until the owner's next one: since
--- which time a transaction begins by it. None is ever deleted.
+-- which time a transaction begins by it. None is ever deleted: deleted_at_ms says since when nothing new is priced by
+-- it, as its charge point is gone. elements: what it has beside these figures, as JSON; see domain/money/element.rs.
 create table tariff (
     id text primary key not null,
+    organization_id text not null references organization (id),
     owner_kind text not null,
     owner_id text not null,
     currency text not null,
@@ -243,9 +245,13 @@ create table tariff (
     session_fee text not null,
     idle_fee_per_minute text not null,
     free_idle_minutes bigint not null,
+    elements text,
     since_ms bigint not null,
+    updated_at_ms bigint not null,
+    deleted_at_ms bigint,
     unique (owner_kind, owner_id, since_ms)
 );
+create index tariff_updated on tariff (organization_id, updated_at_ms, id);
 
 -- What a transaction costs: the tariff as it was at the start, the idle time by the charge point's stamps,
 -- and the total once it is stopped. billed_though: why the tag might not charge when it began, if so. Absent where
@@ -377,7 +383,8 @@ create table idempotent_answer (
 );
 create index idempotent_answer_age on idempotent_answer (created_at_ms);
 
--- Texts are compared and sorted byte by byte, as SQLite does it, whatever the locale of the database is.
+-- Texts are compared and sorted byte by byte, as SQLite does it, whatever the locale of the database is. What a
+-- generated column is made of cannot be changed here: it has its collation where it is made.
 do $$
 declare
     every record;
@@ -387,6 +394,11 @@ begin
             string_agg(format('alter column %I type text collate "C"', column_name), ', ') as changes
         from information_schema.columns
         where table_schema = current_schema() and data_type = 'text' and table_name not like '\_sqlx%'
+            and collation_name is distinct from 'C'
+            and (table_name, column_name) not in (
+                select u.table_name, u.column_name from information_schema.column_column_usage u
+                where u.table_schema = current_schema()
+            )
         group by table_name
     loop
         execute format('alter table %I %s', every.table_name, every.changes);

@@ -10,6 +10,7 @@ mod admin;
 mod backup;
 mod billing;
 mod certificates;
+mod changes;
 mod charge_points;
 mod commands;
 mod commissioning;

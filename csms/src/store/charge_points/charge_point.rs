@@ -437,6 +437,11 @@ impl Conn {
             .execute(db))?;
         self.touch_sites_of(id, None, now_ms).await?;
         run_on_db!(self, db => sqlx::query(
+            "update tariff set organization_id = $2, updated_at_ms = $3
+             where owner_id = $1 and owner_kind <> 'project' and organization_id <> $2")
+            .bind(id).bind(organization).bind(now_ms)
+            .execute(db))?;
+        run_on_db!(self, db => sqlx::query(
             "update charge_point set organization_id = $2, installer_id = null, project_id = null, site_id = null,
                  updated_at_ms = $3
              where id = $1 and organization_id <> $2")

@@ -313,8 +313,9 @@ impl Conn {
             .bind(id).bind(&grave)
             .execute(db))?;
         run_on_db!(self, db => sqlx::query(
-            "update tariff set owner_id = $2 where owner_id = $1 and owner_kind <> 'project'")
-            .bind(id).bind(&grave)
+            "update tariff set owner_id = $2, updated_at_ms = $3, deleted_at_ms = $3
+             where owner_id = $1 and owner_kind <> 'project'")
+            .bind(id).bind(&grave).bind(now_ms)
             .execute(db))
     }
 

@@ -18,6 +18,7 @@ use crate::clock::{Clock, rfc3339};
 use crate::domain::charge_points::security::{SecurityProfile, wrong_password};
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::domain::tags::tag::{TagStatus, check_parent_tag, check_tag};
+use crate::domain::tags::token::TokenKind;
 use crate::domain::transactions::ending::{self, Closing};
 use crate::parse::parse_decoding;
 use crate::password::{hash_beside, key};
@@ -522,6 +523,8 @@ async fn id_tag(
                     organization_id: organization
                         .unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
                     tag,
+                    party: None,
+                    kind: TokenKind::Rfid,
                     status,
                     parent_tag: parent,
                     expires_at_ms: expires.map(Timestamp::as_millisecond),

@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ErrorCode, Version};
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -15,7 +14,7 @@ use super::call::Call;
 use super::inbox::{Inbox, work};
 use super::routes::Cx;
 use crate::App;
-use crate::metrics::Outcome;
+use crate::metrics::CallEnd;
 
 /// How long a message waits for the outbox, so that webhooks hear of it after what was before it. A database that is
 /// away for longer is not waited for.
@@ -63,12 +62,12 @@ async fn answer(app: Arc<App>, call: Call) {
         let text = "the message could not be handled";
         Err(CallError::new(ErrorCode::InternalError, text))
     });
-    let outcome = match result {
-        Ok(_) => Outcome::Ok,
-        Err(_) => Outcome::Error,
+    let end = match result {
+        Ok(_) => CallEnd::Ok,
+        Err(_) => CallEnd::Error,
     };
-    let known = Action::from_wire(&action);
-    app.metrics.answered(known, outcome, begun.elapsed());
+    let served = HANDLERS.name_of(&action);
+    app.metrics.answered(served, end, begun.elapsed());
     match &result {
         Ok(_) => tracing::debug!(%charge_point, action, call_id = %id, "answered"),
         Err(error) => tracing::info!(

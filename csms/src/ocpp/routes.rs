@@ -113,12 +113,18 @@ impl Routes {
             let answer = async move { Ok(frame::payload(&answer.await?)) };
             // Beside the fact, and written down before the answer too.
             Box::pin(async move {
-                let recorded = deviation::record(&app.store, &app.metrics, report);
+                let count = |leniency| app.metrics.deviated(leniency);
+                let recorded = deviation::record(&app.store, count, report);
                 tokio::join!(answer, recorded).0
             })
         };
         self.handlers.insert(T::ACTION.as_str(), Box::new(wrapped));
         self
+    }
+
+    /// The name of an action that is served.
+    pub(super) fn name_of(&self, action: &str) -> Option<&'static str> {
+        self.handlers.get_key_value(action).map(|(name, _)| *name)
     }
 
     #[cfg(test)]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::contact::Contact;
 use super::inbox::Inbox;
 use super::mailbox::{Command, Mailbox};
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{CallEnd, Metrics};
 use crate::store::Presence;
 
 pub use super::call_failure::CallFailure;
@@ -228,14 +228,14 @@ impl Sessions {
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
         let result = self.call(id, action, payload).await;
-        let outcome = match &result {
-            Ok(_) => Outcome::Ok,
-            Err(failure) if !failure.was_sent() => Outcome::Unsent,
-            Err(CallFailure::TimedOut) => Outcome::TimedOut,
-            Err(CallFailure::Lost) => Outcome::Lost,
-            Err(_) => Outcome::Error,
+        let end = match &result {
+            Ok(_) => CallEnd::Ok,
+            Err(failure) if !failure.was_sent() => CallEnd::Unsent,
+            Err(CallFailure::TimedOut) => CallEnd::TimedOut,
+            Err(CallFailure::Lost) => CallEnd::Lost,
+            Err(_) => CallEnd::Error,
         };
-        self.metrics.commanded(action, outcome);
+        self.metrics.commanded(action.as_str(), end);
         result
     }
 

@@ -9,6 +9,7 @@
 //! - No more is taken than is held: what is charged for that is stopped.
 //! - Every step is a state in the store, and [`next`](next::next) says what follows from it: after a restart the same.
 
+pub(crate) mod held;
 pub(crate) mod next;
 mod words;
 

@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 use crate::App;
 use crate::domain::charge_points::security::mask_passwords;
 use crate::domain::content_hash;
-use crate::metrics;
+use crate::metrics::CallEnd;
 use crate::ocpp::sessions::CallFailure;
 use crate::ocpp::{answers, key_change};
 use crate::rest::charge_point;
@@ -282,7 +282,7 @@ impl Transmission {
             Err(ApiError::Offline)
         };
         if let Err(error) = ready {
-            app.metrics.commanded(self.action, metrics::Outcome::Unsent);
+            app.metrics.commanded(self.action.as_str(), CallEnd::Unsent);
             return Err(error);
         }
         let sent_at_ms = app.clock().now_ms();

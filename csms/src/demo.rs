@@ -6,7 +6,9 @@
 use rust_decimal::Decimal;
 
 use crate::domain::charge_points::place::Place;
-use crate::domain::charge_points::registration::{self, Hardware, NewChargePoint, Refused};
+use crate::domain::charge_points::registration::{
+    self, Hardware, NewChargePoint, RegistrationRefused,
+};
 use crate::domain::guest;
 use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
 use crate::domain::money::price::Tariff;
@@ -321,7 +323,7 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
         };
         match registration::register(store, owner.clone(), new).await? {
             Ok(_) => {}
-            Err(Refused::Taken) => {}
+            Err(RegistrationRefused::Taken) => {}
             Err(refused) => return Err(unfit(&format!("{id} cannot be registered: {refused:?}"))),
         }
     }

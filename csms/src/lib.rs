@@ -23,6 +23,7 @@ mod parse;
 mod password;
 mod payment;
 mod public;
+mod random;
 mod receipt;
 mod rest;
 mod retention;

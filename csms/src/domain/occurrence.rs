@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::clock::rfc3339;
-use crate::store::random_text;
+use crate::random::random_text;
 
 /// Something that webhooks can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,7 +52,7 @@ pub(crate) async fn take_up_all(app: Arc<App>) {
 }
 
 /// The steps of a session's task, or why the session cannot be.
-type Begun = Result<std::result::Result<watch::Receiver<u64>, guest::Refused>>;
+type Begun = Result<std::result::Result<watch::Receiver<u64>, guest::GuestRefused>>;
 
 /// Begins a session and gives it its task; both are done whatever becomes of the caller, who says by `gone` that
 /// nobody has the session's token.

@@ -29,7 +29,9 @@ use super::version::Served;
 use super::{credentials, session};
 use crate::App;
 use crate::domain::charge_points::registration::FOLDERS;
-use crate::domain::charge_points::security::{Breach, Duty, SecurityProfile, Shown, duty};
+use crate::domain::charge_points::security::{
+    Breach, Duty, SecurityProfile, ShownCertificate, duty,
+};
 use crate::listen::{Peer, lacks_host};
 use crate::store::{ChargePoint, Proof};
 use crate::tls::{PeerCertificate, Transport};
@@ -203,7 +205,7 @@ async fn admit(
     };
     let shown = match peer {
         Some(peer) => judge(app, &id, peer).await?,
-        None => Shown::Nothing,
+        None => ShownCertificate::Nothing,
     };
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
@@ -211,7 +213,7 @@ async fn admit(
         // Nobody is recorded who shows a wrong certificate, or will not be let in.
         let minimum = app.options.minimum_security_profile;
         let breach = |breach| Refusal::of(breach, identity, peer);
-        if shown == Shown::Foreign {
+        if shown == ShownCertificate::Foreign {
             return Err(breach(Breach::Foreign));
         }
         duty(SecurityProfile::None, false, is_tls, shown).map_err(breach)?;
@@ -221,7 +223,7 @@ async fn admit(
             return Ok((id, None));
         }
         let proof = Proof {
-            identity_verified: shown == Shown::Good,
+            identity_verified: shown == ShownCertificate::Good,
             tls_enabled: is_tls,
         };
         let recorded = async {
@@ -236,7 +238,7 @@ async fn admit(
     }
     let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
     let wanted = wanted(app, &charge_point, is_tls, shown, identity, peer)?;
-    let shown_password = credentials::Shown {
+    let shown_password = credentials::ShownPassword {
         headers: attempt.headers,
         address: attempt.address,
         will_talk: attempt.will_talk,
@@ -246,14 +248,14 @@ async fn admit(
         Duty::Nothing => credentials::look(app, &id, charge_point, &shown_password).await?,
     };
     let proof = Proof {
-        identity_verified: wanted == Duty::Password || shown == Shown::Good,
+        identity_verified: wanted == Duty::Password || shown == ShownCertificate::Good,
         tls_enabled: is_tls,
     };
     if attempt.will_talk && proof != charge_point.proof {
         let kept = app.store.proved(id.as_str(), proof).await;
         kept.map_err(|error| unreadable(&id, &error))?;
     }
-    let ours = peer.filter(|peer| peer.is_ours && shown == Shown::Good);
+    let ours = peer.filter(|peer| peer.is_ours && shown == ShownCertificate::Good);
     let admitted = Admitted {
         charge_point,
         read_ms,
@@ -267,7 +269,7 @@ fn wanted(
     app: &App,
     charge_point: &ChargePoint,
     is_tls: bool,
-    shown: Shown,
+    shown: ShownCertificate,
     identity: &str,
     peer: Option<&PeerCertificate>,
 ) -> Result<Duty, Refusal> {
@@ -282,18 +284,22 @@ fn wanted(
 }
 
 /// What a certificate that was shown says about this identity.
-async fn judge(app: &App, id: &ChargePointId, peer: &PeerCertificate) -> Result<Shown, Refusal> {
+async fn judge(
+    app: &App,
+    id: &ChargePointId,
+    peer: &PeerCertificate,
+) -> Result<ShownCertificate, Refusal> {
     if peer.common_name.as_deref() != Some(id.as_str()) {
-        return Ok(Shown::Foreign);
+        return Ok(ShownCertificate::Foreign);
     }
     let known = app.store.certificate_of(&peer.fingerprint).await;
     Ok(match known.map_err(|error| unreadable(id, &error))? {
-        Some(known) if known.revoked_at_ms.is_some() => Shown::Revoked,
+        Some(known) if known.revoked_at_ms.is_some() => ShownCertificate::Revoked,
         // One that was issued before the charge point of this identity was deleted and registered again.
-        Some(known) if known.charge_point_id != id.as_str() => Shown::Unknown,
-        Some(_) => Shown::Good,
-        None if peer.is_ours => Shown::Unknown,
-        None => Shown::Good,
+        Some(known) if known.charge_point_id != id.as_str() => ShownCertificate::Unknown,
+        Some(_) => ShownCertificate::Good,
+        None if peer.is_ours => ShownCertificate::Unknown,
+        None => ShownCertificate::Good,
     })
 }
 

@@ -14,7 +14,7 @@ use super::inbox::{Inbox, work};
 use super::routes::Cx;
 use super::version::Served;
 use crate::App;
-use crate::metrics::Outcome;
+use crate::metrics::CallEnd;
 
 /// How long a message waits for the outbox, so that webhooks hear of it after what was before it. A database that is
 /// away for longer is not waited for.
@@ -70,12 +70,12 @@ async fn answer(app: Arc<App>, call: Call) {
         let text = "the message could not be handled";
         Err(CallError::new(ErrorCode::InternalError, text))
     });
-    let outcome = match result {
-        Ok(_) => Outcome::Ok,
-        Err(_) => Outcome::Error,
+    let end = match result {
+        Ok(_) => CallEnd::Ok,
+        Err(_) => CallEnd::Error,
     };
     let known = routes.and_then(|routes| routes.name_of(&action));
-    app.metrics.answered(known, outcome, begun.elapsed());
+    app.metrics.answered(known, end, begun.elapsed());
     match &result {
         Ok(_) => tracing::debug!(%charge_point, action, call_id = %id, "answered"),
         Err(error) => tracing::info!(

@@ -125,7 +125,8 @@ impl Routes {
             let answer = async move { Ok(frame::payload(&answer.await?)) };
             // Beside the fact, and written down before the answer too.
             Box::pin(async move {
-                let recorded = deviation::record(&app.store, &app.metrics, report);
+                let count = |leniency| app.metrics.deviated(leniency);
+                let recorded = deviation::record(&app.store, count, report);
                 tokio::join!(answer, recorded).0
             })
         };

@@ -93,6 +93,7 @@ async fn understand(
         deviations,
         received_at_ms: app.clock().now_ms(),
     };
-    deviation::record(&app.store, &app.metrics, report).await;
+    let count = |leniency| app.metrics.deviated(leniency);
+    deviation::record(&app.store, count, report).await;
     Ok(dialect.answer(action, message))
 }

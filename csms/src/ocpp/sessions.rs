@@ -18,7 +18,7 @@ use super::dialect::{CommandCall, Dialect};
 use super::inbox::Inbox;
 use super::mailbox::{Entry, Mailbox};
 use crate::domain::command::{Command, Raw};
-use crate::metrics::{Metrics, Outcome};
+use crate::metrics::{CallEnd, Metrics};
 use crate::store::Presence;
 
 pub use crate::domain::command::CallFailure;
@@ -260,14 +260,14 @@ impl Sessions {
     ) -> Result<Box<RawValue>, CallFailure> {
         let action = call.action;
         let result = self.post(id, call).await;
-        let outcome = match &result {
-            Ok(_) => Outcome::Ok,
-            Err(failure) if !failure.was_sent() => Outcome::Unsent,
-            Err(CallFailure::TimedOut) => Outcome::TimedOut,
-            Err(CallFailure::Lost) => Outcome::Lost,
-            Err(_) => Outcome::Error,
+        let end = match &result {
+            Ok(_) => CallEnd::Ok,
+            Err(failure) if !failure.was_sent() => CallEnd::Unsent,
+            Err(CallFailure::TimedOut) => CallEnd::TimedOut,
+            Err(CallFailure::Lost) => CallEnd::Lost,
+            Err(_) => CallEnd::Error,
         };
-        self.metrics.commanded(action, outcome);
+        self.metrics.commanded(action, end);
         result
     }
 

@@ -178,7 +178,7 @@ async fn find_or_make(store: &Store, path: &Path, is_given: bool) -> Result<Made
     let secret = found.unwrap_or_else(random);
     let key = PasswordKey::of(&secret);
     let shown = path.display();
-    if store.has_foreign_digests(&own_digests(&key)).await? {
+    if store.has_foreign_digests(KEYED, &own_digests(&key)).await? {
         return Err(StartError::Value(match found {
             None => format!(
                 "the key of the passwords in this database is missing: there is no {shown}; put the file back, or say \

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use rust_decimal::Decimal;
 
+pub(crate) use crate::domain::guest::held::Held;
 use crate::options::PaymentSettings;
 
 /// Where a guest comes back to after an action elsewhere.
@@ -29,20 +30,6 @@ pub(crate) struct Hold {
     pub currency: String,
     /// Where the guest comes back to after an action.
     pub return_url: String,
-}
-
-/// What became of a hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// The amount is held, under the gateway's reference.
-    Authorized { reference: String },
-    /// The guest has to do something first, at this address if there is one.
-    RequiresAction {
-        reference: String,
-        url: Option<String>,
-    },
-    /// The guest cannot pay with this; why.
-    Declined { reason: String },
 }
 
 /// An amount to take of what is held.

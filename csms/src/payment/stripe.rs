@@ -19,9 +19,9 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::sandbox::REFERENCE_PREFIX;
 use super::{Capture, Gateway, Held, Hold, PaymentError};
 use crate::address::is_loopback;
+use crate::domain::guest::held::SANDBOX_PREFIX;
 use crate::domain::money::price::currency_digits;
 
 /// How often a request is made before Stripe counts as out of reach.
@@ -335,7 +335,7 @@ fn message(body: &Value) -> String {
 
 /// The path of an intent; a reference is one of Stripe's own words.
 fn intent_path(reference: &str) -> Result<String, PaymentError> {
-    if reference.starts_with(REFERENCE_PREFIX) {
+    if reference.starts_with(SANDBOX_PREFIX) {
         return Err(PaymentError::Unavailable(
             "the payment is one of the sandbox: it waits until the settings are those of its gateway"
                 .to_owned(),

@@ -53,7 +53,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
     let payments = payments.map_err(StartError::Value)?;
     let metrics = Arc::new(Metrics::default());
-    let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
+    let store = open_store(&options.database, Opener::Csms(metrics.store.clone())).await?;
     demo::check(&store, &options).await?;
     let password_key = {
         let given = options.password_key.as_deref();

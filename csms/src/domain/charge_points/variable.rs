@@ -158,6 +158,23 @@ pub(crate) fn setting_of_key<'a>(key: &'a str, value: &'a str) -> Setting<'a> {
     }
 }
 
+/// The configuration key of 1.6 that is this variable, if one is.
+pub(crate) fn key_of(address: Address<'_>) -> Option<&str> {
+    if address.component == ONLY_1_6 && address.variable_instance.is_empty() {
+        return Some(address.variable);
+    }
+    let mut rows = VARIABLES.iter();
+    let row = rows.find(|(_, component, variable, instance, ..)| {
+        let of_row = Address {
+            component,
+            variable,
+            variable_instance: instance,
+        };
+        of_row == address
+    });
+    row.map(|row| row.0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

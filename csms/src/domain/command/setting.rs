@@ -1,209 +1,8 @@
 //! Where a setting of a charge point lies: a variable of a component of its device model [2.0.1 part 1 §4].
 //!
-//! OCPP 1.6 has configuration keys instead. Those of the standard stand for a variable each ([`KEYS`]); every other one,
-//! a vendor's most of all, is a variable of the component [`OWN_KEYS`].
+//! Which variable a configuration key of OCPP 1.6 is, `domain/charge_points/variable.rs` knows.
 
-/// The component whose variables are configuration keys that the device model of the standard has no variable for.
-const OWN_KEYS: &str = "ConfigurationKey";
-
-/// The configuration keys of OCPP 1.6 [1.6 §9] that a variable stands for: key, component, variable, and the instance of
-/// the variable, empty where it has none. A key that became several variables stands for the first of them.
-const KEYS: [(&str, &str, &str, &str); 39] = [
-    (
-        "AdditionalRootCertificateCheck",
-        "SecurityCtrlr",
-        "AdditionalRootCertificateCheck",
-        "",
-    ),
-    (
-        "AllowOfflineTxForUnknownId",
-        "AuthCtrlr",
-        "OfflineTxForUnknownIdEnabled",
-        "",
-    ),
-    ("AuthorizationCacheEnabled", "AuthCacheCtrlr", "Enabled", ""),
-    ("AuthorizationKey", "SecurityCtrlr", "BasicAuthPassword", ""),
-    (
-        "AuthorizeRemoteTxRequests",
-        "AuthCtrlr",
-        "AuthorizeRemoteStart",
-        "",
-    ),
-    (
-        "CertificateSignedMaxChainSize",
-        "SecurityCtrlr",
-        "MaxCertificateChainSize",
-        "",
-    ),
-    (
-        "CertificateStoreMaxLength",
-        "SecurityCtrlr",
-        "CertificateEntries",
-        "",
-    ),
-    (
-        "ChargeProfileMaxStackLevel",
-        "SmartChargingCtrlr",
-        "ProfileStackLevel",
-        "",
-    ),
-    (
-        "ChargingScheduleAllowedChargingRateUnit",
-        "SmartChargingCtrlr",
-        "RateUnit",
-        "",
-    ),
-    (
-        "ChargingScheduleMaxPeriods",
-        "SmartChargingCtrlr",
-        "PeriodsPerSchedule",
-        "",
-    ),
-    (
-        "ClockAlignedDataInterval",
-        "AlignedDataCtrlr",
-        "Interval",
-        "",
-    ),
-    ("ConnectionTimeOut", "TxCtrlr", "EVConnectionTimeOut", ""),
-    (
-        "ConnectorPhaseRotation",
-        "ChargingStation",
-        "PhaseRotation",
-        "",
-    ),
-    (
-        "ConnectorSwitch3to1PhaseSupported",
-        "SmartChargingCtrlr",
-        "Phases3to1",
-        "",
-    ),
-    ("CpoName", "SecurityCtrlr", "OrganizationName", ""),
-    (
-        "GetConfigurationMaxKeys",
-        "DeviceDataCtrlr",
-        "ItemsPerMessage",
-        "GetVariables",
-    ),
-    (
-        "HeartbeatInterval",
-        "OCPPCommCtrlr",
-        "HeartbeatInterval",
-        "",
-    ),
-    ("LocalAuthListEnabled", "LocalAuthListCtrlr", "Enabled", ""),
-    (
-        "LocalAuthListMaxLength",
-        "LocalAuthListCtrlr",
-        "Entries",
-        "",
-    ),
-    (
-        "LocalAuthorizeOffline",
-        "AuthCtrlr",
-        "LocalAuthorizeOffline",
-        "",
-    ),
-    ("LocalPreAuthorize", "AuthCtrlr", "LocalPreAuthorize", ""),
-    (
-        "MaxChargingProfilesInstalled",
-        "SmartChargingCtrlr",
-        "Entries",
-        "ChargingProfiles",
-    ),
-    (
-        "MaxEnergyOnInvalidId",
-        "TxCtrlr",
-        "MaxEnergyOnInvalidId",
-        "",
-    ),
-    (
-        "MeterValueSampleInterval",
-        "SampledDataCtrlr",
-        "TxUpdatedInterval",
-        "",
-    ),
-    (
-        "MeterValuesAlignedData",
-        "AlignedDataCtrlr",
-        "Measurands",
-        "",
-    ),
-    (
-        "MeterValuesSampledData",
-        "SampledDataCtrlr",
-        "TxUpdatedMeasurands",
-        "",
-    ),
-    (
-        "ReserveConnectorZeroSupported",
-        "ReservationCtrlr",
-        "NonEvseSpecific",
-        "",
-    ),
-    ("ResetRetries", "OCPPCommCtrlr", "ResetRetries", ""),
-    ("SecurityProfile", "SecurityCtrlr", "SecurityProfile", ""),
-    (
-        "SendLocalListMaxLength",
-        "LocalAuthListCtrlr",
-        "ItemsPerMessage",
-        "",
-    ),
-    (
-        "StopTransactionOnEVSideDisconnect",
-        "TxCtrlr",
-        "StopTxOnEVSideDisconnect",
-        "",
-    ),
-    (
-        "StopTransactionOnInvalidId",
-        "TxCtrlr",
-        "StopTxOnInvalidId",
-        "",
-    ),
-    (
-        "StopTxnAlignedData",
-        "AlignedDataCtrlr",
-        "TxEndedMeasurands",
-        "",
-    ),
-    (
-        "StopTxnSampledData",
-        "SampledDataCtrlr",
-        "TxEndedMeasurands",
-        "",
-    ),
-    (
-        "SupportedFileTransferProtocols",
-        "OCPPCommCtrlr",
-        "FileTransferProtocols",
-        "",
-    ),
-    (
-        "TransactionMessageAttempts",
-        "OCPPCommCtrlr",
-        "MessageAttempts",
-        "TransactionEvent",
-    ),
-    (
-        "TransactionMessageRetryInterval",
-        "OCPPCommCtrlr",
-        "MessageAttemptInterval",
-        "TransactionEvent",
-    ),
-    (
-        "UnlockConnectorOnEVSideDisconnect",
-        "OCPPCommCtrlr",
-        "UnlockOnEVSideDisconnect",
-        "",
-    ),
-    (
-        "WebSocketPingInterval",
-        "OCPPCommCtrlr",
-        "WebSocketPingInterval",
-        "",
-    ),
-];
+use crate::domain::charge_points::variable::{Address, key_of, setting_of_key};
 
 /// The address of a setting. Names are compared as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,14 +44,12 @@ impl Setting {
     /// The setting that a configuration key of OCPP 1.6 stands for.
     #[must_use]
     pub fn of_key(key: &str) -> Self {
-        match KEYS.iter().find(|(known, ..)| *known == key) {
-            Some((_, component, variable, instance)) => Self {
-                variable_instance: Some(*instance)
-                    .filter(|instance| !instance.is_empty())
-                    .map(str::to_owned),
-                ..Self::of_station(component, variable)
-            },
-            None => Self::of_station(OWN_KEYS, key),
+        let address = setting_of_key(key, "").address;
+        Self {
+            variable_instance: Some(address.variable_instance)
+                .filter(|instance| !instance.is_empty())
+                .map(str::to_owned),
+            ..Self::of_station(address.component, address.variable)
         }
     }
 
@@ -270,14 +67,11 @@ impl Setting {
         else {
             return None;
         };
-        if component == OWN_KEYS && variable_instance.is_none() {
-            return Some(variable);
-        }
-        let instance = variable_instance.as_deref().unwrap_or("");
-        let mut known = KEYS.iter();
-        known
-            .find(|(_, c, v, i)| c == component && v == variable && *i == instance)
-            .map(|(key, ..)| *key)
+        key_of(Address {
+            component,
+            variable,
+            variable_instance: variable_instance.as_deref().unwrap_or(""),
+        })
     }
 }
 
@@ -288,10 +82,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_one_setting_and_comes_back_as_it_was_written() {
-        let standard = KEYS.iter().map(|(key, ..)| *key);
-        let keys = standard.chain(["AcmeLedColour", "heartbeatinterval", "NumberOfConnectors"]);
-        let keys: Vec<&str> = keys.collect();
+    fn a_key_is_one_setting_and_comes_back() {
+        let keys = [
+            "AcmeLedColour",
+            "AuthorizationKey",
+            "HeartbeatInterval",
+            "LocalAuthListMaxLength",
+            "NumberOfConnectors",
+            "TransactionMessageAttempts",
+        ];
         for key in &keys {
             assert_eq!(Setting::of_key(key).key(), Some(*key));
         }

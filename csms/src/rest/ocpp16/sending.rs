@@ -22,7 +22,7 @@ use crate::App;
 use crate::domain::charge_points::security::mask_passwords;
 use crate::domain::command::{Answer, CallFailure};
 use crate::domain::content_hash;
-use crate::metrics;
+use crate::metrics::CallEnd;
 use crate::ocpp::{self, v16};
 use crate::rest::charge_point;
 use crate::rest::error::ApiError;
@@ -282,8 +282,7 @@ impl Transmission {
             Err(ApiError::Offline)
         };
         if let Err(error) = ready {
-            app.metrics
-                .commanded(self.action.as_str(), metrics::Outcome::Unsent);
+            app.metrics.commanded(self.action.as_str(), CallEnd::Unsent);
             return Err(error);
         }
         let sent_at_ms = app.clock().now_ms();

@@ -384,7 +384,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::domain::charge_points::registration::{Refused, change, delete};
+    use crate::domain::charge_points::registration::{RegistrationRefused, change, delete};
     use crate::domain::money::price::Tariff;
     use crate::store::{DEFAULT_ORGANIZATION, NewTariff, Proof, TariffOwner};
 
@@ -457,9 +457,9 @@ mod tests {
             assert_eq!(commissioned, may.then_some(1));
             let deleted = delete(&store, owner, "CP-1".into(), true, 2).await.unwrap();
             let refused = if may {
-                Refused::Online
+                RegistrationRefused::Online
             } else {
-                Refused::Missing
+                RegistrationRefused::Missing
             };
             assert_eq!(deleted, Err(refused));
         }

@@ -2,6 +2,7 @@
 
 pub(super) mod backup;
 pub(super) mod beside;
+pub(super) mod counters;
 pub(super) mod file;
 pub(super) mod open;
 pub(super) mod probe;

@@ -54,6 +54,7 @@ def before_call(context, case, kwargs):
 RULES = re.compile("|".join((
     "there is (none|no site|no project) of this id", "the charge point has no such connector",  # refers to nothing
     "it is required beside the other", "the key is there twice",  # depends on other members
+    "the connectors are to be numbered from 1", "all of them are to be listed",  # the same, and on what is there
     "it cannot be changed",  # depends on what is there
     "it is in the past",  # depends on the clock
     # Characters of texts, and how long the elements of a list are.

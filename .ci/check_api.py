@@ -19,6 +19,8 @@ import time
 import urllib.request
 import xml.etree.ElementTree
 
+from prometheus_client import parser as prometheus_parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
 from websockets.sync.client import connect
 
 CHECKS = (
@@ -138,6 +140,28 @@ def pools(server):
     return known
 
 
+def figures(server):
+    """The figures of both formats, as the parsers of Prometheus read them; they must be the same families."""
+    read = {}
+    for accept, parse in (
+        ("text/plain", prometheus_parser.text_string_to_metric_families),
+        ("application/openmetrics-text; version=1.0.0", openmetrics_parser.text_string_to_metric_families),
+    ):
+        request = urllib.request.Request(f"{server.url}/metrics", headers={"Accept": accept})
+        with urllib.request.urlopen(request) as answer:
+            if not answer.headers["Content-Type"].startswith(accept.split(";")[0]):
+                sys.exit(f"{accept} was asked for, and {answer.headers['Content-Type']} came")
+            families = list(parse(answer.read().decode()))
+        read[accept] = {sample.name for family in families for sample in family.samples}
+        without = [family.name for family in families if not family.documentation or family.type == "unknown"]
+        if without:
+            sys.exit(f"figures that do not say what they are: {without}")
+    plain, open_metrics = read.values()
+    if plain != open_metrics or not plain:
+        sys.exit(f"not the same figures in both formats: {plain ^ open_metrics}")
+    print(f"figures: {len(plain)}")
+
+
 def main(dynamo, schemathesis):
     with tempfile.TemporaryDirectory() as folder:
         check(dynamo, schemathesis, pathlib.Path(folder))
@@ -172,6 +196,7 @@ def check(dynamo, schemathesis, folder):
             sys.exit(f"schemathesis did not end within {SECONDS_MAX} s: not every operation was tried")
         took = time.monotonic() - begun
         description = json.load(urllib.request.urlopen(f"{server.url}/openapi.json"))
+        figures(server)
     finally:
         ended = server.stop()
     methods = ("get", "post", "put", "patch", "delete")

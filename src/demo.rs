@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use dynamo_csms::demo::Station as Wanted;
+use dynamo_csms::domain::command::{Command, Message, Target};
 use dynamo_csms::{Args, Csms, reachable};
 use dynamo_protocol::ChargePointId;
-use dynamo_protocol::v16::Action;
 use dynamo_simulator::charge_point::{self, Hardware, Resumed, Setup};
 use dynamo_simulator::{Clock, Handle, Station};
 use tokio_util::sync::CancellationToken;
@@ -132,11 +132,11 @@ async fn stand(station: &Handle, wanted: &Wanted) -> anyhow::Result<()> {
 async fn beat(csms: &Csms, station: &Handle, wanted: &Wanted) -> anyhow::Result<()> {
     let before = station.activity().borrow().frames_out;
     let id = ChargePointId::new(wanted.id)?;
-    let payload = r#"{"requestedMessage":"Heartbeat"}"#.to_owned();
-    let answered = csms.sessions();
-    let answered = answered
-        .call_raw(&id, Action::TriggerMessage, payload)
-        .await;
+    let trigger = Command::Trigger {
+        message: Message::Heartbeat,
+        target: Target::Station,
+    };
+    let answered = csms.send(&id, &trigger).await?;
     answered.map_err(|failure| anyhow::anyhow!("{id} gave no heartbeat: {failure:?}"))?;
     // Its answer, and the heartbeat.
     settled(station, before + 2).await

@@ -20,20 +20,19 @@ pub(crate) struct App {
     pub store: Store,
     /// The same as the API reads and writes it.
     pub rest_store: Store,
-    pub outbox: outbox::Outbox,
-    pub sessions: Sessions,
-    pub routes: ocpp::routes::Routes,
+    pub outbox: Arc<outbox::Outbox>,
+    pub sessions: Arc<Sessions>,
     pub passwords: password::Passwords,
     pub guesses: password::guesses::Guesses,
-    pub key_changes: ocpp::key_change::KeyChanges,
+    pub key_changes: ocpp::key_changes::KeyChanges,
     pub attempts: rest::attempts::Attempts,
     pub tokens: rest::token::Tokens,
     pub urls: PublicUrls,
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
     pub probe: Probe,
-    pub refusals: ocpp::refusals::RefusalLog,
+    pub refusals: Arc<ocpp::refusal_log::RefusalLog>,
     /// Tells this process from every other one on the same database.
     pub run_id: String,
     pub shutdown: CancellationToken,
@@ -47,9 +46,9 @@ pub(crate) struct App {
     pub taps: ocpp::taps::Taps,
     /// Turns of pushing configuration after a boot.
     pub pushes: tokio::sync::Semaphore,
-    pub runs: commissioning::Runs,
+    pub runs: commissioning::runs::Runs,
     pub payments: Arc<dyn payment::Gateway>,
-    pub guests: guest::Guests,
+    pub guests: Arc<guest::desks::Guests>,
 }
 
 impl App {

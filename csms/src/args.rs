@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminArgs;
 use crate::config;
+use crate::parse::parse_decoding;
 use crate::{
     AcceptUnknown, Csms, MailSettings, Options, SecurityProfile, StartError, TlsFiles, start,
 };
@@ -281,12 +281,6 @@ fn stripe_key() -> Result<Option<String>, StartError> {
 
 /// The secret key of Stripe has no flag: flags are seen by everybody on the machine.
 const STRIPE_KEY: &str = "DYNAMO_STRIPE_KEY";
-
-/// The words of the decodings.
-pub(crate) fn parse_decoding() -> impl TypedValueParser<Value = Decoding> {
-    let words = [Decoding::Tolerant, Decoding::Strict].map(Decoding::as_str);
-    PossibleValuesParser::new(words).map(|word| Decoding::from_word(&word).unwrap_or_default())
-}
 
 /// A duration that a clock can still add to now.
 fn parse_lifetime(text: &str) -> Result<Duration, String> {

@@ -6,8 +6,11 @@
 use rust_decimal::Decimal;
 
 use crate::domain::charge_points::place::Place;
-use crate::domain::charge_points::registration::{self, Hardware, NewChargePoint, Refused};
+use crate::domain::charge_points::registration::{
+    self, Hardware, NewChargePoint, RegistrationRefused,
+};
 use crate::domain::guest;
+use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
 use crate::domain::money::price::Tariff;
 use crate::domain::tags::tag::UnknownTags;
 use crate::domain::transactions::facts::Start;
@@ -16,8 +19,6 @@ use crate::domain::transactions::metering::{self};
 use crate::domain::transactions::register::Register;
 use crate::domain::transactions::start::start;
 use crate::password::hash_password;
-use crate::payment::Held;
-use crate::payment::sandbox::REFERENCE_PREFIX;
 use crate::store::{
     Account, DEFAULT_NAME, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff,
     OrganizationSetting, Owner, Past, PlacedChargePoint, Project, ReceiptFacts, Result, Role,
@@ -326,7 +327,7 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
         };
         match registration::register(store, owner.clone(), new).await? {
             Ok(_) => {}
-            Err(Refused::Taken) => {}
+            Err(RegistrationRefused::Taken) => {}
             Err(refused) => return Err(unfit(&format!("{id} cannot be registered: {refused:?}"))),
         }
     }
@@ -435,7 +436,7 @@ async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
     if store.guest(None, GUEST).await?.is_some() {
         return Ok(());
     }
-    let reference = format!("{REFERENCE_PREFIX}{}:{GUEST}", new.payment_method_id);
+    let reference = format!("{SANDBOX_PREFIX}{}:{GUEST}", new.payment_method_id);
     // One that is there already, or a place that is taken, is told by the transaction's number.
     if guest::begin(store, new).await?.is_ok() {
         let held = Held::Authorized { reference };

@@ -4,6 +4,7 @@
 //! the process, for tests and for the judge. What it deliberately does not do: speak OCPI, or
 //! know other OCPP versions.
 
+mod address;
 mod admin;
 mod app;
 mod args;
@@ -18,9 +19,11 @@ mod metrics;
 mod ocpp;
 mod options;
 mod outbox;
+mod parse;
 mod password;
 mod payment;
 mod public;
+mod random;
 mod receipt;
 mod rest;
 mod retention;
@@ -31,20 +34,17 @@ mod start;
 pub mod store;
 mod tls;
 
+pub use address::reachable;
 pub use admin::{AdminArgs, AdminError, admin, admin_to};
 pub use args::{Args, Command, Unknown, announce, open, run};
 pub use clock::Clock;
+pub use domain::charge_points::certificate::Issued;
 pub use domain::charge_points::security::SecurityProfile;
 pub use ocpp::{Rate, sessions};
-pub use options::{AcceptUnknown, Options};
-pub use outbox::MailSettings;
+pub use options::{AcceptUnknown, MailSettings, Options, PaymentSettings, Retention, TlsFiles};
 pub use password::hash_password;
-pub use payment::PaymentSettings;
-pub use public::reachable;
-pub use retention::Retention;
 pub use running::Csms;
-pub use start::{StartError, start};
-pub use tls::TlsFiles;
-pub use tls::authority::Issued;
+pub use start::error::StartError;
+pub use start::start;
 
 use app::App;

@@ -1,8 +1,9 @@
-//! How this server is known outside, and whether what the options say of that can be.
+//! How this server is known outside.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use crate::{Options, StartError, tls};
+use crate::address::reachable;
+use crate::options::Options;
 
 /// Where people and charge points find this server; without a slash at the end.
 pub(crate) struct PublicUrls {
@@ -40,64 +41,6 @@ impl PublicUrls {
     }
 }
 
-/// Where a listener is reached from this machine: one on all addresses at the loopback address.
-#[must_use]
-pub fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
-}
-
-/// Whether a host, as a URL has it, is this machine: what goes there is seen by nobody on the way.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost"),
-    }
-}
-
-/// What is wrong with the values of the options about addresses, certificates and money.
-pub(crate) fn check(options: &Options) -> Result<(), StartError> {
-    let wrong = |sentence: String| Err(StartError::Value(sentence));
-    if options.tls.is_some() && options.https.is_none() && options.ocpps.is_none() {
-        let text = "--tls-cert and --tls-key serve nothing without --https or --ocpps";
-        return wrong(format!("{text}: give one of them an address"));
-    }
-    if options.client_ca.is_some() && options.ocpps.is_none() {
-        return wrong("--client-ca serves nothing without --ocpps: give it an address".to_owned());
-    }
-    for (flag, url, schemes) in [
-        (
-            "--public-http",
-            &options.public_http,
-            ["http://", "https://"],
-        ),
-        ("--public-ocpp", &options.public_ocpp, ["ws://", "wss://"]),
-    ] {
-        let Some(url) = url else { continue };
-        let known = schemes.iter().any(|scheme| url.starts_with(scheme));
-        if !known || tls::host_of(url).is_none() || url.contains(['?', '#', '@']) {
-            let [plain, secure] = schemes;
-            return wrong(format!(
-                "{url:?} ({flag}) is no address of a server: give {plain}HOST or {secure}HOST, with a port and a \
-                 path where it has them"
-            ));
-        }
-    }
-    let percent = options.tax_rate;
-    if percent.is_sign_negative() || percent > rust_decimal::Decimal::ONE_HUNDRED {
-        return wrong(format!(
-            "the tax rate (--tax-rate) must be 0 to 100 percent, not {percent}"
-        ));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,22 +66,5 @@ mod tests {
         let given = urls(&given, "0.0.0.0:8080", None);
         assert_eq!(given.http, "https://csms.example.com");
         assert_eq!(given.ocpp, "wss://csms.example.com");
-    }
-
-    #[test]
-    fn this_machine_has_several_names() {
-        for host in [
-            "localhost",
-            "LOCALHOST",
-            "127.0.0.1",
-            "127.8.8.8",
-            "::1",
-            "[::1]",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["localhost.example.com", "192.0.2.1", "0.0.0.0", "mail", ""] {
-            assert!(!is_loopback(host), "{host}");
-        }
     }
 }

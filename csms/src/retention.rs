@@ -5,71 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
-use crate::App;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::options::{Retention, days};
 use crate::store::{
     Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, Result,
-    StatusPart,
+    StatusPart, Store,
 };
-
-/// How long what grows is kept. Ages count from when something was received, or from its end; what an open transaction, one
-/// that may be corrected, or an unsettled guest session needs is kept longer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Meter values.
-    pub meter_values: Duration,
-    /// Statuses of connectors; the newest of each stays.
-    pub status_history: Duration,
-    /// Boots, firmware, diagnostics, logs and security events.
-    pub events: Duration,
-    /// Stops of transactions that nobody knows.
-    pub stops_of_nobody: Duration,
-    /// Mail and webhooks after they were sent.
-    pub sent_notifications: Duration,
-    /// Mail and webhooks after they were given up, and mail that no server takes.
-    pub failed_notifications: Duration,
-    /// Commissioning runs after their end; the newest of a charge point and the newest that passed stay.
-    pub commissioning_runs: Duration,
-    /// Invitations after their expiry.
-    pub invitations: Duration,
-    /// Guest sessions that ended before they began.
-    pub unbegun_guest_sessions: Duration,
-    /// Certificates of charge points after their expiry.
-    pub expired_certificates: Duration,
-    /// Meter values of one charge point.
-    pub meter_values_max: u32,
-    /// Statuses of one connector.
-    pub statuses_max: u32,
-    /// Events of one charge point.
-    pub events_max: u32,
-    /// Stops of nobody of one charge point.
-    pub stops_max: u32,
-}
-
-const fn days(days: u64) -> Duration {
-    Duration::from_hours(24 * days)
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            meter_values: days(400),
-            status_history: days(90),
-            events: days(90),
-            stops_of_nobody: days(3 * 366),
-            sent_notifications: days(7),
-            failed_notifications: days(90),
-            commissioning_runs: days(2 * 366),
-            invitations: days(90),
-            unbegun_guest_sessions: days(90),
-            expired_certificates: days(3 * 366),
-            meter_values_max: 500_000,
-            statuses_max: 20_000,
-            events_max: 1_000,
-            stops_max: 1_000,
-        }
-    }
-}
 
 impl Retention {
     const fn age(&self, of: OfPoint) -> Duration {
@@ -111,35 +55,47 @@ const ROUNDS_PER_COUNT: u32 = 6;
 /// The pause after a round is so many times as long as the round, at least.
 const SHARE: u32 = 4;
 
+/// What the sweep needs of the server.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub store: Store,
+    pub metrics: Arc<Metrics>,
+    pub clock: Clock,
+    pub retention: Retention,
+    /// How often old rows are looked for.
+    pub interval: Duration,
+    pub shutdown: CancellationToken,
+}
+
 /// Sweeps until the shutdown.
-pub(crate) async fn sweep(app: Arc<App>) {
+pub(crate) async fn sweep(parts: Parts) {
     let mut rounds = 0_u32;
     loop {
         let begun = Instant::now();
         let sweep = Sweep {
-            app: &app,
-            now_ms: app.clock().now_ms(),
+            parts: &parts,
+            now_ms: parts.clock.now_ms(),
             counts: rounds.is_multiple_of(ROUNDS_PER_COUNT),
         };
         let done = tokio::select! {
             done = sweep.round() => done,
-            () = app.shutdown.cancelled() => return,
+            () = parts.shutdown.cancelled() => return,
         };
         if let Err(error) = done {
             tracing::debug!(cause = %error, "old rows were not dropped, and will be in a later round");
         }
         rounds = rounds.wrapping_add(1);
-        let pause = app.options.retention_interval.max(begun.elapsed() * SHARE);
+        let pause = parts.interval.max(begun.elapsed() * SHARE);
         tokio::select! {
             () = sleep(pause) => {}
-            () = app.shutdown.cancelled() => return,
+            () = parts.shutdown.cancelled() => return,
         }
     }
 }
 
 /// One round.
 struct Sweep<'a> {
-    app: &'a App,
+    parts: &'a Parts,
     now_ms: i64,
     /// Whether it looks for what is too much.
     counts: bool,
@@ -151,7 +107,7 @@ impl Sweep<'_> {
             self.drop_old(old).await?;
         }
         self.drop_unsent_mail().await?;
-        let store = &self.app.store;
+        let store = &self.parts.store;
         let mut after = String::new();
         loop {
             let points = store.oldest_of_points(&after).await?;
@@ -182,7 +138,7 @@ impl Sweep<'_> {
         let Dropped::Rows(rows, _) = dropped else {
             return None;
         };
-        self.app.metrics.dropped(table, rows);
+        self.parts.metrics.dropped(table, rows);
         if rows > 0 {
             sleep(begun.elapsed()).await;
         }
@@ -190,10 +146,10 @@ impl Sweep<'_> {
     }
 
     async fn drop_old(&self, old: Old) -> Result<()> {
-        let before_ms = self.before_ms(self.app.options.retention.age_of_old(old));
+        let before_ms = self.before_ms(self.parts.retention.age_of_old(old));
         loop {
             let begun = Instant::now();
-            let dropped = self.app.store.drop_old(old, before_ms).await?;
+            let dropped = self.parts.store.drop_old(old, before_ms).await?;
             let rows = self.dropped(old.table(), dropped, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {
                 return Ok(());
@@ -202,10 +158,10 @@ impl Sweep<'_> {
     }
 
     async fn drop_unsent_mail(&self) -> Result<()> {
-        let before_ms = self.before_ms(self.app.options.retention.failed_notifications);
+        let before_ms = self.before_ms(self.parts.retention.failed_notifications);
         loop {
             let begun = Instant::now();
-            let dropped = self.app.store.drop_unsent_mail(before_ms, self.now_ms);
+            let dropped = self.parts.store.drop_unsent_mail(before_ms, self.now_ms);
             let rows = self.dropped(Dropping::Outbox, dropped.await?, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {
                 return Ok(());
@@ -214,7 +170,7 @@ impl Sweep<'_> {
     }
 
     async fn drop_of_point(&self, point: &OldestOfPoint, of: OfPoint) -> Result<()> {
-        let (store, retention) = (&self.app.store, &self.app.options.retention);
+        let (store, retention) = (&self.parts.store, &self.parts.retention);
         let Some(oldest_ms) = point.oldest_ms(of) else {
             return Ok(());
         };
@@ -256,7 +212,7 @@ impl Sweep<'_> {
                 now_ms: self.now_ms,
                 even_needed,
             };
-            let dropped = self.app.store.drop_part(part).await?;
+            let dropped = self.parts.store.drop_part(part).await?;
             let rows = self.dropped(of.table(), dropped, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {
                 return Ok(());
@@ -268,7 +224,7 @@ impl Sweep<'_> {
     }
 
     async fn drop_of_connector(&self, connector: &OldestOfConnector) -> Result<()> {
-        let (store, retention) = (&self.app.store, &self.app.options.retention);
+        let (store, retention) = (&self.parts.store, &self.parts.retention);
         let Some(oldest_ms) = connector.oldest_ms else {
             return Ok(());
         };
@@ -306,7 +262,7 @@ impl Sweep<'_> {
                 now_ms: self.now_ms,
                 even_needed,
             };
-            let dropped = self.app.store.drop_statuses(part).await?;
+            let dropped = self.parts.store.drop_statuses(part).await?;
             let table = Dropping::ConnectorHistory;
             let rows = self.dropped(table, dropped, begun).await;
             if rows.is_none_or(|rows| rows < PART_ROWS) {

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use dynamo_protocol::ChargePointId;
 use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::demo;
+use crate::domain::charge_points::certificate::Issued;
+use crate::domain::command::{Answer, CallFailure, Command};
+use crate::ocpp;
 use crate::sessions::Sessions;
 use crate::store::{self, NewCertificate, Owner, Store, StoreError};
-use crate::tls::authority::Issued;
 
 /// How long requests, sockets and the last times may take at shutdown, before the store is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
@@ -117,6 +120,18 @@ impl Csms {
         &self.app.sessions
     }
 
+    /// Commands a charge point, whichever version it speaks, and waits for its answer.
+    ///
+    /// # Errors
+    /// When the database fails before it is sent; inside, why there is no good answer.
+    pub async fn send(
+        &self,
+        id: &ChargePointId,
+        command: &Command,
+    ) -> Result<Result<Answer, CallFailure>, StoreError> {
+        Ok(ocpp::send(&self.app, id, command).await?.result)
+    }
+
     /// Puts a mail into the outbox; it leaves when SMTP is configured.
     ///
     /// # Errors
@@ -178,17 +193,23 @@ pub(crate) async fn lasting<F: Future<Output = ()>>(what: &'static str, begin: i
     }
 }
 
-pub(crate) async fn write_presences(app: Arc<App>) {
-    let mut interval = tokio::time::interval(app.options.presence_interval);
+/// Writes down when charge points were last heard of, each `pause`.
+pub(crate) async fn write_presences(
+    sessions: Arc<Sessions>,
+    store: Store,
+    pause: Duration,
+    shutdown: CancellationToken,
+) {
+    let mut interval = tokio::time::interval(pause);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     interval.reset();
     loop {
         tokio::select! {
             _ = interval.tick() => {}
-            () = app.shutdown.cancelled() => return,
+            () = shutdown.cancelled() => return,
         }
-        for presences in app.sessions.presences().chunks(PRESENCES_PER_COMMIT) {
-            match app.store.heard_of(presences.to_vec()).await {
+        for presences in sessions.presences().chunks(PRESENCES_PER_COMMIT) {
+            match store.heard_of(presences.to_vec()).await {
                 Err(error) if !error.is_in_the_log() => tracing::warn!(
                     cause = %error, "the times charge points were last seen were not written"
                 ),
@@ -202,16 +223,16 @@ pub(crate) async fn write_presences(app: Arc<App>) {
 const MARK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Lets the next start notice that the journal of an SQLite database is missing.
-pub(crate) async fn mark_served(app: Arc<App>) {
+pub(crate) async fn mark_served(store: Store, shutdown: CancellationToken) {
     let mut interval = tokio::time::interval(MARK_INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     interval.reset();
     loop {
         tokio::select! {
             _ = interval.tick() => {}
-            () = app.shutdown.cancelled() => return,
+            () = shutdown.cancelled() => return,
         }
-        if let Err(error) = app.store.mark_served().await {
+        if let Err(error) = store.mark_served().await {
             tracing::debug!(cause = %error, "the database was not marked");
         }
     }

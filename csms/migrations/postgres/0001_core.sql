@@ -34,7 +34,9 @@ create table charge_point (
     last_heartbeat_at_ms bigint,
     created_at_ms bigint not null,
     -- tolerant or strict; null: as the server decodes.
-    decoding text
+    decoding text,
+    -- When what is published of it changed last: what was registered, and that it was deleted.
+    updated_at_ms bigint not null default 0
 );
 create index charge_point_organization on charge_point (organization_id, id);
 
@@ -70,27 +72,36 @@ create table connector (
     primary key (charge_point_id, connector_id)
 );
 
+-- Tokens that an organization knows. party: country code and party id of who issued it, such as GBGWY; empty where
+-- that is the organization itself. kind: in the words of OCPI. uid: as it was given; tag_key: as it is compared.
+-- group_uid: of the group it belongs to.
 create table id_tag (
     organization_id text not null references organization (id),
     tag_key text not null,
-    tag text not null,
+    party text not null,
+    kind text not null,
+    uid text not null,
     status text not null,
-    parent_tag text,
+    group_uid text,
     expires_at_ms bigint,
     single_transaction boolean not null,
     created_at_ms bigint not null,
-    primary key (organization_id, tag_key)
+    updated_at_ms bigint not null,
+    primary key (organization_id, tag_key, party, kind)
 );
+create index id_tag_updated on id_tag (organization_id, updated_at_ms, tag_key);
 
--- What a tag was until a change; see store/charge_points/past.rs.
+-- What a token was until a change; see store/charge_points/past.rs.
 create table id_tag_past (
     organization_id text not null references organization (id),
     tag_key text not null,
+    party text not null,
+    kind text not null,
     until_ms bigint not null,
     status text not null,
     expires_at_ms bigint,
     single_transaction boolean not null,
-    primary key (organization_id, tag_key, until_ms)
+    primary key (organization_id, tag_key, party, kind, until_ms)
 );
 
 -- generated always: an id is never given twice, not even after the newest row was deleted.

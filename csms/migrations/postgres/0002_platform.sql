@@ -61,9 +61,15 @@ create table site (
     address text not null,
     latitude double precision,
     longitude double precision,
-    created_at_ms bigint not null
+    created_at_ms bigint not null,
+    -- Of the site, of a charge point on it, or of an EVSE of one: a change below is a change of the location
+    -- [OCPI 2.2.1 locations].
+    updated_at_ms bigint not null,
+    -- Whoever was told of a site is told that it is gone.
+    deleted_at_ms bigint
 );
 create index site_organization on site (organization_id);
+create index site_updated on site (organization_id, updated_at_ms, id);
 
 -- vendor, model, serial_number of 0001 are what the boot said; these are what was registered. A deleted charge
 -- point keeps its records under the id ID/deleted/N, which no charge point can have; a row that is deleted and has
@@ -129,16 +135,62 @@ create table project_access_past (
     primary key (project_id, until_ms)
 );
 
--- Configuration keys an installer set, as JSON values. pushed: saved, or the charge point's answer. position:
--- the place in the request that changed it, for they are pushed in order.
-create table configuration_key (
+-- The EVSEs of a charge point whose connectors somebody grouped, from 1 [2.0.1 part 1 §3]; where no row is, connector n
+-- of 1.6 is EVSE n. deleted_at_ms: another grouping has no EVSE of this number. capabilities, parking_restrictions:
+-- JSON lists of the words of OCPI.
+create table evse (
     charge_point_id text not null references charge_point (id),
-    key text not null,
+    evse_id bigint not null,
+    physical_reference text,
+    floor_level text,
+    capabilities text not null,
+    parking_restrictions text not null,
+    updated_at_ms bigint not null,
+    deleted_at_ms bigint,
+    primary key (charge_point_id, evse_id)
+);
+
+-- The connectors of these EVSEs, from 1 within each. connector_1_6: the number that 1.6 counts them by across the
+-- charge point. In volts, amperes and watts.
+create table evse_connector (
+    charge_point_id text not null references charge_point (id),
+    evse_id bigint not null,
+    connector_id bigint not null,
+    connector_1_6 bigint not null,
+    standard text not null,
+    format text not null,
+    power_type text not null,
+    max_voltage bigint not null,
+    max_amperage bigint not null,
+    max_electric_power bigint,
+    updated_at_ms bigint not null,
+    primary key (charge_point_id, evse_id, connector_id),
+    unique (charge_point_id, connector_1_6)
+);
+
+-- What was set in the device models of charge points, by its address there [2.0.1 part 1 §4]: an instance that has no
+-- name is empty, evse_id and connector_id are 0 where the component is of the charge point, or of an EVSE. key_1_6: by
+-- which key it was set, and is pushed where 1.6 is spoken, whose keys are rows of this table too; see
+-- domain/charge_points/variable.rs. value: JSON. pushed: saved, or the charge point's answer. position: the place
+-- in the request that changed it, for they are pushed in order.
+create table variable (
+    charge_point_id text not null references charge_point (id),
+    component text not null,
+    component_instance text not null,
+    variable text not null,
+    variable_instance text not null,
+    evse_id bigint not null,
+    connector_id bigint not null,
+    attribute_type text not null,
+    key_1_6 text,
     value text not null,
+    data_type text not null,
+    mutability text not null,
     pushed text not null,
     changed_at_ms bigint not null,
     position bigint not null,
-    primary key (charge_point_id, key)
+    primary key (charge_point_id, component, component_instance, variable, variable_instance, evse_id, connector_id,
+        attribute_type)
 );
 
 create table certificate (
@@ -181,9 +233,11 @@ create table commissioning_entry (
 );
 
 -- owner: a charge point's id, or a project's. Prices include tax. A tariff holds until the owner's next one: since
--- which time a transaction begins by it. None is ever deleted.
+-- which time a transaction begins by it. None is ever deleted: deleted_at_ms says since when nothing new is priced by
+-- it, as its charge point is gone. elements: what it has beside these figures, as JSON; see domain/money/element.rs.
 create table tariff (
     id text primary key not null,
+    organization_id text not null references organization (id),
     owner_kind text not null,
     owner_id text not null,
     currency text not null,
@@ -191,9 +245,13 @@ create table tariff (
     session_fee text not null,
     idle_fee_per_minute text not null,
     free_idle_minutes bigint not null,
+    elements text,
     since_ms bigint not null,
+    updated_at_ms bigint not null,
+    deleted_at_ms bigint,
     unique (owner_kind, owner_id, since_ms)
 );
+create index tariff_updated on tariff (organization_id, updated_at_ms, id);
 
 -- What a transaction costs: the tariff as it was at the start, the idle time by the charge point's stamps,
 -- and the total once it is stopped. billed_though: why the tag might not charge when it began, if so. Absent where
@@ -340,3 +398,26 @@ create table idempotent_answer (
     primary key (organization_id, key)
 );
 create index idempotent_answer_age on idempotent_answer (created_at_ms);
+
+-- Texts are compared and sorted byte by byte, as SQLite does it, whatever the locale of the database is. What a
+-- generated column is made of cannot be changed here: it has its collation where it is made.
+do $$
+declare
+    every record;
+begin
+    for every in
+        select table_name,
+            string_agg(format('alter column %I type text collate "C"', column_name), ', ') as changes
+        from information_schema.columns
+        where table_schema = current_schema() and data_type = 'text' and table_name not like '\_sqlx%'
+            and collation_name is distinct from 'C'
+            and (table_name, column_name) not in (
+                select u.table_name, u.column_name from information_schema.column_column_usage u
+                where u.table_schema = current_schema()
+            )
+        group by table_name
+    loop
+        execute format('alter table %I %s', every.table_name, every.changes);
+    end loop;
+end
+$$;

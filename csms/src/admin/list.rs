@@ -74,15 +74,23 @@ pub(super) async fn id_tags(
     listed: &Listed,
     out: Out<'_>,
 ) -> Result<(), AdminError> {
-    let mut after = (String::new(), String::new());
+    let mut after = [const { String::new() }; 4];
     loop {
-        let rows = store.id_tags_after(listed, (&after.0, &after.1)).await?;
+        let rows = store
+            .id_tags_after(listed, after.each_ref().map(String::as_str))
+            .await?;
         for row in &rows {
             write(out, &id_tag(row))?;
         }
         match rows.last() {
             Some(last) if rows.len() == PAGE_ROWS => {
-                after = (last.organization_id.clone(), last.tag_key.clone());
+                let key = [
+                    &last.organization_id,
+                    &last.tag_key,
+                    &last.party,
+                    &last.kind,
+                ];
+                after = key.map(String::clone);
             }
             _ => return Ok(()),
         }
@@ -91,10 +99,10 @@ pub(super) async fn id_tags(
 
 fn id_tag(row: &IdTagRow) -> Value {
     json!({
-        "id": row.tag,
+        "id": row.uid,
         "organization_id": row.organization_id,
         "status": row.status,
-        "parent": row.parent_tag,
+        "parent": row.group_uid,
         "expires_at": time(row.expires_at_ms),
         "single_transaction": row.single_transaction,
         "created_at": rfc3339(row.created_at_ms),

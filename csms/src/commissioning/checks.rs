@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use dynamo_protocol::v16::Action;
-use serde_json::json;
-
 use super::line::{Flow, Line};
 use crate::App;
+use crate::domain::command::{Command, Message, Setting, Start, Target, Token, remote_start_id};
 use crate::domain::projects::commissioning::{CheckName, TAG};
 use crate::domain::transactions::claims::irregularities;
+use crate::ocpp::dialect::{Report, Taken};
 use crate::store::{ChargePointRecord, Registration, Result, Run};
 
 /// Connectors that are asked for their status.
@@ -55,8 +54,8 @@ async fn handshake(
     if record.connected_at_ms.is_none() || record.registration != Registration::Accepted.as_str() {
         return Err("no boot of the charge point was accepted".to_owned());
     }
-    let ping = json!({"key": ["HeartbeatInterval"]});
-    line.call(Action::GetConfiguration, ping).await.map(drop)
+    let ping = Command::GetSettings(vec![Setting::heartbeat_interval()]);
+    line.call(&ping).await.map(drop)
 }
 
 /// Asks for a boot notification; what cannot send one on request said its version when it booted.
@@ -64,17 +63,20 @@ async fn firmware(
     line: &mut Line<'_>,
     record: &ChargePointRecord,
 ) -> std::result::Result<(), String> {
-    let trigger = json!({"requestedMessage": "BootNotification"});
-    let taken = line.call(Action::TriggerMessage, trigger).await?;
+    let trigger = Command::Trigger {
+        message: Message::Boot,
+        target: Target::Station,
+    };
+    let taken = line.call(&trigger).await?;
     let version = if taken.is_accepted() {
-        let boot = line.answered(Action::BootNotification, |_| true).await;
-        let (boot, _) = boot.ok_or("no BootNotification came, though it was agreed to")?;
-        boot["firmwareVersion"].as_str().map(str::to_owned)
+        let boot = line.reported(|report| match report {
+            Report::Boot { firmware_version } => Some(firmware_version),
+            _ => None,
+        });
+        boot.await
+            .ok_or("no BootNotification came, though it was agreed to")?
     } else {
-        line.note(&format!(
-            "TriggerMessage was answered {}; the last boot counts",
-            taken.status()
-        ));
+        line.note(&format!("{taken}; the last boot counts"));
         record.firmware_version.clone()
     };
     match version.filter(|version| !version.trim().is_empty()) {
@@ -99,19 +101,30 @@ async fn connector(
     };
     let mut found = Vec::new();
     for (number, reported) in asked.iter().take(CONNECTORS_MAX) {
-        let trigger = json!({"requestedMessage": "StatusNotification", "connectorId": number});
-        let taken = line.call(Action::TriggerMessage, trigger).await?;
-        let status = if taken.is_accepted() {
-            let of_it = |status: &serde_json::Value| status["connectorId"] == *number;
-            let report = line.answered(Action::StatusNotification, of_it).await;
-            let (report, _) =
-                report.ok_or("no StatusNotification came, though it was agreed to")?;
-            report["status"].as_str().unwrap_or("unknown").to_owned()
-        } else {
-            reported.clone()
+        let asked = u32::try_from(*number).unwrap_or(u32::MAX);
+        let trigger = Command::Trigger {
+            message: Message::Status,
+            target: Target::Evse(asked),
         };
-        // Preparing: a car is plugged in already.
-        if status == "Available" || status == "Preparing" {
+        let taken = line.call(&trigger).await?;
+        let (status, is_free) = if taken.is_accepted() {
+            let report = line.reported(|report| match report {
+                Report::Status {
+                    evse,
+                    word,
+                    is_free,
+                    ..
+                } if evse == asked => Some((word, is_free)),
+                _ => None,
+            });
+            let report = report.await;
+            report.ok_or("no StatusNotification came, though it was agreed to")?
+        } else {
+            // Preparing: a car is plugged in already.
+            let is_free = reported == "Available" || reported == "Preparing";
+            (reported.clone(), is_free)
+        };
+        if is_free {
             return Ok(*number);
         }
         found.push(format!("connector {number} is {status}"));
@@ -134,7 +147,7 @@ async fn test_transaction(
             .test_transaction(&run.charge_point_id, run.started_at_ms)
             .await?;
         if open.is_none() {
-            let started = line.answered(Action::StartTransaction, is_test).await;
+            let started = line.reported(test_start).await;
             if started.is_some() {
                 open = app
                     .store
@@ -144,7 +157,7 @@ async fn test_transaction(
         }
         if let Some(found) = open {
             if found.state == "open"
-                && let Err(reason) = stop(line, found.id).await
+                && let Err(reason) = stop(line, &found.id.to_string()).await
             {
                 return Ok(Err(reason));
             }
@@ -154,7 +167,7 @@ async fn test_transaction(
     run.checks[index].begun = true;
     let entries = line.take_log();
     app.store.run_advanced(run, entries).await?;
-    let outcome = start_and_stop(line, connector).await;
+    let outcome = start_and_stop(line, &run.id, connector).await;
     if outcome.is_err() {
         let left = app
             .store
@@ -162,7 +175,7 @@ async fn test_transaction(
             .await?;
         if let Some(left) = left.filter(|left| left.state == "open") {
             line.note("a transaction is open still: stopping it");
-            if let Err(reason) = stop(line, left.id).await {
+            if let Err(reason) = stop(line, &left.id.to_string()).await {
                 line.note(&reason);
             }
         }
@@ -199,71 +212,73 @@ async fn possible(app: &App, run: &Run, connector: Option<i64>) -> Result<Outcom
     Ok(Ok(connector))
 }
 
-fn is_test(start: &serde_json::Value) -> bool {
-    start["idTag"]
-        .as_str()
-        .is_some_and(|tag| tag.eq_ignore_ascii_case(TAG))
+/// The EVSE of a test transaction that begins, and what it was answered.
+fn test_start(report: Report) -> Option<(u32, Option<Taken>)> {
+    match report {
+        Report::Started { evse, token, taken } if token.eq_ignore_ascii_case(TAG) => {
+            Some((evse, taken))
+        }
+        _ => None,
+    }
 }
 
 async fn start_and_stop(
     line: &mut Line<'_>,
+    run: &str,
     connector: Option<i64>,
 ) -> std::result::Result<(), String> {
-    let mut start = json!({"idTag": TAG});
-    if let Some(connector) = connector {
-        start["connectorId"] = json!(connector);
-    }
-    let taken = line.call(Action::RemoteStartTransaction, start).await?;
+    let start = Command::Start(Start {
+        evse: connector.and_then(|connector| u32::try_from(connector).ok()),
+        token: Token::central(TAG),
+        remote_start_id: remote_start_id(run),
+        profile: None,
+    });
+    let taken = line.call(&start).await?;
     if !taken.is_accepted() {
-        return Err(format!(
-            "RemoteStartTransaction was answered {}",
-            taken.status()
-        ));
+        return Err(taken.to_string());
     }
-    let started = line.answered(Action::StartTransaction, is_test).await;
-    let (start, answer) =
-        started.ok_or("no StartTransaction came, though the start was accepted")?;
-    let id = answer["transactionId"].as_i64();
+    let started = line.reported(test_start).await;
+    let (evse, taken) = started.ok_or("no StartTransaction came, though the start was accepted")?;
+    let id = taken.as_ref().and_then(|taken| taken.transaction.clone());
     let id = id.ok_or("the transaction got no id")?;
-    if answer["idTagInfo"]["status"] != "Accepted" {
+    if !taken.is_some_and(|taken| taken.is_accepted) {
         return Err(format!("the tag {TAG} was not accepted"));
     }
-    let connector = start["connectorId"].as_i64().unwrap_or(0);
-    match line.flow(id, connector).await {
+    match line.flow(&id, evse).await {
         Flow::Energy => {}
         Flow::Nothing => line.note("no energy flows yet; stopping the transaction all the same"),
         Flow::Stopped => {
             return Err("the transaction was stopped before it was asked for".to_owned());
         }
     }
-    stop(line, id).await
+    stop(line, &id).await
 }
 
 /// Stops a transaction. A charge point that is busy with it says no at first, and is asked again.
-async fn stop(line: &mut Line<'_>, id: i64) -> std::result::Result<(), String> {
-    let of_it = |stop: &serde_json::Value| stop["transactionId"] == id;
+async fn stop(line: &mut Line<'_>, id: &str) -> std::result::Result<(), String> {
+    let of_it = |report| match report {
+        Report::Stopped { transaction } if transaction == id => Some(()),
+        _ => None,
+    };
+    let stop = Command::Stop {
+        transaction: id.to_owned(),
+    };
     for attempt in 1.. {
-        let command = json!({"transactionId": id});
-        let taken = line.call(Action::RemoteStopTransaction, command).await?;
+        let taken = line.call(&stop).await?;
         if taken.is_accepted() {
             break;
         }
-        let status = taken.status();
         if attempt == STOPS_MAX {
-            return Err(format!(
-                "RemoteStopTransaction was answered {status}, {STOPS_MAX} times"
-            ));
+            return Err(format!("{taken}, {STOPS_MAX} times"));
         }
-        line.note(&format!(
-            "RemoteStopTransaction was answered {status}; it is sent again"
-        ));
+        line.note(&format!("{taken}; it is sent again"));
         // It may have been on its way to stop by itself.
-        let stopped = line.answered_within(STOP_AGAIN_AFTER, Action::StopTransaction, of_it);
+        let stopped = line.reported_within(STOP_AGAIN_AFTER, of_it);
         if stopped.await.is_some() {
             return Ok(());
         }
     }
-    let stopped = line.answered(Action::StopTransaction, of_it).await;
+    let stopped = line.reported(of_it).await;
     stopped
         .map(drop)
         .ok_or_else(|| "no StopTransaction came, though the stop was accepted".to_owned())

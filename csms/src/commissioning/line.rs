@@ -1,17 +1,19 @@
 //! What a run says to its charge point, what it hears, and its log of both.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{ChargePointId, Version};
+use dynamo_protocol::ChargePointId;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
+use crate::domain::command::{Answer, CallFailure, Command};
 use crate::domain::projects::commissioning::CheckName;
-use crate::ocpp::answers;
-use crate::ocpp::sessions::CallFailure;
+use crate::ocpp;
+use crate::ocpp::dialect::{Report, Topic};
 use crate::ocpp::taps::{Frame, Heard, Tap};
 use crate::store::LogEntry;
 
@@ -26,12 +28,12 @@ const WAITING_MAX: usize = 16;
 
 /// How long a transaction may take until energy flows. Cars take some seconds to wake up and to lock the plug.
 const ENERGY_WAIT: Duration = Duration::from_secs(30);
-/// Connectors that are known to charge. No charge point that is tested has as many.
+/// EVSEs that are known to charge. No charge point that is tested has as many.
 const CHARGING_MAX: usize = 64;
 
 /// What became of a transaction that has begun.
 pub(super) enum Flow {
-    /// Its connector charges, or a meter value of it came.
+    /// Its EVSE charges, or a meter value of it came.
     Energy,
     /// It was stopped without being asked to.
     Stopped,
@@ -40,43 +42,49 @@ pub(super) enum Flow {
 }
 
 /// How a charge point took a command.
-pub(super) enum Taken {
-    Answered(Value),
-    /// A CALLERROR: it cannot do this.
-    Refused(String),
+pub(super) struct Taken {
+    /// The action that said the command.
+    action: &'static str,
+    result: Result<Answer, String>,
 }
 
 impl Taken {
-    /// The status it answered, or the code of its refusal.
+    /// The status it answered, or the code of its refusal: it cannot do this.
     pub(super) fn status(&self) -> &str {
-        match self {
-            Self::Answered(answer) => {
-                let status = answer["status"].as_str().unwrap_or("nothing");
+        match &self.result {
+            Ok(answer) => {
+                let status = answer.said();
                 &status[..status.floor_char_boundary(STATUS_BYTES_MAX)]
             }
-            Self::Refused(code) => code,
+            Err(code) => code,
         }
     }
 
     pub(super) fn is_accepted(&self) -> bool {
-        matches!(self, Self::Answered(answer) if answer["status"] == "Accepted")
+        self.result.as_ref().is_ok_and(Answer::is_accepted)
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was answered {}", self.action, self.status())
     }
 }
 
 pub(super) struct Line<'a> {
-    app: &'a App,
+    app: &'a Arc<App>,
     pub id: ChargePointId,
     tap: Tap,
     check: CheckName,
     log: Vec<LogEntry>,
     /// Calls in the log, whose answers belong there too.
     logged_calls: HashSet<String>,
-    /// The connectors that said last that they are Charging: some do before they tell the start.
-    charging: BTreeSet<i64>,
+    /// The EVSEs that said last that they charge: some do before they tell the start.
+    charging: BTreeSet<u32>,
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn open(app: &'a App, id: ChargePointId) -> Self {
+    pub(super) fn open(app: &'a Arc<App>, id: ChargePointId) -> Self {
         Self {
             tap: app.taps.open(&id),
             app,
@@ -121,46 +129,33 @@ impl<'a> Line<'a> {
     }
 
     /// Sends a command and waits for the answer; an error says why there is none that counts.
-    pub(super) async fn call(&mut self, action: Action, payload: Value) -> Result<Taken, String> {
-        let payload = payload.to_string();
-        let sent = self.app.sessions.call_raw(&self.id, action, payload).await;
-        match sent {
-            Ok(answer) => {
-                let understood = answers::understand(self.app, &self.id, action, &answer).await;
-                understood.map(Taken::Answered).map_err(|error| {
-                    format!(
-                        "{action}: the answer breaks the schema: {}",
-                        error.description
-                    )
-                })
-            }
-            Err(CallFailure::Refused(error)) => {
-                Ok(Taken::Refused(error.code.as_wire(Version::V1_6).to_owned()))
-            }
-            Err(failure) => Err(format!("{action}: {failure}")),
-        }
+    pub(super) async fn call(&mut self, command: &Command) -> Result<Taken, String> {
+        let sent = ocpp::send(self.app, &self.id, command).await;
+        let sent = sent.map_err(|error| error.to_string())?;
+        let action = sent.action;
+        let result = match sent.result {
+            Ok(answer) => Ok(answer),
+            Err(CallFailure::Refused(refusal)) => Err(refusal.code),
+            Err(failure) => return Err(format!("{action}: {failure}")),
+        };
+        Ok(Taken { action, result })
     }
 
-    /// Waits for a call of the charge point that fits and for the answer to it: what both carried. None when
-    /// it does not come in time.
-    pub(super) async fn answered(
-        &mut self,
-        action: Action,
-        fits: impl Fn(&Value) -> bool,
-    ) -> Option<(Value, Value)> {
-        self.answered_within(self.app.options.commissioning_wait, action, fits)
+    /// Waits for a report of the charge point from which something can be had, and for the answer to it. None when it
+    /// does not come in time.
+    pub(super) async fn reported<T>(&mut self, pick: impl Fn(Report) -> Option<T>) -> Option<T> {
+        self.reported_within(self.app.options.commissioning_wait, pick)
             .await
     }
 
     /// The same, with a shorter patience.
-    pub(super) async fn answered_within(
+    pub(super) async fn reported_within<T>(
         &mut self,
         patience: Duration,
-        action: Action,
-        fits: impl Fn(&Value) -> bool,
-    ) -> Option<(Value, Value)> {
+        pick: impl Fn(Report) -> Option<T>,
+    ) -> Option<T> {
         let deadline = Instant::now() + patience.min(self.app.options.commissioning_wait);
-        let mut waiting: Vec<(String, Value)> = Vec::new();
+        let mut waiting: Vec<Call> = Vec::new();
         loop {
             let heard = timeout_at(deadline, self.tap.heard.recv()).await.ok()??;
             let Heard::Frame(frame) = heard else { continue };
@@ -170,17 +165,29 @@ impl<'a> Line<'a> {
                 continue;
             };
             match kind {
-                2 if frame.from_charge_point && parts[2] == action.as_str() && fits(&parts[3]) => {
+                2 if frame.from_charge_point => {
+                    let call = Call {
+                        id: id.to_owned(),
+                        action: parts[2].as_str().unwrap_or("").to_owned(),
+                        payload: parts[3].clone(),
+                    };
+                    if report(&frame, &call, None).and_then(&pick).is_none() {
+                        continue;
+                    }
                     if waiting.len() >= WAITING_MAX {
                         waiting.remove(0);
                     }
-                    waiting.push((id.to_owned(), parts[3].clone()));
+                    waiting.push(call);
                 }
-                4 if !frame.from_charge_point => waiting.retain(|(waiting, _)| waiting != id),
+                4 if !frame.from_charge_point => waiting.retain(|call| call.id != id),
                 3 if !frame.from_charge_point => {
-                    let call = waiting.iter().position(|(waiting, _)| waiting == id);
-                    if let Some(index) = call {
-                        return Some((waiting.swap_remove(index).1, parts[2].clone()));
+                    let Some(index) = waiting.iter().position(|call| call.id == id) else {
+                        continue;
+                    };
+                    let call = waiting.swap_remove(index);
+                    let picked = report(&frame, &call, Some(&parts[2])).and_then(&pick);
+                    if picked.is_some() {
+                        return picked;
                     }
                 }
                 _ => {}
@@ -189,42 +196,39 @@ impl<'a> Line<'a> {
     }
 
     /// Waits until energy flows in a transaction: real charge points refuse to stop one that they are still starting.
-    pub(super) async fn flow(&mut self, transaction: i64, connector: i64) -> Flow {
+    pub(super) async fn flow(&mut self, transaction: &str, evse: u32) -> Flow {
         let patience = ENERGY_WAIT.min(self.app.options.commissioning_wait);
         let deadline = Instant::now() + patience;
-        while !self.charging.contains(&connector) {
+        while !self.charging.contains(&evse) {
             let heard = timeout_at(deadline, self.tap.heard.recv()).await;
             let Ok(Some(heard)) = heard else {
                 return Flow::Nothing;
             };
             let Heard::Frame(frame) = heard else { continue };
             self.keep(&frame);
-            let parts = parts_of(&frame);
-            if !frame.from_charge_point || parts[0] != 2 || parts[3]["transactionId"] != transaction
-            {
-                continue;
-            }
-            match parts[2].as_str() {
-                Some("MeterValues") => break,
-                Some("StopTransaction") => return Flow::Stopped,
+            match called(&frame, &parts_of(&frame)) {
+                Some(Report::Metered { transaction: of }) if of == transaction => break,
+                Some(Report::Stopped { transaction: of }) if of == transaction => {
+                    return Flow::Stopped;
+                }
                 _ => {}
             }
         }
         Flow::Energy
     }
 
-    /// Remembers which connectors charge.
-    fn watch(&mut self, parts: &Value) {
-        if parts[0] != 2 || parts[2] != "StatusNotification" {
-            return;
-        }
-        let Some(connector) = parts[3]["connectorId"].as_i64() else {
+    /// Remembers which EVSEs charge.
+    fn watch(&mut self, report: &Report) {
+        let Report::Status {
+            evse, is_charging, ..
+        } = report
+        else {
             return;
         };
-        if parts[3]["status"] != "Charging" {
-            self.charging.remove(&connector);
+        if !is_charging {
+            self.charging.remove(evse);
         } else if self.charging.len() < CHARGING_MAX {
-            self.charging.insert(connector);
+            self.charging.insert(*evse);
         }
     }
 
@@ -238,8 +242,8 @@ impl<'a> Line<'a> {
         let Some((kind, id)) = kind_and_id(&parts) else {
             return;
         };
-        if frame.from_charge_point {
-            self.watch(&parts);
+        if let Some(report) = called(frame, &parts) {
+            self.watch(&report);
         }
         let caller = if (kind == 2) == frame.from_charge_point {
             "cp"
@@ -249,8 +253,9 @@ impl<'a> Line<'a> {
         let call = format!("{caller}/{id}");
         let belongs = match kind {
             2 => {
-                let action = Action::from_wire(parts[2].as_str().unwrap_or(""));
-                action.is_some_and(|action| concerns(self.check, action))
+                let action = parts[2].as_str().unwrap_or("");
+                let topic = frame.dialect.topic(action);
+                topic.is_some_and(|topic| concerns(self.check, topic))
             }
             _ => self.logged_calls.contains(&call),
         };
@@ -276,23 +281,42 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether an action is what a check is about.
-fn concerns(check: CheckName, action: Action) -> bool {
-    let actions: &[Action] = match check {
-        CheckName::OcppHandshake => &[Action::GetConfiguration],
-        CheckName::FirmwareVersion => &[Action::TriggerMessage, Action::BootNotification],
-        CheckName::ConnectorAvailable => &[Action::TriggerMessage, Action::StatusNotification],
+/// A call of the charge point whose answer is waited for.
+struct Call {
+    id: String,
+    action: String,
+    payload: Value,
+}
+
+/// What a call reports, in the version of a frame on the same line.
+fn report(frame: &Frame, call: &Call, answered: Option<&Value>) -> Option<Report> {
+    frame.dialect.report(&call.action, &call.payload, answered)
+}
+
+/// What a frame reports by itself, if it is a call of the charge point.
+fn called(frame: &Frame, parts: &Value) -> Option<Report> {
+    if !frame.from_charge_point || parts[0] != 2 {
+        return None;
+    }
+    frame.dialect.report(parts[2].as_str()?, &parts[3], None)
+}
+
+/// Whether messages about this are what a check is about.
+fn concerns(check: CheckName, topic: Topic) -> bool {
+    let topics: &[Topic] = match check {
+        CheckName::OcppHandshake => &[Topic::ReadSettings],
+        CheckName::FirmwareVersion => &[Topic::Trigger, Topic::Boot],
+        CheckName::ConnectorAvailable => &[Topic::Trigger, Topic::Status],
         CheckName::TestTransaction => &[
-            Action::RemoteStartTransaction,
-            Action::RemoteStopTransaction,
-            Action::Authorize,
-            Action::StartTransaction,
-            Action::StopTransaction,
-            Action::StatusNotification,
-            Action::MeterValues,
+            Topic::RemoteStart,
+            Topic::RemoteStop,
+            Topic::Authorization,
+            Topic::Transaction,
+            Topic::Status,
+            Topic::MeterValues,
         ],
     };
-    actions.contains(&action)
+    topics.contains(&topic)
 }
 
 /// Puts the beginning of a long payload, as text, where the payload was; its bytes, if it was too long.

@@ -6,9 +6,9 @@
 
 mod checks;
 mod line;
+pub(crate) mod runs;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_protocol::ChargePointId;
@@ -19,44 +19,12 @@ use crate::domain::occurrence::Kind;
 use crate::domain::projects::commissioning::{CheckResult, all_well, end_check};
 use crate::store::{Mail, Owner, Result, Run, RunEnd};
 use line::Line;
+use runs::Taken;
 
 /// How often runs are looked for that nobody works on.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a lease is kept; several times within its length.
 const KEEP_INTERVAL: Duration = Duration::from_secs(8);
-
-/// The runs that have a task.
-#[derive(Default)]
-pub(crate) struct Runs(Mutex<HashSet<String>>);
-
-impl Runs {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
-    }
-}
-
-/// A run that has a task. When this is dropped, also by a panic, the run can be taken up again, once its lease is over.
-struct Taken {
-    app: Arc<App>,
-    run: String,
-}
-
-impl Taken {
-    /// None where the run has a task already.
-    fn take(app: &Arc<App>, run: &str) -> Option<Self> {
-        let is_new = app.runs.lock().insert(run.to_owned());
-        is_new.then(|| Self {
-            app: app.clone(),
-            run: run.to_owned(),
-        })
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.app.runs.lock().remove(&self.run);
-    }
-}
 
 /// Takes up every run that nobody works on, until the shutdown.
 pub(crate) async fn take_up_all(app: Arc<App>) {
@@ -84,7 +52,7 @@ pub(crate) async fn take_up_all(app: Arc<App>) {
 /// Gives a run that this process has leased its task, if it has none. `again`: it had one before, maybe in an earlier
 /// process, so its charge point may still be on its way back.
 pub(crate) fn take_up(app: &Arc<App>, run: Run, again: bool) {
-    let Some(taken) = Taken::take(app, &run.id) else {
+    let Some(taken) = Taken::take(&app.runs, &run.id) else {
         return;
     };
     let app = app.clone();
@@ -120,7 +88,7 @@ async fn keep_lease(app: &App, run: &Run) {
 }
 
 /// Ends the run as failed where it lasts longer than a run may.
-async fn go_in_time(app: &App, mut run: Run, again: bool) -> Result<()> {
+async fn go_in_time(app: &Arc<App>, mut run: Run, again: bool) -> Result<()> {
     let limit = app.options.commissioning_limit;
     let age_ms = app.clock().now_ms().saturating_sub(run.started_at_ms);
     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
@@ -147,7 +115,7 @@ fn pending(run: &Run) -> Option<usize> {
     checks.position(|check| check.result == CheckResult::Pending)
 }
 
-async fn go(app: &App, run: &mut Run, again: bool) -> Result<()> {
+async fn go(app: &Arc<App>, run: &mut Run, again: bool) -> Result<()> {
     let Ok(id) = ChargePointId::new(&run.charge_point_id) else {
         // A deleted charge point keeps its records under what can be no id.
         return end(app, run).await;

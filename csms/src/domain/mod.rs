@@ -6,6 +6,7 @@
 use sha2::{Digest as _, Sha256};
 
 pub(crate) mod charge_points;
+pub mod command;
 pub(crate) mod guest;
 pub(crate) mod money;
 pub(crate) mod occurrence;
@@ -20,5 +21,5 @@ pub(crate) fn content_hash(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     let digest = hash.finalize();
-    digest[..16].iter().map(|b| format!("{b:02x}")).collect()
+    hex::encode(&digest[..16])
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::clock::rfc3339;
-use crate::store::random_text;
+use crate::random::random_text;
 
 /// Something that webhooks can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,7 @@ pub(crate) fn signature(secret: &str, now_ms: i64, body: &str) -> String {
         .chain_update(body)
         .finalize()
         .into_bytes();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={seconds},v1={hex}")
+    format!("t={seconds},v1={}", hex::encode(digest))
 }
 
 /// How long a letter is tried, from when it was written.

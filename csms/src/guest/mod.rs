@@ -6,14 +6,13 @@
 //!
 //! [`next`]: crate::domain::guest::next::next
 
+pub(crate) mod desks;
 mod task;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -21,89 +20,12 @@ use tokio_util::sync::CancellationToken;
 use crate::App;
 use crate::domain::guest;
 use crate::store::{NewGuest, Result};
+use desks::Closing;
 use task::Task;
 
 /// How often sessions without a task are looked for: those of an earlier process, and of a server on the same
 /// database that is no more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The sessions that have a task in this process.
-#[derive(Default)]
-pub(crate) struct Guests {
-    /// Most of the time there is none, and charge points need no lock to know it.
-    open: AtomicUsize,
-    desks: Mutex<BTreeMap<(String, String), Arc<Desk>>>,
-}
-
-/// What a task and those who wait for it share.
-#[derive(Default)]
-struct Desk {
-    /// Something happened that may matter to the session.
-    wake: Notify,
-    /// Counts the steps of the task.
-    steps: watch::Sender<u64>,
-}
-
-impl Guests {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Arc<Desk>>> {
-        self.desks.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
-    /// A charge point did something: its sessions are looked at.
-    pub(crate) fn wake(&self, charge_point: &str) {
-        if self.open.load(Relaxed) == 0 {
-            return;
-        }
-        let first = (charge_point.to_owned(), String::new());
-        let desks = self.lock();
-        let here = desks
-            .range(first..)
-            .take_while(|((id, _), _)| id == charge_point);
-        here.for_each(|(_, desk)| desk.wake.notify_one());
-    }
-
-    /// The desk of a session, and whether it is new.
-    fn open(&self, charge_point: &str, token: &str) -> (Arc<Desk>, bool) {
-        let mut desks = self.lock();
-        let key = (charge_point.to_owned(), token.to_owned());
-        if let Some(desk) = desks.get(&key) {
-            return (desk.clone(), false);
-        }
-        let desk = Arc::new(Desk::default());
-        desks.insert(key, desk.clone());
-        self.open.store(desks.len(), Relaxed);
-        (desk, true)
-    }
-
-    /// Gives the desk of a session back when what is returned is dropped, also by a panic: then the next sweep takes the
-    /// session up again.
-    fn close_later(app: &Arc<App>, charge_point: &str, token: &str) -> Closing {
-        Closing {
-            app: app.clone(),
-            charge_point: charge_point.to_owned(),
-            token: token.to_owned(),
-        }
-    }
-
-    fn close(&self, charge_point: &str, token: &str) {
-        let mut desks = self.lock();
-        desks.remove(&(charge_point.to_owned(), token.to_owned()));
-        self.open.store(desks.len(), Relaxed);
-    }
-}
-
-/// A desk that is closed when this is dropped.
-struct Closing {
-    app: Arc<App>,
-    charge_point: String,
-    token: String,
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.app.guests.close(&self.charge_point, &self.token);
-    }
-}
 
 /// Takes up every session that is under way and has no task, again and again.
 pub(crate) async fn take_up_all(app: Arc<App>) {
@@ -113,7 +35,7 @@ pub(crate) async fn take_up_all(app: Arc<App>) {
                 for (token, charge_point) in sessions {
                     let (desk, is_new) = app.guests.open(&charge_point, &token);
                     if is_new {
-                        let closing = Guests::close_later(&app, &charge_point, &token);
+                        let closing = app.guests.close_later(&charge_point, &token);
                         work(&app, closing, Task::new(&app, token, desk, None));
                     }
                 }
@@ -130,7 +52,7 @@ pub(crate) async fn take_up_all(app: Arc<App>) {
 }
 
 /// The steps of a session's task, or why the session cannot be.
-type Begun = Result<std::result::Result<watch::Receiver<u64>, guest::Refused>>;
+type Begun = Result<std::result::Result<watch::Receiver<u64>, guest::GuestRefused>>;
 
 /// Begins a session and gives it its task; both are done whatever becomes of the caller, who says by `gone` that
 /// nobody has the session's token.
@@ -140,7 +62,7 @@ pub(crate) fn begin(app: &Arc<App>, new: NewGuest, gone: CancellationToken) -> J
         let (charge_point, token) = (new.charge_point_id.clone(), new.token.clone());
         // Taken before the session can be seen, so that no sweep takes it for one that was left behind.
         let (desk, _) = app.guests.open(&charge_point, &token);
-        let closing = Guests::close_later(&app, &charge_point, &token);
+        let closing = app.guests.close_later(&charge_point, &token);
         let begun = guest::begin(&app.store, new).await;
         if !matches!(begun, Ok(Ok(()))) {
             return begun.map(|begun| begun.map(|()| desk.steps.subscribe()));
@@ -156,7 +78,7 @@ pub(crate) fn take_up(app: &Arc<App>, charge_point: &str, token: &str) -> watch:
     let (desk, is_new) = app.guests.open(charge_point, token);
     let steps = desk.steps.subscribe();
     if is_new {
-        let closing = Guests::close_later(app, charge_point, token);
+        let closing = app.guests.close_later(charge_point, token);
         let task = Task::new(app, token.to_owned(), desk, None);
         work(app, closing, task);
     } else {

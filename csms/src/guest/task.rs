@@ -4,21 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_protocol::ChargePointId;
-use dynamo_protocol::v16::Action;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Desk;
+use super::desks::Desk;
 use crate::App;
+use crate::domain::command::{self, CallFailure, Command, Start, Token};
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise};
 use crate::domain::money::billing::CostWatch;
 use crate::domain::occurrence::Kind;
 use crate::domain::transactions::ending::give_up;
-use crate::ocpp::answers;
-use crate::ocpp::sessions::CallFailure;
+use crate::ocpp;
 use crate::payment::{Capture, Held, Hold, PaymentError};
 use crate::store::{GuestSession, Result, TransactionState};
 
@@ -307,11 +305,13 @@ impl Task {
         if !store.guest_start_sent(&self.token).await? {
             return Ok(Stepped::On);
         }
-        let payload = json!({"connectorId": session.connector_id, "idTag": session.id_tag});
-        match self
-            .command(id, Action::RemoteStartTransaction, &payload)
-            .await
-        {
+        let start = Start {
+            evse: u32::try_from(session.connector_id).ok(),
+            token: Token::central(&session.id_tag),
+            remote_start_id: command::remote_start_id(&self.token),
+            profile: None,
+        };
+        match self.command(id, &Command::Start(start)).await? {
             Answer::Refused(reason) => {
                 self.not_begun(GuestStatus::Failed, Some(&reason)).await?;
             }
@@ -342,10 +342,10 @@ impl Task {
         transaction: i64,
         (asked_ms, now): (i64, Circumstances),
     ) -> Result<()> {
-        let payload = json!({"transactionId": transaction});
-        let answer = self
-            .command(id, Action::RemoteStopTransaction, &payload)
-            .await;
+        let stop = Command::Stop {
+            transaction: transaction.to_string(),
+        };
+        let answer = self.command(id, &stop).await?;
         self.stop_sent = now.connection.map(|connection| StopSent {
             asked_ms,
             connection,
@@ -376,30 +376,29 @@ impl Task {
     }
 
     /// Sends a command once.
-    async fn command(&self, id: &ChargePointId, action: Action, payload: &Value) -> Answer {
-        let sessions = &self.app.sessions;
-        match sessions.call_raw(id, action, payload.to_string()).await {
-            Ok(answer) => {
-                // What it says counts even where its form does not: money hangs on it.
-                let understood = answers::understand(&self.app, id, action, &answer).await;
-                let said = understood
-                    .or_else(|_| serde_json::from_str(answer.get()))
-                    .unwrap_or(Value::Null);
-                match said["status"].as_str().unwrap_or("nothing") {
-                    "Accepted" => Answer::Accepted,
-                    status => Answer::Refused(format!("{action} was answered {status}")),
-                }
-            }
+    async fn command(&self, id: &ChargePointId, command: &Command) -> Result<Answer> {
+        let sent = ocpp::send(&self.app, id, command).await?;
+        let action = sent.action;
+        // What it says counts even where its form does not: money hangs on it.
+        let understood = match sent.result {
+            Err(CallFailure::Invalid { answer, .. }) => Ok(*answer),
+            other => other,
+        };
+        Ok(match understood {
+            Ok(answer) if answer.is_accepted() => Answer::Accepted,
+            Ok(answer) => Answer::Refused(format!("{action} was answered {}", answer.said())),
             // It may have done what it was told.
             Err(CallFailure::TimedOut | CallFailure::Lost | CallFailure::Unreadable(_)) => {
                 Answer::None
             }
             Err(failure) if failure.was_sent() => Answer::Refused(format!("{action}: {failure}")),
+            // Nor will it be, ever.
+            Err(CallFailure::NotSayable(why)) => Answer::Refused(why),
             Err(failure) => {
-                tracing::info!(session = self.token, %action, cause = %failure, "a command is sent later");
+                tracing::info!(session = self.token, action, cause = %failure, "a command is sent later");
                 Answer::Unsent
             }
-        }
+        })
     }
 
     async fn give_up(&self, session: &GuestSession, now_ms: i64) -> Result<()> {

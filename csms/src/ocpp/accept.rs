@@ -12,25 +12,26 @@ use std::sync::Arc;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State, WebSocketUpgrade};
-use axum::http::header::{
-    RETRY_AFTER, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use dynamo_protocol::{
-    ChargePointId, MESSAGE_BYTES_MAX, Millis, READ_BUFFER_BYTES, SUBPROTOCOL_16,
-};
+use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, READ_BUFFER_BYTES};
 use percent_encoding::percent_decode_str;
 
+use super::admitted::Admitted;
+use super::refusal::{Refusal, unreadable};
+use super::version::Served;
 use super::{credentials, session};
 use crate::App;
 use crate::domain::charge_points::registration::FOLDERS;
-use crate::domain::charge_points::security::{Breach, Duty, SecurityProfile, Shown, duty};
+use crate::domain::charge_points::security::{
+    Breach, Duty, SecurityProfile, ShownCertificate, duty,
+};
 use crate::listen::{Peer, lacks_host};
 use crate::store::{ChargePoint, Proof};
 use crate::tls::{PeerCertificate, Transport};
@@ -102,8 +103,8 @@ async fn handshake(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let supported = offers_ocpp16(&headers);
-    let will_talk = supported && upgrade.is_ok();
+    let spoken = Served::choose(offered(&headers));
+    let will_talk = spoken.is_some() && upgrade.is_ok();
     let admitted = match identity_of(uri.path()) {
         Ok(identity) => {
             let attempt = Attempt {
@@ -128,8 +129,9 @@ async fn handshake(
             return rejection.into_response();
         }
     };
-    if supported {
-        upgrade.set_selected_protocol(HeaderValue::from_static(SUBPROTOCOL_16));
+    if let Some(spoken) = spoken {
+        let subprotocol = spoken.version.subprotocol();
+        upgrade.set_selected_protocol(HeaderValue::from_static(subprotocol));
     }
     let sessions = app.sockets.clone();
     upgrade
@@ -140,8 +142,10 @@ async fn handshake(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
             sessions.track_future(async move {
-                match admitted.filter(|_| supported) {
-                    Some(admitted) => session::run(app, id, peer, admitted, socket).await,
+                match admitted.zip(spoken) {
+                    Some((admitted, spoken)) => {
+                        session::run(app, id, peer, spoken, admitted, socket).await;
+                    }
                     None => {
                         tell(&app, peer, &uri, &Refusal::Subprotocol(id));
                         session::refuse(socket).await;
@@ -149,136 +153,6 @@ async fn handshake(
                 }
             })
         })
-}
-
-/// Why somebody is not let in.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
-    #[error("no charge point connects to this path: connect to /ocpp16/IDENTITY")]
-    Path,
-    #[error("{0}")]
-    Identity(String),
-    #[error("no charge point {0:?} is registered")]
-    Unknown(String),
-    #[error("user and password of the charge point {0:?} are wanted (HTTP Basic)")]
-    Password(String),
-    #[error(
-        "too many wrong passwords came for the charge point {identity:?}: come again in {seconds} seconds"
-    )]
-    TooManyWrong { identity: String, seconds: u64 },
-    #[error(
-        "the password of the charge point {0:?} was kept with another key than this server has"
-    )]
-    ForeignDigest(String),
-    #[error(
-        "this server lets nobody in below security profile {minimum}: the charge point {identity:?} {lack}"
-    )]
-    BelowMinimum {
-        identity: String,
-        minimum: i64,
-        lack: &'static str,
-    },
-    #[error("no password is set for the charge point {0:?}, and its security profile asks for one")]
-    NoPassword(String),
-    #[error("the charge point {0:?} must connect with TLS (wss)")]
-    NoTls(String),
-    #[error("the charge point {0:?} must show a certificate of its own")]
-    NoCertificate(String),
-    #[error("the certificate is for {common_name}, not for {identity:?}")]
-    ForeignCertificate {
-        identity: String,
-        common_name: String,
-    },
-    #[error("the certificate of the charge point {0:?} was revoked")]
-    RevokedCertificate(String),
-    #[error("the certificate that was shown for {0:?} is not one that was issued to it")]
-    UnknownCertificate(String),
-    #[error("the charge point {0} offers no subprotocol that is supported")]
-    Subprotocol(ChargePointId),
-    #[error("this is no WebSocket handshake: {0}")]
-    Upgrade(String),
-    #[error("the store cannot be read or written, try again")]
-    Store,
-}
-
-impl Refusal {
-    fn of(breach: Breach, identity: &str, shown: Option<&PeerCertificate>) -> Self {
-        let identity = identity.to_owned();
-        match breach {
-            Breach::NoTls => Self::NoTls(identity),
-            Breach::NoCertificate => Self::NoCertificate(identity),
-            Breach::Foreign => Self::ForeignCertificate {
-                identity,
-                common_name: shown
-                    .and_then(|shown| shown.common_name.as_ref())
-                    .map_or_else(|| "nobody".to_owned(), |name| format!("{name:?}")),
-            },
-            Breach::Revoked => Self::RevokedCertificate(identity),
-            Breach::Unknown => Self::UnknownCertificate(identity),
-            Breach::NoPassword => Self::NoPassword(identity),
-        }
-    }
-
-    /// What this server asks for although the registration does not.
-    fn below(minimum: SecurityProfile, breach: Breach, identity: &str) -> Self {
-        let lack = match breach {
-            Breach::NoTls => "must connect with TLS (wss)",
-            Breach::NoCertificate | Breach::Foreign => "must show a certificate of its own",
-            Breach::NoPassword | Breach::Revoked | Breach::Unknown => {
-                "must have a password, and none is set"
-            }
-        };
-        Self::BelowMinimum {
-            identity: identity.to_owned(),
-            minimum: minimum.number(),
-            lack,
-        }
-    }
-
-    /// What the operator can do about it.
-    const fn remedy(&self) -> &'static str {
-        match self {
-            Self::Path | Self::Identity(_) => {
-                "let the charge point's URL end with /ocpp16/ and its identity"
-            }
-            Self::Unknown(_) => {
-                "register it with `dynamo csms admin charge-point set`, or start with --accept-unknown"
-            }
-            Self::Password(_) => {
-                "give the charge point the password of `dynamo csms admin charge-point set`"
-            }
-            Self::TooManyWrong { .. } => {
-                "give the charge point its password; somebody may be trying to guess it"
-            }
-            Self::ForeignDigest(_) => {
-                "start with the file of the server that kept it (--password-key), or set the password again"
-            }
-            Self::BelowMinimum { .. } => {
-                "let the charge point connect so, set a password with `dynamo csms admin charge-point set --password`, \
-                 or start with a lower --minimum-security-profile"
-            }
-            Self::NoPassword(_) => {
-                "set one with `dynamo csms admin charge-point set --password`, or another --security-profile"
-            }
-            Self::NoTls(_) => {
-                "let the charge point connect to the address of --ocpps, or set another security profile with \
-                 `dynamo csms admin charge-point set --security-profile`"
-            }
-            Self::NoCertificate(_) => {
-                "give the charge point a certificate for its identity; \
-                 POST /api/v1/installer/charge-points/ID/certificates/generate issues one"
-            }
-            Self::ForeignCertificate { .. } => {
-                "give the charge point a certificate whose common name is its identity"
-            }
-            Self::RevokedCertificate(_) | Self::UnknownCertificate(_) => {
-                "give the charge point a new certificate"
-            }
-            Self::Subprotocol(_) => "let the charge point speak OCPP 1.6 as JSON (ocpp1.6)",
-            Self::Upgrade(_) => "connect with a WebSocket client; the REST API has another address",
-            Self::Store => "see what the log says about the database",
-        }
-    }
 }
 
 /// Counts, tells and answers a refusal.
@@ -298,46 +172,6 @@ fn tell(app: &App, Peer(peer): Peer, uri: &Uri, refusal: &Refusal) {
         &reason,
         refusal.remedy(),
     );
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let text = format!("{self}\n");
-        match self {
-            Self::Path | Self::Identity(_) | Self::Unknown(_) => {
-                (StatusCode::NOT_FOUND, text).into_response()
-            }
-            Self::NoTls(_)
-            | Self::NoCertificate(_)
-            | Self::BelowMinimum { .. }
-            | Self::ForeignCertificate { .. }
-            | Self::RevokedCertificate(_)
-            | Self::UnknownCertificate(_) => (StatusCode::FORBIDDEN, text).into_response(),
-            Self::Password(_) | Self::NoPassword(_) => {
-                let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"ocpp\"")];
-                (StatusCode::UNAUTHORIZED, challenge, text).into_response()
-            }
-            Self::Subprotocol(_) | Self::Upgrade(_) => {
-                (StatusCode::BAD_REQUEST, text).into_response()
-            }
-            Self::TooManyWrong { seconds, .. } => {
-                let header = [(RETRY_AFTER, seconds.to_string())];
-                (StatusCode::TOO_MANY_REQUESTS, header, text).into_response()
-            }
-            Self::Store | Self::ForeignDigest(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
-            }
-        }
-    }
-}
-
-/// A charge point that was let in, as it was read then.
-pub(crate) struct Admitted {
-    pub charge_point: ChargePoint,
-    /// When it was read, by the monotonic clock.
-    pub read_ms: Millis,
-    /// The fingerprint of the certificate it showed, where this server issued it.
-    pub certificate: Option<Arc<str>>,
 }
 
 /// How somebody comes.
@@ -371,7 +205,7 @@ async fn admit(
     };
     let shown = match peer {
         Some(peer) => judge(app, &id, peer).await?,
-        None => Shown::Nothing,
+        None => ShownCertificate::Nothing,
     };
     let mut read_ms = app.mono.now_ms();
     let mut known = find(app, &id).await?;
@@ -379,7 +213,7 @@ async fn admit(
         // Nobody is recorded who shows a wrong certificate, or will not be let in.
         let minimum = app.options.minimum_security_profile;
         let breach = |breach| Refusal::of(breach, identity, peer);
-        if shown == Shown::Foreign {
+        if shown == ShownCertificate::Foreign {
             return Err(breach(Breach::Foreign));
         }
         duty(SecurityProfile::None, false, is_tls, shown).map_err(breach)?;
@@ -389,7 +223,7 @@ async fn admit(
             return Ok((id, None));
         }
         let proof = Proof {
-            identity_verified: shown == Shown::Good,
+            identity_verified: shown == ShownCertificate::Good,
             tls_enabled: is_tls,
         };
         let recorded = async {
@@ -404,7 +238,7 @@ async fn admit(
     }
     let charge_point = known.ok_or_else(|| Refusal::Unknown(identity.to_owned()))?;
     let wanted = wanted(app, &charge_point, is_tls, shown, identity, peer)?;
-    let shown_password = credentials::Shown {
+    let shown_password = credentials::ShownPassword {
         headers: attempt.headers,
         address: attempt.address,
         will_talk: attempt.will_talk,
@@ -414,14 +248,14 @@ async fn admit(
         Duty::Nothing => credentials::look(app, &id, charge_point, &shown_password).await?,
     };
     let proof = Proof {
-        identity_verified: wanted == Duty::Password || shown == Shown::Good,
+        identity_verified: wanted == Duty::Password || shown == ShownCertificate::Good,
         tls_enabled: is_tls,
     };
     if attempt.will_talk && proof != charge_point.proof {
         let kept = app.store.proved(id.as_str(), proof).await;
         kept.map_err(|error| unreadable(&id, &error))?;
     }
-    let ours = peer.filter(|peer| peer.is_ours && shown == Shown::Good);
+    let ours = peer.filter(|peer| peer.is_ours && shown == ShownCertificate::Good);
     let admitted = Admitted {
         charge_point,
         read_ms,
@@ -435,7 +269,7 @@ fn wanted(
     app: &App,
     charge_point: &ChargePoint,
     is_tls: bool,
-    shown: Shown,
+    shown: ShownCertificate,
     identity: &str,
     peer: Option<&PeerCertificate>,
 ) -> Result<Duty, Refusal> {
@@ -450,42 +284,38 @@ fn wanted(
 }
 
 /// What a certificate that was shown says about this identity.
-async fn judge(app: &App, id: &ChargePointId, peer: &PeerCertificate) -> Result<Shown, Refusal> {
+async fn judge(
+    app: &App,
+    id: &ChargePointId,
+    peer: &PeerCertificate,
+) -> Result<ShownCertificate, Refusal> {
     if peer.common_name.as_deref() != Some(id.as_str()) {
-        return Ok(Shown::Foreign);
+        return Ok(ShownCertificate::Foreign);
     }
     let known = app.store.certificate_of(&peer.fingerprint).await;
     Ok(match known.map_err(|error| unreadable(id, &error))? {
-        Some(known) if known.revoked_at_ms.is_some() => Shown::Revoked,
+        Some(known) if known.revoked_at_ms.is_some() => ShownCertificate::Revoked,
         // One that was issued before the charge point of this identity was deleted and registered again.
-        Some(known) if known.charge_point_id != id.as_str() => Shown::Unknown,
-        Some(_) => Shown::Good,
-        None if peer.is_ours => Shown::Unknown,
-        None => Shown::Good,
+        Some(known) if known.charge_point_id != id.as_str() => ShownCertificate::Unknown,
+        Some(_) => ShownCertificate::Good,
+        None if peer.is_ours => ShownCertificate::Unknown,
+        None => ShownCertificate::Good,
     })
 }
 
-pub(super) async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {
+async fn find(app: &App, id: &ChargePointId) -> Result<Option<ChargePoint>, Refusal> {
     let found = app.store.charge_point(id.as_str()).await;
     found.map_err(|error| unreadable(id, &error))
 }
 
-pub(super) fn unreadable(id: &ChargePointId, error: &crate::store::StoreError) -> Refusal {
-    if !error.is_in_the_log() {
-        tracing::error!(charge_point = %id, cause = %error, "a handshake could not be served");
-    }
-    Refusal::Store
-}
-
-/// Whether `ocpp1.6` is among the offered subprotocols. With one supported version, the client's order and
-/// ours are the same.
-fn offers_ocpp16(headers: &HeaderMap) -> bool {
+/// The subprotocols that are offered, in their order: from lists, and from several headers.
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(SEC_WEBSOCKET_PROTOCOL)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|token| token.trim() == SUBPROTOCOL_16)
+        .map(str::trim)
 }
 
 #[cfg(test)]
@@ -532,12 +362,17 @@ mod tests {
 
     #[test]
     fn subprotocols_are_read_from_lists_and_from_several_headers() {
-        let offers = |values: &[&str]| offers_ocpp16(&headers(SEC_WEBSOCKET_PROTOCOL, values));
-        assert!(offers(&["ocpp1.6"]));
-        assert!(offers(&["ocpp2.0.1, ocpp1.6"]));
-        assert!(offers(&["ocpp2.0.1", " ocpp1.6 ,x"]));
-        assert!(!offers(&["ocpp1.5", "ocpp1.66"]));
-        assert!(!offers(&[]));
+        let offers = |values: &[&str]| -> Vec<String> {
+            let headers = headers(SEC_WEBSOCKET_PROTOCOL, values);
+            offered(&headers).map(str::to_owned).collect()
+        };
+        assert_eq!(offers(&["ocpp1.6"]), ["ocpp1.6"]);
+        assert_eq!(offers(&["ocpp2.0.1, ocpp1.6"]), ["ocpp2.0.1", "ocpp1.6"]);
+        assert_eq!(
+            offers(&["ocpp2.0.1", " ocpp1.6 ,x"]),
+            ["ocpp2.0.1", "ocpp1.6", "x"]
+        );
+        assert!(offers(&[]).is_empty());
     }
 
     #[test]

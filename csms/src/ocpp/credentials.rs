@@ -12,13 +12,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dynamo_protocol::ChargePointId;
 
-use super::accept::{Refusal, unreadable};
+use super::refusal::{Refusal, unreadable};
 use crate::App;
 use crate::password::Verdict;
 use crate::store::{ChargePoint, PendingState};
 
 /// What was shown, and how.
-pub(super) struct Shown<'a> {
+pub(super) struct ShownPassword<'a> {
     pub headers: &'a HeaderMap,
     pub address: IpAddr,
     /// Whether the handshake will lead to a session; else nothing is changed by it.
@@ -30,7 +30,7 @@ pub(super) async fn check(
     app: &App,
     id: &ChargePointId,
     charge_point: ChargePoint,
-    shown: &Shown<'_>,
+    shown: &ShownPassword<'_>,
 ) -> Result<ChargePoint, Refusal> {
     let identity = || id.as_str().to_owned();
     let wrong = || Refusal::Password(identity());
@@ -69,7 +69,7 @@ pub(super) async fn look(
     app: &App,
     id: &ChargePointId,
     charge_point: ChargePoint,
-    shown: &Shown<'_>,
+    shown: &ShownPassword<'_>,
 ) -> Result<ChargePoint, Refusal> {
     let is_waited_for =
         charge_point.password_hash.is_none() && !charge_point.pending_passwords.is_empty();

@@ -1,11 +1,11 @@
 //! Why a connection ended: what the peer hears, and what the log says.
 
+use std::io::ErrorKind;
+
 use axum::extract::ws::close_code;
 use dynamo_protocol::MESSAGE_BYTES_MAX;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-
-use super::wire::is_stalled;
 
 /// Why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,4 +101,9 @@ impl End {
             _ => Self::Broken,
         }
     }
+}
+
+/// Whether a write failed because the peer took nothing for too long.
+fn is_stalled(error: &WebSocketError) -> bool {
+    matches!(error, WebSocketError::Io(error) if error.kind() == ErrorKind::TimedOut)
 }

@@ -6,70 +6,15 @@
 //! waits, and no call is refused.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard};
 
+use dynamo_protocol::Millis;
 use dynamo_protocol::link::{INBOUND_BYTES_MAX, INBOUND_CALLS_MAX};
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ErrorCode, MessageId, Millis, Version};
-use futures_util::FutureExt as _;
-use tokio::sync::{Notify, oneshot};
-use tokio::time::timeout;
+use tokio::sync::Notify;
 
+use super::answered::take_first;
+use super::call::Call;
 use super::pace::{Bucket, Rate};
-use super::routes::Cx;
-use crate::App;
-use crate::metrics::Outcome;
-
-/// How long a message waits for the outbox, so that webhooks hear of it after what was before it. A database that is
-/// away for longer is not waited for.
-pub(super) const TOLD_PATIENCE: Duration = Duration::from_secs(2);
-
-/// A call of the charge point.
-pub(crate) struct Call {
-    pub id: MessageId,
-    pub action: String,
-    pub cx: Cx,
-    /// Hears when what was told before this call is in the outbox.
-    pub untold: Option<oneshot::Receiver<()>>,
-}
-
-/// How a call was answered.
-#[derive(Debug)]
-pub(super) struct Answered {
-    pub id: MessageId,
-    pub action: String,
-    pub result: Result<String, CallError>,
-}
-
-/// The answers that wait for the session of their connection.
-#[derive(Debug, Default)]
-pub(crate) struct Answers {
-    waiting: Mutex<VecDeque<Answered>>,
-    came: Notify,
-}
-
-impl Answers {
-    fn push(&self, answered: Answered) {
-        self.lock().push_back(answered);
-        self.came.notify_one();
-    }
-
-    /// The next answer. Safe to cancel.
-    pub(super) async fn next(&self) -> Answered {
-        loop {
-            if let Some(answered) = take_first(&mut self.lock()) {
-                return answered;
-            }
-            self.came.notified().await;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Answered>> {
-        self.waiting.lock().unwrap_or_else(|e| e.into_inner())
-    }
-}
 
 /// The calls of one charge point. `T` is a call.
 pub(crate) struct Inbox<T = Call> {
@@ -172,15 +117,6 @@ impl<T> Inbox<T> {
     }
 }
 
-/// The first of a queue. One that is empty keeps no memory: most charge points are silent most of the time.
-fn take_first<T>(queue: &mut VecDeque<T>) -> Option<T> {
-    let first = queue.pop_front();
-    if queue.is_empty() {
-        *queue = VecDeque::new();
-    }
-    first
-}
-
 /// The room that a call takes until it is handled, whatever becomes of its handler.
 struct Held<'a, T> {
     inbox: &'a Inbox<T>,
@@ -212,7 +148,7 @@ impl<T> Drop for Working<'_, T> {
 }
 
 /// Handles the calls of an inbox one after the other, until none waits.
-async fn work<T, F: Future<Output = ()>>(inbox: &Inbox<T>, handle: impl Fn(T) -> F) {
+pub(super) async fn work<T, F: Future<Output = ()>>(inbox: &Inbox<T>, handle: impl Fn(T) -> F) {
     let mut working = Working {
         inbox,
         is_over: false,
@@ -224,55 +160,13 @@ async fn work<T, F: Future<Output = ()>>(inbox: &Inbox<T>, handle: impl Fn(T) ->
     working.is_over = true;
 }
 
-/// Begins to work on an inbox. Whatever becomes of the connections, the task goes on; the shutdown waits for it.
-pub(super) fn begin_work(app: &Arc<App>, inbox: &Arc<Inbox>) {
-    let (app, inbox) = (app.clone(), inbox.clone());
-    app.handlers.clone().spawn(async move {
-        work(&inbox, |call| answer(app.clone(), call)).await;
-    });
-}
-
-/// Handles a call and leaves its answer with its connection, where one is left.
-async fn answer(app: Arc<App>, call: Call) {
-    let Call {
-        id,
-        action,
-        cx,
-        untold,
-    } = call;
-    if let Some(written) = untold {
-        // Either end will do: it is written, or lost and counted.
-        let _ = timeout(TOLD_PATIENCE, written).await;
-    }
-    let (contact, charge_point) = (cx.contact.clone(), cx.charge_point.clone());
-    let begun = Instant::now();
-    let handled = AssertUnwindSafe(app.routes.answer(&action, cx)).catch_unwind();
-    let result = handled.await.unwrap_or_else(|_| {
-        // The panic is in the log; one broken handler takes nothing else with it.
-        let text = "the message could not be handled";
-        Err(CallError::new(ErrorCode::InternalError, text))
-    });
-    let outcome = match result {
-        Ok(_) => Outcome::Ok,
-        Err(_) => Outcome::Error,
-    };
-    let known = Action::from_wire(&action);
-    app.metrics.answered(known, outcome, begun.elapsed());
-    match &result {
-        Ok(_) => tracing::debug!(%charge_point, action, call_id = %id, "answered"),
-        Err(error) => tracing::info!(
-            %charge_point, action, call_id = %id,
-            code = error.code.as_wire(Version::V1_6), description = error.description, "answered with an error"
-        ),
-    }
-    contact.answers.push(Answered { id, action, result });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use futures_util::poll;
+    use std::panic::AssertUnwindSafe;
+
+    use futures_util::{FutureExt as _, poll};
     use tokio::sync::Semaphore;
 
     const RATE: Rate = Rate {

@@ -1,81 +1,34 @@
 //! Changing the AuthorizationKey of a charge point over OCPP, which is the password of its next handshake
 //! [1.6J §6.2.2, security whitepaper A01].
 //!
-//! Every ChangeConfiguration goes through [`call`]. The new key is kept before it is sent. After `Accepted` it is the
+//! Every command goes through [`call`]. The new key is kept before it is sent. After `Accepted` it is the
 //! password, and the old one no longer; after `RebootRequired` both are taken until the charge point comes with the new
 //! one; when the answer is lost, late or says nothing, both until one of them is used. The connection over which it was
 //! changed goes on. The key itself is in no log, webhook, tap or kept answer.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, RawValue};
+use dynamo_protocol::{ChargePointId, RawValue};
 use serde_json::Value;
 
-use super::sessions::CallFailure;
+use super::dialect::{CommandCall, Dialect};
 use crate::App;
-use crate::domain::charge_points::security::{MASK, is_password, mask_passwords};
+use crate::domain::command::{CallFailure, Status, hide};
 use crate::store::{Result, Settlement, StoreError};
 
-/// The charge points whose key is being changed: one change at a time, so that the last one counts.
-#[derive(Clone, Default)]
-pub(crate) struct KeyChanges(Arc<Mutex<HashSet<ChargePointId>>>);
-
-impl KeyChanges {
-    fn begin(&self, id: &ChargePointId) -> Option<KeyChange> {
-        self.lock().insert(id.clone()).then(|| KeyChange {
-            changes: self.clone(),
-            id: id.clone(),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<ChargePointId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A change that is under way, until this is dropped.
-struct KeyChange {
-    changes: KeyChanges,
-    id: ChargePointId,
-}
-
-impl Drop for KeyChange {
-    fn drop(&mut self) {
-        self.changes.lock().remove(&self.id);
-    }
-}
-
-/// The key that a command gives a charge point. An empty one is no password.
-pub(crate) fn new_key(action: Action, payload: &str) -> Option<String> {
-    if action != Action::ChangeConfiguration {
-        return None;
-    }
-    let mut payload: Value = serde_json::from_str(payload).ok()?;
-    if !is_password(payload["key"].as_str()?) {
-        return None;
-    }
-    match payload["value"].take() {
-        Value::String(key) if !key.is_empty() => Some(key),
-        _ => None,
-    }
-}
-
-/// Sends a command and waits for its answer, as [`Sessions::call_raw`](super::sessions::Sessions::call_raw) does, and
-/// keeps what the answer says about the password.
-pub(crate) async fn call(
+/// Sends a command and waits for its answer, and keeps what that says about the password, if the command gives one.
+pub(super) async fn call(
     app: &Arc<App>,
     id: &ChargePointId,
-    action: Action,
-    payload: String,
+    dialect: &'static dyn Dialect,
+    call: CommandCall,
 ) -> Result<std::result::Result<Box<RawValue>, CallFailure>> {
-    let Some(key) = new_key(action, &payload) else {
-        return Ok(app.sessions.call_raw(id, action, payload).await);
+    let Some(key) = call.new_key.clone() else {
+        return Ok(app.sessions.call(id, call).await);
     };
     // A task of its own: what the answer says is kept also when nobody waits for it any more.
     let (jobs, app, id) = (app.jobs.clone(), app.clone(), id.clone());
-    let changed = jobs.spawn(async move { change(&app, &id, key, payload).await });
+    let changed = jobs.spawn(async move { change(&app, &id, dialect, key, call).await });
     changed
         .await
         .map_err(|error| StoreError::Refused(format!("the key was not changed: {error}")))?
@@ -84,8 +37,9 @@ pub(crate) async fn call(
 async fn change(
     app: &App,
     id: &ChargePointId,
+    dialect: &dyn Dialect,
     key: String,
-    payload: String,
+    call: CommandCall,
 ) -> Result<std::result::Result<Box<RawValue>, CallFailure>> {
     if !app.sessions.is_online(id) {
         return Ok(Err(CallFailure::Offline));
@@ -97,11 +51,9 @@ async fn change(
         return Ok(Err(CallFailure::Busy));
     };
     app.store.expect_password(id.as_str(), hash.clone()).await?;
-    let sent = app
-        .sessions
-        .call_raw(id, Action::ChangeConfiguration, payload);
-    let answer = sent.await;
-    let settlement = settlement(&answer);
+    let action = call.action;
+    let answer = app.sessions.call(id, call).await;
+    let settlement = settlement(&answer, |said| dialect.answer(action, said).status);
     if let Err(error) = app
         .store
         .settle_password(id.as_str(), hash, settlement)
@@ -114,18 +66,18 @@ async fn change(
     Ok(without_key(answer, &key))
 }
 
-/// What an answer says about the key that was sent.
-fn settlement(answer: &std::result::Result<Box<RawValue>, CallFailure>) -> Settlement {
+/// What an answer says about the key that was sent. `status` is what it decides, whether or not it has its form.
+fn settlement(
+    answer: &std::result::Result<Box<RawValue>, CallFailure>,
+    status: impl Fn(Value) -> Status,
+) -> Settlement {
     match answer {
-        Ok(answer) => {
-            let answer: Value = serde_json::from_str(answer.get()).unwrap_or_default();
-            match answer["status"].as_str() {
-                Some("Accepted") => Settlement::Taken,
-                Some("RebootRequired") => Settlement::AfterReboot,
-                Some("Rejected" | "NotSupported") => Settlement::NotTaken,
-                _ => Settlement::Unknown,
-            }
-        }
+        Ok(answer) => match status(serde_json::from_str(answer.get()).unwrap_or_default()) {
+            Status::Accepted => Settlement::Taken,
+            Status::RebootRequired => Settlement::AfterReboot,
+            Status::Rejected | Status::NotSupported => Settlement::NotTaken,
+            _ => Settlement::Unknown,
+        },
         Err(failure) if !failure.was_sent() => Settlement::NotTaken,
         Err(_) => Settlement::Unknown,
     }
@@ -138,7 +90,7 @@ fn without_key(
 ) -> std::result::Result<Box<RawValue>, CallFailure> {
     let holds_it = |value: &Value| {
         let mut masked = value.clone();
-        mask_text(&mut masked, key);
+        hide(&mut masked, key);
         (masked != *value).then_some(masked)
     };
     match answer {
@@ -150,80 +102,30 @@ fn without_key(
             });
             Ok(masked.unwrap_or(raw))
         }
-        Err(CallFailure::Refused(error)) => {
-            let mut details = error.details.clone();
-            mask_text(&mut details, key);
-            Err(CallFailure::Refused(CallError {
-                description: error.description.replace(key, MASK),
-                details,
-                ..error
-            }))
-        }
+        Err(CallFailure::Refused(refusal)) => Err(CallFailure::Refused(refusal.without(key))),
         other => other,
     }
 }
 
-/// Hides a text wherever it stands in a value.
-fn mask_text(value: &mut Value, secret: &str) {
-    match value {
-        Value::String(text) if text.contains(secret) => *text = text.replace(secret, MASK),
-        Value::Array(values) => values.iter_mut().for_each(|value| mask_text(value, secret)),
-        Value::Object(members) => {
-            members
-                .values_mut()
-                .for_each(|value| mask_text(value, secret));
-        }
-        _ => {}
-    }
-}
-
-/// What is shown of a message that may have a key in it and cannot be read.
-const HIDDEN: &str = "(not shown: it may have the key of the charge point)";
-
-/// A message that can be shown, where it is not the message itself: passwords of charge points in it are hidden.
-pub(crate) fn masked(message: &str) -> Option<String> {
-    // Most messages are not looked into any further.
-    let key = crate::domain::charge_points::security::AUTHORIZATION_KEY.as_bytes();
-    let mut parts = message.as_bytes().windows(key.len());
-    if !parts.any(|part| part.eq_ignore_ascii_case(key)) {
-        return None;
-    }
-    let Ok(mut value) = serde_json::from_str::<Value>(message) else {
-        return Some(HIDDEN.to_owned());
-    };
-    mask_passwords(&mut value);
-    serde_json::to_string(&value).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use dynamo_protocol::ErrorCode;
     use serde_json::json;
 
     use super::*;
+    use crate::domain::command::Refusal;
+    use crate::ocpp::v16::V16;
 
-    #[test]
-    fn the_key_is_found_in_whatever_case() {
-        let key = |payload: Value| new_key(Action::ChangeConfiguration, &payload.to_string());
-        let secret = || Some("secret".to_owned());
-        assert_eq!(
-            key(json!({"key": "AuthorizationKey", "value": "secret"})),
-            secret()
-        );
-        assert_eq!(
-            key(json!({"key": "authorizationKEY", "value": "secret"})),
-            secret()
-        );
-        assert_eq!(key(json!({"key": "AuthorizationKey", "value": ""})), None);
-        assert_eq!(key(json!({"key": "HeartbeatInterval", "value": "5"})), None);
-        let other = r#"{"key": "AuthorizationKey", "value": "secret"}"#;
-        assert_eq!(new_key(Action::DataTransfer, other), None);
+    fn refused(description: &str) -> CallFailure {
+        CallFailure::Refused(Refusal {
+            code: "GenericError".to_owned(),
+            description: description.to_owned(),
+            details: json!({"given": ["s3cret"]}),
+        })
     }
 
     #[test]
     fn an_answer_says_which_key_is_taken() {
         let raw = |text: &str| Ok(RawValue::from_string(text.to_owned()).unwrap());
-        let refused = CallError::new(ErrorCode::InternalError, "");
         for (answer, settled) in [
             (raw(r#"{"status": "Accepted"}"#), Settlement::Taken),
             (
@@ -236,20 +138,21 @@ mod tests {
             (raw("null"), Settlement::Unknown),
             (Err(CallFailure::TimedOut), Settlement::Unknown),
             (Err(CallFailure::Lost), Settlement::Unknown),
-            (Err(CallFailure::Refused(refused)), Settlement::Unknown),
+            (Err(refused("")), Settlement::Unknown),
             (Err(CallFailure::Offline), Settlement::NotTaken),
             (Err(CallFailure::Busy), Settlement::NotTaken),
         ] {
-            assert_eq!(settlement(&answer), settled, "{answer:?}");
+            let status = |said| V16.answer("ChangeConfiguration", said).status;
+            assert_eq!(settlement(&answer, status), settled, "{answer:?}");
         }
     }
 
     #[test]
     fn an_answer_does_not_say_the_key() {
-        let refused = CallError::new(ErrorCode::GenericError, "\"s3cret\" is too short");
-        match without_key(Err(CallFailure::Refused(refused)), "s3cret") {
-            Err(CallFailure::Refused(error)) => {
-                assert_eq!(error.description, "\"***\" is too short")
+        match without_key(Err(refused("\"s3cret\" is too short")), "s3cret") {
+            Err(CallFailure::Refused(refusal)) => {
+                assert_eq!(refusal.description, "\"***\" is too short");
+                assert_eq!(refusal.details, json!({"given": ["***"]}));
             }
             other => panic!("{other:?}"),
         }
@@ -261,11 +164,5 @@ mod tests {
         assert_eq!(said.unwrap().get(), r#"{"status":"Accepted","x":["***"]}"#);
         let said = without_key(Ok(raw(r#"{"status":  "Accepted"}"#)), "s3cret");
         assert_eq!(said.unwrap().get(), r#"{"status":  "Accepted"}"#);
-        let frame = r#"[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"s3cret"}]"#;
-        assert!(!masked(frame).unwrap().contains("s3cret"));
-        assert_eq!(masked(r#"[2,"1","Heartbeat",{}]"#), None);
-        // One that was cut off.
-        let cut = &frame[..frame.len() - 3];
-        assert_eq!(masked(cut).as_deref(), Some(HIDDEN));
     }
 }

@@ -7,19 +7,18 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
 use dynamo_protocol::RawValue;
-use dynamo_protocol::v16::Action;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::sessions::CallFailure;
+use super::dialect::CommandCall;
+use crate::domain::command::CallFailure;
 
 /// Commands that may wait for the one that is open. More are refused as busy.
 pub(crate) const COMMANDS_MAX: usize = 16;
 
 /// A command on its way to the session that sends it.
-pub(crate) struct Command {
-    pub action: Action,
-    pub payload: String,
+pub(crate) struct Entry {
+    pub call: CommandCall,
     /// Later than this it is not sent: there would be no time left for its answer.
     pub send_until: Instant,
     /// When its caller gives up.
@@ -35,14 +34,14 @@ pub(crate) struct Mailbox {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<(u64, Command)>,
+    waiting: VecDeque<(u64, Entry)>,
     posted: u64,
     is_closed: bool,
 }
 
 impl Mailbox {
     /// Puts a command behind the others; its number is for [`Mailbox::withdraw`].
-    pub(super) fn post(&self, command: Command) -> Result<u64, CallFailure> {
+    pub(super) fn post(&self, command: Entry) -> Result<u64, CallFailure> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(CallFailure::Offline);
@@ -66,7 +65,7 @@ impl Mailbox {
     }
 
     /// The next command that is to be sent. Safe to cancel.
-    pub(super) async fn next(&self) -> Command {
+    pub(super) async fn next(&self) -> Entry {
         loop {
             if let Some(command) = self.take(Instant::now()) {
                 return command;
@@ -77,7 +76,7 @@ impl Mailbox {
 
     /// The first command that still has time. Those before it are told that their turn did not come, in one piece
     /// with taking them out: who finds its command gone finds that out too.
-    fn take(&self, now: Instant) -> Option<Command> {
+    fn take(&self, now: Instant) -> Option<Entry> {
         let mut state = self.lock();
         while let Some((_, command)) = state.waiting.pop_front() {
             if now <= command.send_until {
@@ -105,18 +104,21 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dynamo_protocol::Version;
     use std::time::Duration;
 
     fn command(
         send_until: Instant,
-    ) -> (
-        Command,
-        oneshot::Receiver<Result<Box<RawValue>, CallFailure>>,
-    ) {
+    ) -> (Entry, oneshot::Receiver<Result<Box<RawValue>, CallFailure>>) {
         let (reply, answer) = oneshot::channel();
-        let command = Command {
-            action: Action::ClearCache,
-            payload: "{}".to_owned(),
+        let command = Entry {
+            call: CommandCall {
+                version: Version::V1_6,
+                action: "ClearCache",
+                payload: "{}".to_owned(),
+                asks_for: None,
+                new_key: None,
+            },
             send_until,
             deadline: send_until + Duration::from_secs(1),
             reply,

@@ -1,26 +1,27 @@
-//! Brings saved configuration to a charge point: one ChangeConfiguration per key, in the order of the
-//! changes [1.6 §5.3].
+//! Brings saved configuration to a charge point: one command per setting, in the order of the changes [1.6 §5.3].
 //!
 //! What finds no charge point, or no answer, stays saved and is tried again after the next accepted boot.
 
 use std::sync::Arc;
 
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{ChargePointId, Version};
-use serde_json::{Value, json};
+use dynamo_protocol::ChargePointId;
+use serde_json::Value;
 use tokio::time::timeout;
 
-use super::answers;
-use super::key_change;
-use super::sessions::CallFailure;
+use super::send;
 use crate::App;
 use crate::domain::charge_points::security::is_password;
+use crate::domain::command::{CallFailure, Command, Setting};
 use crate::store::Result;
 
 /// Charge points that are pushed to at the same time after their boots.
 pub(crate) const PUSHES_MAX: usize = 8;
 /// What a secret is that cannot be read any more, in the place of the charge point's answer.
 const UNREADABLE: &str = "Unreadable";
+/// What an answer is that cannot be understood.
+const INVALID: &str = "InvalidResponse";
+/// What a charge point would say of a setting that its version has no words for.
+const NOT_SUPPORTED: &str = "NotSupported";
 /// Keys of one push.
 const KEYS_MAX: usize = 500;
 
@@ -46,18 +47,15 @@ pub(crate) async fn push(app: &Arc<App>, id: &ChargePointId) -> Result<()> {
                 .await?;
             continue;
         };
-        let payload = json!({"key": next.key, "value": value}).to_string();
-        let answer = key_change::call(app, id, Action::ChangeConfiguration, payload);
-        let status = match answer.await? {
-            Ok(answer) => {
-                let action = Action::ChangeConfiguration;
-                let understood = answers::understand(app, id, action, &answer).await;
-                let status = understood.as_ref().map(|answer| &answer["status"]).ok();
-                let status = status.and_then(Value::as_str).unwrap_or("InvalidResponse");
-                status.to_owned()
-            }
-            Err(CallFailure::Refused(error)) => error.code.as_wire(Version::V1_6).to_owned(),
-            Err(CallFailure::Unreadable(_)) => "InvalidResponse".to_owned(),
+        let command = Command::Set {
+            setting: Setting::of_key(&next.key),
+            value,
+        };
+        let status = match send(app, id, &command).await?.result {
+            Ok(answer) => answer.word.unwrap_or_else(|| INVALID.to_owned()),
+            Err(CallFailure::Refused(refusal)) => refusal.code,
+            Err(CallFailure::Unreadable(_) | CallFailure::Invalid { .. }) => INVALID.to_owned(),
+            Err(CallFailure::NotSayable(_)) => NOT_SUPPORTED.to_owned(),
             Err(failure) => {
                 tracing::debug!(charge_point = %id, %failure, "configuration stays saved");
                 return Ok(());
@@ -103,7 +101,7 @@ pub(crate) fn push_later(app: &Arc<App>, id: &ChargePointId) {
     });
 }
 
-/// A JSON value as ChangeConfiguration carries it.
+/// A JSON value as a command carries it.
 fn as_text(value: &str) -> String {
     match serde_json::from_str(value) {
         Ok(Value::String(text)) => text,

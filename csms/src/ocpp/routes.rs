@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use dynamo_protocol::decode::{Decoded, Decoding};
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, ErrorCode, Millis, RawValue, Request, frame};
+use dynamo_protocol::{
+    ActionName, CallError, ChargePointId, ErrorCode, Millis, RawValue, Request, frame,
+};
 use futures_util::future::BoxFuture;
 
-use super::sessions::Contact;
+use super::contact::Contact;
 use crate::App;
 use crate::domain::charge_points::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};
@@ -25,6 +26,12 @@ use crate::store::{ChargePoint, DeviationReport, Registration, StoreError};
 /// How old a registration may be when a call is judged by it: half of the second in which a change has to
 /// take effect.
 const REGISTRATION_AGE_MS_MAX: Millis = 500;
+
+/// The action with which a charge point says what it is, in every version.
+pub(super) const BOOT: &str = "BootNotification";
+
+/// Messages that were asked for and did not come yet that are remembered. Versions have fewer that can be asked for.
+const ASKED_MAX: usize = 16;
 
 /// What a handler knows besides the request.
 pub(crate) struct Cx {
@@ -72,20 +79,25 @@ type Handler =
     Box<dyn Fn(Cx) -> BoxFuture<'static, Result<String, CallError>> + Send + Sync + 'static>;
 
 /// The handlers of one OCPP version.
-#[derive(Default)]
 pub(crate) struct Routes {
     handlers: HashMap<&'static str, Handler>,
+    /// The name of an action, if the version has it.
+    name: fn(&str) -> Option<&'static str>,
 }
 
 impl Routes {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    /// No handler yet, of the version that has these actions.
+    pub(crate) fn new<A: ActionName>() -> Self {
+        Self {
+            handlers: HashMap::new(),
+            name: |name| A::from_wire(name).map(|action| action.as_str()),
+        }
     }
 
     /// Adds a handler for the request type in its signature.
     pub(crate) fn on<T, F, Fut>(mut self, handler: F) -> Self
     where
-        T: Request<Action = Action> + Send + 'static,
+        T: Request + Send + 'static,
         F: Fn(Cx, T) -> Fut + Copy + Send + Sync + 'static,
         Fut: Future<Output = Result<T::Response, CallError>> + Send + 'static,
     {
@@ -113,22 +125,29 @@ impl Routes {
             let answer = async move { Ok(frame::payload(&answer.await?)) };
             // Beside the fact, and written down before the answer too.
             Box::pin(async move {
-                let recorded = deviation::record(&app.store, &app.metrics, report);
+                let count = |leniency| app.metrics.deviated(leniency);
+                let recorded = deviation::record(&app.store, count, report);
                 tokio::join!(answer, recorded).0
             })
         };
-        self.handlers.insert(T::ACTION.as_str(), Box::new(wrapped));
+        self.handlers
+            .insert(ActionName::as_str(&T::ACTION), Box::new(wrapped));
         self
     }
 
     #[cfg(test)]
-    pub(crate) fn serves(&self, action: Action) -> bool {
-        self.handlers.contains_key(action.as_str())
+    pub(crate) fn serves(&self, action: &str) -> bool {
+        self.handlers.contains_key(action)
+    }
+
+    /// The name of an action, if the version has it.
+    pub(super) fn name_of(&self, action: &str) -> Option<&'static str> {
+        (self.name)(action)
     }
 
     /// Answers one call.
     pub(crate) async fn answer(&self, action: &str, cx: Cx) -> Result<String, CallError> {
-        let Some(known) = Action::from_wire(action) else {
+        let Some(known) = self.name_of(action) else {
             return Err(CallError::not_implemented(action));
         };
         let Some(handler) = self.handlers.get(action) else {
@@ -139,9 +158,9 @@ impl Routes {
     }
 }
 
-async fn gate(action: Action, cx: &Cx) -> Result<(), CallError> {
+async fn gate(action: &'static str, cx: &Cx) -> Result<(), CallError> {
     match registration(cx).await? {
-        _ if action == Action::BootNotification => Ok(()),
+        _ if action == BOOT => Ok(()),
         Registration::Accepted => Ok(()),
         Registration::Pending if use_trigger(&cx.contact, action) => Ok(()),
         status => Err(CallError::new(
@@ -230,31 +249,23 @@ const fn decoding_of(code: u8) -> Option<Decoding> {
     }
 }
 
-/// The message that a command asks the charge point for.
-pub(crate) fn triggered_by(command: Action, payload: &str) -> Option<Action> {
-    if !matches!(
-        command,
-        Action::TriggerMessage | Action::ExtendedTriggerMessage
-    ) {
-        return None;
-    }
-    let value: serde_json::Value = serde_json::from_str(payload).ok()?;
-    Action::from_wire(value["requestedMessage"].as_str()?)
-}
-
 /// Lets a Pending charge point send a message once, because it is asked for it.
-pub(crate) fn allow_trigger(contact: &Contact, action: Action) {
-    contact.triggered.fetch_or(bit(action), Relaxed);
+pub(crate) fn allow_trigger(contact: &Contact, action: &'static str) {
+    let mut asked = contact.asked_for();
+    if asked.contains(&action) {
+        return;
+    }
+    if asked.len() == ASKED_MAX {
+        asked.remove(0);
+    }
+    asked.push(action);
 }
 
 /// Takes the permission back; whether there was one.
-pub(crate) fn use_trigger(contact: &Contact, action: Action) -> bool {
-    contact.triggered.fetch_and(!bit(action), Relaxed) & bit(action) != 0
-}
-
-fn bit(action: Action) -> u64 {
-    let place = Action::ALL.iter().position(|known| *known == action);
-    place.map_or(0, |place| 1 << place)
+pub(crate) fn use_trigger(contact: &Contact, action: &'static str) -> bool {
+    let mut asked = contact.asked_for();
+    let place = asked.iter().position(|known| *known == action);
+    place.map(|place| asked.remove(place)).is_some()
 }
 
 impl From<StoreError> for CallError {
@@ -271,5 +282,32 @@ impl From<StoreError> for CallError {
             ErrorCode::InternalError,
             format!("the message could not be stored, send it again ({correlation_id})"),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_may_be_said_once_and_little_of_it_is_remembered() {
+        let contact = Contact::default();
+        assert!(!use_trigger(&contact, "Heartbeat"));
+        for _ in 0..2 {
+            allow_trigger(&contact, "Heartbeat");
+        }
+        allow_trigger(&contact, "MeterValues");
+        assert!(use_trigger(&contact, "Heartbeat"));
+        assert!(!use_trigger(&contact, "Heartbeat"));
+        assert!(use_trigger(&contact, "MeterValues"));
+        let names: Vec<&'static str> = (0..2 * ASKED_MAX)
+            .map(|number| &*number.to_string().leak())
+            .collect();
+        for name in &names {
+            allow_trigger(&contact, name);
+        }
+        assert!(!use_trigger(&contact, names[0]));
+        assert!(use_trigger(&contact, names[names.len() - 1]));
+        assert_eq!(contact.asked_for().len(), ASKED_MAX - 1);
     }
 }

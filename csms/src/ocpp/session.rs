@@ -16,25 +16,29 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use dynamo_protocol::link::{Link, LinkConfig, Received, Stray};
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{ChargePointId, MessageId, Millis, RawValue, Version};
+use dynamo_protocol::{CallError, ChargePointId, MessageId, Millis, RawValue};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::accept::Admitted;
+use super::admitted::Admitted;
+use super::answered::Answered;
+use super::call::Call;
 use super::end::End;
-use super::inbox::{Answered, Call, Pushed, TOLD_PATIENCE, begin_work};
-use super::key_change;
-use super::mailbox::Command;
+use super::handling::{TOLD_PATIENCE, begin_work};
+use super::inbox::Pushed;
+use super::mailbox::Entry;
+use super::masked::masked;
 use super::push::push_later;
-use super::routes::{self, Cx};
-use super::sessions::{CallFailure, Seat};
+use super::routes;
+use super::sessions::Seat;
 use super::taps::{Frame, Heard};
+use super::version::Served;
 use super::wire::{Turn, Wire};
 use crate::App;
 use crate::domain::charge_points::security::mask_passwords;
+use crate::domain::command::{CallFailure, Refusal};
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::listen::Peer;
 use crate::store::ChargePoint;
@@ -55,10 +59,11 @@ pub(crate) async fn run(
     app: Arc<App>,
     id: ChargePointId,
     Peer(peer): Peer,
+    version: &'static Served,
     admitted: Admitted,
     socket: WebSocket,
 ) {
-    let place = Place::take(&app, &id);
+    let place = Place::take(&app, &id, version);
     let seat = &place.seat;
     tracing::info!(charge_point = %id, %peer, generation = seat.generation, "connected");
     let _ = seat.contact.peer.set(peer.ip());
@@ -86,7 +91,7 @@ pub(crate) async fn run(
     let now_ms = app.mono.now_ms();
     let mut session = Session {
         link: Link::new(LinkConfig {
-            version: Version::V1_6,
+            version: version.version,
             call_timeout_ms: duration_ms(app.options.command_timeout),
             queue_calls_max: 1,
             id_seed: u64::from(uuid::Uuid::new_v4().as_fields().0),
@@ -106,11 +111,12 @@ pub(crate) async fn run(
         peer,
         admitted: Arc::new(charge_point),
         place,
+        version,
         wire: Wire::new(socket),
     };
     // What its messages tell comes after it.
     if let Some(occurrence) = session.occurrence(Kind::Connected) {
-        let data = json!({"ocpp_version": "1.6"});
+        let data = json!({"ocpp_version": version.version.to_string()});
         session.untold = Some(session.app.outbox.tell(occurrence, data));
     }
     let end = session.live().await;
@@ -125,12 +131,14 @@ struct Place {
 }
 
 impl Place {
-    fn take(app: &Arc<App>, id: &ChargePointId) -> Self {
+    fn take(app: &Arc<App>, id: &ChargePointId, version: &'static Served) -> Self {
         app.metrics.connected();
         Self {
             app: app.clone(),
             id: id.clone(),
-            seat: app.sessions.connect(id, app.clock().now_ms()),
+            seat: app
+                .sessions
+                .connect(id, version.dialect, app.clock().now_ms()),
         }
     }
 
@@ -155,14 +163,16 @@ struct Session {
     peer: SocketAddr,
     admitted: Arc<ChargePoint>,
     place: Place,
+    /// What is spoken on it.
+    version: &'static Served,
     wire: Wire,
     link: Link<Reply>,
     /// Messages of this connection so far.
     receipts: u32,
     /// The message that the open command asks for.
-    trigger: Option<Action>,
+    trigger: Option<&'static str>,
     /// The open command.
-    command: Option<Action>,
+    command: Option<&'static str>,
     /// Whether it gives the charge point its password.
     is_key_change: bool,
     /// Hears when what was told of this connection is in the outbox: what its next message tells comes after it.
@@ -257,8 +267,8 @@ impl Session {
             Message::Close(_) => return Err(End::Closed),
         };
         if tracing::enabled!(tracing::Level::TRACE) {
-            let masked = key_change::masked(&text);
-            let frame = masked.as_deref().unwrap_or(text.as_str());
+            let shown = masked(&text);
+            let frame = shown.as_deref().unwrap_or(text.as_str());
             tracing::trace!(charge_point = %self.id, frame, "received");
         }
         self.tell_listener(true, &text);
@@ -270,7 +280,9 @@ impl Session {
             } => self.called(id, action.into_owned(), payload, text.len(), received_at_ms)?,
             Received::Answer { tag, result, flaw } => {
                 let result = match flaw {
-                    None => result.map(RawValue::to_owned).map_err(CallFailure::Refused),
+                    None => result
+                        .map(RawValue::to_owned)
+                        .map_err(|error| self.refusal(error)),
                     Some(reason) => {
                         self.refused(&text, &reason);
                         Err(CallFailure::Unreadable(reason))
@@ -307,20 +319,16 @@ impl Session {
     ) -> Result<(), End> {
         let seat = &self.place.seat;
         self.receipts = self.receipts.saturating_add(1);
-        let cx = Cx {
-            app: self.app.clone(),
+        let call = Call {
+            id,
+            action,
+            version: self.version.version,
             charge_point: self.id.clone(),
             admitted: self.admitted.clone(),
             contact: seat.contact.clone(),
             received_at_ms,
             receipt: seat.first_receipt() + i64::from(self.receipts),
             raw: payload.to_owned(),
-            deviations: Vec::new(),
-        };
-        let call = Call {
-            id,
-            action,
-            cx,
             untold: self.untold.take(),
         };
         match seat.inbox.push(seat.generation, call, bytes) {
@@ -348,12 +356,20 @@ impl Session {
         let _ = reply.send(result);
     }
 
+    fn refusal(&self, error: CallError) -> CallFailure {
+        CallFailure::Refused(Refusal {
+            code: error.code.as_wire(self.version.version).to_owned(),
+            description: error.description,
+            details: error.details,
+        })
+    }
+
     /// A frame breaks the rules of the line: the figures count each, and the log is told of a connection's first.
     fn refused(&mut self, text: &str, reason: &str) {
         self.app.metrics.frame_refused();
         self.refused_frames += 1;
-        let masked = key_change::masked(text);
-        let text = masked.as_deref().unwrap_or(text);
+        let shown = masked(text);
+        let text = shown.as_deref().unwrap_or(text);
         let frame = match self.is_key_change {
             // Whatever the charge point says now may be its key.
             true => "",
@@ -384,7 +400,7 @@ impl Session {
         if let Some(text) = text {
             self.send(text);
         }
-        let is_boot = action == Action::BootNotification.as_str();
+        let is_boot = action == routes::BOOT;
         if is_boot && result.is_ok_and(|answer| is_accepted(&answer)) {
             push_later(&self.app, &self.id);
         }
@@ -394,29 +410,34 @@ impl Session {
     fn tell_listener(&self, from_charge_point: bool, text: &str) {
         self.app.taps.hear(&self.id, || {
             let now_ms = self.app.clock().now_ms();
-            Heard::Frame(Frame::new(now_ms, from_charge_point, text))
+            Heard::Frame(Frame::new(
+                self.version.dialect,
+                now_ms,
+                from_charge_point,
+                text,
+            ))
         });
     }
 
     /// Sends a command. None is open and nothing waits to be written.
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Entry) {
         if command.reply.is_closed() {
             return;
         }
-        self.trigger = routes::triggered_by(command.action, &command.payload);
+        let call = command.call;
+        self.trigger = call.asks_for;
         if let Some(action) = self.trigger {
             routes::allow_trigger(&self.place.seat.contact, action);
         }
-        self.command = Some(command.action);
-        self.is_key_change = key_change::new_key(command.action, &command.payload).is_some();
-        let action = command.action.as_str();
+        self.command = Some(call.action);
+        self.is_key_change = call.new_key.is_some();
         let left = command.deadline.saturating_duration_since(Instant::now());
         let left_ms = duration_ms(left);
         // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say
         // that the connection was lost.
         let _ = self
             .link
-            .call_within(command.reply, action, command.payload, left_ms);
+            .call_within(command.reply, call.action, call.payload, left_ms);
         if let Some(text) = self.link.poll_transmit(self.app.mono.now_ms()) {
             self.send(text);
         }
@@ -549,12 +570,13 @@ impl Session {
                 serde_json::from_str(answer.get()).unwrap_or_default(),
             ),
             Err(CallFailure::Refused(error)) => {
-                let code = error.code.as_wire(Version::V1_6);
-                let description = &error.description;
+                let (code, description) = (&error.code, &error.description);
                 let response = json!({"error_code": code, "error_description": description});
                 ("refused", response)
             }
-            Err(CallFailure::Unreadable(_)) => ("answered", Value::Null),
+            Err(CallFailure::Unreadable(_) | CallFailure::Invalid { .. }) => {
+                ("answered", Value::Null)
+            }
             Err(CallFailure::TimedOut) => ("timed_out", Value::Null),
             Err(_) => ("connection_lost", Value::Null),
         };
@@ -575,7 +597,7 @@ impl Session {
             response
         };
         let data = json!({
-            "command": command.as_str(),
+            "command": command,
             "outcome": outcome,
             "status": status,
             "response": response,
@@ -620,7 +642,11 @@ async fn say_goodbye(socket: &mut WebSocket, end: &End) {
 pub(crate) async fn refuse(mut socket: WebSocket) {
     let frame = CloseFrame {
         code: close_code::PROTOCOL,
-        reason: "no supported subprotocol was offered: ocpp1.6".into(),
+        reason: format!(
+            "no supported subprotocol was offered: {}",
+            Served::subprotocols()
+        )
+        .into(),
     };
     let closing = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {

@@ -4,23 +4,24 @@
 //! older generation does at its end touches the map only if the map still speaks of that generation.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
-};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use dynamo_protocol::v16::Action;
-use dynamo_protocol::{CallError, ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
+use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::inbox::{Answers, Inbox};
-use super::mailbox::{Command, Mailbox};
-use crate::metrics::{Metrics, Outcome};
+use super::contact::Contact;
+use super::dialect::{CommandCall, Dialect};
+use super::inbox::Inbox;
+use super::mailbox::{Entry, Mailbox};
+use crate::domain::command::{Command, Raw};
+use crate::metrics::{CallEnd, Metrics};
 use crate::store::Presence;
+
+pub use crate::domain::command::CallFailure;
 
 /// The part of a command's time that is left to its answer: when less is left, it is not sent any more.
 const ANSWER_PART: u32 = 10;
@@ -31,92 +32,10 @@ const LEFT_SWEEP_MIN: usize = 1024;
 /// Bytes of a command's payload: the frame around it needs some of the message.
 const PAYLOAD_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 128;
 
-/// Why a call to a charge point has no good answer.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CallFailure {
-    /// No socket, or it was lost before the command's turn: nothing was sent.
-    #[error("the charge point is offline")]
-    Offline,
-    /// The socket was lost before the answer.
-    #[error("the connection was lost before the answer")]
-    Lost,
-    /// Too many commands wait for it already; nothing was sent.
-    #[error("too many commands wait for the charge point")]
-    Busy,
-    /// Its turn did not come in time, behind other commands: nothing was sent.
-    #[error("the command was not sent: the charge point took too long over those before it")]
-    NotSent,
-    /// It was sent, and not answered in time.
-    #[error("the charge point did not answer in time")]
-    TimedOut,
-    /// It answered with a CALLERROR.
-    #[error("the charge point refused: {}", .0.description)]
-    Refused(CallError),
-    /// Its answer cannot be read: it was cut off, maybe.
-    #[error("the answer cannot be read: {0}")]
-    Unreadable(String),
-    /// The payload is above [`MESSAGE_BYTES_MAX`]; nothing was sent.
-    #[error("the payload is too large: {MESSAGE_BYTES_MAX} bytes are allowed")]
-    TooLarge,
-}
-
-impl CallFailure {
-    /// Whether the charge point may have got the command. If not, it may be sent again.
-    #[must_use]
-    pub const fn was_sent(&self) -> bool {
-        match self {
-            Self::Offline | Self::Busy | Self::NotSent | Self::TooLarge => false,
-            Self::Lost | Self::TimedOut | Self::Refused(_) | Self::Unreadable(_) => true,
-        }
-    }
-}
-
-/// What a connection's session, its handlers and the map share.
-#[derive(Debug, Default)]
-pub(crate) struct Contact {
-    pub seen_at_ms: AtomicI64,
-    pub heartbeat_at_ms: AtomicI64,
-    /// The other end of the socket.
-    pub peer: OnceLock<IpAddr>,
-    /// The registration as last read, and when that was; see `routes`.
-    pub registration: AtomicU8,
-    pub registration_read_ms: AtomicU64,
-    /// How messages are read, as last read with the registration; see `routes`.
-    pub decoding: AtomicU8,
-    /// One bit per action that this CSMS asked for with TriggerMessage on this connection.
-    pub triggered: AtomicU64,
-    /// Cancelled when the registration turns out not to be the one that let the connection in.
-    pub outdated: CancellationToken,
-    /// The fingerprint of the certificate that let the connection in, where this server issued it.
-    pub certificate: OnceLock<Arc<str>>,
-    /// Whether that was revoked.
-    pub revoked: AtomicBool,
-    /// What handlers answered to calls of this connection.
-    pub answers: Answers,
-}
-
-impl Contact {
-    /// Ends the connection: its certificate is good no more.
-    pub(crate) fn revoke(&self) {
-        self.revoked.store(true, Relaxed);
-        self.outdated.cancel();
-    }
-
-    pub(crate) fn presence(&self, id: &ChargePointId) -> Presence {
-        Presence {
-            charge_point_id: id.as_str().to_owned(),
-            last_seen_at_ms: self.seen_at_ms.load(Relaxed),
-            last_heartbeat_at_ms: self.heartbeat(),
-        }
-    }
-
-    fn heartbeat(&self) -> Option<i64> {
-        Some(self.heartbeat_at_ms.load(Relaxed)).filter(|at| *at != 0)
-    }
-}
-
 struct Handle {
     generation: u64,
+    /// In which it is commanded.
+    dialect: &'static dyn Dialect,
     mailbox: Arc<Mailbox>,
     replaced: CancellationToken,
     contact: Arc<Contact>,
@@ -179,7 +98,12 @@ impl Sessions {
     }
 
     /// Seats the newest connection of an identity and tells the one before it to go.
-    pub(crate) fn connect(&self, id: &ChargePointId, now_ms: i64) -> Seat {
+    pub(crate) fn connect(
+        &self,
+        id: &ChargePointId,
+        dialect: &'static dyn Dialect,
+        now_ms: i64,
+    ) -> Seat {
         let generation = self.generations.fetch_add(1, Relaxed);
         let seat = |inbox| Seat {
             generation,
@@ -198,6 +122,7 @@ impl Sessions {
         seat.inbox.begin(generation);
         let handle = Handle {
             generation,
+            dialect,
             mailbox: seat.mailbox.clone(),
             replaced: seat.replaced.clone(),
             contact: seat.contact.clone(),
@@ -300,7 +225,13 @@ impl Sessions {
             .collect()
     }
 
-    /// Sends a request whose payload is JSON text and waits for the answer's, which is not looked into.
+    /// The dialect of a connected charge point.
+    pub(crate) fn dialect(&self, id: &ChargePointId) -> Option<&'static dyn Dialect> {
+        self.read().handles.get(id).map(|handle| handle.dialect)
+    }
+
+    /// Sends a request of the version that the charge point speaks, whose payload is JSON text, and waits for the
+    /// answer's. Neither is looked into.
     ///
     /// # Errors
     /// As [`CallFailure`] tells apart. Never waits longer than the command time-out, and whoever stops waiting takes
@@ -308,41 +239,58 @@ impl Sessions {
     pub async fn call_raw(
         &self,
         id: &ChargePointId,
-        action: Action,
+        action: &str,
         payload: String,
     ) -> Result<Box<RawValue>, CallFailure> {
-        let result = self.call(id, action, payload).await;
-        let outcome = match &result {
-            Ok(_) => Outcome::Ok,
-            Err(failure) if !failure.was_sent() => Outcome::Unsent,
-            Err(CallFailure::TimedOut) => Outcome::TimedOut,
-            Err(CallFailure::Lost) => Outcome::Lost,
-            Err(_) => Outcome::Error,
+        let dialect = self.dialect(id).ok_or(CallFailure::Offline)?;
+        let raw = Raw {
+            version: dialect.version(),
+            action: action.to_owned(),
+            payload,
         };
-        self.metrics.commanded(action, outcome);
+        self.call(id, dialect.say(&Command::Raw(raw))?).await
+    }
+
+    /// Sends a command in the words of the charge point's version and waits for the answer's payload, which is not looked
+    /// into.
+    pub(super) async fn call(
+        &self,
+        id: &ChargePointId,
+        call: CommandCall,
+    ) -> Result<Box<RawValue>, CallFailure> {
+        let action = call.action;
+        let result = self.post(id, call).await;
+        let end = match &result {
+            Ok(_) => CallEnd::Ok,
+            Err(failure) if !failure.was_sent() => CallEnd::Unsent,
+            Err(CallFailure::TimedOut) => CallEnd::TimedOut,
+            Err(CallFailure::Lost) => CallEnd::Lost,
+            Err(_) => CallEnd::Error,
+        };
+        self.metrics.commanded(action, end);
         result
     }
 
-    async fn call(
+    async fn post(
         &self,
         id: &ChargePointId,
-        action: Action,
-        payload: String,
+        call: CommandCall,
     ) -> Result<Box<RawValue>, CallFailure> {
-        if payload.len() > PAYLOAD_BYTES_MAX {
+        if call.payload.len() > PAYLOAD_BYTES_MAX {
             return Err(CallFailure::TooLarge);
         }
+        // The connection for which it was said may be gone, and the next one speak another version.
         let mailbox = self
             .read()
             .handles
             .get(id)
+            .filter(|handle| handle.dialect.version() == call.version)
             .map(|handle| handle.mailbox.clone());
         let mailbox = mailbox.ok_or(CallFailure::Offline)?;
         let deadline = Instant::now() + self.call_timeout;
         let (reply, mut answer) = oneshot::channel();
-        let number = mailbox.post(Command {
-            action,
-            payload,
+        let number = mailbox.post(Entry {
+            call,
             send_until: deadline - self.call_timeout / ANSWER_PART,
             deadline,
             reply,
@@ -393,14 +341,15 @@ impl Drop for Posted {
 #[cfg(test)]
 mod tests {
     use super::super::mailbox::COMMANDS_MAX;
+    use super::super::v16::V16;
     use super::*;
 
     #[test]
     fn an_old_generation_does_not_take_the_new_one_off_the_map() {
         let sessions = Sessions::new(Duration::from_secs(1), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
-        let old = sessions.connect(&id, 0);
-        let new = sessions.connect(&id, 0);
+        let old = sessions.connect(&id, &V16, 0);
+        let new = sessions.connect(&id, &V16, 0);
         assert!(old.replaced.is_cancelled() && !new.replaced.is_cancelled());
         assert!(Arc::ptr_eq(&old.inbox, &new.inbox));
         assert!(!sessions.disconnect(&id, old.generation, 0));
@@ -419,11 +368,11 @@ mod tests {
         };
         for number in 0..10_000 {
             let id = ChargePointId::new(&format!("CP-{number}")).unwrap();
-            let seat = sessions.connect(&id, 0);
+            let seat = sessions.connect(&id, &V16, 0);
             seat.inbox.next_read_ms(rate, number);
             assert!(sessions.disconnect(&id, seat.generation, number));
             // Back within the second: it finds what it used up.
-            let again = sessions.connect(&id, 0);
+            let again = sessions.connect(&id, &V16, 0);
             assert!(Arc::ptr_eq(&seat.inbox, &again.inbox));
             assert!(sessions.disconnect(&id, again.generation, number));
         }
@@ -436,8 +385,8 @@ mod tests {
         let sessions = Sessions::new(Duration::from_secs(60), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
         for is_taken in [false, true] {
-            let seat = sessions.connect(&id, 0);
-            let call = sessions.call_raw(&id, Action::ClearCache, "{}".into());
+            let seat = sessions.connect(&id, &V16, 0);
+            let call = sessions.call_raw(&id, "ClearCache", "{}".into());
             let lose = async {
                 if is_taken {
                     drop(seat.mailbox.next().await);
@@ -460,9 +409,9 @@ mod tests {
     async fn who_gives_up_frees_the_line_and_knows_whether_it_was_sent() {
         let sessions = Sessions::new(Duration::from_millis(20), Arc::default());
         let id = ChargePointId::new("CP-1").unwrap();
-        let call = || sessions.call_raw(&id, Action::ClearCache, "{}".into());
+        let call = || sessions.call_raw(&id, "ClearCache", "{}".into());
         assert_eq!(call().await.unwrap_err(), CallFailure::Offline);
-        let seat = sessions.connect(&id, 0);
+        let seat = sessions.connect(&id, &V16, 0);
         // More than may wait, one after the other: each makes room for the next.
         for _ in 0..COMMANDS_MAX + 2 {
             assert_eq!(call().await.unwrap_err(), CallFailure::NotSent);

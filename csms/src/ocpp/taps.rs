@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use dynamo_protocol::{ChargePointId, RawValue};
 use tokio::sync::mpsc;
 
-use super::key_change::masked;
+use super::dialect::Dialect;
+use super::masked::masked;
 
 /// What may wait for the listener.
 const HEARD_MAX: usize = 256;
@@ -21,7 +22,6 @@ const FRAME_BYTES_MAX: usize = 16 * 1024;
 const HEAD_BYTES_MAX: usize = 256;
 
 /// What a listener hears.
-#[derive(Debug)]
 pub(crate) enum Heard {
     /// The charge point has a new socket.
     Connected,
@@ -29,8 +29,10 @@ pub(crate) enum Heard {
 }
 
 /// A frame as it travelled.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Frame {
+    /// Whose words these are.
+    pub dialect: &'static dyn Dialect,
     pub at_ms: i64,
     pub from_charge_point: bool,
     /// Without its body where it was too long, and without passwords.
@@ -40,9 +42,15 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    pub(crate) fn new(at_ms: i64, from_charge_point: bool, message: &str) -> Self {
+    pub(crate) fn new(
+        dialect: &'static dyn Dialect,
+        at_ms: i64,
+        from_charge_point: bool,
+        message: &str,
+    ) -> Self {
         let text = bounded(message);
         Self {
+            dialect,
             at_ms,
             from_charge_point,
             text: masked(&text).unwrap_or_else(|| text.into_owned()),
@@ -141,6 +149,7 @@ impl Drop for Tap {
 
 #[cfg(test)]
 mod tests {
+    use super::super::v16::V16;
     use super::*;
 
     #[test]
@@ -159,11 +168,11 @@ mod tests {
             (format!(r#"[2,"{body}","DataTransfer",{{}}]"#), "[2]"),
             (body.clone(), "[]"),
         ] {
-            let frame = Frame::new(1, true, &message);
+            let frame = Frame::new(&V16, 1, true, &message);
             assert_eq!(frame.text, head);
             assert!(frame.has_no_body() && frame.bytes == message.len());
         }
-        let short = Frame::new(1, true, r#"[3,"1",{}]"#);
+        let short = Frame::new(&V16, 1, true, r#"[3,"1",{}]"#);
         assert_eq!(short.text, r#"[3,"1",{}]"#);
         assert!(!short.has_no_body());
     }

@@ -4,13 +4,11 @@
 //! answered. It owns no time: how long a peer may take nothing is the owner's to say.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::task::{Context, Poll, ready};
 
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Error as WebSocketError;
 
 use super::end::End;
 
@@ -143,9 +141,4 @@ fn bytes(message: &Message) -> usize {
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
         Message::Close(_) => 0,
     }
-}
-
-/// Whether a write failed because the peer took nothing for too long.
-pub(super) fn is_stalled(error: &WebSocketError) -> bool {
-    matches!(error, WebSocketError::Io(error) if error.kind() == ErrorKind::TimedOut)
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::Parts;
 use super::mail::Mail;
 use super::webhook::Webhooks;
-use crate::App;
 use crate::store::{Attempt, Letter, Result, WAITING_MAX, Wanted};
 
 /// Letters that are on their way at the same time.
@@ -40,7 +40,7 @@ type Receiver = Option<String>;
 
 /// The hands that carry letters.
 struct Hands {
-    app: Arc<App>,
+    parts: Parts,
     webhooks: Arc<Webhooks>,
     mail: Option<Arc<Mail>>,
     workers: JoinSet<()>,
@@ -51,24 +51,22 @@ struct Hands {
 }
 
 /// Delivers until the shutdown. Attempts that are under way then are broken off, and made again after a restart.
-pub(crate) async fn deliver(app: Arc<App>, mail: Option<Arc<Mail>>) {
-    let options = &app.options;
-    let webhooks = Webhooks::new(options.letter_timeout, options.webhooks_to_private_networks);
+pub(crate) async fn deliver(parts: Parts, webhooks: Arc<Webhooks>, mail: Option<Arc<Mail>>) {
     let mut hands = Hands {
-        webhooks: Arc::new(webhooks),
+        webhooks,
         mail,
         workers: JoinSet::new(),
         receivers: HashMap::new(),
         busy: HashMap::new(),
         full: HashSet::new(),
-        app: app.clone(),
+        parts: parts.clone(),
     };
     let mut tend_at = Instant::now();
     let mut wake_at = Instant::now();
     loop {
-        if app.store.has_several_writers() && Instant::now() >= wake_at {
+        if parts.store.has_several_writers() && Instant::now() >= wake_at {
             let begun = Instant::now();
-            let woken = app.store.wake_lanes(app.clock().now_ms()).await;
+            let woken = parts.store.wake_lanes(parts.clock.now_ms()).await;
             if let Some(error) = woken.err().filter(|error| !error.is_in_the_log()) {
                 tracing::warn!(cause = %error, "letters that wait behind others may wait longer");
             }
@@ -85,11 +83,11 @@ pub(crate) async fn deliver(app: Arc<App>, mail: Option<Arc<Mail>>) {
         }
         let look_at = Instant::now() + LOOK_INTERVAL;
         tokio::select! {
-            () = app.shutdown.cancelled() => {
+            () = parts.shutdown.cancelled() => {
                 while hands.workers.join_next().await.is_some() {}
                 return;
             }
-            () = app.outbox.posted.notified() => sleep(LOOK_PAUSE).await,
+            () = parts.outbox.posted.notified() => sleep(LOOK_PAUSE).await,
             Some(ended) = hands.workers.join_next_with_id() => {
                 hands.free(ended);
                 sleep(LOOK_PAUSE).await;
@@ -105,12 +103,12 @@ impl Hands {
         while let Some(ended) = self.workers.try_join_next_with_id() {
             self.free(ended);
         }
-        let now_ms = self.app.clock().now_ms();
+        let now_ms = self.parts.clock.now_ms();
         let mut receivers: Vec<Receiver> = Vec::new();
-        if self.mail.is_some() && self.app.store.is_mail_due(now_ms).await? {
+        if self.mail.is_some() && self.parts.store.is_mail_due(now_ms).await? {
             receivers.push(None);
         }
-        let due = self.app.store.due_webhooks(now_ms).await?;
+        let due = self.parts.store.due_webhooks(now_ms).await?;
         receivers.extend(due.into_iter().map(Some));
         // Whoever keeps the fewest hands busy comes first.
         receivers.sort_by_key(|receiver| self.busy(receiver));
@@ -134,12 +132,12 @@ impl Hands {
         let wanted = Wanted {
             webhook: receiver.clone(),
             limit,
-            now_ms: self.app.clock().now_ms(),
+            now_ms: self.parts.clock.now_ms(),
         };
-        let leased = self.app.store.lease_due(wanted).await?;
+        let leased = self.parts.store.lease_due(wanted).await?;
         for letter in leased.letters {
             let worker = Worker {
-                app: self.app.clone(),
+                parts: self.parts.clone(),
                 webhooks: self.webhooks.clone(),
                 mail: self.mail.clone(),
             };
@@ -171,7 +169,7 @@ impl Hands {
     }
 
     async fn tend(&mut self) -> Result<()> {
-        let store = &self.app.store;
+        let store = &self.parts.store;
         let half_full = store.full_webhooks(WAITING_MAX / 2).await?;
         for (webhook, waiting) in &half_full {
             if *waiting <= WAITING_MAX {
@@ -185,13 +183,13 @@ impl Hands {
                 );
             }
             let mut excess = waiting.saturating_sub(WAITING_MAX);
-            while excess > 0 && !self.app.shutdown.is_cancelled() {
-                let now_ms = self.app.clock().now_ms();
+            while excess > 0 && !self.parts.shutdown.is_cancelled() {
+                let now_ms = self.parts.clock.now_ms();
                 let dropped = store.drop_newest(webhook, excess, now_ms).await?;
                 if dropped == 0 {
                     break;
                 }
-                self.app.metrics.letters_dropped(dropped);
+                self.parts.metrics.letters_dropped(dropped);
                 excess = excess.saturating_sub(i64::try_from(dropped).unwrap_or(i64::MAX));
             }
         }
@@ -205,7 +203,7 @@ impl Hands {
 
 /// Works on one lane.
 struct Worker {
-    app: Arc<App>,
+    parts: Parts,
     webhooks: Arc<Webhooks>,
     mail: Option<Arc<Mail>>,
 }
@@ -218,7 +216,7 @@ impl Worker {
             while let Some(letter) = next {
                 let attempt = tokio::select! {
                     attempt = self.attempt(&letter) => attempt,
-                    () = self.app.shutdown.cancelled() => return self.release(letter.id).await,
+                    () = self.parts.shutdown.cancelled() => return self.release(letter.id).await,
                 };
                 let failed = !matches!(attempt, Attempt::Sent);
                 next = self.record(letter, attempt).await;
@@ -227,7 +225,7 @@ impl Worker {
                 }
             }
             // One may have been posted, and put off behind the last one, while that one was written off.
-            next = match self.app.store.lease_next(&lane, self.now_ms()).await {
+            next = match self.parts.store.lease_next(&lane, self.now_ms()).await {
                 Ok(Some(letter)) => Some(letter),
                 Ok(None) | Err(_) => return,
             };
@@ -259,7 +257,7 @@ impl Worker {
     }
 
     async fn release(&self, id: i64) {
-        if let Err(error) = self.app.store.release_letter(id, self.now_ms()).await {
+        if let Err(error) = self.parts.store.release_letter(id, self.now_ms()).await {
             tracing::debug!(letter = id, cause = %error, "a letter waits until its lease is over");
         }
     }
@@ -269,7 +267,7 @@ impl Worker {
         let chance = rand::random::<f64>();
         for _ in 0..RECORD_ATTEMPTS_MAX {
             let recorded =
-                self.app
+                self.parts
                     .store
                     .attempted(letter.clone(), attempt.clone(), chance, self.now_ms());
             match recorded.await {
@@ -280,13 +278,13 @@ impl Worker {
             }
             tokio::select! {
                 () = sleep(LOOK_INTERVAL) => {}
-                () = self.app.shutdown.cancelled() => return None,
+                () = self.parts.shutdown.cancelled() => return None,
             }
         }
         None
     }
 
     fn now_ms(&self) -> i64 {
-        self.app.clock().now_ms()
+        self.parts.clock.now_ms()
     }
 }

@@ -8,24 +8,9 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use tokio::time::timeout;
 
 use super::webhook::said;
-use crate::public::is_loopback;
+use crate::address::is_loopback;
+use crate::options::MailSettings;
 use crate::store::Attempt;
-
-/// Where mail goes.
-#[derive(Clone)]
-pub struct MailSettings {
-    /// `smtp://USER:PASSWORD@HOST:PORT`, with `?tls=required` for STARTTLS, or `smtps://…`.
-    pub smtp_url: String,
-    /// The sender, such as `dynamo <noreply@example.com>`.
-    pub from: String,
-}
-
-impl std::fmt::Debug for MailSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL has a password.
-        write!(f, "MailSettings({})", self.from)
-    }
-}
 
 /// A way for mail.
 pub(crate) struct Mail {

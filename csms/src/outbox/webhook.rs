@@ -18,13 +18,13 @@ const IDLE_MAX: usize = 8;
 /// Characters of an error that are kept.
 const ERROR_CHARS_MAX: usize = 500;
 
-pub(super) struct Webhooks {
+pub(crate) struct Webhooks {
     client: Result<Client, String>,
     to_private_networks: bool,
 }
 
 impl Webhooks {
-    pub(super) fn new(timeout: Duration, to_private_networks: bool) -> Self {
+    pub(crate) fn new(timeout: Duration, to_private_networks: bool) -> Self {
         let mut client = Client::builder();
         if !to_private_networks {
             client = client.dns_resolver(Arc::new(PublicOnly));

@@ -1,7 +1,8 @@
 //! How often a charge point may come with a wrong password: so often for each address and identity, and no more until
 //! its time is over. Others behind the same address are not concerned, nor is the same identity from elsewhere.
 //!
-//! Kept in memory, in a bounded map, and this process's own.
+//! Kept in memory, in a bounded map, and this process's own. Not by the crate `governor`: it limits what comes, and here
+//! only what was wrong counts, and what is still being looked at.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

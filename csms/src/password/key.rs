@@ -15,8 +15,8 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::rand::{SystemRandom, generate};
 use sha2::Sha256;
 
-use crate::store::Store;
-use crate::{Options, StartError, tls};
+use crate::start::error::StartError;
+use crate::store::{Store, file_beside};
 
 /// Begins a digest with a key; after it come the name of the key, the salt and the digest, between `$`.
 pub(crate) const KEYED: &str = "$hmac-sha256$";
@@ -54,15 +54,15 @@ impl PasswordKey {
         Self {
             digests: keyed(&derive(b"digest")),
             seals: LessSafeKey::new(seals.expect("the key has the bytes that it must have")),
-            name: hex(&derive(b"name")[..8]),
+            name: hex::encode(&derive(b"name")[..8]),
         }
     }
 
     /// The digest of a password, with a salt of its own.
     pub(super) fn digest(&self, password: &[u8]) -> String {
-        let salt = hex(&random::<8>());
+        let salt = hex::encode(random::<8>());
         let digest = self.hmac(&salt, password).finalize().into_bytes();
-        format!("{KEYED}{}${salt}${}", self.name, hex(&digest))
+        format!("{KEYED}{}${salt}${}", self.name, hex::encode(digest))
     }
 
     /// Takes as long for a wrong password as for the right one.
@@ -73,7 +73,7 @@ impl PasswordKey {
         else {
             return Compared::Unreadable;
         };
-        let Some(digest) = unhex(digits.as_bytes()).filter(|_| name == self.name) else {
+        let Some(digest) = hex::decode(digits).ok().filter(|_| name == self.name) else {
             return Compared::Unreadable;
         };
         match self.hmac(salt, password).verify_slice(&digest) {
@@ -84,10 +84,11 @@ impl PasswordKey {
 
     /// Tells texts apart without saying what is in them, also to somebody who can guess them.
     pub(super) fn fingerprint(&self, text: &str) -> String {
-        hex(&self
-            .hmac("fingerprint", text.as_bytes())
-            .finalize()
-            .into_bytes())
+        hex::encode(
+            self.hmac("fingerprint", text.as_bytes())
+                .finalize()
+                .into_bytes(),
+        )
     }
 
     fn hmac(&self, salt: &str, password: &[u8]) -> Hmac<Sha256> {
@@ -134,40 +135,20 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
     bytes
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes that hexadecimal digits mean; none where they are something else.
-pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let value = |digit: &u8| char::from(*digit).to_digit(16);
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs
-        .iter()
-        .map(|[high, low]| u8::try_from(value(high)? * 16 + value(low)?).ok())
-        .collect()
-}
-
 /// Where the key of a database lies: where `--password-key` says, else beside the file of SQLite, else in the working
 /// directory under the name of the server and its database.
 pub(crate) fn file_of(database: &str, given: Option<&Path>) -> PathBuf {
-    given.map_or_else(
-        || tls::file_beside(database, "password.key"),
-        Path::to_owned,
-    )
+    given.map_or_else(|| file_beside(database, "password.key"), Path::to_owned)
 }
 
 /// The key of a server. One that is not there is made, unless the database has digests of another one. `None` where no
 /// file can be written and none was asked for: then passwords are kept with Argon2.
 pub(crate) async fn of_server(
     store: &Store,
-    options: &Options,
+    database: &str,
+    given: Option<&Path>,
 ) -> Result<Option<PasswordKey>, StartError> {
-    let given = options.password_key.as_deref();
-    let path = file_of(&options.database, given);
+    let path = file_of(database, given);
     for _ in 0..2 {
         match find_or_make(store, &path, given.is_some()).await? {
             Made::Key(key) => {
@@ -197,7 +178,7 @@ async fn find_or_make(store: &Store, path: &Path, is_given: bool) -> Result<Made
     let secret = found.unwrap_or_else(random);
     let key = PasswordKey::of(&secret);
     let shown = path.display();
-    if store.has_foreign_digests(&own_digests(&key)).await? {
+    if store.has_foreign_digests(KEYED, &own_digests(&key)).await? {
         return Err(StartError::Value(match found {
             None => format!(
                 "the key of the passwords in this database is missing: there is no {shown}; put the file back, or say \
@@ -292,7 +273,7 @@ fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, String> {
     let mut text = String::new();
     let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
     read.map_err(|error| error.to_string())?;
-    let secret = unhex(text.trim().as_bytes());
+    let secret = hex::decode(text.trim()).ok();
     let secret = secret.and_then(|secret| <[u8; KEY_BYTES]>::try_from(secret).ok());
     secret
         .map(Some)
@@ -302,14 +283,14 @@ fn read(path: &Path) -> Result<Option<[u8; KEY_BYTES]>, String> {
 /// Writes a new key, for this user only. Under its name there is never a part of it.
 fn make(path: &Path, secret: &[u8; KEY_BYTES]) -> std::io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".{}", hex(&random::<4>())));
+    unfinished.push(format!(".{}", hex::encode(random::<4>())));
     let unfinished = PathBuf::from(unfinished);
     let mut making = OpenOptions::new();
     making.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut making, 0o600);
     let written = making.open(&unfinished).and_then(|mut file| {
-        file.write_all(format!("{}\n", hex(secret)).as_bytes())?;
+        file.write_all(format!("{}\n", hex::encode(secret)).as_bytes())?;
         file.sync_all()?;
         // Unlike renaming, this does not replace a key that somebody else made meanwhile.
         fs::hard_link(&unfinished, path)

@@ -182,10 +182,7 @@ impl Passwords {
     pub(crate) fn fingerprint(&self, text: &str) -> String {
         match &self.key {
             Some(key) => key.fingerprint(text),
-            None => {
-                let digest = self.remembering(text.as_bytes()).finalize().into_bytes();
-                digest.iter().map(|byte| format!("{byte:02x}")).collect()
-            }
+            None => hex::encode(self.remembering(text.as_bytes()).finalize().into_bytes()),
         }
     }
 

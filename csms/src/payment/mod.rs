@@ -7,40 +7,17 @@
 pub(crate) mod sandbox;
 mod stripe;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rust_decimal::Decimal;
 
+pub(crate) use crate::domain::guest::held::Held;
+use crate::options::PaymentSettings;
+
 /// Where a guest comes back to after an action elsewhere.
 pub(crate) const RETURN_PATH: &str = "/payments/return";
-
-/// Who holds and takes the money of guests.
-#[derive(Clone, Default)]
-pub enum PaymentSettings {
-    /// Nobody: payment methods that begin with `pm_` are good, and some of them fail as documented.
-    #[default]
-    Sandbox,
-    /// Stripe.
-    Stripe {
-        /// The secret key; it is never logged.
-        key: String,
-        /// Where its API is, without a slash at the end.
-        url: String,
-    },
-}
-
-impl fmt::Debug for PaymentSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The key is a secret.
-        match self {
-            Self::Sandbox => write!(f, "Sandbox"),
-            Self::Stripe { url, .. } => write!(f, "Stripe({url})"),
-        }
-    }
-}
 
 /// An amount to hold.
 #[derive(Clone, Debug)]
@@ -53,20 +30,6 @@ pub(crate) struct Hold {
     pub currency: String,
     /// Where the guest comes back to after an action.
     pub return_url: String,
-}
-
-/// What became of a hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// The amount is held, under the gateway's reference.
-    Authorized { reference: String },
-    /// The guest has to do something first, at this address if there is one.
-    RequiresAction {
-        reference: String,
-        url: Option<String>,
-    },
-    /// The guest cannot pay with this; why.
-    Declined { reason: String },
 }
 
 /// An amount to take of what is held.

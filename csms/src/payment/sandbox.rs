@@ -7,12 +7,10 @@ use futures_util::future::{BoxFuture, ready};
 use rust_decimal::Decimal;
 
 use super::{Capture, Gateway, Held, Hold, PaymentError};
+use crate::domain::guest::held::SANDBOX_PREFIX;
 
 /// The path of the page where a guest acts; the session's token follows.
 pub(crate) const ACTION_PATH: &str = "/sandbox/payments/";
-
-/// How every reference of the sandbox begins.
-pub(crate) const REFERENCE_PREFIX: &str = "sandbox:";
 
 pub(super) struct Sandbox {
     url: String,
@@ -26,7 +24,7 @@ impl Sandbox {
     }
 
     fn hold(&self, hold: &Hold) -> Held {
-        let reference = format!("{REFERENCE_PREFIX}{}:{}", hold.payment_method, hold.token);
+        let reference = format!("{SANDBOX_PREFIX}{}:{}", hold.payment_method, hold.token);
         match hold.payment_method.as_str() {
             "pm_declined" => Held::Declined {
                 reason: "the payment method was declined".to_owned(),
@@ -46,7 +44,7 @@ impl Sandbox {
 
 /// A hold of the sandbox by its reference: the payment method and the token.
 fn own(reference: &str) -> Result<&str, PaymentError> {
-    reference.strip_prefix(REFERENCE_PREFIX).ok_or_else(|| {
+    reference.strip_prefix(SANDBOX_PREFIX).ok_or_else(|| {
         PaymentError::Unavailable(format!(
             "the payment {reference} is not one of the sandbox: it waits until the settings are those of its gateway"
         ))

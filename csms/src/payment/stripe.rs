@@ -19,10 +19,10 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::sandbox::REFERENCE_PREFIX;
 use super::{Capture, Gateway, Held, Hold, PaymentError};
+use crate::address::is_loopback;
+use crate::domain::guest::held::SANDBOX_PREFIX;
 use crate::domain::money::price::currency_digits;
-use crate::public::is_loopback;
 
 /// How often a request is made before Stripe counts as out of reach.
 const ATTEMPTS_MAX: u32 = 3;
@@ -335,7 +335,7 @@ fn message(body: &Value) -> String {
 
 /// The path of an intent; a reference is one of Stripe's own words.
 fn intent_path(reference: &str) -> Result<String, PaymentError> {
-    if reference.starts_with(REFERENCE_PREFIX) {
+    if reference.starts_with(SANDBOX_PREFIX) {
         return Err(PaymentError::Unavailable(
             "the payment is one of the sandbox: it waits until the settings are those of its gateway"
                 .to_owned(),
@@ -459,7 +459,7 @@ mod tests {
         assert!(!error.contains("sk"), "{error}");
         assert!(new("", "https://x").is_err());
         assert!(new("sk_1", "x").is_err());
-        let settings = super::super::PaymentSettings::Stripe {
+        let settings = crate::options::PaymentSettings::Stripe {
             key: "sk_1".to_owned(),
             url: "https://x".to_owned(),
         };

@@ -2,6 +2,9 @@
 //!
 //! The line is short, shorter still for each account, and who was wrong too often has to wait. All of it is kept in
 //! memory, in bounded maps, and is this process's own.
+//!
+//! Not by the crate `governor`: it limits what comes, and here only what was wrong counts, from the first one on, and
+//! what is still under way counts as if it were wrong.
 
 use std::collections::HashMap;
 use std::hash::Hash;

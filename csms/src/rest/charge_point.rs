@@ -9,7 +9,7 @@ use super::location::Location;
 use super::stamp::Stamp;
 use crate::App;
 use crate::domain::charge_points::lifecycle::Stage;
-use crate::domain::charge_points::registration::{Refused, endpoint_path, wrong_id};
+use crate::domain::charge_points::registration::{RegistrationRefused, endpoint_path, wrong_id};
 use crate::domain::charge_points::security::wrong_password;
 use crate::store::{ChargePointRecord, Owner, random_text};
 
@@ -44,24 +44,28 @@ pub(super) fn registrable(id: &str, (): &()) -> garde::Result {
 }
 
 /// What a refused registration, change or deletion is over REST.
-pub(super) fn refuse(refused: Refused, id: &str) -> ApiError {
+pub(super) fn refuse(refused: RegistrationRefused, id: &str) -> ApiError {
     match refused {
-        Refused::Missing => missing(id),
-        Refused::NoProject => ApiError::field("project_id", "there is no project of this id"),
-        Refused::NoSite => ApiError::field("site_id", "there is no site of this id"),
-        Refused::OtherSerialNumber => ApiError::field("serial_number", "it cannot be changed"),
-        Refused::Taken => {
+        RegistrationRefused::Missing => missing(id),
+        RegistrationRefused::NoProject => {
+            ApiError::field("project_id", "there is no project of this id")
+        }
+        RegistrationRefused::NoSite => ApiError::field("site_id", "there is no site of this id"),
+        RegistrationRefused::OtherSerialNumber => {
+            ApiError::field("serial_number", "it cannot be changed")
+        }
+        RegistrationRefused::Taken => {
             let message = format!("a charge point with the identity {id:?} exists already");
             ApiError::Conflict("already_exists", message)
         }
-        Refused::Active => {
+        RegistrationRefused::Active => {
             let message = format!(
                 "a transaction is open at the charge point {id:?} or was left without a stop a moment ago, or a guest's \
                  payment is not settled"
             );
             ApiError::Unprocessable("active_session", message)
         }
-        Refused::Online => {
+        RegistrationRefused::Online => {
             let message =
                 format!("the charge point {id:?} is connected: take it off the net first");
             ApiError::Unprocessable("still_connected", message)

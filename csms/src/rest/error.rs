@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::BODY_BYTES_MAX;
 use crate::store::{Registration, StoreError};
 
+/// Bytes a request's body may have.
+pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// After how many seconds a request may be repeated that the database could not serve.
 const UNAVAILABLE_RETRY_S: u64 = 5;
 

@@ -16,7 +16,7 @@ use tokio::time::{Duration, timeout};
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::BODY_BYTES_MAX;
+use super::error::BODY_BYTES_MAX;
 use super::error::{ApiError, Detail};
 
 /// How long a client may take for a body.

@@ -15,7 +15,7 @@ use super::error::{Answer, ApiError};
 use super::input::{Body, plain};
 use super::openapi::{AcceptanceErrors, BodyErrors, CrowdErrors, StoreErrors};
 use crate::App;
-use crate::domain::projects::handover::{self, Acceptance, Refused};
+use crate::domain::projects::handover::{self, Acceptance, InvitationRefused};
 use crate::store::{key_hash, random_text};
 
 /// The path in the mail; the token is its query.
@@ -93,20 +93,20 @@ async fn accept(
     }))
 }
 
-fn refuse(refused: Refused) -> ApiError {
+fn refuse(refused: InvitationRefused) -> ApiError {
     match refused {
-        Refused::Unknown => {
+        InvitationRefused::Unknown => {
             ApiError::NotFound("there is no invitation with this token".to_owned())
         }
-        Refused::Expired => ApiError::Unprocessable(
+        InvitationRefused::Expired => ApiError::Unprocessable(
             "invitation_expired",
             "the time of this invitation is over: ask for a new one".to_owned(),
         ),
-        Refused::Accepted => ApiError::Conflict(
+        InvitationRefused::Accepted => ApiError::Conflict(
             "already_accepted",
             "this invitation was accepted already".to_owned(),
         ),
-        Refused::OtherAccount => ApiError::Conflict(
+        InvitationRefused::OtherAccount => ApiError::Conflict(
             "already_exists",
             "this e-mail address has an account that cannot own a site: ask for an invitation to another one"
                 .to_owned(),

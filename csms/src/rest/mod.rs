@@ -17,6 +17,7 @@ mod installer;
 mod integration_request;
 mod invitation;
 mod location;
+mod metrics;
 mod money;
 mod ocpp16;
 mod openapi;
@@ -46,9 +47,6 @@ use crate::listen::lacks_host;
 pub(crate) use authority::AUTHORITY_PATH;
 use error::ApiError;
 
-/// Bytes a request's body may have.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
-
 /// Bytes of a body that arrive with its head: what is not read of them does no harm.
 const READ_AHEAD_BYTES: u64 = 8 * 1024;
 
@@ -58,10 +56,11 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) fn router(app: Arc<App>) -> Router {
     let (api, mut description) = api().split_for_parts();
     openapi::complete(&mut description);
+    let figures = app.metrics.clone();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::metrics))
         .route(invitation::PAGE, get(invitation::page))
         .route(crate::payment::RETURN_PATH, get(guest::returned))
         .route(guest::ACTION_PAGE, get(guest::action_page).post(guest::act))
@@ -71,6 +70,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(middleware::from_fn(finish_errors))
+        .layer(middleware::from_fn_with_state(figures, metrics::count))
         .with_state(app)
 }
 
@@ -104,11 +104,6 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }
-}
-
-async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, app.metrics.render()).into_response()
 }
 
 /// Gives every answer a request id, and errors their body with it.

@@ -181,6 +181,7 @@ async fn change(
         name: body.name,
         address: body.address,
         place: Given::of(None, flat).place()?,
+        now_ms: app.clock().now_ms(),
     };
     let site = app.rest_store.change_site(&owner, change).await?;
     site.map(|site| Json(show(site)))
@@ -201,7 +202,8 @@ async fn delete(
     AnyWriter(owner): AnyWriter,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    match app.rest_store.delete_site(&owner, &id).await? {
+    let now_ms = app.clock().now_ms();
+    match app.rest_store.delete_site(&owner, &id, now_ms).await? {
         None => Err(missing(&id)),
         Some(true) => Ok(StatusCode::NO_CONTENT),
         Some(false) => {

@@ -28,6 +28,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use crate::random::random_text;
 pub(crate) use charge_points::certificate::{Certificate, NewCertificate};
 pub(crate) use charge_points::charge_point::{BootFacts, ConnectorReport, StatusFilter, StatusRow};
 pub use charge_points::charge_point::{
@@ -46,6 +47,8 @@ pub(crate) use charge_points::place::{PlacedRow, Searched};
 pub(crate) use charge_points::record::ChargePointRecord;
 pub(crate) use charge_points::registration::RecordFilter;
 pub(crate) use database::backup::back_up;
+pub(crate) use database::beside::file_beside;
+pub(crate) use database::counters::StoreCounters;
 pub(crate) use database::many::{Many, chunks};
 pub(crate) use database::open::without_password;
 pub(crate) use database::probe::Probe;
@@ -60,10 +63,10 @@ pub(crate) use money::tariff::history_rows_read;
 pub(crate) use money::tariff::{
     Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount,
 };
+pub(crate) use people::access::key_hash;
 pub use people::access::{
     ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE,
 };
-pub(crate) use people::access::{key_hash, random_text};
 pub use people::account::Owner;
 use people::account::owner_conditions;
 pub(crate) use people::account::{Account, Role, email_key, owned};
@@ -82,11 +85,11 @@ pub(crate) use upkeep::demo::Past;
 pub(crate) use upkeep::listing::{
     ApiKeyRow, ChargePointRow, IdTagRow, Listed, ListedTransaction, OrganizationRow, PAGE_ROWS,
 };
+pub(crate) use upkeep::open_counts::OpenCounts;
 pub(crate) use upkeep::retention::{
     Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, StatusPart,
 };
 
-use crate::metrics::Metrics;
 use database::open::{self, Pools};
 use database::serving::ServingLock;
 use database::writer::{self, WriterPool};
@@ -176,7 +179,7 @@ pub(crate) use run_on_db;
 /// Who opens the store.
 pub(crate) enum Opener {
     /// A CSMS: a missing SQLite file is made, and an outage is told to the log.
-    Csms(Arc<Metrics>),
+    Csms(StoreCounters),
     /// A command that ends with what it is told: it makes no file and logs nothing.
     Admin,
 }
@@ -212,13 +215,13 @@ impl Store {
     /// # Errors
     /// When the address is none of these, or the database cannot be opened or migrated.
     pub async fn open(address: &str) -> Result<Self> {
-        Self::open_for(address, Opener::Csms(Arc::default())).await
+        Self::open_for(address, Opener::Csms(StoreCounters::default())).await
     }
 
     pub(crate) async fn open_for(address: &str, opener: Opener) -> Result<Self> {
-        let (metrics, serves) = match opener {
-            Opener::Csms(metrics) => (metrics, true),
-            Opener::Admin => (Arc::default(), false),
+        let (counters, serves) = match opener {
+            Opener::Csms(counters) => (counters, true),
+            Opener::Admin => (StoreCounters::default(), false),
         };
         let pools = open::open(address, serves).await?;
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
@@ -242,7 +245,7 @@ impl Store {
         };
         let closing = store.inner.closing.clone();
         let health = writer::Health::new(serves);
-        let writer = writer::Writer::new(pool, queue, closing, metrics, health);
+        let writer = writer::Writer::new(pool, queue, closing, counters, health);
         writer.spawn(&store.inner.writers, tasks);
         store
             .create_organization(DEFAULT_ORGANIZATION, DEFAULT_NAME)

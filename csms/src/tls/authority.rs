@@ -18,6 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fingerprint;
+use crate::domain::charge_points::certificate::Issued;
 use crate::store::{Store, StoreError, random_text};
 
 /// How long the root is good: longer than charge points live.
@@ -51,23 +52,6 @@ pub(crate) struct Authority {
     subject: Vec<u8>,
     begins_at_ms: i64,
     ends_at_ms: i64,
-}
-
-/// A certificate of a charge point with its key, which exists nowhere else.
-#[derive(Debug)]
-pub struct Issued {
-    /// Its serial number in hexadecimal.
-    pub serial_number: String,
-    /// SHA-256 of the certificate in hexadecimal.
-    pub fingerprint: String,
-    /// The certificate.
-    pub certificate_pem: String,
-    /// Its key, as PKCS #8.
-    pub private_key_pem: String,
-    /// Unix milliseconds, whole seconds.
-    pub issued_at_ms: i64,
-    /// Unix milliseconds, whole seconds.
-    pub expires_at_ms: i64,
 }
 
 impl Authority {
@@ -133,7 +117,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Issued {
-            serial_number: super::hex(&serial),
+            serial_number: hex::encode(serial),
             fingerprint: fingerprint(certificate.der()),
             certificate_pem: certificate.pem(),
             private_key_pem: key.serialize_pem(),

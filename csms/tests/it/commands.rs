@@ -1,8 +1,10 @@
 use std::time::{Duration, Instant};
 
+use dynamo_csms::domain::command::{
+    CallFailure, Command, Message, ResetTime, Setting, Status, Target,
+};
 use dynamo_csms::store::{ChargePointSetting, Registration};
 use dynamo_protocol::ChargePointId;
-use dynamo_protocol::v16::Action;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -65,6 +67,65 @@ async fn refusals_of_the_charge_point_are_answers_too() {
 }
 
 #[tokio::test]
+async fn a_neutral_command_is_said_and_understood_in_the_version_of_the_connection() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let id = ChargePointId::new("CP-1").unwrap();
+    let reset = Command::Reset {
+        when: ResetTime::OnIdle,
+        evse: None,
+    };
+    let trigger = Command::Trigger {
+        message: Message::LogStatus,
+        target: Target::Station,
+    };
+    let set = Command::Set {
+        setting: Setting::of_station("TxCtrlr", "EVConnectionTimeOut"),
+        value: "60".to_owned(),
+    };
+    for (command, action, payload, word, status) in [
+        (
+            reset,
+            "Reset",
+            json!({"type": "Soft"}),
+            "Rejected",
+            Status::Rejected,
+        ),
+        (
+            trigger,
+            "ExtendedTriggerMessage",
+            json!({"requestedMessage": "LogStatusNotification"}),
+            "NotImplemented",
+            Status::NotSupported,
+        ),
+        (
+            set,
+            "ChangeConfiguration",
+            json!({"key": "ConnectionTimeOut", "value": "60"}),
+            "RebootRequired",
+            Status::RebootRequired,
+        ),
+    ] {
+        let exchange = async {
+            let (call, said, carried) = cp.next_call().await;
+            assert_eq!((said.as_str(), carried), (action, payload));
+            cp.answer(&call, json!({"status": word})).await;
+        };
+        let (answer, ()) = tokio::join!(rig.csms.send(&id, &command), exchange);
+        let answer = answer.unwrap().unwrap();
+        assert_eq!((answer.status, answer.said()), (status, word));
+    }
+    // What this version has no words for does not reach the charge point.
+    let of_one_evse = Command::Reset {
+        when: ResetTime::OnIdle,
+        evse: Some(1),
+    };
+    let failure = rig.csms.send(&id, &of_one_evse).await.unwrap().unwrap_err();
+    assert!(matches!(failure, CallFailure::NotSayable(_)) && !failure.was_sent());
+    cp.boot().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_its_schema_is_said_to() {
     let rig = rig().await;
     let mut cp = rig.connect("CP-1").await;
@@ -103,19 +164,19 @@ async fn a_command_whose_caller_has_gone_is_not_sent() {
     let exchange = async {
         let (open, ..) = cp.next_call().await;
         // This one waits for its turn, and its caller does not wait for it.
-        let mut gone = Box::pin(call(Action::GetLocalListVersion));
+        let mut gone = Box::pin(call("GetLocalListVersion"));
         assert!(futures_util::poll!(&mut gone).is_pending());
         drop(gone);
         cp.answer(&open, json!({"status": "Accepted"})).await;
     };
-    let (first, ()) = tokio::join!(call(Action::ClearCache), exchange);
+    let (first, ()) = tokio::join!(call("ClearCache"), exchange);
     first.unwrap();
     let answer = async {
         let (open, action, _) = cp.next_call().await;
         assert_eq!(action, "GetConfiguration");
         cp.answer(&open, json!({})).await;
     };
-    let (second, ()) = tokio::join!(call(Action::GetConfiguration), answer);
+    let (second, ()) = tokio::join!(call("GetConfiguration"), answer);
     second.unwrap();
 }
 
@@ -244,10 +305,10 @@ async fn a_large_command_arrives_and_a_too_large_one_harms_nobody() {
     let payload = |bytes: usize| format!(r#"{{"vendorId":"V","data":"{}"}}"#, "x".repeat(bytes));
     let call = |bytes| {
         let sessions = rig.csms.sessions();
-        sessions.call_raw(&id, Action::DataTransfer, payload(bytes))
+        sessions.call_raw(&id, "DataTransfer", payload(bytes))
     };
     let refused = call(dynamo_protocol::MESSAGE_BYTES_MAX).await.unwrap_err();
-    assert_eq!(refused, dynamo_csms::sessions::CallFailure::TooLarge);
+    assert_eq!(refused, CallFailure::TooLarge);
     let large = call(dynamo_protocol::MESSAGE_BYTES_MAX - 1_000);
     let answer = async {
         let (id, ..) = cp.next_call().await;

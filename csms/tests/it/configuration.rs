@@ -268,11 +268,7 @@ async fn wrong_parameters_are_named_and_nothing_is_saved() {
         assert_eq!(status, StatusCode::BAD_REQUEST, "{parameters} {body}");
         assert_eq!(body["details"][0]["field"], field, "{body}");
     }
-    assert!(
-        rig.sql("select key from configuration_key")
-            .await
-            .is_empty()
-    );
+    assert!(rig.sql("select variable from variable").await.is_empty());
 }
 
 #[tokio::test]
@@ -298,11 +294,7 @@ async fn configuration_is_for_the_installer_of_the_charge_point() {
             assert_eq!(got, status, "{rest} {id}");
         }
     }
-    assert!(
-        rig.sql("select key from configuration_key")
-            .await
-            .is_empty()
-    );
+    assert!(rig.sql("select variable from variable").await.is_empty());
 }
 
 #[tokio::test]

@@ -552,8 +552,8 @@ async fn a_key_that_an_installer_saves_is_sealed_until_it_is_pushed_and_shown_no
     cp.answer(&id, json!({"status": "Accepted"})).await;
     refused(knock(&rig, "CP-1", OLD.as_bytes()).await, 401, "Basic");
     knock(&rig, "CP-1", SECRET.as_bytes()).await.unwrap();
-    let left = rig
-        .sql("select 1 from configuration_key where key = 'AuthorizationKey' and value <> '\"\"'");
+    let left =
+        rig.sql("select 1 from variable where variable = 'BasicAuthPassword' and value <> '\"\"'");
     assert_eq!(left.await.len(), 0);
     let short = json!({"parameters": {"AuthorizationKey": "too-short"}});
     let (status, body) = rig

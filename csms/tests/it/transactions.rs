@@ -302,7 +302,7 @@ async fn a_blank_tag_is_invalid_whoever_is_let_in() {
     let file = rig.folder.path().join("csms.db");
     let file = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
     let mut database = sqlx::ConnectOptions::connect(&file).await.unwrap();
-    let tags: Vec<String> = sqlx::query_scalar("select tag from id_tag order by tag")
+    let tags: Vec<String> = sqlx::query_scalar("select uid from id_tag order by uid")
         .fetch_all(&mut database)
         .await
         .unwrap();

@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, StatusCode as Status};
 use axum::routing::post;
 use dynamo_csms::store::{ChargePointSetting, NewApiKey, SCOPE_READ, SCOPE_WRITE};
 use dynamo_protocol::ChargePointId;
-use dynamo_protocol::v16::Action;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -424,7 +423,7 @@ async fn what_a_command_made_happen_is_told_after_the_command() {
         } else {
             "Available"
         };
-        let command = sessions.call_raw(&id, Action::ClearCache, "{}".to_owned());
+        let command = sessions.call_raw(&id, "ClearCache", "{}".to_owned());
         let station = async {
             let (id, ..) = cp.next_call().await;
             cp.answer(&id, json!({"status": "Accepted"})).await;

@@ -1,8 +1,7 @@
 //! What charge points write otherwise than the standard says, and is taken nevertheless: counted, kept and told.
 
-use dynamo_protocol::decode::Deviation;
+use dynamo_protocol::decode::{Deviation, Leniency};
 
-use crate::metrics::Metrics;
 use crate::store::{DeviationReport, Store};
 
 /// The names of what was forgiven of one message.
@@ -13,11 +12,15 @@ pub(crate) fn names(deviations: &[Deviation]) -> Vec<&'static str> {
         .collect()
 }
 
-/// Counts what was forgiven of a message, keeps it, and tells the log. A store that fails does not refuse the message:
+/// Counts what was forgiven of a message by `count`, keeps it, and tells the log. A store that fails does not refuse the message:
 /// that is for the fact itself to do.
-pub(crate) async fn record(store: &Store, metrics: &Metrics, report: DeviationReport) {
+pub(crate) async fn record(
+    store: &Store,
+    count: impl Fn(Leniency) + Send,
+    report: DeviationReport,
+) {
     for deviation in &report.deviations {
-        metrics.deviated(deviation.leniency);
+        count(deviation.leniency);
     }
     let (charge_point, message) = (report.charge_point_id.clone(), report.message.clone());
     let deviations = report.deviations.clone();

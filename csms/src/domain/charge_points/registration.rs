@@ -71,7 +71,7 @@ pub(crate) struct Change {
 
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum RegistrationRefused {
     /// A charge point of this identity exists.
     Taken,
     /// The project is not there, or somebody else's.
@@ -135,7 +135,7 @@ pub(crate) async fn register(
     store: &Store,
     owner: Owner,
     new: NewChargePoint,
-) -> Result<std::result::Result<ChargePointRecord, Refused>> {
+) -> Result<std::result::Result<ChargePointRecord, RegistrationRefused>> {
     store.finish_burial(&new.id).await?;
     store
         .write((owner, new), |(owner, new), conn| {
@@ -145,10 +145,10 @@ pub(crate) async fn register(
                     return Ok(Err(refused));
                 }
                 if !conn.insert_charge_point(owner, new).await? {
-                    return Ok(Err(Refused::Taken));
+                    return Ok(Err(RegistrationRefused::Taken));
                 }
                 let record = conn.charge_point_record(owner, &new.id).await?;
-                Ok(record.ok_or(Refused::Missing))
+                Ok(record.ok_or(RegistrationRefused::Missing))
             })
         })
         .await
@@ -161,7 +161,7 @@ pub(crate) async fn change(
     id: String,
     change: Change,
     now_ms: i64,
-) -> Result<std::result::Result<ChargePointRecord, Refused>> {
+) -> Result<std::result::Result<ChargePointRecord, RegistrationRefused>> {
     let input = (owner, id, change, now_ms);
     store
         .write(input, |(owner, id, change, now_ms), conn| {
@@ -169,11 +169,11 @@ pub(crate) async fn change(
                 // Nobody deletes it, and registers it as another, between the question and the change.
                 conn.hold_charge_point(id).await?;
                 let Some(record) = conn.charge_point_record(owner, id).await? else {
-                    return Ok(Err(Refused::Missing));
+                    return Ok(Err(RegistrationRefused::Missing));
                 };
                 let serial = change.serial_number.as_ref();
                 if serial.is_some() && serial != record.registered_serial_number.as_ref() {
-                    return Ok(Err(Refused::OtherSerialNumber));
+                    return Ok(Err(RegistrationRefused::OtherSerialNumber));
                 }
                 let project = change.project_id.as_ref().and_then(Option::as_deref);
                 let site = change.site_id.as_ref().and_then(Option::as_deref);
@@ -182,7 +182,7 @@ pub(crate) async fn change(
                 }
                 conn.change_charge_point(id, change, *now_ms).await?;
                 let record = conn.charge_point_record(owner, id).await?;
-                Ok(record.ok_or(Refused::Missing))
+                Ok(record.ok_or(RegistrationRefused::Missing))
             })
         })
         .await
@@ -196,7 +196,7 @@ pub(crate) async fn delete(
     id: String,
     online: bool,
     now_ms: i64,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), RegistrationRefused>> {
     if !store.is_being_buried(&owner, &id).await? {
         let input = (owner, id.clone(), online, now_ms);
         let marked = store
@@ -232,17 +232,17 @@ async fn mark_deleted(
     online: bool,
     now_ms: i64,
     conn: &mut Conn,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), RegistrationRefused>> {
     conn.hold_charge_point(id).await?;
     if conn.charge_point_record(owner, id).await?.is_none() {
-        return Ok(Err(Refused::Missing));
+        return Ok(Err(RegistrationRefused::Missing));
     }
     // Of two reasons the graver one.
     if conn.has_open_session(id).await? {
-        return Ok(Err(Refused::Active));
+        return Ok(Err(RegistrationRefused::Active));
     }
     if online {
-        return Ok(Err(Refused::Online));
+        return Ok(Err(RegistrationRefused::Online));
     }
     conn.mark_deleted(id, now_ms).await?;
     Ok(Ok(()))
@@ -253,14 +253,14 @@ async fn check_places(
     project: Option<&str>,
     site: Option<&str>,
     conn: &mut Conn,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), RegistrationRefused>> {
     if let Some(id) = project
         && conn.project(owner, id).await?.is_none()
     {
-        return Ok(Err(Refused::NoProject));
+        return Ok(Err(RegistrationRefused::NoProject));
     }
     if !conn.may_stand(owner, site).await? {
-        return Ok(Err(Refused::NoSite));
+        return Ok(Err(RegistrationRefused::NoSite));
     }
     Ok(Ok(()))
 }

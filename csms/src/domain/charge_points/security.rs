@@ -7,8 +7,6 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::password::key::unhex;
-
 /// Characters that the password of a charge point may have.
 pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
 /// The key of the configuration that is the password of a charge point [1.6 security whitepaper §2.3].
@@ -34,7 +32,7 @@ pub(crate) fn wrong_password(password: &str) -> Option<&'static str> {
 pub(crate) fn key_bytes(password: &[u8]) -> Cow<'_, [u8]> {
     let digits = Some(password).filter(|password| KEY_DIGITS.contains(&password.len()));
     digits
-        .and_then(unhex)
+        .and_then(|digits| hex::decode(digits).ok())
         .map_or(Cow::Borrowed(password), Cow::Owned)
 }
 
@@ -94,7 +92,7 @@ impl SecurityProfile {
 
 /// The certificate that a client showed, as far as its issuer is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum ShownCertificate {
     Nothing,
     /// For this identity, and not revoked.
     Good,
@@ -132,19 +130,19 @@ pub(crate) const fn duty(
     profile: SecurityProfile,
     has_password: bool,
     is_tls: bool,
-    shown: Shown,
+    shown: ShownCertificate,
 ) -> Result<Duty, Breach> {
     match shown {
-        Shown::Revoked => return Err(Breach::Revoked),
-        Shown::Unknown => return Err(Breach::Unknown),
-        Shown::Nothing | Shown::Good | Shown::Foreign => {}
+        ShownCertificate::Revoked => return Err(Breach::Revoked),
+        ShownCertificate::Unknown => return Err(Breach::Unknown),
+        ShownCertificate::Nothing | ShownCertificate::Good | ShownCertificate::Foreign => {}
     }
     match (profile, shown) {
         (SecurityProfile::TlsBasic | SecurityProfile::MutualTls, _) if !is_tls => {
             Err(Breach::NoTls)
         }
-        (SecurityProfile::MutualTls, Shown::Good) => Ok(Duty::Nothing),
-        (SecurityProfile::MutualTls, Shown::Foreign) => Err(Breach::Foreign),
+        (SecurityProfile::MutualTls, ShownCertificate::Good) => Ok(Duty::Nothing),
+        (SecurityProfile::MutualTls, ShownCertificate::Foreign) => Err(Breach::Foreign),
         (SecurityProfile::MutualTls, _) => Err(Breach::NoCertificate),
         (SecurityProfile::None, _) if !has_password => Ok(Duty::Nothing),
         _ if has_password => Ok(Duty::Password),
@@ -160,41 +158,125 @@ mod tests {
     #[test]
     fn each_profile_asks_for_what_the_standard_says() {
         for (profile, has_password, is_tls, shown, wanted) in [
-            (None, false, false, Shown::Nothing, Ok(Duty::Nothing)),
-            (None, true, false, Shown::Nothing, Ok(Duty::Password)),
-            (None, true, true, Shown::Good, Ok(Duty::Password)),
-            (Basic, true, false, Shown::Nothing, Ok(Duty::Password)),
-            (Basic, true, true, Shown::Nothing, Ok(Duty::Password)),
-            (Basic, false, true, Shown::Good, Err(Breach::NoPassword)),
-            (TlsBasic, true, false, Shown::Nothing, Err(Breach::NoTls)),
-            (TlsBasic, true, true, Shown::Nothing, Ok(Duty::Password)),
+            (
+                None,
+                false,
+                false,
+                ShownCertificate::Nothing,
+                Ok(Duty::Nothing),
+            ),
+            (
+                None,
+                true,
+                false,
+                ShownCertificate::Nothing,
+                Ok(Duty::Password),
+            ),
+            (None, true, true, ShownCertificate::Good, Ok(Duty::Password)),
+            (
+                Basic,
+                true,
+                false,
+                ShownCertificate::Nothing,
+                Ok(Duty::Password),
+            ),
+            (
+                Basic,
+                true,
+                true,
+                ShownCertificate::Nothing,
+                Ok(Duty::Password),
+            ),
+            (
+                Basic,
+                false,
+                true,
+                ShownCertificate::Good,
+                Err(Breach::NoPassword),
+            ),
+            (
+                TlsBasic,
+                true,
+                false,
+                ShownCertificate::Nothing,
+                Err(Breach::NoTls),
+            ),
+            (
+                TlsBasic,
+                true,
+                true,
+                ShownCertificate::Nothing,
+                Ok(Duty::Password),
+            ),
             (
                 TlsBasic,
                 false,
                 true,
-                Shown::Nothing,
+                ShownCertificate::Nothing,
                 Err(Breach::NoPassword),
             ),
-            (MutualTls, true, false, Shown::Nothing, Err(Breach::NoTls)),
+            (
+                MutualTls,
+                true,
+                false,
+                ShownCertificate::Nothing,
+                Err(Breach::NoTls),
+            ),
             (
                 MutualTls,
                 true,
                 true,
-                Shown::Nothing,
+                ShownCertificate::Nothing,
                 Err(Breach::NoCertificate),
             ),
-            (MutualTls, true, true, Shown::Good, Ok(Duty::Nothing)),
-            (MutualTls, true, true, Shown::Foreign, Err(Breach::Foreign)),
+            (
+                MutualTls,
+                true,
+                true,
+                ShownCertificate::Good,
+                Ok(Duty::Nothing),
+            ),
+            (
+                MutualTls,
+                true,
+                true,
+                ShownCertificate::Foreign,
+                Err(Breach::Foreign),
+            ),
             // Where no certificate is asked for, somebody else's proves nothing.
-            (None, false, true, Shown::Foreign, Ok(Duty::Nothing)),
-            (None, true, true, Shown::Foreign, Ok(Duty::Password)),
-            (Basic, true, true, Shown::Foreign, Ok(Duty::Password)),
-            (TlsBasic, true, true, Shown::Foreign, Ok(Duty::Password)),
+            (
+                None,
+                false,
+                true,
+                ShownCertificate::Foreign,
+                Ok(Duty::Nothing),
+            ),
+            (
+                None,
+                true,
+                true,
+                ShownCertificate::Foreign,
+                Ok(Duty::Password),
+            ),
+            (
+                Basic,
+                true,
+                true,
+                ShownCertificate::Foreign,
+                Ok(Duty::Password),
+            ),
+            (
+                TlsBasic,
+                true,
+                true,
+                ShownCertificate::Foreign,
+                Ok(Duty::Password),
+            ),
             (
                 TlsBasic,
                 false,
                 true,
-                Shown::Foreign,
+                ShownCertificate::Foreign,
                 Err(Breach::NoPassword),
             ),
         ] {
@@ -209,7 +291,7 @@ mod tests {
     #[test]
     fn a_bad_certificate_is_refused_under_every_profile() {
         for profile in SecurityProfile::ALL {
-            for shown in [Shown::Revoked, Shown::Unknown] {
+            for shown in [ShownCertificate::Revoked, ShownCertificate::Unknown] {
                 assert!(duty(profile, true, true, shown).is_err());
             }
         }

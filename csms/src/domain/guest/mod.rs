@@ -9,6 +9,7 @@
 //! - No more is taken than is held: what is charged for that is stopped.
 //! - Every step is a state in the store, and [`next`](next::next) says what follows from it: after a restart the same.
 
+pub(crate) mod held;
 pub(crate) mod next;
 mod words;
 
@@ -41,7 +42,7 @@ pub(crate) fn amount_to_hold(tariff: &Tariff) -> Decimal {
 
 /// Why a session cannot be authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum GuestRefused {
     /// A session, a transaction, a test, a car, or a reservation is there.
     Occupied,
     /// It is out of order.
@@ -49,12 +50,12 @@ pub(crate) enum Refused {
 }
 
 /// Whether a connector that reported this last is free.
-fn check_connector(status: Option<&str>) -> std::result::Result<(), Refused> {
+fn check_connector(status: Option<&str>) -> std::result::Result<(), GuestRefused> {
     match status {
         // Preparing: the car is plugged in already.
         None | Some("Available" | "Preparing") => Ok(()),
-        Some("Unavailable" | "Faulted") => Err(Refused::Unavailable),
-        Some(_) => Err(Refused::Occupied),
+        Some("Unavailable" | "Faulted") => Err(GuestRefused::Unavailable),
+        Some(_) => Err(GuestRefused::Occupied),
     }
 }
 
@@ -62,14 +63,14 @@ fn check_connector(status: Option<&str>) -> std::result::Result<(), Refused> {
 pub(crate) async fn begin(
     store: &Store,
     new: NewGuest,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), GuestRefused>> {
     store
         .write(new, |new, conn| {
             Box::pin(async move {
                 let place = (new.charge_point_id.as_str(), new.connector_id);
                 let is_tested = conn.awaits_test_transaction(place.0).await?;
                 if is_tested || !conn.open_on(place.0, place.1).await?.is_empty() {
-                    return Ok(Err(Refused::Occupied));
+                    return Ok(Err(GuestRefused::Occupied));
                 }
                 let status = conn.connector_word(place.0, place.1).await?;
                 if let Err(refused) = check_connector(status.as_deref()) {
@@ -79,7 +80,7 @@ pub(crate) async fn begin(
                 Ok(if is_free {
                     Ok(())
                 } else {
-                    Err(Refused::Occupied)
+                    Err(GuestRefused::Occupied)
                 })
             })
         })
@@ -187,9 +188,18 @@ mod tests {
     fn connectors_are_free_before_a_transaction() {
         assert_eq!(check_connector(None), Ok(()));
         assert_eq!(check_connector(Some("Preparing")), Ok(()));
-        assert_eq!(check_connector(Some("Charging")), Err(Refused::Occupied));
-        assert_eq!(check_connector(Some("Reserved")), Err(Refused::Occupied));
-        assert_eq!(check_connector(Some("Faulted")), Err(Refused::Unavailable));
+        assert_eq!(
+            check_connector(Some("Charging")),
+            Err(GuestRefused::Occupied)
+        );
+        assert_eq!(
+            check_connector(Some("Reserved")),
+            Err(GuestRefused::Occupied)
+        );
+        assert_eq!(
+            check_connector(Some("Faulted")),
+            Err(GuestRefused::Unavailable)
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! Prices and bills.
 
 pub(crate) mod billing;
+pub(crate) mod element;
 pub(crate) mod price;

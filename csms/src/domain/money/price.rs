@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds of a minute, the unit of idle time.
 const MINUTE_MS: i64 = 60_000;
 
-/// Currencies of ISO 4217 whose smallest coin is not a hundredth, with the digits after the point.
+/// Currencies of ISO 4217 whose smallest coin is not a hundredth, with the digits after the point. Not from the crate
+/// `iso_currency`: it has gold, test codes and superseded money too, so that these lists would become one of exceptions.
 const OTHER_DIGITS: [(&str, u32); 24] = [
     ("BHD", 3),
     ("BIF", 0),

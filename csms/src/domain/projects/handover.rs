@@ -123,7 +123,7 @@ fn letter(project: &Project, invitation: &Invitation, link: &str) -> Mail {
 
 /// Why an invitation cannot be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum InvitationRefused {
     /// There is none with this token, or a newer one took its place.
     Unknown,
     /// Its time is over.
@@ -138,11 +138,11 @@ pub(crate) enum Refused {
 pub(crate) fn check(
     invitation: Option<&Invitation>,
     now_ms: i64,
-) -> std::result::Result<(), Refused> {
+) -> std::result::Result<(), InvitationRefused> {
     match invitation {
-        None => Err(Refused::Unknown),
-        Some(invitation) if invitation.accepted_at_ms.is_some() => Err(Refused::Accepted),
-        Some(invitation) if invitation.expires_at_ms <= now_ms => Err(Refused::Expired),
+        None => Err(InvitationRefused::Unknown),
+        Some(invitation) if invitation.accepted_at_ms.is_some() => Err(InvitationRefused::Accepted),
+        Some(invitation) if invitation.expires_at_ms <= now_ms => Err(InvitationRefused::Expired),
         Some(_) => Ok(()),
     }
 }
@@ -162,7 +162,7 @@ pub(crate) struct Acceptance {
 pub(crate) async fn accept(
     store: &Store,
     acceptance: Acceptance,
-) -> Result<std::result::Result<(Account, Project), Refused>> {
+) -> Result<std::result::Result<(Account, Project), InvitationRefused>> {
     // What is refused must leave nothing: the step looks before it writes.
     store
         .write(acceptance, |acceptance, conn| {
@@ -174,10 +174,10 @@ pub(crate) async fn accept(
 async fn take(
     acceptance: &Acceptance,
     conn: &mut Conn,
-) -> Result<std::result::Result<(Account, Project), Refused>> {
+) -> Result<std::result::Result<(Account, Project), InvitationRefused>> {
     let now_ms = acceptance.now_ms;
     let Some(known) = conn.invitation(&acceptance.token_hash).await? else {
-        return Ok(Err(Refused::Unknown));
+        return Ok(Err(InvitationRefused::Unknown));
     };
     // Who accepts at the same time waits here, and sees then what this one did.
     conn.lock_project(&known.project_id).await?;
@@ -186,10 +186,10 @@ async fn take(
         return Ok(Err(refused));
     }
     let Some(project) = conn.project_by_id(&known.project_id).await? else {
-        return Ok(Err(Refused::Unknown));
+        return Ok(Err(InvitationRefused::Unknown));
     };
     if project.site_owner_id.is_some() {
-        return Ok(Err(Refused::Accepted));
+        return Ok(Err(InvitationRefused::Accepted));
     }
     let fresh = Account {
         id: acceptance.account_id.clone(),
@@ -207,7 +207,7 @@ async fn take(
         let account = conn.account_by_email_key(&email_key(&known.email)).await?;
         match account {
             Some(account) if may_own(&account, &project) => account,
-            _ => return Ok(Err(Refused::OtherAccount)),
+            _ => return Ok(Err(InvitationRefused::OtherAccount)),
         }
     };
     conn.use_invitation(&known.id, now_ms).await?;
@@ -215,7 +215,7 @@ async fn take(
     let project = conn.project_by_id(&project.id).await?;
     Ok(project
         .map(|project| (account, project))
-        .ok_or(Refused::Unknown))
+        .ok_or(InvitationRefused::Unknown))
 }
 
 fn may_own(account: &Account, project: &Project) -> bool {
@@ -273,11 +273,17 @@ mod tests {
             expires_at_ms: 1_000,
             accepted_at_ms: None,
         };
-        assert_eq!(check(None, 0), Err(Refused::Unknown));
+        assert_eq!(check(None, 0), Err(InvitationRefused::Unknown));
         assert_eq!(check(Some(&invitation), 999), Ok(()));
-        assert_eq!(check(Some(&invitation), 1_000), Err(Refused::Expired));
+        assert_eq!(
+            check(Some(&invitation), 1_000),
+            Err(InvitationRefused::Expired)
+        );
         invitation.accepted_at_ms = Some(500);
-        assert_eq!(check(Some(&invitation), 999), Err(Refused::Accepted));
+        assert_eq!(
+            check(Some(&invitation), 999),
+            Err(InvitationRefused::Accepted)
+        );
     }
 
     #[test]

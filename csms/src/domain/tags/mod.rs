@@ -4,3 +4,4 @@ pub(crate) mod access;
 pub(crate) mod authorization;
 pub(crate) mod payer;
 pub mod tag;
+pub mod token;

@@ -1,16 +1,21 @@
-//! OCPP 1.6: what a charge point may send, and which function answers it. Handlers turn wire types into the
-//! domain's and back, nothing more.
+//! OCPP 1.6: what a charge point may send, and which function answers it; and its dialect, in which it is commanded.
+//! Handlers turn wire types into the domain's and back, nothing more.
 
+mod answer;
 mod authorize;
 mod boot;
-pub(crate) mod commands;
+mod command;
+mod dialect;
 mod meter_values;
 mod notes;
+mod numbers;
+mod profile;
+mod report;
 mod transaction;
 
-#[cfg(test)]
-use dynamo_protocol::v16::Action;
+pub(crate) use dialect::{V16, find, new_key, raw};
 
+use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ErrorCode};
 
 use super::routes::Routes;
@@ -34,7 +39,7 @@ fn connector(number: i32) -> Result<i64, CallError> {
 }
 
 pub(crate) fn routes() -> Routes {
-    Routes::new()
+    Routes::new::<Action>()
         .on(authorize::authorize)
         .on(boot::boot_notification)
         .on(boot::heartbeat)
@@ -59,7 +64,7 @@ mod tests {
         let routes = routes();
         for action in Action::ALL {
             let wanted = action.origin().from_charging_station() && !NOT_SERVED.contains(action);
-            assert_eq!(routes.serves(*action), wanted, "{action}");
+            assert_eq!(routes.serves(action.as_str()), wanted, "{action}");
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::charge_points::availability::operational_status;
 use crate::domain::charge_points::lifecycle::Stage;
 use crate::domain::charge_points::nearby::Use;
 use crate::domain::charge_points::place::Place;
+use crate::domain::charge_points::plug::is_direct;
 use crate::domain::charge_points::registration::{self, Hardware, generated_id};
 use crate::rest::auth::{Reader, Writer};
 use crate::rest::charge_point::{
@@ -28,9 +29,6 @@ use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::{ChargePointRecord, ConnectorStatus};
-
-/// What is above this is direct current: the most that three phases of 63 A give, in kW.
-const AC_KW_MAX: f64 = 43.5;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -406,9 +404,11 @@ async fn connectors(
 
 /// The connectors it was said to have, and those it reported besides.
 fn connector_list(record: &ChargePointRecord, reported: &[ConnectorStatus]) -> Vec<ConnectorBody> {
-    let direct = record.max_power_kw.is_some_and(|kw| kw > AC_KW_MAX);
     let kind = record.connector_type.as_deref();
-    let kind = kind.unwrap_or(if direct { "CCS2" } else { "Type2" });
+    let kind = kind.unwrap_or(match is_direct(record.max_power_kw) {
+        true => "CCS2",
+        false => "Type2",
+    });
     let mut numbers: Vec<i64> = (1..=record.connector_count.unwrap_or(0)).collect();
     numbers.extend(reported.iter().map(|one| one.connector_id));
     numbers.retain(|number| *number > 0);

@@ -1,6 +1,7 @@
 //! `/api/v1/chargepoints` and `/api/v1/public/chargers`: charge points as their operator and drivers see them.
 
 mod charge_point;
+mod evse;
 mod search;
 
 use std::sync::Arc;
@@ -12,5 +13,6 @@ use crate::App;
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(charge_point::router())
+        .merge(evse::router())
         .merge(search::router())
 }

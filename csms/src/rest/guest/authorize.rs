@@ -15,7 +15,7 @@ use super::{not_connected, wait_until};
 use crate::App;
 use crate::domain::guest::next::AUTHORIZATION_MS_MAX;
 use crate::domain::guest::{
-    GuestStatus, PaymentStatus, Refused, TAG_CHARS, TAG_PREFIX, amount_to_hold,
+    GuestRefused, GuestStatus, PaymentStatus, TAG_CHARS, TAG_PREFIX, amount_to_hold,
 };
 use crate::guest::begin;
 use crate::payment::RETURN_PATH;
@@ -95,11 +95,11 @@ pub(super) async fn authorize(
     let begun = begin(&app, new, gone).await;
     let begun = begun.map_err(|error| ApiError::Internal(error.to_string()))?;
     let steps = begun?.map_err(|refused| match refused {
-        Refused::Occupied => ApiError::Conflict(
+        GuestRefused::Occupied => ApiError::Conflict(
             "connector_occupied",
             "the connector is occupied, or another session has it".to_owned(),
         ),
-        Refused::Unavailable => ApiError::Unprocessable(
+        GuestRefused::Unavailable => ApiError::Unprocessable(
             "connector_unavailable",
             "the connector is out of order".to_owned(),
         ),

@@ -7,7 +7,6 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::State;
 use dynamo_protocol::ChargePointId;
-use dynamo_protocol::v16::Action;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,8 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::command::{CallFailure, Command, Setting};
 use crate::domain::occurrence::Kind;
-use crate::ocpp::sessions::CallFailure;
+use crate::ocpp;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError};
@@ -24,12 +24,6 @@ use crate::rest::input::{OptionalBody, PathId};
 use crate::rest::openapi::{AccessErrors, BodyErrors, MissingErrors, NotConnectedErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::Registration;
-
-/// The only version that is spoken here.
-const OCPP_VERSION: &str = "1.6";
-
-/// What an installer's ping asks for; the answer does not matter.
-const PING: &str = r#"{"key":["HeartbeatInterval"]}"#;
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -55,7 +49,7 @@ struct ConnectionTest {
     /// The version spoken on the socket, else the registered one.
     #[schema(example = "1.6")]
     ocpp_version: String,
-    ocpp_version_negotiated: Option<&'static str>,
+    ocpp_version_negotiated: Option<String>,
     tested_at: Stamp,
 }
 
@@ -77,36 +71,41 @@ async fn test_connection(
 ) -> Answer<ConnectionTest> {
     let record = charge_point::find(&app, &installer.owner(), &id).await?;
     let tested_at = Stamp(app.clock().now_ms());
-    let connected = charge_point::is_online(&app, &record.id);
+    let charge_point = ChargePointId::new(&record.id).ok();
+    let spoken = charge_point
+        .as_ref()
+        .and_then(|id| app.sessions.dialect(id));
+    let connected = spoken.is_some();
     // A Rejected one must not be sent anything [1.6 §4.2].
     let may_be_called = connected && record.registration != Registration::Rejected.as_str();
-    let latency_ms = match ChargePointId::new(&record.id) {
-        Ok(id) if may_be_called => ping(&app, &id).await,
+    let latency_ms = match charge_point {
+        Some(id) if may_be_called => ping(&app, &id).await?,
         _ => None,
     };
-    let negotiated = connected.then_some(OCPP_VERSION);
+    let negotiated = spoken.map(|spoken| spoken.version().to_string());
     Ok(Json(ConnectionTest {
         charge_point_id: record.id,
         reachable: latency_ms.is_some(),
         connected,
         latency_ms,
-        ocpp_version: negotiated.map_or(record.ocpp_version, str::to_owned),
+        ocpp_version: negotiated.clone().unwrap_or(record.ocpp_version),
         ocpp_version_negotiated: negotiated,
         tested_at,
     }))
 }
 
 /// The round trip in milliseconds; none without an answer. A refusal is an answer.
-async fn ping(app: &App, id: &ChargePointId) -> Option<u64> {
+async fn ping(app: &Arc<App>, id: &ChargePointId) -> Result<Option<u64>, ApiError> {
     let begun = Instant::now();
-    let answer = app
-        .sessions
-        .call_raw(id, Action::GetConfiguration, PING.to_owned())
-        .await;
-    match answer {
-        Ok(_) | Err(CallFailure::Refused(_)) => u64::try_from(begun.elapsed().as_millis()).ok(),
+    // What it is asked for does not matter, nor what it says to that.
+    let ping = Command::GetSettings(vec![Setting::heartbeat_interval()]);
+    let sent = ocpp::send(app, id, &ping).await?;
+    Ok(match sent.result {
+        Ok(_) | Err(CallFailure::Refused(_) | CallFailure::Invalid { .. }) => {
+            u64::try_from(begun.elapsed().as_millis()).ok()
+        }
         Err(_) => None,
-    }
+    })
 }
 
 #[derive(Serialize, ToSchema)]

@@ -11,7 +11,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::dedicated::Dedicated;
+use super::body::Dedicated;
 use super::profile::{ChargingProfile, Purpose};
 use crate::rest::error::ApiError;
 use crate::rest::input::plain;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use dynamo_protocol::decode::Decoding;
-use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, RawValue, frame};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::bodies::*;
+use super::body::Dedicated;
 use super::sending::{IdempotencyKey, Order, Refusals, send};
 use crate::App;
 use crate::rest::auth::AnyWriter;
@@ -26,25 +26,6 @@ use crate::rest::input::Body;
 use crate::rest::openapi::{AccessErrors, BodyErrors, CommandErrors};
 use crate::rest::stamp::Stamp;
 use crate::store::Owner;
-
-/// A command by the body of its request.
-pub(super) trait Dedicated: Serialize {
-    const ACTION: Action;
-    /// A field whose name is not that of the OCPP member in snake case, and the member.
-    const RENAMED: Option<(&'static str, &'static str)> = None;
-    /// What of the request the answer says again.
-    type Echo: Serialize;
-
-    fn charge_point_id(&self) -> &str;
-
-    /// What several fields together, or the time, rule out.
-    fn check(&self, now_ms: i64) -> Result<(), ApiError> {
-        let _ = now_ms;
-        Ok(())
-    }
-
-    fn echo(self) -> Self::Echo;
-}
 
 /// The answer to a command.
 #[derive(Serialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! `/api/v1/ocpp16/*`: commands to charge points that speak OCPP 1.6, and what they reported.
 
 mod bodies;
+mod body;
 mod dedicated;
 mod deviations;
 mod orphan_stops;

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::sending::{IdempotencyKey, Order, Refusals, send};
 use crate::App;
-use crate::ocpp::v16::commands;
+use crate::ocpp::v16;
 use crate::rest::auth::AnyWriter;
 use crate::rest::error::ApiError;
 use crate::rest::input::Body;
@@ -79,7 +79,7 @@ async fn send_command(
         command,
         payload,
     } = body;
-    let action = commands::find(&command).ok_or_else(|| {
+    let action = v16::find(&command).ok_or_else(|| {
         let reason = format!("{command:?} is no command that OCPP 1.6 lets a CSMS send");
         ApiError::field("command", reason)
     })?;

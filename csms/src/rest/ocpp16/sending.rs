@@ -12,18 +12,18 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use dynamo_protocol::ChargePointId;
 use dynamo_protocol::v16::Action;
-use dynamo_protocol::{ChargePointId, RawValue, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
 use crate::App;
 use crate::domain::charge_points::security::mask_passwords;
+use crate::domain::command::{Answer, CallFailure};
 use crate::domain::content_hash;
-use crate::metrics;
-use crate::ocpp::sessions::CallFailure;
-use crate::ocpp::{answers, key_change};
+use crate::metrics::CallEnd;
+use crate::ocpp::{self, v16};
 use crate::rest::charge_point;
 use crate::rest::error::ApiError;
 use crate::rest::stamp::Stamp;
@@ -202,7 +202,7 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
     };
     let Transmission { id, payload, .. } = &transmission;
     // What is kept of a request says nothing about a password in it.
-    let said = match key_change::new_key(order.action, payload) {
+    let said = match v16::new_key(order.action, payload) {
         Some(_) => app.passwords.fingerprint(payload),
         None => payload.clone(),
     };
@@ -282,16 +282,17 @@ impl Transmission {
             Err(ApiError::Offline)
         };
         if let Err(error) = ready {
-            app.metrics.commanded(self.action, metrics::Outcome::Unsent);
+            app.metrics.commanded(self.action.as_str(), CallEnd::Unsent);
             return Err(error);
         }
         let sent_at_ms = app.clock().now_ms();
         let begun = Instant::now();
-        let result = key_change::call(app, &self.id, self.action, self.payload).await?;
+        let command = v16::raw(self.action, self.payload);
+        let sent = ocpp::send(app, &self.id, &command).await?;
         Ok(Outcome {
             sent_at_ms,
             response_time_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            end: end(app, &self.id, self.action, result).await?,
+            end: end(sent.result)?,
         })
     }
 
@@ -309,37 +310,29 @@ impl Transmission {
     }
 }
 
-async fn end(
-    app: &App,
-    id: &ChargePointId,
-    action: Action,
-    result: Result<Box<RawValue>, CallFailure>,
-) -> Result<End, ApiError> {
+fn end(result: Result<Answer, CallFailure>) -> Result<End, ApiError> {
+    let shown = |answer: Answer| {
+        let mut response = answer.payload;
+        mask_passwords(&mut response);
+        response
+    };
     Ok(match result {
-        Ok(payload) => match answers::understand(app, id, action, &payload).await {
-            Ok(mut response) => {
-                mask_passwords(&mut response);
-                let status = response["status"].as_str().unwrap_or("Accepted").to_owned();
-                End::Answered { status, response }
-            }
-            Err(error) => {
-                let mut response = serde_json::from_str(payload.get()).unwrap_or(Value::Null);
-                mask_passwords(&mut response);
-                End::Invalid {
-                    reason: error.description,
-                    response,
-                }
-            }
+        Ok(answer) => End::Answered {
+            status: answer.word.clone().unwrap_or_else(|| "Accepted".to_owned()),
+            response: shown(answer),
         },
-        Err(CallFailure::Refused(error)) => {
-            let status = error.code.as_wire(Version::V1_6).to_owned();
-            let response = json!({
-                "error_code": status,
-                "error_description": error.description,
-                "error_details": error.details,
-            });
-            End::Refused { status, response }
-        }
+        Err(CallFailure::Invalid { reason, answer }) => End::Invalid {
+            reason,
+            response: shown(*answer),
+        },
+        Err(CallFailure::Refused(refusal)) => End::Refused {
+            response: json!({
+                "error_code": refusal.code,
+                "error_description": refusal.description,
+                "error_details": refusal.details,
+            }),
+            status: refusal.code,
+        },
         Err(CallFailure::Unreadable(reason)) => End::Invalid {
             reason,
             response: Value::Null,
@@ -350,6 +343,9 @@ async fn end(
         Err(CallFailure::TooLarge) => return Err(ApiError::PayloadTooLarge),
         Err(CallFailure::Busy) => return Err(ApiError::Busy),
         Err(CallFailure::NotSent) => return Err(ApiError::NotSent),
+        Err(failure @ CallFailure::NotSayable(_)) => {
+            return Err(ApiError::Unprocessable("ocpp_version", failure.to_string()));
+        }
     })
 }
 

@@ -2,8 +2,8 @@
 
 use dynamo_protocol::ChargePointId;
 
+use crate::domain::charge_points::certificate::Issued;
 use crate::store::{Owner, Result, Store, on_db, owned};
-use crate::tls::authority::Issued;
 
 /// Certificates of one charge point that are listed, the newest.
 const LISTED_MAX: i64 = 1000;

@@ -312,8 +312,8 @@ impl Store {
                 }
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, password_hash, registration, interval_s,
-                         created_at_ms, security_profile, decoding, password_number)
-                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0), $8, $6)
+                         created_at_ms, security_profile, decoding, password_number, updated_at_ms)
+                     values ($1, $2, $3, coalesce($4, 'Accepted'), $5, $6, coalesce($7, 0), $8, $6, $6)
                      on conflict (id) do update set
                          password_hash = coalesce($3, charge_point.password_hash),
                          pending_passwords = case when $9 then null else charge_point.pending_passwords end,
@@ -340,8 +340,8 @@ impl Store {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
                     "insert into charge_point (id, organization_id, registration, created_at_ms,
-                         identity_verified, tls_enabled, password_number)
-                     values ($1, $2, 'Accepted', $3, $4, $5, $3) on conflict do nothing")
+                         identity_verified, tls_enabled, password_number, updated_at_ms)
+                     values ($1, $2, 'Accepted', $3, $4, $5, $3, $3) on conflict do nothing")
                     .bind(id).bind(DEFAULT_ORGANIZATION).bind(system_ms())
                     .bind(proof.identity_verified).bind(proof.tls_enabled)
                     .execute(db))?;
@@ -437,10 +437,17 @@ impl Conn {
                  select id from charge_point where id = $1 and organization_id <> $2)")
             .bind(id).bind(organization)
             .execute(db))?;
+        self.touch_sites_of(id, None, now_ms).await?;
         run_on_db!(self, db => sqlx::query(
-            "update charge_point set organization_id = $2, installer_id = null, project_id = null, site_id = null
+            "update tariff set organization_id = $2, updated_at_ms = $3
+             where owner_id = $1 and owner_kind <> 'project' and organization_id <> $2")
+            .bind(id).bind(organization).bind(now_ms)
+            .execute(db))?;
+        run_on_db!(self, db => sqlx::query(
+            "update charge_point set organization_id = $2, installer_id = null, project_id = null, site_id = null,
+                 updated_at_ms = $3
              where id = $1 and organization_id <> $2")
-            .bind(id).bind(organization)
+            .bind(id).bind(organization).bind(now_ms)
             .execute(db))
     }
 

@@ -348,12 +348,15 @@ impl Conn {
         occurrence: Option<&Occurrence>,
     ) -> Result<Option<i64>> {
         let first: Option<String> = on_db!(self, db => sqlx::query_scalar(concat!(
-            "update charge_point set commissioned_at_ms = $2
+            "update charge_point set commissioned_at_ms = $2, updated_at_ms = $2
              where id = $1 and deleted_at_ms is null and commissioned_at_ms is null and ",
             owned!("charge_point", "$3", "$4", "$5"), " returning id"))
             .bind(id).bind(now_ms)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_optional(db))?;
+        if first.is_some() {
+            self.touch_sites_of(id, None, now_ms).await?;
+        }
         if let (Some(_), Some(occurrence)) = (&first, occurrence) {
             self.tell(occurrence, &commissioned(now_ms)).await?;
         }

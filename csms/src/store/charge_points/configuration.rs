@@ -1,9 +1,10 @@
-//! Configuration keys that installers set.
+//! Configuration keys that installers set: each is a variable of the charge point's device model.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::domain::charge_points::security::is_password;
-use crate::store::{Owner, Result, Store, on_db, owned, run_on_db};
+use crate::domain::charge_points::variable::{ACTUAL, Setting, setting_of_key};
+use crate::store::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
@@ -53,25 +54,26 @@ impl Store {
                 if found.is_none() {
                     return Ok(Saved::NotFound);
                 }
-                let known: Vec<String> = on_db!(conn, db => sqlx::query_scalar(
-                    "select key from configuration_key where charge_point_id = $1")
+                let settings: Vec<Setting<'_>> =
+                    keys.iter().map(|(key, value)| setting_of_key(key, value)).collect();
+                let known: Vec<(String, String, String)> = on_db!(conn, db => sqlx::query_as(
+                    "select component, variable, variable_instance from variable where charge_point_id = $1")
                     .bind(&*charge_point)
                     .fetch_all(db))?;
-                let known: HashSet<&str> = known.iter().map(String::as_str).collect();
-                let new = keys.iter().filter(|(key, _)| !known.contains(key.as_str()));
-                if known.len() + new.count() > CONFIGURATION_KEYS_MAX {
+                let known: BTreeSet<(&str, &str, &str)> = known
+                    .iter()
+                    .map(|(component, variable, instance)| (&**component, &**variable, &**instance))
+                    .collect();
+                let is_new = |setting: &&Setting<'_>| {
+                    let address = &setting.address;
+                    !known.contains(&(address.component, address.variable, address.variable_instance))
+                };
+                if known.len() + settings.iter().filter(is_new).count() > CONFIGURATION_KEYS_MAX {
                     return Ok(Saved::TooMany);
                 }
-                for (position, (key, value)) in (0_i64..).zip(keys) {
-                    run_on_db!(conn, db => sqlx::query(
-                        "insert into configuration_key (charge_point_id, key, value, pushed, changed_at_ms,
-                             position)
-                         values ($1, $2, $3, $4, $5, $6)
-                         on conflict (charge_point_id, key) do update set value = excluded.value,
-                             pushed = excluded.pushed, changed_at_ms = excluded.changed_at_ms,
-                             position = excluded.position")
-                        .bind(charge_point).bind(key).bind(value).bind(SAVED).bind(now_ms).bind(position)
-                        .execute(db))?;
+                for (position, setting) in (0_i64..).zip(&settings) {
+                    conn.save_variable(charge_point, setting, position, *now_ms)
+                        .await?;
                 }
                 run_on_db!(conn, db => sqlx::query(
                     "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
@@ -87,8 +89,9 @@ impl Store {
     pub(crate) async fn configuration(&self, charge_point: &str) -> Result<Vec<ConfigurationKey>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
-            "select key, value, pushed from configuration_key where charge_point_id = $1
-             order by changed_at_ms, position, key")
+            "select key_1_6 as key, value, pushed from variable
+             where charge_point_id = $1 and key_1_6 is not null
+             order by changed_at_ms, position, key_1_6")
             .bind(charge_point)
             .fetch_all(db))
     }
@@ -100,8 +103,9 @@ impl Store {
     ) -> Result<Option<ConfigurationKey>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
-            "select key, value, pushed from configuration_key where charge_point_id = $1 and pushed = $2
-             order by changed_at_ms, position, key limit 1")
+            "select key_1_6 as key, value, pushed from variable
+             where charge_point_id = $1 and pushed = $2 and key_1_6 is not null
+             order by changed_at_ms, position, key_1_6 limit 1")
             .bind(charge_point).bind(SAVED)
             .fetch_optional(db))
     }
@@ -122,15 +126,43 @@ impl Store {
                 } else {
                     &sent.value
                 };
+                let address = setting_of_key(&sent.key, &sent.value).address;
                 run_on_db!(conn, db => sqlx::query(
-                    "update configuration_key set pushed = case when value = $3 then $4 else $5 end,
-                         value = case when value = $3 then $6 else value end
-                     where charge_point_id = $1 and key = $2")
-                    .bind(charge_point).bind(&sent.key).bind(&sent.value).bind(answer).bind(SAVED)
+                    "update variable set pushed = case when value = $5 then $6 else $7 end,
+                         value = case when value = $5 then $8 else value end
+                     where charge_point_id = $1 and component = $2 and variable = $3 and variable_instance = $4")
+                    .bind(charge_point).bind(address.component).bind(address.variable)
+                    .bind(address.variable_instance).bind(&sent.value).bind(answer).bind(SAVED)
                     .bind(kept)
                     .execute(db))
             })
         })
         .await
+    }
+}
+
+impl Conn {
+    /// Keeps what was set and is not pushed yet.
+    async fn save_variable(
+        &mut self,
+        charge_point: &str,
+        setting: &Setting<'_>,
+        position: i64,
+        now_ms: i64,
+    ) -> Result<()> {
+        let address = &setting.address;
+        run_on_db!(self, db => sqlx::query(
+            "insert into variable (charge_point_id, component, component_instance, variable, variable_instance,
+                 evse_id, connector_id, attribute_type, key_1_6, value, data_type, mutability, pushed,
+                 changed_at_ms, position)
+             values ($1, $2, '', $3, $4, 0, 0, $5, $6, $7, $8, $9, $10, $11, $12)
+             on conflict (charge_point_id, component, component_instance, variable, variable_instance, evse_id,
+                 connector_id, attribute_type) do update set key_1_6 = excluded.key_1_6, value = excluded.value,
+                 data_type = excluded.data_type, mutability = excluded.mutability, pushed = excluded.pushed,
+                 changed_at_ms = excluded.changed_at_ms, position = excluded.position")
+            .bind(charge_point).bind(address.component).bind(address.variable).bind(address.variable_instance)
+            .bind(ACTUAL).bind(setting.key_1_6).bind(setting.value).bind(setting.data_type.as_str())
+            .bind(setting.mutability.as_str()).bind(SAVED).bind(now_ms).bind(position)
+            .execute(db))
     }
 }

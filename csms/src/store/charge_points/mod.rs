@@ -6,6 +6,7 @@ pub(super) mod commissioning;
 pub(super) mod configuration;
 pub(super) mod deviation;
 pub(super) mod event;
+pub(super) mod evse;
 pub(super) mod password;
 pub(super) mod past;
 pub(super) mod place;

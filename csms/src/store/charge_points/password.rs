@@ -164,15 +164,15 @@ impl Store {
         .await
     }
 
-    /// Whether passwords are kept as digests with a key that do not begin like this.
-    pub(crate) async fn has_foreign_digests(&self, own: &str) -> Result<bool> {
+    /// Whether passwords are kept as digests with a key, which begin with `keyed`, that do not begin with `own`.
+    pub(crate) async fn has_foreign_digests(&self, keyed: &str, own: &str) -> Result<bool> {
         let mut conn = self.reader().await?;
         let any: Option<i64> = on_db!(&mut conn, db => sqlx::query_scalar(
             "select cast(1 as bigint) from charge_point where deleted_at_ms is null
                  and ((password_hash like $1 || '%' and password_hash not like $2 || '%')
                      or (pending_passwords like '%' || $1 || '%'
                          and pending_passwords not like '%' || $2 || '%')) limit 1")
-            .bind(crate::password::key::KEYED).bind(own)
+            .bind(keyed).bind(own)
             .fetch_optional(db))?;
         Ok(any.is_some())
     }

@@ -9,7 +9,8 @@
 use crate::domain::tags::tag::{Tag, tag_key};
 use crate::domain::transactions::claims::OLD_MS_MAX;
 use crate::store::people::project::AccessColumns;
-use crate::store::{Conn, Many, Result, chunks, on_db, run_on_db};
+use crate::store::people::tag::first_token;
+use crate::store::{Conn, Many, Result, TagSetting, chunks, on_db, run_on_db};
 
 /// States of one thing that are kept.
 const KEPT_STATES: i64 = 100;
@@ -145,13 +146,15 @@ impl Conn {
         at_ms: i64,
     ) -> Result<Option<Tag>> {
         let row: Option<TagColumns> = on_db!(self, db => sqlx::query_as(
-            "select status, expires_at_ms, single_transaction from (
-                 select status, expires_at_ms, single_transaction, until_ms from id_tag_past
-                 where organization_id = $1 and tag_key = $2 and until_ms > $3
-                 union all
-                 select status, expires_at_ms, single_transaction, 9223372036854775807 from id_tag
-                 where organization_id = $1 and tag_key = $2) as state
-             order by until_ms limit 1")
+            concat!(
+                "with token as (select * from id_tag where organization_id = $1 and tag_key = $2 ", first_token!(), ")
+                 select status, expires_at_ms, single_transaction from (
+                     select q.status, q.expires_at_ms, q.single_transaction, q.until_ms
+                     from token join id_tag_past q on q.organization_id = $1 and q.tag_key = $2
+                         and q.party = token.party and q.kind = token.kind and q.until_ms > $3
+                     union all
+                     select status, expires_at_ms, single_transaction, 9223372036854775807 from token) as state
+                 order by until_ms limit 1"))
             .bind(organization).bind(tag_key(tag)).bind(at_ms)
             .fetch_optional(db))?;
         row.map(|(status, expires_at_ms, single_transaction)| {
@@ -185,25 +188,25 @@ impl Conn {
     /// Writes down what a tag was, if it is going to be something else.
     pub(in crate::store) async fn keep_tag(
         &mut self,
-        organization: &str,
-        tag: &str,
+        tag: &TagSetting,
         next: &Tag,
         now_ms: i64,
     ) -> Result<()> {
-        let key = tag_key(tag);
+        let (key, party, kind) = (tag_key(&tag.tag), tag.party(), tag.kind.as_str());
         run_on_db!(&mut *self, db => sqlx::query(
-            "insert into id_tag_past (organization_id, tag_key, until_ms, status, expires_at_ms,
+            "insert into id_tag_past (organization_id, tag_key, party, kind, until_ms, status, expires_at_ms,
                  single_transaction)
-             select organization_id, tag_key, $3, status, expires_at_ms, single_transaction from id_tag
-             where organization_id = $1 and tag_key = $2 and (status <> $4
+             select organization_id, tag_key, party, kind, $3, status, expires_at_ms, single_transaction
+             from id_tag where organization_id = $1 and tag_key = $2 and party = $7 and kind = $8 and (status <> $4
                  or expires_at_ms is distinct from $5 or single_transaction <> $6)
              on conflict do nothing")
-            .bind(organization).bind(&key).bind(now_ms).bind(next.status.as_str())
-            .bind(next.expires_at_ms).bind(next.single_transaction)
+            .bind(&tag.organization_id).bind(&key).bind(now_ms).bind(next.status.as_str())
+            .bind(next.expires_at_ms).bind(next.single_transaction).bind(&party).bind(kind)
             .execute(db))?;
         run_on_db!(self, db => sqlx::query(
-            forget!("id_tag_past", "organization_id = $1 and tag_key = $4"))
-            .bind(organization).bind(oldest_ms(now_ms)).bind(KEPT_STATES).bind(&key)
+            forget!("id_tag_past", "organization_id = $1 and tag_key = $4 and party = $5 and kind = $6"))
+            .bind(&tag.organization_id).bind(oldest_ms(now_ms)).bind(KEPT_STATES).bind(&key)
+            .bind(&party).bind(kind)
             .execute(db))
     }
 
@@ -255,7 +258,7 @@ const fn oldest_ms(now_ms: i64) -> i64 {
 mod tests {
     use super::*;
     use crate::domain::tags::tag::TagStatus;
-    use crate::store::{DEFAULT_ORGANIZATION, Store, TagSetting};
+    use crate::store::{DEFAULT_ORGANIZATION, Store};
 
     async fn store(folder: &tempfile::TempDir) -> Store {
         let address = format!("sqlite://{}/csms.db", folder.path().display());

@@ -28,6 +28,8 @@ pub(crate) struct ChargePointRecord {
     pub max_power_kw: Option<f64>,
     pub registration: String,
     pub created_at_ms: i64,
+    /// When what is published of it was changed last.
+    pub updated_at_ms: i64,
     pub configured_at_ms: Option<i64>,
     pub connected_at_ms: Option<i64>,
     pub commissioned_at_ms: Option<i64>,
@@ -45,7 +47,7 @@ macro_rules! record_columns {
          p.registered_serial_number, p.vendor, p.model, p.serial_number, p.firmware_version, \
          p.ocpp_version, p.id_was_generated, p.project_id, p.site_id, p.latitude, \
          p.longitude, p.address, p.connector_count, p.connector_type, p.max_power_kw, p.registration, \
-         p.created_at_ms, p.configured_at_ms, p.connected_at_ms, p.commissioned_at_ms, p.identity_verified, \
+         p.created_at_ms, p.updated_at_ms, p.configured_at_ms, p.connected_at_ms, p.commissioned_at_ms, p.identity_verified, \
          p.tls_enabled, p.last_seen_at_ms, p.last_heartbeat_at_ms"
     };
 }

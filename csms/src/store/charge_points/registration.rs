@@ -76,7 +76,8 @@ const BURIED_AT_ONCE: i64 = 2_000;
 macro_rules! kept_columns {
     () => {
         "organization_id, registration, interval_s, vendor, model, serial_number, \
-         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, decoding, name, \
+         firmware_version, booted_at_ms, last_seen_at_ms, last_heartbeat_at_ms, created_at_ms, decoding, \
+         updated_at_ms, name, \
          registered_vendor, registered_model, registered_serial_number, ocpp_version, id_was_generated, \
          installer_id, project_id, site_id, latitude, longitude, address, map_cell, connector_count, \
          connector_type, max_power_kw, configured_at_ms, connected_at_ms, commissioned_at_ms, \
@@ -109,7 +110,7 @@ macro_rules! move_some {
 }
 
 /// Every table that names a charge point, with what tells its rows of one charge point apart.
-const MOVES: [&str; 12] = [
+const MOVES: [&str; 14] = [
     move_some!("connector", "connector_id"),
     move_some!("charge_transaction", "id"),
     move_some!("meter_value", "content_hash"),
@@ -117,7 +118,12 @@ const MOVES: [&str; 12] = [
     move_some!("charge_point_event", "id"),
     move_some!("charge_point_past", "until_ms"),
     move_some!("deviation", "message, name"),
-    move_some!("configuration_key", "key"),
+    move_some!(
+        "variable",
+        "component, component_instance, variable, variable_instance, evse_id, connector_id, attribute_type"
+    ),
+    move_some!("evse", "evse_id"),
+    move_some!("evse_connector", "evse_id, connector_id"),
     move_some!("certificate", "id"),
     move_some!("commissioning", "id"),
     move_some!("connector_history", "connector_id, reported_at_ms, place"),
@@ -208,9 +214,10 @@ impl Conn {
             "insert into charge_point (id, organization_id, installer_id, password_hash, registration, name,
                  registered_vendor, registered_model, registered_serial_number, ocpp_version,
                  id_was_generated, project_id, site_id, latitude, longitude, address, map_cell,
-                 connector_count, connector_type, max_power_kw, created_at_ms, commissioned_at_ms, password_number)
+                 connector_count, connector_type, max_power_kw, created_at_ms, commissioned_at_ms, password_number,
+                 updated_at_ms)
              values ($1, $2, $3, $4, 'Accepted', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20, $21, $20)
+                 $19, $20, $21, $20, $20)
              on conflict do nothing returning id")
             .bind(&new.id).bind(&owner.organization_id).bind(&owner.installer_id).bind(&new.password_hash)
             .bind(&new.name).bind(&new.vendor).bind(&new.model).bind(&new.serial_number).bind(new.ocpp_version)
@@ -221,6 +228,10 @@ impl Conn {
             .bind(new.hardware.max_power_kw).bind(new.created_at_ms)
             .bind(new.is_commissioned.then_some(new.created_at_ms))
             .fetch_optional(db))?;
+        if made.is_some() {
+            self.touch_site(new.site_id.as_deref(), new.created_at_ms)
+                .await?;
+        }
         Ok(made.is_some())
     }
 
@@ -238,6 +249,12 @@ impl Conn {
             };
             self.keep_belonging(id, next, now_ms).await?;
         }
+        self.touch_sites_of(
+            id,
+            change.site_id.as_ref().and_then(Option::as_deref),
+            now_ms,
+        )
+        .await?;
         run_on_db!(self, db => sqlx::query(
             "update charge_point set registered_vendor = coalesce($2, registered_vendor),
                  registered_model = coalesce($3, registered_model), name = coalesce($4, name),
@@ -250,7 +267,8 @@ impl Conn {
                  max_power_kw = case when $17 then $18 else max_power_kw end,
                  password_hash = coalesce($19, password_hash),
                  pending_passwords = case when $20 then null else pending_passwords end,
-                 password_number = password_number + case when $20 then 1 else 0 end
+                 password_number = password_number + case when $20 then 1 else 0 end,
+                 updated_at_ms = $21
              where id = $1")
             .bind(id).bind(&change.vendor).bind(&change.model).bind(&change.name)
             .bind(change.place.map(|place| place.latitude)).bind(change.place.map(|place| place.longitude))
@@ -261,7 +279,7 @@ impl Conn {
             .bind(change.connector_type.is_some())
             .bind(change.connector_type.as_ref().and_then(Option::as_ref))
             .bind(change.max_power_kw.is_some()).bind(change.max_power_kw.flatten())
-            .bind(&change.password_hash).bind(change.password_hash.is_some())
+            .bind(&change.password_hash).bind(change.password_hash.is_some()).bind(now_ms)
             .execute(db))
     }
 
@@ -283,8 +301,10 @@ impl Conn {
     pub(crate) async fn mark_deleted(&mut self, id: &str, now_ms: i64) -> Result<()> {
         let number = self.graves(id).await? + 1;
         let grave = grave(id, number);
+        self.touch_sites_of(id, None, now_ms).await?;
         run_on_db!(self, db => sqlx::query(
-            "update charge_point set deleted_at_ms = $2 where id = $1 and deleted_at_ms is null")
+            "update charge_point set deleted_at_ms = $2, updated_at_ms = $2
+             where id = $1 and deleted_at_ms is null")
             .bind(id).bind(now_ms)
             .execute(db))?;
         run_on_db!(self, db => sqlx::query(concat!(
@@ -293,8 +313,9 @@ impl Conn {
             .bind(id).bind(&grave)
             .execute(db))?;
         run_on_db!(self, db => sqlx::query(
-            "update tariff set owner_id = $2 where owner_id = $1 and owner_kind <> 'project'")
-            .bind(id).bind(&grave)
+            "update tariff set owner_id = $2, updated_at_ms = $3, deleted_at_ms = $3
+             where owner_id = $1 and owner_kind <> 'project'")
+            .bind(id).bind(&grave).bind(now_ms)
             .execute(db))
     }
 
@@ -363,7 +384,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::domain::charge_points::registration::{Refused, change, delete};
+    use crate::domain::charge_points::registration::{RegistrationRefused, change, delete};
     use crate::domain::money::price::Tariff;
     use crate::store::{DEFAULT_ORGANIZATION, NewTariff, Proof, TariffOwner};
 
@@ -436,9 +457,9 @@ mod tests {
             assert_eq!(commissioned, may.then_some(1));
             let deleted = delete(&store, owner, "CP-1".into(), true, 2).await.unwrap();
             let refused = if may {
-                Refused::Online
+                RegistrationRefused::Online
             } else {
-                Refused::Missing
+                RegistrationRefused::Missing
             };
             assert_eq!(deleted, Err(refused));
         }

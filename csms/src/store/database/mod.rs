@@ -1,6 +1,8 @@
 //! The database itself: opening it, its one writer, the lock of its server, its backup.
 
 pub(super) mod backup;
+pub(super) mod beside;
+pub(super) mod counters;
 pub(super) mod file;
 pub(super) mod many;
 pub(super) mod open;

@@ -24,9 +24,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::metrics::Metrics;
 use crate::store::database::file::OpenFile;
-use crate::store::{Conn, Result, StoreError, run_on_db};
+use crate::store::{Conn, Result, StoreCounters, StoreError, run_on_db};
 
 /// Jobs in one commit.
 const BATCH_JOBS_MAX: usize = 256;
@@ -267,7 +266,7 @@ pub(in crate::store) struct Writer {
     pool: WriterPool,
     queue: Arc<Mutex<mpsc::Receiver<Box<dyn Job>>>>,
     closing: CancellationToken,
-    metrics: Arc<Metrics>,
+    counters: StoreCounters,
     health: Arc<Health>,
 }
 
@@ -276,14 +275,14 @@ impl Writer {
         pool: WriterPool,
         queue: mpsc::Receiver<Box<dyn Job>>,
         closing: CancellationToken,
-        metrics: Arc<Metrics>,
+        counters: StoreCounters,
         health: Health,
     ) -> Self {
         Self {
             pool,
             queue: Arc::new(Mutex::new(queue)),
             closing,
-            metrics,
+            counters,
             health: Arc::new(health),
         }
     }
@@ -325,7 +324,7 @@ impl Writer {
                 }
                 Err(Failure::Job(error)) if error.is_collision() && collided < COLLISIONS_MAX => {
                     collided += 1;
-                    self.metrics.collided();
+                    self.counters.collisions.inc();
                 }
                 Err(Failure::Job(_)) if batch.len() > 1 => savepoints = Savepoints::PerJob,
                 Err(Failure::Job(error)) => fail_all(batch, &error),
@@ -425,7 +424,9 @@ impl Writer {
         // Moved away meanwhile: maybe the commit is in the moved file, and maybe it comes back. It is said again.
         self.pool.check_file().map_err(Failure::Transaction)?;
         self.health.committed();
-        self.metrics.committed(count - failed.len());
+        self.counters.commits.inc();
+        let committed = count - failed.len();
+        self.counters.committed_jobs.inc_by(committed as u64);
         Ok(failed)
     }
 }
@@ -518,8 +519,7 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::BATCH_JOBS_MAX;
-    use crate::metrics::Metrics;
-    use crate::store::{Opener, Result, Store, StoreError, on_db, run_on_db};
+    use crate::store::{Opener, Result, Store, StoreCounters, StoreError, on_db, run_on_db};
 
     /// Two jobs that are good, and between them so many whose statement takes too long; all in one batch.
     async fn slow_ones(count: usize) -> Vec<Result<()>> {
@@ -573,22 +573,10 @@ mod tests {
     async fn bad_jobs_of_a_group_cost_the_others_no_commit() {
         let folder = tempfile::tempdir().unwrap();
         let address = format!("sqlite://{}/csms.db", folder.path().display());
-        let metrics: Arc<Metrics> = Arc::default();
-        let opener = Opener::Csms(metrics.clone());
+        let counters = StoreCounters::default();
+        let opener = Opener::Csms(counters.clone());
         let store = Store::open_for(&address, opener).await.unwrap();
-        let commits = |metrics: &Metrics| {
-            let text = metrics.render();
-            let line = text
-                .lines()
-                .find(|line| line.starts_with("dynamo_csms_commits_total"));
-            line.unwrap()
-                .rsplit_once(' ')
-                .unwrap()
-                .1
-                .parse::<u64>()
-                .unwrap()
-        };
-        let before = commits(&metrics);
+        let before = counters.commits.get();
         // An organization of its own for each; every fourth job fails after it has written.
         let jobs = (0..BATCH_JOBS_MAX).map(|number| {
             store.write(number, |number, conn| {
@@ -606,7 +594,7 @@ mod tests {
         });
         let done = join_all(jobs).await;
         // The writer may have taken the first job before the others were there.
-        let commits = commits(&metrics) - before;
+        let commits = counters.commits.get() - before;
         assert!((1..=2).contains(&commits), "{commits} commits");
         for (number, done) in done.iter().enumerate() {
             assert_eq!(done.is_err(), number % 4 == 0, "{number}");
@@ -629,8 +617,8 @@ mod tests {
         let create = sqlx::AssertSqlSafe(format!("create database {name}"));
         sqlx::query(create).execute(&mut connection).await.unwrap();
         let (prefix, _) = server.rsplit_once('/').unwrap();
-        let metrics: Arc<Metrics> = Arc::default();
-        let opener = Opener::Csms(metrics.clone());
+        let counters = StoreCounters::default();
+        let opener = Opener::Csms(counters.clone());
         let store = Store::open_for(&format!("{prefix}/{name}"), opener)
             .await
             .unwrap();
@@ -656,11 +644,7 @@ mod tests {
         let (one, other) = tokio::join!(rename("a", "b"), rename("b", "a"));
         one.unwrap();
         other.unwrap();
-        assert!(
-            metrics
-                .render()
-                .contains("dynamo_csms_collisions_total 1\n")
-        );
+        assert_eq!(counters.collisions.get(), 1);
         for id in ["a", "b"] {
             assert_eq!(name_of(&store, id).await, Some(format!("{id}xx")));
         }

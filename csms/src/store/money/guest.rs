@@ -3,11 +3,10 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
 use crate::domain::guest::{GuestStatus, PaymentStatus};
 use crate::domain::money::billing::Bill;
 use crate::domain::money::price::Tariff;
-use crate::payment::Held;
-use crate::payment::sandbox::REFERENCE_PREFIX;
 use crate::store::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
 
 /// What a receipt says beside its figures, as it was when the session was authorized.
@@ -253,7 +252,7 @@ impl Store {
                     "update guest_session set payment_status = 'authorized', status = 'authorizing'
                      where token = $1 and payment_status = 'requires_action' and ended_at_ms is null
                        and expires_at_ms > $2 and substr(payment_reference, 1, length($3)) = $3 returning token")
-                    .bind(token).bind(*now_ms).bind(REFERENCE_PREFIX)
+                    .bind(token).bind(*now_ms).bind(SANDBOX_PREFIX)
                     .fetch_optional(db))?;
                 Ok(acted.is_some())
             })

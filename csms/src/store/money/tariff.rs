@@ -160,9 +160,9 @@ static BILL: Many = Many::new(
 macro_rules! set_tariff {
     ($from:literal, $owned:expr) => {
         concat!(
-            "insert into tariff (id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
-                 idle_fee_per_minute, free_idle_minutes, since_ms)
-             select $1, $2, p.id, $4, $5, $6, $7, $8, $9 from ",
+            "insert into tariff (id, organization_id, owner_kind, owner_id, currency, price_per_kwh, session_fee,
+                 idle_fee_per_minute, free_idle_minutes, since_ms, updated_at_ms)
+             select $1, p.organization_id, $2, p.id, $4, $5, $6, $7, $8, $9, $9 from ",
             $from,
             $owned,
             " on conflict (owner_kind, owner_id, since_ms) do update set currency = excluded.currency,
@@ -220,14 +220,17 @@ impl Store {
                         "($12 is null or p.site_owner_id = $12)"
                     ),
                 };
+                let id = format!("trf_{}", random_text(18));
                 let set: Option<String> = on_db!(conn, db => sqlx::query_scalar(text)
-                    .bind(format!("trf_{}", random_text(18))).bind(new.owner_kind.as_str())
+                    .bind(&id).bind(new.owner_kind.as_str())
                     .bind(&new.owner_id).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
                     .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
                     .bind(tariff.free_idle_minutes).bind(new.now_ms)
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .fetch_optional(db))?;
                 match set {
+                    // One of the same millisecond was seen already: it stays, with what it says now.
+                    Some(known) if known != id => Ok(Some(new.now_ms)),
                     Some(id) => Ok(Some(conn.since(&id, new).await?)),
                     None => Ok(None),
                 }

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::system_ms;
+use crate::random::random_text;
 use crate::store::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
 
 /// May read charge points and what happened at them.
@@ -81,23 +82,9 @@ impl NewApiKey {
     }
 }
 
-/// Upper-case letters and digits from the system's generator.
-pub(crate) fn random_text(length: usize) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let bytes: Vec<u8> = std::iter::repeat_with(|| uuid::Uuid::new_v4().into_bytes())
-        .flat_map(|bytes| [bytes[0], bytes[1], bytes[2], bytes[3]])
-        .take(length)
-        .collect();
-    bytes
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-        .collect()
-}
-
 /// A key's hash: keys are long and random, so a plain digest is enough to keep them.
 pub(crate) fn key_hash(key: &str) -> String {
-    let digest = Sha256::digest(key.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(key.as_bytes()))
 }
 
 impl Store {

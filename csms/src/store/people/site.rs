@@ -1,5 +1,7 @@
 //! Sites: places where charge points stand.
 
+use std::collections::BTreeSet;
+
 use crate::domain::charge_points::place::Place;
 use crate::store::{Conn, Owner, Result, Store, on_db, run_on_db};
 
@@ -21,13 +23,14 @@ pub(crate) struct SiteChange {
     pub name: Option<String>,
     pub address: Option<String>,
     pub place: Option<Place>,
+    pub now_ms: i64,
 }
 
 /// The condition that a site is the owner's; bind organization, installer and site owner as $1 to $3. No site
 /// belongs to a site owner. What the organization made with its key is not its installers': anybody can sign up as one.
 macro_rules! owned_site {
     () => {
-        "organization_id = $1 and ($2 is null or installer_id = $2) and $3 is null"
+        "organization_id = $1 and ($2 is null or installer_id = $2) and $3 is null and deleted_at_ms is null"
     };
 }
 
@@ -37,8 +40,8 @@ impl Store {
             Box::pin(async move {
                 run_on_db!(conn, db => sqlx::query(
                     "insert into site (id, organization_id, installer_id, name, address, latitude, longitude,
-                         created_at_ms)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8)")
+                         created_at_ms, updated_at_ms)
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, $8)")
                     .bind(&site.id).bind(&owner.organization_id).bind(&owner.installer_id)
                     .bind(&site.name).bind(&site.address).bind(site.latitude).bind(site.longitude)
                     .bind(site.created_at_ms)
@@ -83,13 +86,14 @@ impl Store {
             Box::pin(async move {
                 on_db!(conn, db => sqlx::query_as(concat!(
                     "update site set name = coalesce($5, name), address = coalesce($6, address),
-                         latitude = coalesce($7, latitude), longitude = coalesce($8, longitude)
+                         latitude = coalesce($7, latitude), longitude = coalesce($8, longitude),
+                         updated_at_ms = $9
                      where id = $4 and ", owned_site!(),
                     " returning id, name, address, latitude, longitude, created_at_ms"))
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
                     .bind(&change.id).bind(&change.name).bind(&change.address)
                     .bind(change.place.map(|place| place.latitude))
-                    .bind(change.place.map(|place| place.longitude))
+                    .bind(change.place.map(|place| place.longitude)).bind(change.now_ms)
                     .fetch_optional(db))
             })
         })
@@ -97,10 +101,15 @@ impl Store {
     }
 
     /// Deletes a site of this owner where no charge point stands; false when one does. `None` when there is
-    /// no such site.
-    pub(crate) async fn delete_site(&self, owner: &Owner, id: &str) -> Result<Option<bool>> {
-        let input = (owner.clone(), id.to_owned());
-        self.write(input, |(owner, id), conn| {
+    /// no such site. Its row stays, as nobody sees it here any more but who was told of it.
+    pub(crate) async fn delete_site(
+        &self,
+        owner: &Owner,
+        id: &str,
+        now_ms: i64,
+    ) -> Result<Option<bool>> {
+        let input = (owner.clone(), id.to_owned(), now_ms);
+        self.write(input, |(owner, id, now_ms), conn| {
             Box::pin(async move {
                 if conn.held_site(owner, id, Hold::Delete).await?.is_none() {
                     return Ok(None);
@@ -116,7 +125,10 @@ impl Store {
                 run_on_db!(conn, db => sqlx::query("update charge_point set site_id = null where site_id = $1")
                     .bind(id)
                     .execute(db))?;
-                run_on_db!(conn, db => sqlx::query("delete from site where id = $1").bind(id).execute(db))?;
+                run_on_db!(conn, db => sqlx::query(
+                    "update site set deleted_at_ms = $2, updated_at_ms = $2 where id = $1")
+                    .bind(id).bind(*now_ms)
+                    .execute(db))?;
                 Ok(Some(true))
             })
         })
@@ -166,6 +178,35 @@ impl Conn {
             Some(id) if id.contains('\0') => false,
             Some(id) => self.held_site(owner, id, Hold::Stay).await?.is_some(),
         })
+    }
+
+    /// Writes down that something of a site was changed, such as a charge point on it.
+    pub(crate) async fn touch_site(&mut self, site: Option<&str>, now_ms: i64) -> Result<()> {
+        let Some(site) = site else { return Ok(()) };
+        run_on_db!(self, db => sqlx::query(
+            "update site set updated_at_ms = $2 where id = $1 and updated_at_ms < $2")
+            .bind(site).bind(now_ms)
+            .execute(db))
+    }
+
+    /// The same of the site where a charge point stands, and of the one where it is going to stand.
+    pub(in crate::store) async fn touch_sites_of(
+        &mut self,
+        charge_point: &str,
+        next: Option<&str>,
+        now_ms: i64,
+    ) -> Result<()> {
+        let site: Option<Option<String>> = on_db!(&mut *self, db => sqlx::query_scalar(
+            "select site_id from charge_point where id = $1")
+            .bind(charge_point)
+            .fetch_optional(db))?;
+        let site = site.flatten();
+        // Whoever changes two sites changes them in one order, or two that do wait for each other.
+        let both: BTreeSet<&str> = site.as_deref().into_iter().chain(next).collect();
+        for site in both {
+            self.touch_site(Some(site), now_ms).await?;
+        }
+        Ok(())
     }
 
     async fn site_by(

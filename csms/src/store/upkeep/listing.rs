@@ -46,9 +46,11 @@ pub(crate) struct ApiKeyRow {
 pub(crate) struct IdTagRow {
     pub organization_id: String,
     pub tag_key: String,
-    pub tag: String,
+    pub party: String,
+    pub kind: String,
+    pub uid: String,
     pub status: String,
-    pub parent_tag: Option<String>,
+    pub group_uid: Option<String>,
     pub expires_at_ms: Option<i64>,
     pub single_transaction: bool,
     pub created_at_ms: i64,
@@ -118,20 +120,21 @@ impl Store {
         self.page(put).await
     }
 
-    /// A page of id tags by organization and tag.
+    /// A page of id tags by organization, tag, who issued it and what it is.
     pub(crate) async fn id_tags_after(
         &self,
         listed: &Listed,
-        (organization, tag_key): (&str, &str),
+        after: [&str; 4],
     ) -> Result<Vec<IdTagRow>> {
         let mut put = Put::default();
-        let (organization, tag_key) = (put.text(organization), put.text(tag_key));
+        let [organization, tag_key, party, kind] = after.map(|text| put.text(text));
         put.add(&format!(
-            "select organization_id, tag_key, tag, status, parent_tag, expires_at_ms, single_transaction, created_at_ms
-             from id_tag where (organization_id, tag_key) > ({organization}, {tag_key})"
+            "select organization_id, tag_key, party, kind, uid, status, group_uid, expires_at_ms, single_transaction,
+                 created_at_ms
+             from id_tag where (organization_id, tag_key, party, kind) > ({organization}, {tag_key}, {party}, {kind})"
         ));
         put.add_organization(listed);
-        put.add(" order by organization_id, tag_key");
+        put.add(" order by organization_id, tag_key, party, kind");
         self.page(put).await
     }
 

@@ -4,4 +4,5 @@ pub(super) mod demo;
 #[cfg(test)]
 pub(super) mod growth;
 pub(super) mod listing;
+pub(super) mod open_counts;
 pub(super) mod retention;

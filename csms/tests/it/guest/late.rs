@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use dynamo_csms::{Clock, Options};
-use dynamo_protocol::v16::Action;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use reqwest::Method;
@@ -344,7 +343,7 @@ async fn a_start_that_could_not_be_sent_is_sent_later() {
     // More than may wait.
     let id = dynamo_protocol::ChargePointId::new("cp_001").unwrap();
     let sessions = rig.csms.sessions();
-    let command = || sessions.call_raw(&id, Action::ClearCache, "{}".to_owned());
+    let command = || sessions.call_raw(&id, "ClearCache", "{}".to_owned());
     let mut commands: FuturesUnordered<_> = (0..20).map(|_| command()).collect();
     assert!(commands.next().await.unwrap().is_err());
     let (first, action, _) = cp.next_call().await;

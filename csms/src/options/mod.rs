@@ -1,4 +1,10 @@
-//! How a CSMS is to run, and whether that can be.
+//! How a CSMS is to run. The rooms know these types; these types know no room but its plain values.
+
+mod check;
+mod mail;
+mod payment;
+mod retention;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,12 +13,18 @@ use std::time::Duration;
 use dynamo_protocol::decode::Decoding;
 use rust_decimal::Decimal;
 
+use crate::clock::Clock;
+use crate::domain::charge_points::security::SecurityProfile;
 use crate::domain::tags::tag::UnknownTags;
 use crate::domain::transactions::ending::PROVISIONAL;
-use crate::{
-    Clock, MailSettings, PaymentSettings, Rate, Retention, SecurityProfile, StartError, TlsFiles,
-    public, rest,
-};
+use crate::ocpp::pace::Rate;
+
+pub(crate) use check::check;
+pub use mail::MailSettings;
+pub use payment::PaymentSettings;
+pub use retention::Retention;
+pub(crate) use retention::days;
+pub use tls::TlsFiles;
 
 /// What of unknown origin is let in and recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -178,41 +190,4 @@ impl Default for Options {
             clock: Clock::default(),
         }
     }
-}
-
-/// Shortest API key that can be given.
-const API_KEY_CHARS_MIN: usize = 8;
-
-/// What is wrong with the values of the options.
-pub(crate) fn check(options: &Options) -> Result<(), StartError> {
-    if options.command_timeout.is_zero() {
-        return Err(StartError::Value(
-            "the command time-out (--command-timeout) must be longer than 0s, such as 10s"
-                .to_owned(),
-        ));
-    }
-    if options.jwt_lifetime.is_zero() {
-        return Err(StartError::Value(
-            "the lifetime of tokens (--jwt-lifetime) must be longer than 0s, such as 24h"
-                .to_owned(),
-        ));
-    }
-    let short = options.jwt_key.as_ref();
-    if let Some(key) = short.filter(|key| key.len() < rest::token::KEY_BYTES_MIN) {
-        return Err(StartError::Value(format!(
-            "the key for tokens (--jwt-key) has {} bytes and must have at least {}; leave it out to get \
-             a generated one",
-            key.len(),
-            rest::token::KEY_BYTES_MIN
-        )));
-    }
-    public::check(options)?;
-    let key_chars = options.api_key.as_ref().map(|key| key.chars().count());
-    if let Some(chars) = key_chars.filter(|chars| *chars < API_KEY_CHARS_MIN) {
-        return Err(StartError::Value(format!(
-            "the API key (--api-key) has {chars} characters and must have at least \
-             {API_KEY_CHARS_MIN}; leave it out to get a generated one"
-        )));
-    }
-    Ok(())
 }

@@ -14,12 +14,13 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::StartError;
-use crate::args::parse_decoding;
 use crate::clock::{Clock, rfc3339};
 use crate::domain::charge_points::security::{SecurityProfile, wrong_password};
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::domain::tags::tag::{TagStatus, check_parent_tag, check_tag};
+use crate::domain::tags::token::TokenKind;
 use crate::domain::transactions::ending::{self, Closing};
+use crate::parse::parse_decoding;
 use crate::password::{hash_beside, key};
 use crate::start::open_store;
 use crate::store::{
@@ -522,6 +523,8 @@ async fn id_tag(
                     organization_id: organization
                         .unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
                     tag,
+                    party: None,
+                    kind: TokenKind::Rfid,
                     status,
                     parent_tag: parent,
                     expires_at_ms: expires.map(Timestamp::as_millisecond),

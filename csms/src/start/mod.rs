@@ -1,5 +1,8 @@
 //! The start of a CSMS: everything is read, bound and opened before anything is served.
 
+pub(crate) mod error;
+mod tasks;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,58 +18,19 @@ use crate::domain::charge_points::security::SecurityProfile;
 use crate::domain::tags::tag::check_tag;
 use crate::metrics::Metrics;
 use crate::public::PublicUrls;
-use crate::running::{Csms, lasting, mark_served, write_presences};
+use crate::running::Csms;
 use crate::sessions::Sessions;
 use crate::store::{
     DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
     TagSetting, without_password,
 };
 use crate::tls::authority::{Authority, AuthorityError};
-use crate::tls::{self, Door, TlsDoor};
+use crate::tls::{self, Door, DoorParts, TlsDoor};
 use crate::{
-    Options, commissioning, demo, guest, listen, ocpp, options, outbox, password, payment, rest,
-    retention, settling, store,
+    Options, commissioning, demo, listen, ocpp, options, outbox, password, payment, rest, store,
 };
-
-/// Why a CSMS could not start: one sentence that names the value and the remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// An address is taken or not ours.
-    #[error(
-        "cannot listen on {address} ({flag}): {cause}; choose another address, or port 0 for a free port"
-    )]
-    Listen {
-        /// The flag it came from.
-        flag: &'static str,
-        /// What was asked for.
-        address: SocketAddr,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// The database cannot be opened or brought up to date.
-    #[error("cannot open the database {address} (--database): {cause}; {remedy}")]
-    Database {
-        /// What was asked for, without its password.
-        address: String,
-        /// What is wrong.
-        cause: StoreError,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// The database is open and cannot be written.
-    #[error("cannot prepare the database (--database): {0}")]
-    Prepare(StoreError),
-    /// A flag has a value that cannot be used.
-    #[error("{0}")]
-    Value(String),
-}
-
-// Not `#[from]`: the sentence has its cause in it already, and a source would be said twice.
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        Self::Prepare(error)
-    }
-}
+use error::StartError;
+use tasks::{begin_lasting, parts_of_outbox};
 
 /// Starts a CSMS; it serves when this returns.
 ///
@@ -89,9 +53,12 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
     let payments = payment::gateway(&options.payment, &urls.http, options.payment_timeout);
     let payments = payments.map_err(StartError::Value)?;
     let metrics = Arc::new(Metrics::default());
-    let store = open_store(&options.database, Opener::Csms(metrics.clone())).await?;
+    let store = open_store(&options.database, Opener::Csms(metrics.store.clone())).await?;
     demo::check(&store, &options).await?;
-    let password_key = password::key::of_server(&store, &options).await?;
+    let password_key = {
+        let given = options.password_key.as_deref();
+        password::key::of_server(&store, &options.database, given).await?
+    };
     let (api_key, generated_key) = prepare(&store, &options).await?;
     let stations = if options.demo {
         demo::load(&store, options.clock.now_ms()).await?
@@ -113,19 +80,18 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         .then(|| lay_root(&options.database, &authority, &urls));
     tracing::info!(gateway = ?options.payment, "guests pay through this gateway; no money moves in the sandbox");
     let app = Arc::new(App {
-        sessions: Sessions::new(options.command_timeout, metrics.clone()),
-        routes: ocpp::v16::routes(),
+        sessions: Arc::new(Sessions::new(options.command_timeout, metrics.clone())),
         passwords: password::Passwords::new(password_key),
         guesses: password::guesses::Guesses::default(),
-        key_changes: ocpp::key_change::KeyChanges::default(),
+        key_changes: ocpp::key_changes::KeyChanges::default(),
         attempts: rest::attempts::Attempts::default(),
         tokens,
         urls,
-        authority,
+        authority: Arc::new(authority),
         metrics,
         mono: Mono::start(),
         probe: Probe::default(),
-        refusals: ocpp::refusals::RefusalLog::default(),
+        refusals: Arc::default(),
         run_id: uuid::Uuid::new_v4().simple().to_string(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
@@ -134,10 +100,10 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         pace: ocpp::pace::Pace::default(),
         taps: ocpp::taps::Taps::default(),
         pushes: tokio::sync::Semaphore::new(ocpp::push::PUSHES_MAX),
-        runs: commissioning::Runs::default(),
+        runs: commissioning::runs::Runs::default(),
         payments,
-        guests: guest::Guests::default(),
-        outbox,
+        guests: Arc::default(),
+        outbox: Arc::new(outbox),
         rest_store: store.for_rest(),
         store,
         options,
@@ -149,20 +115,12 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         [https, ocpps],
         [for_all, for_charge_points],
     );
-    last(&tasks, &app, "presences", write_presences);
-    last(&tasks, &app, "commissioning", commissioning::take_up_all);
-    last(&tasks, &app, "guest sessions", guest::take_up_all);
-    last(&tasks, &app, "ends of transactions", settling::settle_due);
-    last(&tasks, &app, "webhooks", outbox::refresh_awaited);
-    let mail = mail.map(Arc::new);
-    last(&tasks, &app, "letters", move |app| {
-        outbox::deliver(app, mail.clone())
-    });
+    begin_lasting(&tasks, &app, mail.map(Arc::new));
     tasks.spawn(bury_left(app.clone()));
-    last(&tasks, &app, "marks of the database", mark_served);
-    last(&tasks, &app, "retention", retention::sweep);
     let announcing = TaskTracker::new();
-    announcing.spawn(outbox::write_announced(app.clone(), announcements));
+    let parts = parts_of_outbox(&app);
+    let announced = outbox::write_announced(parts, app.sockets.clone(), announcements);
+    announcing.spawn(announced);
     Ok(Csms {
         app,
         tasks,
@@ -176,17 +134,6 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         stations,
         root_at,
     })
-}
-
-/// Spawns what goes on until the shutdown.
-fn last<F: Future<Output = ()> + Send + 'static>(
-    tasks: &TaskTracker,
-    app: &Arc<App>,
-    what: &'static str,
-    begin: impl Fn(Arc<App>) -> F + Send + 'static,
-) {
-    let app = app.clone();
-    tasks.spawn(lasting(what, move || begin(app.clone())));
 }
 
 /// Tells the log when anybody on the network can come as a charge point that has no password.
@@ -212,6 +159,12 @@ fn serve(
     configs: [Arc<ServerConfig>; 2],
 ) -> TaskTracker {
     let tasks = TaskTracker::new();
+    let door = DoorParts {
+        authority: app.authority.clone(),
+        metrics: app.metrics.clone(),
+        refusals: app.refusals.clone(),
+        mono: app.mono,
+    };
     let routers = [rest::router(app.clone()), ocpp::accept::router(app.clone())];
     // Charge points have what descriptors the clients of the API leave them.
     let rooms = [Some(listen::http_room()), None];
@@ -230,7 +183,7 @@ fn serve(
         };
         serve(plain, Door::Plain);
         if let Some(secure) = secure {
-            serve(secure, Door::Tls(TlsDoor::new(config, app.clone())));
+            serve(secure, Door::Tls(TlsDoor::new(config, door.clone())));
         }
     }
     tasks

@@ -24,8 +24,9 @@ async fn of_postgres(connection: &mut PgConnection) -> BTreeSet<String> {
     let columns = "
         select format('column %s.%s %s%s%s default %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
             case when a.attnotnull then ' not null' else '' end,
-            case when a.attidentity = 'a' then ' given once' else '' end,
-            coalesce(replace(pg_get_expr(d.adbin, d.adrelid), '::text', ''), 'none'))
+            case when a.attidentity = 'a' then ' given once' when a.attgenerated = 's' then ' generated' else '' end,
+            case when a.attgenerated = 's' then 'none'
+                else coalesce(replace(pg_get_expr(d.adbin, d.adrelid), '::text', ''), 'none') end)
         from pg_class c join pg_attribute a on a.attrelid = c.oid
         left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
         where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and c.relname <> '_sqlx_migrations'
@@ -71,7 +72,8 @@ async fn of_sqlite(connection: &mut SqliteConnection) -> BTreeSet<String> {
         select printf('column %s.%s %s%s%s default %s', m.name, c.name,
             case when c.type = 'INTEGER' then 'bigint' else lower(c.type) end,
             case when c.\"notnull\" then ' not null' else '' end,
-            case when c.pk = 1 and m.sql like '%autoincrement%' then ' given once' else '' end,
+            case when c.pk = 1 and m.sql like '%autoincrement%' then ' given once'
+                when c.hidden = 3 then ' generated' else '' end,
             coalesce(c.dflt_value, 'none'))
         from sqlite_master m, pragma_table_xinfo(m.name) c";
     let primary_keys = "

@@ -2,8 +2,10 @@
 //!
 //! [`accept`] decides at the handshake who gets in, [`session`] is the task that owns one socket (its `wire`),
 //! `inbox` the calls of a charge point that wait for their handlers, `mailbox` the commands that wait for the socket,
-//! [`sessions`] the map of who is connected, [`routes`] finds the handler of a call by its type, and each
-//! version has its handlers in a folder of its own.
+//! [`sessions`] the map of who is connected, `handling` takes calls out of the inbox, [`routes`] finds the handler of a
+//! call by its type, and each version has its handlers in a folder of its own.
+//!
+//! What `App` holds of it (sessions, inbox, mailbox, contact, taps) knows no handler and not `App`.
 
 pub(crate) mod accept;
 mod admitted;

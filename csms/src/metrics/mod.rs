@@ -91,28 +91,28 @@ impl Default for Metrics {
         let metrics = Self {
             store,
             open: Arc::default(),
-            connections: show.new("connections", "Charge points that have a socket now"),
-            connections_opened: show.new(
+            connections: show.fresh("connections", "Charge points that have a socket now"),
+            connections_opened: show.fresh(
                 "connections_opened",
                 "Sockets of charge points that were opened",
             ),
-            handshakes_refused: show.new(
+            handshakes_refused: show.fresh(
                 "handshakes_refused",
                 "Handshakes that were refused before the upgrade",
             ),
-            frames_refused: show.new(
+            frames_refused: show.fresh(
                 "frames_refused",
                 "Frames of charge points that cannot be read, or repeat the id of a call that is open",
             ),
-            reading_paused: show.new(
+            reading_paused: show.fresh(
                 "reading_paused",
                 "How often a socket was left unread for a while: too much waited for an answer, or it came too fast",
             ),
-            received: show.new(
+            received: show.fresh(
                 "calls_received",
                 "Calls of charge points that were answered, with a CALLRESULT (ok) or a CALLERROR (error)",
             ),
-            sent: show.new(
+            sent: show.fresh(
                 "calls_sent",
                 "Commands to charge points by how they ended; lost: the socket went before the answer, unsent: the \
                  charge point was offline or busy, or the turn did not come in time, and nothing was sent",
@@ -122,24 +122,24 @@ impl Default for Metrics {
                 "Time from a charge point's call to its answer, its commit included",
                 || Histogram::new(ANSWER_BOUNDS_S),
             ),
-            letters_dropped: show.new(
+            letters_dropped: show.fresh(
                 "letters_dropped",
                 "Letters that were dropped because too many waited for their webhook, or for the database",
             ),
-            orphan_stops: show.new(
+            orphan_stops: show.fresh(
                 "orphan_stops",
                 "Stops of transactions that are unknown, or were stopped otherwise before; all are kept",
             ),
-            deviations: show.new(
+            deviations: show.fresh(
                 "deviations",
                 "Messages and answers of charge points that were taken although they are not as the standard says, \
                  by what was forgiven",
             ),
-            dropped: show.new(
+            dropped: show.fresh(
                 "dropped",
                 "Rows that were dropped because they were old or too many, see [retention], by table",
             ),
-            http_requests: show.new(
+            http_requests: show.fresh(
                 "http_requests",
                 "Requests to the HTTP listeners that were answered, by the path as the API describes it",
             ),
@@ -173,7 +173,7 @@ impl Show<'_> {
         self.0.register(name, help, metric.clone());
     }
 
-    fn new<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+    fn fresh<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
         let metric = M::default();
         self.of(name, help, &metric);
         metric

@@ -2,9 +2,11 @@
 //!
 //! [`accept`] decides at the handshake who gets in, [`session`] is the task that owns one socket (its `wire`),
 //! `inbox` the calls of a charge point that wait for their handlers, `mailbox` the commands that wait for the socket,
-//! [`sessions`] the map of who is connected, and [`routes`] finds the handler of a call by its type. [`send()`] is how
-//! everybody else commands a charge point. Each [`version`] has its handlers and its [`dialect`] in a folder of its
-//! own; the rest knows no version's words.
+//! [`sessions`] the map of who is connected, `handling` takes calls out of the inbox, and [`routes`] finds the handler of a
+//! call by its type. [`send()`] is how everybody else commands a charge point. Each [`version`] has its handlers and
+//! its [`dialect`] in a folder of its own; the rest knows no version's words.
+//!
+//! What `App` holds of it (sessions, inbox, mailbox, contact, taps) knows no handler and not `App`.
 
 pub(crate) mod accept;
 mod admitted;

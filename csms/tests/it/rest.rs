@@ -2,6 +2,7 @@ use dynamo_csms::store::{ChargePointSetting, NewApiKey, SCOPE_READ, SCOPE_WRITE}
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::databases::rigs;
 use crate::support::{KEY, rig};
 
 #[tokio::test]
@@ -20,6 +21,45 @@ async fn health_readiness_and_metrics_need_no_key() {
     assert!(text.contains(boots), "{text}");
     assert!(!text.contains("CP-1"));
     assert!(text.contains("# HELP dynamo_csms_connections "));
+}
+
+#[tokio::test]
+async fn the_figures_say_what_is_open_and_count_requests_by_route() {
+    for rig in rigs().await {
+        let mut cp = rig.connect("CP-1").await;
+        cp.boot().await;
+        cp.start(1, "TAG", "2026-01-01T10:00:00Z", 0).await;
+        for id in ["NOBODY", "NOBODY-ELSE"] {
+            let path = format!("/api/v1/ocpp16/charge_points/{id}/deviations");
+            assert_eq!(rig.get(&path).await.0, StatusCode::NOT_FOUND);
+        }
+        let made_up = Method::from_bytes(b"BREW").unwrap();
+        for path in ["/nowhere", "/made/up"] {
+            rig.request(made_up.clone(), path, None, KEY).await;
+        }
+        let asked = rig.client().get(rig.url("/metrics"));
+        let accepted = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+        let response = asked.header("accept", accepted).send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap();
+        assert!(kind.starts_with("application/openmetrics-text;"), "{kind}");
+        let page = response.text().await.unwrap();
+        assert!(page.ends_with("# EOF\n"), "{page}");
+        let deviations = "/api/v1/ocpp16/charge_points/{charge_point_id}/deviations";
+        for line in [
+            "dynamo_csms_transactions_open 1".to_owned(),
+            "dynamo_csms_guest_sessions_open 0".to_owned(),
+            "dynamo_csms_outbox_waiting 0".to_owned(),
+            "dynamo_csms_answer_seconds_count{action=\"StartTransaction\"} 1".to_owned(),
+            format!(
+                "dynamo_csms_http_requests_total{{method=\"GET\",route=\"{deviations}\",status=\"404\"}} 2"
+            ),
+            format!("dynamo_csms_http_seconds_count{{route=\"{deviations}\"}} 2"),
+            "dynamo_csms_http_requests_total{method=\"other\",route=\"other\",status=\"404\"} 2"
+                .to_owned(),
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -276,7 +316,7 @@ async fn wrong_passwords_are_counted_and_the_account_waits() {
 
 #[tokio::test]
 async fn statuses_are_filtered_and_paged_by_the_database() {
-    for rig in crate::databases::rigs().await {
+    for rig in rigs().await {
         for (number, status) in ["Available", "SuspendedEV", "Faulted", "Available"]
             .into_iter()
             .enumerate()

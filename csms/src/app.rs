@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, Mono};
 use crate::metrics::Metrics;
+use crate::ocpp::registrations::Registrations;
 use crate::ocpp::sessions::Sessions;
 use crate::public::PublicUrls;
 use crate::store::{Probe, Store};
@@ -31,6 +32,7 @@ pub(crate) struct App {
     pub authority: Arc<Authority>,
     pub metrics: Arc<Metrics>,
     pub mono: Mono,
+    pub registrations: Arc<Registrations>,
     pub probe: Probe,
     pub refusals: Arc<ocpp::refusal_log::RefusalLog>,
     /// Tells this process from every other one on the same database.

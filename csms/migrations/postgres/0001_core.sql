@@ -46,9 +46,9 @@ create index charge_point_organization on charge_point (organization_id, id);
 create table connector (
     charge_point_id text not null references charge_point (id),
     connector_id bigint not null,
-    availability text not null,
-    occupancy text,
-    phase text,
+    availability text collate "C" not null,
+    occupancy text collate "C",
+    phase text collate "C",
     is_faulted boolean not null,
     status text not null generated always as (case
         when is_faulted then 'Faulted'
@@ -244,6 +244,13 @@ create table deviation (
     example text not null,
     primary key (charge_point_id, message, name)
 );
+
+-- How often anything changed about who may connect, and as what; triggers count. See ocpp/registrations.rs.
+create table registration_change (
+    id bigint primary key not null,
+    number bigint not null
+);
+insert into registration_change (id, number) values (1, 0);
 
 -- Row 1 is written by /readyz: a probe that changes nothing proves nothing. Row 2 is the mark of the server, see
 -- store/database/serving.rs.

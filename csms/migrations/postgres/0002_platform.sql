@@ -272,9 +272,9 @@ create table connector_history (
     connector_id bigint not null,
     reported_at_ms bigint not null,
     place bigint not null,
-    availability text not null,
-    occupancy text,
-    phase text,
+    availability text collate "C" not null,
+    occupancy text collate "C",
+    phase text collate "C",
     is_faulted boolean not null,
     status text not null generated always as (case
         when is_faulted then 'Faulted'
@@ -421,3 +421,17 @@ begin
     end loop;
 end
 $$;
+
+-- What a running server has to hear of within a second.
+create function count_registration_change() returns trigger language plpgsql as $$
+begin
+    update registration_change set number = number + 1 where id = 1;
+    return null;
+end
+$$;
+create trigger registration_changed after update of id, organization_id, registration, password_number, security_profile, decoding, deleted_at_ms on charge_point for each statement
+    execute function count_registration_change();
+create trigger registration_gone after delete on charge_point for each statement
+    execute function count_registration_change();
+create trigger certificate_revoked after update of revoked_at_ms on certificate for each statement
+    execute function count_registration_change();

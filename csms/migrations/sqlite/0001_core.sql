@@ -245,6 +245,13 @@ create table deviation (
     primary key (charge_point_id, message, name)
 );
 
+-- How often anything changed about who may connect, and as what; triggers count. See ocpp/registrations.rs.
+create table registration_change (
+    id bigint primary key not null,
+    number bigint not null
+);
+insert into registration_change (id, number) values (1, 0);
+
 -- Row 1 is written by /readyz: a probe that changes nothing proves nothing. Row 2 is the mark of the server, see
 -- store/database/serving.rs.
 create table probe (

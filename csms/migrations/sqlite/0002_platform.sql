@@ -398,3 +398,14 @@ create table idempotent_answer (
     primary key (organization_id, key)
 );
 create index idempotent_answer_age on idempotent_answer (created_at_ms);
+
+-- What a running server has to hear of within a second.
+create trigger registration_changed after update of id, organization_id, registration, password_number, security_profile, decoding, deleted_at_ms on charge_point begin
+    update registration_change set number = number + 1 where id = 1;
+end;
+create trigger registration_gone after delete on charge_point begin
+    update registration_change set number = number + 1 where id = 1;
+end;
+create trigger certificate_revoked after update of revoked_at_ms on certificate begin
+    update registration_change set number = number + 1 where id = 1;
+end;

@@ -26,6 +26,7 @@ pub(crate) mod pace;
 pub(crate) mod push;
 mod refusal;
 pub(crate) mod refusal_log;
+pub(crate) mod registrations;
 pub(crate) mod routes;
 mod send;
 pub(crate) mod session;

@@ -173,10 +173,11 @@ async fn gate(action: &'static str, cx: &Cx) -> Result<(), CallError> {
     }
 }
 
-/// The registration, read again when it is too old.
+/// The registration, read again when it is too old and may have changed.
 async fn registration(cx: &Cx) -> Result<Registration, CallError> {
     let now_ms = cx.app.mono.now_ms();
-    let age_ms = now_ms.saturating_sub(cx.contact.registration_read_ms.load(Relaxed));
+    let read_ms = cx.contact.registration_read_ms.load(Relaxed);
+    let age_ms = now_ms.saturating_sub(read_ms);
     let known = match cx.contact.registration.load(Relaxed) {
         1 => Some(Registration::Accepted),
         2 => Some(Registration::Pending),
@@ -184,7 +185,9 @@ async fn registration(cx: &Cx) -> Result<Registration, CallError> {
         _ => None,
     };
     // What waited while the registration ended is judged by what is known now.
-    let is_good = age_ms <= REGISTRATION_AGE_MS_MAX && !cx.contact.outdated.is_cancelled();
+    let is_fresh =
+        age_ms <= REGISTRATION_AGE_MS_MAX || cx.app.registrations.hold_since(read_ms, now_ms);
+    let is_good = is_fresh && !cx.contact.outdated.is_cancelled();
     if let Some(known) = known.filter(|_| is_good) {
         return Ok(known);
     }

@@ -90,6 +90,7 @@ pub async fn start(options: Options) -> Result<Csms, StartError> {
         authority: Arc::new(authority),
         metrics,
         mono: Mono::start(),
+        registrations: Arc::default(),
         probe: Probe::default(),
         refusals: Arc::default(),
         run_id: uuid::Uuid::new_v4().simple().to_string(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::ocpp::registrations;
 use crate::outbox::{Mail, Webhooks};
 use crate::running::{lasting, mark_served, write_presences};
 use crate::{commissioning, guest, outbox, retention, settling};
@@ -65,6 +66,20 @@ pub(super) fn begin_lasting(tasks: &TaskTracker, app: &Arc<App>, mail: Option<Ar
     last(tasks, "letters", of_outbox, move |parts| {
         outbox::deliver(parts, webhooks.clone(), mail.clone())
     });
+    let of_registrations = (
+        app.registrations.clone(),
+        app.sessions.clone(),
+        (store.clone(), app.mono.clone()),
+        shutdown.clone(),
+    );
+    last(
+        tasks,
+        "changes of registrations",
+        of_registrations,
+        |(registrations, sessions, reading, shutdown)| {
+            registrations::look(registrations, sessions, reading, shutdown)
+        },
+    );
     let of_marks = (store.clone(), shutdown.clone());
     last(
         tasks,

@@ -17,10 +17,12 @@ use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::{PgPool, SqlitePool};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +31,11 @@ use crate::store::{Conn, Result, StoreCounters, StoreError, run_on_db};
 
 /// Jobs in one commit.
 const BATCH_JOBS_MAX: usize = 256;
+
+/// Jobs that are worth a commit at once. Where jobs come together, fewer wait for others for [`GATHER`]: a commit costs
+/// as much as many jobs.
+const GATHERED_MIN: usize = 32;
+const GATHER: Duration = Duration::from_millis(4);
 
 /// How often a job runs again that collided with others. Each time one of those that collide gets through.
 const COLLISIONS_MAX: u32 = 8;
@@ -270,6 +277,21 @@ pub(in crate::store) struct Writer {
     health: Arc<Health>,
 }
 
+/// Waits for more jobs, not long.
+async fn gather(
+    queue: &mut mpsc::Receiver<Box<dyn Job>>,
+    batch: &mut Vec<Box<dyn Job>>,
+    max: usize,
+) {
+    let until = Instant::now() + GATHER;
+    while batch.len() < GATHERED_MIN {
+        match timeout_at(until, queue.recv_many(batch, max - batch.len())).await {
+            Ok(taken) if taken > 0 => {}
+            _ => return,
+        }
+    }
+}
+
 impl Writer {
     pub(in crate::store) fn new(
         pool: WriterPool,
@@ -296,17 +318,24 @@ impl Writer {
 
     async fn run(self) {
         let mut batch = Vec::new();
-        while self.take(&mut batch).await {
+        let mut is_busy = false;
+        while self.take(&mut batch, is_busy).await {
+            is_busy = batch.len() > 1;
             self.commit_all(&mut batch).await;
         }
     }
 
     /// Waits for jobs; false when the store is closed and the queue empty.
-    async fn take(&self, batch: &mut Vec<Box<dyn Job>>) -> bool {
+    async fn take(&self, batch: &mut Vec<Box<dyn Job>>, is_busy: bool) -> bool {
         let mut queue = self.queue.lock().await;
         let max = self.pool.batch_jobs_max();
         tokio::select! {
-            taken = queue.recv_many(batch, max) => return taken > 0,
+            taken = queue.recv_many(batch, max) => {
+                if is_busy && (1..GATHERED_MIN).contains(&taken) && taken < max {
+                    gather(&mut queue, batch, max).await;
+                }
+                return taken > 0;
+            }
             () = self.closing.cancelled() => queue.close(),
         }
         queue.recv_many(batch, max).await > 0

@@ -105,6 +105,7 @@ const STAYS: [(&str, &str); 22] = [
         "id_tag",
         "an operator registers each; --accept-unknown takes what comes, and is for demos",
     ),
+    ("registration_change", "one row"),
     ("charge_transaction", "bills"),
     ("transaction_cost", "bills"),
     (

@@ -57,7 +57,7 @@ pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use letters::outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub(crate) use letters::webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
-pub(crate) use money::guest::{GuestSession, NewGuest, ReceiptFacts};
+pub(crate) use money::guest::{GuestPrice, GuestSession, NewGuest, ReceiptFacts};
 #[cfg(test)]
 pub(crate) use money::tariff::history_rows_read;
 pub(crate) use money::tariff::{

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::clock::rfc3339;
-use crate::domain::charge_points::registration::public_id;
+use crate::domain::charge_points::identity::public_id;
 use crate::domain::money::billing;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::claims::{end_of_second, energy_wh};

@@ -39,8 +39,6 @@ pub(crate) use charge_points::configuration::{
     CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved,
 };
 pub(crate) use charge_points::deviation::{DeviationReport, DeviationRow};
-pub(crate) use charge_points::password::Settlement;
-pub use charge_points::password::{PendingPassword, PendingState};
 pub(crate) use charge_points::past::{Belonging, StartPlace};
 pub use charge_points::place::PlacedChargePoint;
 pub(crate) use charge_points::place::{PlacedRow, Searched};

@@ -11,6 +11,8 @@ pub(crate) mod grouping;
 pub(crate) mod identity;
 pub(crate) mod lifecycle;
 pub(crate) mod nearby;
+pub(crate) mod password;
+pub(crate) mod password_change;
 pub(crate) mod place;
 pub(crate) mod plug;
 pub(crate) mod registration;

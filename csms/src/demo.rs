@@ -5,10 +5,9 @@
 
 use rust_decimal::Decimal;
 
+use crate::domain::charge_points::details::{Hardware, NewChargePoint};
 use crate::domain::charge_points::place::Place;
-use crate::domain::charge_points::registration::{
-    self, Hardware, NewChargePoint, RegistrationRefused,
-};
+use crate::domain::charge_points::registration::{self, RegistrationRefused};
 use crate::domain::guest;
 use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
 use crate::domain::money::price::Tariff;

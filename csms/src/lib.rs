@@ -39,6 +39,7 @@ pub use admin::{AdminArgs, AdminError, admin, admin_to};
 pub use args::{Args, Command, Unknown, announce, open, run};
 pub use clock::Clock;
 pub use domain::charge_points::certificate::Issued;
+pub use domain::charge_points::password::{PendingPassword, PendingState};
 pub use domain::charge_points::security::SecurityProfile;
 pub use ocpp::{Rate, sessions};
 pub use options::{AcceptUnknown, MailSettings, Options, PaymentSettings, Retention, TlsFiles};

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::domain::charge_points::registration::public_id;
+use crate::domain::charge_points::identity::public_id;
 use crate::domain::occurrence::Kind;
 use crate::domain::transactions::ending::finalise;
 use crate::guest::desks::Guests;

@@ -28,7 +28,7 @@ use super::refusal::{Refusal, unreadable};
 use super::version::Served;
 use super::{credentials, session};
 use crate::App;
-use crate::domain::charge_points::registration::FOLDERS;
+use crate::domain::charge_points::identity::FOLDERS;
 use crate::domain::charge_points::security::{
     Breach, Duty, SecurityProfile, ShownCertificate, duty,
 };

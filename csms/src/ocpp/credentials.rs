@@ -14,8 +14,10 @@ use dynamo_protocol::ChargePointId;
 
 use super::refusal::{Refusal, unreadable};
 use crate::App;
+use crate::domain::charge_points::password::PendingState;
+use crate::domain::charge_points::password_change;
 use crate::password::Verdict;
-use crate::store::{ChargePoint, PendingState};
+use crate::store::ChargePoint;
 
 /// What was shown, and how.
 pub(super) struct ShownPassword<'a> {
@@ -134,7 +136,7 @@ async fn keep(
             charge_point.pending_passwords.clear();
             charge_point.password_hash = Some(hash.clone());
             tracing::info!(charge_point = %id, "comes with the key that was sent to it: that is its password now");
-            app.store.adopt_password(id.as_str(), hash).await
+            password_change::adopt(&app.store, id.as_str(), hash).await
         }
         Found::Password { renewed } => {
             let pending = &mut charge_point.pending_passwords;
@@ -149,7 +151,7 @@ async fn keep(
             if renewed.is_none() && !settled {
                 return Ok(charge_point);
             }
-            app.store.confirm_password(id.as_str(), renewed).await
+            password_change::confirm(&app.store, id.as_str(), renewed).await
         }
         Found::Neither | Found::Unreadable => Ok(()),
     };

@@ -13,8 +13,10 @@ use serde_json::Value;
 
 use super::dialect::{CommandCall, Dialect};
 use crate::App;
+use crate::domain::charge_points::password::Settlement;
+use crate::domain::charge_points::password_change;
 use crate::domain::command::{CallFailure, Status, hide};
-use crate::store::{Result, Settlement, StoreError};
+use crate::store::{Result, StoreError};
 
 /// Sends a command and waits for its answer, and keeps what that says about the password, if the command gives one.
 pub(super) async fn call(
@@ -50,15 +52,11 @@ async fn change(
     let Some(hash) = app.passwords.hash_of_charge_point(&key).await else {
         return Ok(Err(CallFailure::Busy));
     };
-    app.store.expect_password(id.as_str(), hash.clone()).await?;
+    password_change::expect(&app.store, id.as_str(), hash.clone()).await?;
     let action = call.action;
     let answer = app.sessions.call(id, call).await;
     let settlement = settlement(&answer, |said| dialect.answer(action, said).status);
-    if let Err(error) = app
-        .store
-        .settle_password(id.as_str(), hash, settlement)
-        .await
-    {
+    if let Err(error) = password_change::settle(&app.store, id.as_str(), hash, settlement).await {
         // Both are taken until the charge point comes with the new one.
         tracing::warn!(charge_point = %id, cause = %error, "what became of a new key was not kept");
     }

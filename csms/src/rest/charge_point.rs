@@ -8,8 +8,9 @@ use super::error::ApiError;
 use super::location::Location;
 use super::stamp::Stamp;
 use crate::App;
+use crate::domain::charge_points::identity::wrong_id;
 use crate::domain::charge_points::lifecycle::Stage;
-use crate::domain::charge_points::registration::{RegistrationRefused, endpoint_path, wrong_id};
+use crate::domain::charge_points::registration::{RegistrationRefused, endpoint_path};
 use crate::domain::charge_points::security::wrong_password;
 use crate::store::{ChargePointRecord, Owner, random_text};
 

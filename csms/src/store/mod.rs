@@ -39,8 +39,6 @@ pub(crate) use charge_points::configuration::{
     CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved,
 };
 pub(crate) use charge_points::deviation::{DeviationReport, DeviationRow};
-pub(crate) use charge_points::password::Settlement;
-pub use charge_points::password::{PendingPassword, PendingState};
 pub(crate) use charge_points::past::{Belonging, StartPlace};
 pub use charge_points::place::PlacedChargePoint;
 pub(crate) use charge_points::place::{PlacedRow, Searched};
@@ -57,7 +55,7 @@ pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use letters::outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub(crate) use letters::webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
-pub(crate) use money::guest::{GuestSession, NewGuest, ReceiptFacts};
+pub(crate) use money::guest::{GuestPrice, GuestSession, NewGuest, ReceiptFacts};
 #[cfg(test)]
 pub(crate) use money::tariff::history_rows_read;
 pub(crate) use money::tariff::{

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use dynamo_csms::store::{ChargePointSetting, PendingState};
-use dynamo_csms::{Options, SecurityProfile, hash_password, start};
+use dynamo_csms::store::ChargePointSetting;
+use dynamo_csms::{Options, PendingState, SecurityProfile, hash_password, start};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;

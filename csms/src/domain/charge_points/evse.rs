@@ -5,13 +5,12 @@
 //! connector that turns up later is an EVSE of its own again, and takes no number that is given already: there are
 //! never more EVSEs than connectors.
 //!
-//! What is kept is the grouping; without one nothing is.
+//! What is kept is the grouping; without one nothing is. `grouping` keeps it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::charge_points::plug::Plug;
-use crate::store::{ChargePointRecord, Conn, Owner, Result, Store};
 
 /// Connectors that a charge point can have.
 pub(crate) const CONNECTORS_MAX: i64 = 100;
@@ -159,7 +158,7 @@ impl Evses {
     }
 
     /// What is to be kept when they are grouped anew: what stays as it is keeps its time.
-    fn regrouped(&self, new: &[NewEvse], now_ms: i64) -> Vec<Evse> {
+    pub(super) fn regrouped(&self, new: &[NewEvse], now_ms: i64) -> Vec<Evse> {
         let evses = (1..).zip(new).map(|(evse_id, wanted)| {
             let before = self.0.iter().find(|evse| evse.evse_id == evse_id);
             let connectors = (1..)
@@ -190,6 +189,14 @@ impl Evses {
         });
         evses.collect()
     }
+
+    /// The numbers that none of `others` has.
+    pub(super) fn missing_in(&self, others: &[Evse]) -> Vec<i64> {
+        let numbers = self.0.iter().map(|evse| evse.evse_id);
+        numbers
+            .filter(|number| others.iter().all(|other| other.evse_id != *number))
+            .collect()
+    }
 }
 
 impl Connector {
@@ -214,74 +221,6 @@ pub(crate) fn wrong_grouping(new: &[NewEvse], known: i64) -> Option<String> {
     }
     (listed < known)
         .then(|| format!("the charge point has {known} connectors: all of them are to be listed"))
-}
-
-/// Why a grouping was not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotGrouped {
-    /// The charge point is not there, or somebody else's.
-    Missing,
-    /// The grouping is wrong, in words.
-    Wrong(String),
-}
-
-/// All EVSEs of a charge point.
-pub(crate) async fn evses(store: &Store, record: &ChargePointRecord) -> Result<Evses> {
-    load(&mut store.reader().await?, record).await
-}
-
-async fn load(conn: &mut Conn, record: &ChargePointRecord) -> Result<Evses> {
-    let grouped = conn.evses(&record.id).await?;
-    let connectors = known_connectors(conn, record).await?;
-    let plug = plug_of(record);
-    Ok(Evses::of(grouped, connectors, &plug, record.updated_at_ms))
-}
-
-/// Those it was said to have, and those it reported besides.
-async fn known_connectors(conn: &mut Conn, record: &ChargePointRecord) -> Result<i64> {
-    let reported = conn.last_connector(&record.id).await?;
-    Ok(record.connector_count.unwrap_or(0).max(reported))
-}
-
-fn plug_of(record: &ChargePointRecord) -> Plug {
-    Plug::of(record.connector_type.as_deref(), record.max_power_kw)
-}
-
-/// Groups the connectors of a charge point of this owner.
-pub(crate) async fn group(
-    store: &Store,
-    owner: Owner,
-    id: String,
-    new: Vec<NewEvse>,
-    now_ms: i64,
-) -> Result<std::result::Result<Evses, NotGrouped>> {
-    let input = (owner, id, new, now_ms);
-    store
-        .write(input, |(owner, id, new, now_ms), conn| {
-            Box::pin(async move {
-                // Nobody deletes it, or groups it too, between the question and the change.
-                conn.hold_charge_point(id).await?;
-                let Some(record) = conn.charge_point_record(owner, id).await? else {
-                    return Ok(Err(NotGrouped::Missing));
-                };
-                let known = known_connectors(conn, &record).await?;
-                if let Some(reason) = wrong_grouping(new, known) {
-                    return Ok(Err(NotGrouped::Wrong(reason)));
-                }
-                let before = load(conn, &record).await?;
-                let evses = before.regrouped(new, *now_ms);
-                if before.0 != evses {
-                    let gone = before.0.iter().map(|evse| evse.evse_id);
-                    let gone: Vec<i64> = gone
-                        .filter(|number| evses.iter().all(|evse| evse.evse_id != *number))
-                        .collect();
-                    conn.keep_evses(id, &evses, &gone, *now_ms).await?;
-                    conn.touch_site(record.site_id.as_deref(), *now_ms).await?;
-                }
-                load(conn, &record).await.map(Ok)
-            })
-        })
-        .await
 }
 
 #[cfg(test)]

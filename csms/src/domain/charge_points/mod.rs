@@ -3,10 +3,16 @@
 pub(crate) mod availability;
 pub(crate) mod certificate;
 pub(crate) mod connector;
+pub(crate) mod details;
 pub(crate) mod deviation;
+pub(crate) mod event;
 pub(crate) mod evse;
+pub(crate) mod grouping;
+pub(crate) mod identity;
 pub(crate) mod lifecycle;
 pub(crate) mod nearby;
+pub(crate) mod password;
+pub(crate) mod password_change;
 pub(crate) mod place;
 pub(crate) mod plug;
 pub(crate) mod registration;

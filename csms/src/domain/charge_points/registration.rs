@@ -3,71 +3,8 @@
 //! Identities are one namespace, whoever registers. A charge point that goes leaves its records behind under a
 //! name that no charge point can have, so its identity is free again and its history is not the next one's.
 
-use crate::domain::charge_points::place::Place;
-use crate::store::{ChargePointRecord, Conn, Owner, Result, Store, random_text};
-
-/// Longest identity that can be registered, in characters.
-pub(crate) const ID_CHARS_MAX: usize = 48;
-
-/// Folders before an identity in the path that a charge point connects to, in whatever case. Alone they are a path
-/// whose identity was forgotten.
-pub(crate) const FOLDERS: [&str; 3] = ["ocpp", "ocpp16", "ocpp201"];
-
-/// Begins the part that a deleted charge point's id has more.
-const GRAVE: &str = "/deleted/";
-
-/// A charge point to register.
-#[derive(Clone, Debug)]
-pub(crate) struct NewChargePoint {
-    pub id: String,
-    pub id_was_generated: bool,
-    /// As people call it.
-    pub name: Option<String>,
-    pub vendor: Option<String>,
-    pub model: Option<String>,
-    pub serial_number: Option<String>,
-    pub ocpp_version: &'static str,
-    pub project_id: Option<String>,
-    pub site_id: Option<String>,
-    pub place: Option<Place>,
-    pub address: Option<String>,
-    pub hardware: Hardware,
-    /// What is kept of the Basic password, when one is asked for at the handshake.
-    pub password_hash: Option<String>,
-    /// Whether it serves drivers already.
-    pub is_commissioned: bool,
-    pub created_at_ms: i64,
-}
-
-/// What a charge point was said to be made of.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Hardware {
-    /// From 1.
-    pub connector_count: Option<i64>,
-    /// Such as Type2.
-    pub connector_type: Option<String>,
-    /// The most it delivers at one connector, in kW.
-    pub max_power_kw: Option<f64>,
-}
-
-/// What to change. The outer `None` leaves a value as it is, the inner one takes it away.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Change {
-    pub name: Option<String>,
-    pub vendor: Option<String>,
-    pub model: Option<String>,
-    pub project_id: Option<Option<String>>,
-    pub site_id: Option<Option<String>>,
-    pub place: Option<Place>,
-    pub address: Option<Option<String>>,
-    pub connector_count: Option<i64>,
-    pub connector_type: Option<Option<String>>,
-    pub max_power_kw: Option<Option<f64>>,
-    /// What is kept of its new password.
-    pub password_hash: Option<String>,
-    /// These never change: another value than the registered one is refused.
-    pub serial_number: Option<String>,
-}
+use crate::domain::charge_points::details::{Change, NewChargePoint};
+use crate::store::{ChargePointRecord, Conn, Owner, Result, Store};
 
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,26 +25,6 @@ pub(crate) enum RegistrationRefused {
     Online,
 }
 
-/// A new identity.
-pub(crate) fn generated_id() -> String {
-    format!("cp_{}", random_text(18))
-}
-
-/// Why an identity cannot be registered: letters, digits and hyphens, after an optional `cp_`, and no word that
-/// means something else in a path.
-pub(crate) fn wrong_id(id: &str) -> Option<&'static str> {
-    let rest = id.strip_prefix("cp_").unwrap_or(id);
-    let known = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if rest.is_empty() || !rest.chars().all(known) {
-        return Some("letters, digits and hyphens are wanted, after an optional cp_");
-    }
-    if id.len() > ID_CHARS_MAX {
-        return Some("48 characters are allowed");
-    }
-    let is_folder = FOLDERS.iter().any(|word| id.eq_ignore_ascii_case(word));
-    (is_folder || id == "search").then_some("this word has a meaning of its own in paths")
-}
-
 /// The path a charge point connects to: plain for an identity that was generated, by its version otherwise.
 /// The server takes every one of them.
 pub(crate) fn endpoint_path(record: &ChargePointRecord) -> String {
@@ -118,16 +35,6 @@ pub(crate) fn endpoint_path(record: &ChargePointRecord) -> String {
         (false, "2.0.1") => format!("/ocpp201/{id}"),
         (false, _) => format!("/ocpp16/{id}"),
     }
-}
-
-/// The id that records are kept under when the `number`-th charge point of this identity goes.
-pub(crate) fn grave(id: &str, number: i64) -> String {
-    format!("{id}{GRAVE}{number}")
-}
-
-/// The identity by which people know a charge point, also when it is deleted.
-pub(crate) fn public_id(id: &str) -> &str {
-    id.split_once(GRAVE).map_or(id, |(id, _)| id)
 }
 
 /// Registers a charge point for this owner.
@@ -263,42 +170,4 @@ async fn check_places(
         return Ok(Err(RegistrationRefused::NoSite));
     }
     Ok(Ok(()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn identities_of_the_documents_are_taken_and_others_are_not() {
-        let long = "x".repeat(48);
-        for good in [
-            "CP-SITE42-001",
-            "cp_001",
-            "cp_01HX5P2QRSTUVWXYZ0",
-            "Search",
-            "ocpp-1",
-            &long,
-        ] {
-            assert_eq!(wrong_id(good), None, "{good}");
-        }
-        let longer = "x".repeat(49);
-        for bad in [
-            "", "a b", "a/b", "x_y", "cp_", "cp_a_b", "ä", "search", "ocpp", "OCPP16", "ocpp201",
-            &longer,
-        ] {
-            assert!(wrong_id(bad).is_some(), "{bad}");
-        }
-        assert_eq!(wrong_id(&generated_id()), None);
-    }
-
-    #[test]
-    fn a_grave_is_no_identity_and_shows_the_one_it_had() {
-        let grave = grave("CP-1", 2);
-        assert_eq!(grave, "CP-1/deleted/2");
-        assert!(wrong_id(&grave).is_some());
-        assert!(dynamo_protocol::ChargePointId::new(&grave).is_err());
-        assert_eq!(public_id(&grave), "CP-1");
-        assert_eq!(public_id("CP-1"), "CP-1");
-    }
 }

@@ -8,21 +8,10 @@ use serde_json::json;
 
 use crate::clock::rfc3339;
 use crate::domain::charge_points::connector::ConnectorState;
+use crate::domain::charge_points::event::Event;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::ending;
 use crate::store::{BootFacts, Conn, ConnectorReport, Folded, Registration, Result, Store};
-
-/// A fact that is kept as it was said.
-pub(crate) struct Event {
-    pub charge_point_id: String,
-    /// The name of the message.
-    pub kind: &'static str,
-    /// Its payload as JSON text.
-    pub message: String,
-    /// The charge point's stamp, if the message has one. With it the same text again is a retransmission.
-    pub stamp_ms: Option<i64>,
-    pub received_at_ms: i64,
-}
 
 /// Keeps an event.
 pub(crate) async fn event(store: &Store, event: Event) -> Result<()> {

@@ -18,7 +18,7 @@ use rust_decimal::Decimal;
 use super::money::billing;
 use super::money::price::{Tariff, Usage};
 use crate::domain::tags::tag::{TagStatus, Verdict};
-use crate::store::{Conn, GuestSession, NewGuest, Result, Store};
+use crate::store::{Conn, GuestPrice, GuestSession, NewGuest, Result, Store};
 
 pub(crate) use words::{GuestStatus, PaymentStatus, TransactionEnd};
 
@@ -162,11 +162,18 @@ pub(crate) async fn finalise(store: &Store, session: GuestSession) -> Result<boo
                 let Some(bill) = billing::settled(conn, transaction).await? else {
                     return Ok(false);
                 };
-                let payment = match bill.price.total.min(session.held).is_zero() {
-                    true => PaymentStatus::Canceling,
-                    false => PaymentStatus::Capturing,
+                let total = bill.price.total;
+                let billed = &bill.billed;
+                let price = GuestPrice {
+                    ended_at_ms: billed.stopped_at_ms.unwrap_or(billed.started_at_ms),
+                    usage: bill.usage,
+                    total,
+                    payment: match total.min(session.held).is_zero() {
+                        true => PaymentStatus::Canceling,
+                        false => PaymentStatus::Capturing,
+                    },
                 };
-                conn.guest_finalised(&session.token, &bill, payment).await?;
+                conn.guest_finalised(&session.token, &price).await?;
                 Ok(true)
             })
         })

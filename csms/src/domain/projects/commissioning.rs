@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
-use crate::store::{Conn, Result};
+use crate::domain::tags::tag::tag_key;
 
 /// The tag of a test transaction. At a charge point whose run asks for one it is valid while the run lasts;
 /// otherwise nobody has it.
@@ -95,7 +94,7 @@ pub(crate) fn new_checks(run_test_transaction: bool) -> Vec<Check> {
 pub(crate) fn end_check(
     checks: &mut [Check],
     name: CheckName,
-    outcome: std::result::Result<Option<i64>, String>,
+    outcome: Result<Option<i64>, String>,
 ) {
     let failed = outcome.is_err();
     for check in checks.iter_mut() {
@@ -132,27 +131,6 @@ pub(crate) fn all_well(checks: &[Check]) -> bool {
 /// Whether it is the tag of test transactions.
 pub(crate) fn is_test_tag(tag: &str) -> bool {
     tag_key(tag) == tag_key(TAG)
-}
-
-/// The verdict on the tag of test transactions; none for every other tag.
-pub(crate) async fn judge_test_tag(
-    conn: &mut Conn,
-    charge_point: &str,
-    tag: &str,
-) -> Result<Option<Verdict>> {
-    if !is_test_tag(tag) {
-        return Ok(None);
-    }
-    let status = if conn.awaits_test_transaction(charge_point).await? {
-        TagStatus::Accepted
-    } else {
-        TagStatus::Invalid
-    };
-    Ok(Some(Verdict {
-        status,
-        parent_tag: None,
-        expires_at_ms: None,
-    }))
 }
 
 #[cfg(test)]

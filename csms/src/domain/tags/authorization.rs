@@ -1,9 +1,9 @@
 //! Who may charge: the answer to a tag that is shown at a charge point.
 
 use crate::domain::guest::judge_guest_tag;
-use crate::domain::projects::commissioning::judge_test_tag;
 use crate::domain::tags::access::access_at;
 use crate::domain::tags::tag::{Tag, UnknownTags, Verdict, judge};
+use crate::domain::tags::test_tag::judge_test_tag;
 use crate::store::{Conn, Result, Store, StoreError};
 
 /// Whose tag is shown, and where.

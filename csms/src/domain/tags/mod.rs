@@ -4,4 +4,5 @@ pub(crate) mod access;
 pub(crate) mod authorization;
 pub(crate) mod payer;
 pub mod tag;
+pub(crate) mod test_tag;
 pub mod token;

@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod ending;
 pub(crate) mod facts;
+pub(crate) mod leaving;
 pub mod metering;
 pub(crate) mod register;
 pub(crate) mod start;

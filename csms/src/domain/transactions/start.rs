@@ -16,13 +16,15 @@ use serde_json::json;
 use crate::clock::rfc3339;
 use crate::domain::guest::{judge_guest_start, may_be_guest};
 use crate::domain::money::billing;
-use crate::domain::projects::commissioning::{is_test_tag, judge_test_tag};
+use crate::domain::projects::commissioning::is_test_tag;
 use crate::domain::tags::authorization::{from_stored, stored};
 use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
 use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
+use crate::domain::tags::test_tag::judge_test_tag;
 use crate::domain::transactions::claims::{Claims, began_at_ms};
-use crate::domain::transactions::ending::{EndedBy, HeardOf, heard};
+use crate::domain::transactions::ending::{HeardOf, heard};
 use crate::domain::transactions::facts::Start;
+use crate::domain::transactions::leaving::EndedBy;
 use crate::store::{
     Conn, Folded, GuestSession, Left, NewTransaction, Result, StartPlace, Store, StoreError,
 };

@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use futures_util::future::BoxFuture;
 
 use crate::domain::guest::{judge_guest_tag, may_be_guest};
-use crate::domain::projects::commissioning::{is_test_tag, judge_test_tag};
+use crate::domain::projects::commissioning::is_test_tag;
 use crate::domain::tags::authorization::{Shown, from_stored, stored, tag_at};
 use crate::domain::tags::tag::{Verdict, judge};
+use crate::domain::tags::test_tag::judge_test_tag;
 use crate::domain::transactions::claims::Claims;
 use crate::domain::transactions::ending::conclude;
 use crate::domain::transactions::facts::{MeterReport, StopReport};

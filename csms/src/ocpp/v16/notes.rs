@@ -12,7 +12,8 @@ use dynamo_protocol::v16::{
 use dynamo_protocol::{CallError, DateTime, time};
 
 use super::super::routes::Cx;
-use crate::domain::charge_points::reports::{self, Event};
+use crate::domain::charge_points::event::Event;
+use crate::domain::charge_points::reports;
 
 /// A fact to keep: the message as it was sent.
 pub(super) fn event(cx: &Cx, kind: &'static str, stamp: Option<DateTime>) -> Event {

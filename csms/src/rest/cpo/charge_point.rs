@@ -14,11 +14,13 @@ use utoipa_axum::routes;
 
 use crate::App;
 use crate::domain::charge_points::availability::operational_status;
+use crate::domain::charge_points::details::{self, Hardware};
+use crate::domain::charge_points::identity::generated_id;
 use crate::domain::charge_points::lifecycle::Stage;
 use crate::domain::charge_points::nearby::Use;
 use crate::domain::charge_points::place::Place;
 use crate::domain::charge_points::plug::is_direct;
-use crate::domain::charge_points::registration::{self, Hardware, generated_id};
+use crate::domain::charge_points::registration;
 use crate::rest::auth::{Reader, Writer};
 use crate::rest::charge_point::{
     NewPassword, find, is_online, refuse, registrable, usable_password,
@@ -207,7 +209,7 @@ async fn create(
     let password = NewPassword::of(&app, body.ocpp_password).await?;
     let id_was_generated = body.charge_point_id.is_none();
     let id = body.charge_point_id.unwrap_or_else(generated_id);
-    let new = registration::NewChargePoint {
+    let new = details::NewChargePoint {
         id: id.clone(),
         id_was_generated,
         name: Some(body.name),
@@ -271,7 +273,7 @@ async fn change(
         }),
     };
     let password = NewPassword::of(&app, body.ocpp_password).await?;
-    let change = registration::Change {
+    let change = details::Change {
         name: body.name,
         password_hash: password.hash,
         place,
@@ -280,7 +282,7 @@ async fn change(
         connector_type: body.connector_type,
         max_power_kw: body.max_power_kw,
         site_id: body.site_id,
-        ..registration::Change::default()
+        ..details::Change::default()
     };
     let now_ms = app.clock().now_ms();
     let changed = registration::change(&app.rest_store, owner, id.clone(), change, now_ms).await?;

@@ -13,8 +13,9 @@ use utoipa_axum::routes;
 
 use crate::App;
 use crate::domain::charge_points::evse::{
-    self, Attributes, CONNECTORS_MAX, Capability, Evses, NewEvse, NotGrouped, ParkingRestriction,
+    Attributes, CONNECTORS_MAX, Capability, Evses, NewEvse, ParkingRestriction,
 };
+use crate::domain::charge_points::grouping::{self, NotGrouped};
 use crate::domain::charge_points::plug::{Format, Plug, PowerType, STANDARDS};
 use crate::rest::auth::{AnyReader, AnyWriter};
 use crate::rest::charge_point::{find, missing};
@@ -171,7 +172,7 @@ async fn list(
     PathId(id): PathId,
 ) -> Answer<EvsesBody> {
     let record = find(&app, &owner, &id).await?;
-    let evses = evse::evses(&app.rest_store, &record).await?;
+    let evses = grouping::evses(&app.rest_store, &record).await?;
     Ok(Json(show(record.id, &evses)))
 }
 
@@ -195,7 +196,8 @@ async fn group(
     let record = find(&app, &owner, &id).await?;
     let new = body.evses.into_iter().map(|evse| evse.read(&record));
     let now_ms = app.clock().now_ms();
-    let grouped = evse::group(&app.rest_store, owner, id.clone(), new.collect(), now_ms).await?;
+    let grouped =
+        grouping::group(&app.rest_store, owner, id.clone(), new.collect(), now_ms).await?;
     let evses = grouped.map_err(|refused| match refused {
         NotGrouped::Missing => missing(&id),
         NotGrouped::Wrong(reason) => ApiError::field("evses", reason),

@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::get;
 use crate::App;
-use crate::domain::charge_points::registration::public_id;
+use crate::domain::charge_points::identity::public_id;
 use crate::domain::guest::PaymentStatus;
 use crate::domain::money::price::{Usage, in_coins};
 use crate::receipt::{self, Receipt};

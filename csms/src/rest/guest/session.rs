@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{get, not_connected, wait_until};
 use crate::App;
-use crate::domain::charge_points::registration::public_id;
+use crate::domain::charge_points::identity::public_id;
 use crate::domain::guest::GuestStatus;
 use crate::domain::money::billing;
 use crate::guest::take_up;

@@ -14,10 +14,10 @@ use utoipa_axum::routes;
 
 use crate::App;
 use crate::domain::charge_points::availability::operational_status;
+use crate::domain::charge_points::details::{Change, Hardware, NewChargePoint};
+use crate::domain::charge_points::identity::generated_id;
 use crate::domain::charge_points::lifecycle::Stage;
-use crate::domain::charge_points::registration::{
-    self, Change, Hardware, NewChargePoint, generated_id,
-};
+use crate::domain::charge_points::registration;
 use crate::domain::transactions::claims::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::domain::charge_points::registration::public_id;
+use crate::domain::charge_points::identity::public_id;
 use crate::domain::occurrence::Kind;
 use crate::domain::transactions::claims::{energy_wh, irregularities};
 use crate::domain::transactions::ending::{self, Closing};

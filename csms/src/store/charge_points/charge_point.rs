@@ -4,8 +4,9 @@ use dynamo_protocol::decode::Decoding;
 
 use crate::clock::system_ms;
 use crate::domain::charge_points::connector::{ConnectorState, Occupancy, Phase};
+use crate::domain::charge_points::password::PendingPassword;
 use crate::domain::charge_points::security::SecurityProfile;
-use crate::store::charge_points::password::{PendingPassword, pending_of};
+use crate::store::charge_points::password::{pending_of, profile_of};
 use crate::store::charge_points::past::Next;
 use crate::store::{
     Conn, DEFAULT_ORGANIZATION, Many, Owner, Result, Store, StoreError, chunks, on_db, owned,
@@ -266,9 +267,7 @@ impl Store {
                 pending_passwords,
                 password_number,
                 registration: registration_of(&registration)?,
-                security_profile: SecurityProfile::from_number(profile).ok_or_else(|| {
-                    StoreError::Corrupt(format!("a charge point of security profile {profile}"))
-                })?,
+                security_profile: profile_of(profile)?,
                 proof: Proof {
                     identity_verified: verified,
                     tls_enabled: tls,

@@ -3,7 +3,7 @@
 //! A message without a stamp of its own that says what one of the newest events says, and comes within an hour of it, is
 //! counted there and adds no row; a row holds a day at most. So a charge point in a boot loop makes one row a day.
 
-use crate::domain::charge_points::reports::Event;
+use crate::domain::charge_points::event::Event;
 use crate::domain::content_hash;
 use crate::store::{Conn, Result, on_db, run_on_db};
 

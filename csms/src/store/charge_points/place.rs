@@ -1,7 +1,7 @@
 //! Charge points on the map: which of them are near, and what people want to know of those.
 
+use crate::domain::charge_points::details::{Hardware, NewChargePoint};
 use crate::domain::charge_points::place::{COLUMNS, Cover, Place};
-use crate::domain::charge_points::registration::{Hardware, NewChargePoint};
 use crate::store::{Conn, Owner, Result, Store, on_db};
 
 /// A charge point in the squares of a search: maybe near enough.

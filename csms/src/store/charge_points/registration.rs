@@ -5,8 +5,9 @@
 //! Every step finds out for itself how far the burial is, so it can go on after any of them: at the next start, or
 //! by whoever wants the identity before that.
 
+use crate::domain::charge_points::details::{Change, NewChargePoint};
+use crate::domain::charge_points::identity::grave;
 use crate::domain::charge_points::place::Place;
-use crate::domain::charge_points::registration::{Change, NewChargePoint, grave};
 use crate::store::charge_points::past::Next;
 use crate::store::charge_points::record::record_columns;
 use crate::store::{

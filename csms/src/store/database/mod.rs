@@ -7,5 +7,6 @@ pub(super) mod file;
 pub(super) mod many;
 pub(super) mod open;
 pub(super) mod probe;
+pub(super) mod query_text;
 pub(super) mod serving;
 pub(super) mod writer;

@@ -528,7 +528,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::transactions::transaction_list::{Bind, Put};
+    use crate::store::database::query_text::{Bind, Put};
     use crate::store::upkeep::growth;
     use crate::store::{DEFAULT_ORGANIZATION, Webhook};
 

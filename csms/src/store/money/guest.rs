@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
 use crate::domain::guest::{GuestStatus, PaymentStatus};
-use crate::domain::money::billing::Bill;
-use crate::domain::money::price::Tariff;
+use crate::domain::money::price::{Tariff, Usage};
 use crate::store::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
 
 /// What a receipt says beside its figures, as it was when the session was authorized.
@@ -70,6 +69,15 @@ pub(crate) struct NewGuest {
     pub held: Decimal,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
+}
+
+/// What a guest's session came to.
+pub(crate) struct GuestPrice {
+    pub ended_at_ms: i64,
+    pub usage: Usage,
+    pub total: Decimal,
+    /// What becomes of the money that is held.
+    pub payment: PaymentStatus,
 }
 
 #[derive(sqlx::FromRow)]
@@ -459,20 +467,13 @@ impl Conn {
 
     /// The transaction has ended: what is paid for, and whether it is to be taken or let go. Nothing where that was
     /// done before.
-    pub(crate) async fn guest_finalised(
-        &mut self,
-        token: &str,
-        bill: &Bill,
-        payment: PaymentStatus,
-    ) -> Result<()> {
-        let billed = &bill.billed;
-        let ended_at_ms = billed.stopped_at_ms.unwrap_or(billed.started_at_ms);
+    pub(crate) async fn guest_finalised(&mut self, token: &str, price: &GuestPrice) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
             "update guest_session set status = 'stopped', ended_at_ms = $2, payment_status = $3,
                  energy_wh = $4, idle_minutes = $5, total = $6
              where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'")
-            .bind(token).bind(ended_at_ms).bind(payment.as_str())
-            .bind(bill.usage.energy_wh).bind(bill.usage.idle_minutes).bind(bill.price.total.to_string())
+            .bind(token).bind(price.ended_at_ms).bind(price.payment.as_str())
+            .bind(price.usage.energy_wh).bind(price.usage.idle_minutes).bind(price.total.to_string())
             .execute(db))
     }
 

@@ -1,6 +1,6 @@
 //! Accounts of people, and whose things a caller may reach.
 
-use crate::store::transactions::transaction_list::Put;
+use crate::store::database::query_text::Put;
 use crate::store::{Conn, Result, Store, on_db, run_on_db};
 
 /// What an account is for.

@@ -1,7 +1,7 @@
 //! Transactions without a stop: how they are left, come back, and end for good; the rules are in `domain::ending`.
 
 use crate::domain::transactions::claims::Claims;
-use crate::domain::transactions::ending::{EndedBy, Stamped};
+use crate::domain::transactions::leaving::{EndedBy, Stamped};
 use crate::domain::transactions::register::{Doubt, Standing};
 use crate::store::{Conn, ConnectorReport, Many, Result, Store, chunks, on_db, run_on_db};
 

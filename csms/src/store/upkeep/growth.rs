@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
+use crate::store::database::query_text::{Put, bind_all};
 use crate::store::letters::outbox::BEHIND_MS;
-use crate::store::transactions::transaction_list::{Put, bind_all};
 use crate::store::{Conn, Store};
 
 /// Runs something and counts the steps that SQLite took for it.

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
 
-use crate::store::transactions::transaction_list::{Bind, Put, bind_all};
+use crate::store::database::query_text::{Bind, Put, bind_all};
 use crate::store::{Result, Store, on_db};
 
 /// Rows of a page.

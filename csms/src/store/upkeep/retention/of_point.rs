@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::store::transactions::transaction_list::{Bind, Put, bind_all};
+use crate::store::database::query_text::{Bind, Put, bind_all};
 use crate::store::upkeep::retention::{Dropped, Dropping, PART_ROWS};
 use crate::store::{Conn, Result, Store, on_db};
 

@@ -250,7 +250,7 @@ fn old_text(old: Old, lock: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::transactions::transaction_list::{Bind, Put};
+    use crate::store::database::query_text::{Bind, Put};
     use crate::store::upkeep::growth::plan;
     use crate::store::{Mail, Store};
 

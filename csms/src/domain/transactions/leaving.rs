@@ -1,0 +1,110 @@
+//! Whether a status speaks of an open transaction, and what is told later of the time before it was left; what
+//! follows from that is in `ending`.
+
+use crate::domain::transactions::claims::end_of_second;
+use crate::domain::transactions::register::Doubt;
+
+/// What ended a transaction that has no stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// Its connector reported Available.
+    Available,
+    /// Its connector started another one.
+    Start,
+    /// Nothing was heard of its charge point for too long.
+    GivenUp,
+    /// An operator.
+    Closed,
+}
+
+impl EndedBy {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Start => "start",
+            Self::GivenUp => "given_up",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A stamp, and when it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamped {
+    pub at_ms: i64,
+    pub received_at_ms: i64,
+}
+
+impl Stamped {
+    /// Whether another clock made the other stamp, or the same clock that was set meanwhile: one of them is ahead of
+    /// its arrival, or cannot be, and the other is not. Then the order of arrival counts.
+    fn is_of_another_clock(self, other: Self) -> bool {
+        let doubt = |stamp: Self| Doubt::of_stamp(stamp.at_ms, stamp.received_at_ms);
+        doubt(self) != doubt(other)
+    }
+}
+
+/// Whether a connector that reports Available has left its open transaction.
+///
+/// Starts and stops wait in the charge point's queue while it is offline, reports of status do not have to
+/// keep their order with them. So a report stamped before the start, or at the same instant, speaks of the
+/// time before the transaction. A report without a stamp speaks of now.
+pub(crate) fn available_abandons(reported: Option<Stamped>, began: Stamped) -> bool {
+    reported
+        .is_none_or(|reported| reported.is_of_another_clock(began) || reported.at_ms > began.at_ms)
+}
+
+/// Whether something speaks of the time before its connector was left. Without a stamp of the leaving the order of
+/// arrival counts. A stamp of whole seconds speaks of the whole second.
+pub(crate) fn is_from_before(told: Stamped, left: Option<Stamped>) -> bool {
+    left.is_some_and(|left| {
+        !told.is_of_another_clock(left) && end_of_second(told.at_ms) < left.at_ms
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(at_ms: i64, received_at_ms: i64) -> Stamped {
+        Stamped {
+            at_ms,
+            received_at_ms,
+        }
+    }
+
+    #[test]
+    fn a_report_from_before_the_start_abandons_nothing() {
+        let abandons = |at_ms| available_abandons(Some(at(at_ms, 9_000)), at(1_000, 2_000));
+        assert!(!abandons(999));
+        assert!(!abandons(1_000));
+        assert!(abandons(1_001));
+        assert!(available_abandons(None, at(1_000, 2_000)));
+        // A clock that was ahead at the start and is right now, and one that was right and is lost.
+        assert!(available_abandons(
+            Some(at(70_000, 70_000)),
+            at(7_200_000, 2_000)
+        ));
+        let now_ms = 100_000_000_000;
+        assert!(available_abandons(Some(at(5, now_ms)), at(now_ms, now_ms)));
+        // One that always stands.
+        assert!(!available_abandons(Some(at(5, now_ms)), at(5, now_ms)));
+    }
+
+    #[test]
+    fn what_was_stamped_before_the_connector_was_left_speaks_of_then() {
+        let left = Some(at(5_800, 6_000));
+        let is_old = |at_ms| is_from_before(at(at_ms, 9_000), left);
+        assert!(is_old(5_799));
+        assert!(!is_old(5_800));
+        // A stamp of whole seconds.
+        assert!(!is_old(5_000));
+        assert!(is_old(5_001));
+        assert!(!is_from_before(at(0, 9_000), None));
+        // A clock that was ahead, is ahead still, and is right again.
+        let left = Some(at(7_200_500, 100));
+        assert!(is_from_before(at(7_200_400, 200), left));
+        assert!(!is_from_before(at(7_200_600, 300), left));
+        assert!(!is_from_before(at(300, 300), left));
+    }
+}

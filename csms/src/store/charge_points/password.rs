@@ -25,7 +25,7 @@ pub enum PendingState {
     Sent,
     /// The charge point takes it with its next reboot.
     AfterReboot,
-    /// There was no answer that says anything: the charge point uses this one or the one before.
+    /// There was no answer that says anything: the charge point uses this one or the one before, or will after a reboot.
     Unknown,
 }
 
@@ -139,26 +139,16 @@ impl Store {
         .await
     }
 
-    /// Keeps that a charge point came with its password: it did not take the keys of which nobody knew. `renewed` is what
-    /// was kept of the password, and what is kept from now on.
-    pub(crate) async fn confirm_password(
-        &self,
-        id: &str,
-        renewed: Option<(String, String)>,
-    ) -> Result<()> {
-        self.write((id.to_owned(), renewed), |(id, renewed), conn| {
+    /// Keeps a password that a charge point came with anew: what was kept of it, and what is from now on. Keys that were
+    /// sent stay beside it.
+    pub(crate) async fn renew_password(&self, id: &str, old: String, new: String) -> Result<()> {
+        self.write((id.to_owned(), old, new), |(id, old, new), conn| {
             Box::pin(async move {
-                let Some(mut kept) = conn.hold_passwords(id).await? else {
-                    return Ok(());
-                };
-                if let Some((old, new)) = renewed
-                    && kept.password.as_ref() == Some(old)
-                {
-                    kept.password = Some(new.clone());
-                }
-                let pending = &mut kept.pending;
-                pending.retain(|pending| pending.state != PendingState::Unknown);
-                conn.keep_passwords(id, &kept).await
+                run_on_db!(conn, db => sqlx::query(
+                    "update charge_point set password_hash = $3
+                     where id = $1 and password_hash = $2 and deleted_at_ms is null")
+                    .bind(id.as_str()).bind(old.as_str()).bind(new.as_str())
+                    .execute(db))
             })
         })
         .await

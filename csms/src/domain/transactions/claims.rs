@@ -12,7 +12,7 @@ pub fn energy_wh(meter_start_wh: Option<i64>, meter_stop_wh: i64) -> Option<i64>
 /// How far ahead of its arrival a stamp may be: clocks differ, and time zones are mistaken for UTC.
 const AHEAD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
-/// How far ahead of its arrival a stamp may be for idle time to be billed by it alone.
+/// How far ahead of its arrival a stamp may be of a clock that is right.
 pub(crate) const STAMP_AHEAD_MS_MAX: i64 = 60_000;
 
 /// How old a stamp may be at its arrival: charge points keep transactions while they are offline.

@@ -3,12 +3,14 @@
 //! - Final at once are: the transaction's own stop; its close by an operator; and that of a guest's transaction whose
 //!   charge point was not heard of for a day.
 //! - Provisional is the end of a transaction that was left without a stop: its connector reports Available, or starts
-//!   another one. It is shown as abandoned at its last meter value, and nothing follows from that: no bill, no capture
+//!   another one. Of two starts the one with the older stamp is over, also where it is told later, as long as one clock
+//!   made both stamps ([`is_over_before`]). It is shown as abandoned at its last meter value, and nothing follows from that: no bill, no capture
 //!   of a guest's money, no webhook. After [`PROVISIONAL`] without a message about it, by the server's clock, the end
 //!   is final. A sweep sees to that, so it survives a restart.
 //! - A status ends nothing for good: while the end is provisional, Charging or Suspended on the connector, a meter
 //!   value of the transaction or its start once more bring it back. What the charge point stamped before it reported
-//!   Available does not, nor does anything where another transaction began there meanwhile.
+//!   Available does not, nor does anything where another transaction began there meanwhile. What a start had ended
+//!   comes back by its own meter values alone, from after that start, when nothing is open there any more.
 //! - What is told after a final end corrects the record and is marked (`corrected_late`): a stop at once, meter values
 //!   after the same wait, so that the price is made once and not for each of them. A guest's paid bill stands.
 //!
@@ -24,7 +26,7 @@ use crate::domain::money::billing;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::claims::{end_of_second, energy_wh};
 use crate::domain::transactions::register::{Doubt, Standing};
-use crate::store::{Conn, Ended, Left, Owner, Result, Store, TransactionFacts};
+use crate::store::{Conn, Ended, Left, Open, Owner, Result, Store, TransactionFacts};
 
 /// How long an end without a stop is provisional after the last message about the transaction.
 pub const PROVISIONAL: Duration = Duration::from_mins(15);
@@ -82,6 +84,40 @@ pub(crate) fn available_abandons(reported: Option<Stamped>, began: Stamped) -> b
         .is_none_or(|reported| reported.is_of_another_clock(began) || reported.at_ms > began.at_ms)
 }
 
+/// Whether a start that arrives speaks of a transaction that is over: what is open on its connector began later. Starts wait
+/// in the charge point's queue, and may be told after younger ones. Where one of the stamps cannot be right, or another
+/// clock made it, the order of arrival counts.
+pub(crate) fn is_over_before(began: Stamped, open: Stamped) -> bool {
+    let can_be = Doubt::of_stamp(began.at_ms, began.received_at_ms) != Doubt::Impossible;
+    can_be && !began.is_of_another_clock(open) && end_of_second(began.at_ms) < open.at_ms
+}
+
+/// Something begins on a connector where others are open: they are left, or it is itself, where one of them began later.
+pub(in crate::domain) async fn begin_beside_others(
+    conn: &mut Conn,
+    place: (&str, i64),
+    (id, began): (i64, Stamped),
+) -> Result<()> {
+    let others: Vec<Open> = conn.open_on(place.0, place.1).await?;
+    let others = others.into_iter().filter(|open| open.id != id);
+    let (younger, older): (Vec<Open>, Vec<Open>) =
+        others.partition(|open| is_over_before(began, open.began()));
+    let left_by = |stamp: Stamped| Left {
+        ended_by: EndedBy::Start,
+        left_at_ms: Some(stamp.at_ms),
+        received_at_ms: Some(began.received_at_ms),
+        now_ms: began.received_at_ms,
+    };
+    for open in older {
+        conn.abandon(open.id, &left_by(began)).await?;
+    }
+    let first = younger.iter().map(Open::began).min_by_key(|at| at.at_ms);
+    if let Some(first) = first {
+        conn.abandon(id, &left_by(first)).await?;
+    }
+    Ok(())
+}
+
 /// Whether something speaks of the time before its connector was left. Without a stamp of the leaving the order of
 /// arrival counts. A stamp of whole seconds speaks of the whole second.
 pub(crate) fn is_from_before(told: Stamped, left: Option<Stamped>) -> bool {
@@ -108,11 +144,7 @@ pub(in crate::domain) async fn leave(
         received_at_ms,
     });
     for open in conn.open_on(place.0, place.1).await? {
-        let began = Stamped {
-            at_ms: open.started_at_ms,
-            received_at_ms: open.received_at_ms,
-        };
-        if available_abandons(reported, began) {
+        if available_abandons(reported, open.began()) {
             conn.abandon(open.id, &left).await?;
         }
     }
@@ -352,6 +384,23 @@ mod tests {
         assert!(available_abandons(Some(at(5, now_ms)), at(now_ms, now_ms)));
         // One that always stands.
         assert!(!available_abandons(Some(at(5, now_ms)), at(5, now_ms)));
+    }
+
+    #[test]
+    fn of_two_starts_by_one_clock_the_older_one_is_over() {
+        let open = at(9_000_000, 9_000_000);
+        let is_over = |began| is_over_before(began, open);
+        assert!(is_over(at(5_400_000, 9_060_000)));
+        assert!(is_over(at(8_998_001, 9_060_000)));
+        // The same second, and later.
+        assert!(!is_over(at(9_000_000, 9_060_000)));
+        assert!(!is_over(at(9_001_000, 9_060_000)));
+        // A clock that was ahead and is right again, and one that is lost.
+        let ahead = at(16_200_000, 9_000_000);
+        assert!(!is_over_before(at(9_060_000, 9_060_000), ahead));
+        let now_ms = 100_000_000_000;
+        assert!(!is_over_before(at(5, now_ms), at(now_ms, now_ms)));
+        assert!(!is_over_before(at(5, now_ms), at(5_000, now_ms)));
     }
 
     #[test]

@@ -32,10 +32,6 @@ fn paying_with(method: &str) -> Value {
 }
 
 /// A CSMS where it is two minutes before [`T0`].
-async fn morning() -> Rig {
-    morning_with(|_| ()).await
-}
-
 async fn morning_with(change: impl FnOnce(&mut Options)) -> Rig {
     later_with(Arc::default(), change).await
 }

@@ -1,7 +1,7 @@
 //! The password that a charge point shows at its handshake (HTTP Basic), and what follows from it.
 //!
-//! A key that was sent to a charge point over OCPP is taken beside the password until it is known which of them the
-//! charge point uses; see [`super::key_change`]. Wrong passwords are bounded for each address and identity; beyond that
+//! A key that was sent to a charge point over OCPP is taken beside the password until the charge point comes with it, or
+//! says that it did not take it; see [`super::key_change`]. Wrong passwords are bounded for each address and identity; beyond that
 //! none is looked at.
 
 use std::net::IpAddr;
@@ -14,7 +14,6 @@ use dynamo_protocol::ChargePointId;
 
 use super::refusal::{Refusal, unreadable};
 use crate::App;
-use crate::domain::charge_points::password::PendingState;
 use crate::domain::charge_points::password_change;
 use crate::password::Verdict;
 use crate::store::ChargePoint;
@@ -139,19 +138,13 @@ async fn keep(
             password_change::adopt(&app.store, id.as_str(), hash).await
         }
         Found::Password { renewed } => {
-            let pending = &mut charge_point.pending_passwords;
-            let before = pending.len();
-            pending.retain(|pending| pending.state != PendingState::Unknown);
-            let settled = pending.len() < before;
+            // Keys that were sent stay: a charge point may take one with its next reboot, whatever it said.
             let old = charge_point.password_hash.clone();
-            let renewed = old.zip(renewed);
-            if let Some((_, new)) = &renewed {
-                charge_point.password_hash = Some(new.clone());
-            }
-            if renewed.is_none() && !settled {
+            let Some((old, new)) = old.zip(renewed) else {
                 return Ok(charge_point);
-            }
-            password_change::confirm(&app.store, id.as_str(), renewed).await
+            };
+            charge_point.password_hash = Some(new.clone());
+            password_change::renew(&app.store, id.as_str(), (old, new)).await
         }
         Found::Neither | Found::Unreadable => Ok(()),
     };

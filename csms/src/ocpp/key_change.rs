@@ -2,8 +2,8 @@
 //! [1.6J §6.2.2, security whitepaper A01].
 //!
 //! Every command goes through [`call`]. The new key is kept before it is sent. After `Accepted` it is the
-//! password, and the old one no longer; after `RebootRequired` both are taken until the charge point comes with the new
-//! one; when the answer is lost, late or says nothing, both until one of them is used. The connection over which it was
+//! password, and the old one no longer; after `RebootRequired`, and when the answer is lost, late or says nothing, both are
+//! taken until the charge point comes with the new one, or another change settles it. The connection over which it was
 //! changed goes on. The key itself is in no log, webhook, tap or kept answer.
 
 use std::sync::Arc;

@@ -78,6 +78,9 @@ impl Cx {
 type Handler =
     Box<dyn Fn(Cx) -> BoxFuture<'static, Result<String, CallError>> + Send + Sync + 'static>;
 
+/// Keeps what can be kept of a message that cannot be read.
+pub(crate) type KeepUnreadable = fn(Cx) -> BoxFuture<'static, ()>;
+
 /// The handlers of one OCPP version.
 pub(crate) struct Routes {
     handlers: HashMap<&'static str, Handler>,
@@ -95,7 +98,17 @@ impl Routes {
     }
 
     /// Adds a handler for the request type in its signature.
-    pub(crate) fn on<T, F, Fut>(mut self, handler: F) -> Self
+    pub(crate) fn on<T, F, Fut>(self, handler: F) -> Self
+    where
+        T: Request + Send + 'static,
+        F: Fn(Cx, T) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<T::Response, CallError>> + Send + 'static,
+    {
+        self.on_or(handler, |_| Box::pin(std::future::ready(())))
+    }
+
+    /// The same, of a message that is kept when it cannot be read, before it is refused.
+    pub(crate) fn on_or<T, F, Fut>(mut self, handler: F, keep_unreadable: KeepUnreadable) -> Self
     where
         T: Request + Send + 'static,
         F: Fn(Cx, T) -> Fut + Copy + Send + Sync + 'static,
@@ -107,7 +120,12 @@ impl Routes {
                 deviations,
             } = match cx.decoding().read::<T>(&cx.raw) {
                 Ok(read) => read,
-                Err(error) => return Box::pin(std::future::ready(Err(error))),
+                Err(error) => {
+                    return Box::pin(async move {
+                        keep_unreadable(cx).await;
+                        Err(error)
+                    });
+                }
             };
             if deviations.is_empty() {
                 let answer = handler(cx, message);

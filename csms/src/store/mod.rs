@@ -72,7 +72,7 @@ pub(crate) use people::invitation::Invitation;
 pub(crate) use people::project::Project;
 pub(crate) use people::site::{Site, SiteChange};
 pub use people::tag::TagSetting;
-pub(crate) use transactions::ending::{Left, TransactionFacts};
+pub(crate) use transactions::ending::{Left, Open, TransactionFacts};
 pub(crate) use transactions::meter::NewReading;
 pub(crate) use transactions::orphan_stop::{OrphanStop, OrphanStopRow};
 pub(crate) use transactions::transaction::{

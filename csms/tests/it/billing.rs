@@ -126,8 +126,10 @@ async fn what_cannot_be_a_price_is_refused_by_field() {
 
 #[tokio::test]
 async fn a_session_costs_its_fee_its_energy_and_the_time_a_full_car_stayed() {
-    let rig = rig().await;
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
+    hours.store(2, Relaxed);
     cp.status(1, "Preparing", Some("2026-01-01T09:59:00Z"))
         .await;
     let id = cp.start(1, "TAG", T0, 1_000).await["transactionId"].clone();
@@ -182,12 +184,13 @@ async fn what_is_abandoned_is_billed_when_that_is_final_and_corrected_by_what_co
     let hours = Arc::new(AtomicI64::new(0));
     let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
+    hours.store(2, Relaxed);
     let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
     cp.meter(&id, &minute(10), "1000").await;
     cp.status(1, "SuspendedEV", Some(&minute(5))).await;
     cp.status(1, "Available", Some(T1)).await;
     assert_eq!(cost(&rig).await, Value::Null);
-    hours.store(1, Relaxed);
+    hours.store(3, Relaxed);
     // It ended at its last meter value: 5 idle minutes, all of them free.
     until_cost(&rig, 0, json!(0.88)).await;
     // Claims late: marked, and priced once when nothing more is told.
@@ -200,7 +203,7 @@ async fn what_is_abandoned_is_billed_when_that_is_final_and_corrected_by_what_co
         (&json!(2_000), &json!(0.88))
     );
     assert_eq!(late["irregularities"], json!(["corrected_late"]));
-    hours.store(2, Relaxed);
+    hours.store(4, Relaxed);
     // 25 idle minutes now, 15 of them paid.
     until_cost(&rig, 0, json!(2.01)).await;
     cp.stop(&id, T1, 3_000).await;
@@ -211,7 +214,7 @@ async fn what_is_abandoned_is_billed_when_that_is_final_and_corrected_by_what_co
     let transactions = rig.transactions("CP-1").await;
     assert_eq!(transactions[1]["status"], "abandoned");
     assert_eq!(transactions[1]["cost"], Value::Null);
-    hours.store(3, Relaxed);
+    hours.store(5, Relaxed);
     until_cost(&rig, 1, json!(0.0)).await;
     assert_eq!(cost(&rig).await, Value::Null);
 }
@@ -362,8 +365,10 @@ async fn what_began_before_the_hand_over_is_not_billed_however_late_it_is_told()
 
 #[tokio::test]
 async fn statuses_of_one_second_keep_their_order_and_repetitions_add_nothing() {
-    let rig = rig().await;
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
+    hours.store(2, Relaxed);
     let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
     let at = minute(20);
     for status in ["SuspendedEV", "Charging", "SuspendedEV", "SuspendedEV"] {
@@ -381,6 +386,7 @@ async fn a_stamp_that_cannot_be_right_bills_no_idle_time() {
     let hours = Arc::new(AtomicI64::new(0));
     let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
+    hours.store(2, Relaxed);
     let impossible = "2099-01-01T10:00:00Z";
     let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
     cp.status(1, "SuspendedEV", Some(T0)).await;
@@ -392,7 +398,7 @@ async fn a_stamp_that_cannot_be_right_bills_no_idle_time() {
     cp.meter(&id, impossible, "5000").await;
     cp.meter(&id, "2026-01-01T11:20:00Z", "1000").await;
     cp.status(1, "Available", None).await;
-    hours.store(1, Relaxed);
+    hours.store(3, Relaxed);
     // 0.50 + 1 kWh x 0.38, and (20 - 10) x 0.05 where that is known.
     until_cost(&rig, 1, json!(1.38)).await;
     assert_eq!(rig.transactions("CP-1").await[0]["cost"], 0.88);
@@ -435,8 +441,10 @@ async fn statuses_without_stamps_are_idle_no_longer_than_the_server_saw() {
 
 #[tokio::test]
 async fn energy_that_no_connector_delivers_is_not_billed() {
-    let rig = rig().await;
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
     let mut cp = with_tariff(&rig).await;
+    hours.store(2, Relaxed);
     let id = cp.start(1, "TAG", T0, 0).await["transactionId"].clone();
     cp.stop(&id, &minute(1), 200_000).await;
     let transactions = rig.transactions("CP-1").await;
@@ -445,4 +453,43 @@ async fn energy_that_no_connector_delivers_is_not_billed() {
         json!(["energy_implausible"])
     );
     assert_eq!(cost(&rig).await, 0.0);
+}
+
+#[tokio::test]
+async fn a_stamp_that_is_ahead_bills_no_idle_time_that_did_not_pass() {
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
+    let mut cp = with_tariff(&rig).await;
+    let now = "2026-01-01T09:30:00Z";
+    // All of it arrives at once; 0.50 + 1 kWh x 0.38.
+    for (stopped, words) in [
+        ("2026-01-02T08:30:00Z", json!(["stop_time_ahead"])),
+        (T1, json!(["stop_time_ahead"])),
+        ("2026-01-01T09:30:59Z", json!([])),
+    ] {
+        let id = cp.start(1, "TAG", now, 0).await["transactionId"].clone();
+        cp.status(1, "Charging", Some(now)).await;
+        cp.status(1, "SuspendedEV", Some(now)).await;
+        cp.stop(&id, stopped, 1_000).await;
+        let last = rig.transactions("CP-1").await.pop().unwrap();
+        assert_eq!(
+            (&last["cost"], &last["irregularities"]),
+            (&json!(0.88), &words)
+        );
+    }
+    // The end of the idle time is told ahead, the stop is right: an hour passed, and none of it was idle.
+    let id = cp.start(1, "TAG", now, 0).await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", Some(now)).await;
+    cp.status(1, "Charging", Some(T1)).await;
+    hours.store(1, Relaxed);
+    cp.stop(&id, "2026-01-01T10:30:00Z", 1_000).await;
+    assert_eq!(cost(&rig).await, 0.88);
+    // A clock that is always two hours ahead: what passed is billed, (60 - 10) x 0.05.
+    let id = cp.start(1, "TAG", "2026-01-01T12:30:00Z", 0).await["transactionId"].clone();
+    cp.status(1, "SuspendedEV", Some("2026-01-01T12:30:00Z"))
+        .await;
+    hours.store(2, Relaxed);
+    cp.stop(&id, "2026-01-01T13:30:00Z", 1_000).await;
+    let billed = cost(&rig).await.as_f64().unwrap();
+    assert!((3.38..=3.43).contains(&billed), "{billed}");
 }

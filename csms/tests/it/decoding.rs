@@ -141,6 +141,30 @@ const ODD_STOPS: &[(&str, &[&str])] = &[
         r#""meterStop":6000,"timestamp":"NOW","transactionData":{"timestamp":"NOW","sampledValue":[{"value":"5900"}]}"#,
         &["single_for_list"],
     ),
+    (
+        r#""meterStop":6000,"timestamp":"NOW","reason":5"#,
+        &["unreadable_member"],
+    ),
+    (
+        r#""meterStop":6000,"timestamp":"NOW","idTag":{}"#,
+        &["unreadable_member"],
+    ),
+    (
+        r#""meterStop":6000,"timestamp":"NOW","idTag":"TAG\u0000""#,
+        &["unreadable_member"],
+    ),
+    (
+        r#""meterStop":6000,"timestamp":"NOW","idTag":"TAG\ud800""#,
+        &["unreadable_member"],
+    ),
+    (
+        r#""meterStop":6000,"timestamp":"NOW","transactionData":"none""#,
+        &["unreadable_member"],
+    ),
+    (
+        r#""meterStop":5999,"timestamp":"NOW","meterStop":6000"#,
+        &["doubled_member"],
+    ),
 ];
 
 /// Fills in the time of the end.
@@ -188,6 +212,49 @@ async fn a_strict_server_refuses_each_odd_stop_and_counts_nothing() {
     }
     assert_eq!(rig.transactions("CP-1").await[0]["status"], "open");
     assert!(deviations(&rig, "CP-1").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_that_cannot_be_read_is_refused_and_kept_and_its_transaction_says_so() {
+    for rig in rigs().await {
+        let mut cp = rig.connect("CP-1").await;
+        let started = cp.start(1, "TAG", "2026-01-01T00:00:00Z", 1_000).await;
+        let transaction = &started["transactionId"];
+        for rest in [
+            r#""meterStop":{},"timestamp":"2026-01-01T01:00:00Z","idTag":"A\u0000""#,
+            r#""meterStop":6000,"timestamp":"soon""#,
+        ] {
+            let payload = format!(r#"{{"transactionId":{transaction},{rest}}}"#);
+            // Told again, it is kept once.
+            for _ in 0..2 {
+                let said = say(&mut cp, "StopTransaction", &payload).await;
+                said.expect_err(rest);
+            }
+        }
+        // Of nobody, and of what has no number.
+        for id in ["4711", "{}", "3000000000"] {
+            let payload = format!(r#"{{"transactionId":{id},"meterStop":null,"timestamp":"x"}}"#);
+            let said = say(&mut cp, "StopTransaction", &payload).await;
+            said.expect_err(id);
+        }
+        cp.status(1, "Available", None).await;
+        let listed = &rig.transactions("CP-1").await[0];
+        assert_eq!(listed["status"], "abandoned");
+        assert_eq!(listed["irregularities"], json!(["stop_unreadable"]));
+        let path = "/api/v1/ocpp16/charge_points/CP-1/orphan_stops";
+        let (_, body) = rig.get(path).await;
+        assert_eq!(body["total"], 3, "{body}");
+        let kept = body["orphan_stops"].as_array().unwrap();
+        assert!(kept.iter().all(|stop| stop["cause"] == "unreadable"));
+        let of_it = kept
+            .iter()
+            .filter(|stop| stop["transaction_id"] == *transaction);
+        let meters: Vec<&Value> = of_it.map(|stop| &stop["meter_stop"]).collect();
+        assert_eq!(meters, [0, 6_000]);
+        let stopped = cp.stop(transaction, "2026-01-01T01:00:00Z", 6_000).await;
+        assert_eq!(stopped, json!({}));
+        assert_eq!(rig.transactions("CP-1").await[0]["energy_wh"], 5_000);
+    }
 }
 
 #[tokio::test]

@@ -364,7 +364,7 @@ async fn an_end_without_a_stop_is_billed_when_it_is_final_also_after_a_restart()
     assert_eq!(billed["cost"], 1.0);
     // What comes now corrects the record, and is marked.
     let mut cp = rig.connect("CP-1").await;
-    cp.meter(&id, &at(2_000), "4000").await;
+    cp.meter(&id, &at(1_700), "4000").await;
     let marked = last(&rig, "CP-1").await;
     assert_eq!(marked["status"], "abandoned");
     assert_eq!(
@@ -372,7 +372,7 @@ async fn an_end_without_a_stop_is_billed_when_it_is_final_also_after_a_restart()
         (&json!(3_000), &json!(1.0))
     );
     assert_eq!(marked["irregularities"], json!(["corrected_late"]));
-    cp.stop(&id, &at(2_100), 5_000).await;
+    cp.stop(&id, &at(1_800), 5_000).await;
     let stopped = last(&rig, "CP-1").await;
     assert_eq!(
         (&stopped["status"], &stopped["cost"]),

@@ -223,3 +223,65 @@ async fn a_late_start_of_a_tag_that_nobody_registered_is_accepted_where_such_tag
     let (answered, _) = session(&rig, &mut cp, "CP-1", (1, "STRANGER", &began), 10).await;
     assert_eq!(answered, "Accepted");
 }
+
+/// The states of all transactions, oldest first.
+async fn states(rig: &Rig) -> Vec<Value> {
+    let transactions = rig.transactions("CP-1").await;
+    transactions
+        .iter()
+        .map(|transaction| transaction["status"].clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_older_start_that_is_told_late_leaves_nothing_that_began_after_it() {
+    for (rig, clock) in earlier().await {
+        clock.store(0, Relaxed);
+        let mut cp = rig.connect("CP-1").await;
+        let live = cp.start(1, "TAG", &minutes(-5), 0).await["transactionId"].clone();
+        cp.meter(&live, &minutes(-4), "100").await;
+        let older = cp.start(1, "TAG", &minutes(-65), 0).await["transactionId"].clone();
+        assert_eq!(states(&rig).await, ["open", "abandoned"]);
+        assert!(rig.transactions("CP-1").await[1]["provisional_until"].is_string());
+        cp.meter(&older, &minutes(-40), "4000").await;
+        assert_eq!(states(&rig).await, ["open", "abandoned"]);
+        cp.stop(&older, &minutes(-35), 5_000).await;
+        cp.meter(&live, &minutes(-3), "200").await;
+        cp.status(1, "Charging", Some(&minutes(-3))).await;
+        assert_eq!(states(&rig).await, ["open", "stopped"]);
+        // A younger one ends it.
+        cp.start(1, "TAG", &minutes(-2), 200).await;
+        assert_eq!(states(&rig).await, ["abandoned", "stopped", "open"]);
+        let told = rig.transactions("CP-1").await;
+        let energy = [&told[0]["energy_wh"], &told[1]["energy_wh"]];
+        assert_eq!(energy, [&json!(200), &json!(5_000)]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_start_had_ended_comes_back_by_its_own_readings_when_the_other_one_is_over() {
+    for (rig, clock) in earlier().await {
+        clock.store(0, Relaxed);
+        let mut cp = rig.connect("CP-1").await;
+        let live = cp.start(1, "TAG", &minutes(-5), 0).await["transactionId"].clone();
+        // Nobody knows when that was: the order of arrival counts.
+        let lost = "1999-01-01T10:00:00Z";
+        let other = cp.start(1, "TAG", lost, 0).await["transactionId"].clone();
+        cp.meter(&live, &minutes(-4), "100").await;
+        assert_eq!(states(&rig).await, ["abandoned", "open"]);
+        cp.stop(&other, lost, 10).await;
+        cp.status(1, "Charging", Some(&minutes(-3))).await;
+        assert_eq!(states(&rig).await, ["abandoned", "stopped"]);
+        cp.meter(&live, &minutes(-2), "300").await;
+        assert_eq!(states(&rig).await, ["open", "stopped"]);
+        // What was read before the start that ended it is no sign that it goes on.
+        let other = cp.start(1, "TAG", &minutes(-1), 0).await["transactionId"].clone();
+        cp.stop(&other, &minutes(0), 10).await;
+        cp.meter(&live, &minutes(-2), "400").await;
+        assert_eq!(states(&rig).await, ["abandoned", "stopped", "stopped"]);
+        cp.stop(&live, &minutes(-1), 500).await;
+        let told = rig.transactions("CP-1").await;
+        let found = (&told[0]["energy_wh"], &told[0]["irregularities"]);
+        assert_eq!(found, (&json!(500), &json!([])));
+    }
+}

@@ -11,6 +11,10 @@ pub enum Leniency {
     NullMember,
     /// An empty text for a member that is left out otherwise.
     EmptyMember,
+    /// An optional member that cannot be read.
+    UnreadableMember,
+    /// A member that stands twice.
+    DoubledMember,
     /// A text above its greatest length, kept whole.
     TextTooLong,
     /// A number in the place of a text.
@@ -120,6 +124,35 @@ pub const LENIENCIES: &[Row] = &[
                 &["context", "format", "phase", "location", "unit"],
             ),
         ]),
+    ),
+    // Not where its absence would mean something else than that nothing was said.
+    row(
+        Leniency::UnreadableMember,
+        "unreadable_member",
+        "this optional member is left out when it cannot be read: what was started or stopped is the fact",
+        Places::Only(&[
+            ("StartTransactionRequest", &["reservationId"]),
+            (
+                "StopTransactionRequest",
+                &["reason", "idTag", "transactionData"],
+            ),
+        ]),
+    ),
+    // Not the transactionId: nobody knows which of two is meant.
+    row(
+        Leniency::DoubledMember,
+        "doubled_member",
+        "of a member that stands more than once the last one counts",
+        Places::Only(&[(
+            "StopTransactionRequest",
+            &[
+                "meterStop",
+                "timestamp",
+                "reason",
+                "idTag",
+                "transactionData",
+            ],
+        )]),
     ),
     row(
         Leniency::TextTooLong,

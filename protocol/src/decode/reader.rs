@@ -25,7 +25,7 @@ use super::format;
 use super::leniency::{Deviation, Leniency, note};
 use super::loose_time::loose_time;
 use super::tree::Name;
-use crate::v16::{MeterValue, SampledValue};
+use crate::v16::{MeterValue, Reason, SampledValue};
 use crate::{Decimal, RawValue};
 
 /// What is forgiven.
@@ -284,6 +284,28 @@ impl<'de> Reader<'de, '_> {
         Ok(())
     }
 
+    /// Whether this is a member that may be left out, and cannot be read.
+    fn is_unreadable_member(&self) -> bool {
+        let (holder, member) = self.place.member();
+        if !self.is_tolerant() || !Leniency::UnreadableMember.holds(holder, member) {
+            return false;
+        }
+        let notes = RefCell::default();
+        let probe = Reader {
+            json: self.json,
+            place: self.place,
+            mode: self.mode,
+            notes: &notes,
+        };
+        let read = match member {
+            "reason" => Reason::deserialize(probe).map(drop),
+            "transactionData" => Vec::<MeterValue>::deserialize(probe).map(drop),
+            "reservationId" => i32::deserialize(probe).map(drop),
+            _ => String::deserialize(probe).map(drop),
+        };
+        read.is_err()
+    }
+
     /// A date-time as RFC 3339 writes it, within the calendar of the types.
     fn date_time(&self, text: &str) -> Result<String, Fault> {
         let wrong = || {
@@ -313,23 +335,31 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             return Err(self.unwanted("an object"));
         }
         let Members(all) = self.plainly(|json| Members::deserialize(json))?;
-        let mut members = Vec::with_capacity(fields.len());
+        let mut members: Vec<(Cow<'de, str>, &'de str)> = Vec::with_capacity(fields.len());
         for (name, json) in all {
-            if fields.contains(&name.as_ref()) {
-                members.push((name, json));
-            } else if self.is_tolerant() {
-                let unknown = Reader {
-                    json,
-                    place: Place {
-                        above: Some(&self.place),
-                        step: Step::Member {
-                            holder,
-                            name: &name,
-                        },
+            let member = Reader {
+                json,
+                place: Place {
+                    above: Some(&self.place),
+                    step: Step::Member {
+                        holder,
+                        name: &name,
                     },
-                    ..self
-                };
-                unknown.note(Leniency::UnknownMember);
+                },
+                ..self
+            };
+            if !fields.contains(&name.as_ref()) {
+                if self.is_tolerant() {
+                    member.note(Leniency::UnknownMember);
+                }
+                continue;
+            }
+            let before = members.iter().position(|(known, _)| *known == name);
+            match before {
+                Some(before) if member.forgives(Leniency::DoubledMember) => {
+                    members[before].1 = json;
+                }
+                _ => members.push((name, json)),
             }
         }
         let object = Object {
@@ -349,6 +379,9 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             return visitor.visit_none();
         }
         if self.json == "\"\"" && self.forgives(Leniency::EmptyMember) {
+            return visitor.visit_none();
+        }
+        if self.is_unreadable_member() && self.forgives(Leniency::UnreadableMember) {
             return visitor.visit_none();
         }
         visitor.visit_some(self)

@@ -25,7 +25,8 @@ pub enum PendingState {
     Sent,
     /// The charge point takes it with its next reboot.
     AfterReboot,
-    /// There was no answer that says anything: the charge point uses this one or the one before.
+    /// There was no answer that says anything: the charge point uses this one or the one before, or will
+    /// after a reboot.
     Unknown,
 }
 
@@ -97,16 +98,12 @@ impl Passwords {
         was_sent
     }
 
-    /// It came with its password: it did not take the keys of which nobody knew. `renewed` is what was kept of the
-    /// password, and what is kept from now on.
-    pub(crate) fn confirm(&mut self, renewed: Option<(&str, &str)>) {
-        if let Some((old, new)) = renewed
-            && self.password.as_deref() == Some(old)
-        {
+    /// It came with its password, which is kept anew. Keys that were sent stay beside it: the charge point may take one with
+    /// its next reboot, whatever it said.
+    pub(crate) fn renew(&mut self, old: &str, new: &str) {
+        if self.password.as_deref() == Some(old) {
             self.password = Some(new.to_owned());
         }
-        self.pending
-            .retain(|key| key.state != PendingState::Unknown);
     }
 }
 
@@ -201,9 +198,9 @@ mod tests {
     fn its_old_password_says_that_it_took_no_key_of_which_nobody_knew() {
         use PendingState::{AfterReboot, Unknown};
         let mut kept = passwords(&[("old", Unknown), ("new", AfterReboot)], false);
-        kept.confirm(Some(("other", "hashed anew")));
+        kept.renew("other", "hashed anew");
         assert_eq!(kept.password.as_deref(), Some("first"));
-        kept.confirm(Some(("first", "hashed anew")));
+        kept.renew("first", "hashed anew");
         assert_eq!(kept.password.as_deref(), Some("hashed anew"));
         assert_eq!(kept.pending, pending(&[("new", AfterReboot)]));
     }

@@ -56,20 +56,15 @@ pub(crate) async fn adopt(store: &Store, id: &str, hash: String) -> Result<()> {
         .await
 }
 
-/// Keeps that a charge point came with its password. `renewed` is what was kept of it, and what is kept from now on.
-pub(crate) async fn confirm(
-    store: &Store,
-    id: &str,
-    renewed: Option<(String, String)>,
-) -> Result<()> {
+/// Keeps a password that a charge point came with anew: what was kept of it, and what is from now on.
+pub(crate) async fn renew(store: &Store, id: &str, (old, new): (String, String)) -> Result<()> {
     store
-        .write((id.to_owned(), renewed), |(id, renewed), conn| {
+        .write((id.to_owned(), old, new), |(id, old, new), conn| {
             Box::pin(async move {
                 let Some(mut kept) = conn.hold_passwords(id).await? else {
                     return Ok(());
                 };
-                let renewed = renewed.as_ref();
-                kept.confirm(renewed.map(|(old, new)| (old.as_str(), new.as_str())));
+                kept.renew(old, new);
                 conn.keep_passwords(id, &kept).await
             })
         })

@@ -158,9 +158,21 @@ fn running(
     match transaction {
         Some(TransactionEnd::Final) => Next::Finalise,
         // The sweep that makes it final wakes who waits.
-        Some(TransactionEnd::Provisional { since_ms }) => {
+        Some(TransactionEnd::Provisional {
+            since_ms,
+            is_reported,
+        }) => {
             let final_ms = since_ms.saturating_add(now.provisional_ms);
-            Next::Wait(final_ms.max(now.now_ms.saturating_add(SWEEP_MS)))
+            let final_ms = final_ms.max(now.now_ms.saturating_add(SWEEP_MS));
+            match session.stop_asked_at_ms.zip(now.connection) {
+                Some((asked_ms, connection)) if is_reported => {
+                    match stopping(asked_ms, connection, now) {
+                        Next::Wait(until_ms) => Next::Wait(until_ms.min(final_ms)),
+                        next => next,
+                    }
+                }
+                _ => Next::Wait(final_ms),
+            }
         }
         _ => charging(session, now),
     }
@@ -184,6 +196,11 @@ fn charging(session: &GuestSession, now: Circumstances) -> Next {
             false => Next::Wait(i64::MAX),
         };
     };
+    stopping(asked_ms, connection, now)
+}
+
+/// A stop that was asked for is sent until it is answered.
+fn stopping(asked_ms: i64, connection: u64, now: Circumstances) -> Next {
     match now.stop_sent.filter(|sent| sent.asked_ms == asked_ms) {
         Some(sent) if sent.is_answered => Next::Wait(i64::MAX),
         Some(sent) if sent.connection == connection => {
@@ -325,10 +342,25 @@ pub(super) mod tests {
             next(&running, Some(TransactionEnd::Final), NOW),
             Next::Finalise
         );
-        let left = Some(TransactionEnd::Provisional { since_ms: 5_000 });
-        assert_eq!(next(&running, left, NOW), Next::Wait(5_020));
+        let left = |is_reported| {
+            Some(TransactionEnd::Provisional {
+                since_ms: 5_000,
+                is_reported,
+            })
+        };
+        assert_eq!(next(&running, left(true), NOW), Next::Wait(5_020));
         let due = 5_020 + SWEEP_MS;
-        assert_eq!(next(&running, left, at(5_020, NOW)), Next::Wait(due));
+        assert_eq!(next(&running, left(false), at(5_020, NOW)), Next::Wait(due));
+        // What is reported still is asked to stop, and what is not has left.
+        let mut stopping = session(GuestStatus::Stopping, PaymentStatus::Authorized);
+        stopping.stop_asked_at_ms = Some(40);
+        assert_eq!(next(&stopping, left(true), NOW), Next::SendStop);
+        assert_eq!(next(&stopping, left(false), NOW), Next::Wait(5_020));
+        let away = Circumstances {
+            connection: None,
+            ..NOW
+        };
+        assert_eq!(next(&stopping, left(true), away), Next::Wait(5_020));
     }
 
     #[test]

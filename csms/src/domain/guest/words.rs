@@ -116,6 +116,8 @@ pub(crate) enum TransactionEnd {
     Provisional {
         /// When the last message about it was received.
         since_ms: i64,
+        /// A start ended it, and its charge point told of it after that: it may charge yet.
+        is_reported: bool,
     },
     /// Nothing changes what is paid for.
     Final,

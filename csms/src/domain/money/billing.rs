@@ -7,8 +7,9 @@
 //!   abandoned; and again when something told later corrects it; always in the transaction of the database that makes
 //!   it final. A status that arrives after that does not change a bill. No meter value makes a price: the history of
 //!   a connector is read once for an end, and not for each message.
-//! - Idle time is billed between plausible stamps only. Where a status has no stamp of its own, no more is billed
-//!   than passed on the server's clock, from the arrival of the start to that of the end: two clocks are not mixed.
+//! - Idle time is billed between plausible stamps only. Where a status has no stamp of its own, or a stamp of start,
+//!   status or end is ahead of its arrival by more than a minute, no more is billed than passed on the server's clock,
+//!   from the arrival of the start to that of the end: two clocks are not mixed.
 //! - Energy that no connector delivers in the time (`energy_implausible`) is not billed.
 //! - A guest pays no idle time from before the authorization, and a guest's bill stands once it is paid: what is told
 //!   later changes the record, not the price.
@@ -20,7 +21,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::money::price::{Price, Tariff, Usage, idle_minutes};
 use crate::domain::tags::payer::Payer;
-use crate::domain::transactions::claims::{Claims, energy_wh, implausible};
+use crate::domain::transactions::claims::{Claims, energy_wh, implausible, is_ahead};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
 /// Begins the bills of transactions that were just inserted: of each its id, when it began, and who pays.
@@ -149,7 +150,10 @@ async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> R
     let from_ms = billed.started_at_ms.max(authorized_at_ms);
     let by_stamps = idle_minutes(&stamps.statuses, from_ms, stamps.until_ms);
     let by_arrivals = idle_minutes(&arrivals.statuses, billed.received_at_ms, arrivals.until_ms);
-    let idle_minutes = match stamps.lacks_stamps || arrivals.lacks_stamps {
+    let is_ahead = is_ahead(billed.started_at_ms, billed.received_at_ms)
+        || ended_ms.is_some_and(|at_ms| is_ahead(at_ms, billed.heard_at_ms));
+    let is_doubtful = is_ahead || stamps.has_doubtful_stamps || arrivals.has_doubtful_stamps;
+    let idle_minutes = match is_doubtful {
         true => by_stamps.min(by_arrivals),
         false => by_stamps,
     };
@@ -343,7 +347,7 @@ mod tests {
             unknown_tags: UnknownTags::Accept,
             deviations: Vec::new(),
             occurrence: None,
-            now_ms: 0,
+            now_ms: 40 * MINUTE_MS,
         };
         stop(&store, end).await.unwrap();
         // Of a history that is cut, what comes after the last status that was read is unknown.

@@ -12,6 +12,9 @@ pub fn energy_wh(meter_start_wh: Option<i64>, meter_stop_wh: i64) -> Option<i64>
 /// How far ahead of its arrival a stamp may be: clocks differ, and time zones are mistaken for UTC.
 const AHEAD_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
+/// How far ahead of its arrival a stamp may be of a clock that is right.
+pub(crate) const STAMP_AHEAD_MS_MAX: i64 = 60_000;
+
 /// How old a stamp may be at its arrival: charge points keep transactions while they are offline.
 pub(crate) const OLD_MS_MAX: i64 = 366 * AHEAD_MS_MAX;
 
@@ -72,6 +75,11 @@ pub(in crate::domain) fn implausible(stamp_ms: i64, received_at_ms: i64) -> bool
     !(-OLD_MS_MAX..=AHEAD_MS_MAX).contains(&ahead_ms)
 }
 
+/// Whether a stamp is ahead of its arrival: its clock is, or its time zone was mistaken for UTC.
+pub(in crate::domain) const fn is_ahead(stamp_ms: i64, received_at_ms: i64) -> bool {
+    stamp_ms.saturating_sub(received_at_ms) > STAMP_AHEAD_MS_MAX
+}
+
 /// The last instant at which a transaction can have begun: by its stamp, else by its arrival, before which it did
 /// begin, whatever its clock says. A stamp of whole seconds speaks of the whole second.
 pub(in crate::domain) fn began_at_ms(started_at_ms: i64, received_at_ms: i64) -> i64 {
@@ -118,6 +126,12 @@ pub fn irregularities(claims: &Claims) -> Vec<&'static str> {
             "stop_time_implausible",
             stop_time
                 .is_some_and(|(stamp_ms, received_at_ms)| implausible(stamp_ms, received_at_ms)),
+        ),
+        (
+            "stop_time_ahead",
+            stop_time.is_some_and(|(stamp_ms, received_at_ms)| {
+                is_ahead(stamp_ms, received_at_ms) && !implausible(stamp_ms, received_at_ms)
+            }),
         ),
         (
             "stop_before_start",
@@ -233,6 +247,13 @@ mod tests {
                     ..fine
                 },
                 &["stop_time_implausible"],
+            ),
+            (
+                Claims {
+                    stopped_at_ms: Some(1_001 * DAY + 60_001),
+                    ..fine
+                },
+                &["stop_time_ahead"],
             ),
             (
                 Claims {

@@ -3,12 +3,14 @@
 //! - Final at once are: the transaction's own stop; its close by an operator; and that of a guest's transaction whose
 //!   charge point was not heard of for a day.
 //! - Provisional is the end of a transaction that was left without a stop: its connector reports Available, or starts
-//!   another one. It is shown as abandoned at its last meter value, and nothing follows from that: no bill, no capture
+//!   another one. Of two starts the one with the older stamp is over, also where it is told later, as long as one clock
+//!   made both stamps ([`is_over_before`]). It is shown as abandoned at its last meter value, and nothing follows from that: no bill, no capture
 //!   of a guest's money, no webhook. After [`PROVISIONAL`] without a message about it, by the server's clock, the end
 //!   is final. A sweep sees to that, so it survives a restart.
 //! - A status ends nothing for good: while the end is provisional, Charging or Suspended on the connector, a meter
 //!   value of the transaction or its start once more bring it back. What the charge point stamped before it reported
-//!   Available does not, nor does anything where another transaction began there meanwhile.
+//!   Available does not, nor does anything where another transaction began there meanwhile. What a start had ended
+//!   comes back by its own meter values alone, from after that start, when nothing is open there any more.
 //! - What is told after a final end corrects the record and is marked (`corrected_late`): a stop at once, meter values
 //!   after the same wait, so that the price is made once and not for each of them. A guest's paid bill stands.
 //!
@@ -23,15 +25,43 @@ use crate::domain::charge_points::identity::public_id;
 use crate::domain::money::billing;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::claims::energy_wh;
-use crate::domain::transactions::leaving::{EndedBy, Stamped, available_abandons, is_from_before};
+use crate::domain::transactions::leaving::{
+    EndedBy, Stamped, available_abandons, is_from_before, is_over_before,
+};
 use crate::domain::transactions::register::Standing;
-use crate::store::{Conn, Ended, Left, Owner, Result, Store, TransactionFacts};
+use crate::store::{Conn, Ended, Left, Open, Owner, Result, Store, TransactionFacts};
 
 /// How long an end without a stop is provisional after the last message about the transaction.
 pub const PROVISIONAL: Duration = Duration::from_mins(15);
 
 /// The reason of a transaction that an operator closed.
 pub(crate) const CLOSED: &str = "closed_by_operator";
+
+/// Something begins on a connector where others are open: they are left, or it is itself, where one of them began later.
+pub(in crate::domain) async fn begin_beside_others(
+    conn: &mut Conn,
+    place: (&str, i64),
+    (id, began): (i64, Stamped),
+) -> Result<()> {
+    let others: Vec<Open> = conn.open_on(place.0, place.1).await?;
+    let others = others.into_iter().filter(|open| open.id != id);
+    let (younger, older): (Vec<Open>, Vec<Open>) =
+        others.partition(|open| is_over_before(began, open.began()));
+    let left_by = |stamp: Stamped| Left {
+        ended_by: EndedBy::Start,
+        left_at_ms: Some(stamp.at_ms),
+        received_at_ms: Some(began.received_at_ms),
+        now_ms: began.received_at_ms,
+    };
+    for open in older {
+        conn.abandon(open.id, &left_by(began)).await?;
+    }
+    let first = younger.iter().map(Open::began).min_by_key(|at| at.at_ms);
+    if let Some(first) = first {
+        conn.abandon(id, &left_by(first)).await?;
+    }
+    Ok(())
+}
 
 /// A connector reported Available: what is open there is left.
 pub(in crate::domain) async fn leave(
@@ -51,11 +81,7 @@ pub(in crate::domain) async fn leave(
         received_at_ms,
     });
     for open in conn.open_on(place.0, place.1).await? {
-        let began = Stamped {
-            at_ms: open.started_at_ms,
-            received_at_ms: open.received_at_ms,
-        };
-        if available_abandons(reported, began) {
+        if available_abandons(reported, open.began()) {
             conn.abandon(open.id, &left).await?;
         }
     }

@@ -103,3 +103,17 @@ pub(crate) struct StopReport {
     /// How webhooks are told.
     pub occurrence: Option<Occurrence>,
 }
+
+/// A stop that cannot be read, but for its transaction.
+pub(crate) struct UnreadableStop {
+    pub organization_id: String,
+    pub charge_point_id: String,
+    pub transaction_number: i64,
+    /// Its stamp; when it arrived, where that cannot be read.
+    pub stopped_at_ms: i64,
+    /// `None` where it cannot be read.
+    pub meter_stop_wh: Option<i64>,
+    /// The whole message.
+    pub message: String,
+    pub now_ms: i64,
+}

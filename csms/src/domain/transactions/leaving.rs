@@ -54,6 +54,14 @@ pub(crate) fn available_abandons(reported: Option<Stamped>, began: Stamped) -> b
         .is_none_or(|reported| reported.is_of_another_clock(began) || reported.at_ms > began.at_ms)
 }
 
+/// Whether a start that arrives speaks of a transaction that is over: what is open on its connector began later. Starts wait
+/// in the charge point's queue, and may be told after younger ones. Where one of the stamps cannot be right, or another
+/// clock made it, the order of arrival counts.
+pub(crate) fn is_over_before(began: Stamped, open: Stamped) -> bool {
+    let can_be = Doubt::of_stamp(began.at_ms, began.received_at_ms) != Doubt::Impossible;
+    can_be && !began.is_of_another_clock(open) && end_of_second(began.at_ms) < open.at_ms
+}
+
 /// Whether something speaks of the time before its connector was left. Without a stamp of the leaving the order of
 /// arrival counts. A stamp of whole seconds speaks of the whole second.
 pub(crate) fn is_from_before(told: Stamped, left: Option<Stamped>) -> bool {
@@ -89,6 +97,23 @@ mod tests {
         assert!(available_abandons(Some(at(5, now_ms)), at(now_ms, now_ms)));
         // One that always stands.
         assert!(!available_abandons(Some(at(5, now_ms)), at(5, now_ms)));
+    }
+
+    #[test]
+    fn of_two_starts_by_one_clock_the_older_one_is_over() {
+        let open = at(9_000_000, 9_000_000);
+        let is_over = |began| is_over_before(began, open);
+        assert!(is_over(at(5_400_000, 9_060_000)));
+        assert!(is_over(at(8_998_001, 9_060_000)));
+        // The same second, and later.
+        assert!(!is_over(at(9_000_000, 9_060_000)));
+        assert!(!is_over(at(9_001_000, 9_060_000)));
+        // A clock that was ahead and is right again, and one that is lost.
+        let ahead = at(16_200_000, 9_000_000);
+        assert!(!is_over_before(at(9_060_000, 9_060_000), ahead));
+        let now_ms = 100_000_000_000;
+        assert!(!is_over_before(at(5, now_ms), at(now_ms, now_ms)));
+        assert!(!is_over_before(at(5, now_ms), at(5_000, now_ms)));
     }
 
     #[test]

@@ -22,7 +22,7 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
-use crate::domain::transactions::claims::{Claims, implausible};
+use crate::domain::transactions::claims::{Claims, implausible, is_ahead};
 
 /// Registers beyond this, in Wh either way, are no readings of a meter; they are kept as text only.
 const REGISTER_WH_MAX: u64 = 1_000_000_000_000_000;
@@ -209,16 +209,13 @@ impl Doubt {
     pub(crate) fn of_stamp(at_ms: i64, received_at_ms: i64) -> Self {
         if implausible(at_ms, received_at_ms) {
             Self::Impossible
-        } else if at_ms.saturating_sub(received_at_ms) > AHEAD_MS {
+        } else if is_ahead(at_ms, received_at_ms) {
             Self::Ahead
         } else {
             Self::None
         }
     }
 }
-
-/// Clocks that differ by no more are equal.
-const AHEAD_MS: i64 = 60_000;
 
 /// Where a transaction's register stands, as far as meter values told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,11 +22,11 @@ use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
 use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
 use crate::domain::tags::test_tag::judge_test_tag;
 use crate::domain::transactions::claims::{Claims, began_at_ms};
-use crate::domain::transactions::ending::{HeardOf, heard};
+use crate::domain::transactions::ending::{HeardOf, begin_beside_others, heard};
 use crate::domain::transactions::facts::Start;
-use crate::domain::transactions::leaving::EndedBy;
+use crate::domain::transactions::leaving::Stamped;
 use crate::store::{
-    Conn, Folded, GuestSession, Left, NewTransaction, Result, StartPlace, Store, StoreError,
+    Conn, Folded, GuestSession, NewTransaction, Result, StartPlace, Store, StoreError,
 };
 
 /// Records a start and answers with the transaction's id, and about the tag where one was shown.
@@ -194,14 +194,12 @@ async fn keep_starts(
     }
     billing::begin(conn, &bills).await?;
     for (id, start, connector) in conn.with_other_open(&others).await? {
-        let left = Left {
-            ended_by: EndedBy::Start,
-            left_at_ms: None,
-            received_at_ms: Some(start.now_ms),
-            now_ms: start.now_ms,
+        let began = Stamped {
+            at_ms: start.started_at_ms,
+            received_at_ms: start.now_ms,
         };
         let place = (start.charge_point_id.as_str(), connector);
-        conn.abandon_others(place, id, &left).await?;
+        begin_beside_others(conn, place, (id, began)).await?;
     }
     for ((_, begin, judged), (_, begun)) in starts.iter().zip(&kept) {
         let start = begin.start;

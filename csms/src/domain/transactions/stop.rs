@@ -4,6 +4,7 @@
 //! - A stop of an id that is not this charge point's, or another stop of a transaction that is stopped, is
 //!   kept beside, and touches nothing. A transaction without a stop of its own that ends after a stop of nobody from
 //!   its charge point says so.
+//! - A stop that cannot be read is refused, and kept beside where its transaction can be read; that one says so.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ use crate::domain::tags::tag::{Verdict, judge};
 use crate::domain::tags::test_tag::judge_test_tag;
 use crate::domain::transactions::claims::Claims;
 use crate::domain::transactions::ending::conclude;
-use crate::domain::transactions::facts::{MeterReport, StopReport};
+use crate::domain::transactions::facts::{MeterReport, StopReport, UnreadableStop};
 use crate::domain::transactions::metering::keep;
 use crate::store::{Conn, Folded, OrphanStop, Result, Stop, Store};
 
@@ -45,6 +46,25 @@ pub(crate) async fn stop(store: &Store, stop: StopReport) -> Result<Stopped> {
         verdict,
         is_orphan: matches!(did, Did::Nothing),
     })
+}
+
+/// The irregularity of a transaction whose stop came and could not be read.
+const UNREADABLE: &str = "stop_unreadable";
+
+/// Keeps a stop that is refused because it cannot be read, and marks its transaction. False where the same was kept
+/// before.
+pub(crate) async fn keep_unreadable(store: &Store, stop: UnreadableStop) -> Result<bool> {
+    store
+        .write(stop, |stop, conn| {
+            Box::pin(async move {
+                let (charge_point, id) = (&stop.charge_point_id, stop.transaction_number);
+                if conn.lock_transaction(charge_point, id).await?.is_some() {
+                    conn.mark_deviations(id, &[UNREADABLE]).await?;
+                }
+                conn.insert_unreadable_stop(stop).await
+            })
+        })
+        .await
 }
 
 /// What came of a stop.

@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Routes {
         .on(notes::security_event_notification)
         .on(notes::signed_firmware_status_notification)
         .on(transaction::start_transaction)
-        .on(transaction::stop_transaction)
+        .on_or(transaction::stop_transaction, transaction::keep_unreadable)
 }
 
 #[cfg(test)]

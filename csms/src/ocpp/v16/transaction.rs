@@ -1,10 +1,14 @@
 //! StartTransaction and StopTransaction.
 
+use std::collections::BTreeMap;
+
 use dynamo_protocol::v16::{
     Reason, StartTransactionRequest, StartTransactionResponse, StopTransactionRequest,
     StopTransactionResponse,
 };
-use dynamo_protocol::{CallError, ErrorCode, time};
+use dynamo_protocol::{CallError, ErrorCode, RawValue, time};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::super::routes::Cx;
 use super::authorize::id_tag_info;
@@ -12,7 +16,7 @@ use super::connector;
 use super::meter_values::reading;
 use crate::domain::occurrence::Kind;
 use crate::domain::tags::tag::judge;
-use crate::domain::transactions::facts::{Start, StopReport};
+use crate::domain::transactions::facts::{Start, StopReport, UnreadableStop};
 use crate::domain::transactions::{start, stop};
 
 pub(super) async fn start_transaction(
@@ -105,4 +109,51 @@ pub(super) async fn stop_transaction(
     let mut response = StopTransactionResponse::new();
     response.id_tag_info = verdict.as_ref().map(id_tag_info);
     Ok(response)
+}
+
+/// Keeps a stop that is refused because it cannot be read, where it can be read of which transaction it is: else nobody
+/// would know why that one ends without its energy.
+pub(super) fn keep_unreadable(cx: Cx) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let Some(stop) = unreadable_stop(&cx) else {
+            return;
+        };
+        let id = stop.transaction_number;
+        match stop::keep_unreadable(&cx.app.store, stop).await {
+            Ok(false) => {}
+            Ok(true) => {
+                cx.app.metrics.orphan_stop();
+                tracing::warn!(
+                    charge_point = %cx.charge_point,
+                    transaction_id = id,
+                    "a stop cannot be read and is refused; it is kept, and its transaction is marked"
+                );
+            }
+            Err(error) => tracing::warn!(
+                charge_point = %cx.charge_point,
+                transaction_id = id,
+                cause = %error,
+                "a stop that cannot be read was not kept"
+            ),
+        }
+    })
+}
+
+fn unreadable_stop(cx: &Cx) -> Option<UnreadableStop> {
+    let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(cx.raw.get()).ok()?;
+    let member = |name: &str| serde_json::from_str::<Value>(members.get(name)?.get()).ok();
+    let id = member("transactionId")?;
+    let id = id.as_i64().or_else(|| id.as_str()?.trim().parse().ok())?;
+    let now_ms = cx.app.clock().now_ms();
+    let stamp = member("timestamp");
+    let stamp = stamp.and_then(|stamp| stamp.as_str()?.parse::<jiff::Timestamp>().ok());
+    Some(UnreadableStop {
+        organization_id: cx.organization().to_owned(),
+        charge_point_id: cx.charge_point.as_str().to_owned(),
+        transaction_number: i64::from(i32::try_from(id).ok()?),
+        stopped_at_ms: stamp.map_or(now_ms, jiff::Timestamp::as_millisecond),
+        meter_stop_wh: member("meterStop").and_then(|wh| wh.as_i64()),
+        message: cx.raw.get().to_owned(),
+        now_ms,
+    })
 }

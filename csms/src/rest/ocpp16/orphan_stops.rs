@@ -38,14 +38,16 @@ struct OrphanStops {
 /// A stop that stopped nothing, as it was sent.
 #[derive(Serialize, ToSchema)]
 struct OrphanStopBody {
-    /// As it was sent: the id of no transaction of this charge point, or of one that was stopped otherwise before.
+    /// As it was sent: the id of no transaction of this charge point, or of one that was stopped otherwise before, or whose
+    /// stop could not be read.
     #[schema(example = -1)]
     transaction_id: i64,
-    /// `unknown_transaction` or `already_stopped`.
+    /// `unknown_transaction`, `already_stopped`, or `unreadable` of one that was refused because it cannot be read.
     #[schema(example = "unknown_transaction")]
     cause: String,
+    /// When it arrived, where an unreadable one has no time that can be read.
     stop_time: Stamp,
-    /// In Wh.
+    /// In Wh; 0 where an unreadable one has none that can be read.
     meter_stop: i64,
     reason: Option<String>,
     id_tag: Option<String>,

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::domain::money::price::{IdleFrom, Tariff};
+use crate::domain::transactions::claims::STAMP_AHEAD_MS_MAX;
 use crate::store::{
     Conn, Many, Owner, Result, Store, StoreError, chunks, on_db, owned, random_text, run_on_db,
 };
@@ -71,8 +72,8 @@ pub(crate) struct Billed {
 pub(crate) struct History {
     pub statuses: Vec<IdleFrom>,
     pub until_ms: i64,
-    /// Whether one of them has no stamp of its own.
-    pub lacks_stamps: bool,
+    /// Whether the stamp of one of them is none to bill by: it has none of its own, or one that is ahead of its arrival.
+    pub has_doubtful_stamps: bool,
 }
 
 impl History {
@@ -81,7 +82,7 @@ impl History {
         let next = if is_cut { rows.pop() } else { None };
         Self {
             until_ms: next.map_or(to_ms, |(_, at_ms, _)| at_ms),
-            lacks_stamps: rows.iter().any(|(.., has_stamp)| !has_stamp),
+            has_doubtful_stamps: rows.iter().any(|(.., is_doubtful)| *is_doubtful),
             statuses: rows
                 .into_iter()
                 .map(|(is_idle, at_ms, _)| IdleFrom { is_idle, at_ms })
@@ -334,13 +335,14 @@ impl Conn {
         statuses_max: i64,
     ) -> Result<History> {
         let rows: Vec<(bool, i64, bool)> = on_db!(self, db => sqlx::query_as(
-            "select phase is not distinct from 'suspended_ev', reported_at_ms, has_stamp from connector_history
+            "select phase is not distinct from 'suspended_ev', reported_at_ms,
+                 not has_stamp or reported_at_ms > received_at_ms + $6 from connector_history
              where charge_point_id = $1 and connector_id = $2 and reported_at_ms <= $4
                and reported_at_ms >= coalesce((select max(h.reported_at_ms) from connector_history h
                    where h.charge_point_id = $1 and h.connector_id = $2 and h.reported_at_ms <= $3), $3)
              order by reported_at_ms, place limit $5")
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.started_at_ms)
-            .bind(to_ms).bind(statuses_max.saturating_add(1))
+            .bind(to_ms).bind(statuses_max.saturating_add(1)).bind(STAMP_AHEAD_MS_MAX)
             .fetch_all(db))?;
         #[cfg(test)]
         count_rows(rows.len());
@@ -356,11 +358,12 @@ impl Conn {
         statuses_max: i64,
     ) -> Result<History> {
         let rows: Vec<(bool, i64, bool)> = on_db!(self, db => sqlx::query_as(
-            "select phase is not distinct from 'suspended_ev', received_at_ms, has_stamp from connector_history
+            "select phase is not distinct from 'suspended_ev', received_at_ms,
+                 not has_stamp or reported_at_ms > received_at_ms + $6 from connector_history
              where charge_point_id = $1 and connector_id = $2 and received_at_ms >= $3 and received_at_ms < $4
              order by received_at_ms, case when phase = 'suspended_ev' then 0 else 1 end, place limit $5")
             .bind(&billed.charge_point_id).bind(billed.connector_id).bind(billed.received_at_ms)
-            .bind(to_ms).bind(statuses_max.saturating_add(1))
+            .bind(to_ms).bind(statuses_max.saturating_add(1)).bind(STAMP_AHEAD_MS_MAX)
             .fetch_all(db))?;
         #[cfg(test)]
         count_rows(rows.len());

@@ -24,6 +24,16 @@ pub(crate) struct Open {
     pub received_at_ms: i64,
 }
 
+impl Open {
+    /// How it began.
+    pub(crate) const fn began(&self) -> Stamped {
+        Stamped {
+            at_ms: self.started_at_ms,
+            received_at_ms: self.received_at_ms,
+        }
+    }
+}
+
 /// What is known of a transaction when something is told of it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct TransactionFacts {
@@ -54,10 +64,12 @@ impl TransactionFacts {
         self.state == "abandoned" && self.provisional_since_ms.is_none()
     }
 
-    /// Whether it goes on when something is told of it: a status ended it, and not for good.
+    /// Whether it goes on when something is told of it: a status or a start ended it, and not for good.
     pub(crate) fn may_come_back(&self) -> bool {
+        let may_end_in_vain = [EndedBy::Available, EndedBy::Start].map(EndedBy::as_str);
+        let is_left = |by: &str| may_end_in_vain.contains(&by);
         self.state == "abandoned"
-            && self.ended_by.as_deref() == Some(EndedBy::Available.as_str())
+            && self.ended_by.as_deref().is_some_and(is_left)
             && self.provisional_since_ms.is_some()
             && !self.told_late
     }
@@ -243,24 +255,6 @@ impl Conn {
         Ok(found)
     }
 
-    /// Leaves what is open on a connector, except the transaction that just began there.
-    pub(crate) async fn abandon_others(
-        &mut self,
-        (charge_point, connector): (&str, i64),
-        id: i64,
-        left: &Left,
-    ) -> Result<()> {
-        let others: Vec<i64> = on_db!(self, db => sqlx::query_scalar(
-            leave!("charge_point_id = $5 and connector_id = $6 and id <> $7"))
-            .bind(left.ended_by.as_str()).bind(left.left_at_ms).bind(left.received_at_ms).bind(left.now_ms)
-            .bind(charge_point).bind(connector).bind(id)
-            .fetch_all(db))?;
-        for other in others {
-            self.guest_left(other).await?;
-        }
-        Ok(())
-    }
-
     /// Leaves an open transaction, at its last meter value; false when it was over already.
     pub(crate) async fn abandon(&mut self, id: i64, left: &Left) -> Result<bool> {
         let abandoned: Option<i64> = on_db!(self, db => sqlx::query_scalar(leave!("id = $5"))
@@ -288,7 +282,8 @@ impl Conn {
             .fetch_optional(db))
     }
 
-    /// Brings back what was left by a status, unless its connector has a newer transaction.
+    /// Brings back what was left by a status, unless its connector has a newer transaction, or by a start, unless
+    /// something is open there.
     pub(crate) async fn reopen(&mut self, charge_point: &str, id: i64, now_ms: i64) -> Result<()> {
         // A start waits that would otherwise begin between the question and the answer.
         self.hold_charge_point(charge_point).await?;
@@ -296,11 +291,14 @@ impl Conn {
             "update charge_transaction set state = 'open', ended_by = null, left_at_ms = null,
                  left_received_at_ms = null, provisional_since_ms = null, meter_stop_wh = null, stopped_at_ms = null, saw_orphan_stop = $3,
                  heard_at_ms = $2, updated_at_ms = $2
-             where id = $1 and state = 'abandoned' and ended_by = 'available'
+             where id = $1 and state = 'abandoned' and ended_by in ('available', 'start')
                and provisional_since_ms is not null and not told_late
                and not exists (select 1 from charge_transaction n
                    where n.charge_point_id = charge_transaction.charge_point_id
-                     and n.connector_id = charge_transaction.connector_id and n.id > charge_transaction.id)
+                     and n.connector_id = charge_transaction.connector_id
+                     and (n.state = 'open' or (charge_transaction.ended_by = 'available'
+                         and n.id > charge_transaction.id
+                         and n.started_at_ms >= charge_transaction.started_at_ms)))
              returning id")
             .bind(id).bind(now_ms).bind(false)
             .fetch_optional(db))?;
@@ -309,7 +307,7 @@ impl Conn {
             tracing::info!(
                 charge_point,
                 transaction_id = id,
-                "a transaction goes on that a status had ended"
+                "a transaction goes on that a status or a start had ended"
             );
         }
         Ok(())

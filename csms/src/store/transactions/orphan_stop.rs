@@ -1,7 +1,7 @@
 //! Stops that stopped nothing.
 
 use crate::domain::content_hash;
-use crate::domain::transactions::facts::StopReport;
+use crate::domain::transactions::facts::{StopReport, UnreadableStop};
 use crate::store::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
 
 /// A stop that stops nothing, with the answer it gets.
@@ -17,7 +17,7 @@ pub(crate) struct OrphanStopRow {
     pub transaction_number: i64,
     pub stopped_at_ms: i64,
     pub meter_stop_wh: i64,
-    /// `unknown_transaction` or `already_stopped`.
+    /// `unknown_transaction`, `already_stopped` or `unreadable`.
     pub cause: String,
     /// The whole message as JSON text.
     pub message: String,
@@ -54,6 +54,20 @@ impl Store {
 }
 
 impl Conn {
+    /// Keeps a stop that was refused because it cannot be read; false where the same was kept before.
+    pub(crate) async fn insert_unreadable_stop(&mut self, stop: &UnreadableStop) -> Result<bool> {
+        let kept: Option<String> = on_db!(self, db => sqlx::query_scalar(
+            "insert into orphan_stop (organization_id, charge_point_id, transaction_number, stopped_at_ms,
+                 meter_stop_wh, message, cause, received_at_ms, content_hash)
+             values ($1, $2, $3, $4, $5, $6, 'unreadable', $7, $8)
+             on conflict do nothing returning cause")
+            .bind(&stop.organization_id).bind(&stop.charge_point_id).bind(stop.transaction_number)
+            .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh.unwrap_or_default()).bind(&stop.message)
+            .bind(stop.now_ms).bind(content_hash(&[&stop.message]))
+            .fetch_optional(db))?;
+        Ok(kept.is_some())
+    }
+
     /// Keeps a stop that stopped no transaction; the answer is that of its first arrival, and whether this is it. What
     /// waits for a stop at this charge point is marked, when the stop is nobody's.
     pub(crate) async fn insert_orphan_stop(

@@ -193,18 +193,30 @@ impl Store {
     /// Start and end of a transaction, and when its charge point was heard of last.
     pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
         let mut conn = self.reader().await?;
-        let row: (i64, i64, String, Option<i64>, bool, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
+        let row: (i64, i64, String, Option<i64>, bool, bool, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
             "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms), t.state, t.provisional_since_ms,
-                 t.told_late, p.last_seen_at_ms
+                 t.told_late, coalesce(t.ended_by = 'start' and t.heard_at_ms > t.left_received_at_ms, false),
+                 p.last_seen_at_ms
              from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
             .bind(id)
             .fetch_one(db))?;
-        let (started_at_ms, told_at_ms, state, provisional_since_ms, told_late, seen_at_ms) = row;
+        let (
+            started_at_ms,
+            told_at_ms,
+            state,
+            provisional_since_ms,
+            told_late,
+            is_reported,
+            seen_at_ms,
+        ) = row;
         // What is told after a final end corrects the record; nobody waits for it once more.
         let provisional_since_ms = provisional_since_ms.filter(|_| !told_late);
         let end = match (state.as_str(), provisional_since_ms) {
             ("open", _) => TransactionEnd::Open,
-            (_, Some(since_ms)) => TransactionEnd::Provisional { since_ms },
+            (_, Some(since_ms)) => TransactionEnd::Provisional {
+                since_ms,
+                is_reported,
+            },
             (_, None) => TransactionEnd::Final,
         };
         Ok(TransactionState {

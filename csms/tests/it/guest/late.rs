@@ -319,7 +319,8 @@ async fn a_guest_pays_what_the_transaction_was_billed_whatever_is_said_later() {
         (&transaction["status"], &transaction["cost"]),
         (&json!("stopped"), &json!(2.87))
     );
-    assert_eq!(transaction["irregularities"], json!(["corrected_late"]));
+    let words = json!(["stop_time_ahead", "corrected_late"]);
+    assert_eq!(transaction["irregularities"], words);
 }
 
 #[tokio::test]
@@ -362,4 +363,26 @@ async fn a_start_that_could_not_be_sent_is_sent_later() {
     cp.start(1, start["idTag"].as_str().unwrap(), T0, 1_000)
         .await;
     until(&rig, &token, "status", "charging").await;
+}
+
+#[tokio::test]
+async fn a_stop_is_sent_while_the_charge_point_reports_the_transaction_whatever_start_is_told() {
+    // An older one, which is over, and one of which nobody knows when it was, which ends what was open.
+    for told in ["2026-01-01T09:00:00Z", "1999-01-01T09:00:00Z"] {
+        let rig = rig().await;
+        let mut cp = guest_point(&rig).await;
+        let token = authorized(&rig, "pm_1").await;
+        let (_, transaction) = begin(&mut cp).await;
+        let other = cp.start(1, "TAG", told, 0).await["transactionId"].clone();
+        cp.meter(&transaction, "2026-01-01T10:20:00Z", "9200").await;
+        let path = format!("{token}/stop");
+        let (stopped, ()) = tokio::join!(post(&rig, &path, None), async {
+            let stop = answer(&mut cp, "RemoteStopTransaction", "Accepted").await;
+            assert_eq!(stop["transactionId"], transaction);
+            cp.stop(&transaction, T1, 22_600).await;
+        });
+        assert_eq!(stopped.0, 200, "{told} {}", stopped.1);
+        assert_eq!(stopped.1["final_cost"], 7.56);
+        cp.stop(&other, told, 10).await;
+    }
 }

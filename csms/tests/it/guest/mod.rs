@@ -4,6 +4,8 @@ mod late;
 mod receipt;
 mod refusals;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use dynamo_csms::{Clock, Options};
@@ -30,16 +32,22 @@ fn paying_with(method: &str) -> Value {
 }
 
 /// A CSMS where it is two minutes before [`T0`].
-async fn morning() -> Rig {
-    morning_with(|_| ()).await
+async fn morning_with(change: impl FnOnce(&mut Options)) -> Rig {
+    later_with(Arc::default(), change).await
 }
 
-async fn morning_with(change: impl FnOnce(&mut Options)) -> Rig {
+/// The same, and so many minutes later.
+async fn later(minutes: Arc<AtomicI64>) -> Rig {
+    later_with(minutes, |_| ()).await
+}
+
+async fn later_with(minutes: Arc<AtomicI64>, change: impl FnOnce(&mut Options)) -> Rig {
     let system = Clock::default();
     let morning = "2026-01-01T09:58:00Z".parse::<jiff::Timestamp>().unwrap();
     let ahead_ms = morning.as_millisecond() - system.now_ms();
     rig_with(|options| {
-        options.clock = Clock::new(move || system.now_ms() + ahead_ms);
+        options.clock =
+            Clock::new(move || system.now_ms() + ahead_ms + minutes.load(Relaxed) * 60_000);
         change(options);
     })
     .await

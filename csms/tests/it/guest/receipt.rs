@@ -1,11 +1,13 @@
 //! Receipts of guests, and what is taken of what is held.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use reqwest::Method;
 use serde_json::json;
 
-use super::{ROOT, T0, T1, answer, authorized, begin, guest_point, morning, post, status, until};
+use super::{ROOT, T0, T1, answer, authorized, begin, guest_point, later, post, status, until};
 use crate::support::{KEY, Rig, options, rig};
 
 /// The text of a PDF, or None where no pdftotext is.
@@ -50,7 +52,8 @@ async fn receipt(rig: &Rig, token: &str) -> Option<String> {
 
 #[tokio::test]
 async fn the_figures_of_a_receipt_stand_in_it_and_add_up() {
-    let rig = morning().await;
+    let minutes = Arc::new(AtomicI64::new(0));
+    let rig = later(minutes.clone()).await;
     let mut cp = guest_point(&rig).await;
     let tariff = json!({"currency": "GBP", "price_per_kwh": 0.385, "session_fee": 0.5,
         "idle_fee_per_minute": 0.05, "free_idle_minutes": 10});
@@ -61,8 +64,10 @@ async fn the_figures_of_a_receipt_stand_in_it_and_add_up() {
     rig.execute("update charge_point set address = '1 Würzburg Road, Łódź', name = 'Yard' where id = 'cp_001'")
         .await;
     let token = authorized(&rig, "pm_1").await;
+    minutes.store(2, Relaxed);
     let (_, transaction) = begin(&mut cp).await;
     cp.status(1, "Charging", Some(T0)).await;
+    minutes.store(62, Relaxed);
     cp.status(1, "SuspendedEV", Some("2026-01-01T10:45:00Z"))
         .await;
     cp.stop(&transaction, T1, 9_201).await;
@@ -156,7 +161,8 @@ async fn what_has_cost_what_is_held_is_stopped_and_no_more_is_taken() {
 
 #[tokio::test]
 async fn a_guest_was_not_idle_before_the_authorization() {
-    let rig = morning().await;
+    let minutes = Arc::new(AtomicI64::new(0));
+    let rig = later(minutes.clone()).await;
     let mut cp = guest_point(&rig).await;
     let tariff = json!({"currency": "GBP", "price_per_kwh": 0.35, "idle_fee_per_minute": 0.1});
     let path = "/api/v1/chargepoints/cp_001/tariff";
@@ -167,6 +173,7 @@ async fn a_guest_was_not_idle_before_the_authorization() {
     let started = cp.start(1, start["idTag"].as_str().unwrap(), long_ago, 0);
     let transaction = started.await["transactionId"].clone();
     cp.status(1, "SuspendedEV", Some(long_ago)).await;
+    minutes.store(10, Relaxed);
     cp.stop(&transaction, "2026-01-01T10:08:00Z", 0).await;
     let ended = until(&rig, &token, "payment_status", "captured").await;
     assert_eq!(ended["cost_so_far"], 1.0);

@@ -34,7 +34,7 @@ pub(crate) use charge_points::charge_point::{BootFacts, ConnectorReport, StatusF
 pub use charge_points::charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
-pub(crate) use charge_points::commissioning::{LogEntry, Run, RunEnd};
+pub(crate) use charge_points::commissioning::{LogEntry, Run};
 pub(crate) use charge_points::configuration::{
     CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved,
 };

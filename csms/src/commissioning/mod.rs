@@ -16,8 +16,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::App;
 use crate::domain::occurrence::Kind;
-use crate::domain::projects::commissioning::{CheckResult, all_well, end_check};
-use crate::store::{Mail, Owner, Result, Run, RunEnd};
+use crate::domain::projects::commissioning::{CheckResult, RunOutcome, end_check};
+use crate::domain::projects::going_live::{RunEnd, end_run};
+use crate::store::{Mail, Owner, Result, Run};
 use line::Line;
 use runs::Taken;
 
@@ -165,7 +166,7 @@ async fn record(
 }
 
 async fn end(app: &App, run: &Run) -> Result<()> {
-    let (passed, now_ms) = (all_well(&run.checks), app.clock().now_ms());
+    let (outcome, now_ms) = (RunOutcome::of(&run.checks), app.clock().now_ms());
     let installer = app.store.account(&run.installer_id).await?;
     // Who is not to be notified has asked for no mail and no webhook.
     let notified = installer.as_ref().filter(|_| run.notify_on_complete);
@@ -182,23 +183,23 @@ async fn end(app: &App, run: &Run) -> Result<()> {
     let owner = installer.as_ref().map(|installer| installer.owner());
     let mail = installer
         .filter(|_| run.notify_on_complete)
-        .map(|installer| mail(run, passed, installer.email, now_ms));
+        .map(|installer| mail(run, outcome, installer.email, now_ms));
     let end = RunEnd {
         id: run.id.clone(),
         leased_by: run.leased_by.clone(),
-        passed,
+        outcome,
         owner,
         now_ms,
         mail,
         occurrence,
     };
-    app.store.end_run(end).await?;
+    end_run(&app.store, end).await?;
     app.outbox.posted();
     Ok(())
 }
 
-fn mail(run: &Run, passed: bool, recipient: String, now_ms: i64) -> Mail {
-    let outcome = if passed { "completed" } else { "failed" };
+fn mail(run: &Run, outcome: RunOutcome, recipient: String, now_ms: i64) -> Mail {
+    let outcome = outcome.as_str();
     let mut body = format!(
         "The commissioning run {} of the charge point {} has {outcome}.\n\n",
         run.id, run.charge_point_id

@@ -5,6 +5,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) mod attempt;
 pub(crate) mod charge_points;
 pub mod command;
 pub(crate) mod guest;

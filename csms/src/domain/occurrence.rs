@@ -109,21 +109,6 @@ pub(crate) fn signature(secret: &str, now_ms: i64, body: &str) -> String {
     format!("t={seconds},v1={}", hex::encode(digest))
 }
 
-/// How long a letter is tried, from when it was written.
-pub(crate) const TRIED_MS: i64 = 24 * 60 * 60 * 1000;
-/// The first pause after a failure; every further one is twice as long, up to [`PAUSE_MS_MAX`].
-const PAUSE_MS: i64 = 1000;
-const PAUSE_MS_MAX: i64 = 60 * 60 * 1000;
-
-/// How long to wait after so many failed attempts, in milliseconds: the full pause times 0.5 to 1, so that
-/// letters which failed together do not come back together. `chance` is from 0 to 1.
-pub(crate) fn pause_ms(attempts: i64, chance: f64) -> i64 {
-    let doublings = u32::try_from(attempts.clamp(1, 32) - 1).unwrap_or(0);
-    let full = PAUSE_MS.saturating_mul(1 << doublings).min(PAUSE_MS_MAX);
-    let spared = (chance.clamp(0.0, 1.0) * (full / 2) as f64) as i64;
-    full - spared
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,14 +130,5 @@ mod tests {
             signature("whsec_test", 1_700_000_000_999, "{}"),
             format!("t=1700000000,v1={expected}")
         );
-    }
-
-    #[test]
-    fn pauses_double_up_to_an_hour_and_are_spread() {
-        assert_eq!(pause_ms(1, 0.0), 1_000);
-        assert_eq!(pause_ms(1, 1.0), 500);
-        assert_eq!(pause_ms(5, 0.0), 16_000);
-        assert_eq!(pause_ms(13, 0.0), PAUSE_MS_MAX);
-        assert_eq!(pause_ms(i64::MAX, 1.0), PAUSE_MS_MAX / 2);
     }
 }

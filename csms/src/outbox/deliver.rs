@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Parts;
 use super::mail::Mail;
 use super::webhook::Webhooks;
-use crate::store::{Attempt, Letter, Result, WAITING_MAX, Wanted};
+use crate::domain::attempt::Attempt;
+use crate::store::{Letter, Result, WAITING_MAX, Wanted};
 
 /// Letters that are on their way at the same time.
 const HANDS_MAX: usize = 64;

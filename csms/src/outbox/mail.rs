@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::webhook::said;
 use crate::address::is_loopback;
+use crate::domain::attempt::Attempt;
 use crate::options::MailSettings;
-use crate::store::Attempt;
 
 /// A way for mail.
 pub(crate) struct Mail {

@@ -8,8 +8,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 use super::public_only::{PublicOnly, refused_address};
+use crate::domain::attempt::Attempt;
 use crate::domain::occurrence::signature;
-use crate::store::Attempt;
 
 /// Characters of a URL.
 pub(crate) const URL_CHARS_MAX: usize = 2048;

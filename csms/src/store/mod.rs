@@ -34,7 +34,7 @@ pub(crate) use charge_points::charge_point::{BootFacts, ConnectorReport, StatusF
 pub use charge_points::charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
-pub(crate) use charge_points::commissioning::{LogEntry, Run, RunEnd};
+pub(crate) use charge_points::commissioning::{LogEntry, Run};
 pub(crate) use charge_points::configuration::{
     CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved,
 };
@@ -53,7 +53,7 @@ pub(crate) use database::probe::Probe;
 pub(crate) use database::writer::{Folded, Step};
 pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
-pub(crate) use letters::outbox::{Attempt, Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
+pub(crate) use letters::outbox::{Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
 pub(crate) use letters::webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use money::guest::{GuestPrice, GuestSession, NewGuest, ReceiptFacts};
 #[cfg(test)]

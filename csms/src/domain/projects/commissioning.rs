@@ -121,11 +121,30 @@ pub(crate) fn end_check(
     }
 }
 
-/// Whether all that was looked at is well.
-pub(crate) fn all_well(checks: &[Check]) -> bool {
-    checks
-        .iter()
-        .all(|check| matches!(check.result, CheckResult::Passed | CheckResult::Skipped))
+/// What a run came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunOutcome {
+    Completed,
+    Failed,
+}
+
+impl RunOutcome {
+    /// Of a run with these checks: all that was looked at has to be well.
+    pub(crate) fn of(checks: &[Check]) -> Self {
+        let is_well =
+            |check: &Check| matches!(check.result, CheckResult::Passed | CheckResult::Skipped);
+        match checks.iter().all(is_well) {
+            true => Self::Completed,
+            false => Self::Failed,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Whether it is the tag of test transactions.
@@ -156,7 +175,7 @@ mod tests {
         assert_eq!(results(&checks), ["passed", "failed", "pending", "pending"]);
         end_check(&mut checks, CheckName::ConnectorAvailable, no());
         assert_eq!(results(&checks), ["passed", "failed", "failed", "skipped"]);
-        assert!(!all_well(&checks));
+        assert_eq!(RunOutcome::of(&checks), RunOutcome::Failed);
     }
 
     #[test]
@@ -167,10 +186,10 @@ mod tests {
             CheckName::FirmwareVersion,
             CheckName::ConnectorAvailable,
         ] {
-            assert!(!all_well(&checks));
+            assert_eq!(RunOutcome::of(&checks), RunOutcome::Failed);
             end_check(&mut checks, name, Ok(None));
         }
         assert_eq!(results(&checks), ["passed", "passed", "passed", "skipped"]);
-        assert!(all_well(&checks));
+        assert_eq!(RunOutcome::of(&checks), RunOutcome::Completed);
     }
 }

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::domain::command::{CallFailure, Command, Setting};
 use crate::domain::occurrence::Kind;
+use crate::domain::projects::going_live;
 use crate::ocpp;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;
@@ -207,10 +208,9 @@ async fn commission(
             let occurrence =
                 app.outbox
                     .awaited(Kind::Commissioned, organization, &record.id, now_ms);
-            let done = app
-                .rest_store
-                .commission(&owner, &record.id, now_ms, occurrence)
-                .await?;
+            let store = &app.rest_store;
+            let done =
+                going_live::commission(store, &owner, &record.id, now_ms, occurrence).await?;
             app.outbox.posted();
             done.ok_or_else(|| charge_point::missing(&id))?
         }

@@ -1,13 +1,9 @@
-//! Commissioning: the step itself, runs, and their logs.
+//! Commissioning: the step itself, runs, and their logs; what follows from them is in `domain::projects::going_live`.
 
-use serde_json::{Value, json};
-
-use crate::clock::rfc3339;
-use crate::domain::occurrence::Occurrence;
-use crate::domain::projects::commissioning::{Check, TAG};
+use crate::domain::projects::commissioning::{Check, RunOutcome, TAG};
 use crate::domain::tags::tag::tag_key;
 use crate::domain::transactions::claims::Claims;
-use crate::store::{Conn, Mail, Owner, Result, Store, StoreError, on_db, owned, run_on_db};
+use crate::store::{Conn, Owner, Result, Store, StoreError, on_db, owned, run_on_db};
 
 /// A commissioning run.
 #[derive(Clone, Debug)]
@@ -104,39 +100,7 @@ const LEASE_MS: i64 = 30_000;
 /// Runs that are leased at once.
 const LEASED_AT_ONCE_MAX: i64 = 100;
 
-/// The end of a run.
-pub(crate) struct RunEnd {
-    pub id: String,
-    pub leased_by: String,
-    pub passed: bool,
-    /// Whose charge point it commissions; nobody's when the installer is no more.
-    pub owner: Option<Owner>,
-    pub now_ms: i64,
-    pub mail: Option<Mail>,
-    /// How webhooks are told when it passed.
-    pub occurrence: Option<Occurrence>,
-}
-
 impl Store {
-    /// Commissions a charge point; the answer is the first time that was done, none when it is not the owner's, or
-    /// is no more.
-    pub(crate) async fn commission(
-        &self,
-        owner: &Owner,
-        id: &str,
-        now_ms: i64,
-        occurrence: Option<Occurrence>,
-    ) -> Result<Option<i64>> {
-        let input = (owner.clone(), id.to_owned(), now_ms, occurrence);
-        self.write(input, |(owner, id, now_ms, occurrence), conn| {
-            Box::pin(async move {
-                conn.commission(owner, id, *now_ms, occurrence.as_ref())
-                    .await
-            })
-        })
-        .await
-    }
-
     /// Begins a run, leased by who begins it, or finds the one that is in progress; `None` when the charge point is
     /// not the owner's, or is no more.
     pub(crate) async fn begin_run(&self, owner: &Owner, run: Run) -> Result<Option<Run>> {
@@ -278,38 +242,6 @@ impl Store {
         .await
     }
 
-    /// Ends a run once, with everything that follows from it.
-    pub(crate) async fn end_run(&self, end: RunEnd) -> Result<()> {
-        self.write(end, |end, conn| {
-            Box::pin(async move {
-                let status = if end.passed { "completed" } else { "failed" };
-                let ended: Option<String> = on_db!(conn, db => sqlx::query_scalar(
-                    "update commissioning set status = $2, completed_at_ms = $3
-                     where id = $1 and status = 'in_progress' and leased_by = $4
-                     returning charge_point_id")
-                    .bind(&end.id).bind(status).bind(end.now_ms).bind(&end.leased_by)
-                    .fetch_optional(db))?;
-                let Some(charge_point) = ended else {
-                    return Ok(());
-                };
-                if let (true, Some(owner)) = (end.passed, &end.owner) {
-                    // Told by the run and not by the step: a run may complete at what was commissioned before.
-                    let first_ms = conn
-                        .commission(owner, &charge_point, end.now_ms, None)
-                        .await?;
-                    if let (Some(first_ms), Some(occurrence)) = (first_ms, &end.occurrence) {
-                        conn.tell(occurrence, &commissioned(first_ms)).await?;
-                    }
-                }
-                match &end.mail {
-                    Some(mail) => conn.post_mail(mail).await,
-                    None => Ok(()),
-                }
-            })
-        })
-        .await
-    }
-
     /// The log of a run, its first [`LOG_ENTRIES_MAX`] entries.
     pub(crate) async fn run_log(&self, id: &str) -> Result<Vec<LogEntry>> {
         let mut conn = self.reader().await?;
@@ -339,14 +271,29 @@ impl Store {
 }
 
 impl Conn {
-    /// Told once, by whichever way did it first.
-    async fn commission(
+    /// Ends a run that this process works on; the answer is its charge point, none when it has ended, or another
+    /// process has it.
+    pub(crate) async fn end_run(
+        &mut self,
+        (id, leased_by): (&str, &str),
+        outcome: RunOutcome,
+        now_ms: i64,
+    ) -> Result<Option<String>> {
+        on_db!(self, db => sqlx::query_scalar(
+            "update commissioning set status = $2, completed_at_ms = $3
+             where id = $1 and status = 'in_progress' and leased_by = $4
+             returning charge_point_id")
+            .bind(id).bind(outcome.as_str()).bind(now_ms).bind(leased_by)
+            .fetch_optional(db))
+    }
+
+    /// Commissions a charge point; false when it is already, is not the owner's, or is no more.
+    pub(crate) async fn commission(
         &mut self,
         owner: &Owner,
         id: &str,
         now_ms: i64,
-        occurrence: Option<&Occurrence>,
-    ) -> Result<Option<i64>> {
+    ) -> Result<bool> {
         let first: Option<String> = on_db!(self, db => sqlx::query_scalar(concat!(
             "update charge_point set commissioned_at_ms = $2, updated_at_ms = $2
              where id = $1 and deleted_at_ms is null and commissioned_at_ms is null and ",
@@ -357,15 +304,18 @@ impl Conn {
         if first.is_some() {
             self.touch_sites_of(id, None, now_ms).await?;
         }
-        if let (Some(_), Some(occurrence)) = (&first, occurrence) {
-            self.tell(occurrence, &commissioned(now_ms)).await?;
-        }
-        on_db!(self, db => sqlx::query_scalar(concat!(
+        Ok(first.is_some())
+    }
+
+    /// When a charge point of this owner was commissioned.
+    pub(crate) async fn commissioned_at(&mut self, owner: &Owner, id: &str) -> Result<Option<i64>> {
+        let at_ms: Option<Option<i64>> = on_db!(self, db => sqlx::query_scalar(concat!(
             "select p.commissioned_at_ms from charge_point p where p.id = $1 and p.deleted_at_ms is null and ",
             owned!("p", "$2", "$3", "$4")))
             .bind(id)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .fetch_optional(db))
+            .fetch_optional(db))?;
+        Ok(at_ms.flatten())
     }
 
     /// Whether a run that asks for a test transaction is in progress at the charge point.
@@ -377,11 +327,6 @@ impl Conn {
             .fetch_optional(db))?;
         Ok(run.is_some())
     }
-}
-
-/// What webhooks are told of a charge point that was commissioned then.
-fn commissioned(at_ms: i64) -> Value {
-    json!({ "commissioned_at": rfc3339(at_ms) })
 }
 
 fn to_json(checks: &[Check]) -> String {

@@ -387,6 +387,7 @@ mod tests {
     use super::*;
     use crate::domain::charge_points::registration::{RegistrationRefused, change, delete};
     use crate::domain::money::price::Tariff;
+    use crate::domain::projects::going_live::commission;
     use crate::store::{DEFAULT_ORGANIZATION, NewTariff, Proof, TariffOwner};
 
     async fn names(store: &Store, text: &'static str) -> Vec<String> {
@@ -454,7 +455,7 @@ mod tests {
             let keys = vec![("Key".to_owned(), "1".to_owned())];
             let saved = store.save_configuration(&owner, "CP-1", keys, 1).await;
             assert_eq!(saved.unwrap() == crate::store::Saved::Kept, may);
-            let commissioned = store.commission(&owner, "CP-1", 1, None).await.unwrap();
+            let commissioned = commission(&store, &owner, "CP-1", 1, None).await.unwrap();
             assert_eq!(commissioned, may.then_some(1));
             let deleted = delete(&store, owner, "CP-1".into(), true, 2).await.unwrap();
             let refused = if may {

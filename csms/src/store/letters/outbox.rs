@@ -8,7 +8,8 @@
 
 use serde_json::Value;
 
-use crate::domain::occurrence::{Occurrence, TRIED_MS, pause_ms};
+use crate::domain::attempt::{Attempt, Next, TRIED_MS};
+use crate::domain::occurrence::Occurrence;
 use crate::store::{Conn, Result, Store, on_db, run_on_db};
 
 /// How long a letter that is being sent is left alone by others; longer than any attempt takes.
@@ -63,16 +64,6 @@ pub(crate) struct OutboxRow {
     pub attempts: i64,
     pub given_up_at_ms: Option<i64>,
     pub last_error: Option<String>,
-}
-
-/// How an attempt to send a letter ended.
-#[derive(Clone, Debug)]
-pub(crate) enum Attempt {
-    Sent,
-    /// Why not; it is tried again until [`TRIED_MS`] are over.
-    Failed(String),
-    /// Why it never can be.
-    Impossible(String),
 }
 
 /// Mails of one address keep their order.
@@ -286,31 +277,29 @@ impl Conn {
 
     async fn record_attempt(&mut self, record: &Record) -> Result<Option<Letter>> {
         let (letter, now_ms) = (&record.letter, record.now_ms);
-        let (error, over) = match &record.attempt {
-            Attempt::Sent => {
-                run_on_db!(self, db => sqlx::query(
+        let tried = (letter.created_at_ms, letter.attempts);
+        match record.attempt.next(tried, now_ms, record.chance) {
+            Next::Sent => {
+                run_on_db!(&mut *self, db => sqlx::query(
                     "update outbox set sent_at_ms = $2, attempts = attempts + 1, last_error = null where id = $1")
                     .bind(letter.id).bind(now_ms)
                     .execute(db))?;
-                return self.lease_first(&letter.lane, now_ms).await;
             }
-            Attempt::Impossible(error) => (error, true),
-            Attempt::Failed(error) => {
-                let over = now_ms.saturating_sub(letter.created_at_ms) >= TRIED_MS;
-                (error, over)
+            Next::TryAgain { at_ms, error } => {
+                run_on_db!(self, db => sqlx::query(
+                    "update outbox set attempts = attempts + 1, last_error = $2, due_at_ms = $3, leased_until_ms = 0
+                     where id = $1")
+                    .bind(letter.id).bind(error).bind(at_ms)
+                    .execute(db))?;
+                return Ok(None);
             }
-        };
-        if !over {
-            let due_at_ms =
-                now_ms.saturating_add(pause_ms(letter.attempts.saturating_add(1), record.chance));
-            run_on_db!(self, db => sqlx::query(
-                "update outbox set attempts = attempts + 1, last_error = $2, due_at_ms = $3, leased_until_ms = 0
-                 where id = $1")
-                .bind(letter.id).bind(error).bind(due_at_ms)
-                .execute(db))?;
-            return Ok(None);
+            Next::GiveUp { error } => self.give_up_letter(letter, error, now_ms).await?,
         }
-        run_on_db!(self, db => sqlx::query(
+        self.lease_first(&letter.lane, now_ms).await
+    }
+
+    async fn give_up_letter(&mut self, letter: &Letter, error: &str, now_ms: i64) -> Result<()> {
+        run_on_db!(&mut *self, db => sqlx::query(
             "update outbox set attempts = attempts + 1, last_error = $2, given_up_at_ms = $3 where id = $1")
             .bind(letter.id).bind(error).bind(now_ms)
             .execute(db))?;
@@ -320,8 +309,7 @@ impl Conn {
              where lane = $1 and created_at_ms <= $4 and sent_at_ms is null and given_up_at_ms is null")
             .bind(&letter.lane).bind("given up with the letters before it").bind(now_ms)
             .bind(now_ms.saturating_sub(TRIED_MS))
-            .execute(db))?;
-        self.lease_first(&letter.lane, now_ms).await
+            .execute(db))
     }
 }
 

@@ -459,7 +459,9 @@ async fn energy_that_no_connector_delivers_is_not_billed() {
 async fn a_stamp_that_is_ahead_bills_no_idle_time_that_did_not_pass() {
     let hours = Arc::new(AtomicI64::new(0));
     let rig = rig_later(hours.clone()).await;
+    hours.store(-3, Relaxed);
     let mut cp = with_tariff(&rig).await;
+    hours.store(0, Relaxed);
     let now = "2026-01-01T09:30:00Z";
     // All of it arrives at once; 0.50 + 1 kWh x 0.38.
     for (stopped, words) in [

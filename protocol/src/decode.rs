@@ -9,7 +9,7 @@
 //! [`Decoding::Tolerant`] takes what a strict reading takes, with the same value, at the same cost. Where that refuses,
 //! it reads once more, by the table of leniencies ([`LENIENCIES`]), and says what it had to forgive. Members that are
 //! missing, of a type that cannot be read, or words outside an enumeration where a decision hangs on them are refused
-//! in both decodings, as is U+0000 in a text.
+//! in both decodings, as is U+0000 in a text; but for the optional members that may be left out when they are unreadable.
 
 mod agree;
 mod by_action;

@@ -329,6 +329,8 @@ async fn a_start_that_is_told_late_has_the_tariff_of_its_time() {
     assert_eq!(session("2026-01-01T12:31:00Z").await, 90.0);
     // None held yet; and what nobody can believe began when it arrived.
     assert_eq!(session("2026-01-01T09:29:59Z").await, Value::Null);
+    let free = rig.transactions("CP-1").await.pop().unwrap();
+    assert_eq!(free["irregularities"], json!(["no_tariff_then"]));
     assert_eq!(session("1999-01-01T10:00:00Z").await, 90.0);
     assert_eq!(session("2030-01-01T10:00:00Z").await, 90.0);
 }
@@ -459,7 +461,9 @@ async fn energy_that_no_connector_delivers_is_not_billed() {
 async fn a_stamp_that_is_ahead_bills_no_idle_time_that_did_not_pass() {
     let hours = Arc::new(AtomicI64::new(0));
     let rig = rig_later(hours.clone()).await;
+    hours.store(-3, Relaxed);
     let mut cp = with_tariff(&rig).await;
+    hours.store(0, Relaxed);
     let now = "2026-01-01T09:30:00Z";
     // All of it arrives at once; 0.50 + 1 kWh x 0.38.
     for (stopped, words) in [

@@ -436,6 +436,21 @@ async fn after_reboot_required_both_are_taken_until_the_charge_point_comes_with_
 }
 
 #[tokio::test]
+async fn a_key_that_no_charge_point_can_keep_is_not_sent() {
+    for (rig, cp) in with_old_password().await {
+        let long = "x".repeat(41);
+        for key in ["", "fifteen-bytes-0", &long] {
+            let payload = json!({"key": "authorizationKey", "value": key});
+            let (status, body) = rig.command("CP-1", "ChangeConfiguration", payload).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+            assert_eq!(body["details"][0]["field"], "value", "{body}");
+        }
+        // The next call is that of a good one.
+        change_key(&rig, cp, DIGITS, Reply::Status("Accepted")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_was_rejected_is_none() {
     for status in ["Rejected", "NotSupported"] {
         for (rig, cp) in with_old_password().await {

@@ -308,3 +308,43 @@ async fn a_blank_tag_is_invalid_whoever_is_let_in() {
         .unwrap();
     assert_eq!(tags, ["NEW", "TAG"]);
 }
+
+#[tokio::test]
+async fn readings_that_name_no_transaction_mark_the_one_that_is_open_and_has_none() {
+    let rig = rig().await;
+    for (id, connector, own, unnamed, words) in [
+        (
+            "CP-1",
+            1,
+            false,
+            json!(null),
+            json!(["readings_without_transaction"]),
+        ),
+        (
+            "CP-2",
+            1,
+            false,
+            json!(4711),
+            json!(["readings_without_transaction"]),
+        ),
+        ("CP-3", 1, true, json!(4711), json!([])),
+        ("CP-4", 2, false, json!(4711), json!([])),
+        ("CP-5", 0, false, json!(4711), json!([])),
+    ] {
+        let mut cp = rig.connect(id).await;
+        let at = "2026-01-01T10:10:00Z";
+        let started = cp.start(1, "TAG", "2026-01-01T10:00:00Z", 0).await;
+        if own {
+            cp.meter(&started["transactionId"], at, "100").await;
+        }
+        let mut payload = json!({"connectorId": connector,
+            "meterValue": [{"timestamp": at, "sampledValue": [{"value": "200"}]}]});
+        if !unnamed.is_null() {
+            payload["transactionId"] = unnamed;
+        }
+        cp.call("MeterValues", payload).await.unwrap();
+        let listed = rig.transactions(id).await.remove(0);
+        assert_eq!(listed["irregularities"], words, "{id}");
+        assert_eq!(listed["meter_values"], i64::from(own), "{id}");
+    }
+}

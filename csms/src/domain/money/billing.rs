@@ -24,17 +24,34 @@ use crate::domain::tags::payer::Payer;
 use crate::domain::transactions::claims::{Claims, energy_wh, implausible, is_ahead};
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
-/// Begins the bills of transactions that were just inserted: of each its id, when it began, and who pays.
-pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[(i64, i64, Payer)]) -> Result<()> {
+/// A transaction that was just inserted.
+pub(in crate::domain) struct Begun {
+    pub id: i64,
+    /// By what this server believes of its stamp.
+    pub began_ms: i64,
+    pub received_ms: i64,
+    pub payer: Payer,
+}
+
+/// Begins the bills of transactions that were just inserted. What began long before it is told may have begun before
+/// there was a tariff, or by a clock that is behind: it is not billed, and says so where there is one by now.
+pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[Begun]) -> Result<()> {
     let bills: Vec<_> = begun
         .iter()
-        .filter_map(|(id, began_ms, payer)| match payer {
+        .filter_map(|new| match &new.payer {
             Payer::Nobody => None,
-            Payer::Holder => Some((*id, *began_ms, None)),
-            Payer::HolderThough(though) => Some((*id, *began_ms, Some(though.as_str()))),
+            Payer::Holder => Some((new.id, new.began_ms, None)),
+            Payer::HolderThough(though) => Some((new.id, new.began_ms, Some(though.as_str()))),
         })
         .collect();
-    conn.bill(&bills).await
+    conn.bill(&bills).await?;
+    let told_late: Vec<_> = begun
+        .iter()
+        .filter(|new| !matches!(new.payer, Payer::Nobody))
+        .filter(|new| is_ahead(new.received_ms, new.began_ms))
+        .map(|new| (new.id, new.began_ms))
+        .collect();
+    conn.mark_without_tariff(&told_late).await
 }
 
 /// Prices a transaction that has ended, if it is billed.

@@ -83,7 +83,36 @@ pub(in crate::domain) async fn keep(conn: &mut Conn, reports: &[&MeterReport]) -
             conn.tell_of(transaction.id, occurrence, &data).await?;
         }
     }
-    ending::heard(conn, &heard).await
+    ending::heard(conn, &heard).await?;
+    for report in reports {
+        if transaction_of(report).is_none() {
+            mark_unnamed(conn, report).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The irregularity of a transaction that has no readings of its own, while its connector reported some of no transaction.
+const UNNAMED: &str = "readings_without_transaction";
+
+/// Readings that name no transaction of their charge point are nobody's. Where one alone is open on their connector, and
+/// none were told of it, it says so: its energy may be missing until its stop comes.
+async fn mark_unnamed(conn: &mut Conn, report: &MeterReport) -> Result<()> {
+    let Some(connector) = report.connector_id.filter(|connector| *connector != 0) else {
+        return Ok(());
+    };
+    if report
+        .readings
+        .iter()
+        .all(|reading| reading.register.is_none())
+    {
+        return Ok(());
+    }
+    let open = conn.open_on(&report.charge_point_id, connector).await?;
+    match open.as_slice() {
+        [alone] if !alone.has_readings => conn.mark_deviations(alone.id, &[UNNAMED]).await,
+        _ => Ok(()),
+    }
 }
 
 /// How a report moves the register of a transaction without a stop on. Nothing is priced here: that would be done for

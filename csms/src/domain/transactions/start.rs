@@ -183,7 +183,12 @@ async fn keep_starts(
         if let Some(session) = &judged.guest {
             conn.guest_began(session, id).await?;
         }
-        bills.push((id, begin.began_ms, judged.payer));
+        bills.push(billing::Begun {
+            id,
+            began_ms: begin.began_ms,
+            received_ms: start.now_ms,
+            payer: judged.payer,
+        });
         others.push((id, start));
         let begun = Begun {
             id,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{answer, command, report};
 use crate::domain::charge_points::security::is_password;
+use crate::domain::charge_points::standard_key::wrong_value;
 use crate::domain::command::{Answer, CallFailure, Command, Raw};
 use crate::ocpp::dialect::{CommandCall, Dialect, Report, Topic};
 
@@ -120,6 +121,16 @@ pub(crate) fn new_key(action: Action, payload: &str) -> Option<String> {
         Value::String(key) if !key.is_empty() => Some(key),
         _ => None,
     }
+}
+
+/// What is wrong with the new password in a command that gives one.
+pub(crate) fn wrong_key(action: Action, payload: &str) -> Option<&'static str> {
+    if action != Action::ChangeConfiguration {
+        return None;
+    }
+    let payload: Value = serde_json::from_str(payload).ok()?;
+    let key = payload["key"].as_str().filter(|key| is_password(key))?;
+    wrong_value(key, &payload["value"])
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod profile;
 mod report;
 mod transaction;
 
-pub(crate) use dialect::{V16, find, new_key, raw};
+pub(crate) use dialect::{V16, find, new_key, raw, wrong_key};
 
 use dynamo_protocol::v16::Action;
 use dynamo_protocol::{CallError, ErrorCode};

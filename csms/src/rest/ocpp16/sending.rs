@@ -188,6 +188,9 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
     let id = ChargePointId::new(&order.charge_point_id)
         .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
     let found = charge_point::find(app, &order.owner, id.as_str()).await?;
+    if let Some(wrong) = v16::wrong_key(order.action, &order.payload) {
+        return Err(ApiError::field("value", wrong.to_owned()));
+    }
     let transmission = Transmission {
         id,
         registration: Registration::from_word(&found.registration),

@@ -150,7 +150,7 @@ pub(in crate::rest) struct TransactionBody {
     meter_values: i64,
     /// What cannot be true of it as it was told, such as `meter_stop_below_start`, or is odd about its end
     /// (`stop_time_ahead`: stamped more than a minute after it arrived, so that no more idle time is billed than passed
-    /// here; `stop_of_unknown_transaction`, `stop_unreadable`, `corrected_late`), and the names of what was forgiven of its messages, such as
+    /// here; `stop_of_unknown_transaction`, `stop_unreadable`, `readings_without_transaction`, `no_tariff_then`, `corrected_late`), and the names of what was forgiven of its messages, such as
     /// `time_without_offset`.
     irregularities: Vec<String>,
     /// In the currency, tax included; `null` where nothing is billed.

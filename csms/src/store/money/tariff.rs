@@ -157,6 +157,21 @@ static BILL: Many = Many::new(
     3,
 );
 
+/// Marks those that are not billed because their tariff holds only since they began, though it did when they arrived.
+static WITHOUT_TARIFF: Many = Many::new(
+    "with r (number, began_at_ms) as (values {rows})
+     update charge_transaction set deviations = trim(deviations || ' no_tariff_then') from r
+     where id = r.number
+         and not exists (select 1 from transaction_cost c where c.transaction_id = r.number)
+         and exists (select 1 from tariff n
+             where ((n.owner_kind = 'charge_point' and n.owner_id = charge_transaction.charge_point_id)
+                     or (n.owner_kind = 'project' and n.owner_id = charge_transaction.project_id))
+                 and n.since_ms <= charge_transaction.received_at_ms)
+         and (project_id is null or exists (select 1 from project j
+             where j.id = charge_transaction.project_id and j.handed_over_at_ms <= r.began_at_ms))",
+    2,
+);
+
 /// Sets the tariff of a row `p`, which the text given selects.
 macro_rules! set_tariff {
     ($from:literal, $owned:expr) => {
@@ -268,6 +283,21 @@ impl Conn {
                 let mut query = sqlx::query(text);
                 for (id, began_at_ms, though) in chunk {
                     query = query.bind(*id).bind(*began_at_ms).bind(*though);
+                }
+                query.execute(db)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Marks those of these transactions (id, and when it began) that are not billed because no tariff held then.
+    pub(crate) async fn mark_without_tariff(&mut self, begun: &[(i64, i64)]) -> Result<()> {
+        for chunk in chunks(begun) {
+            let text = WITHOUT_TARIFF.for_rows(chunk.len());
+            run_on_db!(&mut *self, db => {
+                let mut query = sqlx::query(text);
+                for (id, began_at_ms) in chunk {
+                    query = query.bind(*id).bind(*began_at_ms);
                 }
                 query.execute(db)
             })?;

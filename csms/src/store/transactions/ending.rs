@@ -22,6 +22,8 @@ pub(crate) struct Open {
     pub id: i64,
     pub started_at_ms: i64,
     pub received_at_ms: i64,
+    /// Whether a register of its own was told.
+    pub has_readings: bool,
 }
 
 impl Open {
@@ -417,8 +419,8 @@ impl Conn {
         connector: i64,
     ) -> Result<Vec<Open>> {
         on_db!(self, db => sqlx::query_as(
-            "select id, started_at_ms, received_at_ms from charge_transaction
-             where charge_point_id = $1 and connector_id = $2 and state = 'open'")
+            "select id, started_at_ms, received_at_ms, last_meter_wh is not null as has_readings
+             from charge_transaction where charge_point_id = $1 and connector_id = $2 and state = 'open'")
             .bind(charge_point).bind(connector)
             .fetch_all(db))
     }

@@ -333,7 +333,7 @@ impl Connector {
     }
 
     /// The most that goes through the phases in use, in watts.
-    fn supply_w(&self) -> u32 {
+    pub(super) fn supply_w(&self) -> u32 {
         let (in_use, all) = (self.phases_in_use(), ev::phases(self.power_w_max));
         let watts = u64::from(self.power_w_max) * u64::from(in_use) / u64::from(all);
         u32::try_from(watts).unwrap_or(u32::MAX)

@@ -382,7 +382,7 @@ impl ChargePoint {
             let whole = whole.map(|limit| limit.shared(sharing));
             let connector = &mut self.connectors[index];
             let limits = [own.or(usual), whole].into_iter().flatten();
-            connector.limit_w = limits.map(|limit| connector.watts(limit)).min();
+            connector.limit_w = limits.map(|limit| connector.usable_w(limit)).min();
             connector.plan_flow(now);
         }
         self.profiles.change = match change {

@@ -16,6 +16,10 @@ use crate::tally::Tally;
 use judged::{Bound, Limit};
 use latency::{Figure, LatencyBounds, Scope};
 
+/// A CSMS is slow when half of its answers take at least this long: a session counts as due if its card comes a second
+/// before the end.
+const SLOW_ANSWER_MS: f64 = 500.0;
+
 /// Bounds of a scenario file. What is absent has its default, which for some is not to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -140,8 +144,10 @@ impl Thresholds {
         let all = Some(points.planned);
         let some_due = (due > 0).then_some(1);
         let none = Some(0);
-        let none_started = (due > 0 && transactions.started == 0)
-            .then(|| format!("sessions were due at {due} charge points, and none ever started"));
+        let none_started = (due > 0 && transactions.started == 0).then(|| {
+            let remedy = slow_answers(calls).unwrap_or_default();
+            format!("sessions were due at {due} charge points, and none ever started{remedy}")
+        });
         let least =
             |name, given, default, value| count(name, Bound::Least, (given, default), value);
         let most = |name, given, default, value| count(name, Bound::Most, (given, default), value);
@@ -224,6 +230,20 @@ impl Thresholds {
         .flatten()
         .collect()
     }
+}
+
+/// What to change where a CSMS that answers everything is so slow that no session got as far as its start;
+/// nothing where something else is wrong.
+fn slow_answers(calls: &Calls) -> Option<String> {
+    let (ends, p50_ms) = (calls.all.ends, calls.all.latency_ms.p50?);
+    let answers_all = ends.error + ends.timeout == 0;
+    (answers_all && p50_ms >= SLOW_ANSWER_MS).then(|| {
+        format!(
+            "; the CSMS answers, half of the time after {:.1} s or more, and a charge point has one call open at a time: \
+             give more --duration, or transactions_started_min: 0",
+            p50_ms / 1e3
+        )
+    })
 }
 
 /// A count against what a scenario gives, else against the default; none where there is neither.
@@ -427,6 +447,27 @@ mod tests {
         let nothing = "{sessions_refused_max: 10, transactions_started_min: 0}";
         assert!(judge(nothing, &points(10), 0).is_empty());
         assert!(judge("{}", &ten(), 0).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_was_too_short_for_a_slow_csms_says_what_to_change() {
+        let sentence = |end: &CallEnd<'_>, ms| {
+            let tally = Tally::default();
+            let boot = ("BootNotification", Phase::Run);
+            (0..3).for_each(|_| tally.call(0, boot, &CallEnd::Ok, Duration::from_millis(ms)));
+            tally.call(0, ("Authorize", Phase::Run), end, Duration::from_millis(ms));
+            let failed = failed(&judge(&given("{}"), &ten(), &tally, 0));
+            failed.last().unwrap().clone()
+        };
+        let remedy = "after 3.0 s or more, and a charge point has one call open at a time: give more --duration";
+        let slow = sentence(&CallEnd::Ok, 3_000);
+        assert!(slow.contains(remedy), "{slow}");
+        for other in [
+            sentence(&CallEnd::Ok, 20),
+            sentence(&CallEnd::TimedOut, 3_000),
+        ] {
+            assert!(other.ends_with("and none ever started"), "{other}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use dynamo_simulator::{Verdict, run};
 use serde_json::{Value, json};
@@ -197,6 +198,22 @@ async fn a_csms_that_answers_everything_and_lets_nobody_charge() {
     assert_eq!(doubled["transaction_id"], 1, "{doubled}");
     let id = doubled["charge_point_ids"][0].as_str().unwrap();
     assert!(same.0[0].contains(id), "{:?}", same.0);
+}
+
+#[tokio::test]
+async fn a_csms_that_answers_too_slowly_for_the_run() {
+    let script = Script {
+        delay: Duration::from_secs(2),
+        ..Script::default()
+    };
+    let scenario = format!("sessions: {{pause_s: [0, 0.5]}}\n{OWN}");
+    let (failed, _) = red(script, &scenario, &["--duration", "6s"]).await;
+    names(&failed, &["transactions_started"]);
+    let sentence = failed
+        .iter()
+        .find(|line| line.starts_with("transactions_started"));
+    let sentence = sentence.unwrap();
+    assert!(sentence.contains("give more --duration"), "{sentence}");
 }
 
 #[tokio::test]

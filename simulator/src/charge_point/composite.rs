@@ -16,6 +16,8 @@ const STRETCHES_MAX: usize = 500;
 
 /// From this millisecond of the schedule on, so many watts, until the next one.
 type Stretch = (i64, u32);
+/// The same from a whole second on.
+type Whole = (i32, u32);
 
 impl ChargePoint {
     /// `None` where there is no such connector, or no time.
@@ -139,8 +141,8 @@ impl ChargePoint {
 }
 
 /// Periods that begin at whole seconds: where a stretch ends within a second, the lower limit counts for all of it.
-fn by_seconds(stretches: &[Stretch]) -> Vec<(i32, u32)> {
-    let mut periods: Vec<(i32, u32)> = Vec::new();
+fn by_seconds(stretches: &[Stretch]) -> Vec<Whole> {
+    let mut periods: Vec<Whole> = Vec::new();
     for (index, (from_ms, watts)) in stretches.iter().enumerate() {
         let last_ms = stretches.get(index + 1).map_or(i64::MAX, |next| next.0 - 1);
         let first_s = i32::try_from(from_ms / 1_000).unwrap_or(i32::MAX);
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn in_a_second_in_which_it_changes_the_lower_limit_counts() {
-        let cases: [(&[Stretch], &[(i32, u32)]); 5] = [
+        let cases: [(&[Stretch], &[Whole]); 5] = [
             (&[(0, 9)], &[(0, 9)]),
             (&[(0, 9), (2_000, 5)], &[(0, 9), (2, 5)]),
             (&[(0, 9), (2_500, 5)], &[(0, 9), (2, 5)]),

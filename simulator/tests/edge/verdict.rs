@@ -163,7 +163,7 @@ async fn a_csms_that_answers_everything_and_lets_nobody_charge() {
     let mostly_refuses = |action: &str, payload: &Value| {
         static CARDS: AtomicU64 = AtomicU64::new(0);
         match action {
-            "Authorize" if CARDS.fetch_add(1, Relaxed) % 4 != 0 => {
+            "Authorize" if !CARDS.fetch_add(1, Relaxed).is_multiple_of(4) => {
                 Ok(json!({"idTagInfo": {"status": "Invalid"}}))
             }
             _ => answer(action, payload),

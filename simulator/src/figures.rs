@@ -13,6 +13,11 @@ pub(crate) struct ChargePoints {
     pub(crate) accepted: u64,
     /// At which somebody would have shown a card by the end of the run, were the CSMS prompt.
     pub(crate) sessions_due: u64,
+    /// At which the CSMS refused more sessions than it allowed.
+    pub(crate) sessions_refused: u64,
+    /// Whether energy would have flowed by the end of the run at one of those where a session was due.
+    #[serde(skip)]
+    pub(crate) energy_due: bool,
     /// Had lost their connection when they ended, and had tried in vain to get it back or lost it to silence.
     pub(crate) offline_at_end: u64,
     /// Ended before the run did, panicked, or could not be ended: what they did is not counted in full.
@@ -47,7 +52,18 @@ impl ChargePoints {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+/// Most doubled transaction ids that are named.
+pub(crate) const DOUBLED_IDS_MAX: usize = 20;
+
+/// A transaction id that the CSMS gave to two transactions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DoubledId {
+    pub(crate) transaction_id: i64,
+    /// Who got it first, and who got it again; one charge point may be both.
+    pub(crate) charge_point_ids: [String; 2],
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Transactions {
     /// Starts that the CSMS acknowledged.
     pub(crate) started: u64,
@@ -55,6 +71,12 @@ pub(crate) struct Transactions {
     pub(crate) stopped: u64,
     /// Of the stopped ones.
     pub(crate) energy_wh: u64,
+    /// Sessions whose card, or whose start, the CSMS refused.
+    pub(crate) sessions_refused: u64,
+    /// Starts that the CSMS acknowledged with an id that another transaction of the run had got before.
+    pub(crate) ids_doubled: u64,
+    /// Which those were; the first [`DOUBLED_IDS_MAX`] of them.
+    pub(crate) doubled_ids: Vec<DoubledId>,
     /// Messages that the CSMS never took: still waiting at the end, or given up after their last attempt.
     pub(crate) undelivered_messages: u64,
     /// Charge points they belong to.
@@ -65,6 +87,20 @@ pub(crate) struct Transactions {
 }
 
 impl Transactions {
+    /// For people, if an id came twice: which, and where.
+    pub(crate) fn named_doubled_ids(&self) -> Option<String> {
+        let named = |doubled: &DoubledId| {
+            let [first, again] = &doubled.charge_point_ids;
+            format!("{} of {first} again at {again}", doubled.transaction_id)
+        };
+        let shown: Vec<String> = self.doubled_ids.iter().map(named).collect();
+        let more = match self.ids_doubled - shown.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (self.ids_doubled > 0).then(|| format!("{}{more}", shown.join(", ")))
+    }
+
     /// For people, if anything was not delivered.
     pub(crate) fn undelivered(&self) -> Option<String> {
         let Self {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::control::{self, Operated};
 use crate::driver::{Clock, Controls, Job, Observer, drive, unix_now_ms};
-use crate::figures::{ChargePoints, Connections, Frames, Transactions};
+use crate::figures::{ChargePoints, Connections, DoubledId, Frames, Transactions};
 use crate::ledger::{Ledger, LedgerLine};
 use crate::output::{print, tell};
 use crate::plan::Plan;
@@ -262,14 +262,20 @@ impl Fleet {
             connected: tally.connected.load(Relaxed),
             accepted: tally.accepted.load(Relaxed),
             sessions_due: plan.sessions_due(self.lived),
+            sessions_refused: tally.charge_points_refused.load(Relaxed),
+            energy_due: plan.energy_due(self.lived),
             offline_at_end: tally.offline_at_end.load(Relaxed),
             lost: self.losses.count,
             losses: self.losses.named.clone(),
         };
+        let (ids_doubled, doubled_ids) = self.doubled_ids();
         let transactions = Transactions {
             started: tally.transactions_started.load(Relaxed),
             stopped: tally.transactions_stopped.load(Relaxed),
             energy_wh: tally.energy_wh.load(Relaxed),
+            sessions_refused: tally.sessions_refused.load(Relaxed),
+            ids_doubled,
+            doubled_ids,
             undelivered_messages: tally.undelivered_messages.load(Relaxed),
             undelivered_charge_points: tally.undelivered_charge_points.load(Relaxed),
             readings_thinned: tally.readings_thinned.load(Relaxed),
@@ -311,6 +317,19 @@ impl Fleet {
             ended,
             thresholds,
         }
+    }
+}
+
+impl Fleet {
+    /// How many transaction ids came again, and the first of them.
+    fn doubled_ids(&self) -> (u64, Vec<DoubledId>) {
+        let ids = self.tally.transaction_ids();
+        let charge_point = |index: usize| self.plan.id(index as u32 + 1).to_string();
+        let named = |(transaction_id, first, again): &(i64, usize, usize)| DoubledId {
+            transaction_id: *transaction_id,
+            charge_point_ids: [charge_point(*first), charge_point(*again)],
+        };
+        (ids.doubled, ids.named.iter().map(named).collect())
     }
 }
 

@@ -3,6 +3,8 @@
 //! Nothing is kept per charge point. Histograms are shared by shards of charge points, each behind a lock that is
 //! held for one recording.
 
+mod transaction_ids;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use dynamo_protocol::{CallError, Version};
 use hdrhistogram::Histogram;
+
+use transaction_ids::TransactionIds;
 
 use crate::figures::{CallFigures, Calls, EndingCalls, Ends, Latency, Reason, RefusedIdTag};
 
@@ -60,6 +64,11 @@ pub(crate) struct Tally {
     pub(crate) connections_lost: AtomicU64,
     pub(crate) connections_failed: AtomicU64,
     pub(crate) transactions_started: AtomicU64,
+    /// Sessions that the CSMS did not allow: it refused the card, or the start.
+    pub(crate) sessions_refused: AtomicU64,
+    /// Charge points at which it refused more sessions than it allowed.
+    pub(crate) charge_points_refused: AtomicU64,
+    transaction_ids: Mutex<TransactionIds>,
     pub(crate) transactions_stopped: AtomicU64,
     pub(crate) energy_wh: AtomicU64,
     /// Transaction messages that the CSMS never took: still waiting at the end, or given up before.
@@ -157,6 +166,17 @@ impl Tally {
             reason: reason.clone(),
             count: *count,
         }))
+    }
+
+    /// The CSMS acknowledged the start of a transaction at the charge point of this index, with this id.
+    pub(crate) fn transaction_started(&self, transaction_id: i64, index: usize) {
+        self.transactions_started.fetch_add(1, Relaxed);
+        lock(&self.transaction_ids).given(transaction_id, index);
+    }
+
+    /// Ids that came more than once.
+    pub(crate) fn transaction_ids(&self) -> MutexGuard<'_, TransactionIds> {
+        lock(&self.transaction_ids)
     }
 
     /// The CSMS does not let this tag charge.

@@ -16,6 +16,10 @@ use crate::tally::Tally;
 use judged::{Bound, Limit};
 use latency::{Figure, LatencyBounds, Scope};
 
+/// A CSMS is slow when half of its answers take at least this long: a session counts as due if its card comes a second
+/// before the end.
+const SLOW_ANSWER_MS: f64 = 500.0;
+
 /// Bounds of a scenario file. What is absent has its default, which for some is not to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +40,14 @@ pub(crate) struct Thresholds {
     /// Transactions whose start was acknowledged, at least. By default 1 where the run lasted long enough for a
     /// session.
     pub(crate) transactions_started_min: Option<u64>,
+    /// Charge points at which the CSMS refused more sessions than it allowed, at most. By default half of those at
+    /// which a session was due.
+    pub(crate) sessions_refused_max: Option<u64>,
+    /// Energy of all transactions whose end was acknowledged, in Wh, at least. By default 1 where the run lasted long
+    /// enough for it and a transaction was to start.
+    pub(crate) energy_wh_min: Option<u64>,
+    /// Starts acknowledged with an id that another transaction of the run had got before, at most. By default 0.
+    pub(crate) transaction_ids_doubled_max: Option<u64>,
     /// Transactions whose end was acknowledged, at least.
     pub(crate) transactions_min: Option<u64>,
     /// Sockets lost against the charge point's will, at most.
@@ -88,14 +100,10 @@ impl Thresholds {
         latency::check(&self.latency_ms)
     }
 
-    /// What is wanted of a run with so many charge points, one sentence for each bound.
-    pub(crate) fn sentences(&self, planned: u64, sessions_due: u64) -> Vec<String> {
+    /// What is wanted of a run with these charge points, one sentence for each bound.
+    pub(crate) fn sentences(&self, planned: &ChargePoints) -> Vec<String> {
         let counted = Counted {
-            charge_points: &ChargePoints {
-                planned,
-                sessions_due,
-                ..ChargePoints::default()
-            },
+            charge_points: planned,
             calls: &Tally::default().calls(),
             transactions: &Transactions::default(),
             connections: &Connections::default(),
@@ -136,8 +144,10 @@ impl Thresholds {
         let all = Some(points.planned);
         let some_due = (due > 0).then_some(1);
         let none = Some(0);
-        let none_started = (due > 0 && transactions.started == 0)
-            .then(|| format!("sessions were due at {due} charge points, and none ever started"));
+        let none_started = (due > 0 && transactions.started == 0).then(|| {
+            let remedy = slow_answers(calls).unwrap_or_default();
+            format!("sessions were due at {due} charge points, and none ever started{remedy}")
+        });
         let least =
             |name, given, default, value| count(name, Bound::Least, (given, default), value);
         let most = |name, given, default, value| count(name, Bound::Most, (given, default), value);
@@ -155,6 +165,38 @@ impl Thresholds {
             transactions.started,
         );
         let undelivered = transactions.undelivered_messages;
+        let refused = most(
+            "sessions_refused",
+            self.sessions_refused_max,
+            (due > 0).then_some(due / 2),
+            points.sessions_refused,
+        );
+        let named_refused = (points.sessions_refused > 0).then(|| {
+            format!(
+                "charge points of {due} with a session due at which the CSMS refused more cards and starts than it \
+                 allowed; {} were refused in all",
+                transactions.sessions_refused
+            )
+        });
+        // Who wants no transaction to start wants no energy either.
+        let energy_due = points.energy_due && self.transactions_started_min != Some(0);
+        let energy = least(
+            "energy_wh",
+            self.energy_wh_min,
+            energy_due.then_some(1),
+            transactions.energy_wh,
+        );
+        let no_energy = (due > 0 && transactions.energy_wh == 0).then(|| {
+            format!(
+                "sessions were due at {due} charge points, and no transaction delivered anything"
+            )
+        });
+        let doubled = most(
+            "transaction_ids_doubled",
+            self.transaction_ids_doubled_max,
+            none,
+            transactions.ids_doubled,
+        );
         [
             least("accepted", self.accepted_min, all, points.accepted),
             lost.map(|lost| lost.with_remark(points.named_losses())),
@@ -167,7 +209,10 @@ impl Thresholds {
             most("call_errors", self.call_errors_max, none, ends.error),
             most("timeouts", self.timeouts_max, none, ends.timeout),
             most("undelivered", self.undelivered_max, none, undelivered),
+            doubled.map(|doubled| doubled.with_remark(transactions.named_doubled_ids())),
             started.map(|started| started.with_remark(none_started)),
+            refused.map(|refused| refused.with_remark(named_refused)),
+            energy.map(|energy| energy.with_remark(no_energy)),
             least(
                 "transactions",
                 self.transactions_min,
@@ -187,6 +232,20 @@ impl Thresholds {
     }
 }
 
+/// What to change where a CSMS that answers everything is so slow that no session got as far as its start;
+/// nothing where something else is wrong.
+fn slow_answers(calls: &Calls) -> Option<String> {
+    let (ends, p50_ms) = (calls.all.ends, calls.all.latency_ms.p50?);
+    let answers_all = ends.error + ends.timeout == 0;
+    (answers_all && p50_ms >= SLOW_ANSWER_MS).then(|| {
+        format!(
+            "; the CSMS answers, half of the time after {:.1} s or more, and a charge point has one call open at a time: \
+             give more --duration, or transactions_started_min: 0",
+            p50_ms / 1e3
+        )
+    })
+}
+
 /// A count against what a scenario gives, else against the default; none where there is neither.
 fn count(
     name: &str,
@@ -201,7 +260,7 @@ fn count(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::Loss;
+    use crate::figures::{DoubledId, Loss};
     use crate::tally::{CallEnd, Phase};
     use std::time::Duration;
 
@@ -274,7 +333,9 @@ mod tests {
                 ("call_errors", true),
                 ("timeouts", true),
                 ("undelivered", true),
+                ("transaction_ids_doubled", true),
                 ("transactions_started", true),
+                ("sessions_refused", true),
                 ("transactions", false),
                 ("p99_ms", false)
             ]
@@ -350,6 +411,95 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_charges_nobody_is_red_although_all_is_answered() {
+        let points = |sessions_refused| ChargePoints {
+            sessions_refused,
+            energy_due: true,
+            ..ten()
+        };
+        let judge = |yaml: &str, points: &ChargePoints, energy_wh| {
+            let judged = given(yaml).judge(Counted {
+                charge_points: points,
+                calls: &Tally::default().calls(),
+                transactions: &Transactions {
+                    started: 4,
+                    energy_wh,
+                    sessions_refused: 7,
+                    ..Transactions::default()
+                },
+                connections: &Connections::default(),
+            });
+            failed(&judged)
+        };
+        assert!(judge("{}", &points(5), 1).is_empty());
+        assert_eq!(
+            judge("{}", &points(6), 0),
+            [
+                "sessions_refused: 6, wanted at most 5: charge points of 10 with a session due at which the CSMS \
+                 refused more cards and starts than it allowed; 7 were refused in all",
+                "energy_wh: 0, wanted at least 1: sessions were due at 10 charge points, and no transaction \
+                 delivered anything"
+            ]
+        );
+        let on_purpose = "{sessions_refused_max: 10, energy_wh_min: 0}";
+        assert!(judge(on_purpose, &points(10), 0).is_empty());
+        // Where nothing is wanted to start, nothing is wanted to flow; where there was no time, neither.
+        let nothing = "{sessions_refused_max: 10, transactions_started_min: 0}";
+        assert!(judge(nothing, &points(10), 0).is_empty());
+        assert!(judge("{}", &ten(), 0).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_was_too_short_for_a_slow_csms_says_what_to_change() {
+        let sentence = |end: &CallEnd<'_>, ms| {
+            let tally = Tally::default();
+            let boot = ("BootNotification", Phase::Run);
+            (0..3).for_each(|_| tally.call(0, boot, &CallEnd::Ok, Duration::from_millis(ms)));
+            tally.call(0, ("Authorize", Phase::Run), end, Duration::from_millis(ms));
+            let failed = failed(&judge(&given("{}"), &ten(), &tally, 0));
+            failed.last().unwrap().clone()
+        };
+        let remedy = "after 3.0 s or more, and a charge point has one call open at a time: give more --duration";
+        let slow = sentence(&CallEnd::Ok, 3_000);
+        assert!(slow.contains(remedy), "{slow}");
+        for other in [
+            sentence(&CallEnd::Ok, 20),
+            sentence(&CallEnd::TimedOut, 3_000),
+        ] {
+            assert!(other.ends_with("and none ever started"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_id_that_came_twice_is_named() {
+        let transactions = Transactions {
+            started: 3,
+            ids_doubled: 2,
+            doubled_ids: vec![DoubledId {
+                transaction_id: 1,
+                charge_point_ids: ["SIM-000001".into(), "SIM-000002".into()],
+            }],
+            ..Transactions::default()
+        };
+        let judged = |yaml: &str| {
+            let judged = given(yaml).judge(Counted {
+                charge_points: &ten(),
+                calls: &Tally::default().calls(),
+                transactions: &transactions,
+                connections: &Connections::default(),
+            });
+            failed(&judged)
+        };
+        assert_eq!(
+            judged("{}"),
+            [
+                "transaction_ids_doubled: 2, wanted at most 0: 1 of SIM-000001 again at SIM-000002 and 1 more"
+            ]
+        );
+        assert!(judged("{transaction_ids_doubled_max: 2}").is_empty());
+    }
+
+    #[test]
     fn a_lost_charge_point_is_named() {
         let mut points = ten();
         points.lost = 2;
@@ -393,7 +543,10 @@ mod tests {
     fn what_is_wanted_is_said_before_the_run() {
         let thresholds =
             given("{p95_ms_max: 400, latency_ms: {all: {p50_max: 50}}, timeouts_max: 2}");
-        let wanted = thresholds.sentences(7, 0);
+        let wanted = thresholds.sentences(&ChargePoints {
+            planned: 7,
+            ..ChargePoints::default()
+        });
         for sentence in [
             "accepted at least 7",
             "timeouts at most 2 (relaxed from 0)",

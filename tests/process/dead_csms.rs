@@ -2,6 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -34,11 +35,15 @@ fn rejects_boots(action: &str) -> Option<Value> {
 
 /// Does all that a session needs.
 fn alive(action: &str) -> Option<Value> {
+    static NEXT_TRANSACTION: AtomicI64 = AtomicI64::new(7);
     let accepted = json!({"status": "Accepted"});
     match action {
         "BootNotification" => boot("Accepted"),
         "Authorize" => Some(json!({"idTagInfo": accepted})),
-        "StartTransaction" => Some(json!({"idTagInfo": accepted, "transactionId": 7})),
+        "StartTransaction" => {
+            let id = NEXT_TRANSACTION.fetch_add(1, Relaxed);
+            Some(json!({"idTagInfo": accepted, "transactionId": id}))
+        }
         "Heartbeat" => Some(json!({"currentTime": "2026-01-01T00:00:00.000Z"})),
         _ => Some(json!({})),
     }
@@ -146,22 +151,22 @@ fn a_load_test_of_a_dead_system_is_red() {
         (
             "silent",
             fleet(silent_after_boot, &place("silent"), None),
-            &["timeouts", "transactions_started"][..],
+            &["timeouts", "transactions_started", "energy_wh"][..],
         ),
         (
             "silent-own",
             fleet(silent_after_boot, &place("silent-own"), Some(own)),
-            &["timeouts", "transactions_started", "p95_ms"],
+            &["timeouts", "transactions_started", "energy_wh", "p95_ms"],
         ),
         (
             "rejects",
             fleet(rejects_boots, &place("rejects"), None),
-            &["accepted", "transactions_started"],
+            &["accepted", "transactions_started", "energy_wh"],
         ),
         (
             "rejects-own",
             fleet(rejects_boots, &place("rejects-own"), Some(own)),
-            &["accepted", "transactions_started"],
+            &["accepted", "transactions_started", "energy_wh"],
         ),
     ];
     for (name, fleet, failed) in runs {

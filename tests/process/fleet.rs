@@ -95,7 +95,7 @@ fn a_result_that_reaches_nobody_is_an_error() {
             "{arguments:?}: {stderr}"
         );
         if arguments == reported {
-            assert!(stderr.contains("all 6 thresholds held"), "{stderr}");
+            assert!(stderr.contains("all 7 thresholds held"), "{stderr}");
             assert!(report.exists(), "the report had room");
         }
     }

@@ -164,6 +164,9 @@ impl ChargePoint {
         out: &mut Vec<Output>,
     ) {
         out.extend(refusal(&id_tag, &info));
+        if info.status != AuthorizationStatus::Accepted && matches!(purpose, Purpose::Start(_)) {
+            out.push(Output::Fact(Fact::SessionRefused));
+        }
         let (accepted, parent) = (
             info.status == AuthorizationStatus::Accepted,
             info.parent_id_tag.clone(),
@@ -208,6 +211,10 @@ impl ChargePoint {
                 }
                 if let Some(info) = info {
                     out.extend(refusal(&id_tag, &info));
+                    out.push(Output::Fact(match info.status {
+                        AuthorizationStatus::Accepted => Fact::SessionAllowed,
+                        _ => Fact::SessionRefused,
+                    }));
                     self.started(own, &id_tag, info, now);
                 }
             }

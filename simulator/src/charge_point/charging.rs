@@ -1,7 +1,6 @@
 //! Charging profiles [1.6 §3.13]: what is kept of them, and the limit that follows at an instant.
 //!
-//! A profile of the charge point as a whole limits what all transactions draw together: it is shared out evenly. A
-//! composite schedule is not worked out.
+//! A profile of the charge point as a whole limits what all transactions draw together: it is shared out evenly.
 
 use std::sync::Arc;
 
@@ -84,7 +83,7 @@ pub enum Limit {
 
 impl Limit {
     /// The same for each of so many.
-    fn shared(self, by: u32) -> Self {
+    pub(super) fn shared(self, by: u32) -> Self {
         match self {
             Self::Watts(watts) => Self::Watts(watts / by),
             Self::Amperes { tenths, phases } => Self::Amperes {
@@ -219,6 +218,12 @@ impl Profiles {
             .retain(|(id, profile)| *id != connector_id || profile.purpose != ProfilePurpose::Tx);
     }
 
+    /// When the transaction at a connector began, Unix ms.
+    pub(super) fn begun_at(&self, connector_id: ConnectorId) -> Option<i64> {
+        let begun = self.begun.iter().find(|(id, _)| *id == connector_id);
+        begun.map(|(_, at)| *at)
+    }
+
     /// The limit of a purpose at a connector, and when that may change.
     fn of(
         &self,
@@ -226,8 +231,18 @@ impl Profiles {
         connector_id: ConnectorId,
         now_ms: i64,
     ) -> (Option<Limit>, Option<i64>) {
-        let begun = self.begun.iter().find(|(id, _)| *id == connector_id);
-        let begun = begun.map(|(_, at)| *at);
+        let begun = self.begun_at(connector_id);
+        self.of_begun(purpose, connector_id, now_ms, begun)
+    }
+
+    /// The same, had charging begun at this instant.
+    pub(super) fn of_begun(
+        &self,
+        purpose: ProfilePurpose,
+        connector_id: ConnectorId,
+        now_ms: i64,
+        begun: Option<i64>,
+    ) -> (Option<Limit>, Option<i64>) {
         let mut best: Option<((i32, bool), Limit)> = None;
         let mut change: Option<i64> = None;
         for (id, profile) in &self.all {
@@ -340,14 +355,19 @@ impl ChargePoint {
         }
     }
 
+    /// Among how many transactions the limit of the charge point as a whole is shared out.
+    pub(super) fn sharing(&self) -> u32 {
+        let sharing = self.connectors.iter().filter(|c| c.transaction.is_some());
+        u32::try_from(sharing.count().max(1)).unwrap_or(u32::MAX)
+    }
+
     /// Works out what each connector may draw from now on.
     pub(super) fn hold_limits(&mut self, now: Time) {
         if self.profiles.all.is_empty() && self.connectors.iter().all(|c| c.limit_w.is_none()) {
             return;
         }
         let now_ms = self.clock.wall_ms(now);
-        let sharing = self.connectors.iter().filter(|c| c.transaction.is_some());
-        let sharing = u32::try_from(sharing.count().max(1)).unwrap_or(u32::MAX);
+        let sharing = self.sharing();
         let mut change: Option<i64> = None;
         for index in 0..self.connectors.len() {
             let limit_of = |purpose| {
@@ -362,7 +382,7 @@ impl ChargePoint {
             let whole = whole.map(|limit| limit.shared(sharing));
             let connector = &mut self.connectors[index];
             let limits = [own.or(usual), whole].into_iter().flatten();
-            connector.limit_w = limits.map(|limit| connector.watts(limit)).min();
+            connector.limit_w = limits.map(|limit| connector.usable_w(limit)).min();
             connector.plan_flow(now);
         }
         self.profiles.change = match change {

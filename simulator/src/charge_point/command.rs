@@ -106,7 +106,14 @@ impl ChargePoint {
             Command::ClearChargingProfiles(filter) => Reply::ChargingProfilesCleared {
                 found: self.clear_charging_profiles(&filter, now),
             },
-            Command::GetCompositeSchedule => Reply::NoCompositeSchedule,
+            Command::GetCompositeSchedule {
+                connector_id,
+                duration_s,
+                unit,
+            } => Reply::CompositeSchedule(
+                self.composite_schedule(connector_id, duration_s, unit, now)
+                    .map(Box::new),
+            ),
             Command::Unlock { connector_id } => Reply::Unlock(self.unlock(connector_id, now)),
         })
     }

@@ -15,6 +15,9 @@ use super::transaction::{Transaction, same_group, same_tag};
 use super::words::{FaultCode, Status};
 use crate::ev::{self, Ev, MJ_PER_WH};
 
+/// The least current that a station may offer to a car on each phase, with alternating current.
+const AC_AMPERES_MIN: u32 = 6;
+
 /// Where the cable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Cable {
@@ -332,8 +335,23 @@ impl Connector {
         }
     }
 
+    /// What of a limit can be offered, in watts: a car is offered 6 A on a phase or nothing [IEC 61851-1]. Watts count on
+    /// all phases in use, amperes on as many as the limit names. Direct current has no such least.
+    pub(super) fn usable_w(&self, limit: Limit) -> u32 {
+        let watts = self.watts(limit);
+        let is_too_little = match limit {
+            Limit::Watts(_) => {
+                watts < AC_AMPERES_MIN * self.voltage() * u32::from(self.phases_in_use())
+            }
+            Limit::Amperes { tenths, .. } => tenths < AC_AMPERES_MIN * 10,
+        };
+        // What is no limit at all to a weak station withholds nothing from it.
+        let withholds = self.power_w_max <= ev::AC_POWER_W_MAX && watts < self.supply_w();
+        if is_too_little && withholds { 0 } else { watts }
+    }
+
     /// The most that goes through the phases in use, in watts.
-    fn supply_w(&self) -> u32 {
+    pub(super) fn supply_w(&self) -> u32 {
         let (in_use, all) = (self.phases_in_use(), ev::phases(self.power_w_max));
         let watts = u64::from(self.power_w_max) * u64::from(in_use) / u64::from(all);
         u32::try_from(watts).unwrap_or(u32::MAX)

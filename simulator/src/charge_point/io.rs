@@ -151,6 +151,10 @@ pub enum Fact {
     Accepted,
     /// The CSMS acknowledged the start of a transaction.
     TransactionStarted { transaction_id: i64 },
+    /// The CSMS acknowledged the start of a transaction and accepted its tag.
+    SessionAllowed,
+    /// The CSMS did not accept the tag of somebody who wants to charge, before the start or with its answer to it.
+    SessionRefused,
     /// The CSMS acknowledged the end of a transaction.
     TransactionStopped {
         /// From its start to its end, Wh.

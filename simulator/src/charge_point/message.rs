@@ -84,7 +84,14 @@ pub enum Command {
     /// Forget limits [1.6 §5.5].
     ClearChargingProfiles(ProfileFilter),
     /// Tell what holds when [1.6 §5.7].
-    GetCompositeSchedule,
+    GetCompositeSchedule {
+        /// 0 is the charge point as a whole.
+        connector_id: ConnectorId,
+        /// For how long, in seconds.
+        duration_s: i32,
+        /// What limits are told in; watts when absent.
+        unit: Option<RateUnit>,
+    },
     /// Let go of the plug [1.6 §5.18].
     Unlock {
         /// Where.
@@ -158,10 +165,43 @@ pub enum Reply {
         /// There was one.
         found: bool,
     },
-    /// To [`Command::GetCompositeSchedule`]: this charge point does not work it out.
-    NoCompositeSchedule,
+    /// To [`Command::GetCompositeSchedule`]; `None` where there is no such connector, or no time.
+    CompositeSchedule(Option<Box<CompositeSchedule>>),
     /// To [`Command::Unlock`].
     Unlock(UnlockReply),
+}
+
+/// What limits are told in [1.6 §7.12].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateUnit {
+    Watts,
+    Amperes,
+}
+
+/// What may be drawn over some time [1.6 §5.7].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompositeSchedule {
+    /// 0 is the charge point as a whole.
+    pub connector_id: ConnectorId,
+    /// When it begins, Unix ms.
+    pub start_ms: i64,
+    /// How long it says anything, in seconds.
+    pub duration_s: i32,
+    /// Of its limits.
+    pub unit: RateUnit,
+    /// On how many phases limits in amperes count.
+    pub phases: u8,
+    /// In the order of time, the first from 0.
+    pub periods: Vec<CompositePeriod>,
+}
+
+/// From this second of the schedule on, so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompositePeriod {
+    /// Seconds from its start.
+    pub from_s: i32,
+    /// Watts, or tenths of an ampere on each phase.
+    pub limit: u32,
 }
 
 /// A reservation that is asked for.

@@ -13,6 +13,7 @@ mod boot;
 mod charging;
 mod clock;
 mod command;
+mod composite;
 mod configuration;
 mod connection;
 mod connector;

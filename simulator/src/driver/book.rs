@@ -12,6 +12,13 @@ use crate::tally::{CallEnd, Tally};
 /// for after a signal.
 const UNANSWERED_AFTER: Duration = Duration::from_secs(5);
 
+/// What the CSMS said to the sessions of one charge point.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SessionsJudged {
+    allowed: u64,
+    refused: u64,
+}
+
 impl Driver {
     pub(super) fn note(&mut self, fact: Fact) {
         let Some(observer) = &self.observer else {
@@ -25,8 +32,13 @@ impl Driver {
                     tally.accepted.fetch_add(1, Relaxed);
                 }
             }
-            Fact::TransactionStarted { .. } => {
-                tally.transactions_started.fetch_add(1, Relaxed);
+            Fact::TransactionStarted { transaction_id } => {
+                tally.transaction_started(transaction_id, observer.index);
+            }
+            Fact::SessionAllowed => self.sessions.allowed += 1,
+            Fact::SessionRefused => {
+                self.sessions.refused += 1;
+                tally.sessions_refused.fetch_add(1, Relaxed);
             }
             Fact::TransactionStopped { energy_wh, entry } => {
                 tally.transactions_stopped.fetch_add(1, Relaxed);
@@ -97,6 +109,9 @@ impl Driver {
         if undelivered > 0 {
             tally.undelivered_messages.fetch_add(undelivered, Relaxed);
             tally.undelivered_charge_points.fetch_add(1, Relaxed);
+        }
+        if self.sessions.refused > self.sessions.allowed {
+            tally.charge_points_refused.fetch_add(1, Relaxed);
         }
         let thinned = self.point.readings_thinned();
         tally.readings_thinned.fetch_add(thinned, Relaxed);

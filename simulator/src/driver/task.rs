@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::book::SessionsJudged;
 use super::call_watch::CallWatch;
 use super::clock::RunningClock;
 use super::line::{Closing, Event, Parked, Socket, socket_event};
@@ -115,6 +116,7 @@ pub(super) struct Driver {
     pub(super) accepted_before: bool,
     /// Transaction messages that are not tried any more.
     pub(super) given_up: u64,
+    pub(super) sessions: SessionsJudged,
     /// The next socket that goes abruptly goes without a sign, if there is a place for that.
     pub(super) silence: Option<Silence>,
     /// A socket that is lost to the charge point while its other side does not know.
@@ -177,6 +179,7 @@ impl Driver {
             tried_in_vain: false,
             accepted_before: false,
             given_up: 0,
+            sessions: SessionsJudged::default(),
             silence: None,
             parked: None,
             frames_in: 0,

@@ -5,6 +5,11 @@ use std::time::Duration;
 use super::Plan;
 use crate::visitor::{CARD_AFTER_MS, Visitor};
 
+/// Energy that a session must be able to deliver before a run is expected to show any, in watt-hours: one may be lost
+/// to the rounding of the register.
+const ENERGY_DUE_WH: f64 = 2.0;
+/// What the weakest car takes, in watts.
+const CAR_W_MIN: u32 = 3_700;
 /// From a card to its acknowledged transaction, with a CSMS that is well.
 const SESSION_STARTS_WITHIN: Duration = Duration::from_secs(1);
 
@@ -30,19 +35,43 @@ impl Plan {
     /// Charge points whose visitor shows the first card early enough for a transaction in a run of this length, if
     /// the CSMS answers at once.
     pub(crate) fn sessions_due(&self, length: Duration) -> u64 {
-        let is_due = |number: &u32| {
-            let Some(arrives) = self.visitor(*number).next_wake() else {
-                return false;
-            };
-            let card_ms = arrives.max(self.setup.boot_ms) + CARD_AFTER_MS;
-            let card_after = Duration::from_secs_f64(card_ms as f64 / 1e3 / self.speed);
-            self.offset(*number) + card_after + SESSION_STARTS_WITHIN <= length
-        };
-        let started = (1..=self.count).take_while(|number| self.offset(*number) <= length);
-        started.filter(is_due).count() as u64
+        self.sessions_since(length).count() as u64
     }
 
-    /// The same for the whole time of the run; where that has no end, all whom somebody comes to.
+    /// Whether one of them would have delivered energy by then.
+    pub(crate) fn energy_due(&self, length: Duration) -> bool {
+        let Some(sessions) = self.sessions else {
+            return false;
+        };
+        let watts = f64::from(self.hardware.max_power_w.min(CAR_W_MIN));
+        let shortest_s = sessions.charge_ms.0 as f64 / 1e3;
+        self.sessions_since(length).any(|runs| {
+            let charges_s = (runs.as_secs_f64() * self.speed).min(shortest_s);
+            watts * charges_s / 3_600.0 >= ENERGY_DUE_WH
+        })
+    }
+
+    /// How long the first session of each charge point has run after so long, where one is due by then.
+    fn sessions_since(&self, length: Duration) -> impl Iterator<Item = Duration> {
+        let since = move |number: u32| {
+            let arrives = self.visitor(number).next_wake()?;
+            let card_ms = arrives.max(self.setup.boot_ms) + CARD_AFTER_MS;
+            let card_after = Duration::from_secs_f64(card_ms as f64 / 1e3 / self.speed);
+            length.checked_sub(self.offset(number) + card_after + SESSION_STARTS_WITHIN)
+        };
+        let started = (1..=self.count).take_while(move |number| self.offset(*number) <= length);
+        started.filter_map(since)
+    }
+
+    /// [`Plan::energy_due`] for the whole time of the run.
+    pub(crate) fn energy_planned(&self) -> bool {
+        match self.duration {
+            Some(duration) => self.energy_due(duration),
+            None => self.sessions.is_some(),
+        }
+    }
+
+    /// [`Plan::sessions_due`] for the whole time of the run; where that has no end, all whom somebody comes to.
     pub(crate) fn sessions_planned(&self) -> u64 {
         match (self.duration, self.sessions) {
             (Some(duration), _) => self.sessions_due(duration),
@@ -70,6 +99,9 @@ mod tests {
         assert_eq!(plan.sessions_due(Duration::from_millis(3_000 + 2_400)), 30);
         assert_eq!(plan.sessions_due(Duration::from_secs(60)), 30);
         assert_eq!(plan.sessions_planned(), 30);
+        let energy_by = |ms| plan.energy_due(Duration::from_millis(ms));
+        // The weakest car takes 2 s for 2 Wh, one real second.
+        assert!(!energy_by(2_400) && energy_by(6_500));
         let idle = scenario("count: 30\nsessions: none\n", &[]).unwrap();
         assert_eq!(idle.sessions_planned(), 0);
         let endless = "sessions: {pause_s: [1, 2]}\ncount: 3\n";

@@ -4,6 +4,7 @@ use dynamo_protocol::Millis;
 
 use super::Plan;
 use crate::charge_point::Hardware;
+use crate::figures::ChargePoints;
 use crate::{InputError, output};
 
 impl Plan {
@@ -47,7 +48,13 @@ impl Plan {
         if self.sessions.is_some() && due == 0 {
             line("", "the run is too short for any of them".into());
         }
-        for sentence in self.thresholds.sentences(self.count.into(), due) {
+        let planned = ChargePoints {
+            planned: self.count.into(),
+            sessions_due: due,
+            energy_due: self.energy_planned(),
+            ..ChargePoints::default()
+        };
+        for sentence in self.thresholds.sentences(&planned) {
             line("threshold", sentence);
         }
         for (_, path) in &self.reports {

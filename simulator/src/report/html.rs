@@ -97,7 +97,7 @@ fn write_figures(report: &Report, page: &mut String) -> fmt::Result {
         "<h2>Figures</h2>\n<dl>\
          <dt>Charge points</dt><dd>{} planned, {} connected, {} accepted, {} lost</dd>\
          <dt>Connections</dt><dd>{} opened, {} lost, {} reopened, {} failed</dd>\
-         <dt>Transactions</dt><dd>{} started, {} stopped, {:.3} kWh</dd>\
+         <dt>Transactions</dt><dd>{} started, {} refused, {} stopped, {:.3} kWh</dd>\
          <dt>Calls</dt><dd>{} sent, {} ok, {} errors, {} timed out, {} cut off with their connection</dd></dl>\n",
         points.planned,
         points.connected,
@@ -108,6 +108,7 @@ fn write_figures(report: &Report, page: &mut String) -> fmt::Result {
         connections.reopened,
         connections.failed,
         transactions.started,
+        transactions.sessions_refused,
         transactions.stopped,
         transactions.energy_wh as f64 / 1e3,
         calls.sent,

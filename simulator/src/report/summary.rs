@@ -46,8 +46,9 @@ fn write_summary(report: &Report, text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "transactions   {} started, {} stopped, {:.3} kWh",
+        "transactions   {} started, {} refused, {} stopped, {:.3} kWh",
         transactions.started,
+        transactions.sessions_refused,
         transactions.stopped,
         transactions.energy_wh as f64 / 1e3
     )?;

@@ -1,13 +1,15 @@
 //! A run against a CSMS that does not do its work is red, whatever the scenario asks for.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use dynamo_simulator::{Verdict, run};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use crate::csms::{Csms, Frame, Script, answer};
+use crate::csms::{Answer, Csms, Frame, Script, answer};
 use crate::fleet::{args, json_file, json_lines, simulate};
 
 /// Bounds of one's own that such a CSMS keeps with ease.
@@ -134,6 +136,84 @@ async fn a_csms_that_refuses_breaks_or_closes_everything() {
     );
     names(&blocked.0, &["transactions_started"]);
     names(&closed.0, &["transactions_started"]);
+}
+
+/// A run of four charge points against a CSMS that answers like this: what did not hold, and the report.
+async fn red_four(answer: Answer) -> (Vec<String>, Value) {
+    // In real time, as what flows before the start is answered is then too little for a register.
+    let flags = ["--count", "4", "--duration", "7s"];
+    let scenario = format!("sessions: {{pause_s: [0, 0.5]}}\n{OWN}");
+    let script = Script {
+        answer,
+        ..Script::default()
+    };
+    red(script, &scenario, &flags).await
+}
+
+#[tokio::test]
+async fn a_csms_that_answers_everything_and_lets_nobody_charge() {
+    let concurrent = |action: &str, payload: &Value| {
+        let mut usual = answer(action, payload)?;
+        if action == "StartTransaction" {
+            usual["idTagInfo"]["status"] = json!("ConcurrentTx");
+        }
+        Ok(usual)
+    };
+    // Of each four cards it lets one charge.
+    let mostly_refuses = |action: &str, payload: &Value| {
+        static CARDS: AtomicU64 = AtomicU64::new(0);
+        match action {
+            "Authorize" if !CARDS.fetch_add(1, Relaxed).is_multiple_of(4) => {
+                Ok(json!({"idTagInfo": {"status": "Invalid"}}))
+            }
+            _ => answer(action, payload),
+        }
+    };
+    let same_id = |action: &str, payload: &Value| {
+        let mut usual = answer(action, payload)?;
+        if action == "StartTransaction" {
+            usual["transactionId"] = json!(1);
+        }
+        Ok(usual)
+    };
+    let (concurrent, mostly, same) = tokio::join!(
+        red_four(concurrent),
+        red_four(mostly_refuses),
+        red_four(same_id)
+    );
+    names(&concurrent.0, &["sessions_refused", "energy_wh"]);
+    let transactions = &concurrent.1["transactions"];
+    assert!(
+        transactions["started"].as_u64() >= Some(4),
+        "{transactions}"
+    );
+    assert_eq!(transactions["started"], transactions["sessions_refused"]);
+    assert_eq!(transactions["energy_wh"], 0);
+    assert_eq!(mostly.0.len(), 1, "{:?}", mostly.0);
+    names(&mostly.0, &["sessions_refused"]);
+    assert_eq!(mostly.1["charge_points"]["sessions_refused"], 3);
+    assert_eq!(same.0.len(), 1, "{:?}", same.0);
+    names(&same.0, &["transaction_ids_doubled"]);
+    let doubled = &same.1["transactions"]["doubled_ids"][0];
+    assert_eq!(doubled["transaction_id"], 1, "{doubled}");
+    let id = doubled["charge_point_ids"][0].as_str().unwrap();
+    assert!(same.0[0].contains(id), "{:?}", same.0);
+}
+
+#[tokio::test]
+async fn a_csms_that_answers_too_slowly_for_the_run() {
+    let script = Script {
+        delay: Duration::from_secs(2),
+        ..Script::default()
+    };
+    let scenario = format!("sessions: {{pause_s: [0, 0.5]}}\n{OWN}");
+    let (failed, _) = red(script, &scenario, &["--duration", "6s"]).await;
+    names(&failed, &["transactions_started"]);
+    let sentence = failed
+        .iter()
+        .find(|line| line.starts_with("transactions_started"));
+    let sentence = sentence.unwrap();
+    assert!(sentence.contains("give more --duration"), "{sentence}");
 }
 
 #[tokio::test]

@@ -135,7 +135,8 @@ fn tc_003_cable_first() {
             Fact::Accepted,
             Fact::TransactionStarted {
                 transaction_id: 101
-            }
+            },
+            Fact::SessionAllowed
         ]
     ));
 }

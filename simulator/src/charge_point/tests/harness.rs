@@ -354,7 +354,7 @@ pub(super) fn check_reply(reply: Option<&Reply>) {
         Reply::ReservationCancelled { .. } => Message::CancelReservation,
         Reply::ChargingProfile { .. } => Message::SetChargingProfile,
         Reply::ChargingProfilesCleared { .. } => Message::ClearChargingProfile,
-        Reply::NoCompositeSchedule => Message::GetCompositeSchedule,
+        Reply::CompositeSchedule(_) => Message::GetCompositeSchedule,
         Reply::Unlock(_) => Message::UnlockConnector,
     };
     let payload = RawValue::from_string(Dialect::V16.encode_reply(reply)).unwrap();

@@ -3,6 +3,7 @@
 mod bounds;
 mod clocks;
 mod commands;
+mod composite;
 mod edges;
 mod exchange;
 mod harness;

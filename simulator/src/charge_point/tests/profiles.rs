@@ -104,12 +104,12 @@ fn a_profile_limits_what_flows_until_it_is_cleared() {
         1,
         profile(ProfilePurpose::ChargePointMax, 0)
     ));
-    assert!(set(&mut rig, 1, profile(ProfilePurpose::TxDefault, 1_000)));
+    assert!(set(&mut rig, 1, profile(ProfilePurpose::TxDefault, 5_000)));
     let before = rig.cp.snapshot().connectors[0].meter_wh;
     rig.wait(3_600_000);
     let after = rig.cp.snapshot().connectors[0].meter_wh;
     assert!(
-        (999..=1_001).contains(&(after - before)),
+        (4_999..=5_001).contains(&(after - before)),
         "{before} {after}"
     );
     rig.said();
@@ -130,6 +130,70 @@ fn a_profile_limits_what_flows_until_it_is_cleared() {
         clear(&mut rig),
         Ok(Reply::ChargingProfilesCleared { found: false })
     );
+}
+
+#[test]
+fn a_limit_below_six_amperes_on_each_phase_suspends() {
+    // Cars on one phase and on three, as the seeds bring them.
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let hardware = Hardware {
+            smart_charging: true,
+            ..Hardware::default()
+        };
+        let mut rig = Rig::with(hardware.clone(), &[]);
+        rig.cp = ChargePoint::new(hardware, Arc::new(Setup::default()), seed);
+        let mut rig = rig.boot().charge();
+        let phases = u32::from(rig.cp.connectors[0].phases_in_use());
+        seen.insert(phases);
+        let least_w = 6 * 230 * phases;
+        for (limit, status) in [
+            (Limit::Watts(least_w), "Charging"),
+            (Limit::Watts(least_w - 1), "SuspendedEVSE"),
+            (
+                Limit::Amperes {
+                    tenths: 60,
+                    phases: 3,
+                },
+                "Charging",
+            ),
+            (
+                Limit::Amperes {
+                    tenths: 59,
+                    phases: 3,
+                },
+                "SuspendedEVSE",
+            ),
+        ] {
+            let profile = ChargingProfile {
+                id: 1,
+                stack_level: 0,
+                purpose: ProfilePurpose::Tx,
+                kind: ProfileKind::Relative,
+                transaction_id: None,
+                valid: (None, None),
+                start_ms: None,
+                duration_ms: None,
+                periods: vec![Period { from_ms: 0, limit }],
+            };
+            let connector_id = 1;
+            let command = Command::SetChargingProfile {
+                connector_id,
+                profile,
+            };
+            assert_eq!(
+                rig.command(command),
+                Ok(Reply::ChargingProfile { accepted: true })
+            );
+            let seen = &rig.cp.snapshot().connectors[0];
+            assert_eq!(seen.status, status, "{limit:?} on {phases} phases");
+            let before = seen.meter_wh;
+            rig.wait(60_000);
+            let flowed = rig.cp.snapshot().connectors[0].meter_wh > before;
+            assert_eq!(flowed, status == "Charging", "{limit:?}");
+        }
+    }
+    assert!(seen.contains(&1) && seen.contains(&3), "{seen:?}");
 }
 
 #[test]

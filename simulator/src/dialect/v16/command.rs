@@ -6,7 +6,7 @@ use dynamo_protocol::decode::Decoding;
 use dynamo_protocol::time::unix_ms;
 use dynamo_protocol::v16::{
     Action, AvailabilityType, CancelReservationRequest, ChangeAvailabilityRequest,
-    ChangeConfigurationRequest, ClearCacheRequest, DataTransferRequest,
+    ChangeConfigurationRequest, ChargingRateUnit, ClearCacheRequest, DataTransferRequest,
     GetCompositeScheduleRequest, GetConfigurationRequest, MessageTrigger,
     RemoteStartTransactionRequest, RemoteStopTransactionRequest, ReserveNowRequest, ResetRequest,
     ResetType, SetChargingProfileRequest, TriggerMessageRequest, UnlockConnectorRequest,
@@ -14,7 +14,9 @@ use dynamo_protocol::v16::{
 use dynamo_protocol::{CallError, ErrorCode, RawValue};
 
 use super::profile;
-use crate::charge_point::{Command, ConnectorId, Hardware, Reserve, ResetKind, Triggered};
+use crate::charge_point::{
+    Command, ConnectorId, Hardware, RateUnit, Reserve, ResetKind, Triggered,
+};
 
 pub(in crate::dialect) fn decode(
     action: &str,
@@ -49,8 +51,15 @@ pub(in crate::dialect) fn decode(
             Command::ClearChargingProfiles(profile::filter(&strict.decode(payload)?)?)
         }
         Action::GetCompositeSchedule if hardware.smart_charging => {
-            strict.decode::<GetCompositeScheduleRequest>(payload)?;
-            Command::GetCompositeSchedule
+            let request: GetCompositeScheduleRequest = strict.decode(payload)?;
+            Command::GetCompositeSchedule {
+                connector_id: connector(request.connector_id)?,
+                duration_s: request.duration,
+                unit: request.charging_rate_unit.map(|unit| match unit {
+                    ChargingRateUnit::A => RateUnit::Amperes,
+                    _ => RateUnit::Watts,
+                }),
+            }
         }
         Action::ReserveNow if hardware.reservation => {
             let request: ReserveNowRequest = strict.decode(payload)?;

@@ -1,10 +1,13 @@
 //! What the charge point answers, as OCPP 1.6 messages.
 
+use dynamo_protocol::Decimal;
 use dynamo_protocol::frame::payload;
+use dynamo_protocol::time::date_time;
 use dynamo_protocol::v16::{
     AvailabilityStatus, CancelReservationResponse, CancelReservationStatus,
     ChangeAvailabilityResponse, ChangeConfigurationResponse, ChargingProfileStatus,
-    ClearCacheResponse, ClearCacheStatus, ClearChargingProfileResponse, ClearChargingProfileStatus,
+    ChargingRateUnit, ChargingSchedule, ChargingSchedulePeriod, ClearCacheResponse,
+    ClearCacheStatus, ClearChargingProfileResponse, ClearChargingProfileStatus,
     ConfigurationStatus, DataTransferResponse, DataTransferStatus, GetCompositeScheduleResponse,
     GetCompositeScheduleStatus, GetConfigurationResponse, KeyValue, RemoteStartStopStatus,
     RemoteStartTransactionResponse, RemoteStopTransactionResponse, ReservationStatus,
@@ -13,8 +16,8 @@ use dynamo_protocol::v16::{
 };
 
 use crate::charge_point::{
-    AvailabilityReply, ConfigurationReply, Reply, ReservationReply, TriggerReply, UnlockReply,
-    message,
+    AvailabilityReply, CompositePeriod, CompositeSchedule, ConfigurationReply, RateUnit, Reply,
+    ReservationReply, TriggerReply, UnlockReply, message,
 };
 
 pub(in crate::dialect) fn encode(reply: &Reply) -> String {
@@ -85,9 +88,7 @@ pub(in crate::dialect) fn encode(reply: &Reply) -> String {
                 ClearChargingProfileStatus::Unknown
             }))
         }
-        Reply::NoCompositeSchedule => payload(&GetCompositeScheduleResponse::new(
-            GetCompositeScheduleStatus::Rejected,
-        )),
+        Reply::CompositeSchedule(schedule) => composite_schedule(schedule.as_deref()),
         Reply::Unlock(reply) => payload(&UnlockConnectorResponse::new(match reply {
             UnlockReply::Unlocked => UnlockStatus::Unlocked,
             UnlockReply::UnlockFailed => UnlockStatus::UnlockFailed,
@@ -102,6 +103,39 @@ fn start_stop_status(accepted: bool) -> RemoteStartStopStatus {
     } else {
         RemoteStartStopStatus::Rejected
     }
+}
+
+/// A limit in amperes says on how many phases it counts; without that it would be three [1.6 §7.14].
+fn composite_schedule(schedule: Option<&CompositeSchedule>) -> String {
+    let Some(schedule) = schedule else {
+        let rejected = GetCompositeScheduleStatus::Rejected;
+        return payload(&GetCompositeScheduleResponse::new(rejected));
+    };
+    let period = |period: &CompositePeriod| {
+        let limit = i64::from(period.limit);
+        match schedule.unit {
+            RateUnit::Watts => ChargingSchedulePeriod::new(period.from_s, Decimal::new(limit, 0)),
+            RateUnit::Amperes => ChargingSchedulePeriod::new(period.from_s, Decimal::new(limit, 1))
+                .with_number_phases(schedule.phases.into()),
+        }
+    };
+    let unit = match schedule.unit {
+        RateUnit::Watts => ChargingRateUnit::W,
+        RateUnit::Amperes => ChargingRateUnit::A,
+    };
+    let start = date_time(schedule.start_ms);
+    let periods = schedule.periods.iter().map(period).collect();
+    let told = ChargingSchedule {
+        duration: Some(schedule.duration_s),
+        start_schedule: Some(start),
+        ..ChargingSchedule::new(unit, periods)
+    };
+    payload(&GetCompositeScheduleResponse {
+        connector_id: i32::try_from(schedule.connector_id).ok(),
+        schedule_start: Some(start),
+        charging_schedule: Some(told),
+        ..GetCompositeScheduleResponse::new(GetCompositeScheduleStatus::Accepted)
+    })
 }
 
 fn configuration(known: &[message::KeyValue], unknown: &[String]) -> String {

@@ -69,7 +69,7 @@ pub(super) fn begin_lasting(tasks: &TaskTracker, app: &Arc<App>, mail: Option<Ar
     let of_registrations = (
         app.registrations.clone(),
         app.sessions.clone(),
-        (store.clone(), app.mono.clone()),
+        (store.clone(), app.mono),
         shutdown.clone(),
     );
     last(

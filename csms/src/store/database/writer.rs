@@ -63,6 +63,9 @@ pub(crate) trait Folded: Send + Sync + Sized + 'static {
 pub(in crate::store) type RunAll =
     for<'c> fn(Vec<&'c mut Box<dyn Job>>, &'c mut Conn) -> BoxFuture<'c, Result<()>>;
 
+/// Jobs of one kind that are to be run together, and how.
+type Fold<'j> = (RunAll, Vec<&'j mut Box<dyn Job>>);
+
 /// A job in the queue.
 pub(in crate::store) trait Job: Send {
     /// Whether its caller still waits. A job nobody waits for is not run: its charge point was not answered
@@ -393,7 +396,7 @@ impl Writer {
     ) -> Result<HashMap<usize, StoreError>, Failure> {
         let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
         let mut failed = HashMap::new();
-        let mut folds: HashMap<TypeId, (RunAll, Vec<&mut Box<dyn Job>>)> = HashMap::new();
+        let mut folds: HashMap<TypeId, Fold<'_>> = HashMap::new();
         let mut alone = Vec::new();
         let mut together = HashSet::new();
         for (index, job) in jobs.iter_mut().enumerate() {

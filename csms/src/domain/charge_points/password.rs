@@ -195,13 +195,16 @@ mod tests {
     }
 
     #[test]
-    fn its_old_password_says_that_it_took_no_key_of_which_nobody_knew() {
+    fn keys_that_were_sent_stay_beside_the_password_that_it_comes_with() {
         use PendingState::{AfterReboot, Unknown};
         let mut kept = passwords(&[("old", Unknown), ("new", AfterReboot)], false);
         kept.renew("other", "hashed anew");
         assert_eq!(kept.password.as_deref(), Some("first"));
         kept.renew("first", "hashed anew");
         assert_eq!(kept.password.as_deref(), Some("hashed anew"));
-        assert_eq!(kept.pending, pending(&[("new", AfterReboot)]));
+        assert_eq!(
+            kept.pending,
+            pending(&[("old", Unknown), ("new", AfterReboot)])
+        );
     }
 }

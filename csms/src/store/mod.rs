@@ -47,10 +47,10 @@ pub(crate) use charge_points::registration::RecordFilter;
 pub(crate) use database::backup::back_up;
 pub(crate) use database::beside::file_beside;
 pub(crate) use database::counters::StoreCounters;
+pub(crate) use database::job::{Folded, Step};
 pub(crate) use database::many::{Many, chunks};
 pub(crate) use database::open::without_password;
 pub(crate) use database::probe::Probe;
-pub(crate) use database::writer::{Folded, Step};
 pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use letters::outbox::{Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
@@ -88,6 +88,7 @@ pub(crate) use upkeep::retention::{
     Dropped, Dropping, OfPoint, Old, OldestOfConnector, OldestOfPoint, PART_ROWS, Part, StatusPart,
 };
 
+use database::job;
 use database::open::{self, Pools};
 use database::serving::ServingLock;
 use database::writer::{self, WriterPool};
@@ -201,7 +202,7 @@ enum Reads {
 struct Inner {
     pools: Pools,
     heavy_reads: Semaphore,
-    jobs: mpsc::Sender<Box<dyn writer::Job>>,
+    jobs: mpsc::Sender<Box<dyn job::Job>>,
     closing: CancellationToken,
     writers: TaskTracker,
 }
@@ -296,7 +297,7 @@ impl Store {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (job, result) = writer::job(input, step);
+        let (job, result) = job::job(input, step);
         self.inner
             .jobs
             .send(job)
@@ -307,7 +308,7 @@ impl Store {
 
     /// The same for a job that is done together with others of its kind.
     pub(crate) async fn write_folded<F: Folded>(&self, input: F) -> Result<F::Done> {
-        let (job, result) = writer::folded_job(input);
+        let (job, result) = job::folded_job(input);
         self.inner
             .jobs
             .send(job)

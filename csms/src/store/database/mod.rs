@@ -4,6 +4,7 @@ pub(super) mod backup;
 pub(super) mod beside;
 pub(super) mod counters;
 pub(super) mod file;
+pub(super) mod job;
 pub(super) mod many;
 pub(super) mod open;
 pub(super) mod probe;

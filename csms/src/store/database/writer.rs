@@ -3,7 +3,7 @@
 //! On SQLite one task commits everything that is queued, up to [`BATCH_JOBS_MAX`] jobs, in one transaction:
 //! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and runs once
 //! once more, now with a savepoint before each job: a bad job costs nobody else a commit. Jobs of one kind that are
-//! [`Folded`] are done together, with one statement for many of them: what costs is the way to the thread of SQLite
+//! [`Folded`](super::job::Folded) are done together, with one statement for many of them: what costs is the way to the thread of SQLite
 //! and back, more than SQLite. On PostgreSQL several tasks
 //! commit one job each; a job that ran into another one (a deadlock) runs again.
 //!
@@ -13,20 +13,20 @@
 //!
 //! Invariant: a job's caller hears `Ok` only after the commit of the transaction it ran in.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sqlx::{PgPool, SqlitePool};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::store::database::file::OpenFile;
+use crate::store::database::job::{Fold, Job};
 use crate::store::{Conn, Result, StoreCounters, StoreError, run_on_db};
 
 /// Jobs in one commit.
@@ -39,162 +39,6 @@ const GATHER: Duration = Duration::from_millis(4);
 
 /// How often a job runs again that collided with others. Each time one of those that collide gets through.
 const COLLISIONS_MAX: u32 = 8;
-
-/// What a job does with the database. A plain function, so that it can run again with the same input.
-pub(crate) type Step<I, T> = for<'c> fn(&'c I, &'c mut Conn) -> BoxFuture<'c, Result<T>>;
-
-/// A job that can be done together with others of its kind. Those that are done together are of different charge
-/// points; a charge point has one message under way anyway.
-pub(crate) trait Folded: Send + Sync + Sized + 'static {
-    /// What comes of one.
-    type Done: Send + 'static;
-
-    /// Whose job it is.
-    fn charge_point(&self) -> &str;
-
-    /// Does all of them, in their order; as many results as jobs. Like a [`Step`], it can run again.
-    fn run_all<'c>(
-        jobs: &'c [&'c Self],
-        conn: &'c mut Conn,
-    ) -> BoxFuture<'c, Result<Vec<Self::Done>>>;
-}
-
-/// Runs jobs of one kind together.
-pub(in crate::store) type RunAll =
-    for<'c> fn(Vec<&'c mut Box<dyn Job>>, &'c mut Conn) -> BoxFuture<'c, Result<()>>;
-
-/// Jobs of one kind that are to be run together, and how.
-type Fold<'j> = (RunAll, Vec<&'j mut Box<dyn Job>>);
-
-/// A job in the queue.
-pub(in crate::store) trait Job: Send {
-    /// Whether its caller still waits. A job nobody waits for is not run: its charge point was not answered
-    /// and says it again, maybe on a connection that is further already.
-    fn is_wanted(&self) -> bool;
-    /// Runs it inside the open transaction.
-    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>>;
-    /// Its kind and its charge point, if it can be done together with others of its kind.
-    fn fold(&self) -> Option<(TypeId, &str, RunAll)> {
-        None
-    }
-    /// For who knows what it is.
-    fn as_any(&mut self) -> &mut dyn Any;
-    /// Tells the caller, after the commit or the failure.
-    fn finish(self: Box<Self>, committed: Result<()>);
-}
-
-struct Work<I, T> {
-    input: I,
-    step: Step<I, T>,
-    outcome: Option<T>,
-    reply: oneshot::Sender<Result<T>>,
-}
-
-pub(in crate::store) fn job<I, T>(
-    input: I,
-    step: Step<I, T>,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
-where
-    I: Send + Sync + 'static,
-    T: Send + 'static,
-{
-    let (reply, result) = oneshot::channel();
-    let work = Work {
-        input,
-        step,
-        outcome: None,
-        reply,
-    };
-    (Box::new(work), result)
-}
-
-/// A job that is done together with others.
-struct FoldedWork<F: Folded> {
-    input: F,
-    outcome: Option<F::Done>,
-    reply: oneshot::Sender<Result<F::Done>>,
-}
-
-pub(in crate::store) fn folded_job<F: Folded>(
-    input: F,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<F::Done>>) {
-    let (reply, result) = oneshot::channel();
-    let work = FoldedWork {
-        input,
-        outcome: None,
-        reply,
-    };
-    (Box::new(work), result)
-}
-
-impl<F: Folded> Job for FoldedWork<F> {
-    fn is_wanted(&self) -> bool {
-        !self.reply.is_closed()
-    }
-
-    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>> {
-        Box::pin(async move {
-            let mut done = F::run_all(&[&self.input], conn).await?;
-            self.outcome = done.pop();
-            Ok(())
-        })
-    }
-
-    fn fold(&self) -> Option<(TypeId, &str, RunAll)> {
-        Some((TypeId::of::<F>(), self.input.charge_point(), run_all::<F>))
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn finish(self: Box<Self>, committed: Result<()>) {
-        let Self { outcome, reply, .. } = *self;
-        let result = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
-        let _ = reply.send(result);
-    }
-}
-
-fn run_all<'c, F: Folded>(
-    jobs: Vec<&'c mut Box<dyn Job>>,
-    conn: &'c mut Conn,
-) -> BoxFuture<'c, Result<()>> {
-    Box::pin(async move {
-        let works = jobs.into_iter();
-        let works = works.filter_map(|job| job.as_any().downcast_mut::<FoldedWork<F>>());
-        let (inputs, outcomes): (Vec<&F>, Vec<_>) =
-            works.map(|work| (&work.input, &mut work.outcome)).unzip();
-        let done = F::run_all(&inputs, conn).await?;
-        for (outcome, done) in outcomes.into_iter().zip(done) {
-            *outcome = Some(done);
-        }
-        Ok(())
-    })
-}
-
-impl<I: Send + Sync + 'static, T: Send + 'static> Job for Work<I, T> {
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn is_wanted(&self) -> bool {
-        !self.reply.is_closed()
-    }
-
-    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> BoxFuture<'c, Result<()>> {
-        Box::pin(async move {
-            self.outcome = Some((self.step)(&self.input, conn).await?);
-            Ok(())
-        })
-    }
-
-    fn finish(self: Box<Self>, committed: Result<()>) {
-        let Self { outcome, reply, .. } = *self;
-        let result = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
-        // The caller may be gone, with its socket: what it did stays done.
-        let _ = reply.send(result);
-    }
-}
 
 #[derive(Clone)]
 pub(in crate::store) enum WriterPool {

@@ -20,8 +20,8 @@ use crate::domain::transactions::start::start;
 use crate::password::hash_password;
 use crate::store::{
     Account, DEFAULT_NAME, DEFAULT_ORGANIZATION, NewApiKey, NewGuest, NewTariff,
-    OrganizationSetting, Owner, Past, PlacedChargePoint, Project, ReceiptFacts, Result, Role,
-    SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, TariffOwner, without_password,
+    OrganizationSetting, Owner, Past, PlacedChargePoint, Priced, Project, ReceiptFacts, Result,
+    Role, SCOPE_READ, SCOPE_WRITE, Store, StoreError, TagSetting, without_password,
 };
 use crate::{Options, StartError};
 
@@ -160,7 +160,10 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
     let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
     let mut stations = stations();
     for station in &mut stations {
-        let open = store.active_transactions(&owner, station.id).await?;
+        let Some(point) = store.owned_point(&owner, station.id).await? else {
+            continue;
+        };
+        let open = store.active_transactions(&point).await?;
         // What began over OCPP 1.6 has all of them.
         let running = open.into_iter().filter_map(|open| {
             let meter_start_wh = open.meter_start_wh?;
@@ -248,6 +251,7 @@ async fn installer(store: &Store, now_ms: i64) -> Result<Account> {
 }
 
 async fn projects(store: &Store, installer: &Account, now_ms: i64) -> Result<()> {
+    let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
     for (id, name, address, site_owner_email) in [
         (SITE, "Site 42", "10 Downing St, London, UK", None),
         (
@@ -268,14 +272,10 @@ async fn projects(store: &Store, installer: &Account, now_ms: i64) -> Result<()>
             ..Project::default()
         };
         store.create_project(project).await?;
-        set_tariff(
-            store,
-            TariffOwner::Project,
-            id,
-            tariff("0.35", "0.50")?,
-            now_ms,
-        )
-        .await?;
+        if let Some(project) = store.project(&owner, id).await? {
+            let tariff = tariff("0.35", "0.50")?;
+            set_tariff(store, Priced::Project(project), tariff, now_ms).await?;
+        }
     }
     Ok(())
 }
@@ -335,6 +335,7 @@ async fn register_all(store: &Store, owner: &Owner, now_ms: i64) -> Result<()> {
 
 /// What the operator made.
 async fn place_all(store: &Store, now_ms: i64) -> Result<()> {
+    let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
     for (id, name, latitude, longitude, address, session_fee) in [
         (
             "CPO-FLEET-099",
@@ -367,8 +368,10 @@ async fn place_all(store: &Store, now_ms: i64) -> Result<()> {
             created_at_ms: now_ms,
         };
         store.place_charge_points(vec![placed]).await?;
-        let tariff = tariff("0.35", session_fee)?;
-        set_tariff(store, TariffOwner::ChargePoint, id, tariff, now_ms).await?;
+        if let Some(point) = store.owned_point(&owner, id).await? {
+            let tariff = tariff("0.35", session_fee)?;
+            set_tariff(store, Priced::ChargePoint(point), tariff, now_ms).await?;
+        }
     }
     Ok(())
 }
@@ -390,24 +393,12 @@ fn tariff(price_per_kwh: &str, session_fee: &str) -> Result<Tariff> {
     })
 }
 
-async fn set_tariff(
-    store: &Store,
-    owner_kind: TariffOwner,
-    owner_id: &str,
-    tariff: Tariff,
-    now_ms: i64,
-) -> Result<()> {
-    if store.tariff(owner_kind, owner_id).await?.is_some() {
+async fn set_tariff(store: &Store, of: Priced, tariff: Tariff, now_ms: i64) -> Result<()> {
+    if store.tariff(&of).await?.is_some() {
         return Ok(());
     }
-    let new = NewTariff {
-        owner_kind,
-        owner_id: owner_id.to_owned(),
-        tariff,
-        now_ms,
-    };
-    let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
-    store.set_tariff(&owner, new).await?;
+    let new = NewTariff { of, tariff, now_ms };
+    store.set_tariff(new).await?;
     Ok(())
 }
 

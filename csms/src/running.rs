@@ -86,9 +86,11 @@ impl Csms {
         let point = app.store.charge_point(id.as_str()).await?;
         let missing = || StoreError::Missing(format!("the charge point {:?}", id.as_str()));
         let owner = Owner::organization(point.ok_or_else(missing)?.organization_id);
+        let point = app.store.owned_point(&owner, id.as_str()).await?;
+        let point = point.ok_or_else(missing)?;
         let issued = app.authority.issue(id, validity_days, now_ms);
         let issued = issued.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let row = NewCertificate::of(&issued, id, owner);
+        let row = NewCertificate::of(&issued, &point);
         if app.store.add_certificate(row).await? {
             Ok(issued)
         } else {

@@ -8,7 +8,7 @@ use crate::domain::command::{Command, Message, Setting, Start, Target, Token, re
 use crate::domain::projects::commissioning::{CheckName, TAG};
 use crate::domain::transactions::claims::irregularities;
 use crate::ocpp::dialect::{Report, Taken};
-use crate::store::{ChargePointRecord, Registration, Result, Run};
+use crate::store::{ChargePointRecord, OwnedPoint, Registration, Result, Run};
 
 /// Connectors that are asked for their status.
 const CONNECTORS_MAX: usize = 100;
@@ -26,13 +26,13 @@ pub(super) async fn check(
     line: &mut Line<'_>,
     run: &mut Run,
     index: usize,
-    record: &ChargePointRecord,
+    point: &OwnedPoint,
 ) -> Result<Outcome> {
     match run.checks[index].name {
-        CheckName::OcppHandshake => Ok(handshake(app, line, record).await.map(|()| None)),
-        CheckName::FirmwareVersion => Ok(firmware(line, record).await.map(|()| None)),
+        CheckName::OcppHandshake => Ok(handshake(app, line, point).await.map(|()| None)),
+        CheckName::FirmwareVersion => Ok(firmware(line, point).await.map(|()| None)),
         CheckName::ConnectorAvailable => {
-            let reported = app.store.connectors_of(&record.id).await?;
+            let reported = app.store.connectors_of(point).await?;
             let connectors = reported.into_iter().filter(|one| one.connector_id > 0);
             let known: Vec<_> = connectors
                 .map(|one| (one.connector_id, one.status))

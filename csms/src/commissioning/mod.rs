@@ -18,7 +18,7 @@ use crate::App;
 use crate::domain::occurrence::Kind;
 use crate::domain::projects::commissioning::{CheckResult, RunOutcome, end_check};
 use crate::domain::projects::going_live::{RunEnd, end_run};
-use crate::store::{Mail, Owner, Result, Run};
+use crate::store::{Mail, OwnedPoint, Owner, Result, Run};
 use line::Line;
 use runs::Taken;
 
@@ -130,8 +130,8 @@ async fn go(app: &Arc<App>, run: &mut Run, again: bool) -> Result<()> {
     while let Some(index) = pending(run) {
         let name = run.checks[index].name;
         line.begin(name);
-        let outcome = match record(app, run, owner.as_ref()).await? {
-            Some(record) => checks::check(app, &mut line, run, index, &record).await?,
+        let outcome = match point(app, run, owner.as_ref()).await? {
+            Some(point) => checks::check(app, &mut line, run, index, &point).await?,
             None => Err("the charge point was deleted".to_owned()),
         };
         let text = match &outcome {
@@ -148,19 +148,11 @@ async fn go(app: &Arc<App>, run: &mut Run, again: bool) -> Result<()> {
 }
 
 /// The charge point of a run, unless it was deleted meanwhile.
-async fn record(
-    app: &App,
-    run: &Run,
-    owner: Option<&Owner>,
-) -> Result<Option<crate::store::ChargePointRecord>> {
+async fn point(app: &App, run: &Run, owner: Option<&Owner>) -> Result<Option<OwnedPoint>> {
     let now = app.store.run(&run.id).await?;
     let same = now.is_some_and(|now| now.charge_point_id == run.charge_point_id);
     match owner.filter(|_| same) {
-        Some(owner) => {
-            app.store
-                .charge_point_record(owner, &run.charge_point_id)
-                .await
-        }
+        Some(owner) => app.store.owned_point(owner, &run.charge_point_id).await,
         None => Ok(None),
     }
 }

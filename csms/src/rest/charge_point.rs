@@ -12,21 +12,22 @@ use crate::domain::charge_points::identity::wrong_id;
 use crate::domain::charge_points::lifecycle::Stage;
 use crate::domain::charge_points::registration::{RegistrationRefused, endpoint_path};
 use crate::domain::charge_points::security::wrong_password;
-use crate::store::{ChargePointRecord, Owner, random_text};
+use crate::store::{ChargePointRecord, OwnedPoint, Owner, random_text};
 
 /// The charge point of this id, if it is the owner's; otherwise nobody learns whether it exists.
-pub(super) async fn find(
-    app: &App,
-    owner: &Owner,
-    id: &str,
-) -> Result<ChargePointRecord, ApiError> {
-    ChargePointId::new(id).map_err(|_| missing(id))?;
-    let found = app.rest_store.charge_point_record(owner, id).await?;
+pub(super) async fn find(app: &App, owner: &Owner, id: &str) -> Result<OwnedPoint, ApiError> {
+    let found = app.rest_store.owned_point(owner, id).await?;
     found.ok_or_else(|| missing(id))
 }
 
 pub(super) fn missing(id: &str) -> ApiError {
     ApiError::NotFound(format!("no charge point {id:?} is registered"))
+}
+
+/// Whether this can be a charge point's id at all.
+pub(super) fn check_id(field: &str, id: &str) -> Result<(), ApiError> {
+    let checked = ChargePointId::new(id).map(drop);
+    checked.map_err(|error| ApiError::field(field, error.to_string()))
 }
 
 /// Whether it has a socket.

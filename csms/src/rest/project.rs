@@ -20,7 +20,7 @@ use super::stamp::Stamp;
 use crate::App;
 use crate::domain::projects::handover::Features;
 use crate::domain::tags::access::Access;
-use crate::store::{Owner, Project, RecordFilter, TransactionFilter};
+use crate::store::{OwnedProject, Owner, Project, RecordFilter, TransactionFilter};
 
 const PER_PAGE: i64 = 20;
 const PER_PAGE_MAX: i64 = 100;
@@ -103,7 +103,8 @@ pub(super) fn missing(id: &str) -> ApiError {
     ApiError::NotFound(format!("there is no project {id:?}"))
 }
 
-async fn find(app: &App, owner: &Owner, id: &str) -> Result<Project, ApiError> {
+/// The project of this id, if it is the owner's.
+pub(super) async fn find(app: &App, owner: &Owner, id: &str) -> Result<OwnedProject, ApiError> {
     let found = app.rest_store.project(owner, id).await?;
     found.ok_or_else(|| missing(id))
 }
@@ -149,7 +150,8 @@ async fn get(
     Anyone(owner): Anyone,
     PathId(id): PathId,
 ) -> Answer<ProjectBody> {
-    Ok(Json(show(find(&app, &owner, &id).await?)))
+    let project = find(&app, &owner, &id).await?;
+    Ok(Json(show(project.into_project())))
 }
 
 /// Lists the charge points of a project, by identity.
@@ -173,7 +175,7 @@ async fn charge_points(
     let (page, per_page) = paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     let filter = RecordFilter {
         owner,
-        project_id: Some(project.id),
+        project_id: Some(project.id.clone()),
         site_id: None,
         stage: None,
         not_among: None,
@@ -209,7 +211,7 @@ async fn project_transactions(
     let (limit, offset) = slice(page, per_page);
     let filter = TransactionFilter {
         owner,
-        project_id: Some(project.id),
+        project_id: Some(project.id.clone()),
         charge_point_id: None,
         id_tag: None,
         from_ms: i64::MIN,

@@ -19,10 +19,11 @@ use super::error::{Answer, ApiError};
 use super::input::{Body, PathId};
 use super::money::{Amount, price};
 use super::openapi::{AccessErrors, BodyErrors, MissingErrors};
+use super::project;
 use super::stamp::Stamp;
 use crate::App;
 use crate::domain::money::price::{Tariff, currencies, currency_digits};
-use crate::store::{NewTariff, Owner, TariffOwner, TariffRecord};
+use crate::store::{NewTariff, Priced, TariffRecord};
 
 /// Minutes of a year; nobody waits longer.
 const FREE_MINUTES_MAX: i64 = 525_600;
@@ -147,10 +148,10 @@ async fn of_charge_point(
     Reader(owner): Reader,
     PathId(id): PathId,
 ) -> Answer<ChargePointTariff> {
-    let charge_point_id = find(&app, &owner, &id).await?.id;
-    let tariff = get(&app, TariffOwner::ChargePoint, &charge_point_id).await?;
+    let point = find(&app, &owner, &id).await?;
+    let tariff = get(&app, &Priced::ChargePoint(point), &id).await?;
     Ok(Json(ChargePointTariff {
-        charge_point_id,
+        charge_point_id: id,
         tariff,
     }))
 }
@@ -172,18 +173,11 @@ async fn set_of_charge_point(
     PathId(id): PathId,
     Body(body): Body<NewTariffBody>,
 ) -> Answer<SetChargePointTariff> {
-    let charge_point_id = find(&app, &owner, &id).await?.id;
-    let set = set(
-        &app,
-        &owner,
-        TariffOwner::ChargePoint,
-        &charge_point_id,
-        body,
-    )
-    .await?;
-    let tariff = set.ok_or_else(|| missing(&charge_point_id))?;
+    let point = find(&app, &owner, &id).await?;
+    let set = set(&app, Priced::ChargePoint(point), body).await?;
+    let tariff = set.ok_or_else(|| missing(&id))?;
     Ok(Json(SetChargePointTariff {
-        charge_point_id,
+        charge_point_id: id,
         same: tariff.clone(),
         tariff,
     }))
@@ -203,9 +197,12 @@ async fn of_project(
     Anyone(owner): Anyone,
     PathId(id): PathId,
 ) -> Answer<ProjectTariff> {
-    let project_id = project(&app, &owner, &id).await?;
-    let tariff = get(&app, TariffOwner::Project, &project_id).await?;
-    Ok(Json(ProjectTariff { project_id, tariff }))
+    let project = project::find(&app, &owner, &id).await?;
+    let tariff = get(&app, &Priced::Project(project), &id).await?;
+    Ok(Json(ProjectTariff {
+        project_id: id,
+        tariff,
+    }))
 }
 
 /// Sets the tariff of a project's charge points that have none of their own.
@@ -224,42 +221,29 @@ async fn set_of_project(
     PathId(id): PathId,
     Body(body): Body<NewTariffBody>,
 ) -> Answer<ProjectTariff> {
-    let project_id = project(&app, &owner, &id).await?;
-    let set = set(&app, &owner, TariffOwner::Project, &project_id, body).await?;
-    let tariff = set.ok_or_else(|| no_project(&project_id))?;
-    Ok(Json(ProjectTariff { project_id, tariff }))
+    let project = project::find(&app, &owner, &id).await?;
+    let set = set(&app, Priced::Project(project), body).await?;
+    let tariff = set.ok_or_else(|| project::missing(&id))?;
+    Ok(Json(ProjectTariff {
+        project_id: id,
+        tariff,
+    }))
 }
 
-async fn project(app: &App, owner: &Owner, id: &str) -> Result<String, ApiError> {
-    let found = app.rest_store.project(owner, id).await?;
-    Ok(found.ok_or_else(|| no_project(id))?.id)
-}
-
-fn no_project(id: &str) -> ApiError {
-    ApiError::NotFound(format!("there is no project {id:?}"))
-}
-
-async fn get(app: &App, kind: TariffOwner, id: &str) -> Result<TariffBody, ApiError> {
-    let found = app.rest_store.tariff(kind, id).await?;
+async fn get(app: &App, of: &Priced, id: &str) -> Result<TariffBody, ApiError> {
+    let found = app.rest_store.tariff(of).await?;
     let found = found.ok_or_else(|| ApiError::NotFound(format!("no tariff is set for {id:?}")))?;
     Ok(show(found))
 }
 
 /// `None` when what it is for is the owner's no more.
-async fn set(
-    app: &App,
-    owner: &Owner,
-    owner_kind: TariffOwner,
-    id: &str,
-    body: NewTariffBody,
-) -> Result<Option<TariffBody>, ApiError> {
+async fn set(app: &App, of: Priced, body: NewTariffBody) -> Result<Option<TariffBody>, ApiError> {
     let new = NewTariff {
-        owner_kind,
-        owner_id: id.to_owned(),
+        of,
         tariff: body.tariff(),
         now_ms: app.clock().now_ms(),
     };
     let tariff = new.tariff.clone();
-    let since_ms = app.rest_store.set_tariff(owner, new).await?;
+    let since_ms = app.rest_store.set_tariff(new).await?;
     Ok(since_ms.map(|since_ms| show(TariffRecord { tariff, since_ms })))
 }

@@ -42,7 +42,7 @@ pub(crate) use charge_points::deviation::{DeviationReport, DeviationRow};
 pub(crate) use charge_points::past::{Belonging, StartPlace};
 pub use charge_points::place::PlacedChargePoint;
 pub(crate) use charge_points::place::{PlacedRow, Searched};
-pub(crate) use charge_points::record::ChargePointRecord;
+pub(crate) use charge_points::record::{ChargePointRecord, OwnedPoint};
 pub(crate) use charge_points::registration::RecordFilter;
 pub(crate) use database::backup::back_up;
 pub(crate) use database::beside::file_beside;
@@ -58,9 +58,7 @@ pub(crate) use letters::webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
 pub(crate) use money::guest::{GuestPrice, GuestSession, NewGuest, ReceiptFacts};
 #[cfg(test)]
 pub(crate) use money::tariff::history_rows_read;
-pub(crate) use money::tariff::{
-    Billed, HISTORY_ROWS_MAX, NewTariff, TariffOwner, TariffRecord, amount,
-};
+pub(crate) use money::tariff::{Billed, HISTORY_ROWS_MAX, NewTariff, Priced, TariffRecord, amount};
 pub(crate) use people::access::key_hash;
 pub use people::access::{
     ApiKey, NewApiKey, Organization, OrganizationSetting, SCOPE_READ, SCOPE_WRITE,
@@ -69,7 +67,7 @@ pub use people::account::Owner;
 use people::account::owner_conditions;
 pub(crate) use people::account::{Account, Role, email_key, owned};
 pub(crate) use people::invitation::Invitation;
-pub(crate) use people::project::Project;
+pub(crate) use people::project::{OwnedProject, Project};
 pub(crate) use people::site::{Site, SiteChange};
 pub use people::tag::TagSetting;
 pub(crate) use transactions::ending::{Left, Open, TransactionFacts};

@@ -4,7 +4,7 @@
 //! name that no charge point can have, so its identity is free again and its history is not the next one's.
 
 use crate::domain::charge_points::details::{Change, NewChargePoint};
-use crate::store::{ChargePointRecord, Conn, Owner, Result, Store};
+use crate::store::{ChargePointRecord, Conn, OwnedPoint, Owner, Result, Store};
 
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(crate) async fn register(
     store: &Store,
     owner: Owner,
     new: NewChargePoint,
-) -> Result<std::result::Result<ChargePointRecord, RegistrationRefused>> {
+) -> Result<std::result::Result<OwnedPoint, RegistrationRefused>> {
     store.finish_burial(&new.id).await?;
     store
         .write((owner, new), |(owner, new), conn| {
@@ -54,68 +54,65 @@ pub(crate) async fn register(
                 if !conn.insert_charge_point(owner, new).await? {
                     return Ok(Err(RegistrationRefused::Taken));
                 }
-                let record = conn.charge_point_record(owner, &new.id).await?;
-                Ok(record.ok_or(RegistrationRefused::Missing))
+                let point = conn.owned_point(owner, &new.id).await?;
+                Ok(point.ok_or(RegistrationRefused::Missing))
             })
         })
         .await
 }
 
-/// Changes a charge point of this owner.
+/// Changes a charge point.
 pub(crate) async fn change(
     store: &Store,
-    owner: Owner,
-    id: String,
+    point: OwnedPoint,
     change: Change,
     now_ms: i64,
-) -> Result<std::result::Result<ChargePointRecord, RegistrationRefused>> {
-    let input = (owner, id, change, now_ms);
+) -> Result<std::result::Result<OwnedPoint, RegistrationRefused>> {
+    let input = (point, change, now_ms);
     store
-        .write(input, |(owner, id, change, now_ms), conn| {
+        .write(input, |(point, change, now_ms), conn| {
             Box::pin(async move {
                 // Nobody deletes it, and registers it as another, between the question and the change.
-                conn.hold_charge_point(id).await?;
-                let Some(record) = conn.charge_point_record(owner, id).await? else {
+                let Some(held) = conn.hold_point(point).await? else {
                     return Ok(Err(RegistrationRefused::Missing));
                 };
                 let serial = change.serial_number.as_ref();
-                if serial.is_some() && serial != record.registered_serial_number.as_ref() {
+                if serial.is_some() && serial != held.registered_serial_number.as_ref() {
                     return Ok(Err(RegistrationRefused::OtherSerialNumber));
                 }
                 let project = change.project_id.as_ref().and_then(Option::as_deref);
                 let site = change.site_id.as_ref().and_then(Option::as_deref);
-                if let Err(refused) = check_places(owner, project, site, conn).await? {
+                if let Err(refused) = check_places(held.owner(), project, site, conn).await? {
                     return Ok(Err(refused));
                 }
-                conn.change_charge_point(id, change, *now_ms).await?;
-                let record = conn.charge_point_record(owner, id).await?;
-                Ok(record.ok_or(RegistrationRefused::Missing))
+                conn.change_charge_point(&held, change, *now_ms).await?;
+                let changed = conn.owned_point(held.owner(), &held.id).await?;
+                Ok(changed.ok_or(RegistrationRefused::Missing))
             })
         })
         .await
 }
 
-/// Deletes a charge point of this owner that is not `online` and has no open transaction. One whose deletion was
-/// cut short is deleted to the end.
+/// Deletes a charge point that is not `online` and has no open transaction. One whose deletion was cut short is deleted
+/// to the end.
 pub(crate) async fn delete(
     store: &Store,
-    owner: Owner,
-    id: String,
+    point: &OwnedPoint,
     online: bool,
     now_ms: i64,
 ) -> Result<std::result::Result<(), RegistrationRefused>> {
-    if !store.is_being_buried(&owner, &id).await? {
-        let input = (owner, id.clone(), online, now_ms);
+    if !store.is_being_buried(point).await? {
+        let input = (point.clone(), online, now_ms);
         let marked = store
-            .write(input, |(owner, id, online, now_ms), conn| {
-                Box::pin(async move { mark_deleted(owner, id, *online, *now_ms, conn).await })
+            .write(input, |(point, online, now_ms), conn| {
+                Box::pin(async move { mark_deleted(point, *online, *now_ms, conn).await })
             })
             .await?;
         if let Err(refused) = marked {
             return Ok(Err(refused));
         }
     }
-    store.finish_burial(&id).await?;
+    store.finish_burial(&point.id).await?;
     Ok(Ok(()))
 }
 
@@ -134,24 +131,22 @@ pub(crate) async fn bury_left(store: &Store) -> Result<()> {
 }
 
 async fn mark_deleted(
-    owner: &Owner,
-    id: &str,
+    point: &OwnedPoint,
     online: bool,
     now_ms: i64,
     conn: &mut Conn,
 ) -> Result<std::result::Result<(), RegistrationRefused>> {
-    conn.hold_charge_point(id).await?;
-    if conn.charge_point_record(owner, id).await?.is_none() {
+    let Some(held) = conn.hold_point(point).await? else {
         return Ok(Err(RegistrationRefused::Missing));
-    }
+    };
     // Of two reasons the graver one.
-    if conn.has_open_session(id).await? {
+    if conn.has_open_session(&held).await? {
         return Ok(Err(RegistrationRefused::Active));
     }
     if online {
         return Ok(Err(RegistrationRefused::Online));
     }
-    conn.mark_deleted(id, now_ms).await?;
+    conn.mark_deleted(&held, now_ms).await?;
     Ok(Ok(()))
 }
 

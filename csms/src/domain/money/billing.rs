@@ -255,7 +255,7 @@ mod tests {
     use crate::domain::transactions::register::Register;
     use crate::domain::transactions::{start::start, stop::stop};
     use crate::store::{
-        ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, Owner, TariffOwner, history_rows_read,
+        ConnectorReport, DEFAULT_ORGANIZATION, NewTariff, Owner, Priced, history_rows_read,
     };
 
     const MINUTE_MS: i64 = 60_000;
@@ -288,9 +288,10 @@ mod tests {
             .record_unknown_charge_point("CP", crate::store::Proof::default())
             .await
             .unwrap();
+        let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
+        let point = store.owned_point(&owner, "CP").await.unwrap().unwrap();
         let tariff = NewTariff {
-            owner_kind: TariffOwner::ChargePoint,
-            owner_id: "CP".into(),
+            of: Priced::ChargePoint(point),
             tariff: Tariff {
                 currency: "GBP".into(),
                 price_per_kwh: "0.35".parse().unwrap(),
@@ -300,8 +301,7 @@ mod tests {
             },
             now_ms: 0,
         };
-        let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
-        assert!(store.set_tariff(&owner, tariff).await.unwrap().is_some());
+        assert!(store.set_tariff(tariff).await.unwrap().is_some());
         let begin = Start {
             charge_point_id: "CP".into(),
             station_id: None,

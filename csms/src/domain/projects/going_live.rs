@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::clock::rfc3339;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::projects::commissioning::RunOutcome;
-use crate::store::{Mail, Owner, Result, Store};
+use crate::store::{Mail, OwnedPoint, Owner, Result, Store};
 
 /// The end of a run.
 pub(crate) struct RunEnd {
@@ -23,16 +23,16 @@ pub(crate) struct RunEnd {
     pub occurrence: Option<Occurrence>,
 }
 
-/// Commissions a charge point; the answer is the first time that was done, none when it is not the owner's, or is no
-/// more.
+/// Commissions a charge point; the answer is the first time that was done, none when it is not the owner's any more, or
+/// is no more.
 pub(crate) async fn commission(
     store: &Store,
-    owner: &Owner,
-    id: &str,
+    point: &OwnedPoint,
     now_ms: i64,
     occurrence: Option<Occurrence>,
 ) -> Result<Option<i64>> {
-    let input = (owner.clone(), id.to_owned(), now_ms, occurrence);
+    let (owner, id) = (point.owner().clone(), point.id.clone());
+    let input = (owner, id, now_ms, occurrence);
     store
         .write(input, |(owner, id, now_ms, occurrence), conn| {
             Box::pin(async move {

@@ -3,8 +3,8 @@
 //! Handing over does not wait for the acceptance: the installer is told when it is missing.
 
 use crate::store::{
-    Account, Conn, Invitation, Mail, Owner, Project, Result, Role, Store, email_key, key_hash,
-    random_text,
+    Account, Conn, Invitation, Mail, OwnedProject, Owner, Project, Result, Role, Store, email_key,
+    key_hash, random_text,
 };
 
 /// How long an invitation is good: seven days.
@@ -232,7 +232,7 @@ pub(crate) struct SignOff {
 }
 
 /// Hands a project over. A second time changes nothing. `None` when the owner has no such project.
-pub(crate) async fn complete(store: &Store, sign_off: SignOff) -> Result<Option<Project>> {
+pub(crate) async fn complete(store: &Store, sign_off: SignOff) -> Result<Option<OwnedProject>> {
     store
         .write(sign_off, |sign_off, conn| {
             Box::pin(async move {

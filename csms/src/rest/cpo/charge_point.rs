@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,15 +21,13 @@ use crate::domain::charge_points::place::Place;
 use crate::domain::charge_points::plug::is_direct;
 use crate::domain::charge_points::registration;
 use crate::rest::auth::{Reader, Writer};
-use crate::rest::charge_point::{
-    NewPassword, find, is_online, refuse, registrable, usable_password,
-};
+use crate::rest::charge_point::{NewPassword, find, refuse, registrable, usable_password};
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, PathId, not_null, plain, present};
 use crate::rest::location::{Given, Location};
 use crate::rest::openapi::{AccessErrors, BodyErrors, ConflictErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{ChargePointRecord, ConnectorStatus};
+use crate::store::{ChargePointRecord, ConnectorStatus, OwnedPoint};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -253,7 +250,7 @@ async fn change(
     PathId(id): PathId,
     Body(body): Body<Change>,
 ) -> Answer<ChargePointBody> {
-    let record = find(&app, &owner, &id).await?;
+    let point = find(&app, &owner, &id).await?;
     if body.charge_point_id.is_some_and(|other| other != id) {
         return Err(ApiError::field("charge_point_id", "it cannot be changed"));
     }
@@ -265,10 +262,10 @@ async fn change(
         // One of them moves it along its meridian or parallel, if it has a place.
         (latitude, longitude) => Some(Place {
             latitude: latitude
-                .or(record.latitude)
+                .or(point.latitude)
                 .ok_or_else(|| needed("latitude"))?,
             longitude: longitude
-                .or(record.longitude)
+                .or(point.longitude)
                 .ok_or_else(|| needed("longitude"))?,
         }),
     };
@@ -285,22 +282,20 @@ async fn change(
         ..details::Change::default()
     };
     let now_ms = app.clock().now_ms();
-    let changed = registration::change(&app.rest_store, owner, id.clone(), change, now_ms).await?;
+    let changed = registration::change(&app.rest_store, point, change, now_ms).await?;
     let changed = changed.map_err(|refused| refuse(refused, &id))?;
     let mut shown = show(&app, changed).await?;
     shown.ocpp_password = password.generated;
     Ok(Json(shown))
 }
 
-async fn show(app: &App, record: ChargePointRecord) -> Result<ChargePointBody, ApiError> {
-    let online = is_online(app, &record.id);
-    let placed = app
-        .rest_store
-        .placed(std::slice::from_ref(&record.id))
-        .await?;
-    let state = placed.first().map_or(Use::Offline, |row| {
+async fn show(app: &App, point: OwnedPoint) -> Result<ChargePointBody, ApiError> {
+    let online = app.sessions.is_online(point.identity());
+    let placed = app.rest_store.placed_point(&point).await?;
+    let state = placed.map_or(Use::Offline, |row| {
         Use::of(online, row.available, row.occupied)
     });
+    let record = point.into_record();
     Ok(ChargePointBody {
         lifecycle: Stage::of(&record).as_str(),
         charge_point_id: record.id.clone(),
@@ -348,15 +343,14 @@ async fn status(
     Reader(owner): Reader,
     PathId(id): PathId,
 ) -> Answer<StatusBody> {
-    let record = find(&app, &owner, &id).await?;
-    let connectors = app.rest_store.connectors_of(&id).await?;
-    let live = ChargePointId::new(&id).ok();
-    let live = live.and_then(|id| app.sessions.last_heartbeat_at_ms(&id));
+    let point = find(&app, &owner, &id).await?;
+    let connectors = app.rest_store.connectors_of(&point).await?;
+    let live = app.sessions.last_heartbeat_at_ms(point.identity());
     Ok(Json(StatusBody {
-        online: is_online(&app, &id),
+        online: app.sessions.is_online(point.identity()),
         operational_status: operational_status(&connectors).to_owned(),
-        last_heartbeat_at: live.or(record.last_heartbeat_at_ms).map(Stamp),
-        charge_point_id: record.id,
+        last_heartbeat_at: live.or(point.last_heartbeat_at_ms).map(Stamp),
+        charge_point_id: point.into_record().id,
     }))
 }
 
@@ -396,11 +390,11 @@ async fn connectors(
     Reader(owner): Reader,
     PathId(id): PathId,
 ) -> Answer<ConnectorsBody> {
-    let record = find(&app, &owner, &id).await?;
-    let reported = app.rest_store.connectors_of(&id).await?;
+    let point = find(&app, &owner, &id).await?;
+    let reported = app.rest_store.connectors_of(&point).await?;
     Ok(Json(ConnectorsBody {
-        connectors: connector_list(&record, &reported),
-        charge_point_id: record.id,
+        connectors: connector_list(&point, &reported),
+        charge_point_id: point.into_record().id,
     }))
 }
 

@@ -171,9 +171,9 @@ async fn list(
     AnyReader(owner): AnyReader,
     PathId(id): PathId,
 ) -> Answer<EvsesBody> {
-    let record = find(&app, &owner, &id).await?;
-    let evses = grouping::evses(&app.rest_store, &record).await?;
-    Ok(Json(show(record.id, &evses)))
+    let point = find(&app, &owner, &id).await?;
+    let evses = grouping::evses(&app.rest_store, &point).await?;
+    Ok(Json(show(point.into_record().id, &evses)))
 }
 
 /// Says which connectors of a charge point belong to one EVSE, which serves one car at a time, and what they are. Without
@@ -193,16 +193,15 @@ async fn group(
     PathId(id): PathId,
     Body(body): Body<Grouping>,
 ) -> Answer<EvsesBody> {
-    let record = find(&app, &owner, &id).await?;
-    let new = body.evses.into_iter().map(|evse| evse.read(&record));
-    let now_ms = app.clock().now_ms();
-    let grouped =
-        grouping::group(&app.rest_store, owner, id.clone(), new.collect(), now_ms).await?;
+    let point = find(&app, &owner, &id).await?;
+    let new = body.evses.into_iter().map(|evse| evse.read(&point));
+    let (new, now_ms) = (new.collect(), app.clock().now_ms());
+    let grouped = grouping::group(&app.rest_store, point, new, now_ms).await?;
     let evses = grouped.map_err(|refused| match refused {
         NotGrouped::Missing => missing(&id),
         NotGrouped::Wrong(reason) => ApiError::field("evses", reason),
     })?;
-    Ok(Json(show(record.id, &evses)))
+    Ok(Json(show(id, &evses)))
 }
 
 impl GroupedEvse {

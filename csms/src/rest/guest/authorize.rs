@@ -20,15 +20,13 @@ use crate::domain::guest::{
 use crate::guest::begin;
 use crate::payment::RETURN_PATH;
 use crate::rest::auth::Writer;
-use crate::rest::charge_point::{find, is_online};
+use crate::rest::charge_point::find;
 use crate::rest::error::{ApiError, StatusAnswer};
 use crate::rest::input::{Body, plain};
 use crate::rest::money::Amount;
 use crate::rest::openapi::{AccessErrors, BodyErrors, GuestErrors, MissingErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::{
-    ChargePointRecord, GuestSession, NewGuest, Owner, ReceiptFacts, Registration, random_text,
-};
+use crate::store::{GuestSession, NewGuest, OwnedPoint, ReceiptFacts, Registration, random_text};
 
 /// The longest an authorization waits for the gateway.
 const GATEWAY_WAIT: Duration = Duration::from_millis(AUTHORIZATION_MS_MAX.unsigned_abs());
@@ -86,8 +84,8 @@ pub(super) async fn authorize(
     Writer(owner): Writer,
     Body(body): Body<GuestAuthorization>,
 ) -> StatusAnswer<AuthorizedGuest> {
-    let record = find(&app, &owner, &body.charge_point_id).await?;
-    let new = new_session(&app, owner, &record, body).await?;
+    let point = find(&app, &owner, &body.charge_point_id).await?;
+    let new = new_session(&app, &point, body).await?;
     let token = new.token.clone();
     // A client that goes away before it is answered has no token: nothing begins in its name.
     let gone = CancellationToken::new();
@@ -153,11 +151,10 @@ async fn check_held(app: &App, session: &GuestSession) -> Result<(), ApiError> {
 /// A session as it is asked for, if the charge point can have guests now.
 async fn new_session(
     app: &App,
-    owner: Owner,
-    record: &ChargePointRecord,
+    point: &OwnedPoint,
     body: GuestAuthorization,
 ) -> Result<NewGuest, ApiError> {
-    if record
+    if point
         .connector_count
         .is_some_and(|count| body.connector_id > count)
     {
@@ -166,7 +163,7 @@ async fn new_session(
             "the charge point has no such connector",
         ));
     }
-    if !app.rest_store.is_billed(&record.id).await? {
+    if !app.rest_store.is_billed(point).await? {
         return Err(ApiError::Unprocessable(
             "billing_inactive",
             "the project of this charge point is not handed over: nothing is billed there"
@@ -174,31 +171,29 @@ async fn new_session(
         ));
     }
     let now_ms = app.clock().now_ms();
-    let tariff = app.rest_store.tariff_at(&record.id, now_ms).await?;
+    let tariff = app.rest_store.tariff_at(point, now_ms).await?;
     let tariff = tariff.ok_or_else(|| {
         ApiError::Unprocessable(
             "no_tariff",
             "no tariff is set for this charge point or its project".to_owned(),
         )
     })?;
-    let is_accepted = record.registration == Registration::Accepted.as_str();
-    if !is_accepted || !is_online(app, &record.id) {
+    let is_accepted = point.registration == Registration::Accepted.as_str();
+    if !is_accepted || !app.sessions.is_online(point.identity()) {
         return Err(not_connected());
     }
+    let organization = &point.owner().organization_id;
     let receipt = ReceiptFacts {
-        company: app
-            .rest_store
-            .organization_name(&owner.organization_id)
-            .await?,
-        charge_point_name: record.name.clone(),
-        address: record.address.clone(),
+        company: app.rest_store.organization_name(organization).await?,
+        charge_point_name: point.name.clone(),
+        address: point.address.clone(),
         tax_rate: app.options.tax_rate,
     };
     let lifetime_ms = i64::try_from(app.options.guest_authorization.as_millis());
     Ok(NewGuest {
         token: format!("guest_tok_{}", random_text(24)),
-        organization_id: owner.organization_id,
-        charge_point_id: record.id.clone(),
+        organization_id: organization.clone(),
+        charge_point_id: point.id.clone(),
         // In OCPP 1.6 each connector is an EVSE of its own.
         evse_id: body.connector_id,
         connector_id: body.connector_id,

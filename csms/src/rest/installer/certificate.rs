@@ -10,7 +10,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -95,29 +94,26 @@ async fn generate(
     PathId(id): PathId,
     OptionalBody(body): OptionalBody<NewCertificateBody>,
 ) -> StatusAnswer<IssuedBody> {
-    let owner = installer.owner();
-    let record = charge_point::find(&app, &owner, &id).await?;
-    let missing = || ApiError::NotFound(format!("no charge point {id:?} is registered"));
-    let identity = ChargePointId::new(&record.id).map_err(|_| missing())?;
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
     let days = body.and_then(|body| body.validity_days);
     let now_ms = app.clock().now_ms();
     let issued = app
         .authority
-        .issue(&identity, days.unwrap_or(VALIDITY_DAYS), now_ms)
+        .issue(point.identity(), days.unwrap_or(VALIDITY_DAYS), now_ms)
         .map_err(|error| ApiError::Internal(error.to_string()))?;
-    let new = NewCertificate::of(&issued, &identity, owner);
+    let new = NewCertificate::of(&issued, &point);
     let certificate_id = new.id.clone();
     // The charge point may have been deleted meanwhile.
     if !app.rest_store.add_certificate(new).await? {
-        return Err(missing());
+        return Err(charge_point::missing(&id));
     }
     tracing::info!(
-        charge_point = %identity, certificate_id, serial_number = issued.serial_number,
+        charge_point = %point.identity(), certificate_id, serial_number = issued.serial_number,
         "a certificate was issued"
     );
     let answer = IssuedBody {
         certificate_id,
-        charge_point_id: record.id,
+        charge_point_id: point.into_record().id,
         certificate_pem: issued.certificate_pem,
         private_key_pem: issued.private_key_pem,
         ca_certificate_pem: app.authority.root_pem().to_owned(),
@@ -185,10 +181,9 @@ async fn list(
     _: Confidential,
     PathId(id): PathId,
 ) -> Answer<CertificateList> {
-    let owner = installer.owner();
-    let record = charge_point::find(&app, &owner, &id).await?;
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
     let now_ms = app.clock().now_ms();
-    let certificates = app.rest_store.certificates(&owner, &record.id).await?;
+    let certificates = app.rest_store.certificates(&point).await?;
     let certificates = certificates.into_iter();
     let certificates = certificates.map(|certificate| CertificateBody::of(certificate, now_ms));
     Ok(Json(CertificateList {
@@ -213,18 +208,16 @@ async fn revoke(
 ) -> Result<StatusCode, ApiError> {
     let missing = || ApiError::NotFound("there is no such certificate".to_owned());
     let Path((id, certificate_id)) = path.map_err(|_| missing())?;
-    let identity = ChargePointId::new(&id).map_err(|_| missing())?;
     if certificate_id.contains('\0') {
         return Err(missing());
     }
-    let now_ms = app.clock().now_ms();
-    let revoked = app
-        .rest_store
-        .revoke_certificate(&installer.owner(), &id, &certificate_id, now_ms)
-        .await?;
-    let fingerprint = revoked.ok_or_else(missing)?;
-    app.sessions.revoke(&identity, &fingerprint);
-    tracing::info!(charge_point = %identity, certificate_id, "a certificate was revoked");
+    let (store, now_ms) = (&app.rest_store, app.clock().now_ms());
+    let point = store.owned_point(&installer.owner(), &id).await?;
+    let point = point.ok_or_else(missing)?;
+    let revoked = store.revoke_certificate(&point, &certificate_id, now_ms);
+    let fingerprint = revoked.await?.ok_or_else(missing)?;
+    app.sessions.revoke(point.identity(), &fingerprint);
+    tracing::info!(charge_point = %point.identity(), certificate_id, "a certificate was revoked");
     Ok(StatusCode::NO_CONTENT)
 }
 

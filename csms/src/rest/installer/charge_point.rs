@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -21,8 +20,8 @@ use crate::domain::charge_points::registration;
 use crate::domain::transactions::claims::platform_id;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point::{
-    NewPassword, RegisteredChargePoint, RegisteredChargePoints, find, is_online, online_list,
-    refuse, registrable, usable_password,
+    NewPassword, RegisteredChargePoint, RegisteredChargePoints, find, missing, online_list, refuse,
+    registrable, usable_password,
 };
 use crate::rest::error::{Answer, ApiError, StatusAnswer};
 use crate::rest::input::{Body, Paging, Params, PathId, plain, present, searchable, slice};
@@ -151,8 +150,9 @@ async fn register(
         created_at_ms: app.clock().now_ms(),
     };
     let made = registration::register(&app.rest_store, owner, new).await?;
-    let record = made.map_err(|refused| refuse(refused, &id))?;
-    let shown = RegisteredChargePoint::show(&app, record).with_password(password.generated);
+    let point = made.map_err(|refused| refuse(refused, &id))?;
+    let shown = RegisteredChargePoint::show(&app, point.into_record());
+    let shown = shown.with_password(password.generated);
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
@@ -234,8 +234,8 @@ async fn get(
     Installer(installer): Installer,
     PathId(id): PathId,
 ) -> Answer<RegisteredChargePoint> {
-    let record = find(&app, &installer.owner(), &id).await?;
-    Ok(Json(RegisteredChargePoint::show(&app, record)))
+    let point = find(&app, &installer.owner(), &id).await?;
+    Ok(Json(RegisteredChargePoint::show(&app, point.into_record())))
 }
 
 /// What is left out stays as it is.
@@ -301,8 +301,7 @@ async fn change(
     PathId(id): PathId,
     Body(body): Body<ChargePointChange>,
 ) -> Answer<RegisteredChargePoint> {
-    let owner = installer.owner();
-    find(&app, &owner, &id).await?;
+    let point = find(&app, &installer.owner(), &id).await?;
     for (field, value) in [("id", &body.id), ("charge_point_id", &body.charge_point_id)] {
         if value.as_ref().is_some_and(|value| *value != id) {
             return Err(ApiError::field(field, "it cannot be changed"));
@@ -321,9 +320,9 @@ async fn change(
         ..Change::default()
     };
     let now_ms = app.clock().now_ms();
-    let changed = registration::change(&app.rest_store, owner, id.clone(), change, now_ms).await?;
-    let record = changed.map_err(|refused| refuse(refused, &id))?;
-    Ok(Json(RegisteredChargePoint::show(&app, record)))
+    let changed = registration::change(&app.rest_store, point, change, now_ms).await?;
+    let point = changed.map_err(|refused| refuse(refused, &id))?;
+    Ok(Json(RegisteredChargePoint::show(&app, point.into_record())))
 }
 
 /// Removes a charge point that is offline and has no open transaction. Its records stay.
@@ -340,19 +339,14 @@ async fn delete(
     Installer(installer): Installer,
     PathId(id): PathId,
 ) -> Result<StatusCode, ApiError> {
-    let (online, now_ms) = (is_online(&app, &id), app.clock().now_ms());
-    let deleted = registration::delete(
-        &app.rest_store,
-        installer.owner(),
-        id.clone(),
-        online,
-        now_ms,
-    );
+    let store = &app.rest_store;
+    let point = store.deletable_point(&installer.owner(), &id).await?;
+    let point = point.ok_or_else(|| missing(&id))?;
+    let online = app.sessions.is_online(point.identity());
+    let deleted = registration::delete(store, &point, online, app.clock().now_ms());
     deleted.await?.map_err(|refused| refuse(refused, &id))?;
     // It may have come to its socket meanwhile.
-    if let Ok(id) = ChargePointId::new(&id) {
-        app.sessions.outdate(&id, app.mono.now_ms());
-    }
+    app.sessions.outdate(point.identity(), app.mono.now_ms());
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -402,21 +396,17 @@ async fn status(
     Installer(installer): Installer,
     PathId(id): PathId,
 ) -> Answer<ChargePointState> {
-    let owner = installer.owner();
-    let record = find(&app, &owner, &id).await?;
-    let reported = app.rest_store.connectors_of(&record.id).await?;
-    let open = app
-        .rest_store
-        .active_transactions(&owner, &record.id)
-        .await?;
-    let online = is_online(&app, &record.id);
+    let point = find(&app, &installer.owner(), &id).await?;
+    let reported = app.rest_store.connectors_of(&point).await?;
+    let open = app.rest_store.active_transactions(&point).await?;
+    let online = app.sessions.is_online(point.identity());
     let last_ms = reported
         .iter()
         .map(|connector| connector.reported_at_ms)
         .max();
     let last_ms = last_ms
-        .or(record.last_seen_at_ms)
-        .unwrap_or(record.created_at_ms);
+        .or(point.last_seen_at_ms)
+        .unwrap_or(point.created_at_ms);
     let operational_status = operational_status(&reported).to_owned();
     let connectors = reported
         .into_iter()
@@ -433,7 +423,7 @@ async fn status(
         }
     });
     Ok(Json(ChargePointState {
-        charge_point_id: record.id,
+        charge_point_id: point.into_record().id,
         online,
         operational_status,
         connectors: connectors.collect(),

@@ -70,12 +70,11 @@ async fn start(
     PathId(id): PathId,
     OptionalBody(body): OptionalBody<StartRun>,
 ) -> StatusAnswer<StartedRun> {
-    let owner = installer.owner();
-    let record = charge_point::find(&app, &owner, &id).await?;
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
     let wanted = body.unwrap_or_default();
     let run = Run {
         id: format!("com_{}", random_text(18)),
-        charge_point_id: record.id,
+        charge_point_id: point.id.clone(),
         installer_id: installer.id,
         status: "in_progress".to_owned(),
         run_test_transaction: wanted.run_test_transaction,
@@ -86,7 +85,7 @@ async fn start(
         leased_by: app.run_id.clone(),
     };
     let new_id = run.id.clone();
-    let run = app.rest_store.begin_run(&owner, run).await?;
+    let run = app.rest_store.begin_run(&point, run).await?;
     let run = run.ok_or_else(|| charge_point::missing(&id))?;
     let answer = StartedRun {
         commissioning_id: run.id.clone(),
@@ -191,7 +190,7 @@ async fn log(
     PathId(id): PathId,
 ) -> Answer<RunLog> {
     let run = newest(&app, &installer, &id).await?;
-    let entries = app.rest_store.run_log(&run.id).await?;
+    let entries = app.rest_store.run_log(&run).await?;
     Ok(Json(RunLog {
         commissioning_id: run.id,
         charge_point_id: run.charge_point_id,
@@ -212,12 +211,12 @@ fn show((at_ms, entry): (i64, String)) -> EntryBody {
 }
 
 async fn newest(app: &App, installer: &Account, id: &str) -> Result<Run, ApiError> {
-    let record = charge_point::find(app, &installer.owner(), id).await?;
-    let run = app.rest_store.newest_run(&record.id).await?;
+    let point = charge_point::find(app, &installer.owner(), id).await?;
+    let run = app.rest_store.newest_run(&point).await?;
     run.ok_or_else(|| {
         ApiError::NotFound(format!(
             "no commissioning run of {:?} was started",
-            record.id
+            point.id
         ))
     })
 }

@@ -11,7 +11,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::response::{IntoResponse as _, Response};
-use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -136,8 +135,8 @@ async fn template(
     PathId(id): PathId,
     Params(query): Params<FormatQuery>,
 ) -> Answer<ConfigurationBody> {
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
-    show(&record, &query, &[]).map(Json)
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
+    show(&point, &query, &[]).map(Json)
 }
 
 /// The configuration with what the installer changed, as a file.
@@ -158,11 +157,11 @@ async fn download(
     PathId(id): PathId,
     Params(query): Params<FormatQuery>,
 ) -> Result<Response, ApiError> {
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
-    let changed = app.rest_store.configuration(&record.id).await?;
-    let body = show(&record, &query, &changed)?;
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
+    let changed = app.rest_store.configuration(&point).await?;
+    let body = show(&point, &query, &changed)?;
     // Ids are letters, digits and a few signs, none of which has to be quoted.
-    let name = format!("attachment; filename=\"{}-config.json\"", record.id);
+    let name = format!("attachment; filename=\"{}-config.json\"", point.id);
     Ok(([(CONTENT_DISPOSITION, name)], Json(body)).into_response())
 }
 
@@ -330,13 +329,14 @@ async fn customize(
 ) -> Answer<CustomizeAnswer> {
     let mut new = new_parameters(&body.parameters)?;
     seal_passwords(&app, &mut new)?;
-    let owner = installer.owner();
-    let record = charge_point::find(&app, &owner, &id).await?;
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
     let keys: Vec<String> = new.iter().map(|(key, _)| key.clone()).collect();
-    let saved = app
+    let now_ms = app.clock().now_ms();
+    match app
         .rest_store
-        .save_configuration(&owner, &record.id, new, app.clock().now_ms());
-    match saved.await? {
+        .save_configuration(&point, new, now_ms)
+        .await?
+    {
         Saved::Kept => {}
         Saved::NotFound => return Err(charge_point::missing(&id)),
         Saved::TooMany => {
@@ -344,18 +344,15 @@ async fn customize(
             return Err(ApiError::field("parameters", reason));
         }
     }
-    let may_be_called = record.registration != Registration::Rejected.as_str();
-    if let Ok(id) = ChargePointId::new(&record.id)
-        && may_be_called
-        && app.sessions.is_online(&id)
-    {
-        push_for(&app, &id).await?;
+    let may_be_called = point.registration != Registration::Rejected.as_str();
+    if may_be_called && app.sessions.is_online(point.identity()) {
+        push_for(&app, point.identity()).await?;
     }
-    let now = app.rest_store.configuration(&record.id).await?;
+    let now = app.rest_store.configuration(&point).await?;
     let these: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
     let of_these = || now.iter().filter(|key| these.contains(key.key.as_str()));
     Ok(Json(CustomizeAnswer {
-        charge_point_id: record.id,
+        charge_point_id: id,
         message: "Configuration saved. Apply it to the hardware using the download endpoint.",
         pending_reboot: of_these().any(|key| key.pushed == "RebootRequired"),
         rejected: of_these()

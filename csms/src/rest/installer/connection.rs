@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use dynamo_protocol::ChargePointId;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +23,7 @@ use crate::rest::error::{Answer, ApiError};
 use crate::rest::input::{OptionalBody, PathId};
 use crate::rest::openapi::{AccessErrors, BodyErrors, MissingErrors, NotConnectedErrors};
 use crate::rest::stamp::Stamp;
-use crate::store::Registration;
+use crate::store::{OwnedPoint, Registration};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -70,19 +69,17 @@ async fn test_connection(
     PathId(id): PathId,
     _body: OptionalBody<Nothing>,
 ) -> Answer<ConnectionTest> {
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
     let tested_at = Stamp(app.clock().now_ms());
-    let charge_point = ChargePointId::new(&record.id).ok();
-    let spoken = charge_point
-        .as_ref()
-        .and_then(|id| app.sessions.dialect(id));
+    let spoken = app.sessions.dialect(point.identity());
     let connected = spoken.is_some();
     // A Rejected one must not be sent anything [1.6 §4.2].
-    let may_be_called = connected && record.registration != Registration::Rejected.as_str();
-    let latency_ms = match charge_point {
-        Some(id) if may_be_called => ping(&app, &id).await?,
-        _ => None,
+    let may_be_called = connected && point.registration != Registration::Rejected.as_str();
+    let latency_ms = match may_be_called {
+        true => ping(&app, &point).await?,
+        false => None,
     };
+    let record = point.into_record();
     let negotiated = spoken.map(|spoken| spoken.version().to_string());
     Ok(Json(ConnectionTest {
         charge_point_id: record.id,
@@ -96,11 +93,11 @@ async fn test_connection(
 }
 
 /// The round trip in milliseconds; none without an answer. A refusal is an answer.
-async fn ping(app: &Arc<App>, id: &ChargePointId) -> Result<Option<u64>, ApiError> {
+async fn ping(app: &Arc<App>, point: &OwnedPoint) -> Result<Option<u64>, ApiError> {
     let begun = Instant::now();
     // What it is asked for does not matter, nor what it says to that.
     let ping = Command::GetSettings(vec![Setting::heartbeat_interval()]);
-    let sent = ocpp::send(app, id, &ping).await?;
+    let sent = ocpp::send(app, point.identity(), &ping).await?;
     Ok(match sent.result {
         Ok(_) | Err(CallFailure::Refused(_) | CallFailure::Invalid { .. }) => {
             u64::try_from(begun.elapsed().as_millis()).ok()
@@ -140,9 +137,9 @@ async fn connection_status(
     Installer(installer): Installer,
     PathId(id): PathId,
 ) -> Answer<ConnectionStatus> {
-    let record = charge_point::find(&app, &installer.owner(), &id).await?;
-    let id = ChargePointId::new(&record.id).ok();
-    let contact = id.and_then(|id| app.sessions.contact(&id));
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
+    let contact = app.sessions.contact(point.identity());
+    let record = point.into_record();
     let heartbeat = contact.as_ref().map(|c| c.heartbeat_at_ms.load(Relaxed));
     let peer = contact.as_ref().and_then(|c| c.peer.get());
     Ok(Json(ConnectionStatus {
@@ -188,14 +185,13 @@ async fn commission(
     PathId(id): PathId,
     _body: OptionalBody<Nothing>,
 ) -> Answer<Commissioned> {
-    let owner = installer.owner();
-    let record = charge_point::find(&app, &owner, &id).await?;
-    let commissioned_at_ms = match record.commissioned_at_ms {
+    let point = charge_point::find(&app, &installer.owner(), &id).await?;
+    let commissioned_at_ms = match point.commissioned_at_ms {
         Some(at_ms) => at_ms,
         None => {
-            let connected = charge_point::is_online(&app, &record.id);
-            let accepted = record.registration == Registration::Accepted.as_str();
-            let reason = match (connected, record.connected_at_ms, accepted) {
+            let connected = app.sessions.is_online(point.identity());
+            let accepted = point.registration == Registration::Accepted.as_str();
+            let reason = match (connected, point.connected_at_ms, accepted) {
                 (true, Some(_), true) => None,
                 (false, ..) => Some("the charge point is not connected"),
                 (true, ..) => Some("no boot of the charge point was accepted yet"),
@@ -204,19 +200,18 @@ async fn commission(
                 return Err(ApiError::Unprocessable("not_connected", reason.to_owned()));
             }
             let now_ms = app.clock().now_ms();
-            let organization = &record.organization_id;
+            let organization = &point.organization_id;
             let occurrence =
                 app.outbox
-                    .awaited(Kind::Commissioned, organization, &record.id, now_ms);
+                    .awaited(Kind::Commissioned, organization, &point.id, now_ms);
             let store = &app.rest_store;
-            let done =
-                going_live::commission(store, &owner, &record.id, now_ms, occurrence).await?;
+            let done = going_live::commission(store, &point, now_ms, occurrence).await?;
             app.outbox.posted();
             done.ok_or_else(|| charge_point::missing(&id))?
         }
     };
     Ok(Json(Commissioned {
-        charge_point_id: record.id,
+        charge_point_id: id,
         status: "commissioned",
         commissioned_at: Stamp(commissioned_at_ms),
         message: "Charge point is now live and available for EV drivers.",

@@ -149,6 +149,6 @@ async fn complete(
         completed_at: Stamp(project.handed_over_at_ms.unwrap_or(now_ms)),
         features: Features::of(&project).into(),
         warnings: warnings(&project),
-        project_id: project.id,
+        project_id: id,
     }))
 }

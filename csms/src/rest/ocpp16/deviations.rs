@@ -70,14 +70,12 @@ async fn deviations(
     AnyReader(owner): AnyReader,
     PathId(id): PathId,
 ) -> Answer<Deviations> {
-    let found = charge_point::find(&app, &owner, &id).await?;
-    let own = app.rest_store.charge_point(&found.id).await?;
-    let own = own.and_then(|own| own.decoding);
-    let rows = app.rest_store.deviations(&found.id).await?;
+    let point = charge_point::find(&app, &owner, &id).await?;
+    let rows = app.rest_store.deviations(&point).await?;
     let shown: Vec<DeviationBody> = rows.into_iter().map(show).collect();
     Ok(Json(Deviations {
-        charge_point_id: found.id,
-        decoding: own.unwrap_or(app.options.decoding).as_str(),
+        decoding: point.decoding().unwrap_or(app.options.decoding).as_str(),
+        charge_point_id: point.into_record().id,
         total: shown.len(),
         deviations: shown,
     }))

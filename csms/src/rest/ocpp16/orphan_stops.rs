@@ -71,15 +71,12 @@ async fn orphan_stops(
     PathId(id): PathId,
     Params(paging): Params<Paging>,
 ) -> Answer<OrphanStops> {
-    let found = charge_point::find(&app, &owner, &id).await?;
+    let point = charge_point::find(&app, &owner, &id).await?;
     let (page, per_page) = paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     let slice = slice(page, per_page);
-    let (rows, total) = app
-        .rest_store
-        .orphan_stops(&owner, &found.id, slice)
-        .await?;
+    let (rows, total) = app.rest_store.orphan_stops(&point, slice).await?;
     Ok(Json(OrphanStops {
-        charge_point_id: found.id,
+        charge_point_id: point.into_record().id,
         orphan_stops: rows.into_iter().map(show).collect(),
         total,
         page,

@@ -12,7 +12,6 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use dynamo_protocol::ChargePointId;
 use dynamo_protocol::v16::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -27,7 +26,7 @@ use crate::ocpp::{self, v16};
 use crate::rest::charge_point;
 use crate::rest::error::ApiError;
 use crate::rest::stamp::Stamp;
-use crate::store::{Claim, KeyedRequest, Owner, Registration};
+use crate::store::{Claim, KeyedRequest, OwnedPoint, Owner, Registration};
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -185,15 +184,14 @@ fn fields(body: &impl Serialize) -> Map<String, Value> {
 ///
 /// An error says that nothing was sent.
 pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError> {
-    let id = ChargePointId::new(&order.charge_point_id)
-        .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
-    let found = charge_point::find(app, &order.owner, id.as_str()).await?;
+    let id = order.charge_point_id;
+    charge_point::check_id("charge_point_id", &id)?;
+    let point = charge_point::find(app, &order.owner, &id).await?;
     if let Some(wrong) = v16::wrong_key(order.action, &order.payload) {
         return Err(ApiError::field("value", wrong.to_owned()));
     }
     let transmission = Transmission {
-        id,
-        registration: Registration::from_word(&found.registration),
+        point,
         action: order.action,
         payload: order.payload,
     };
@@ -203,7 +201,7 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
             replayed: false,
         });
     };
-    let Transmission { id, payload, .. } = &transmission;
+    let Transmission { point, payload, .. } = &transmission;
     // What is kept of a request says nothing about a password in it.
     let said = match v16::new_key(order.action, payload) {
         Some(_) => app.passwords.fingerprint(payload),
@@ -212,7 +210,7 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
     let keyed = KeyedRequest {
         organization_id: order.owner.organization_id,
         key,
-        hash: content_hash(&[order.operation, "\n", id.as_str(), "\n", &said]),
+        hash: content_hash(&[order.operation, "\n", &point.id, "\n", &said]),
         now_ms: app.clock().now_ms(),
     };
     // Its own task, from the claim on: a client that goes away leaves no claim behind that nobody ends, and finds
@@ -268,8 +266,7 @@ async fn run_keyed(
 }
 
 struct Transmission {
-    id: ChargePointId,
-    registration: Option<Registration>,
+    point: OwnedPoint,
     action: Action,
     payload: String,
 }
@@ -278,8 +275,9 @@ impl Transmission {
     /// Sends the command and waits for its end. An error says that it was not sent.
     async fn run(self, app: &Arc<App>) -> Result<Outcome, ApiError> {
         self.check_registration()?;
-        let ready = if app.sessions.is_online(&self.id) {
-            let token = app.pace.take(&self.id, app.mono.now_ms());
+        let id = self.point.identity();
+        let ready = if app.sessions.is_online(id) {
+            let token = app.pace.take(id, app.mono.now_ms());
             token.map_err(|_| ApiError::Busy)
         } else {
             Err(ApiError::Offline)
@@ -291,7 +289,7 @@ impl Transmission {
         let sent_at_ms = app.clock().now_ms();
         let begun = Instant::now();
         let command = v16::raw(self.action, self.payload);
-        let sent = ocpp::send(app, &self.id, &command).await?;
+        let sent = ocpp::send(app, id, &command).await?;
         Ok(Outcome {
             sent_at_ms,
             response_time_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -305,7 +303,8 @@ impl Transmission {
             self.action,
             Action::RemoteStartTransaction | Action::RemoteStopTransaction
         );
-        match self.registration.unwrap_or(Registration::Rejected) {
+        let registration = Registration::from_word(&self.point.registration);
+        match registration.unwrap_or(Registration::Rejected) {
             Registration::Accepted => Ok(()),
             Registration::Pending if !starts_or_stops => Ok(()),
             registration => Err(ApiError::NotRegistered(registration)),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use dynamo_protocol::ChargePointId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -72,15 +71,12 @@ async fn active_transactions(
     AnyReader(owner): AnyReader,
     PathId(id): PathId,
 ) -> Answer<ActiveTransactions> {
-    let found = charge_point::find(&app, &owner, &id).await?;
+    let point = charge_point::find(&app, &owner, &id).await?;
     let now_ms = app.clock().now_ms();
-    let open = app
-        .rest_store
-        .active_transactions(&owner, &found.id)
-        .await?;
+    let open = app.rest_store.active_transactions(&point).await?;
     let shown: Vec<ActiveBody> = open.iter().map(|t| show_active(t, now_ms)).collect();
     Ok(Json(ActiveTransactions {
-        charge_point_id: found.id,
+        charge_point_id: point.into_record().id,
         total: shown.len(),
         active_transactions: shown,
     }))
@@ -179,8 +175,7 @@ async fn transactions(
 ) -> Answer<Transactions> {
     let (page, per_page) = query.paging.resolve(PER_PAGE, PER_PAGE_MAX)?;
     if let Some(id) = &query.charge_point_id {
-        ChargePointId::new(id)
-            .map_err(|error| ApiError::field("charge_point_id", error.to_string()))?;
+        charge_point::check_id("charge_point_id", id)?;
     }
     if query.id_tag.as_ref().is_some_and(|tag| tag.contains('\0')) {
         return Err(ApiError::field("id_tag", "it cannot contain U+0000"));

@@ -1,9 +1,7 @@
 //! Certificates of charge points: what was issued, and what was revoked. Their keys are nowhere.
 
-use dynamo_protocol::ChargePointId;
-
 use crate::domain::charge_points::certificate::Issued;
-use crate::store::{Owner, Result, Store, on_db, owned};
+use crate::store::{OwnedPoint, Owner, Result, Store, on_db, owned};
 
 /// Certificates of one charge point that are listed, the newest.
 const LISTED_MAX: i64 = 1000;
@@ -39,12 +37,12 @@ pub(crate) struct NewCertificate {
 }
 
 impl NewCertificate {
-    /// Everything of what was issued but its key, for a charge point of this owner.
-    pub(crate) fn of(issued: &Issued, charge_point: &ChargePointId, owner: Owner) -> Self {
+    /// Everything of what was issued to a charge point but its key.
+    pub(crate) fn of(issued: &Issued, point: &OwnedPoint) -> Self {
         Self {
             id: format!("cert_{}", crate::store::random_text(18)),
-            charge_point_id: charge_point.as_str().to_owned(),
-            owner,
+            charge_point_id: point.id.clone(),
+            owner: point.owner().clone(),
             serial_number: issued.serial_number.clone(),
             fingerprint: issued.fingerprint.clone(),
             certificate_pem: issued.certificate_pem.clone(),
@@ -77,35 +75,26 @@ impl Store {
         .await
     }
 
-    /// The certificates of a charge point, the newest first, if it is the owner's.
-    pub(crate) async fn certificates(
-        &self,
-        owner: &Owner,
-        charge_point_id: &str,
-    ) -> Result<Vec<Certificate>> {
+    /// The certificates of a charge point, the newest first.
+    pub(crate) async fn certificates(&self, point: &OwnedPoint) -> Result<Vec<Certificate>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(concat!(
-            "select ", certificate_columns!(), "
-             from certificate c join charge_point p on p.id = c.charge_point_id
-             where p.id = $1 and p.deleted_at_ms is null and ", owned!("p", "$2", "$3", "$4"),
-             " order by c.issued_at_ms desc, c.id limit $5"))
-            .bind(charge_point_id)
-            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(LISTED_MAX)
+            "select ", certificate_columns!(), " from certificate c where c.charge_point_id = $1
+             order by c.issued_at_ms desc, c.id limit $2"))
+            .bind(&point.id).bind(LISTED_MAX)
             .fetch_all(db))
     }
 
-    /// Revokes a certificate for ever and gives its fingerprint; `None` when there is none, or it is not the
-    /// owner's. One that is revoked already keeps its time.
+    /// Revokes a certificate of a charge point for ever and gives its fingerprint; `None` when there is none, or the
+    /// charge point is not the owner's any more. One that is revoked already keeps its time.
     pub(crate) async fn revoke_certificate(
         &self,
-        owner: &Owner,
-        charge_point_id: &str,
+        point: &OwnedPoint,
         id: &str,
         now_ms: i64,
     ) -> Result<Option<String>> {
-        let (charge_point_id, id) = (charge_point_id.to_owned(), id.to_owned());
-        let input = (owner.clone(), charge_point_id, id, now_ms);
+        let (owner, charge_point_id) = (point.owner().clone(), point.id.clone());
+        let input = (owner, charge_point_id, id.to_owned(), now_ms);
         self.write(input, |(owner, charge_point_id, id, now_ms), conn| {
             Box::pin(async move {
                 on_db!(conn, db => sqlx::query_scalar(concat!(

@@ -3,7 +3,7 @@
 use crate::domain::projects::commissioning::{Check, RunOutcome, TAG};
 use crate::domain::tags::tag::tag_key;
 use crate::domain::transactions::claims::Claims;
-use crate::store::{Conn, Owner, Result, Store, StoreError, on_db, owned, run_on_db};
+use crate::store::{Conn, OwnedPoint, Owner, Result, Store, StoreError, on_db, owned, run_on_db};
 
 /// A commissioning run.
 #[derive(Clone, Debug)]
@@ -102,9 +102,9 @@ const LEASED_AT_ONCE_MAX: i64 = 100;
 
 impl Store {
     /// Begins a run, leased by who begins it, or finds the one that is in progress; `None` when the charge point is
-    /// not the owner's, or is no more.
-    pub(crate) async fn begin_run(&self, owner: &Owner, run: Run) -> Result<Option<Run>> {
-        self.write((owner.clone(), run), |(owner, run), conn| {
+    /// not the owner's any more, or is no more.
+    pub(crate) async fn begin_run(&self, point: &OwnedPoint, run: Run) -> Result<Option<Run>> {
+        self.write((point.owner().clone(), run), |(owner, run), conn| {
             Box::pin(async move {
                 let made: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
                     "insert into commissioning (id, charge_point_id, installer_id, status,
@@ -136,12 +136,12 @@ impl Store {
     }
 
     /// The newest run of a charge point.
-    pub(crate) async fn newest_run(&self, charge_point: &str) -> Result<Option<Run>> {
+    pub(crate) async fn newest_run(&self, point: &OwnedPoint) -> Result<Option<Run>> {
         let mut conn = self.reader().await?;
         let row: Option<RunRow> = on_db!(&mut conn, db => sqlx::query_as(concat!(
             "select ", run_columns!(), " from commissioning where charge_point_id = $1
              order by started_at_ms desc, id desc limit 1"))
-            .bind(charge_point)
+            .bind(&point.id)
             .fetch_optional(db))?;
         row.map(RunRow::read).transpose()
     }
@@ -243,12 +243,12 @@ impl Store {
     }
 
     /// The log of a run, its first [`LOG_ENTRIES_MAX`] entries.
-    pub(crate) async fn run_log(&self, id: &str) -> Result<Vec<LogEntry>> {
+    pub(crate) async fn run_log(&self, run: &Run) -> Result<Vec<LogEntry>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select at_ms, entry from commissioning_entry where commissioning_id = $1
              order by number limit $2")
-            .bind(id).bind(LOG_ENTRIES_MAX)
+            .bind(&run.id).bind(LOG_ENTRIES_MAX)
             .fetch_all(db))
     }
 

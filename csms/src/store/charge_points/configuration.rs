@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::charge_points::security::is_password;
 use crate::domain::charge_points::variable::{ACTUAL, Setting, setting_of_key};
-use crate::store::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
+use crate::store::{Conn, OwnedPoint, Result, Store, on_db, owned, run_on_db};
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
@@ -36,12 +36,11 @@ impl Store {
     /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on.
     pub(crate) async fn save_configuration(
         &self,
-        owner: &Owner,
-        charge_point: &str,
+        point: &OwnedPoint,
         keys: Vec<(String, String)>,
         now_ms: i64,
     ) -> Result<Saved> {
-        let input = (owner.clone(), charge_point.to_owned(), keys, now_ms);
+        let input = (point.owner().clone(), point.id.clone(), keys, now_ms);
         self.write(input, |(owner, charge_point, keys, now_ms), conn| {
             Box::pin(async move {
                 // Who comes at the same time waits here, and counts afterwards.
@@ -86,13 +85,13 @@ impl Store {
     }
 
     /// All keys of a charge point, in the order of their changes.
-    pub(crate) async fn configuration(&self, charge_point: &str) -> Result<Vec<ConfigurationKey>> {
+    pub(crate) async fn configuration(&self, point: &OwnedPoint) -> Result<Vec<ConfigurationKey>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select key_1_6 as key, value, pushed from variable
              where charge_point_id = $1 and key_1_6 is not null
              order by changed_at_ms, position, key_1_6")
-            .bind(charge_point)
+            .bind(&point.id)
             .fetch_all(db))
     }
 

@@ -3,7 +3,7 @@
 
 use dynamo_protocol::decode::Deviation;
 
-use crate::store::{Conn, Result, Store, on_db, run_on_db};
+use crate::store::{Conn, OwnedPoint, Result, Store, on_db, run_on_db};
 
 /// What one message had to be forgiven.
 pub(crate) struct DeviationReport {
@@ -28,12 +28,12 @@ pub(crate) struct DeviationRow {
 
 impl Store {
     /// Everything that is forgiven of the messages of a charge point, by message and name.
-    pub(crate) async fn deviations(&self, charge_point: &str) -> Result<Vec<DeviationRow>> {
+    pub(crate) async fn deviations(&self, point: &OwnedPoint) -> Result<Vec<DeviationRow>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select message, name, messages, first_seen_at_ms, last_seen_at_ms, pointer, example
              from deviation where charge_point_id = $1 order by message, name")
-            .bind(charge_point)
+            .bind(&point.id)
             .fetch_all(db))
     }
 }

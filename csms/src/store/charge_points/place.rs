@@ -2,7 +2,7 @@
 
 use crate::domain::charge_points::details::{Hardware, NewChargePoint};
 use crate::domain::charge_points::place::{COLUMNS, Cover, Place};
-use crate::store::{Conn, Owner, Result, Store, on_db};
+use crate::store::{Conn, OwnedPoint, Owner, Result, Store, on_db};
 
 /// A charge point in the squares of a search: maybe near enough.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -201,7 +201,14 @@ impl Store {
         Ok((all, complete))
     }
 
-    /// What there is to say about these charge points, in no order. Those without a row are left out.
+    /// What there is to say about a charge point.
+    pub(crate) async fn placed_point(&self, point: &OwnedPoint) -> Result<Option<PlacedRow>> {
+        let mut rows = self.placed(std::slice::from_ref(&point.id)).await?;
+        Ok(rows.pop())
+    }
+
+    /// What there is to say about these charge points, which a search found, in no order. Those without a row are left
+    /// out.
     pub(crate) async fn placed(&self, ids: &[String]) -> Result<Vec<PlacedRow>> {
         let mut conn = self.reader().await?;
         let list = serde_json::to_string(ids).expect("texts can be written as JSON");

@@ -11,7 +11,8 @@ use crate::domain::charge_points::place::Place;
 use crate::store::charge_points::past::Next;
 use crate::store::charge_points::record::record_columns;
 use crate::store::{
-    ChargePointRecord, Conn, ConnectorStatus, Owner, Result, Store, on_db, owned, run_on_db,
+    ChargePointRecord, Conn, ConnectorStatus, OwnedPoint, Owner, Result, Store, on_db, owned,
+    run_on_db,
 };
 
 /// Which charge points to list.
@@ -159,14 +160,11 @@ impl Store {
             .fetch_all(db))
     }
 
-    /// Whether a charge point of this owner is marked as deleted and not buried yet.
-    pub(crate) async fn is_being_buried(&self, owner: &Owner, id: &str) -> Result<bool> {
+    /// Whether a charge point is marked as deleted and not buried yet.
+    pub(crate) async fn is_being_buried(&self, point: &OwnedPoint) -> Result<bool> {
         let mut conn = self.reader().await?;
-        let marked: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
-            "select p.id from charge_point p where p.id = $1 and p.deleted_at_ms is not null and ",
-            owned!("p", "$2", "$3", "$4")))
-            .bind(id)
-            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+        let marked: Option<String> = on_db!(&mut conn, db => sqlx::query_scalar(marked!())
+            .bind(&point.id)
             .fetch_optional(db))?;
         Ok(marked.is_some())
     }
@@ -194,12 +192,12 @@ impl Store {
     }
 
     /// What a charge point reported last of itself (connector 0) and its connectors.
-    pub(crate) async fn connectors_of(&self, charge_point: &str) -> Result<Vec<ConnectorStatus>> {
+    pub(crate) async fn connectors_of(&self, point: &OwnedPoint) -> Result<Vec<ConnectorStatus>> {
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(
             "select connector_id, status, error_code, info, reported_at_ms from connector
              where charge_point_id = $1 order by connector_id")
-            .bind(charge_point)
+            .bind(&point.id)
             .fetch_all(db))
     }
 }
@@ -239,10 +237,11 @@ impl Conn {
     /// Changes what is to be changed of a charge point.
     pub(crate) async fn change_charge_point(
         &mut self,
-        id: &str,
+        point: &OwnedPoint,
         change: &Change,
         now_ms: i64,
     ) -> Result<()> {
+        let id = &*point.id;
         if let Some(project_id) = &change.project_id {
             let next = Next {
                 organization_id: None,
@@ -285,21 +284,22 @@ impl Conn {
     }
 
     /// Whether a transaction is open at a charge point, or its end provisional, or a guest's money not settled.
-    pub(crate) async fn has_open_session(&mut self, charge_point: &str) -> Result<bool> {
+    pub(crate) async fn has_open_session(&mut self, point: &OwnedPoint) -> Result<bool> {
         let open: i64 = on_db!(self, db => sqlx::query_scalar(
             "select (select count(*) from charge_transaction where charge_point_id = $1 and state = 'open')
                  + (select count(*) from charge_transaction
                      where charge_point_id = $1 and provisional_since_ms is not null)
                  + (select count(*) from guest_session where charge_point_id = $1 and (ended_at_ms is null
                      or payment_status in ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')))")
-            .bind(charge_point)
+            .bind(&point.id)
             .fetch_one(db))?;
         Ok(open > 0)
     }
 
     /// Marks a charge point as deleted and makes the grave that its records are going to lie in. From now on
     /// nobody finds it; [`Conn::bury_some`] does the rest.
-    pub(crate) async fn mark_deleted(&mut self, id: &str, now_ms: i64) -> Result<()> {
+    pub(crate) async fn mark_deleted(&mut self, point: &OwnedPoint, now_ms: i64) -> Result<()> {
+        let id = &*point.id;
         let number = self.graves(id).await? + 1;
         let grave = grave(id, number);
         self.touch_sites_of(id, None, now_ms).await?;
@@ -388,7 +388,7 @@ mod tests {
     use crate::domain::charge_points::registration::{RegistrationRefused, change, delete};
     use crate::domain::money::price::Tariff;
     use crate::domain::projects::going_live::commission;
-    use crate::store::{DEFAULT_ORGANIZATION, NewTariff, Proof, TariffOwner};
+    use crate::store::{ChargePointSetting, DEFAULT_ORGANIZATION, NewTariff, Priced, Proof, Saved};
 
     async fn names(store: &Store, text: &'static str) -> Vec<String> {
         let mut conn = store.reader().await.unwrap();
@@ -425,39 +425,42 @@ mod tests {
             .await
             .unwrap();
         store.create_organization("org_2", "two").await.unwrap();
+        let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
+        let point = store.owned_point(&owner, "CP-1").await.unwrap().unwrap();
         for (organization, may) in [("org_2", false), (DEFAULT_ORGANIZATION, true)] {
-            let owner = Owner::organization(organization.to_owned());
+            let given = ChargePointSetting {
+                id: "CP-1".into(),
+                organization_id: Some(organization.to_owned()),
+                ..ChargePointSetting::default()
+            };
+            store.set_charge_point(given).await.unwrap();
+            let found = store.owned_point(&owner, "CP-1").await.unwrap();
+            assert_eq!(found.is_some(), may);
             let theirs = Change {
                 name: Some("theirs".into()),
                 ..Change::default()
             };
-            let changed = change(&store, owner.clone(), "CP-1".into(), theirs, 1).await;
+            let changed = change(&store, point.clone(), theirs, 1).await;
             assert_eq!(changed.unwrap().is_ok(), may);
-            for (owner_kind, may) in [
-                (TariffOwner::ChargePoint, may),
-                (TariffOwner::Project, false),
-            ] {
-                let tariff = NewTariff {
-                    owner_kind,
-                    owner_id: "CP-1".into(),
-                    tariff: Tariff {
-                        currency: "GBP".into(),
-                        price_per_kwh: Decimal::ONE,
-                        session_fee: Decimal::ZERO,
-                        idle_fee_per_minute: Decimal::ZERO,
-                        free_idle_minutes: 0,
-                    },
-                    now_ms: 1,
-                };
-                let set = store.set_tariff(&owner, tariff).await.unwrap();
-                assert_eq!(set.is_some(), may);
-            }
+            let tariff = NewTariff {
+                of: Priced::ChargePoint(point.clone()),
+                tariff: Tariff {
+                    currency: "GBP".into(),
+                    price_per_kwh: Decimal::ONE,
+                    session_fee: Decimal::ZERO,
+                    idle_fee_per_minute: Decimal::ZERO,
+                    free_idle_minutes: 0,
+                },
+                now_ms: 1,
+            };
+            let set = store.set_tariff(tariff).await.unwrap();
+            assert_eq!(set.is_some(), may);
             let keys = vec![("Key".to_owned(), "1".to_owned())];
-            let saved = store.save_configuration(&owner, "CP-1", keys, 1).await;
-            assert_eq!(saved.unwrap() == crate::store::Saved::Kept, may);
-            let commissioned = commission(&store, &owner, "CP-1", 1, None).await.unwrap();
+            let saved = store.save_configuration(&point, keys, 1).await;
+            assert_eq!(saved.unwrap() == Saved::Kept, may);
+            let commissioned = commission(&store, &point, 1, None).await.unwrap();
             assert_eq!(commissioned, may.then_some(1));
-            let deleted = delete(&store, owner, "CP-1".into(), true, 2).await.unwrap();
+            let deleted = delete(&store, &point, true, 2).await.unwrap();
             let refused = if may {
                 RegistrationRefused::Online
             } else {

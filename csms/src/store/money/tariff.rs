@@ -5,24 +5,39 @@ use rust_decimal::Decimal;
 use crate::domain::money::price::{IdleFrom, Tariff};
 use crate::domain::transactions::claims::STAMP_AHEAD_MS_MAX;
 use crate::store::{
-    Conn, Many, Owner, Result, Store, StoreError, chunks, on_db, owned, random_text, run_on_db,
+    Conn, Many, OwnedPoint, OwnedProject, Owner, Result, Store, StoreError, chunks, on_db, owned,
+    random_text, run_on_db,
 };
 
 /// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
 pub(crate) const HISTORY_ROWS_MAX: i64 = 50_000;
 
-/// Whose a tariff is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TariffOwner {
-    ChargePoint,
-    Project,
+/// What has a tariff of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Priced {
+    ChargePoint(OwnedPoint),
+    Project(OwnedProject),
 }
 
-impl TariffOwner {
-    const fn as_str(self) -> &'static str {
+impl Priced {
+    const fn kind(&self) -> &'static str {
         match self {
-            Self::ChargePoint => "charge_point",
-            Self::Project => "project",
+            Self::ChargePoint(_) => "charge_point",
+            Self::Project(_) => "project",
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::ChargePoint(point) => &point.id,
+            Self::Project(project) => &project.id,
+        }
+    }
+
+    const fn owner(&self) -> &Owner {
+        match self {
+            Self::ChargePoint(point) => point.owner(),
+            Self::Project(project) => project.owner(),
         }
     }
 }
@@ -37,8 +52,7 @@ pub(crate) struct TariffRecord {
 /// A tariff to set.
 #[derive(Clone, Debug)]
 pub(crate) struct NewTariff {
-    pub owner_kind: TariffOwner,
-    pub owner_id: String,
+    pub of: Priced,
     pub tariff: Tariff,
     pub now_ms: i64,
 }
@@ -191,46 +205,42 @@ macro_rules! set_tariff {
 }
 
 impl Store {
-    /// The tariff that was set last for exactly this owner.
-    pub(crate) async fn tariff(
-        &self,
-        owner_kind: TariffOwner,
-        owner_id: &str,
-    ) -> Result<Option<TariffRecord>> {
+    /// The tariff that was set last for exactly this.
+    pub(crate) async fn tariff(&self, of: &Priced) -> Result<Option<TariffRecord>> {
         let mut conn = self.reader().await?;
         let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(
             "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes,
                  since_ms
              from tariff where owner_kind = $1 and owner_id = $2 order by since_ms desc limit 1")
-            .bind(owner_kind.as_str()).bind(owner_id)
+            .bind(of.kind()).bind(of.id())
             .fetch_optional(db))?;
         row.map(tariff_of).transpose()
     }
 
     /// The tariff for what begins at a charge point at that time, if anything is billed there then.
-    pub(crate) async fn tariff_at(&self, charge_point: &str, at_ms: i64) -> Result<Option<Tariff>> {
+    pub(crate) async fn tariff_at(&self, point: &OwnedPoint, at_ms: i64) -> Result<Option<Tariff>> {
         let mut conn = self.reader().await?;
         let row: Option<TariffColumns> = on_db!(&mut conn, db => sqlx::query_as(tariff_at!(
             "select t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
                  t.free_idle_minutes, t.since_ms", "charge_point", "id"))
-            .bind(charge_point).bind(at_ms)
+            .bind(&point.id).bind(at_ms)
             .fetch_optional(db))?;
         Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
     }
 
-    /// Sets a tariff that holds from now on, and tells since when; `None` when what it is for is not the owner's.
+    /// Sets a tariff that holds from now on, and tells since when; `None` when what it is for is not the owner's any more.
     /// Transactions that began before keep the one before: it stays for ever, as they may be told at any time. The
     /// one that holds already is not kept twice.
-    pub(crate) async fn set_tariff(&self, owner: &Owner, new: NewTariff) -> Result<Option<i64>> {
-        self.write((owner.clone(), new), |(owner, new), conn| {
+    pub(crate) async fn set_tariff(&self, new: NewTariff) -> Result<Option<i64>> {
+        self.write(new, |new, conn| {
             Box::pin(async move {
-                let tariff = &new.tariff;
-                let text = match new.owner_kind {
-                    TariffOwner::ChargePoint => set_tariff!(
+                let (tariff, owner) = (&new.tariff, new.of.owner());
+                let text = match &new.of {
+                    Priced::ChargePoint(_) => set_tariff!(
                         "charge_point p where p.id = $3 and p.deleted_at_ms is null and ",
                         owned!("p", "$10", "$11", "$12")
                     ),
-                    TariffOwner::Project => set_tariff!(
+                    Priced::Project(_) => set_tariff!(
                         "project p where p.id = $3 and p.organization_id = $10
                              and ($11 is null or p.installer_id = $11) and ",
                         "($12 is null or p.site_owner_id = $12)"
@@ -238,8 +248,8 @@ impl Store {
                 };
                 let id = format!("trf_{}", random_text(18));
                 let set: Option<String> = on_db!(conn, db => sqlx::query_scalar(text)
-                    .bind(&id).bind(new.owner_kind.as_str())
-                    .bind(&new.owner_id).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
+                    .bind(&id).bind(new.of.kind())
+                    .bind(new.of.id()).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
                     .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
                     .bind(tariff.free_idle_minutes).bind(new.now_ms)
                     .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
@@ -263,7 +273,7 @@ impl Conn {
             "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes, since_ms
              from tariff where owner_kind = $1 and owner_id = $2 and since_ms < $3
              order by since_ms desc limit 1")
-            .bind(new.owner_kind.as_str()).bind(&new.owner_id).bind(new.now_ms)
+            .bind(new.of.kind()).bind(new.of.id()).bind(new.now_ms)
             .fetch_optional(db))?;
         match before.map(tariff_of).transpose()? {
             Some(before) if before.tariff == new.tariff => {

@@ -1,5 +1,7 @@
 //! Projects of installers.
 
+use std::ops::Deref;
+
 use crate::store::{Conn, Owner, Result, Store, on_db, run_on_db};
 
 /// A project.
@@ -26,6 +28,33 @@ impl Project {
             None => "in_progress",
             Some(_) => "handed_over",
         }
+    }
+}
+
+/// A project that was found to be the asker's: it is made by the query below and by nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnedProject {
+    owner: Owner,
+    project: Box<Project>,
+}
+
+impl OwnedProject {
+    /// Who asked for it.
+    pub(crate) const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// What is shown of it.
+    pub(crate) fn into_project(self) -> Project {
+        *self.project
+    }
+}
+
+impl Deref for OwnedProject {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
     }
 }
 
@@ -67,7 +96,7 @@ impl Store {
     }
 
     /// The project of this id, if it is the owner's.
-    pub(crate) async fn project(&self, owner: &Owner, id: &str) -> Result<Option<Project>> {
+    pub(crate) async fn project(&self, owner: &Owner, id: &str) -> Result<Option<OwnedProject>> {
         self.reader().await?.project(owner, id).await
     }
 
@@ -134,12 +163,21 @@ impl Store {
 }
 
 impl Conn {
-    pub(crate) async fn project(&mut self, owner: &Owner, id: &str) -> Result<Option<Project>> {
-        on_db!(self, db => sqlx::query_as(concat!(
+    /// The project of this id, if it is the owner's.
+    pub(crate) async fn project(
+        &mut self,
+        owner: &Owner,
+        id: &str,
+    ) -> Result<Option<OwnedProject>> {
+        let project: Option<Project> = on_db!(self, db => sqlx::query_as(concat!(
             "select ", project_columns!(), " from project where id = $4 and ", owned_project!()))
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .bind(id)
-            .fetch_optional(db))
+            .fetch_optional(db))?;
+        Ok(project.map(|project| OwnedProject {
+            owner: owner.clone(),
+            project: Box::new(project),
+        }))
     }
 
     /// The project of this id, whoever's it is.

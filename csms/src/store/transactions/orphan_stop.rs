@@ -2,7 +2,7 @@
 
 use crate::domain::content_hash;
 use crate::domain::transactions::facts::{StopReport, UnreadableStop};
-use crate::store::{Conn, Owner, Result, Store, on_db, owned, run_on_db};
+use crate::store::{Conn, OwnedPoint, Result, Store, on_db, run_on_db};
 
 /// A stop that stops nothing, with the answer it gets.
 pub(crate) struct OrphanStop<'a> {
@@ -25,29 +25,24 @@ pub(crate) struct OrphanStopRow {
 }
 
 impl Store {
-    /// A page of the stops of a charge point of this owner that stopped nothing, oldest first, and how many there are
-    /// in all. What came while it was another organization's is not among them.
+    /// A page of the stops of a charge point that stopped nothing, oldest first, and how many there are in all. What
+    /// came while it was another organization's is not among them.
     pub(crate) async fn orphan_stops(
         &self,
-        owner: &Owner,
-        charge_point: &str,
+        point: &OwnedPoint,
         (limit, offset): (i64, i64),
     ) -> Result<(Vec<OrphanStopRow>, i64)> {
+        let organization = &point.owner().organization_id;
         let mut conn = self.reader().await?;
-        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(concat!(
-            "select count(*) from orphan_stop o join charge_point p on p.id = o.charge_point_id
-             where o.charge_point_id = $1 and o.organization_id = p.organization_id and ", owned!("p", "$2", "$3", "$4")))
-            .bind(charge_point)
-            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+        let total: i64 = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select count(*) from orphan_stop where charge_point_id = $1 and organization_id = $2")
+            .bind(&point.id).bind(organization)
             .fetch_one(db))?;
-        let rows = on_db!(&mut conn, db => sqlx::query_as(concat!(
-            "select o.transaction_number, o.stopped_at_ms, o.meter_stop_wh, o.cause, o.message, o.received_at_ms
-             from orphan_stop o join charge_point p on p.id = o.charge_point_id
-             where o.charge_point_id = $1 and o.organization_id = p.organization_id and ", owned!("p", "$2", "$3", "$4"),
-            " order by o.received_at_ms, o.transaction_number, o.content_hash limit $5 offset $6"))
-            .bind(charge_point)
-            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-            .bind(limit).bind(offset)
+        let rows = on_db!(&mut conn, db => sqlx::query_as(
+            "select transaction_number, stopped_at_ms, meter_stop_wh, cause, message, received_at_ms
+             from orphan_stop where charge_point_id = $1 and organization_id = $2
+             order by received_at_ms, transaction_number, content_hash limit $3 offset $4")
+            .bind(&point.id).bind(organization).bind(limit).bind(offset)
             .fetch_all(db))?;
         Ok((rows, total))
     }

@@ -6,7 +6,7 @@ use crate::domain::transactions::{
     claims::Claims,
     facts::{Start, StopReport},
 };
-use crate::store::{Belonging, Conn, Many, Owner, Result, Store, chunks, on_db, owned};
+use crate::store::{Belonging, Conn, Many, OwnedPoint, Owner, Result, Store, chunks, on_db, owned};
 
 /// A transaction to insert, with the answer its start gets.
 pub(crate) struct NewTransaction<'a> {
@@ -176,16 +176,16 @@ impl Store {
     /// somebody whose it was is not among them.
     pub(crate) async fn active_transactions(
         &self,
-        owner: &Owner,
-        charge_point: &str,
+        point: &OwnedPoint,
     ) -> Result<Vec<ActiveTransaction>> {
+        let owner = point.owner();
         let mut conn = self.reader().await?;
         on_db!(&mut conn, db => sqlx::query_as(concat!(
             "select id, connector_id, id_tag, started_at_ms, meter_start_wh, last_meter_wh
              from charge_transaction t
              where charge_point_id = $1 and state = 'open' and ", owned!("t", "$2", "$3", "$4"),
             " order by id"))
-            .bind(charge_point)
+            .bind(&point.id)
             .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
             .fetch_all(db))
     }

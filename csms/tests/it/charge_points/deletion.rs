@@ -30,11 +30,13 @@ async fn a_deleted_identity_can_be_registered_again_with_an_empty_history() {
         assert!(past.iter().all(|row| row["charge_point_id"] == "cp_001"));
         assert!(rig.transactions("cpX001").await.is_empty());
         for hidden in ["cp_001%2Fdeleted%2F1", "cp_001/deleted/1"] {
-            let (status, _) = ours
-                .ask(Method::GET, &format!("{PATH}/{hidden}"), None)
-                .await;
-            assert_eq!(status, 404, "{hidden}");
+            for method in [Method::GET, Method::DELETE] {
+                let (status, _) = ours.ask(method, &format!("{PATH}/{hidden}"), None).await;
+                assert_eq!(status, 404, "{hidden}");
+            }
         }
+        let graves = "charge_point where id like 'cp_001/deleted/%'";
+        assert_eq!(count(rig.database(), graves).await, 2);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The words of a session: where it is, and where its payment is.
 
+use crate::domain::transactions::leaving::{Course, EndedBy};
+
 /// Where a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GuestStatus {
@@ -123,9 +125,46 @@ pub(crate) enum TransactionEnd {
     Final,
 }
 
+impl TransactionEnd {
+    /// Of a transaction that is so far; `heard_at_ms`: when it was heard of last, `left_received_at_ms`: when its end
+    /// was told. What is told after a final end corrects the record; nobody waits for it once more.
+    pub(crate) fn of(course: Course, heard_at_ms: i64, left_received_at_ms: Option<i64>) -> Self {
+        match course {
+            Course::Open => Self::Open,
+            Course::Left { by, since_ms } => {
+                let is_later = left_received_at_ms.is_some_and(|left_ms| heard_at_ms > left_ms);
+                Self::Provisional {
+                    since_ms,
+                    is_reported: by == Some(EndedBy::Start) && is_later,
+                }
+            }
+            Course::Stopped | Course::Corrected | Course::Final => Self::Final,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transaction_that_a_start_ended_is_reported_by_what_comes_after() {
+        let left = |by| Course::Left {
+            by: Some(by),
+            since_ms: 9,
+        };
+        let end = |is_reported| TransactionEnd::Provisional {
+            since_ms: 9,
+            is_reported,
+        };
+        let of = TransactionEnd::of;
+        assert_eq!(of(left(EndedBy::Start), 6, Some(5)), end(true));
+        assert_eq!(of(left(EndedBy::Start), 5, Some(5)), end(false));
+        assert_eq!(of(left(EndedBy::Start), 6, None), end(false));
+        assert_eq!(of(left(EndedBy::Available), 6, Some(5)), end(false));
+        assert_eq!(of(Course::Corrected, 6, Some(5)), TransactionEnd::Final);
+        assert_eq!(of(Course::Open, 6, None), TransactionEnd::Open);
+    }
 
     #[test]
     fn words_differ_and_are_found_again() {

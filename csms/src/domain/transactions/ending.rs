@@ -131,7 +131,7 @@ impl HeardOf<'_> {
             };
             !is_from_before(told, self.transaction.left())
         };
-        self.transaction.may_come_back() && self.stamps_ms.iter().any(is_of_now)
+        self.transaction.course().may_go_on() && self.stamps_ms.iter().any(is_of_now)
     }
 }
 

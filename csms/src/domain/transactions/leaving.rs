@@ -1,5 +1,5 @@
-//! Whether a status speaks of an open transaction, and what is told later of the time before it was left; what
-//! follows from that is in `ending`.
+//! How far a transaction is, whether a status speaks of an open one, and what is told later of the time before it was
+//! left; what follows from that is in `ending`.
 
 use crate::domain::transactions::claims::end_of_second;
 use crate::domain::transactions::register::Doubt;
@@ -25,6 +25,73 @@ impl EndedBy {
             Self::GivenUp => "given_up",
             Self::Closed => "closed",
         }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Available, Self::Start, Self::GivenUp, Self::Closed]
+            .into_iter()
+            .find(|by| by.as_str() == word)
+    }
+}
+
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    Open,
+    Stopped,
+    /// It ended without a stop; a stop may still come, or it may go on.
+    Left {
+        by: Option<EndedBy>,
+        /// When the last message about it was received.
+        since_ms: i64,
+    },
+    /// It ended without a stop and for good, and something was told of it after that. That corrects the record, which
+    /// is kept open for it once more.
+    Corrected,
+    /// It ended without a stop, and for good.
+    Final,
+}
+
+impl Course {
+    /// From what is written down: the word for the state and for what ended it, since when its end is provisional, and
+    /// whether something was told after its final end.
+    pub(crate) fn of(
+        state: &str,
+        ended_by: Option<&str>,
+        provisional_since_ms: Option<i64>,
+        told_late: bool,
+    ) -> Self {
+        match (state, provisional_since_ms) {
+            ("open", _) => Self::Open,
+            ("abandoned", None) => Self::Final,
+            ("abandoned", Some(_)) if told_late => Self::Corrected,
+            ("abandoned", Some(since_ms)) => Self::Left {
+                by: ended_by.and_then(EndedBy::from_word),
+                since_ms,
+            },
+            _ => Self::Stopped,
+        }
+    }
+
+    /// Whether it was stopped.
+    pub(crate) const fn is_stopped(self) -> bool {
+        matches!(self, Self::Stopped)
+    }
+
+    /// Whether it ended without a stop, and for good, and nothing was told of it since.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(self, Self::Final)
+    }
+
+    /// Whether it goes on when something is told of it: a status or a start ended it, and not for good.
+    pub(crate) const fn may_go_on(self) -> bool {
+        matches!(
+            self,
+            Self::Left {
+                by: Some(EndedBy::Available | EndedBy::Start),
+                ..
+            }
+        )
     }
 }
 
@@ -79,6 +146,25 @@ mod tests {
             at_ms,
             received_at_ms,
         }
+    }
+
+    #[test]
+    fn what_a_status_or_a_start_ended_goes_on_until_its_end_is_final() {
+        let of = |by, since, late| Course::of("abandoned", Some(by), since, late);
+        for (by, may_go_on) in [
+            ("available", true),
+            ("start", true),
+            ("given_up", false),
+            ("closed", false),
+        ] {
+            assert_eq!(of(by, Some(5), false).may_go_on(), may_go_on, "{by}");
+            assert_eq!(of(by, None, false), Course::Final);
+            // What is told after a final end corrects it; it does not go on.
+            assert_eq!(of(by, Some(5), true), Course::Corrected);
+            assert!(!of(by, Some(5), true).may_go_on());
+        }
+        assert_eq!(Course::of("open", None, None, false), Course::Open);
+        assert_eq!(Course::of("stopped", None, None, true), Course::Stopped);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(in crate::domain) async fn keep(conn: &mut Conn, reports: &[&MeterReport]) -
             std::ptr::eq(reading.report, *report) && is_new.contains(&reading.key())
         });
         let new_stamps: Vec<i64> = of_this.map(|reading| reading.reading.at_ms).collect();
-        if !transaction.is_stopped() {
+        if !transaction.course().is_stopped() {
             heard.extend(moved_on(transaction, report, new_stamps.clone()));
         }
         if let (Some(occurrence), false) = (&report.occurrence, new_stamps.is_empty()) {
@@ -125,7 +125,7 @@ fn moved_on<'a>(
     let last = transaction.standing();
     let standing = report.standing(&transaction.began(), last);
     let moved = standing.filter(|standing| last != Some(*standing));
-    if transaction.is_final() && moved.is_none() && new_stamps.is_empty() {
+    if transaction.course().is_final() && moved.is_none() && new_stamps.is_empty() {
         // It repeats what was told before, and corrects nothing.
         return None;
     }

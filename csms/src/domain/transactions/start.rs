@@ -299,7 +299,7 @@ async fn insert_again(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inser
         if let Some((id, answer)) = conn.transaction_by_key(start).await? {
             let twin = conn.lock_transaction(&start.charge_point_id, id).await?;
             // A repetition corrects no end that is final.
-            if let Some(twin) = twin.filter(|twin| !twin.is_final()) {
+            if let Some(twin) = twin.filter(|twin| !twin.course().is_final()) {
                 let told = HeardOf {
                     transaction: &twin,
                     standing: None,

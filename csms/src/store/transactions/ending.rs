@@ -1,7 +1,7 @@
 //! Transactions without a stop: how they are left, come back, and end for good; the rules are in `domain::ending`.
 
 use crate::domain::transactions::claims::Claims;
-use crate::domain::transactions::leaving::{EndedBy, Stamped};
+use crate::domain::transactions::leaving::{Course, EndedBy, Stamped};
 use crate::domain::transactions::register::{Doubt, Standing};
 use crate::store::{Conn, ConnectorReport, Many, Result, Store, chunks, on_db, run_on_db};
 
@@ -57,23 +57,14 @@ pub(crate) struct TransactionFacts {
 }
 
 impl TransactionFacts {
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.state == "stopped"
-    }
-
-    /// Whether it ended without a stop, and for good.
-    pub(crate) fn is_final(&self) -> bool {
-        self.state == "abandoned" && self.provisional_since_ms.is_none()
-    }
-
-    /// Whether it goes on when something is told of it: a status or a start ended it, and not for good.
-    pub(crate) fn may_come_back(&self) -> bool {
-        let may_end_in_vain = [EndedBy::Available, EndedBy::Start].map(EndedBy::as_str);
-        let is_left = |by: &str| may_end_in_vain.contains(&by);
-        self.state == "abandoned"
-            && self.ended_by.as_deref().is_some_and(is_left)
-            && self.provisional_since_ms.is_some()
-            && !self.told_late
+    /// How far it is.
+    pub(crate) fn course(&self) -> Course {
+        Course::of(
+            &self.state,
+            self.ended_by.as_deref(),
+            self.provisional_since_ms,
+            self.told_late,
+        )
     }
 
     /// When its connector was left, where that has a stamp.

@@ -5,6 +5,7 @@ use crate::domain::tags::tag::tag_key;
 use crate::domain::transactions::{
     claims::Claims,
     facts::{Start, StopReport},
+    leaving::Course,
 };
 use crate::store::{Belonging, Conn, Many, OwnedPoint, Owner, Result, Store, chunks, on_db, owned};
 
@@ -122,6 +123,19 @@ pub(crate) struct TransactionState {
     pub seen_at_ms: Option<i64>,
 }
 
+#[derive(sqlx::FromRow)]
+struct EndRow {
+    started_at_ms: i64,
+    told_at_ms: i64,
+    state: String,
+    ended_by: Option<String>,
+    provisional_since_ms: Option<i64>,
+    told_late: bool,
+    heard_at_ms: i64,
+    left_received_at_ms: Option<i64>,
+    last_seen_at_ms: Option<i64>,
+}
+
 /// The columns of [`TransactionRow`], and where they come from.
 macro_rules! row_columns {
     () => {
@@ -193,37 +207,24 @@ impl Store {
     /// Start and end of a transaction, and when its charge point was heard of last.
     pub(crate) async fn transaction_end(&self, id: i64) -> Result<TransactionState> {
         let mut conn = self.reader().await?;
-        let row: (i64, i64, String, Option<i64>, bool, bool, Option<i64>) = on_db!(&mut conn, db => sqlx::query_as(
-            "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms), t.state, t.provisional_since_ms,
-                 t.told_late, coalesce(t.ended_by = 'start' and t.heard_at_ms > t.left_received_at_ms, false),
-                 p.last_seen_at_ms
+        let row: EndRow = on_db!(&mut conn, db => sqlx::query_as(
+            "select t.started_at_ms, coalesce(t.last_meter_at_ms, t.started_at_ms) as told_at_ms, t.state, t.ended_by,
+                 t.provisional_since_ms, t.told_late, t.heard_at_ms, t.left_received_at_ms, p.last_seen_at_ms
              from charge_transaction t join charge_point p on p.id = t.charge_point_id where t.id = $1")
             .bind(id)
             .fetch_one(db))?;
-        let (
-            started_at_ms,
-            told_at_ms,
-            state,
-            provisional_since_ms,
-            told_late,
-            is_reported,
-            seen_at_ms,
-        ) = row;
-        // What is told after a final end corrects the record; nobody waits for it once more.
-        let provisional_since_ms = provisional_since_ms.filter(|_| !told_late);
-        let end = match (state.as_str(), provisional_since_ms) {
-            ("open", _) => TransactionEnd::Open,
-            (_, Some(since_ms)) => TransactionEnd::Provisional {
-                since_ms,
-                is_reported,
-            },
-            (_, None) => TransactionEnd::Final,
-        };
+        let ended_by = row.ended_by.as_deref();
+        let course = Course::of(
+            &row.state,
+            ended_by,
+            row.provisional_since_ms,
+            row.told_late,
+        );
         Ok(TransactionState {
-            started_at_ms,
-            end,
-            told_at_ms,
-            seen_at_ms,
+            started_at_ms: row.started_at_ms,
+            end: TransactionEnd::of(course, row.heard_at_ms, row.left_received_at_ms),
+            told_at_ms: row.told_at_ms,
+            seen_at_ms: row.last_seen_at_ms,
         })
     }
 

@@ -5,6 +5,7 @@ pub mod ending;
 pub(crate) mod facts;
 pub(crate) mod leaving;
 pub mod metering;
+pub(crate) mod orphan;
 pub(crate) mod register;
 pub(crate) mod start;
 pub(crate) mod stop;

@@ -2,6 +2,7 @@
 
 use crate::domain::content_hash;
 use crate::domain::transactions::facts::{StopReport, UnreadableStop};
+use crate::domain::transactions::orphan::OrphanCause;
 use crate::store::{Conn, OwnedPoint, Result, Store, on_db, run_on_db};
 
 /// A stop that stops nothing, with the answer it gets.
@@ -54,11 +55,11 @@ impl Conn {
         let kept: Option<String> = on_db!(self, db => sqlx::query_scalar(
             "insert into orphan_stop (organization_id, charge_point_id, transaction_number, stopped_at_ms,
                  meter_stop_wh, message, cause, received_at_ms, content_hash)
-             values ($1, $2, $3, $4, $5, $6, 'unreadable', $7, $8)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              on conflict do nothing returning cause")
             .bind(&stop.organization_id).bind(&stop.charge_point_id).bind(stop.transaction_number)
             .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh.unwrap_or_default()).bind(&stop.message)
-            .bind(stop.now_ms).bind(content_hash(&[&stop.message]))
+            .bind(OrphanCause::Unreadable.as_str()).bind(stop.now_ms).bind(content_hash(&[&stop.message]))
             .fetch_optional(db))?;
         Ok(kept.is_some())
     }
@@ -73,19 +74,22 @@ impl Conn {
         let (at_ms, meter_wh) = (stop.stopped_at_ms, stop.meter_stop_wh);
         let content = (at_ms, meter_wh, &stop.reason, &stop.id_tag);
         let hash = content_hash(&[&format!("{content:?}")]);
-        let cause: Option<String> = on_db!(self, db => sqlx::query_scalar(
+        let known: Option<i64> = on_db!(&mut *self, db => sqlx::query_scalar(
+            "select id from charge_transaction where id = $1 and charge_point_id = $2")
+            .bind(stop.transaction_number).bind(&stop.charge_point_id)
+            .fetch_optional(db))?;
+        let cause = OrphanCause::of(known.is_some());
+        let kept: Option<String> = on_db!(&mut *self, db => sqlx::query_scalar(
             "insert into orphan_stop (organization_id, charge_point_id, transaction_number, stopped_at_ms,
                  meter_stop_wh, message, cause, stop_answer, received_at_ms, content_hash)
-             values ($1, $2, $3, $4, $5, $6, case when exists (select 1 from charge_transaction t
-                     where t.id = $3 and t.charge_point_id = $2)
-                 then 'already_stopped' else 'unknown_transaction' end, $7, $8, $9)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              on conflict do nothing returning cause")
             .bind(&stop.organization_id).bind(&stop.charge_point_id).bind(stop.transaction_number)
-            .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh).bind(&stop.message).bind(&orphan.answer)
+            .bind(stop.stopped_at_ms).bind(stop.meter_stop_wh).bind(&stop.message).bind(cause.as_str()).bind(&orphan.answer)
             .bind(stop.now_ms).bind(&hash)
             .fetch_optional(db))?;
-        if cause.as_deref() == Some("unknown_transaction") {
-            run_on_db!(self, db => sqlx::query(
+        if kept.is_some() && cause.may_be_of_another() {
+            run_on_db!(&mut *self, db => sqlx::query(
                 "update charge_transaction set saw_orphan_stop = $2
                  where charge_point_id = $1 and provisional_since_ms is not null and state = 'abandoned'")
                 .bind(&stop.charge_point_id).bind(true)
@@ -96,6 +100,6 @@ impl Conn {
                and content_hash = $3")
             .bind(&stop.charge_point_id).bind(stop.transaction_number).bind(&hash)
             .fetch_one(db))?;
-        Ok((answer, cause.is_some()))
+        Ok((answer, kept.is_some()))
     }
 }

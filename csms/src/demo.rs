@@ -11,6 +11,7 @@ use crate::domain::charge_points::registration::{self, RegistrationRefused};
 use crate::domain::guest;
 use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
 use crate::domain::money::price::Tariff;
+use crate::domain::money::tariff;
 use crate::domain::tags::tag::UnknownTags;
 use crate::domain::transactions::facts::Start;
 use crate::domain::transactions::facts::{MeterReport, Reading};
@@ -398,7 +399,7 @@ async fn set_tariff(store: &Store, of: Priced, tariff: Tariff, now_ms: i64) -> R
         return Ok(());
     }
     let new = NewTariff { of, tariff, now_ms };
-    store.set_tariff(new).await?;
+    tariff::set(store, new).await?;
     Ok(())
 }
 
@@ -430,7 +431,7 @@ async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
     // One that is there already, or a place that is taken, is told by the transaction's number.
     if guest::begin(store, new).await?.is_ok() {
         let held = Held::Authorized { reference };
-        store.guest_held(GUEST, held, now_ms).await?;
+        guest::holding::heard(store, GUEST, held, now_ms).await?;
         store.guest_start_sent(GUEST).await?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::desks::Desk;
 use crate::App;
 use crate::domain::command::{self, CallFailure, Command, Start, Token};
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
-use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise};
+use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise, holding};
 use crate::domain::money::billing::CostWatch;
 use crate::domain::occurrence::Kind;
 use crate::domain::transactions::ending::give_up;
@@ -215,9 +215,7 @@ impl Task {
 
     async fn not_begun(&self, status: GuestStatus, reason: Option<&str>) -> Result<()> {
         let (store, now_ms) = (&self.app.store, self.app.clock().now_ms());
-        let ended = store
-            .guest_not_begun(&self.token, status, reason, now_ms)
-            .await?;
+        let ended = holding::not_begun(store, &self.token, (status, reason), now_ms).await?;
         if ended {
             tracing::info!(
                 session = self.token,
@@ -256,11 +254,11 @@ impl Task {
         let now_ms = self.app.clock().now_ms();
         let store = &self.app.store;
         match held {
-            Ok(held) => store.guest_held(&self.token, held, now_ms).await?,
+            Ok(held) => holding::heard(store, &self.token, held, now_ms).await?,
             // Of an ended session an earlier request may have held it all the same.
             Err(PaymentError::Refused(why)) if session.ended_at_ms.is_none() => {
                 tracing::error!(session = self.token, cause = why, "a payment was refused");
-                store.guest_refused(&self.token, &why, now_ms).await?;
+                holding::refused(store, &self.token, &why, now_ms).await?;
             }
             Err(PaymentError::Refused(why) | PaymentError::Unavailable(why)) => {
                 tracing::error!(
@@ -282,7 +280,7 @@ impl Task {
             "{why}: nobody asks any more, and if it is held it ends by itself at the gateway"
         );
         let now_ms = self.app.clock().now_ms();
-        self.app.store.guest_refused(&self.token, why, now_ms).await
+        holding::refused(&self.app.store, &self.token, why, now_ms).await
     }
 
     async fn look(&mut self, session: &GuestSession) -> Result<Stepped> {
@@ -291,7 +289,7 @@ impl Task {
         let now_ms = self.app.clock().now_ms();
         self.look_at_ms = now_ms.saturating_add(ACTION_INTERVAL_MS);
         match held {
-            Ok(held) => self.app.store.guest_held(&self.token, held, now_ms).await?,
+            Ok(held) => holding::heard(&self.app.store, &self.token, held, now_ms).await?,
             Err(error) => tracing::info!(
                 session = self.token, cause = %error, "a payment that waits for its guest was not found"
             ),

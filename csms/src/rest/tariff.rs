@@ -23,6 +23,7 @@ use super::project;
 use super::stamp::Stamp;
 use crate::App;
 use crate::domain::money::price::{Tariff, currencies, currency_digits};
+use crate::domain::money::tariff;
 use crate::store::{NewTariff, Priced, TariffRecord};
 
 /// Minutes of a year; nobody waits longer.
@@ -244,6 +245,6 @@ async fn set(app: &App, of: Priced, body: NewTariffBody) -> Result<Option<Tariff
         now_ms: app.clock().now_ms(),
     };
     let tariff = new.tariff.clone();
-    let since_ms = app.rest_store.set_tariff(new).await?;
+    let since_ms = tariff::set(&app.rest_store, new).await?;
     Ok(since_ms.map(|since_ms| show(TariffRecord { tariff, since_ms })))
 }

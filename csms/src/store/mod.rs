@@ -35,9 +35,7 @@ pub use charge_points::charge_point::{
     ChargePoint, ChargePointSetting, ConnectorStatus, Presence, Proof, Registration,
 };
 pub(crate) use charge_points::commissioning::{LogEntry, Run};
-pub(crate) use charge_points::configuration::{
-    CONFIGURATION_KEYS_MAX, ConfigurationKey, SAVED, Saved,
-};
+pub(crate) use charge_points::configuration::{ConfigurationKey, SAVED};
 pub(crate) use charge_points::deviation::{DeviationReport, DeviationRow};
 pub(crate) use charge_points::past::{Belonging, StartPlace};
 pub use charge_points::place::PlacedChargePoint;

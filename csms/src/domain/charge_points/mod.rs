@@ -2,6 +2,7 @@
 
 pub(crate) mod availability;
 pub(crate) mod certificate;
+pub(crate) mod configuring;
 pub(crate) mod connector;
 pub(crate) mod details;
 pub(crate) mod deviation;

@@ -5,10 +5,15 @@
 //! variable of a component of our own. A value stays as it was given: where the versions write it differently,
 //! their dialects do.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// The component of keys that only 1.6 has.
 const ONLY_1_6: &str = "OCPP16Ctrlr";
+
+/// Configuration keys that a charge point can have.
+pub(crate) const CONFIGURATION_KEYS_MAX: usize = 500;
 
 /// The attribute that a value is of unless something else is said.
 pub(crate) const ACTUAL: &str = "Actual";
@@ -158,6 +163,12 @@ pub(crate) fn setting_of_key<'a>(key: &'a str, value: &'a str) -> Setting<'a> {
     }
 }
 
+/// Whether a charge point that has these variables can have those as well.
+pub(crate) fn has_room(known: &BTreeSet<Address<'_>>, new: &[Setting<'_>]) -> bool {
+    let added = new.iter().filter(|new| !known.contains(&new.address));
+    known.len() + added.count() <= CONFIGURATION_KEYS_MAX
+}
+
 /// The configuration key of 1.6 that is this variable, if one is.
 pub(crate) fn key_of(address: Address<'_>) -> Option<&str> {
     if address.component == ONLY_1_6 && address.variable_instance.is_empty() {
@@ -177,12 +188,22 @@ pub(crate) fn key_of(address: Address<'_>) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::json;
 
     use super::*;
     use crate::domain::charge_points::standard_key::wrong_value;
+
+    #[test]
+    fn a_charge_point_has_room_for_so_many_keys() {
+        let keys: Vec<std::string::String> = (0..CONFIGURATION_KEYS_MAX)
+            .map(|number| format!("Key{number}"))
+            .collect();
+        let settings: Vec<Setting<'_>> = keys.iter().map(|key| setting_of_key(key, "1")).collect();
+        let known: BTreeSet<Address<'_>> = settings.iter().map(|one| one.address).collect();
+        assert!(has_room(&BTreeSet::new(), &settings));
+        assert!(has_room(&known, &settings[..3]));
+        assert!(!has_room(&known, &[setting_of_key("Another", "1")]));
+    }
 
     #[test]
     fn a_key_of_the_standard_is_its_variable_however_it_is_written_and_another_one_of_our_own() {

@@ -10,6 +10,7 @@
 //! - Every step is a state in the store, and [`next`](next::next) says what follows from it: after a restart the same.
 
 pub(crate) mod held;
+pub(crate) mod holding;
 pub(crate) mod next;
 mod words;
 

@@ -301,7 +301,12 @@ mod tests {
             },
             now_ms: 0,
         };
-        assert!(store.set_tariff(tariff).await.unwrap().is_some());
+        assert!(
+            crate::domain::money::tariff::set(store, tariff)
+                .await
+                .unwrap()
+                .is_some()
+        );
         let begin = Start {
             charge_point_id: "CP".into(),
             station_id: None,

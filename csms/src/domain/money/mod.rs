@@ -3,3 +3,4 @@
 pub(crate) mod billing;
 pub(crate) mod element;
 pub(crate) mod price;
+pub(crate) mod tariff;

@@ -122,6 +122,24 @@ pub(crate) fn check_tag(tag: &str) -> Result<(), String> {
     check_chars(tag, TAG_CHARS_MAX)
 }
 
+/// Groups within groups; more is an error of whoever registers them.
+pub(crate) const PARENTS_MAX: usize = 16;
+
+/// Why a tag cannot have these parents, in words: its own one, the one of that, and so on. They end somewhere, and are not
+/// too many.
+pub(crate) fn wrong_parents(tag: &str, parents: &[String]) -> Option<String> {
+    let own = tag_key(tag);
+    if let Some(first) = parents.first()
+        && parents.iter().any(|parent| tag_key(parent) == own)
+    {
+        return Some(format!(
+            "the id tag {tag:?} cannot have the parent {first:?}: it would be its own parent"
+        ));
+    }
+    (parents.len() > PARENTS_MAX)
+        .then(|| format!("the id tag {tag:?} has more than {PARENTS_MAX} parents above it"))
+}
+
 /// The same for a parent tag, which charge points are sent: at most 20 characters.
 pub(crate) fn check_parent_tag(tag: &str) -> Result<(), String> {
     check_chars(tag, SENT_CHARS_MAX)
@@ -175,6 +193,20 @@ mod tests {
             expires_at_ms: Some(1_000),
             single_transaction: true,
         }
+    }
+
+    #[test]
+    fn parents_end_somewhere_and_are_not_too_many() {
+        let parents = |count: usize| (0..count).map(|n| format!("P{n}")).collect::<Vec<_>>();
+        assert_eq!(wrong_parents("TAG", &[]), None);
+        assert_eq!(wrong_parents("TAG", &parents(PARENTS_MAX)), None);
+        assert!(wrong_parents("TAG", &parents(PARENTS_MAX + 1)).is_some());
+        let circle = ["A".to_owned(), "tag".to_owned()];
+        let reason = wrong_parents("TAG", &circle).unwrap();
+        assert!(
+            reason.contains("\"A\"") && reason.contains("its own parent"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{not_connected, wait_until};
 use crate::App;
+use crate::domain::guest::holding;
 use crate::domain::guest::next::AUTHORIZATION_MS_MAX;
 use crate::domain::guest::{
     GuestRefused, GuestStatus, PaymentStatus, TAG_CHARS, TAG_PREFIX, amount_to_hold,
@@ -137,10 +138,8 @@ async fn check_held(app: &App, session: &GuestSession) -> Result<(), ApiError> {
     if is_open {
         // Nobody waits for it any more: what is held later is let go.
         let (end, now_ms) = (GuestStatus::Failed, app.clock().now_ms());
-        let ended = app
-            .rest_store
-            .guest_not_begun(&session.token, end, Some(&reason), now_ms);
-        ended.await?;
+        let why = (end, Some(&*reason));
+        holding::not_begun(&app.rest_store, &session.token, why, now_ms).await?;
     }
     if is_open || (session.status == GuestStatus::Failed && !session.start_sent) {
         return Err(ApiError::Unprocessable("payment_unavailable", reason));

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{get, not_connected, wait_until};
 use crate::App;
 use crate::domain::charge_points::identity::public_id;
-use crate::domain::guest::GuestStatus;
+use crate::domain::guest::{GuestStatus, holding};
 use crate::domain::money::billing;
 use crate::guest::take_up;
 use crate::rest::auth::{Reader, Writer};
@@ -158,10 +158,8 @@ pub(super) async fn stop(
     let mut session = get(&app, Some(&owner), &token).await?;
     let now_ms = app.clock().now_ms();
     if session.status.is_ahead() && session.ended_at_ms.is_none() {
-        let end = GuestStatus::Stopped;
-        app.rest_store
-            .guest_not_begun(&token, end, None, now_ms)
-            .await?;
+        let end = (GuestStatus::Stopped, None);
+        holding::not_begun(&app.rest_store, &token, end, now_ms).await?;
         session = get(&app, None, &token).await?;
     }
     if session.ended_at_ms.is_none() {

@@ -23,18 +23,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
+use crate::domain::charge_points::configuring::{NotConfigured, configure};
 use crate::domain::charge_points::security::is_password;
 use crate::domain::charge_points::standard_key;
 use crate::domain::charge_points::template::{TemplateParameter, template_for};
+use crate::domain::charge_points::variable::CONFIGURATION_KEYS_MAX;
 use crate::ocpp::push::push_for;
 use crate::rest::auth::Installer;
 use crate::rest::charge_point;
 use crate::rest::error::{Answer, ApiError, Detail};
 use crate::rest::input::{Body, Params, PathId};
 use crate::rest::openapi::{AccessErrors, BodyErrors, MissingErrors, QueryErrors};
-use crate::store::{
-    CONFIGURATION_KEYS_MAX, ChargePointRecord, ConfigurationKey, Registration, SAVED, Saved,
-};
+use crate::store::{ChargePointRecord, ConfigurationKey, Registration, SAVED};
 
 /// Keys in one request.
 const KEYS_MAX: usize = 100;
@@ -332,18 +332,14 @@ async fn customize(
     let point = charge_point::find(&app, &installer.owner(), &id).await?;
     let keys: Vec<String> = new.iter().map(|(key, _)| key.clone()).collect();
     let now_ms = app.clock().now_ms();
-    match app
-        .rest_store
-        .save_configuration(&point, new, now_ms)
-        .await?
-    {
-        Saved::Kept => {}
-        Saved::NotFound => return Err(charge_point::missing(&id)),
-        Saved::TooMany => {
+    let configured = configure(&app.rest_store, point.clone(), new, now_ms).await?;
+    configured.map_err(|refused| match refused {
+        NotConfigured::Missing => charge_point::missing(&id),
+        NotConfigured::TooMany => {
             let reason = format!("a charge point can have {CONFIGURATION_KEYS_MAX} keys in all");
-            return Err(ApiError::field("parameters", reason));
+            ApiError::field("parameters", reason)
         }
-    }
+    })?;
     let may_be_called = point.registration != Registration::Rejected.as_str();
     if may_be_called && app.sessions.is_online(point.identity()) {
         push_for(&app, point.identity()).await?;

@@ -1,16 +1,11 @@
 //! Configuration keys that installers set: each is a variable of the charge point's device model.
 
-use std::collections::BTreeSet;
-
 use crate::domain::charge_points::security::is_password;
 use crate::domain::charge_points::variable::{ACTUAL, Setting, setting_of_key};
-use crate::store::{Conn, OwnedPoint, Result, Store, on_db, owned, run_on_db};
+use crate::store::{Conn, OwnedPoint, Result, Store, on_db, run_on_db};
 
 /// What a key's `pushed` is until the charge point answered.
 pub(crate) const SAVED: &str = "saved";
-
-/// Keys that a charge point can have.
-pub(crate) const CONFIGURATION_KEYS_MAX: usize = 500;
 
 /// A key as it was set.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -22,68 +17,7 @@ pub(crate) struct ConfigurationKey {
     pub pushed: String,
 }
 
-/// What became of keys that somebody set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Saved {
-    Kept,
-    /// The charge point is not the owner's, or is no more. Nothing was kept.
-    NotFound,
-    /// There would be more than [`CONFIGURATION_KEYS_MAX`]. Nothing was kept.
-    TooMany,
-}
-
 impl Store {
-    /// Keeps keys with their JSON values, in order; the charge point is configured from the first time on.
-    pub(crate) async fn save_configuration(
-        &self,
-        point: &OwnedPoint,
-        keys: Vec<(String, String)>,
-        now_ms: i64,
-    ) -> Result<Saved> {
-        let input = (point.owner().clone(), point.id.clone(), keys, now_ms);
-        self.write(input, |(owner, charge_point, keys, now_ms), conn| {
-            Box::pin(async move {
-                // Who comes at the same time waits here, and counts afterwards.
-                let found: Option<String> = on_db!(conn, db => sqlx::query_scalar(concat!(
-                    "update charge_point set id = id where id = $1 and deleted_at_ms is null and ",
-                    owned!("charge_point", "$2", "$3", "$4"), " returning id"))
-                    .bind(charge_point)
-                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-                    .fetch_optional(db))?;
-                if found.is_none() {
-                    return Ok(Saved::NotFound);
-                }
-                let settings: Vec<Setting<'_>> =
-                    keys.iter().map(|(key, value)| setting_of_key(key, value)).collect();
-                let known: Vec<(String, String, String)> = on_db!(conn, db => sqlx::query_as(
-                    "select component, variable, variable_instance from variable where charge_point_id = $1")
-                    .bind(&*charge_point)
-                    .fetch_all(db))?;
-                let known: BTreeSet<(&str, &str, &str)> = known
-                    .iter()
-                    .map(|(component, variable, instance)| (&**component, &**variable, &**instance))
-                    .collect();
-                let is_new = |setting: &&Setting<'_>| {
-                    let address = &setting.address;
-                    !known.contains(&(address.component, address.variable, address.variable_instance))
-                };
-                if known.len() + settings.iter().filter(is_new).count() > CONFIGURATION_KEYS_MAX {
-                    return Ok(Saved::TooMany);
-                }
-                for (position, setting) in (0_i64..).zip(&settings) {
-                    conn.save_variable(charge_point, setting, position, *now_ms)
-                        .await?;
-                }
-                run_on_db!(conn, db => sqlx::query(
-                    "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
-                    .bind(charge_point).bind(now_ms)
-                    .execute(db))?;
-                Ok(Saved::Kept)
-            })
-        })
-        .await
-    }
-
     /// All keys of a charge point, in the order of their changes.
     pub(crate) async fn configuration(&self, point: &OwnedPoint) -> Result<Vec<ConfigurationKey>> {
         let mut conn = self.reader().await?;
@@ -141,7 +75,34 @@ impl Store {
 }
 
 impl Conn {
-    /// Keeps what was set and is not pushed yet.
+    /// Component, name and instance of the variables of a charge point that were set.
+    pub(crate) async fn variables(
+        &mut self,
+        point: &OwnedPoint,
+    ) -> Result<Vec<(String, String, String)>> {
+        on_db!(self, db => sqlx::query_as(
+            "select component, variable, variable_instance from variable where charge_point_id = $1")
+            .bind(&point.id)
+            .fetch_all(db))
+    }
+
+    /// Keeps what was set and is not pushed yet, in order; the charge point is configured from the first time on.
+    pub(crate) async fn save_variables(
+        &mut self,
+        point: &OwnedPoint,
+        settings: &[Setting<'_>],
+        now_ms: i64,
+    ) -> Result<()> {
+        for (position, setting) in (0_i64..).zip(settings) {
+            self.save_variable(&point.id, setting, position, now_ms)
+                .await?;
+        }
+        run_on_db!(self, db => sqlx::query(
+            "update charge_point set configured_at_ms = coalesce(configured_at_ms, $2) where id = $1")
+            .bind(&point.id).bind(now_ms)
+            .execute(db))
+    }
+
     async fn save_variable(
         &mut self,
         charge_point: &str,

@@ -1,23 +1,12 @@
 //! Events of charge points.
-//!
-//! A message without a stamp of its own that says what one of the newest events says, and comes within an hour of it, is
-//! counted there and adds no row; a row holds a day at most. So a charge point in a boot loop makes one row a day.
 
-use crate::domain::charge_points::event::Event;
+use crate::domain::charge_points::event::{Event, SameAgain};
 use crate::domain::content_hash;
 use crate::store::{Conn, Result, on_db, run_on_db};
 
-/// How long after it was said last an event is the same again.
-const AGAIN_MS: i64 = 60 * 60 * 1000;
-/// How long after it was said first.
-const ROW_MS: i64 = 24 * 60 * 60 * 1000;
-/// Events of a charge point that are looked at, the newest.
-const LOOKED_AT: i64 = 16;
-
 impl Conn {
     /// Counts an event that was said before; false where it was not.
-    async fn count_event(&mut self, event: &Event) -> Result<bool> {
-        let now_ms = event.received_at_ms;
+    async fn count_event(&mut self, event: &Event, again: SameAgain) -> Result<bool> {
         let counted: Option<i64> = on_db!(self, db => sqlx::query_scalar(
             "update charge_point_event set times = times + 1, last_received_at_ms = $4
              where id = (select e.id from (
@@ -28,14 +17,16 @@ impl Conn {
                      and e.last_received_at_ms >= $5 and e.received_at_ms >= $6
                  order by e.id desc limit 1)
              returning id")
-            .bind(&event.charge_point_id).bind(event.kind).bind(&event.message).bind(now_ms)
-            .bind(now_ms.saturating_sub(AGAIN_MS)).bind(now_ms.saturating_sub(ROW_MS)).bind(LOOKED_AT)
+            .bind(&event.charge_point_id).bind(event.kind).bind(&event.message)
+            .bind(event.received_at_ms).bind(again.last_from_ms).bind(again.first_from_ms).bind(again.among)
             .fetch_optional(db))?;
         Ok(counted.is_some())
     }
 
     pub(crate) async fn insert_event(&mut self, event: &Event) -> Result<()> {
-        if event.stamp_ms.is_none() && self.count_event(event).await? {
+        if let Some(again) = event.same_again()
+            && self.count_event(event, again).await?
+        {
             return Ok(());
         }
         let hash = event.stamp_ms.map(|_| content_hash(&[&event.message]));

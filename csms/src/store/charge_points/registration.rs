@@ -385,10 +385,12 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
+    use crate::domain::charge_points::configuring::configure;
     use crate::domain::charge_points::registration::{RegistrationRefused, change, delete};
     use crate::domain::money::price::Tariff;
+    use crate::domain::money::tariff;
     use crate::domain::projects::going_live::commission;
-    use crate::store::{ChargePointSetting, DEFAULT_ORGANIZATION, NewTariff, Priced, Proof, Saved};
+    use crate::store::{ChargePointSetting, DEFAULT_ORGANIZATION, NewTariff, Priced, Proof};
 
     async fn names(store: &Store, text: &'static str) -> Vec<String> {
         let mut conn = store.reader().await.unwrap();
@@ -453,11 +455,11 @@ mod tests {
                 },
                 now_ms: 1,
             };
-            let set = store.set_tariff(tariff).await.unwrap();
+            let set = tariff::set(&store, tariff).await.unwrap();
             assert_eq!(set.is_some(), may);
             let keys = vec![("Key".to_owned(), "1".to_owned())];
-            let saved = store.save_configuration(&point, keys, 1).await;
-            assert_eq!(saved.unwrap() == Saved::Kept, may);
+            let configured = configure(&store, point.clone(), keys, 1).await;
+            assert_eq!(configured.unwrap().is_ok(), may);
             let commissioned = commission(&store, &point, 1, None).await.unwrap();
             assert_eq!(commissioned, may.then_some(1));
             let deleted = delete(&store, &point, true, 2).await.unwrap();

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::guest::held::{Held, SANDBOX_PREFIX};
+use crate::domain::guest::held::{Holding, SANDBOX_PREFIX};
 use crate::domain::guest::{GuestStatus, PaymentStatus};
 use crate::domain::money::price::{Tariff, Usage};
 use crate::store::{Conn, OwnedPoint, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
@@ -50,6 +50,20 @@ pub(crate) struct GuestSession {
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
     pub ended_at_ms: Option<i64>,
+}
+
+impl GuestSession {
+    /// What it is as far as its money is concerned.
+    pub(crate) fn holding(&self) -> Holding {
+        Holding {
+            status: self.status,
+            payment: self.payment_status,
+            reason: self.reason.clone(),
+            ended_at_ms: self.ended_at_ms,
+            reference: self.payment_reference.clone(),
+            action_url: self.next_action_url.clone(),
+        }
+    }
 }
 
 /// A session to begin.
@@ -201,57 +215,6 @@ impl Store {
             .fetch_one(db))
     }
 
-    /// What the gateway said of a hold. Of a session that ended meanwhile it is let go.
-    pub(crate) async fn guest_held(&self, token: &str, held: Held, now_ms: i64) -> Result<()> {
-        let input = (token.to_owned(), held, now_ms);
-        self.write(input, |(token, held, now_ms), conn| {
-            Box::pin(async move {
-                match held {
-                    Held::Authorized { reference } => {
-                        run_on_db!(conn, db => sqlx::query(
-                            "update guest_session set payment_reference = $2,
-                                 payment_status = case when ended_at_ms is null then 'authorized'
-                                     else 'canceling' end,
-                                 status = case when status = 'requires_action' then 'authorizing'
-                                     else status end
-                             where token = $1 and payment_status in ('authorizing', 'requires_action')")
-                            .bind(token).bind(reference)
-                            .execute(db))
-                    }
-                    Held::RequiresAction { reference, url } => {
-                        run_on_db!(conn, db => sqlx::query(
-                            "update guest_session set payment_reference = $2,
-                                 next_action_url = coalesce($3, next_action_url),
-                                 payment_status = case when ended_at_ms is null then 'requires_action'
-                                     else 'canceling' end,
-                                 status = case when ended_at_ms is null then 'requires_action'
-                                     else status end
-                             where token = $1 and payment_status in ('authorizing', 'requires_action')")
-                            .bind(token).bind(reference).bind(url)
-                            .execute(db))
-                    }
-                    Held::Declined { reason } => {
-                        conn.guest_not_held(token, (PaymentStatus::Declined, reason), *now_ms)
-                            .await
-                    }
-                }
-            })
-        })
-        .await
-    }
-
-    /// The gateway refuses to hold it, or to say how it is.
-    pub(crate) async fn guest_refused(&self, token: &str, why: &str, now_ms: i64) -> Result<()> {
-        let input = (token.to_owned(), why.to_owned(), now_ms);
-        self.write(input, |(token, why, now_ms), conn| {
-            Box::pin(async move {
-                conn.guest_not_held(token, (PaymentStatus::Refused, why), *now_ms)
-                    .await
-            })
-        })
-        .await
-    }
-
     /// What a guest did at the sandbox's page; whether there was something to do.
     pub(crate) async fn guest_acted(&self, token: &str, now_ms: i64) -> Result<bool> {
         self.write((token.to_owned(), now_ms), |(token, now_ms), conn| {
@@ -292,30 +255,6 @@ impl Store {
                     "update guest_session set start_sent = $2 where token = $1 and status = 'authorizing'")
                     .bind(token).bind(false)
                     .execute(db))
-            })
-        })
-        .await
-    }
-
-    /// Ends a session that has not begun, and lets go of what is held; false when it has begun or ended.
-    pub(crate) async fn guest_not_begun(
-        &self,
-        token: &str,
-        status: GuestStatus,
-        reason: Option<&str>,
-        now_ms: i64,
-    ) -> Result<bool> {
-        let input = (token.to_owned(), status, reason.map(str::to_owned), now_ms);
-        self.write(input, |(token, status, reason, now_ms), conn| {
-            Box::pin(async move {
-                let ended: Option<String> = on_db!(conn, db => sqlx::query_scalar(
-                    "update guest_session set status = $2, reason = $3, ended_at_ms = $4,
-                         payment_status = case when payment_status in ('authorized', 'requires_action')
-                             then 'canceling' else payment_status end
-                     where token = $1 and ended_at_ms is null and transaction_id is null returning token")
-                    .bind(token).bind(status.as_str()).bind(reason).bind(*now_ms)
-                    .fetch_optional(db))?;
-                Ok(ended.is_some())
             })
         })
         .await
@@ -405,6 +344,27 @@ impl Conn {
         Ok(made.is_some())
     }
 
+    /// A session by its token; nobody else changes it before this transaction of the database ends.
+    pub(crate) async fn lock_guest(&mut self, token: &str) -> Result<Option<GuestSession>> {
+        let row: Option<GuestRow> = on_db!(self, db => sqlx::query_as(concat!(
+            "update guest_session set status = status where token = $1 returning ", guest_columns!()))
+            .bind(token)
+            .fetch_optional(db))?;
+        row.map(GuestRow::read).transpose()
+    }
+
+    /// Keeps what became of a session before it begins.
+    pub(crate) async fn keep_holding(&mut self, token: &str, holding: &Holding) -> Result<()> {
+        run_on_db!(self, db => sqlx::query(
+            "update guest_session set status = $2, payment_status = $3, reason = $4, ended_at_ms = $5,
+                 payment_reference = $6, next_action_url = $7
+             where token = $1")
+            .bind(token).bind(holding.status.as_str()).bind(holding.payment.as_str())
+            .bind(&holding.reason).bind(holding.ended_at_ms).bind(&holding.reference)
+            .bind(&holding.action_url)
+            .execute(db))
+    }
+
     /// The session with this id tag.
     pub(crate) async fn guest_of_tag(&mut self, tag: &str) -> Result<Option<GuestSession>> {
         let row: Option<GuestRow> = on_db!(self, db => sqlx::query_as(concat!(
@@ -474,22 +434,6 @@ impl Conn {
              where token = $1 and status in ('charging', 'stopping') and payment_status = 'authorized'")
             .bind(token).bind(price.ended_at_ms).bind(price.payment.as_str())
             .bind(price.usage.energy_wh).bind(price.usage.idle_minutes).bind(price.total.to_string())
-            .execute(db))
-    }
-
-    async fn guest_not_held(
-        &mut self,
-        token: &str,
-        (payment, reason): (PaymentStatus, &str),
-        now_ms: i64,
-    ) -> Result<()> {
-        run_on_db!(self, db => sqlx::query(
-            "update guest_session set payment_status = $2,
-                 status = case when ended_at_ms is null then 'failed' else status end,
-                 reason = case when ended_at_ms is null then $3 else coalesce(reason, $3) end,
-                 ended_at_ms = coalesce(ended_at_ms, $4)
-             where token = $1 and payment_status in ('authorizing', 'requires_action')")
-            .bind(token).bind(payment.as_str()).bind(reason).bind(now_ms)
             .execute(db))
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::money::price::{IdleFrom, Tariff};
 use crate::domain::transactions::claims::STAMP_AHEAD_MS_MAX;
 use crate::store::{
     Conn, Many, OwnedPoint, OwnedProject, Owner, Result, Store, StoreError, chunks, on_db, owned,
-    random_text, run_on_db,
+    run_on_db,
 };
 
 /// Statuses that are read of one transaction. Idle time beyond so many is not paid for.
@@ -227,61 +227,51 @@ impl Store {
             .fetch_optional(db))?;
         Ok(row.map(tariff_of).transpose()?.map(|record| record.tariff))
     }
-
-    /// Sets a tariff that holds from now on, and tells since when; `None` when what it is for is not the owner's any more.
-    /// Transactions that began before keep the one before: it stays for ever, as they may be told at any time. The
-    /// one that holds already is not kept twice.
-    pub(crate) async fn set_tariff(&self, new: NewTariff) -> Result<Option<i64>> {
-        self.write(new, |new, conn| {
-            Box::pin(async move {
-                let (tariff, owner) = (&new.tariff, new.of.owner());
-                let text = match &new.of {
-                    Priced::ChargePoint(_) => set_tariff!(
-                        "charge_point p where p.id = $3 and p.deleted_at_ms is null and ",
-                        owned!("p", "$10", "$11", "$12")
-                    ),
-                    Priced::Project(_) => set_tariff!(
-                        "project p where p.id = $3 and p.organization_id = $10
-                             and ($11 is null or p.installer_id = $11) and ",
-                        "($12 is null or p.site_owner_id = $12)"
-                    ),
-                };
-                let id = format!("trf_{}", random_text(18));
-                let set: Option<String> = on_db!(conn, db => sqlx::query_scalar(text)
-                    .bind(&id).bind(new.of.kind())
-                    .bind(new.of.id()).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
-                    .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
-                    .bind(tariff.free_idle_minutes).bind(new.now_ms)
-                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
-                    .fetch_optional(db))?;
-                match set {
-                    // One of the same millisecond was seen already: it stays, with what it says now.
-                    Some(known) if known != id => Ok(Some(new.now_ms)),
-                    Some(id) => Ok(Some(conn.since(&id, new).await?)),
-                    None => Ok(None),
-                }
-            })
-        })
-        .await
-    }
 }
 
 impl Conn {
-    /// Since when a tariff holds that was just set. It is dropped if the one before it says the same.
-    async fn since(&mut self, id: &str, new: &NewTariff) -> Result<i64> {
+    /// Keeps a tariff, and gives the id of its row, which is another one where there is one of the same millisecond: that
+    /// stays, with what it says now. `None` when what it is for is not the owner's any more.
+    pub(crate) async fn insert_tariff(
+        &mut self,
+        id: &str,
+        new: &NewTariff,
+    ) -> Result<Option<String>> {
+        let (tariff, owner) = (&new.tariff, new.of.owner());
+        let text = match &new.of {
+            Priced::ChargePoint(_) => set_tariff!(
+                "charge_point p where p.id = $3 and p.deleted_at_ms is null and ",
+                owned!("p", "$10", "$11", "$12")
+            ),
+            Priced::Project(_) => set_tariff!(
+                "project p where p.id = $3 and p.organization_id = $10
+                     and ($11 is null or p.installer_id = $11) and ",
+                "($12 is null or p.site_owner_id = $12)"
+            ),
+        };
+        on_db!(self, db => sqlx::query_scalar(text)
+            .bind(id).bind(new.of.kind())
+            .bind(new.of.id()).bind(&tariff.currency).bind(tariff.price_per_kwh.to_string())
+            .bind(tariff.session_fee.to_string()).bind(tariff.idle_fee_per_minute.to_string())
+            .bind(tariff.free_idle_minutes).bind(new.now_ms)
+            .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+            .fetch_optional(db))
+    }
+
+    /// The tariff that held before one that was just set.
+    pub(crate) async fn tariff_before(&mut self, new: &NewTariff) -> Result<Option<TariffRecord>> {
         let before: Option<TariffColumns> = on_db!(self, db => sqlx::query_as(
             "select currency, price_per_kwh, session_fee, idle_fee_per_minute, free_idle_minutes, since_ms
              from tariff where owner_kind = $1 and owner_id = $2 and since_ms < $3
              order by since_ms desc limit 1")
             .bind(new.of.kind()).bind(new.of.id()).bind(new.now_ms)
             .fetch_optional(db))?;
-        match before.map(tariff_of).transpose()? {
-            Some(before) if before.tariff == new.tariff => {
-                run_on_db!(self, db => sqlx::query("delete from tariff where id = $1").bind(id).execute(db))?;
-                Ok(before.since_ms)
-            }
-            _ => Ok(new.now_ms),
-        }
+        before.map(tariff_of).transpose()
+    }
+
+    /// Forgets a tariff that nothing was billed by.
+    pub(crate) async fn drop_tariff(&mut self, id: &str) -> Result<()> {
+        run_on_db!(self, db => sqlx::query("delete from tariff where id = $1").bind(id).execute(db))
     }
 
     /// Keeps the tariffs of transactions: of each its id, when it began, and why it is billed though its tag might not

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::tags::tag::{Tag, TagStatus, tag_key};
+use crate::domain::tags::tag::{PARENTS_MAX, Tag, TagStatus, tag_key, wrong_parents};
 use crate::domain::tags::token::{Party, TokenKind};
 use crate::domain::transactions::facts::Start;
 use crate::store::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
@@ -64,9 +64,6 @@ pub(in crate::store) use first_token;
 
 /// The longest time that a car is taken to charge in one transaction.
 const SESSION_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
-
-/// Groups within groups; more is an error of whoever registers them.
-const PARENTS_MAX: usize = 16;
 
 type TagColumns = (String, Option<String>, Option<i64>, bool);
 
@@ -135,7 +132,9 @@ impl Store {
 impl Conn {
     pub(in crate::store) async fn set_tag(&mut self, tag: &TagSetting, now_ms: i64) -> Result<()> {
         self.insert_tag(tag, now_ms).await?;
-        self.check_parents(tag).await?;
+        if let Some(reason) = wrong_parents(&tag.tag, &self.parents_of(tag).await?) {
+            return Err(StoreError::Refused(reason));
+        }
         let next = Tag {
             status: tag.status,
             parent_tag: tag.parent_tag.clone(),
@@ -167,26 +166,18 @@ impl Conn {
             .execute(db))
     }
 
-    /// Parents may have parents, up to [`PARENTS_MAX`], and end somewhere.
-    async fn check_parents(&mut self, tag: &TagSetting) -> Result<()> {
-        let own = tag_key(&tag.tag);
+    /// The parent of a tag, the parent of that, and so on; one more than a tag may have at most.
+    async fn parents_of(&mut self, tag: &TagSetting) -> Result<Vec<String>> {
+        let mut parents = Vec::new();
         let mut above = tag.parent_tag.clone();
-        for _ in 0..PARENTS_MAX {
-            let Some(parent) = above else { return Ok(()) };
-            if tag_key(&parent) == own {
-                return Err(StoreError::Refused(format!(
-                    "the id tag {:?} cannot have the parent {:?}: it would be its own parent",
-                    tag.tag,
-                    tag.parent_tag.as_deref().unwrap_or_default()
-                )));
-            }
+        while let Some(parent) = above
+            && parents.len() <= PARENTS_MAX
+        {
             let known = self.tag(&tag.organization_id, &parent).await?;
             above = known.and_then(|known| known.parent_tag);
+            parents.push(parent);
         }
-        Err(StoreError::Refused(format!(
-            "the id tag {:?} has more than {PARENTS_MAX} parents above it",
-            tag.tag
-        )))
+        Ok(parents)
     }
 
     pub(crate) async fn tag(&mut self, organization: &str, tag: &str) -> Result<Option<Tag>> {

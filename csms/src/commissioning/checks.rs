@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::line::{Flow, Line};
 use crate::App;
-use crate::domain::command::{Command, Message, Setting, Start, Target, Token, remote_start_id};
+use crate::domain::command::{Command, IdToken, Message, Setting, Start, Target, remote_start_id};
 use crate::domain::projects::commissioning::{CheckName, TAG};
 use crate::domain::transactions::claims::irregularities;
 use crate::ocpp::dialect::{Report, Taken};
@@ -229,7 +229,7 @@ async fn start_and_stop(
 ) -> std::result::Result<(), String> {
     let start = Command::Start(Start {
         evse: connector.and_then(|connector| u32::try_from(connector).ok()),
-        token: Token::central(TAG),
+        token: IdToken::central(TAG),
         remote_start_id: remote_start_id(run),
         profile: None,
     });

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desks::Desk;
 use crate::App;
-use crate::domain::command::{self, CallFailure, Command, Start, Token};
+use crate::domain::command::{self, CallFailure, Command, IdToken, Start};
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise, holding};
 use crate::domain::money::billing::CostWatch;
@@ -305,7 +305,7 @@ impl Task {
         }
         let start = Start {
             evse: u32::try_from(session.connector_id).ok(),
-            token: Token::central(&session.id_tag),
+            token: IdToken::central(&session.id_tag),
             remote_start_id: command::remote_start_id(&self.token),
             profile: None,
         };

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     admitted: Admitted,
     socket: WebSocket,
 ) {
-    let place = Place::take(&app, &id, version);
+    let place = Seated::take(&app, &id, version);
     let seat = &place.seat;
     tracing::info!(charge_point = %id, %peer, generation = seat.generation, "connected");
     let _ = seat.contact.peer.set(peer.ip());
@@ -123,14 +123,15 @@ pub(crate) async fn run(
     session.finish(end).await;
 }
 
-/// A place in the map and in the figures. It is given back whatever becomes of the session: also when its task panics.
-struct Place {
+/// Who has a seat in the map of sessions, and is counted by the figures. Both are given back whatever becomes of the
+/// session: also when its task panics.
+struct Seated {
     app: Arc<App>,
     id: ChargePointId,
     seat: Seat,
 }
 
-impl Place {
+impl Seated {
     fn take(app: &Arc<App>, id: &ChargePointId, version: &'static Served) -> Self {
         app.metrics.connected();
         Self {
@@ -150,7 +151,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seated {
     fn drop(&mut self) {
         self.leave();
         self.app.metrics.disconnected();
@@ -162,7 +163,7 @@ struct Session {
     id: ChargePointId,
     peer: SocketAddr,
     admitted: Arc<ChargePoint>,
-    place: Place,
+    place: Seated,
     /// What is spoken on it.
     version: &'static Served,
     wire: Wire,

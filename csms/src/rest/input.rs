@@ -282,7 +282,7 @@ mod tests {
     use serde_json::Value;
 
     #[derive(Debug, Deserialize, Validate)]
-    struct Place {
+    struct Point {
         #[garde(range(min = -90.0, max = 90.0))]
         latitude: f64,
     }
@@ -292,7 +292,7 @@ mod tests {
         #[garde(length(chars, min = 1, max = 5), custom(plain))]
         name: String,
         #[garde(dive)]
-        place: Option<Place>,
+        place: Option<Point>,
     }
 
     fn refused(body: &str) -> Vec<(String, String)> {

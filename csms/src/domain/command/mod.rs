@@ -37,7 +37,7 @@ pub enum Target {
 
 /// What a token is [2.0.1 IdTokenEnumType].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
+pub enum IdTokenKind {
     /// Issued by a CSMS for one use, nothing that somebody holds in the hand.
     Central,
     /// The id of a charging contract.
@@ -58,19 +58,19 @@ pub enum TokenKind {
 
 /// What authorizes a person to charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub struct IdToken {
     /// Compared without case.
     pub value: String,
     /// OCPP 1.6 does not tell kinds apart.
-    pub kind: TokenKind,
+    pub kind: IdTokenKind,
 }
 
-impl Token {
+impl IdToken {
     /// A token that a CSMS made up.
     pub fn central(value: impl Into<String>) -> Self {
         Self {
             value: value.into(),
-            kind: TokenKind::Central,
+            kind: IdTokenKind::Central,
         }
     }
 }
@@ -81,7 +81,7 @@ pub struct Start {
     /// Without one the charge point chooses.
     pub evse: Option<u32>,
     /// Who is to charge.
-    pub token: Token,
+    pub token: IdToken,
     /// Comes back with the transaction [2.0.1 F01.FR.25]; OCPP 1.6 has no place for it. See [`remote_start_id`].
     pub remote_start_id: i32,
     /// Of the purpose [`Purpose::Transaction`].
@@ -118,9 +118,9 @@ pub struct Reservation {
     /// Until when.
     pub expires_at_ms: i64,
     /// For whom.
-    pub token: Token,
+    pub token: IdToken,
     /// Everybody of this group may use it too.
-    pub group: Option<Token>,
+    pub group: Option<IdToken>,
 }
 
 /// What a charge point can be asked to say.

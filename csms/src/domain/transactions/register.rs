@@ -43,7 +43,7 @@ pub(crate) enum Context {
 
 /// Where a register counts; the best comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum MeterLocation {
     Outlet,
     Inlet,
     Cable,
@@ -86,7 +86,7 @@ const PLACES: i64 = 5;
 pub(crate) struct Sample {
     pub wh: Decimal,
     pub context: Context,
-    pub place: Place,
+    pub place: MeterLocation,
     pub phases: Phases,
 }
 
@@ -251,7 +251,7 @@ mod tests {
         Sample {
             wh: wh.into(),
             context: Context::Periodic,
-            place: Place::Outlet,
+            place: MeterLocation::Outlet,
             phases: Phases::All,
         }
     }
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    fn at(place: Place, wh: i64) -> Sample {
+    fn at(place: MeterLocation, wh: i64) -> Sample {
         Sample {
             place,
             ..sample(wh)
@@ -280,8 +280,8 @@ mod tests {
     #[test]
     fn the_register_of_several_samples_is_chosen_by_preference() {
         use Context::{Aligned, Begin, End, InterruptionBegin, InterruptionEnd, Other, Triggered};
+        use MeterLocation::{Body, Cable, Car, Inlet, Outlet};
         use Phases::{Line, LineToLine, LineToNeutral, Neutral};
-        use Place::{Body, Cable, Car, Inlet, Outlet};
         let begin_outlet = of(Begin, 100);
         let too_much = sample(1_000_000_000_000_001);
         for (samples, wanted) in [

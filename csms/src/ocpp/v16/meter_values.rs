@@ -11,7 +11,7 @@ use super::connector;
 use crate::domain::occurrence::Kind;
 use crate::domain::transactions::facts::{MeterReport, Reading};
 use crate::domain::transactions::metering::{self};
-use crate::domain::transactions::register::{self, Context, Phases, Place, Sample};
+use crate::domain::transactions::register::{self, Context, MeterLocation, Phases, Sample};
 
 pub(super) async fn meter_values(
     cx: Cx,
@@ -76,13 +76,13 @@ const fn context(context: Option<&ReadingContext>) -> Context {
 }
 
 /// The outlet is meant where none is named [1.6 §7.27].
-const fn place(location: Option<&Location>) -> Place {
+const fn place(location: Option<&Location>) -> MeterLocation {
     match location {
-        None | Some(Location::Outlet) => Place::Outlet,
-        Some(Location::Inlet) => Place::Inlet,
-        Some(Location::Cable) => Place::Cable,
-        Some(Location::EV) => Place::Car,
-        Some(_) => Place::Body,
+        None | Some(Location::Outlet) => MeterLocation::Outlet,
+        Some(Location::Inlet) => MeterLocation::Inlet,
+        Some(Location::Cable) => MeterLocation::Cable,
+        Some(Location::EV) => MeterLocation::Car,
+        Some(_) => MeterLocation::Body,
     }
 }
 

@@ -115,12 +115,12 @@ async fn command<B: Dedicated>(
     };
     let sent = send(app, order).await?;
     Ok(
-        sent.answer(Refusals::AreErrors, |outcome, status, _| CommandAnswer {
+        sent.answer(Refusals::AreErrors, |exchange, status, _| CommandAnswer {
             charge_point_id,
             echo: body.echo(),
             status,
-            sent_at: outcome.sent_at(),
-            response_time_ms: outcome.response_time_ms,
+            sent_at: exchange.sent_at(),
+            response_time_ms: exchange.response_time_ms,
         }),
     )
 }

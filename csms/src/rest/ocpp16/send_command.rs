@@ -99,14 +99,14 @@ async fn send_command(
     };
     let sent = send(&app, order).await?;
     Ok(
-        sent.answer(Refusals::AreAnswers, |outcome, status, response| {
+        sent.answer(Refusals::AreAnswers, |exchange, status, response| {
             AnyCommandAnswer {
                 charge_point_id,
                 command,
                 status,
                 response,
-                sent_at: outcome.sent_at(),
-                response_time_ms: outcome.response_time_ms,
+                sent_at: exchange.sent_at(),
+                response_time_ms: exchange.response_time_ms,
             }
         }),
     )

@@ -77,14 +77,14 @@ pub(super) struct Order {
 
 /// What became of a command that was sent.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Outcome {
+pub(super) struct Exchange {
     pub sent_at_ms: i64,
     pub response_time_ms: u64,
-    pub end: End,
+    pub end: ExchangeEnd,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) enum End {
+pub(super) enum ExchangeEnd {
     /// What the charge point's answer says, and the status in it, `Accepted` where it says none.
     Answered { status: String, response: Value },
     /// A CALLERROR: its code, and all of it.
@@ -97,9 +97,9 @@ pub(super) enum End {
     Lost,
 }
 
-/// An outcome, and whether it is that of an earlier request.
+/// An exchange, and whether it is that of an earlier request.
 pub(super) struct Sent {
-    pub outcome: Outcome,
+    pub exchange: Exchange,
     replayed: bool,
 }
 
@@ -117,10 +117,10 @@ impl Sent {
     pub(super) fn answer<T: Serialize>(
         self,
         refusals: Refusals,
-        body: impl FnOnce(&Outcome, String, Value) -> T,
+        body: impl FnOnce(&Exchange, String, Value) -> T,
     ) -> Response {
-        let Self { outcome, replayed } = self;
-        let mut response = match answer(&outcome, refusals, body) {
+        let Self { exchange, replayed } = self;
+        let mut response = match answer(&exchange, refusals, body) {
             Ok(body) => Json(body).into_response(),
             Err(error) => error.into_response(),
         };
@@ -135,13 +135,13 @@ impl Sent {
 }
 
 fn answer<T: Serialize>(
-    outcome: &Outcome,
+    exchange: &Exchange,
     refusals: Refusals,
-    body: impl FnOnce(&Outcome, String, Value) -> T,
+    body: impl FnOnce(&Exchange, String, Value) -> T,
 ) -> Result<T, ApiError> {
-    let (status, response, refused) = match &outcome.end {
-        End::TimedOut => return Err(ApiError::Timeout),
-        End::Lost => {
+    let (status, response, refused) = match &exchange.end {
+        ExchangeEnd::TimedOut => return Err(ApiError::Timeout),
+        ExchangeEnd::Lost => {
             let message = "the command was sent, and the connection was lost before its answer: \
                            whether it was carried out is not known";
             return Err(ApiError::Unprocessable(
@@ -149,23 +149,23 @@ fn answer<T: Serialize>(
                 message.to_owned(),
             ));
         }
-        End::Answered { status, response } => {
+        ExchangeEnd::Answered { status, response } => {
             let refused = status == "Rejected" && refusals == Refusals::AreErrors;
             let message = || "the charge point rejected the command".to_owned();
             (status.clone(), response, refused.then(message))
         }
-        End::Refused { status, response } => {
+        ExchangeEnd::Refused { status, response } => {
             let refused = refusals == Refusals::AreErrors;
             let description = response["error_description"].as_str().unwrap_or("");
             let message = || format!("the charge point answered {status}: {description}");
             (status.clone(), response, refused.then(message))
         }
-        End::Invalid { reason, response } => {
+        ExchangeEnd::Invalid { reason, response } => {
             let message = format!("the charge point's answer breaks the schema: {reason}");
             ("InvalidResponse".to_owned(), response, Some(message))
         }
     };
-    let body = body(outcome, status, response.clone());
+    let body = body(exchange, status, response.clone());
     match refused {
         None => Ok(body),
         Some(message) => Err(ApiError::OcppRejected(message, fields(&body))),
@@ -197,7 +197,7 @@ pub(super) async fn send(app: &Arc<App>, order: Order) -> Result<Sent, ApiError>
     };
     let Some(key) = order.key.key else {
         return Ok(Sent {
-            outcome: transmission.run(app).await?,
+            exchange: transmission.run(app).await?,
             replayed: false,
         });
     };
@@ -229,11 +229,11 @@ async fn claim_and_run(
 ) -> Result<Sent, ApiError> {
     match app.rest_store.claim_key(keyed.clone()).await? {
         Claim::Fresh => Ok(Sent {
-            outcome: run_keyed(&app, transmission, keyed).await?,
+            exchange: run_keyed(&app, transmission, keyed).await?,
             replayed: false,
         }),
         Claim::Ended(outcome) => Ok(Sent {
-            outcome: serde_json::from_str(&outcome)
+            exchange: serde_json::from_str(&outcome)
                 .map_err(|error| ApiError::Internal(format!("a stored outcome: {error}")))?,
             replayed: true,
         }),
@@ -253,16 +253,16 @@ async fn run_keyed(
     app: &Arc<App>,
     transmission: Transmission,
     keyed: KeyedRequest,
-) -> Result<Outcome, ApiError> {
-    let outcome = transmission.run(app).await;
-    let kept = outcome.as_ref().ok().map(|outcome| {
-        serde_json::to_string(outcome).expect("texts and JSON values can be written as JSON")
+) -> Result<Exchange, ApiError> {
+    let exchange = transmission.run(app).await;
+    let kept = exchange.as_ref().ok().map(|exchange| {
+        serde_json::to_string(exchange).expect("texts and JSON values can be written as JSON")
     });
     if let Err(error) = app.rest_store.end_claim(keyed, kept).await {
         // The key stays without an outcome: a second request is refused rather than sent.
         tracing::warn!(%error, "the outcome of a command with an Idempotency-Key is lost");
     }
-    outcome
+    exchange
 }
 
 struct Transmission {
@@ -273,7 +273,7 @@ struct Transmission {
 
 impl Transmission {
     /// Sends the command and waits for its end. An error says that it was not sent.
-    async fn run(self, app: &Arc<App>) -> Result<Outcome, ApiError> {
+    async fn run(self, app: &Arc<App>) -> Result<Exchange, ApiError> {
         self.check_registration()?;
         let id = self.point.identity();
         let ready = if app.sessions.is_online(id) {
@@ -290,7 +290,7 @@ impl Transmission {
         let begun = Instant::now();
         let command = v16::raw(self.action, self.payload);
         let sent = ocpp::send(app, id, &command).await?;
-        Ok(Outcome {
+        Ok(Exchange {
             sent_at_ms,
             response_time_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             end: end(sent.result)?,
@@ -312,22 +312,22 @@ impl Transmission {
     }
 }
 
-fn end(result: Result<Answer, CallFailure>) -> Result<End, ApiError> {
+fn end(result: Result<Answer, CallFailure>) -> Result<ExchangeEnd, ApiError> {
     let shown = |answer: Answer| {
         let mut response = answer.payload;
         mask_passwords(&mut response);
         response
     };
     Ok(match result {
-        Ok(answer) => End::Answered {
+        Ok(answer) => ExchangeEnd::Answered {
             status: answer.word.clone().unwrap_or_else(|| "Accepted".to_owned()),
             response: shown(answer),
         },
-        Err(CallFailure::Invalid { reason, answer }) => End::Invalid {
+        Err(CallFailure::Invalid { reason, answer }) => ExchangeEnd::Invalid {
             reason,
             response: shown(*answer),
         },
-        Err(CallFailure::Refused(refusal)) => End::Refused {
+        Err(CallFailure::Refused(refusal)) => ExchangeEnd::Refused {
             response: json!({
                 "error_code": refusal.code,
                 "error_description": refusal.description,
@@ -335,12 +335,12 @@ fn end(result: Result<Answer, CallFailure>) -> Result<End, ApiError> {
             }),
             status: refusal.code,
         },
-        Err(CallFailure::Unreadable(reason)) => End::Invalid {
+        Err(CallFailure::Unreadable(reason)) => ExchangeEnd::Invalid {
             reason,
             response: Value::Null,
         },
-        Err(CallFailure::TimedOut) => End::TimedOut,
-        Err(CallFailure::Lost) => End::Lost,
+        Err(CallFailure::TimedOut) => ExchangeEnd::TimedOut,
+        Err(CallFailure::Lost) => ExchangeEnd::Lost,
         Err(CallFailure::Offline) => return Err(ApiError::Offline),
         Err(CallFailure::TooLarge) => return Err(ApiError::PayloadTooLarge),
         Err(CallFailure::Busy) => return Err(ApiError::Busy),
@@ -351,7 +351,7 @@ fn end(result: Result<Answer, CallFailure>) -> Result<End, ApiError> {
     })
 }
 
-impl Outcome {
+impl Exchange {
     pub(super) const fn sent_at(&self) -> Stamp {
         Stamp(self.sent_at_ms)
     }

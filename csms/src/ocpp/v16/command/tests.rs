@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::command::{
-    self as neutral, Limit, ProfileKind, Purpose, RateUnit, Recurrence, Schedule, Token,
+    self as neutral, IdToken, Limit, ProfileKind, Purpose, RateUnit, Recurrence, Schedule,
 };
 
 fn profile(purpose: Purpose, kind: ProfileKind) -> neutral::ChargingProfile {
@@ -40,7 +40,7 @@ fn profile(purpose: Purpose, kind: ProfileKind) -> neutral::ChargingProfile {
 fn start() -> Start {
     Start {
         evse: None,
-        token: Token::central("T"),
+        token: IdToken::central("T"),
         remote_start_id: 5,
         profile: None,
     }
@@ -52,8 +52,8 @@ fn reservation() -> Reservation {
         evse: Some(1),
         connector_type: None,
         expires_at_ms: 4_102_444_800_000,
-        token: Token::central("T"),
-        group: Some(Token::central("G")),
+        token: IdToken::central("T"),
+        group: Some(IdToken::central("G")),
     }
 }
 

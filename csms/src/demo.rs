@@ -409,7 +409,6 @@ async fn guest(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
         token: GUEST.to_owned(),
         organization_id: DEFAULT_ORGANIZATION.to_owned(),
         charge_point_id: open.charge_point_id.to_owned(),
-        evse_id: open.connector_id,
         connector_id: open.connector_id,
         id_tag: open.id_tag.to_owned(),
         payment_method_id: "pm_1OqXYZABC123".to_owned(),

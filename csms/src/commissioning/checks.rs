@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::line::{Flow, Line};
 use crate::App;
+use crate::domain::charge_points::connector::ConnectorState;
 use crate::domain::command::{Command, IdToken, Message, Setting, Start, Target, remote_start_id};
 use crate::domain::projects::commissioning::{CheckName, TAG};
 use crate::domain::transactions::claims::irregularities;
@@ -120,9 +121,11 @@ async fn connector(
             let report = report.await;
             report.ok_or("no StatusNotification came, though it was agreed to")?
         } else {
-            // Preparing: a car is plugged in already.
-            let is_free = reported == "Available" || reported == "Preparing";
-            (reported.clone(), is_free)
+            let state = ConnectorState::from_word(reported);
+            (
+                reported.clone(),
+                state.is_some_and(ConnectorState::may_begin),
+            )
         };
         if is_free {
             return Ok(*number);

@@ -1,7 +1,7 @@
 //! What charge points report about themselves: boots, connector status, and notes such as firmware progress
 //! or security events. Facts are kept as they were said.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -89,27 +89,34 @@ impl Folded for StatusReport {
 }
 
 async fn keep_statuses(jobs: &[&StatusReport], conn: &mut Conn) -> Result<()> {
-    let mut before = HashMap::new();
-    for StatusReport { report, occurrence } in jobs {
-        if occurrence.is_some() {
-            before.insert(report.place(), conn.connector(report).await?);
-        }
-    }
     let reports: Vec<&ConnectorReport> = jobs.iter().map(|job| &job.report).collect();
+    let before = conn.statuses_before(&reports).await?;
     conn.insert_statuses(&reports).await?;
     let kept: HashSet<(String, i64)> = conn.set_connectors(&reports).await?.into_iter().collect();
-    let is_kept = |report: &ConnectorReport| {
-        kept.contains(&(report.charge_point_id.clone(), report.connector_id))
-    };
+    let is_kept = |report: &ConnectorReport| kept.contains(&key(report));
     for StatusReport { report, occurrence } in jobs {
         let now = (report.state.word().to_owned(), report.error_code.clone());
         if let Some(occurrence) = occurrence
             && is_kept(report)
-            && before.get(&report.place()) != Some(&Some(now))
+            && before.get(&key(report)) != Some(&now)
         {
             conn.tell(occurrence, &status_changed(report)).await?;
         }
     }
+    let mut published: Vec<(&str, i64, i64)> = reports
+        .iter()
+        .filter(|report| is_kept(report) && is_published(report, before.get(&key(report))))
+        .map(|report| {
+            (
+                &*report.charge_point_id,
+                report.connector_id,
+                report.received_at_ms,
+            )
+        })
+        .collect();
+    // Whoever writes many rows locks them in one order, or two that do wait for each other.
+    published.sort_unstable();
+    conn.touch_evses(&published).await?;
     let of_connectors = reports.into_iter();
     let of_connectors = of_connectors.filter(|report| report.connector_id != 0 && is_kept(report));
     let (mut free, mut charging) = (Vec::new(), Vec::new());
@@ -129,6 +136,16 @@ async fn keep_statuses(jobs: &[&StatusReport], conn: &mut Conn) -> Result<()> {
         ending::come_back(conn, report.place(), stamp_ms, received_at_ms).await?;
     }
     Ok(())
+}
+
+fn key(report: &ConnectorReport) -> (String, i64) {
+    (report.charge_point_id.clone(), report.connector_id)
+}
+
+/// Whether partners are told something else by a report than before it.
+fn is_published(report: &ConnectorReport, before: Option<&(String, String)>) -> bool {
+    let before = before.and_then(|(word, _)| ConnectorState::from_word(word));
+    before.map(ConnectorState::published) != Some(report.state.published())
 }
 
 fn status_changed(report: &ConnectorReport) -> serde_json::Value {

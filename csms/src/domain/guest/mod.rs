@@ -3,7 +3,7 @@
 //! - What is paid for is held first, then the charge point is asked to start; when the end of the transaction is
 //!   final (see `ending`), whoever ended it, its price is taken once. While that end is provisional, others may have
 //!   the connector. A session that never begins lets go of what was held.
-//! - The id tag of a session is good at its charge point and connector, until the session expires or its
+//! - The id tag of a session is good at its charge point and EVSE, until the session expires or its
 //!   transaction is over, for that one transaction.
 //! - The tariff is the one that was shown: it is that of the authorization, not of the start.
 //! - No more is taken than is held: what is charged for that is stopped.
@@ -18,6 +18,7 @@ use rust_decimal::Decimal;
 
 use super::money::billing;
 use super::money::price::{Tariff, Usage};
+use crate::domain::charge_points::connector::{ConnectorState, Phase};
 use crate::domain::tags::tag::{TagStatus, Verdict};
 use crate::store::{Conn, GuestPrice, GuestSession, NewGuest, Result, Store};
 
@@ -50,17 +51,22 @@ pub(crate) enum GuestRefused {
     Unavailable,
 }
 
-/// Whether a connector that reported this last is free.
-fn check_connector(status: Option<&str>) -> std::result::Result<(), GuestRefused> {
-    match status {
-        // Preparing: the car is plugged in already.
-        None | Some("Available" | "Preparing") => Ok(()),
-        Some("Unavailable" | "Faulted") => Err(GuestRefused::Unavailable),
-        Some(_) => Err(GuestRefused::Occupied),
+/// Whether a session can begin at a connector that reported this last.
+fn check_connector(state: Option<ConnectorState>) -> std::result::Result<(), GuestRefused> {
+    match state {
+        Some(state) if !state.is_in_order() => Err(GuestRefused::Unavailable),
+        Some(state) if !state.may_begin() => Err(GuestRefused::Occupied),
+        _ => Ok(()),
     }
 }
 
-/// Begins a session if its connector is free.
+/// Whether a connector that reported this last keeps its EVSE, which serves one car at a time, from the others.
+fn is_charging(state: Option<ConnectorState>) -> bool {
+    let phase = state.and_then(|state| state.phase);
+    phase.is_some_and(Phase::is_of_transaction)
+}
+
+/// Begins a session if its connector is free, and nothing else goes on at its EVSE.
 pub(crate) async fn begin(
     store: &Store,
     new: NewGuest,
@@ -70,14 +76,26 @@ pub(crate) async fn begin(
             Box::pin(async move {
                 let place = (new.charge_point_id.as_str(), new.connector_id);
                 let is_tested = conn.awaits_test_transaction(place.0).await?;
-                if is_tested || !conn.open_on(place.0, place.1).await?.is_empty() {
+                if is_tested {
                     return Ok(Err(GuestRefused::Occupied));
                 }
-                let status = conn.connector_word(place.0, place.1).await?;
-                if let Err(refused) = check_connector(status.as_deref()) {
-                    return Ok(Err(refused));
+                let (evse_id, connectors) = conn.evse_at(place.0, place.1).await?;
+                for connector in connectors {
+                    if !conn.open_on(place.0, connector).await?.is_empty() {
+                        return Ok(Err(GuestRefused::Occupied));
+                    }
+                    let word = conn.connector_word(place.0, connector).await?;
+                    let state = word.as_deref().and_then(ConnectorState::from_word);
+                    let checked = match connector == place.1 {
+                        true => check_connector(state),
+                        false if is_charging(state) => Err(GuestRefused::Occupied),
+                        false => Ok(()),
+                    };
+                    if let Err(refused) = checked {
+                        return Ok(Err(refused));
+                    }
                 }
-                let is_free = conn.insert_guest(new).await?;
+                let is_free = conn.insert_guest(new, evse_id).await?;
                 Ok(if is_free {
                     Ok(())
                 } else {
@@ -117,13 +135,18 @@ pub(crate) async fn judge_guest_start(
     if !may_be_guest(tag) {
         return Ok(None);
     }
-    let session = conn.lock_guest_of_tag(tag).await?;
-    Ok(session.map(|session| {
-        let here =
-            session.charge_point_id == charge_point && Some(session.connector_id) == connector;
-        let good = here && may_begin(&session, began_at_ms);
-        (verdict(good), session)
-    }))
+    let Some(session) = conn.lock_guest_of_tag(tag).await? else {
+        return Ok(None);
+    };
+    // Which connector of the EVSE it is, the guest may have decided anew.
+    let here = session.charge_point_id == charge_point
+        && match connector {
+            Some(connector) if connector == session.connector_id => true,
+            Some(connector) => conn.evse_at(charge_point, connector).await?.0 == session.evse_id,
+            None => false,
+        };
+    let good = here && may_begin(&session, began_at_ms);
+    Ok(Some((verdict(good), session)))
 }
 
 /// Whether a tag is that of a session, by its form.
@@ -194,20 +217,13 @@ mod tests {
 
     #[test]
     fn connectors_are_free_before_a_transaction() {
+        let check = |word| check_connector(ConnectorState::from_word(word));
         assert_eq!(check_connector(None), Ok(()));
-        assert_eq!(check_connector(Some("Preparing")), Ok(()));
-        assert_eq!(
-            check_connector(Some("Charging")),
-            Err(GuestRefused::Occupied)
-        );
-        assert_eq!(
-            check_connector(Some("Reserved")),
-            Err(GuestRefused::Occupied)
-        );
-        assert_eq!(
-            check_connector(Some("Faulted")),
-            Err(GuestRefused::Unavailable)
-        );
+        assert_eq!(check("Preparing"), Ok(()));
+        assert_eq!(check("Charging"), Err(GuestRefused::Occupied));
+        assert_eq!(check("Reserved"), Err(GuestRefused::Occupied));
+        assert_eq!(check("Faulted"), Err(GuestRefused::Unavailable));
+        assert_eq!(check("Unavailable"), Err(GuestRefused::Unavailable));
     }
 
     #[test]

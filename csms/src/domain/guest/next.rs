@@ -229,6 +229,7 @@ pub(super) mod tests {
             token: "t".into(),
             organization_id: "o".into(),
             charge_point_id: "CP".into(),
+            evse_id: 1,
             connector_id: 1,
             id_tag: "GS-1".into(),
             transaction_id: None,

@@ -11,6 +11,7 @@ pub(crate) struct Start {
     pub charge_point_id: String,
     /// The charge point's own id of it, where it has one.
     pub station_id: Option<String>,
+    /// Where it is told; else it is the one that the operator put the connector into.
     pub evse_id: Option<i64>,
     /// Counted over the whole charge point.
     pub connector_id: Option<i64>,

@@ -3,6 +3,7 @@
 use dynamo_protocol::v16::Action;
 use serde_json::Value;
 
+use crate::domain::charge_points::connector::{ConnectorState, Phase};
 use crate::ocpp::dialect::{Report, Taken, Topic};
 
 /// What a message of this action is about.
@@ -29,11 +30,11 @@ pub(super) fn of(action: &str, call: &Value, answered: Option<&Value>) -> Option
         },
         Action::StatusNotification => {
             let word = call["status"].as_str().unwrap_or("unknown");
+            let state = ConnectorState::from_word(word);
             Report::Status {
                 evse: evse(call)?,
-                // Preparing: a car is plugged in already.
-                is_free: matches!(word, "Available" | "Preparing"),
-                is_charging: word == "Charging",
+                is_free: state.is_some_and(ConnectorState::may_begin),
+                is_charging: state.is_some_and(|state| state.phase == Some(Phase::Charging)),
                 word: word.to_owned(),
             }
         }

@@ -32,7 +32,7 @@ pub(super) async fn start_transaction(
     let report = Start {
         charge_point_id: cx.charge_point.as_str().to_owned(),
         station_id: None,
-        evse_id: Some(i64::from(request.connector_id)),
+        evse_id: None,
         connector_id: Some(i64::from(request.connector_id)),
         id_tag: Some(request.id_tag),
         tag_kind: None,

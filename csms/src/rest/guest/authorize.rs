@@ -193,8 +193,6 @@ async fn new_session(
         token: format!("guest_tok_{}", random_text(24)),
         organization_id: organization.clone(),
         charge_point_id: point.id.clone(),
-        // In OCPP 1.6 each connector is an EVSE of its own.
-        evse_id: body.connector_id,
         connector_id: body.connector_id,
         id_tag: format!("{TAG_PREFIX}{}", random_text(TAG_CHARS)),
         payment_method_id: body.payment_method_id,

@@ -1,5 +1,7 @@
 //! Charge points and their connectors.
 
+use std::collections::HashMap;
+
 use dynamo_protocol::decode::Decoding;
 
 use crate::clock::system_ms;
@@ -467,15 +469,27 @@ impl Conn {
         Ok((registration_of(&registration)?, interval_s))
     }
 
-    /// Status and error code that a connector reported last.
-    pub(crate) async fn connector(
+    /// Status and error code that these connectors reported before, by charge point and number.
+    pub(crate) async fn statuses_before(
         &mut self,
-        report: &ConnectorReport,
-    ) -> Result<Option<(String, String)>> {
-        on_db!(self, db => sqlx::query_as(
-            "select status, error_code from connector where charge_point_id = $1 and connector_id = $2")
-            .bind(&report.charge_point_id).bind(report.connector_id)
-            .fetch_optional(db))
+        reports: &[&ConnectorReport],
+    ) -> Result<HashMap<(String, i64), (String, String)>> {
+        let mut before = HashMap::new();
+        for chunk in chunks(reports) {
+            let text = STATUSES_BEFORE.for_rows(chunk.len());
+            let rows: Vec<(String, i64, String, String)> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for report in chunk {
+                    query = query.bind(&report.charge_point_id).bind(report.connector_id);
+                }
+                query.fetch_all(db)
+            })?;
+            let rows = rows.into_iter();
+            before.extend(
+                rows.map(|(point, connector, status, error)| ((point, connector), (status, error))),
+            );
+        }
+        Ok(before)
     }
 
     /// Keeps statuses, of different connectors; those are returned, by their place among the reports, that are the last
@@ -529,6 +543,13 @@ impl Conn {
         Ok(())
     }
 }
+
+static STATUSES_BEFORE: Many = Many::new(
+    "with r (point, connector) as (values {rows})
+     select c.charge_point_id, c.connector_id, c.status, c.error_code
+     from r join connector c on c.charge_point_id = r.point and c.connector_id = r.connector",
+    2,
+);
 
 static SET_CONNECTORS: Many = Many::new(
     "insert into connector (charge_point_id, connector_id, availability, occupancy, phase, is_faulted,

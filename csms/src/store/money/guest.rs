@@ -24,6 +24,8 @@ pub(crate) struct GuestSession {
     pub token: String,
     pub organization_id: String,
     pub charge_point_id: String,
+    pub evse_id: i64,
+    /// The one that the guest chose, and then the one where the transaction began.
     pub connector_id: i64,
     pub id_tag: String,
     pub transaction_id: Option<i64>,
@@ -72,7 +74,6 @@ pub(crate) struct NewGuest {
     pub token: String,
     pub organization_id: String,
     pub charge_point_id: String,
-    pub evse_id: i64,
     pub connector_id: i64,
     /// In capitals.
     pub id_tag: String,
@@ -99,6 +100,7 @@ struct GuestRow {
     token: String,
     organization_id: String,
     charge_point_id: String,
+    evse_id: i64,
     connector_id: i64,
     id_tag: String,
     transaction_id: Option<i64>,
@@ -125,7 +127,7 @@ struct GuestRow {
 
 macro_rules! guest_columns {
     () => {
-        "token, organization_id, charge_point_id, connector_id, id_tag, transaction_id, status, reason, \
+        "token, organization_id, charge_point_id, evse_id, connector_id, id_tag, transaction_id, status, reason, \
          start_sent, stop_asked_at_ms, payment_method_id, payment_reference, payment_status, \
          next_action_url, return_url, receipt, tariff, held, energy_wh, idle_minutes, total, captured, created_at_ms, \
          expires_at_ms, ended_at_ms"
@@ -150,6 +152,7 @@ impl GuestRow {
             token: self.token,
             organization_id: self.organization_id,
             charge_point_id: self.charge_point_id,
+            evse_id: self.evse_id,
             connector_id: self.connector_id,
             id_tag: self.id_tag,
             transaction_id: self.transaction_id,
@@ -327,7 +330,7 @@ impl Conn {
     }
 
     /// False when another session has the EVSE.
-    pub(crate) async fn insert_guest(&mut self, new: &NewGuest) -> Result<bool> {
+    pub(crate) async fn insert_guest(&mut self, new: &NewGuest, evse_id: i64) -> Result<bool> {
         let tariff = serde_json::to_string(&new.tariff).expect("a tariff has string keys only");
         let receipt = serde_json::to_string(&new.receipt).expect("its keys are strings");
         let made: Option<String> = on_db!(self, db => sqlx::query_scalar(
@@ -339,7 +342,7 @@ impl Conn {
             .bind(&new.token).bind(&new.organization_id).bind(&new.charge_point_id).bind(new.connector_id)
             .bind(&new.id_tag).bind(false).bind(&new.payment_method_id).bind(&tariff)
             .bind(new.held.to_string()).bind(new.created_at_ms).bind(new.expires_at_ms)
-            .bind(&new.return_url).bind(&receipt).bind(new.evse_id)
+            .bind(&new.return_url).bind(&receipt).bind(evse_id)
             .fetch_optional(db))?;
         Ok(made.is_some())
     }
@@ -390,7 +393,9 @@ impl Conn {
         transaction: i64,
     ) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "update guest_session set status = 'charging', transaction_id = $2 where token = $1")
+            "update guest_session set status = 'charging', transaction_id = $2, connector_id = coalesce(
+                 (select t.connector_id from charge_transaction t where t.id = $2), connector_id)
+             where token = $1")
             .bind(&session.token).bind(transaction)
             .execute(db))?;
         run_on_db!(self, db => sqlx::query(

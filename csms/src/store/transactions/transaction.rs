@@ -149,12 +149,21 @@ macro_rules! row_columns {
 }
 pub(in crate::store) use row_columns;
 
+// The EVSE is the one that was told, else the one that the operator put the connector into, else the connector itself.
 static INSERT: Many = Many::new(
-    "insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
+    "with r (organization, point, connector, tag, tag_key, reservation, state, started_at_ms, meter_wh, answer,
+         received_at_ms, heard_at_ms, updated_at_ms, installer, project, station, evse, tag_kind, tag_group, method,
+         start_trigger) as (values {rows})
+     insert into charge_transaction (organization_id, charge_point_id, connector_id, id_tag, tag_key,
          reservation_id, state, started_at_ms, meter_start_wh, start_answer, received_at_ms, heard_at_ms,
          updated_at_ms, installer_id, project_id, station_transaction_id, evse_id, tag_kind, tag_group,
          authorization_method, start_trigger)
-     values {rows}
+     select r.organization, r.point, r.connector, r.tag, r.tag_key, r.reservation, r.state, r.started_at_ms, r.meter_wh,
+         r.answer, r.received_at_ms, r.heard_at_ms, r.updated_at_ms, r.installer, r.project, r.station,
+         coalesce(r.evse, (select e.evse_id from evse_connector e
+             where e.charge_point_id = r.point and e.connector_1_6 = r.connector), r.connector),
+         r.tag_kind, r.tag_group, r.method, r.start_trigger
+     from r where true
      on conflict do nothing returning id, charge_point_id",
     21,
 );

@@ -102,20 +102,19 @@ async fn connector(
     };
     let mut found = Vec::new();
     for (number, reported) in asked.iter().take(CONNECTORS_MAX) {
-        let asked = u32::try_from(*number).unwrap_or(u32::MAX);
+        let Some(asked) = line.connector(*number) else {
+            continue;
+        };
         let trigger = Command::Trigger {
             message: Message::Status,
-            target: Target::Evse(asked),
+            target: asked,
         };
         let taken = line.call(&trigger).await?;
         let (status, is_free) = if taken.is_accepted() {
             let report = line.reported(|report| match report {
                 Report::Status {
-                    evse,
-                    word,
-                    is_free,
-                    ..
-                } if evse == asked => Some((word, is_free)),
+                    at, word, is_free, ..
+                } if at == asked => Some((word, is_free)),
                 _ => None,
             });
             let report = report.await;
@@ -215,11 +214,11 @@ async fn possible(app: &App, run: &Run, connector: Option<i64>) -> Result<Outcom
     Ok(Ok(connector))
 }
 
-/// The EVSE of a test transaction that begins, and what it was answered.
-fn test_start(report: Report) -> Option<(u32, Option<Taken>)> {
+/// The connector of a test transaction that begins, and what it was answered.
+fn test_start(report: Report) -> Option<(Target, Option<Taken>)> {
     match report {
-        Report::Started { evse, token, taken } if token.eq_ignore_ascii_case(TAG) => {
-            Some((evse, taken))
+        Report::Started { at, token, taken } if token.eq_ignore_ascii_case(TAG) => {
+            Some((at, taken))
         }
         _ => None,
     }
@@ -231,7 +230,9 @@ async fn start_and_stop(
     connector: Option<i64>,
 ) -> std::result::Result<(), String> {
     let start = Command::Start(Start {
-        evse: connector.and_then(|connector| u32::try_from(connector).ok()),
+        target: connector
+            .and_then(|connector| line.connector(connector))
+            .unwrap_or(Target::Station),
         token: IdToken::central(TAG),
         remote_start_id: remote_start_id(run),
         profile: None,
@@ -241,13 +242,13 @@ async fn start_and_stop(
         return Err(taken.to_string());
     }
     let started = line.reported(test_start).await;
-    let (evse, taken) = started.ok_or("no StartTransaction came, though the start was accepted")?;
+    let (at, taken) = started.ok_or("no StartTransaction came, though the start was accepted")?;
     let id = taken.as_ref().and_then(|taken| taken.transaction.clone());
     let id = id.ok_or("the transaction got no id")?;
     if !taken.is_some_and(|taken| taken.is_accepted) {
         return Err(format!("the tag {TAG} was not accepted"));
     }
-    match line.flow(&id, evse).await {
+    match line.flow(&id, at).await {
         Flow::Energy => {}
         Flow::Nothing => line.note("no energy flows yet; stopping the transaction all the same"),
         Flow::Stopped => {

@@ -1,6 +1,6 @@
 //! What a run says to its charge point, what it hears, and its log of both.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::App;
-use crate::domain::command::{Answer, CallFailure, Command};
+use crate::domain::charge_points::evse::Numbering;
+use crate::domain::command::{Answer, CallFailure, Command, Target};
 use crate::domain::projects::commissioning::CheckName;
 use crate::ocpp;
 use crate::ocpp::dialect::{Report, Topic};
@@ -28,12 +29,12 @@ const WAITING_MAX: usize = 16;
 
 /// How long a transaction may take until energy flows. Cars take some seconds to wake up and to lock the plug.
 const ENERGY_WAIT: Duration = Duration::from_secs(30);
-/// EVSEs that are known to charge. No charge point that is tested has as many.
+/// Connectors that are known to charge. No charge point that is tested has as many.
 const CHARGING_MAX: usize = 64;
 
 /// What became of a transaction that has begun.
 pub(super) enum Flow {
-    /// Its EVSE charges, or a meter value of it came.
+    /// Its connector charges, or a meter value of it came.
     Energy,
     /// It was stopped without being asked to.
     Stopped,
@@ -79,8 +80,10 @@ pub(super) struct Line<'a> {
     log: Vec<LogEntry>,
     /// Calls in the log, whose answers belong there too.
     logged_calls: HashSet<String>,
-    /// The EVSEs that said last that they charge: some do before they tell the start.
-    charging: BTreeSet<u32>,
+    /// The connectors that said last that they charge: some do before they tell the start.
+    charging: HashSet<Target>,
+    /// How the charge point's connectors are counted.
+    numbering: Numbering,
 }
 
 impl<'a> Line<'a> {
@@ -92,12 +95,23 @@ impl<'a> Line<'a> {
             check: CheckName::OcppHandshake,
             log: Vec::new(),
             logged_calls: HashSet::new(),
-            charging: BTreeSet::new(),
+            charging: HashSet::new(),
+            numbering: Numbering::default(),
         }
     }
 
-    pub(super) fn begin(&mut self, check: CheckName) {
+    pub(super) fn begin(&mut self, check: CheckName, numbering: Numbering) {
         self.check = check;
+        self.numbering = numbering;
+    }
+
+    /// A connector that is counted over the whole charge point.
+    pub(super) fn connector(&self, number: i64) -> Option<Target> {
+        let (evse, connector) = self.numbering.evse_of(number);
+        Some(Target::Connector {
+            evse: evse.try_into().ok()?,
+            connector: connector.try_into().ok()?,
+        })
     }
 
     /// Adds a sentence to the log.
@@ -171,7 +185,7 @@ impl<'a> Line<'a> {
                         action: parts[2].as_str().unwrap_or("").to_owned(),
                         payload: parts[3].clone(),
                     };
-                    if report(&frame, &call, None).and_then(&pick).is_none() {
+                    if self.report(&frame, &call, None).and_then(&pick).is_none() {
                         continue;
                     }
                     if waiting.len() >= WAITING_MAX {
@@ -185,7 +199,7 @@ impl<'a> Line<'a> {
                         continue;
                     };
                     let call = waiting.swap_remove(index);
-                    let picked = report(&frame, &call, Some(&parts[2])).and_then(&pick);
+                    let picked = self.report(&frame, &call, Some(&parts[2])).and_then(&pick);
                     if picked.is_some() {
                         return picked;
                     }
@@ -196,17 +210,17 @@ impl<'a> Line<'a> {
     }
 
     /// Waits until energy flows in a transaction: real charge points refuse to stop one that they are still starting.
-    pub(super) async fn flow(&mut self, transaction: &str, evse: u32) -> Flow {
+    pub(super) async fn flow(&mut self, transaction: &str, at: Target) -> Flow {
         let patience = ENERGY_WAIT.min(self.app.options.commissioning_wait);
         let deadline = Instant::now() + patience;
-        while !self.charging.contains(&evse) {
+        while !self.charging.contains(&at) {
             let heard = timeout_at(deadline, self.tap.heard.recv()).await;
             let Ok(Some(heard)) = heard else {
                 return Flow::Nothing;
             };
             let Heard::Frame(frame) = heard else { continue };
             self.keep(&frame);
-            match called(&frame, &parts_of(&frame)) {
+            match self.called(&frame, &parts_of(&frame)) {
                 Some(Report::Metered { transaction: of }) if of == transaction => break,
                 Some(Report::Stopped { transaction: of }) if of == transaction => {
                     return Flow::Stopped;
@@ -217,19 +231,36 @@ impl<'a> Line<'a> {
         Flow::Energy
     }
 
-    /// Remembers which EVSEs charge.
+    /// Remembers which connectors charge.
     fn watch(&mut self, report: &Report) {
         let Report::Status {
-            evse, is_charging, ..
+            at, is_charging, ..
         } = report
         else {
             return;
         };
         if !is_charging {
-            self.charging.remove(evse);
+            self.charging.remove(at);
         } else if self.charging.len() < CHARGING_MAX {
-            self.charging.insert(*evse);
+            self.charging.insert(*at);
         }
+    }
+
+    /// What a call reports, in the version of a frame on the same line.
+    fn report(&self, frame: &Frame, call: &Call, answered: Option<&Value>) -> Option<Report> {
+        let said = (&call.payload, answered);
+        frame.dialect.report(&call.action, said, &self.numbering)
+    }
+
+    /// What a frame reports by itself, if it is a call of the charge point.
+    fn called(&self, frame: &Frame, parts: &Value) -> Option<Report> {
+        if !frame.from_charge_point || parts[0] != 2 {
+            return None;
+        }
+        let said = (&parts[3], None);
+        frame
+            .dialect
+            .report(parts[2].as_str()?, said, &self.numbering)
     }
 
     fn deadline(&self) -> Instant {
@@ -242,7 +273,7 @@ impl<'a> Line<'a> {
         let Some((kind, id)) = kind_and_id(&parts) else {
             return;
         };
-        if let Some(report) = called(frame, &parts) {
+        if let Some(report) = self.called(frame, &parts) {
             self.watch(&report);
         }
         let caller = if (kind == 2) == frame.from_charge_point {
@@ -286,19 +317,6 @@ struct Call {
     id: String,
     action: String,
     payload: Value,
-}
-
-/// What a call reports, in the version of a frame on the same line.
-fn report(frame: &Frame, call: &Call, answered: Option<&Value>) -> Option<Report> {
-    frame.dialect.report(&call.action, &call.payload, answered)
-}
-
-/// What a frame reports by itself, if it is a call of the charge point.
-fn called(frame: &Frame, parts: &Value) -> Option<Report> {
-    if !frame.from_charge_point || parts[0] != 2 {
-        return None;
-    }
-    frame.dialect.report(parts[2].as_str()?, &parts[3], None)
 }
 
 /// Whether messages about this are what a check is about.

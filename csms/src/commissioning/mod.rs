@@ -129,7 +129,7 @@ async fn go(app: &Arc<App>, run: &mut Run, again: bool) -> Result<()> {
     }
     while let Some(index) = pending(run) {
         let name = run.checks[index].name;
-        line.begin(name);
+        line.begin(name, app.store.numbering(&run.charge_point_id).await?);
         let outcome = match point(app, run, owner.as_ref()).await? {
             Some(point) => checks::check(app, &mut line, run, index, &point).await?,
             None => Err("the charge point was deleted".to_owned()),

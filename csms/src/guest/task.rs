@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desks::Desk;
 use crate::App;
-use crate::domain::command::{self, CallFailure, Command, IdToken, Start};
+use crate::domain::command::{self, CallFailure, Command, IdToken, Start, Target};
 use crate::domain::guest::next::{Caller, Circumstances, Next, StopSent, next};
 use crate::domain::guest::{GuestStatus, PaymentStatus, TransactionEnd, finalise, holding};
 use crate::domain::money::billing::CostWatch;
@@ -297,14 +297,28 @@ impl Task {
         Ok(Stepped::On)
     }
 
+    /// The connector that the guest chose.
+    async fn target(&self, session: &GuestSession) -> Result<Target> {
+        let numbering = self.app.store.numbering(&session.charge_point_id).await?;
+        let (evse, connector) = numbering.evse_of(session.connector_id);
+        let target = u32::try_from(evse).ok().zip(u32::try_from(connector).ok());
+        Ok(
+            target.map_or(Target::Station, |(evse, connector)| Target::Connector {
+                evse,
+                connector,
+            }),
+        )
+    }
+
     async fn start(&self, session: &GuestSession, id: &ChargePointId) -> Result<Stepped> {
         let store = &self.app.store;
+        let target = self.target(session).await?;
         // Written before it is sent, so that no restart sends it twice.
         if !store.guest_start_sent(&self.token).await? {
             return Ok(Stepped::On);
         }
         let start = Start {
-            evse: u32::try_from(session.connector_id).ok(),
+            target,
             token: IdToken::central(&session.id_tag),
             remote_start_id: command::remote_start_id(&self.token),
             profile: None,

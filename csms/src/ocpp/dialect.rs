@@ -7,7 +7,8 @@ use dynamo_protocol::decode::{Decoded, Decoding};
 use dynamo_protocol::{CallError, RawValue, Version};
 use serde_json::Value;
 
-use crate::domain::command::{Answer, CallFailure, Command};
+use crate::domain::charge_points::evse::Numbering;
+use crate::domain::command::{Answer, CallFailure, Command, Target};
 
 /// A command in the words of one version. It has no `Debug`: it may give the charge point its password.
 pub(crate) struct CommandCall {
@@ -41,9 +42,9 @@ pub(crate) enum Topic {
 pub(crate) enum Report {
     /// What it is.
     Boot { firmware_version: Option<String> },
-    /// How an EVSE stands.
+    /// How a connector stands.
     Status {
-        evse: u32,
+        at: Target,
         /// In the word of the version, for people.
         word: String,
         /// Whether a transaction could begin there; a car may be plugged in already.
@@ -52,7 +53,7 @@ pub(crate) enum Report {
     },
     /// A transaction has begun.
     Started {
-        evse: u32,
+        at: Target,
         token: String,
         /// What this side said to it; not while it has not.
         taken: Option<Taken>,
@@ -77,11 +78,11 @@ pub(crate) trait Dialect: Send + Sync {
     /// The version.
     fn version(&self) -> Version;
 
-    /// The CALL that says a command.
+    /// The CALL that says a command to a charge point whose connectors are counted like this.
     ///
     /// # Errors
     /// [`CallFailure::NotSayable`], where this version has no words for it.
-    fn say(&self, command: &Command) -> Result<CommandCall, CallFailure>;
+    fn say(&self, command: &Command, numbering: &Numbering) -> Result<CommandCall, CallFailure>;
 
     /// The answer to a CALL of this action, checked against its form: the JSON of what was understood.
     ///
@@ -101,5 +102,10 @@ pub(crate) trait Dialect: Send + Sync {
     fn topic(&self, action: &str) -> Option<Topic>;
 
     /// What a call of a charge point reports, with what it was answered, if it was.
-    fn report(&self, action: &str, call: &Value, answered: Option<&Value>) -> Option<Report>;
+    fn report(
+        &self,
+        action: &str,
+        said: (&Value, Option<&Value>),
+        numbering: &Numbering,
+    ) -> Option<Report>;
 }

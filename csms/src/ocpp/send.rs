@@ -12,6 +12,7 @@ use super::key_change;
 use super::version::Served;
 use crate::App;
 use crate::domain::charge_points::deviation;
+use crate::domain::charge_points::evse::Numbering;
 use crate::domain::command::{Answer, CallFailure, Command};
 use crate::store::{DeviationReport, Result};
 
@@ -38,14 +39,20 @@ pub(crate) async fn send(app: &Arc<App>, id: &ChargePointId, command: &Command) 
         };
         written.unwrap_or_else(Served::usual).dialect
     });
-    let call = match dialect.say(command) {
+    let numbering = match command {
+        // In the words of its version, numbers and all.
+        Command::Raw(_) => Numbering::default(),
+        _ => match app.store.numbering(id.as_str()).await {
+            Ok(numbering) => numbering,
+            Err(error) => {
+                tracing::warn!(charge_point = %id, cause = %error, "a command is not sent");
+                return Ok(unsaid(CallFailure::NotSent));
+            }
+        },
+    };
+    let call = match dialect.say(command, &numbering) {
         Ok(call) => call,
-        Err(failure) => {
-            return Ok(Sent {
-                action: "the command",
-                result: Err(failure),
-            });
-        }
+        Err(failure) => return Ok(unsaid(failure)),
     };
     let action = call.action;
     let result = match key_change::call(app, id, dialect, call).await? {
@@ -53,6 +60,13 @@ pub(crate) async fn send(app: &Arc<App>, id: &ChargePointId, command: &Command) 
         Err(failure) => Err(failure),
     };
     Ok(Sent { action, result })
+}
+
+fn unsaid(failure: CallFailure) -> Sent {
+    Sent {
+        action: "the command",
+        result: Err(failure),
+    }
 }
 
 /// What an answer says. An error says what is wrong with it.

@@ -17,6 +17,7 @@ use super::contact::Contact;
 use super::dialect::{CommandCall, Dialect};
 use super::inbox::Inbox;
 use super::mailbox::{Entry, Mailbox};
+use crate::domain::charge_points::evse::Numbering;
 use crate::domain::command::{Command, Raw};
 use crate::metrics::{CallEnd, Metrics};
 use crate::store::Presence;
@@ -248,7 +249,8 @@ impl Sessions {
             action: action.to_owned(),
             payload,
         };
-        self.call(id, dialect.say(&Command::Raw(raw))?).await
+        self.call(id, dialect.say(&Command::Raw(raw), &Numbering::default())?)
+            .await
     }
 
     /// Sends a command in the words of the charge point's version and waits for the answer's payload, which is not looked

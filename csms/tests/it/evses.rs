@@ -116,3 +116,60 @@ async fn evses_are_for_whoever_has_the_charge_point() {
         rig.csms.shutdown().await;
     }
 }
+
+#[tokio::test]
+async fn a_transaction_says_the_evse_that_its_connector_was_put_into() {
+    for rig in rigs().await {
+        registered(&rig).await;
+        assert_eq!(group(&rig, &[&[3, 1], &[2]], KEY).await.0, 200);
+        let mut cp = rig.connect("CP-1").await;
+        cp.boot().await;
+        for (connector, evse) in [(1, 1), (2, 2), (3, 1), (4, 4)] {
+            cp.start(connector, "TAG", "2026-01-01T10:00:00Z", 0).await;
+            let there =
+                format!("charge_transaction where connector_id = {connector} and evse_id = {evse}");
+            assert_eq!(count(rig.database(), &there).await, 1, "{connector}");
+        }
+        rig.csms.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn an_evse_is_new_when_partners_are_told_something_else_of_it() {
+    for rig in rigs().await {
+        registered(&rig).await;
+        assert_eq!(group(&rig, &[&[3, 1], &[2]], KEY).await.0, 200);
+        let mut cp = rig.connect("CP-1").await;
+        cp.boot().await;
+        // One of an EVSE, then one that nobody put into another, which is as new as its charge point.
+        for (connector, own) in [
+            (1, "evse where evse_id = 1"),
+            (4, "charge_point where id = 'CP-1'"),
+        ] {
+            for (status, is_new) in [
+                ("Available", true),
+                ("Available", false),
+                ("Preparing", true),
+                ("Charging", false),
+                ("SuspendedEV", false),
+                ("Finishing", false),
+                ("Available", true),
+                ("Faulted", true),
+            ] {
+                for table in ["evse", "charge_point", "site"] {
+                    rig.execute(&format!("update {table} set updated_at_ms = 5"))
+                        .await;
+                }
+                cp.status(connector, status, None).await;
+                let news = |of: &str| format!("{of} and updated_at_ms > 5");
+                let found = count(rig.database(), &news(own)).await;
+                assert_eq!(found == 1, is_new, "{connector} {status}");
+                let site = count(rig.database(), &news("site where name = 'Yard'")).await;
+                assert_eq!(site == 1, is_new, "{connector} {status}");
+                let other = count(rig.database(), &news("evse where evse_id = 2")).await;
+                assert_eq!(other, 0, "{connector} {status}");
+            }
+        }
+        rig.csms.shutdown().await;
+    }
+}

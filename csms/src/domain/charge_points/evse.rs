@@ -127,32 +127,6 @@ impl Evses {
         Self(evses)
     }
 
-    /// EVSE and connector within it of a connector of 1.6; of one that nobody heard of before, too.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "who counts by EVSEs on the wire asks for it")
-    )]
-    pub(crate) fn evse_of(&self, connector_1_6: i64) -> (i64, i64) {
-        let mut places = self.0.iter().flat_map(|evse| {
-            let connectors = evse.connectors.iter();
-            connectors.map(|one| (one.connector_1_6, (evse.evse_id, one.connector_id)))
-        });
-        let place = places.find(|(number, _)| *number == connector_1_6);
-        place.map_or((connector_1_6, 1), |(_, place)| place)
-    }
-
-    /// The other way round; `None` where there is no such connector.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "who counts by EVSEs on the wire asks for it")
-    )]
-    pub(crate) fn connector_of(&self, evse_id: i64, connector_id: i64) -> Option<i64> {
-        let evse = self.0.iter().find(|evse| evse.evse_id == evse_id)?;
-        let mut connectors = evse.connectors.iter();
-        let connector = connectors.find(|one| one.connector_id == connector_id)?;
-        Some(connector.connector_1_6)
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Evse> {
         self.0.iter()
     }
@@ -196,6 +170,47 @@ impl Evses {
         numbers
             .filter(|number| others.iter().all(|other| other.evse_id != *number))
             .collect()
+    }
+}
+
+/// How the connectors of a charge point are counted: which connector of 1.6 is which connector of which EVSE.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbering {
+    /// Those of a grouping, by EVSE: the number of 1.6, the EVSE, and the number within that.
+    grouped: Vec<(i64, i64, i64)>,
+}
+
+impl Numbering {
+    /// Of a grouping with these connectors; of none where there are none.
+    pub(crate) const fn of(grouped: Vec<(i64, i64, i64)>) -> Self {
+        Self { grouped }
+    }
+
+    /// EVSE and connector within it of a connector of 1.6; of one that nobody heard of before, too.
+    pub(crate) fn evse_of(&self, connector_1_6: i64) -> (i64, i64) {
+        let mut grouped = self.grouped.iter();
+        let known = grouped.find(|(number, ..)| *number == connector_1_6);
+        known.map_or((connector_1_6, 1), |(_, evse, connector)| {
+            (*evse, *connector)
+        })
+    }
+
+    /// The other way round; `None` where there can be no such connector.
+    pub(crate) fn connector_of(&self, evse_id: i64, connector_id: i64) -> Option<i64> {
+        let last = self.grouped.iter().map(|(number, ..)| *number).max();
+        if evse_id > last.unwrap_or(0) {
+            return (connector_id == 1).then_some(evse_id);
+        }
+        let mut grouped = self.grouped.iter();
+        let known =
+            grouped.find(|(_, evse, connector)| (*evse, *connector) == (evse_id, connector_id));
+        known.map(|(number, ..)| *number)
+    }
+
+    /// The connector of 1.6 that is the only one of an EVSE; `None` where it has several, or is none.
+    pub(crate) fn only_connector_of(&self, evse_id: i64) -> Option<i64> {
+        let only = self.connector_of(evse_id, 1);
+        only.filter(|_| self.connector_of(evse_id, 2).is_none())
     }
 }
 
@@ -246,27 +261,32 @@ mod tests {
 
     #[test]
     fn connector_n_is_evse_n_unless_somebody_grouped_them() {
-        let plain = Evses::of(Vec::new(), 3, &plug(), 1);
+        let plain = Numbering::default();
         for number in 1..=3 {
             assert_eq!(plain.evse_of(number), (number, 1));
             assert_eq!(plain.connector_of(number, 1), Some(number));
+            assert_eq!(plain.only_connector_of(number), Some(number));
         }
-        assert_eq!(plain.evse_of(4), (4, 1));
-        assert_eq!(
-            (plain.connector_of(4, 1), plain.connector_of(1, 2)),
-            (None, None)
-        );
-        assert_eq!(plain.iter().count(), 3);
+        assert_eq!(plain.connector_of(1, 2), None);
+        assert_eq!(Evses::of(Vec::new(), 3, &plug(), 1).iter().count(), 3);
     }
 
     #[test]
     fn a_grouping_and_its_inverse_agree_and_what_turns_up_later_is_an_evse_of_its_own() {
-        let evses = grouped(&[&[3, 1], &[2]], 4);
+        let numbering = Numbering::of(vec![(3, 1, 1), (1, 1, 2), (2, 2, 1)]);
         for (number, place) in [(1, (1, 2)), (2, (2, 1)), (3, (1, 1)), (4, (4, 1))] {
-            assert_eq!(evses.evse_of(number), place);
-            assert_eq!(evses.connector_of(place.0, place.1), Some(number));
+            assert_eq!(numbering.evse_of(number), place);
+            assert_eq!(numbering.connector_of(place.0, place.1), Some(number));
         }
-        assert_eq!(evses.connector_of(3, 1), None);
+        assert_eq!(numbering.connector_of(3, 1), None);
+        let only = |evse| numbering.only_connector_of(evse);
+        assert_eq!(
+            (only(1), only(2), only(3), only(4)),
+            (None, Some(2), None, Some(4))
+        );
+        let later = grouped(&[&[3, 1], &[2]], 4);
+        let numbers = later.iter().map(|evse| evse.evse_id);
+        assert_eq!(numbers.collect::<Vec<_>>(), [1, 2, 4]);
     }
 
     #[test]

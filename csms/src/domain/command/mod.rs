@@ -20,7 +20,7 @@ pub use setting::Setting;
 
 /// The part of a charge point that a command is for. EVSEs and connectors are numbered from 1, connectors within
 /// their EVSE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// The whole charge point.
     Station,
@@ -78,8 +78,8 @@ impl IdToken {
 /// Begins a transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// Without one the charge point chooses.
-    pub evse: Option<u32>,
+    /// Where; of the whole charge point that chooses. OCPP 2.0.1 leaves it to the driver which connector of an EVSE.
+    pub target: Target,
     /// Who is to charge.
     pub token: IdToken,
     /// Comes back with the transaction [2.0.1 F01.FR.25]; OCPP 1.6 has no place for it. See [`remote_start_id`].

@@ -6,15 +6,19 @@ use dynamo_protocol::{Request, frame, time};
 
 use super::numbers::{connector, no_words, number_of, of_evse};
 use super::profile;
+use crate::domain::charge_points::evse::Numbering;
 use crate::domain::command::{
     Availability, CallFailure, Command, Message, ProfileFilter, Reservation, ResetTime, Setting,
     Start, Target,
 };
 
-/// The action of a command that is not raw, and its payload as JSON.
-pub(super) fn say(command: &Command) -> Result<(Action, String), CallFailure> {
+/// The action of a command that is not raw, and its payload as JSON; `numbering` is that of the charge point.
+pub(super) fn say(
+    command: &Command,
+    numbering: &Numbering,
+) -> Result<(Action, String), CallFailure> {
     Ok(match command {
-        Command::Start(start) => said(&remote_start(start)?),
+        Command::Start(start) => said(&remote_start(start, numbering)?),
         Command::Stop { transaction } => {
             said(&RemoteStopTransactionRequest::new(number_of(transaction)?))
         }
@@ -35,7 +39,10 @@ pub(super) fn say(command: &Command) -> Result<(Action, String), CallFailure> {
                 Availability::Operative => AvailabilityType::Operative,
                 Availability::Inoperative => AvailabilityType::Inoperative,
             };
-            said(&ChangeAvailabilityRequest::new(connector(*target)?, kind))
+            said(&ChangeAvailabilityRequest::new(
+                connector(*target, numbering)?,
+                kind,
+            ))
         }
         Command::Unlock {
             evse,
@@ -45,23 +52,24 @@ pub(super) fn say(command: &Command) -> Result<(Action, String), CallFailure> {
                 evse: *evse,
                 connector: *of,
             };
-            said(&UnlockConnectorRequest::new(connector(target)?))
+            said(&UnlockConnectorRequest::new(connector(target, numbering)?))
         }
-        Command::Reserve(reservation) => said(&reserve(reservation)?),
+        Command::Reserve(reservation) => said(&reserve(reservation, numbering)?),
         Command::CancelReservation { reservation } => {
             said(&CancelReservationRequest::new(*reservation))
         }
         Command::SetProfile { evse, profile } => {
-            let (evse, profile) = (of_evse(*evse)?, profile::say(profile)?);
+            let (evse, profile) = (of_evse(*evse, numbering)?, profile::say(profile)?);
             said(&SetChargingProfileRequest::new(evse, profile))
         }
-        Command::ClearProfiles(filter) => said(&clear(filter)?),
+        Command::ClearProfiles(filter) => said(&clear(filter, numbering)?),
         Command::GetCompositeSchedule {
             evse,
             duration_s,
             unit,
         } => {
-            let mut request = GetCompositeScheduleRequest::new(of_evse(*evse)?, *duration_s);
+            let mut request =
+                GetCompositeScheduleRequest::new(of_evse(*evse, numbering)?, *duration_s);
             request.charging_rate_unit = unit.map(profile::unit);
             said(&request)
         }
@@ -74,7 +82,7 @@ pub(super) fn say(command: &Command) -> Result<(Action, String), CallFailure> {
         Command::Set { setting, value } => {
             said(&ChangeConfigurationRequest::new(key(setting)?, value))
         }
-        Command::Trigger { message, target } => trigger(*message, *target)?,
+        Command::Trigger { message, target } => trigger(*message, *target, numbering)?,
         Command::Raw(_) => return Err(no_words("a command of another version")),
     })
 }
@@ -95,19 +103,33 @@ fn key(setting: &Setting) -> Result<String, CallFailure> {
     })
 }
 
-fn remote_start(start: &Start) -> Result<RemoteStartTransactionRequest, CallFailure> {
+fn remote_start(
+    start: &Start,
+    numbering: &Numbering,
+) -> Result<RemoteStartTransactionRequest, CallFailure> {
     let mut request = RemoteStartTransactionRequest::new(&start.token.value);
-    request.connector_id = start.evse.map(|evse| of_evse(Some(evse))).transpose()?;
+    request.connector_id = one(start.target, numbering)?;
     request.charging_profile = start.profile.as_ref().map(profile::say).transpose()?;
     Ok(request)
 }
 
-fn reserve(reservation: &Reservation) -> Result<ReserveNowRequest, CallFailure> {
+/// The number of a connector; none of the whole charge point.
+fn one(target: Target, numbering: &Numbering) -> Result<Option<i32>, CallFailure> {
+    match target {
+        Target::Station => Ok(None),
+        target => connector(target, numbering).map(Some),
+    }
+}
+
+fn reserve(
+    reservation: &Reservation,
+    numbering: &Numbering,
+) -> Result<ReserveNowRequest, CallFailure> {
     if reservation.connector_type.is_some() {
         return Err(no_words("a reservation by the type of the connector"));
     }
     let mut request = ReserveNowRequest::new(
-        of_evse(reservation.evse)?,
+        of_evse(reservation.evse, numbering)?,
         time::date_time(reservation.expires_at_ms),
         &reservation.token.value,
         reservation.id,
@@ -117,21 +139,28 @@ fn reserve(reservation: &Reservation) -> Result<ReserveNowRequest, CallFailure> 
     Ok(request)
 }
 
-fn clear(filter: &ProfileFilter) -> Result<ClearChargingProfileRequest, CallFailure> {
+fn clear(
+    filter: &ProfileFilter,
+    numbering: &Numbering,
+) -> Result<ClearChargingProfileRequest, CallFailure> {
     let mut request = ClearChargingProfileRequest::new();
     request.id = filter.id;
-    request.connector_id = filter.evse.map(|evse| of_evse(Some(evse))).transpose()?;
+    request.connector_id = filter
+        .evse
+        .map(|evse| of_evse(Some(evse), numbering))
+        .transpose()?;
     request.charging_profile_purpose = filter.purpose.map(profile::purpose).transpose()?;
     request.stack_level = filter.stack_level;
     Ok(request)
 }
 
 /// What the first edition cannot ask for, its security extension can [1.6 security whitepaper §4].
-fn trigger(message: Message, target: Target) -> Result<(Action, String), CallFailure> {
-    let connector = match target {
-        Target::Station => None,
-        target => Some(connector(target)?),
-    };
+fn trigger(
+    message: Message,
+    target: Target,
+    numbering: &Numbering,
+) -> Result<(Action, String), CallFailure> {
+    let connector = one(target, numbering)?;
     let plain = |message| {
         let mut request = TriggerMessageRequest::new(message);
         request.connector_id = connector;

@@ -6,6 +6,7 @@ use dynamo_protocol::{CallError, RawValue, Version};
 use serde_json::Value;
 
 use super::{answer, command, report};
+use crate::domain::charge_points::evse::Numbering;
 use crate::domain::charge_points::security::is_password;
 use crate::domain::charge_points::standard_key::wrong_value;
 use crate::domain::command::{Answer, CallFailure, Command, Raw};
@@ -19,11 +20,11 @@ impl Dialect for V16 {
         Version::V1_6
     }
 
-    fn say(&self, command: &Command) -> Result<CommandCall, CallFailure> {
+    fn say(&self, command: &Command, numbering: &Numbering) -> Result<CommandCall, CallFailure> {
         match command {
             Command::Raw(raw) => say_raw(raw),
             command => {
-                let (action, payload) = command::say(command)?;
+                let (action, payload) = command::say(command, numbering)?;
                 Ok(call(action, payload))
             }
         }
@@ -49,8 +50,13 @@ impl Dialect for V16 {
         report::topic(action)
     }
 
-    fn report(&self, action: &str, call: &Value, answered: Option<&Value>) -> Option<Report> {
-        report::of(action, call, answered)
+    fn report(
+        &self,
+        action: &str,
+        (call, answered): (&Value, Option<&Value>),
+        numbering: &Numbering,
+    ) -> Option<Report> {
+        report::of(action, (call, answered), numbering)
     }
 }
 
@@ -151,7 +157,10 @@ mod tests {
     #[test]
     fn raw_commands_are_sent_as_they_are_and_only_in_the_version_they_are_written_in() {
         let payload = r#"{"vendorId":  "V"}"#;
-        let call = V16.say(&raw(Action::DataTransfer, payload.to_owned()));
+        let call = V16.say(
+            &raw(Action::DataTransfer, payload.to_owned()),
+            &Numbering::default(),
+        );
         let call = call.ok().unwrap();
         assert_eq!(
             (call.action, call.payload.as_str()),
@@ -167,7 +176,7 @@ mod tests {
                 action: action.to_owned(),
                 payload: "{}".to_owned(),
             });
-            let failure = V16.say(&command).err();
+            let failure = V16.say(&command, &Numbering::default()).err();
             assert!(matches!(failure, Some(CallFailure::NotSayable(_))));
         }
     }

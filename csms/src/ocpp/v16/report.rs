@@ -4,6 +4,8 @@ use dynamo_protocol::v16::Action;
 use serde_json::Value;
 
 use crate::domain::charge_points::connector::{ConnectorState, Phase};
+use crate::domain::charge_points::evse::Numbering;
+use crate::domain::command::Target;
 use crate::ocpp::dialect::{Report, Taken, Topic};
 
 /// What a message of this action is about.
@@ -22,8 +24,12 @@ pub(super) fn topic(action: &str) -> Option<Topic> {
     })
 }
 
-/// What a call reports.
-pub(super) fn of(action: &str, call: &Value, answered: Option<&Value>) -> Option<Report> {
+/// What a call reports, and what it was answered; `numbering` is that of its charge point.
+pub(super) fn of(
+    action: &str,
+    (call, answered): (&Value, Option<&Value>),
+    numbering: &Numbering,
+) -> Option<Report> {
     Some(match Action::from_wire(action)? {
         Action::BootNotification => Report::Boot {
             firmware_version: call["firmwareVersion"].as_str().map(str::to_owned),
@@ -32,14 +38,14 @@ pub(super) fn of(action: &str, call: &Value, answered: Option<&Value>) -> Option
             let word = call["status"].as_str().unwrap_or("unknown");
             let state = ConnectorState::from_word(word);
             Report::Status {
-                evse: evse(call)?,
+                at: target(call, numbering)?,
                 is_free: state.is_some_and(ConnectorState::may_begin),
                 is_charging: state.is_some_and(|state| state.phase == Some(Phase::Charging)),
                 word: word.to_owned(),
             }
         }
         Action::StartTransaction => Report::Started {
-            evse: evse(call).unwrap_or(0),
+            at: target(call, numbering).unwrap_or(Target::Station),
             token: call["idTag"].as_str()?.to_owned(),
             taken: answered.map(|answer| Taken {
                 transaction: number(answer),
@@ -56,9 +62,17 @@ pub(super) fn of(action: &str, call: &Value, answered: Option<&Value>) -> Option
     })
 }
 
-/// Connector n is EVSE n.
-fn evse(call: &Value) -> Option<u32> {
-    call["connectorId"].as_u64()?.try_into().ok()
+/// What a call is about; 0 is the whole charge point [1.6 §3.7].
+fn target(call: &Value, numbering: &Numbering) -> Option<Target> {
+    let number = call["connectorId"].as_i64()?;
+    if number == 0 {
+        return Some(Target::Station);
+    }
+    let (evse, connector) = numbering.evse_of(number);
+    Some(Target::Connector {
+        evse: evse.try_into().ok()?,
+        connector: connector.try_into().ok()?,
+    })
 }
 
 /// The number of a transaction, as text.
@@ -75,8 +89,10 @@ mod tests {
 
     #[test]
     fn messages_report_what_they_say() {
-        let report =
-            |action, call: Value, answered: Option<Value>| of(action, &call, answered.as_ref());
+        let report = |action, call: Value, answered: Option<Value>| {
+            let numbering = Numbering::of(vec![(2, 1, 1), (1, 1, 2)]);
+            of(action, (&call, answered.as_ref()), &numbering)
+        };
         assert_eq!(
             report("BootNotification", json!({"firmwareVersion": "1.2"}), None),
             Some(Report::Boot {
@@ -96,7 +112,10 @@ mod tests {
                 None,
             );
             let wanted = Report::Status {
-                evse: 2,
+                at: Target::Connector {
+                    evse: 1,
+                    connector: 1,
+                },
                 word: word.to_owned(),
                 is_free,
                 is_charging,
@@ -105,7 +124,10 @@ mod tests {
         }
         let started = |taken| {
             Some(Report::Started {
-                evse: 1,
+                at: Target::Connector {
+                    evse: 1,
+                    connector: 2,
+                },
                 token: "T".to_owned(),
                 taken,
             })

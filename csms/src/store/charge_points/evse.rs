@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::charge_points::evse::{Attributes, Connector, Evse};
+use crate::domain::charge_points::evse::{Attributes, Connector, Evse, Numbering};
 use crate::domain::charge_points::plug::Plug;
-use crate::store::{Conn, Many, Result, StoreError, chunks, on_db, run_on_db};
+use crate::store::{Conn, Many, Result, Store, StoreError, chunks, on_db, run_on_db};
 
 #[derive(sqlx::FromRow)]
 struct EvseRow {
@@ -55,6 +55,19 @@ static TOUCH_SITES: Many = Many::new(
      where site.id = p.site_id and site.updated_at_ms < r.at_ms",
     3,
 );
+
+impl Store {
+    /// How the connectors of a charge point are counted.
+    pub(crate) async fn numbering(&self, charge_point: &str) -> Result<Numbering> {
+        let mut conn = self.reader().await?;
+        let grouped = on_db!(&mut conn, db => sqlx::query_as(
+            "select connector_1_6, evse_id, connector_id from evse_connector where charge_point_id = $1
+             order by evse_id, connector_id")
+            .bind(charge_point)
+            .fetch_all(db))?;
+        Ok(Numbering::of(grouped))
+    }
+}
 
 impl Conn {
     /// The grouping of a charge point's connectors, in order; empty where nobody grouped them.

@@ -1,5 +1,6 @@
 //! Guest sessions: what is answered, what the charge point is sent, and what is paid.
 
+mod evse;
 mod late;
 mod receipt;
 mod refusals;

@@ -39,7 +39,7 @@ fn profile(purpose: Purpose, kind: ProfileKind) -> neutral::ChargingProfile {
 
 fn start() -> Start {
     Start {
-        evse: None,
+        target: Target::Station,
         token: IdToken::central("T"),
         remote_start_id: 5,
         profile: None,
@@ -86,7 +86,7 @@ fn commands() -> Vec<(Command, Action, Value)> {
         ),
         (
             Command::Start(Start {
-                evse: Some(2),
+                target: Target::Evse(2),
                 profile: Some(of_transaction.clone()),
                 ..start()
             }),
@@ -246,7 +246,7 @@ fn commands() -> Vec<(Command, Action, Value)> {
 #[test]
 fn each_command_is_said_as_the_standard_has_it() {
     for (command, action, payload) in commands() {
-        let (said, text) = say(&command).unwrap();
+        let (said, text) = say(&command, &Numbering::default()).unwrap();
         assert_eq!(said, action);
         let raw = RawValue::from_string(text.clone()).unwrap();
         Decoding::Strict.check_request(action, &raw).unwrap();
@@ -271,7 +271,7 @@ fn profiles_of_every_purpose_and_kind_are_valid() {
                 evse: None,
                 profile: Box::new(profile(purpose, kind)),
             };
-            let (action, text) = say(&command).unwrap();
+            let (action, text) = say(&command, &Numbering::default()).unwrap();
             let raw = RawValue::from_string(text).unwrap();
             Decoding::Strict.check_request(action, &raw).unwrap();
         }
@@ -322,8 +322,27 @@ fn what_came_with_a_later_version_is_not_sent_at_all() {
             target: Target::Station,
         },
     ] {
-        let failure = say(&command).unwrap_err();
+        let failure = say(&command, &Numbering::default()).unwrap_err();
         assert!(matches!(failure, CallFailure::NotSayable(_)), "{failure:?}");
         assert!(!failure.was_sent());
     }
+}
+
+#[test]
+fn connectors_are_counted_over_the_charge_point_however_they_are_grouped() {
+    let numbering = Numbering::of(vec![(3, 1, 1), (1, 1, 2), (2, 2, 1)]);
+    let number = |target| {
+        let command = Command::Start(Start { target, ..start() });
+        let said = say(&command, &numbering);
+        said.map(|(_, text)| serde_json::from_str::<Value>(&text).unwrap()["connectorId"].clone())
+    };
+    let connector = |evse, connector| Target::Connector { evse, connector };
+    assert_eq!(number(connector(1, 1)), Ok(json!(3)));
+    assert_eq!(number(connector(1, 2)), Ok(json!(1)));
+    assert_eq!(number(Target::Evse(2)), Ok(json!(2)));
+    assert_eq!(number(Target::Evse(4)), Ok(json!(4)));
+    assert_eq!(number(Target::Station), Ok(Value::Null));
+    // Several connectors, and none.
+    assert!(number(Target::Evse(1)).is_err());
+    assert!(number(connector(3, 1)).is_err());
 }

@@ -9,6 +9,7 @@ pub(crate) mod attempt;
 pub(crate) mod charge_points;
 pub mod command;
 pub(crate) mod guest;
+pub(crate) mod letters;
 pub(crate) mod money;
 pub(crate) mod occurrence;
 pub(crate) mod projects;

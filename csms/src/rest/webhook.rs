@@ -17,9 +17,10 @@ use super::input::{Body, PathId};
 use super::openapi::{AccessErrors, BodyErrors, LimitErrors, MissingErrors};
 use super::stamp::Stamp;
 use crate::App;
+use crate::domain::letters::WEBHOOKS_MAX;
 use crate::domain::occurrence::Kind;
 use crate::outbox::{check_url, refused_address};
-use crate::store::{WEBHOOKS_MAX, Webhook, random_text};
+use crate::store::{Webhook, random_text};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()

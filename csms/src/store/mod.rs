@@ -52,7 +52,7 @@ pub(crate) use database::probe::Probe;
 pub use error::StoreError;
 pub(crate) use idempotency::{Claim, KeyedRequest};
 pub(crate) use letters::outbox::{Letter, Mail, OutboxRow, WAITING_MAX, Wanted};
-pub(crate) use letters::webhook::{IntegrationRequest, WEBHOOKS_MAX, Webhook};
+pub(crate) use letters::webhook::{IntegrationRequest, Webhook};
 pub(crate) use money::guest::{GuestPrice, GuestSession, NewGuest, ReceiptFacts};
 #[cfg(test)]
 pub(crate) use money::tariff::history_rows_read;

@@ -18,6 +18,7 @@ use crate::domain::guest::next::AUTHORIZATION_MS_MAX;
 use crate::domain::guest::{
     GuestRefused, GuestStatus, PaymentStatus, TAG_CHARS, TAG_PREFIX, amount_to_hold,
 };
+use crate::domain::money::tariff::{self, NotBilled};
 use crate::guest::begin;
 use crate::payment::RETURN_PATH;
 use crate::rest::auth::Writer;
@@ -162,20 +163,20 @@ async fn new_session(
             "the charge point has no such connector",
         ));
     }
-    if !app.rest_store.is_billed(point).await? {
-        return Err(ApiError::Unprocessable(
-            "billing_inactive",
-            "the project of this charge point is not handed over: nothing is billed there"
-                .to_owned(),
-        ));
-    }
     let now_ms = app.clock().now_ms();
-    let tariff = app.rest_store.tariff_at(point, now_ms).await?;
-    let tariff = tariff.ok_or_else(|| {
-        ApiError::Unprocessable(
-            "no_tariff",
-            "no tariff is set for this charge point or its project".to_owned(),
-        )
+    let tariff = tariff::of_now(&app.rest_store, point, now_ms).await?;
+    let tariff = tariff.map_err(|refused| {
+        let (code, message) = match refused {
+            NotBilled::NotHandedOver => (
+                "billing_inactive",
+                "the project of this charge point is not handed over: nothing is billed there",
+            ),
+            NotBilled::NoTariff => (
+                "no_tariff",
+                "no tariff is set for this charge point or its project",
+            ),
+        };
+        ApiError::Unprocessable(code, message.to_owned())
     })?;
     let is_accepted = point.registration == Registration::Accepted.as_str();
     if !is_accepted || !app.sessions.is_online(point.identity()) {

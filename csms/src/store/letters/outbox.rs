@@ -9,6 +9,9 @@
 use serde_json::Value;
 
 use crate::domain::attempt::{Attempt, Next, TRIED_MS};
+use crate::domain::letters::{
+    MAIL_DAY_MS, MAILS_PER_DAY_MAX, MAILS_TO_ADDRESS_PER_DAY_MAX, may_post_mail,
+};
 use crate::domain::occurrence::Occurrence;
 use crate::store::{Conn, Result, Store, on_db, run_on_db};
 
@@ -71,11 +74,6 @@ fn mail_lane(recipient: &str) -> String {
     format!("mail/{}", recipient.to_lowercase())
 }
 
-/// Mails to one address within [`MAIL_DAY_MS`].
-const MAILS_TO_ADDRESS_PER_DAY_MAX: i64 = 50;
-/// Mails to all addresses within [`MAIL_DAY_MS`], of all servers on this database.
-const MAILS_PER_DAY_MAX: i64 = 5_000;
-const MAIL_DAY_MS: i64 = 24 * 3_600_000;
 /// The webhooks with letters that are due, each found behind the one before it: neither database skips from one
 /// receiver to the next by itself, both would read all that waits.
 const DUE_WEBHOOKS: &str = "with recursive receivers (recipient) as (
@@ -97,8 +95,7 @@ const DUE_MAIL: &str = "select id from outbox
      order by due_at_ms, id limit 1";
 
 impl Conn {
-    /// Whether one more mail may go to this address today, and from this server: who has an account here does not have a
-    /// mail server.
+    /// Whether one more mail may go to this address today, and from this server.
     pub(crate) async fn may_post_mail(&mut self, recipient: &str, now_ms: i64) -> Result<bool> {
         let since_ms = now_ms.saturating_sub(MAIL_DAY_MS);
         let (to_address, in_all): (i64, i64) = on_db!(self, db => sqlx::query_as(
@@ -109,7 +106,7 @@ impl Conn {
             .bind(mail_lane(recipient)).bind(since_ms)
             .bind(MAILS_TO_ADDRESS_PER_DAY_MAX).bind(MAILS_PER_DAY_MAX)
             .fetch_one(db))?;
-        Ok(to_address < MAILS_TO_ADDRESS_PER_DAY_MAX && in_all < MAILS_PER_DAY_MAX)
+        Ok(may_post_mail(to_address, in_all))
     }
 
     /// Puts a mail into the outbox, in the transaction of whatever it tells. Mails to one address keep their

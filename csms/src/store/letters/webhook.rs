@@ -1,10 +1,8 @@
 //! Webhooks, and the requests for integrations.
 
+use crate::domain::letters::may_have_webhook;
 use crate::domain::occurrence::Kind;
 use crate::store::{Conn, Result, Store, on_db, run_on_db};
-
-/// Webhooks that an organization may have.
-pub(crate) const WEBHOOKS_MAX: i64 = 20;
 
 /// A webhook.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -31,7 +29,7 @@ pub(crate) struct IntegrationRequest {
 }
 
 impl Store {
-    /// Makes a webhook; false when the organization has [`WEBHOOKS_MAX`] already.
+    /// Makes a webhook; false when the organization may have no more.
     pub(crate) async fn create_webhook(&self, webhook: Webhook) -> Result<bool> {
         self.write(webhook, |webhook, conn| {
             Box::pin(async move {
@@ -39,17 +37,20 @@ impl Store {
                 run_on_db!(conn, db => sqlx::query("update organization set name = name where id = $1")
                     .bind(&webhook.organization_id)
                     .execute(db))?;
-                let made: Option<String> = on_db!(conn, db => sqlx::query_scalar(
+                let webhooks: i64 = on_db!(conn, db => sqlx::query_scalar(
+                    "select count(*) from webhook where organization_id = $1 and deleted_at_ms is null")
+                    .bind(&webhook.organization_id)
+                    .fetch_one(db))?;
+                if !may_have_webhook(webhooks) {
+                    return Ok(false);
+                }
+                run_on_db!(conn, db => sqlx::query(
                     "insert into webhook (id, organization_id, url, events, secret, created_at_ms)
-                     select $1, o.id, $3, $4, $5, $6 from organization o
-                     where o.id = $2 and $7 > (select count(*) from webhook w
-                         where w.organization_id = $2 and w.deleted_at_ms is null)
-                     returning id")
+                     values ($1, $2, $3, $4, $5, $6)")
                     .bind(&webhook.id).bind(&webhook.organization_id).bind(&webhook.url)
                     .bind(&webhook.events).bind(&webhook.secret).bind(webhook.created_at_ms)
-                    .bind(WEBHOOKS_MAX)
-                    .fetch_optional(db))?;
-                Ok(made.is_some())
+                    .execute(db))?;
+                Ok(true)
             })
         })
         .await

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::guest::held::{Holding, SANDBOX_PREFIX};
 use crate::domain::guest::{GuestStatus, PaymentStatus};
 use crate::domain::money::price::{Tariff, Usage};
-use crate::store::{Conn, OwnedPoint, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
+use crate::store::{Conn, Owner, Result, Store, StoreError, amount, on_db, run_on_db};
 
 /// What a receipt says beside its figures, as it was when the session was authorized.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -197,17 +197,6 @@ impl Store {
              union select token, charge_point_id from guest_session where payment_status in
                  ('authorizing', 'requires_action', 'authorized', 'capturing', 'canceling')")
             .fetch_all(db))
-    }
-
-    /// Whether anything is billed at a charge point: in a project nothing is before the hand-over.
-    pub(crate) async fn is_billed(&self, point: &OwnedPoint) -> Result<bool> {
-        let mut conn = self.reader().await?;
-        let handed_over: Option<Option<i64>> = on_db!(&mut conn, db => sqlx::query_scalar(
-            "select j.handed_over_at_ms from charge_point p join project j on j.id = p.project_id
-             where p.id = $1")
-            .bind(&point.id)
-            .fetch_optional(db))?;
-        Ok(handed_over.is_none_or(|at_ms| at_ms.is_some()))
     }
 
     /// Name of an organization.

@@ -130,6 +130,45 @@ async fn phases_are_summed_and_a_place_is_no_filter() {
 }
 
 #[tokio::test]
+async fn phases_in_elements_of_their_own_are_summed() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let transaction = cp.start(1, "TAG", &at(-60), 0).await["transactionId"].clone();
+    let line = |phase: &str, value: &str| {
+        let sample = json!([{"value": value, "phase": phase}]);
+        (at(-50), sample)
+    };
+    let lines = [line("L1", "10"), line("L2", "20"), line("L3", "30")];
+    elements(&mut cp, &transaction, &lines).await;
+    assert_eq!(active(&rig, "CP-1").await[0]["energy_delivered_wh"], 60);
+}
+
+#[tokio::test]
+async fn the_meter_of_the_whole_charge_point_is_not_that_of_a_connector() {
+    for rig in rigs().await {
+        let mut cp = rig.connect("CP-1").await;
+        for (connector, energy, word) in [
+            (0, 100, "readings_of_main_meter"),
+            (2, 900, "readings_of_other_connector"),
+        ] {
+            let start = cp.start(1, "TAG", &at(-60), 0).await;
+            let transaction = start["transactionId"].clone();
+            cp.meter(&transaction, &at(-50), "100").await;
+            let value = json!([{"timestamp": at(-40), "sampledValue": [{"value": "900"}]}]);
+            let payload = json!({"connectorId": connector, "transactionId": transaction,
+                "meterValue": value});
+            cp.call("MeterValues", payload).await.unwrap();
+            let live = active(&rig, "CP-1").await;
+            assert_eq!(live[0]["energy_delivered_wh"], energy, "{connector}");
+            cp.stop(&transaction, &at(-30), 901).await;
+            let last = last(&rig, "CP-1").await;
+            let found = (&last["energy_wh"], &last["irregularities"]);
+            assert_eq!(found, (&json!(901), &json!([word])));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_freezes_no_figure() {
     for rig in rigs().await {
         let mut cp = rig.connect("CP-1").await;

@@ -283,7 +283,7 @@ impl Conn {
     /// charge. Where there is no tariff for it nothing is billed.
     pub(crate) async fn bill(&mut self, begun: &[(i64, i64, Option<&str>)]) -> Result<()> {
         for chunk in chunks(begun) {
-            let text = BILL.for_rows(chunk.len());
+            let text = BILL.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for (id, began_at_ms, though) in chunk {
@@ -298,7 +298,7 @@ impl Conn {
     /// Marks those of these transactions (id, and when it began) that are not billed because no tariff held then.
     pub(crate) async fn mark_without_tariff(&mut self, begun: &[(i64, i64)]) -> Result<()> {
         for chunk in chunks(begun) {
-            let text = WITHOUT_TARIFF.for_rows(chunk.len());
+            let text = WITHOUT_TARIFF.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for (id, began_at_ms) in chunk {
@@ -314,7 +314,7 @@ impl Conn {
     pub(crate) async fn billed_among(&mut self, transactions: &[i64]) -> Result<Vec<i64>> {
         let mut billed = Vec::new();
         for chunk in chunks(transactions) {
-            let text = BILLED_AMONG.for_rows(chunk.len());
+            let text = BILLED_AMONG.for_rows(self, chunk.len());
             let ids: Vec<i64> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_scalar(text);
                 for id in chunk {

@@ -242,7 +242,7 @@ impl Conn {
                 Self::Sqlite(_) => &FACTS,
                 Self::Postgres(_) => &LOCKED_FACTS,
             };
-            let text = text.for_rows(chunk.len());
+            let text = text.for_rows(self, chunk.len());
             let rows: Vec<TransactionFacts> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for (charge_point, id) in chunk {
@@ -321,7 +321,7 @@ impl Conn {
         transactions: &[(i64, i64, Option<Standing>)],
     ) -> Result<()> {
         for chunk in chunks(transactions) {
-            let text = HEARD_OF.for_rows(chunk.len());
+            let text = HEARD_OF.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for (id, received_at_ms, standing) in chunk {
@@ -393,7 +393,7 @@ impl Conn {
     ) -> Result<Vec<&'r ConnectorReport>> {
         let mut found = Vec::new();
         for chunk in chunks(reports) {
-            let text = text.for_rows(chunk.len());
+            let text = text.for_rows(self, chunk.len());
             let places: Vec<(String, i64)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for report in chunk {

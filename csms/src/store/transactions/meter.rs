@@ -82,7 +82,7 @@ impl Conn {
     ) -> Result<HashSet<(String, String)>> {
         let mut new = HashSet::new();
         for chunk in chunks(readings) {
-            let text = INSERT.for_rows(chunk.len());
+            let text = INSERT.for_rows(self, chunk.len());
             let rows: Vec<(String, String)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for NewReading { report, reading, hash, transaction } in chunk {

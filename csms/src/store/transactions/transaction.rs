@@ -293,7 +293,7 @@ impl Conn {
     ) -> Result<Vec<Option<i64>>> {
         let mut ids = Vec::with_capacity(new.len());
         for chunk in chunks(new) {
-            let text = INSERT.for_rows(chunk.len());
+            let text = INSERT.for_rows(self, chunk.len());
             let rows: Vec<(i64, String)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for NewTransaction { start, belongs_to, answer, tag_group, authorization_method, trigger } in chunk {
@@ -330,7 +330,7 @@ impl Conn {
             .collect();
         let mut found = Vec::new();
         for chunk in chunks(&placed) {
-            let text = WITH_OTHERS.for_rows(chunk.len());
+            let text = WITH_OTHERS.for_rows(self, chunk.len());
             let ids: Vec<i64> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_scalar(text);
                 for (id, start, connector) in chunk {
@@ -375,7 +375,7 @@ impl Conn {
     ) -> Result<Vec<(i64, Claims)>> {
         let mut stopped = Vec::new();
         for chunk in chunks(records) {
-            let text = STOP.for_rows(chunk.len());
+            let text = STOP.for_rows(self, chunk.len());
             let rows: Vec<StoppedRow> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for Stop { stop, answer } in chunk {

@@ -202,11 +202,12 @@ pub(crate) struct Csms {
 impl Csms {
     /// On free ports.
     pub(crate) fn start(database: &str) -> Self {
-        Self::start_at(database, "127.0.0.1:0", "127.0.0.1:0")
+        Self::start_at(database, "127.0.0.1:0", "127.0.0.1:0", &[])
     }
 
-    pub(crate) fn start_at(database: &str, http: &str, ocpp: &str) -> Self {
-        Self::with_arguments(&[
+    /// At these addresses, with these arguments more.
+    pub(crate) fn start_at(database: &str, http: &str, ocpp: &str, more: &[&str]) -> Self {
+        let usual = [
             "--http",
             http,
             "--ocpp",
@@ -214,7 +215,8 @@ impl Csms {
             "--database",
             database,
             "--accept-unknown",
-        ])
+        ];
+        Self::with_arguments(&[&usual, more].concat())
     }
 
     /// On free ports, with these arguments more.

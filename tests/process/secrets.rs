@@ -1,14 +1,24 @@
 //! What the log says when it says everything: whose message, of what kind, and never a key of a charge point.
 
-use serde_json::json;
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::{Message, client};
+use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-use crate::support::{API_KEY, Csms, PATIENCE, Process, dynamo};
+use crate::support::{API_KEY, Csms, PATIENCE, Process, ask, dynamo};
 
 /// What looks like no other text of the log.
 const SECRET: &str = "5ecret-0f-the-p0int";
+
+fn next_text(socket: &mut WebSocket<TcpStream>) -> Value {
+    loop {
+        if let Message::Text(text) = socket.read().unwrap() {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
 
 #[test]
 fn no_level_of_the_log_shows_a_key() {
@@ -27,7 +37,7 @@ fn no_level_of_the_log_shows_a_key() {
     request
         .headers_mut()
         .insert("Sec-WebSocket-Protocol", subprotocol);
-    let stream = std::net::TcpStream::connect(&csms.ocpp).unwrap();
+    let stream = TcpStream::connect(&csms.ocpp).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let (mut socket, _) = client(request, stream).unwrap();
     let setting = json!({"key": "AuthorizationKey", "value": SECRET});
@@ -43,15 +53,28 @@ fn no_level_of_the_log_shows_a_key() {
     ];
     for (number, frame) in frames.iter().enumerate() {
         socket.send(Message::text(frame.to_string())).unwrap();
-        let answer = loop {
-            match socket.read().unwrap() {
-                Message::Text(answer) => break answer,
-                _ => continue,
-            }
-        };
-        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let answer = next_text(&mut socket);
         assert_eq!(answer[1], json!((number + 1).to_string()), "{answer}");
     }
+    // A key that the CSMS sends, and a charge point that says it back in half an answer.
+    let (http, body) = (
+        csms.http.clone(),
+        json!({"charge_point_id": "CP-1", "command": "ChangeConfiguration", "payload": setting}),
+    );
+    let command = std::thread::spawn(move || {
+        let path = "/api/v1/ocpp16/send_command";
+        ask(&http, API_KEY, "POST", path, &body.to_string()).unwrap()
+    });
+    let call = next_text(&mut socket);
+    assert_eq!(call[3], setting);
+    let half = format!(r#"[3,{},{{"status":"Accepted","was":"{SECRET}""#, call[1]);
+    socket.send(Message::text(half)).unwrap();
+    let (status, answer) = command.join().unwrap();
+    assert_eq!(
+        (status, &answer["status"]),
+        (422, &json!("InvalidResponse")),
+        "{answer}"
+    );
     csms.process.terminate();
     let ended = csms.process.end(PATIENCE);
     let log = &ended.stderr;

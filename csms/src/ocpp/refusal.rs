@@ -191,3 +191,15 @@ pub(super) fn unreadable(id: &ChargePointId, error: &StoreError) -> Refusal {
     }
     Refusal::Store
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_too_long_is_told_when_to_come_again() {
+        let answer = Refusal::Crowded("CP-1".to_owned()).into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[RETRY_AFTER], "10");
+    }
+}

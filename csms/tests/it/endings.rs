@@ -8,11 +8,13 @@ use dynamo_csms::Clock;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::time::{sleep, timeout};
 
 use crate::databases::rigs;
 use crate::guest;
-use crate::support::{ChargePoint, KEY, PATIENCE, Rig, new_key, rig, rig_with};
+use crate::support::{ChargePoint, KEY, Log, PATIENCE, Rig, new_key, rig, rig_with};
 
 /// So many seconds from now, in whole seconds.
 fn at(seconds: i64) -> String {
@@ -567,4 +569,40 @@ async fn an_operator_closes_what_will_never_be_stopped() {
         let (status, closed) = close(&path, KEY).await;
         assert_eq!((status, &closed["provisional_until"]), (200, &Value::Null));
     }
+}
+
+/// Whatever keeps one of them from it, the others are made final, and the log hears of it once.
+#[tokio::test]
+async fn an_end_that_cannot_be_made_final_is_told_once_and_tried_until_it_can() {
+    let (log, _listening) = Log::listen();
+    let (rig, hours) = rig_later().await;
+    let leave = async |id: &str| {
+        let mut cp = rig.connect(id).await;
+        cp.start(1, "TAG", &at(-60), 0).await;
+        cp.status(1, "Available", None).await;
+    };
+    leave("CP-1").await;
+    let file = SqliteConnectOptions::new().filename(rig.folder.path().join("csms.db"));
+    let mut database = SqliteConnection::connect_with(&file).await.unwrap();
+    let hinder = "create trigger hinder before update of provisional_since_ms on charge_transaction
+        when old.charge_point_id = 'CP-1' begin select raise(abort, 'not this one'); end";
+    sqlx::query(hinder).execute(&mut database).await.unwrap();
+    let told = || log.lines("could not be made final");
+    for hour in 1..=3 {
+        let other = format!("OTHER-{hour}");
+        leave(&other).await;
+        hours.store(hour, Relaxed);
+        // The first one is older, so it was tried before, an hour after the last time.
+        until_final(&rig, &other).await;
+        let lines = told();
+        assert!(
+            lines.len() == 1 && lines[0].contains("not this one"),
+            "{lines:#?}"
+        );
+    }
+    let drop = sqlx::query("drop trigger hinder");
+    drop.execute(&mut database).await.unwrap();
+    hours.store(4, Relaxed);
+    until_final(&rig, "CP-1").await;
+    assert_eq!(told().len(), 1);
 }

@@ -3,6 +3,7 @@
 //! One task looks for what is due, by an index of what is provisional. What an end of the server leaves is found by the
 //! next one; two servers on one database share the work, and each end becomes final once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,50 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// Ends that are read at once.
 const READ_MAX: i64 = 100;
+/// How long one that cannot be settled is left alone: this long at first, twice as long each time, and at most so long.
+const RETRY_FIRST_MS: i64 = 1_000;
+const RETRY_LAST_MS: i64 = 60_000;
+/// Ends that cannot be settled that are remembered. When there are more, they are all tried and told again.
+const STUCK_MAX: usize = 10_000;
+
+/// The ends that could not be settled, by the id of their transaction.
+#[derive(Default)]
+struct Stuck(HashMap<i64, Retry>);
+
+/// When one is tried again.
+#[derive(Clone, Copy)]
+struct Retry {
+    at_ms: i64,
+    pause_ms: i64,
+}
+
+impl Stuck {
+    fn is_left_alone(&self, id: i64, now_ms: i64) -> bool {
+        let Some(retry) = self.0.get(&id) else {
+            return false;
+        };
+        // A clock that was set back does not leave it alone for longer.
+        now_ms < retry.at_ms && retry.at_ms <= now_ms.saturating_add(retry.pause_ms)
+    }
+
+    /// It was tried in vain; whether that is to be told: once for each of them.
+    fn was_tried(&mut self, id: i64, now_ms: i64) -> bool {
+        if self.0.len() >= STUCK_MAX && !self.0.contains_key(&id) {
+            self.0.clear();
+        }
+        let known = self.0.get(&id).copied();
+        let pause_ms = known.map_or(RETRY_FIRST_MS, |retry| {
+            retry.pause_ms.saturating_mul(2).min(RETRY_LAST_MS)
+        });
+        let at_ms = now_ms.saturating_add(pause_ms);
+        self.0.insert(id, Retry { at_ms, pause_ms });
+        known.is_none()
+    }
+
+    fn was_settled(&mut self, id: i64) {
+        self.0.remove(&id);
+    }
+}
 
 /// What settling needs of the server.
 #[derive(Clone)]
@@ -40,8 +85,9 @@ pub(crate) struct Parts {
 pub(crate) async fn settle_due(parts: Parts) {
     // A server that was down, or without its database, heard of nobody: the silence of a charge point counts from here.
     let mut serving_since_ms = parts.clock.now_ms();
+    let mut stuck = Stuck::default();
     loop {
-        let pause = match settle_all(&parts, serving_since_ms).await {
+        let pause = match settle_all(&parts, serving_since_ms, &mut stuck).await {
             Ok(pause) => pause,
             Err(error) => {
                 serving_since_ms = parts.clock.now_ms();
@@ -59,7 +105,7 @@ pub(crate) async fn settle_due(parts: Parts) {
 }
 
 /// Settles what is due now; how long until something is again.
-async fn settle_all(parts: &Parts, serving_since_ms: i64) -> Result<Duration> {
+async fn settle_all(parts: &Parts, serving_since_ms: i64, stuck: &mut Stuck) -> Result<Duration> {
     let provisional_ms = i64::try_from(parts.provisional.as_millis()).unwrap_or(i64::MAX);
     let silent_since_ms = parts.clock.now_ms().saturating_sub(provisional_ms);
     if silent_since_ms < serving_since_ms {
@@ -74,7 +120,11 @@ async fn settle_all(parts: &Parts, serving_since_ms: i64) -> Result<Duration> {
         };
         after = (*since_ms, *id);
         for (_, id, organization, charge_point) in due {
-            settle(parts, id, silent_since_ms, (&organization, &charge_point)).await?;
+            if stuck.is_left_alone(id, parts.clock.now_ms()) {
+                continue;
+            }
+            let whose = (organization.as_str(), charge_point.as_str());
+            settle(parts, id, silent_since_ms, whose, stuck).await?;
         }
     }
     let first_ms = parts.store.first_silent_end().await?;
@@ -91,6 +141,7 @@ async fn settle(
     id: i64,
     silent_since_ms: i64,
     (organization, charge_point): (&str, &str),
+    stuck: &mut Stuck,
 ) -> Result<()> {
     let now_ms = parts.clock.now_ms();
     let place = public_id(charge_point);
@@ -98,7 +149,11 @@ async fn settle(
         .outbox
         .awaited(Kind::TransactionStopped, organization, place, now_ms);
     let is_told = occurrence.is_some();
-    match finalise(&parts.store, id, (silent_since_ms, now_ms), occurrence).await {
+    let settled = finalise(&parts.store, id, (silent_since_ms, now_ms), occurrence).await;
+    if settled.is_ok() {
+        stuck.was_settled(id);
+    }
+    match settled {
         Ok(true) => {
             tracing::info!(
                 charge_point = place,
@@ -114,13 +169,48 @@ async fn settle(
         Ok(false) => Ok(()),
         Err(error) if error.concerns_everybody() || error.is_passing() => Err(error),
         Err(error) => {
-            tracing::error!(
-                charge_point = place,
-                transaction_id = id,
-                cause = %error,
-                "the end of a transaction could not be made final; it is tried again"
-            );
+            if stuck.was_tried(id, now_ms) {
+                tracing::error!(
+                    charge_point = place,
+                    transaction_id = id,
+                    cause = %error,
+                    "the end of a transaction could not be made final; it is tried again, and not told again"
+                );
+            }
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_settled_is_tried_less_and_less_often_and_told_once() {
+        let mut stuck = Stuck::default();
+        let (mut told, mut tried_at) = (0, Vec::new());
+        for second in 0..300 {
+            let now_ms = second * 1_000;
+            if !stuck.is_left_alone(7, now_ms) {
+                tried_at.push(second);
+                told += usize::from(stuck.was_tried(7, now_ms));
+            }
+        }
+        assert_eq!(tried_at, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]);
+        assert_eq!(told, 1);
+        // A clock that goes back an hour.
+        assert!(!stuck.is_left_alone(7, 300_000 - 3_600_000));
+        stuck.was_settled(7);
+        assert!(!stuck.is_left_alone(7, 0) && stuck.was_tried(7, 0));
+    }
+
+    #[test]
+    fn so_many_are_remembered_and_not_more() {
+        let mut stuck = Stuck::default();
+        for id in 0..=i64::try_from(STUCK_MAX).unwrap() {
+            assert!(stuck.was_tried(id, 0));
+        }
+        assert_eq!(stuck.0.len(), 1);
     }
 }

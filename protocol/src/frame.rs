@@ -78,24 +78,51 @@ pub fn parse(text: &str, version: Version) -> Parsed<'_> {
 
 fn broken(text: &str, error: &FrameError) -> Parsed<'static> {
     Parsed::Broken {
-        answer_to: head(text).and_then(|(kind, id)| (kind == 2).then_some(id)),
+        answer_to: head(text)
+            .filter(|head| head.kind == 2)
+            .and_then(|head| head.id),
         reason: error.to_string(),
     }
 }
 
-/// The id of a broken text that begins as an answer does, `[3,"id"` or `[4,"id"`: it answers, and says nothing.
-pub(crate) fn broken_answer_id(text: &str) -> Option<MessageId> {
-    head(text).and_then(|(kind, id)| matches!(kind, 3 | 4).then_some(id))
+/// A broken text that begins as an answer does, `[3,` or `[4,`: it answers, and says nothing.
+pub(crate) struct BrokenAnswer {
+    /// What it answers, where that can be read.
+    pub id: Option<MessageId>,
 }
 
-/// Message type and id of a text that begins as a frame does, `[2,"id"`. What comes after them is not looked at: a
-/// text that ends in the middle, or goes on as no JSON does, still says whose it is.
-fn head(text: &str) -> Option<(u8, MessageId)> {
-    let rest = text.trim_start().strip_prefix('[')?;
-    let (kind, rest) = first_value::<u8>(rest)?;
-    let rest = rest.trim_start().strip_prefix(',')?;
-    let (id, _) = first_value::<String>(rest)?;
-    (!id.is_empty()).then(|| (kind, MessageId::from_wire(&id)))
+/// What a broken text answers, if it is an answer.
+pub(crate) fn broken_answer(text: &str) -> Option<BrokenAnswer> {
+    let head = head(text).filter(|head| matches!(head.kind, 3 | 4))?;
+    Some(BrokenAnswer { id: head.id })
+}
+
+/// What a text begins with that begins as a frame does, `[2,"id"`.
+struct Head {
+    kind: u8,
+    /// Where it can be read.
+    id: Option<MessageId>,
+}
+
+/// The beginning of a text. What comes after it is not looked at: a text that ends in the middle, or goes on as no JSON
+/// does, still says whose it is. So does one with a byte order mark, or with its message type as a text, `["2","id"`.
+fn head(text: &str) -> Option<Head> {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let rest = text.strip_prefix('[')?;
+    let (kind, rest) = match first_value::<u8>(rest) {
+        Some(read) => read,
+        None => {
+            let (kind, rest) = first_value::<String>(rest)?;
+            (kind.parse().ok()?, rest)
+        }
+    };
+    let id = rest
+        .trim_start()
+        .strip_prefix(',')
+        .and_then(first_value::<String>)
+        .filter(|(id, _)| !id.is_empty())
+        .map(|(id, _)| MessageId::from_wire(&id));
+    Some(Head { kind, id })
 }
 
 /// The JSON value that a text begins with, and what follows it.
@@ -249,8 +276,17 @@ mod tests {
         ] {
             assert_eq!(answer_to(mistake).as_deref(), Some("7"), "{mistake}");
         }
+        // What no reader of frames takes, and says whose it is.
+        for mistake in [
+            "\u{feff}[2,\"7\",\"Heartbeat\",{}]",
+            r#"["2","7","Heartbeat",{}]"#,
+        ] {
+            assert_eq!(answer_to(mistake).as_deref(), Some("7"), "{mistake}");
+        }
         for text in [
             r#"[2]"#,
+            r#"["x","7","Heartbeat",{}]"#,
+            r#"["2","#,
             r#"[2,7,"Heartbeat",{}]"#,
             r#"[2,"","Heartbeat",{}]"#,
             r#"[2,"7"#,

@@ -81,13 +81,13 @@ pub enum Received<'a, T> {
         /// The unparsed payload.
         payload: &'a RawValue,
     },
-    /// The open call is answered; by a frame in no form, with the payload `null`.
+    /// The open call is answered; by a frame in no form, or whose id has lost its end, with the payload `null`.
     Answer {
         /// What [`Link::call`] was given.
         tag: T,
         /// The payload of the `CALLRESULT`, or the `CALLERROR`.
         result: Result<&'a RawValue, CallError>,
-        /// What is wrong with the frame, where it is in no form.
+        /// What is wrong with the frame, where something is.
         flaw: Option<String>,
     },
     /// An answer that nobody waits for. To be dropped.
@@ -99,6 +99,17 @@ pub enum Received<'a, T> {
         /// What is wrong, for the log.
         reason: String,
     },
+}
+
+impl<T> Received<'_, T> {
+    /// An answer that says nothing. `null` fits no schema.
+    const fn unreadable(tag: T, reason: String) -> Self {
+        Self::Answer {
+            tag,
+            result: Ok(RawValue::NULL),
+            flaw: Some(reason),
+        }
+    }
 }
 
 /// Why an answer is not wanted.
@@ -207,16 +218,11 @@ impl<T> Link<T> {
             Parsed::Result { id, payload } => self.settle(&id, Ok(payload)),
             Parsed::Error { id, error } => self.settle(&id, Err(error)),
             Parsed::Broken { answer_to, reason } => {
-                // An answer to the open call, in no form: nothing better will come. `null` fits no schema.
-                let answer = frame::broken_answer_id(text)
-                    .and_then(|id| self.number_of(&id))
-                    .and_then(|number| self.open.take_if(|open| open.number == number));
+                // An answer to the open call, in no form: nothing better will come.
+                let answer = frame::broken_answer(text)
+                    .and_then(|answer| self.take_answered(answer.id.as_ref()));
                 if let Some(open) = answer {
-                    return Received::Answer {
-                        tag: open.tag,
-                        result: Ok(RawValue::NULL),
-                        flaw: Some(reason),
-                    };
+                    return Received::unreadable(open.tag, reason);
                 }
                 // What has this id and can be read is answered, and only once.
                 let answer_to = answer_to.filter(|id| !self.inbound.contains_key(id));
@@ -323,7 +329,13 @@ impl<T> Link<T> {
         result: Result<&'a RawValue, CallError>,
     ) -> Received<'a, T> {
         let Some(number) = self.number_of(id) else {
-            return Received::Stray(Stray::Unknown);
+            return match self.take_answered(Some(id)) {
+                Some(open) => {
+                    let reason = format!("it answers {id}, which is a part of the id of the call");
+                    Received::unreadable(open.tag, reason)
+                }
+                None => Received::Stray(Stray::Unknown),
+            };
         };
         if let Some(open) = self.open.take_if(|open| open.number == number) {
             return Received::Answer {
@@ -339,6 +351,17 @@ impl<T> Link<T> {
         } else {
             Stray::Unknown
         })
+    }
+
+    /// The open call, where a flawed answer is its: by its id, by the half of it that is left, or because no id can be
+    /// read. Only one call is open [1.6J §4.1.1], so there is no other that it could answer.
+    fn take_answered(&mut self, id: Option<&MessageId>) -> Option<OpenCall<T>> {
+        let open_id = self.id_text(self.open.as_ref()?.number);
+        let is_its = id.is_none_or(|id| match self.number_of(id) {
+            Some(_) => id.as_str() == open_id,
+            None => open_id.starts_with(id.as_str()) && 2 * id.as_str().len() >= open_id.len(),
+        });
+        self.open.take_if(|_| is_its)
     }
 
     fn id_text(&self, number: u64) -> String {
@@ -424,6 +447,67 @@ mod tests {
                 Received::Answer { tag: 1, result: Ok(payload), flaw: Some(_) } if payload.get() == "null"
             ));
         }
+    }
+
+    /// One call is open: whatever is an answer, and does not say to which call, is the answer to that one.
+    #[test]
+    fn an_answer_that_cannot_be_read_and_says_no_other_call_ends_the_open_one() {
+        for (text, is_its) in [
+            (r#"["3","00000007-1",{}]"#, true),
+            (r#"["4","00000007-1","GenericError","",{}]"#, true),
+            ("\u{feff}[3,\"00000007-1\",{}]", true),
+            (r#"[3,"0000000"#, true),
+            (r#"[3,"00000007-1"#, true),
+            (r#"[3,"zzz"#, true),
+            ("[3,", true),
+            ("[4", true),
+            (r#"[3,7,{}]"#, true),
+            (r#"[3,null,{}]"#, true),
+            (r#"[3,"",{}]"#, true),
+            (r#"[3,"00000007",{}]"#, true),
+            (r#"[4,"00000007-","GenericError","",{}]"#, true),
+            (r#"["3","00000007",{}]"#, true),
+            // It says of another call, or of none that was ever made.
+            (r#"["3","00000007-9",{}]"#, false),
+            (r#"[3,"00000007-9",{}]"#, false),
+            (r#"[3,"0",{}]"#, false),
+            (r#"[3,"00000008",{}]"#, false),
+            // It is a call, or nobody knows what.
+            (r#"["2","00000007-1","Heartbeat",{}]"#, false),
+            ("[2", false),
+            ("[33", false),
+            ("nonsense", false),
+            ("", false),
+        ] {
+            let mut link = link();
+            // Without an open call it is nobody's.
+            let answered = matches!(link.receive(text), Received::Answer { .. });
+            assert!(!answered, "{text}");
+            link.call(1, "Heartbeat", "{}".into()).unwrap();
+            link.poll_transmit(0).unwrap();
+            let answered = matches!(
+                link.receive(text),
+                Received::Answer { tag: 1, result: Ok(payload), flaw: Some(_) } if payload.get() == "null"
+            );
+            assert_eq!(answered, is_its, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_an_earlier_call_is_no_half_of_a_later_one() {
+        let mut link = link();
+        for number in 1..=12 {
+            link.call(number, "Heartbeat", "{}".into()).unwrap();
+            link.poll_transmit(0).unwrap();
+            if number < 12 {
+                assert_eq!(link.expire(1_000), Some(number));
+            }
+        }
+        // The open one is 12.
+        let late = frame::result("00000007-1", "{}");
+        assert!(matches!(link.receive(&late), Received::Stray(_)));
+        let broken = r#"[3,"00000007-1",{"#;
+        assert!(matches!(link.receive(broken), Received::Refused { .. }));
     }
 
     #[test]
@@ -594,7 +678,7 @@ mod tests {
                 1 => (0..20_u64).prop_map(Act::AnswerOld),
                 1 => Just(Act::Error),
                 2 => (0..1_500_u64).prop_map(Act::Wait),
-                1 => ".*".prop_map(Act::Rubbish),
+                1 => ".*|\\[[34].*".prop_map(Act::Rubbish),
                 1 => Just(Act::Disconnect),
             ]
         }
@@ -640,7 +724,10 @@ mod tests {
                             }
                         }
                         Act::Rubbish(text) => {
-                            let _ = link.receive(&text);
+                            if let Received::Answer { tag, .. } = link.receive(&text) {
+                                open = None;
+                                back.push(tag);
+                            }
                         }
                         Act::Disconnect => {
                             open = None;

@@ -47,7 +47,13 @@ fn crash(store: &str, database: &str, folder: &Path) {
     let ledger = folder.join("ledger.jsonl");
     let scenario = folder.join("fleet.yaml");
     std::fs::write(&scenario, SCENARIO).unwrap();
-    let mut csms = Csms::start(database);
+    // Beside PostgreSQL it would lie in the folder in which the tests run.
+    let key = folder.join("passwords.key");
+    let start_at = |http: &str, ocpp: &str| {
+        let key = key.to_str().unwrap();
+        Csms::start_at(database, http, ocpp, &["--password-key", key])
+    };
+    let mut csms = start_at("127.0.0.1:0", "127.0.0.1:0");
     let mut fleet = Process::start(&mut dynamo(&[
         "simulator",
         "--csms",
@@ -73,7 +79,7 @@ fn crash(store: &str, database: &str, folder: &Path) {
         known = csms.transactions_total();
         let (http, ocpp) = (csms.http.clone(), csms.ocpp.clone());
         csms.process.kill();
-        csms = Csms::start_at(database, &http, &ocpp);
+        csms = start_at(&http, &ocpp);
     }
     assert!(
         fleet.is_running(),
@@ -103,6 +109,7 @@ fn crash(store: &str, database: &str, folder: &Path) {
     csms.process.terminate();
     let ended = csms.process.end(PATIENCE);
     assert_eq!(ended.status.code(), Some(0), "CSMS: {}", ended.stderr);
+    assert!(key.exists());
 }
 
 /// What the ledger of the fleet and the records of the CSMS do not agree on.

@@ -202,11 +202,12 @@ pub(crate) struct Csms {
 impl Csms {
     /// On free ports.
     pub(crate) fn start(database: &str) -> Self {
-        Self::start_at(database, "127.0.0.1:0", "127.0.0.1:0")
+        Self::start_at(database, "127.0.0.1:0", "127.0.0.1:0", &[])
     }
 
-    pub(crate) fn start_at(database: &str, http: &str, ocpp: &str) -> Self {
-        Self::with_arguments(&[
+    /// At these addresses, with these arguments more.
+    pub(crate) fn start_at(database: &str, http: &str, ocpp: &str, more: &[&str]) -> Self {
+        let usual = [
             "--http",
             http,
             "--ocpp",
@@ -214,7 +215,8 @@ impl Csms {
             "--database",
             database,
             "--accept-unknown",
-        ])
+        ];
+        Self::with_arguments(&[&usual, more].concat())
     }
 
     /// On free ports, with these arguments more.
@@ -287,7 +289,7 @@ impl Csms {
         answer["response"].clone()
     }
 
-    /// One exchange on a connection of its own; HTTP/1.0, so the answer ends with the connection.
+    /// One exchange on a connection of its own.
     pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         self.request_with(API_KEY, method, path, body)
     }
@@ -300,25 +302,8 @@ impl Csms {
         path: &str,
         body: &str,
     ) -> (u16, Value) {
-        let exchange = || {
-            let mut stream = TcpStream::connect(&self.http)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            let length = body.len();
-            write!(
-                stream,
-                "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\
-                 Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
-                self.http
-            )?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).map(|_| answer)
-        };
-        let answer: String = exchange()
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}; {}", self.process.errors()));
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
-        (status.expect("an HTTP status"), body)
+        ask(&self.http, token, method, path, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}; {}", self.process.errors()))
     }
 
     /// Every transaction it knows, finished or not.
@@ -344,6 +329,30 @@ impl Csms {
         let answer = self.get("/api/v1/ocpp16/transactions?page=1&per_page=1");
         answer["total"].as_u64().expect("a total")
     }
+}
+
+/// One exchange with the REST API at an address; HTTP/1.0, so the answer ends with the connection.
+pub(crate) fn ask(
+    http: &str,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<(u16, Value)> {
+    let mut stream = TcpStream::connect(http)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: {http}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
+    Ok((status.expect("an HTTP status"), body))
 }
 
 /// What a test needs from outside; prints why it is skipped, or fails where skipping is a failure.

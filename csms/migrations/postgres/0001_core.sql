@@ -136,11 +136,13 @@ create table charge_transaction (
     stop_answer text,
     -- What the stop's stamp is compared with.
     stop_received_at_ms bigint,
-    -- Where the register stands, and how good that reading is; see domain/transactions/register.rs.
+    -- Where the register stands, how good that reading is, and what would show that it was wrong; see
+    -- domain/transactions/register.rs.
     last_meter_wh bigint,
     last_meter_at_ms bigint,
     last_meter_source bigint,
     last_meter_doubt bigint,
+    last_meter_least_wh bigint,
     received_at_ms bigint not null,
     -- When the last message about it was received.
     heard_at_ms bigint not null,

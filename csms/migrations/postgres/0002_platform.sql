@@ -253,14 +253,15 @@ create table tariff (
 );
 create index tariff_updated on tariff (organization_id, updated_at_ms, id);
 
--- What a transaction costs: the tariff as it was at the start, the idle time by the charge point's stamps,
--- and the total once it is stopped. billed_though: why the tag might not charge when it began, if so. Absent where
+-- What a transaction costs: the tariff as it was at the start; once it has ended the energy and the idle time that are
+-- billed, and the total. billed_though: why the tag might not charge when it began, if so. Absent where
 -- nothing is billed.
 create table transaction_cost (
     transaction_id bigint primary key not null references charge_transaction (id),
     currency text not null,
     tariff text not null,
     billed_though text,
+    energy_wh bigint,
     idle_minutes bigint,
     total text
 );

@@ -2,7 +2,8 @@
 //!
 //! The path's last segment is the identity, percent-encoded; segments that are empty count as nothing. The subprotocol
 //! decides the version [1.6J §3.1]. An identity that
-//! nobody registered gets 404, a missing or wrong password 401 (429 when there were too many), and 403 who comes
+//! nobody registered gets 404, a missing or wrong password 401 (429 when there were too many, 503 when too many wait to be
+//! looked at), and 403 who comes
 //! without the TLS or the certificate that its security profile or this server asks for, or with a certificate that was
 //! revoked: no password would help there. All of it is said before the upgrade. When no
 //! offered subprotocol fits, the upgrade is made without one and the socket is closed [1.6J §3.3].

@@ -56,6 +56,8 @@ pub(super) async fn check(
             guess.was_wrong(app.mono.now_ms());
             return Err(wrong());
         }
+        // Nobody looked at it, so it was not wrong.
+        Found::Crowded => return Err(Refusal::Crowded(identity())),
         Found::Password { .. } | Found::Pending(_) => guess.was_right(),
     }
     if !shown.will_talk {
@@ -79,7 +81,7 @@ pub(super) async fn look(
     }
     match check(app, id, charge_point.clone(), shown).await {
         Ok(known) => Ok(known),
-        Err(Refusal::Store) => Err(Refusal::Store),
+        Err(refusal @ (Refusal::Store | Refusal::Crowded(_))) => Err(refusal),
         // Nothing has to be shown, so what is wrong does not matter.
         Err(_) => Ok(charge_point),
     }
@@ -90,6 +92,8 @@ enum Found {
     Neither,
     /// It was kept with a key that this server does not have.
     Unreadable,
+    /// Too many wait for their passwords to be looked at.
+    Crowded,
     /// The one that is set, and how it is to be kept from now on.
     Password {
         renewed: Option<String>,
@@ -110,6 +114,7 @@ async fn compare(
             Verdict::Right => return Found::Password { renewed: None },
             Verdict::Outdated(new) => return Found::Password { renewed: Some(new) },
             Verdict::Unreadable => found = Found::Unreadable,
+            Verdict::Crowded => return Found::Crowded,
             Verdict::Wrong => {}
         }
     }
@@ -117,6 +122,7 @@ async fn compare(
         match app.passwords.verify(id, password, &pending.hash).await {
             Verdict::Right | Verdict::Outdated(_) => return Found::Pending(pending.hash.clone()),
             Verdict::Unreadable => found = Found::Unreadable,
+            Verdict::Crowded => return Found::Crowded,
             Verdict::Wrong => {}
         }
     }
@@ -146,7 +152,7 @@ async fn keep(
             charge_point.password_hash = Some(new.clone());
             password_change::renew(&app.store, id.as_str(), (old, new)).await
         }
-        Found::Neither | Found::Unreadable => Ok(()),
+        Found::Neither | Found::Unreadable | Found::Crowded => Ok(()),
     };
     kept.map_err(|error| unreadable(id, &error))?;
     Ok(charge_point)

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::answered::Answered;
 use super::call::Call;
 use super::inbox::{Inbox, work};
+use super::masked::{HIDDEN, may_have_key};
 use super::routes::Cx;
 use super::version::Served;
 use crate::App;
@@ -56,6 +57,7 @@ async fn answer(app: Arc<App>, call: Call) {
         raw,
         deviations: Vec::new(),
     };
+    let has_key = may_have_key(cx.raw.get());
     let routes = Served::find(version).map(|served| &served.routes);
     let begun = Instant::now();
     let handled = AssertUnwindSafe(async {
@@ -78,10 +80,17 @@ async fn answer(app: Arc<App>, call: Call) {
     app.metrics.answered(known, end, begun.elapsed());
     match &result {
         Ok(_) => tracing::debug!(%charge_point, action, call_id = %id, "answered"),
-        Err(error) => tracing::info!(
-            %charge_point, action, call_id = %id,
-            code = error.code.as_wire(version), description = error.description, "answered with an error"
-        ),
+        Err(error) => {
+            // It may quote what it complains of.
+            let description = match has_key {
+                true => HIDDEN,
+                false => &error.description,
+            };
+            tracing::info!(
+                %charge_point, action, call_id = %id,
+                code = error.code.as_wire(version), description, "answered with an error"
+            );
+        }
     }
     contact.answers.push(Answered { id, action, result });
 }

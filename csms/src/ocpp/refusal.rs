@@ -9,6 +9,9 @@ use crate::domain::charge_points::security::{Breach, SecurityProfile};
 use crate::store::StoreError;
 use crate::tls::PeerCertificate;
 
+/// After how many seconds a charge point may come again whose password was not looked at.
+const CROWDED_RETRY_S: u64 = 10;
+
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
@@ -24,6 +27,10 @@ pub(super) enum Refusal {
         "too many wrong passwords came for the charge point {identity:?}: come again in {seconds} seconds"
     )]
     TooManyWrong { identity: String, seconds: u64 },
+    #[error(
+        "too many passwords wait to be looked at, that of the charge point {0:?} among them: try again"
+    )]
+    Crowded(String),
     #[error(
         "the password of the charge point {0:?} was kept with another key than this server has"
     )]
@@ -108,6 +115,9 @@ impl Refusal {
             Self::TooManyWrong { .. } => {
                 "give the charge point its password; somebody may be trying to guess it"
             }
+            Self::Crowded(_) => {
+                "give charge points passwords of 16 bytes or more, which cost this server next to nothing"
+            }
             Self::ForeignDigest(_) => {
                 "start with the file of the server that kept it (--password-key), or set the password again"
             }
@@ -163,6 +173,10 @@ impl IntoResponse for Refusal {
                 let header = [(RETRY_AFTER, seconds.to_string())];
                 (StatusCode::TOO_MANY_REQUESTS, header, text).into_response()
             }
+            Self::Crowded(_) => {
+                let header = [(RETRY_AFTER, CROWDED_RETRY_S.to_string())];
+                (StatusCode::SERVICE_UNAVAILABLE, header, text).into_response()
+            }
             Self::Store | Self::ForeignDigest(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
             }
@@ -176,4 +190,16 @@ pub(super) fn unreadable(id: &ChargePointId, error: &StoreError) -> Refusal {
         tracing::error!(charge_point = %id, cause = %error, "a handshake could not be served");
     }
     Refusal::Store
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_too_long_is_told_when_to_come_again() {
+        let answer = Refusal::Crowded("CP-1".to_owned()).into_response();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[RETRY_AFTER], "10");
+    }
 }

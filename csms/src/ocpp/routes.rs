@@ -18,6 +18,7 @@ use dynamo_protocol::{
 use futures_util::future::BoxFuture;
 
 use super::contact::Contact;
+use super::masked::without_keys;
 use crate::App;
 use crate::domain::charge_points::deviation;
 use crate::domain::occurrence::{Kind, Occurrence};
@@ -135,7 +136,7 @@ impl Routes {
             let report = DeviationReport {
                 charge_point_id: cx.charge_point.as_str().to_owned(),
                 message: format!("{}.req", T::ACTION),
-                deviations,
+                deviations: without_keys(deviations, cx.raw.get()),
                 received_at_ms: cx.received_at_ms,
             };
             let app = cx.app.clone();

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::dialect::Dialect;
 use super::key_change;
+use super::masked::without_keys;
 use super::version::Served;
 use crate::App;
 use crate::domain::charge_points::deviation;
@@ -104,7 +105,7 @@ async fn understand(
     let report = DeviationReport {
         charge_point_id: id.as_str().to_owned(),
         message: format!("{action}.conf"),
-        deviations,
+        deviations: without_keys(deviations, payload.get()),
         received_at_ms: app.clock().now_ms(),
     };
     let count = |leniency| app.metrics.deviated(leniency);

@@ -267,13 +267,12 @@ impl Session {
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Close(_) => return Err(End::Closed),
         };
-        if tracing::enabled!(tracing::Level::TRACE) {
-            let shown = masked(&text);
-            let frame = shown.as_deref().unwrap_or(text.as_str());
-            tracing::trace!(charge_point = %self.id, frame, "received");
-        }
         self.tell_listener(true, &text);
-        match self.link.receive(&text) {
+        let received = self.link.receive(&text);
+        if tracing::enabled!(tracing::Level::TRACE) {
+            self.trace(&received, text.len());
+        }
+        match received {
             Received::Call {
                 id,
                 action,
@@ -307,6 +306,18 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// What came, and never what is in it: there may be keys, also where nobody looks for them.
+    fn trace(&self, received: &Received<'_, Reply>, bytes: usize) {
+        let what = match received {
+            Received::Call { action, .. } => {
+                self.version.routes.name_of(action).unwrap_or("a call")
+            }
+            Received::Answer { .. } | Received::Stray(_) => "an answer",
+            Received::Refused { .. } => "no frame",
+        };
+        tracing::trace!(charge_point = %self.id, what, bytes, "received");
     }
 
     /// The charge point calls.

@@ -8,13 +8,11 @@
 
 pub(crate) mod guesses;
 pub(crate) mod key;
+mod slow;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
 use dynamo_protocol::ChargePointId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -23,15 +21,17 @@ use tokio::time::{Duration, timeout};
 
 use crate::domain::charge_points::security::key_bytes;
 use key::{Compared, KEYED, PasswordKey};
+use slow::{Memories, hash_once};
 
 /// Verifications at the same time.
 const VERIFICATIONS_MAX: usize = 2;
+/// How long the password of a charge point that connects may wait for its turn. Charge points come again, and those that
+/// were let in need no turn then.
+const VERIFICATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the password of a new charge point may wait for its turn: a hundred others and more.
 const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Verified passwords remembered; when full, all are forgotten.
 const VERIFIED_MAX: usize = 65_536;
-/// Memory of one hash in KiB, passes and lanes: the recommendation for small memory.
-const ARGON2_COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// From so many bytes on the password of a charge point is kept as a digest with a key.
 const KEYED_BYTES_MIN: usize = 16;
 
@@ -44,6 +44,8 @@ pub(crate) enum Verdict {
     Wrong,
     /// It was kept with a key that this server does not have.
     Unreadable,
+    /// So many wait that its turn did not come in time: it was not looked at.
+    Crowded,
 }
 
 /// Verifies passwords.
@@ -52,6 +54,7 @@ pub(crate) struct Passwords {
     key: Option<PasswordKey>,
     /// Of this process; keys what it remembers.
     salt: [u8; 16],
+    memories: Arc<Memories>,
     slots: Arc<Semaphore>,
     /// People who log in do not keep charge points waiting.
     login_slots: Arc<Semaphore>,
@@ -66,6 +69,7 @@ impl Passwords {
         Self {
             key,
             salt: uuid::Uuid::new_v4().into_bytes(),
+            memories: Arc::default(),
             slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             login_slots: Arc::new(Semaphore::new(VERIFICATIONS_MAX)),
             registration_slots: Arc::new(Semaphore::new(1)),
@@ -76,6 +80,17 @@ impl Passwords {
     /// Looks at the password of a charge point, which may come as the bytes of its key or as their digits.
     pub(crate) async fn verify(
         &self,
+        id: &ChargePointId,
+        password: &[u8],
+        stored: &str,
+    ) -> Verdict {
+        self.verify_within(VERIFICATION_TIMEOUT, id, password, stored)
+            .await
+    }
+
+    async fn verify_within(
+        &self,
+        wait: Duration,
         id: &ChargePointId,
         password: &[u8],
         stored: &str,
@@ -92,12 +107,11 @@ impl Passwords {
         if self.is_remembered(id, password, stored) {
             return Verdict::Right;
         }
-        let mut good = self.verify_slowly(&bytes, stored).await;
-        if !good && *bytes != *password {
-            // Kept before keys were bytes.
-            good = self.verify_slowly(password, stored).await;
-        }
-        if !good {
+        let turn = self.slots.clone().acquire_owned();
+        let Ok(Ok(slot)) = timeout(wait, turn).await else {
+            return Verdict::Crowded;
+        };
+        if !self.verify_slowly(slot, &bytes, password, stored).await {
             return Verdict::Wrong;
         }
         if let Some(digest) = self.quick_digest(&bytes) {
@@ -119,16 +133,23 @@ impl Passwords {
         known.is_some_and(|(_, known)| digest.verify_slice(known).is_ok())
     }
 
-    async fn verify_slowly(&self, password: &[u8], stored: &str) -> bool {
-        let Ok(slot) = self.slots.clone().acquire_owned().await else {
-            return false;
-        };
-        let (password, hash) = (password.to_vec(), stored.to_owned());
+    async fn verify_slowly(
+        &self,
+        slot: OwnedSemaphorePermit,
+        bytes: &[u8],
+        password: &[u8],
+        stored: &str,
+    ) -> bool {
+        let mut forms = vec![bytes.to_vec()];
+        if bytes != password {
+            // Kept before keys were bytes.
+            forms.push(password.to_vec());
+        }
+        let (memories, stored) = (self.memories.clone(), stored.to_owned());
         let good = tokio::task::spawn_blocking(move || {
             // Held until the work is done: a caller that goes away does not make room for another.
             let _slot = slot;
-            PasswordHash::new(&hash)
-                .is_ok_and(|hash| argon2().verify_password(&password, &hash).is_ok())
+            forms.iter().any(|form| memories.verify(form, &stored))
         });
         good.await.unwrap_or(false)
     }
@@ -137,7 +158,7 @@ impl Passwords {
     pub(crate) async fn hash(&self, password: String) -> String {
         let slot = self.login_slots.clone().acquire_owned().await;
         let slot = slot.expect("the slots are never closed");
-        hash_in(slot, password.into_bytes()).await
+        self.hash_in(slot, password.into_bytes()).await
     }
 
     /// What is kept of a new password of a charge point; `None` when so many wait that its turn does not come in time.
@@ -153,7 +174,17 @@ impl Passwords {
         let turn = self.registration_slots.clone().acquire_owned();
         let slot = timeout(wait, turn).await.ok()?;
         let slot = slot.expect("the slots are never closed");
-        Some(hash_in(slot, bytes.into_owned()).await)
+        Some(self.hash_in(slot, bytes.into_owned()).await)
+    }
+
+    /// The slot is free when the work is done, also when nobody waits for it any more.
+    async fn hash_in(&self, slot: OwnedSemaphorePermit, password: Vec<u8>) -> String {
+        let memories = self.memories.clone();
+        let hashing = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            memories.hash(&password)
+        });
+        hashing.await.expect("hashing does not panic")
     }
 
     /// The digest with the key, where there is one and the password is long enough.
@@ -165,15 +196,15 @@ impl Passwords {
     /// Whether this is the password of a person. Takes as long where there is no hash to compare with.
     pub(crate) async fn verify_login(&self, password: String, stored: Option<String>) -> bool {
         let slot = self.login_slots.clone().acquire_owned().await;
+        let memories = self.memories.clone();
         let verifying = tokio::task::spawn_blocking(move || {
             let _slot = slot;
             let Some(stored) = stored else {
                 // For the time it takes.
-                let _ = hash_password(&password);
+                let _ = memories.hash(password.as_bytes());
                 return false;
             };
-            PasswordHash::new(&stored)
-                .is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+            memories.verify(password.as_bytes(), &stored)
         });
         verifying.await.unwrap_or(false)
     }
@@ -209,17 +240,8 @@ pub(crate) fn hash_beside(key: Option<&PasswordKey>, password: &str) -> String {
     let bytes = key_bytes(password.as_bytes());
     match key {
         Some(key) if bytes.len() >= KEYED_BYTES_MIN => key.digest(&bytes),
-        _ => slow_hash(&bytes),
+        _ => hash_once(&bytes),
     }
-}
-
-/// The slot is free when the work is done, also when nobody waits for it any more.
-async fn hash_in(slot: OwnedSemaphorePermit, password: Vec<u8>) -> String {
-    let hashing = tokio::task::spawn_blocking(move || {
-        let _slot = slot;
-        slow_hash(&password)
-    });
-    hashing.await.expect("hashing does not panic")
 }
 
 /// The Argon2id hash of a password, with a salt of its own. Takes tens of milliseconds.
@@ -228,20 +250,7 @@ async fn hash_in(slot: OwnedSemaphorePermit, password: Vec<u8>) -> String {
 /// When the system has no random numbers.
 #[must_use]
 pub fn hash_password(password: &str) -> String {
-    slow_hash(password.as_bytes())
-}
-
-fn slow_hash(password: &[u8]) -> String {
-    argon2()
-        .hash_password(password)
-        .expect("the parameters are valid and the system has random numbers")
-        .to_string()
-}
-
-fn argon2() -> Argon2<'static> {
-    let (memory_kib, passes, lanes) = ARGON2_COST;
-    let params = Params::new(memory_kib, passes, lanes, None).expect("the cost is in range");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    hash_once(password.as_bytes())
 }
 
 #[cfg(test)]
@@ -362,6 +371,42 @@ mod tests {
         assert!(good.await);
         drop(busy);
         assert!(passwords.hash_of_charge_point("of-a-point").await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_charge_point_with_a_short_password_does_not_wait_for_ever() {
+        let passwords = passwords();
+        let (id, hash) = (id(), hash_password("right"));
+        let all = u32::try_from(VERIFICATIONS_MAX).unwrap();
+        let busy = passwords.slots.clone().acquire_many_owned(all).await;
+        let wait = Duration::from_millis(20);
+        let verdict = passwords.verify_within(wait, &id, b"right", &hash);
+        assert_eq!(verdict.await, Verdict::Crowded);
+        drop(busy);
+        let verdict = passwords.verify_within(wait, &id, b"right", &hash);
+        assert_eq!(verdict.await, Verdict::Right);
+        // From now on it needs no turn.
+        let _busy = passwords.slots.clone().acquire_many_owned(all).await;
+        let verdict = passwords.verify_within(wait, &id, b"right", &hash);
+        assert_eq!(verdict.await, Verdict::Right);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_at_once_need_no_more_memory_than_those_whose_turn_it_is() {
+        let passwords = Arc::new(passwords());
+        let mut people = tokio::task::JoinSet::new();
+        for number in 0..32 {
+            let passwords = passwords.clone();
+            people.spawn(async move {
+                match number % 2 {
+                    0 => drop(passwords.hash("of-a-person".to_owned()).await),
+                    _ => drop(passwords.verify_login("x".to_owned(), None).await),
+                }
+            });
+        }
+        people.join_all().await;
+        let count = passwords.memories.count();
+        assert!((1..=VERIFICATIONS_MAX).contains(&count), "{count}");
     }
 
     #[tokio::test]

@@ -104,7 +104,7 @@ pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long closing may take; what is not committed by then is lost, and nobody was told that it was kept.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Connections of PostgreSQL that write at the same time.
-const POSTGRES_WRITERS: u32 = 8;
+const POSTGRES_WRITERS: u32 = 4;
 /// Reads over many rows that run at the same time, below the number of connections that read for the API: those that
 /// are quick get in beside them.
 const HEAVY_READS_MAX: usize = 2;

@@ -457,6 +457,58 @@ async fn energy_that_no_connector_delivers_is_not_billed() {
     assert_eq!(cost(&rig).await, 0.0);
 }
 
+/// A stop whose register cannot be right, after readings that can: 0.50 + 1 kWh x 0.38 is billed, and not nothing.
+#[tokio::test]
+async fn a_stop_without_a_register_is_billed_by_the_readings() {
+    let hours = Arc::new(AtomicI64::new(0));
+    let rig = rig_later(hours.clone()).await;
+    let mut cp = with_tariff(&rig).await;
+    hours.store(2, Relaxed);
+    let below = "meter_stop_below_readings";
+    for (readings, meter_stop, billed, words) in [
+        (
+            &["5500", "6000"][..],
+            0,
+            0.88,
+            json!(["meter_stop_below_start", below]),
+        ),
+        (&["5500", "6000"], 5_000, 0.88, json!([below])),
+        (
+            &["5500", "6000"],
+            i32::MAX,
+            0.88,
+            json!(["energy_implausible"]),
+        ),
+        // It can be right: it is billed, and it is said.
+        (&["5500", "7000"], 6_000, 0.88, json!([below])),
+        // A bad sample, which the next one corrected.
+        (&["5500", "90000", "6000"], 6_000, 0.88, json!([])),
+        (
+            &["5500", "90000", "6000"],
+            0,
+            0.88,
+            json!(["meter_stop_below_start", below]),
+        ),
+        // What it tells of the register beside its own.
+        (&[], 0, 0.0, json!(["meter_stop_below_start"])),
+    ] {
+        let id = cp.start(1, "TAG", T0, 5_000).await["transactionId"].clone();
+        for (number, register) in readings.iter().enumerate() {
+            cp.meter(&id, &minute(10 + number as u32), register).await;
+        }
+        cp.stop(&id, T1, meter_stop).await;
+        let last = rig.transactions("CP-1").await.pop().unwrap();
+        let found = (&last["cost"], &last["irregularities"]);
+        assert_eq!(found, (&json!(billed), &words), "{readings:?} {meter_stop}");
+    }
+    let id = cp.start(1, "TAG", T0, 5_000).await["transactionId"].clone();
+    let end = json!([{"value": "6.0", "unit": "kWh", "context": "Transaction.End"}]);
+    let stop = json!({"transactionId": id, "timestamp": T1, "meterStop": 0,
+        "transactionData": [{"timestamp": T1, "sampledValue": end}]});
+    cp.call("StopTransaction", stop).await.unwrap();
+    assert_eq!(cost(&rig).await, 0.88);
+}
+
 #[tokio::test]
 async fn a_stamp_that_is_ahead_bills_no_idle_time_that_did_not_pass() {
     let hours = Arc::new(AtomicI64::new(0));

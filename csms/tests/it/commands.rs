@@ -403,15 +403,25 @@ async fn what_was_not_sent_has_not_timed_out_and_may_be_asked_for_again() {
 async fn an_answer_that_is_cut_off_is_said_to_be_at_once() {
     let rig = rig_with(|options| options.command_timeout = Duration::from_secs(60)).await;
     let mut cp = rig.connect("CP-1").await;
-    for rest in [
-        r#"{"configurationKey":[]"#,
-        "",
-        r#"{"configurationKey":[]}}]"#,
+    let whole = r#"{"configurationKey":[]}]"#;
+    // The place of the id is taken by ID, that of its first half by HALF.
+    for frame in [
+        r#"[3,"ID",{"configurationKey":[]"#,
+        r#"[3,"ID","#,
+        r#"[3,"ID",{"configurationKey":[]}}]"#,
+        r#"[3,"HALF"#,
+        r#"[3,"HALF",WHOLE"#,
+        r#"["3","ID",WHOLE"#,
+        r#"["4","ID","GenericError","",{}]"#,
+        "\u{feff}[3,\"ID\",WHOLE",
     ] {
         let command = rig.command("CP-1", "GetConfiguration", json!({}));
         let answer = async {
             let (id, ..) = cp.next_call().await;
-            cp.send(&format!("[3,{id},{rest}")).await;
+            let id = id.as_str().unwrap();
+            let frame = frame.replace("ID", id).replace("WHOLE", whole);
+            cp.send(&frame.replace("HALF", &id[..id.len().div_ceil(2)]))
+                .await;
         };
         let ((status, body), ()) =
             tokio::time::timeout(PATIENCE, async { tokio::join!(command, answer) })

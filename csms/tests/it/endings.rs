@@ -8,11 +8,13 @@ use dynamo_csms::Clock;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::time::{sleep, timeout};
 
 use crate::databases::rigs;
 use crate::guest;
-use crate::support::{ChargePoint, KEY, PATIENCE, Rig, new_key, rig, rig_with};
+use crate::support::{ChargePoint, KEY, Log, PATIENCE, Rig, new_key, rig, rig_with};
 
 /// So many seconds from now, in whole seconds.
 fn at(seconds: i64) -> String {
@@ -127,6 +129,45 @@ async fn phases_are_summed_and_a_place_is_no_filter() {
     let signed = json!([{"value": "4000", "format": "SignedData"}]);
     elements(&mut cp, &transaction, &[(at(-20), signed)]).await;
     assert_eq!(live().await, 90);
+}
+
+#[tokio::test]
+async fn phases_in_elements_of_their_own_are_summed() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let transaction = cp.start(1, "TAG", &at(-60), 0).await["transactionId"].clone();
+    let line = |phase: &str, value: &str| {
+        let sample = json!([{"value": value, "phase": phase}]);
+        (at(-50), sample)
+    };
+    let lines = [line("L1", "10"), line("L2", "20"), line("L3", "30")];
+    elements(&mut cp, &transaction, &lines).await;
+    assert_eq!(active(&rig, "CP-1").await[0]["energy_delivered_wh"], 60);
+}
+
+#[tokio::test]
+async fn the_meter_of_the_whole_charge_point_is_not_that_of_a_connector() {
+    for rig in rigs().await {
+        let mut cp = rig.connect("CP-1").await;
+        for (connector, energy, word) in [
+            (0, 100, "readings_of_main_meter"),
+            (2, 900, "readings_of_other_connector"),
+        ] {
+            let start = cp.start(1, "TAG", &at(-60), 0).await;
+            let transaction = start["transactionId"].clone();
+            cp.meter(&transaction, &at(-50), "100").await;
+            let value = json!([{"timestamp": at(-40), "sampledValue": [{"value": "900"}]}]);
+            let payload = json!({"connectorId": connector, "transactionId": transaction,
+                "meterValue": value});
+            cp.call("MeterValues", payload).await.unwrap();
+            let live = active(&rig, "CP-1").await;
+            assert_eq!(live[0]["energy_delivered_wh"], energy, "{connector}");
+            cp.stop(&transaction, &at(-30), 901).await;
+            let last = last(&rig, "CP-1").await;
+            let found = (&last["energy_wh"], &last["irregularities"]);
+            assert_eq!(found, (&json!(901), &json!([word])));
+        }
+    }
 }
 
 #[tokio::test]
@@ -528,4 +569,40 @@ async fn an_operator_closes_what_will_never_be_stopped() {
         let (status, closed) = close(&path, KEY).await;
         assert_eq!((status, &closed["provisional_until"]), (200, &Value::Null));
     }
+}
+
+/// Whatever keeps one of them from it, the others are made final, and the log hears of it once.
+#[tokio::test]
+async fn an_end_that_cannot_be_made_final_is_told_once_and_tried_until_it_can() {
+    let (log, _listening) = Log::listen();
+    let (rig, hours) = rig_later().await;
+    let leave = async |id: &str| {
+        let mut cp = rig.connect(id).await;
+        cp.start(1, "TAG", &at(-60), 0).await;
+        cp.status(1, "Available", None).await;
+    };
+    leave("CP-1").await;
+    let file = SqliteConnectOptions::new().filename(rig.folder.path().join("csms.db"));
+    let mut database = SqliteConnection::connect_with(&file).await.unwrap();
+    let hinder = "create trigger hinder before update of provisional_since_ms on charge_transaction
+        when old.charge_point_id = 'CP-1' begin select raise(abort, 'not this one'); end";
+    sqlx::query(hinder).execute(&mut database).await.unwrap();
+    let told = || log.lines("could not be made final");
+    for hour in 1..=3 {
+        let other = format!("OTHER-{hour}");
+        leave(&other).await;
+        hours.store(hour, Relaxed);
+        // The first one is older, so it was tried before, an hour after the last time.
+        until_final(&rig, &other).await;
+        let lines = told();
+        assert!(
+            lines.len() == 1 && lines[0].contains("not this one"),
+            "{lines:#?}"
+        );
+    }
+    let drop = sqlx::query("drop trigger hinder");
+    drop.execute(&mut database).await.unwrap();
+    hours.store(4, Relaxed);
+    until_final(&rig, "CP-1").await;
+    assert_eq!(told().len(), 1);
 }

@@ -27,8 +27,6 @@ pub(crate) struct SameAgain {
     pub last_from_ms: i64,
     /// It was said first at this time, or later.
     pub first_from_ms: i64,
-    /// It is among so many of the newest ones.
-    pub among: i64,
 }
 
 impl Event {
@@ -40,7 +38,6 @@ impl Event {
         Some(SameAgain {
             last_from_ms: self.received_at_ms.saturating_sub(AGAIN_MS),
             first_from_ms: self.received_at_ms.saturating_sub(ROW_MS),
-            among: 16,
         })
     }
 }

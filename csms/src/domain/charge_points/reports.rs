@@ -11,13 +11,15 @@ use crate::domain::charge_points::connector::ConnectorState;
 use crate::domain::charge_points::event::Event;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::transactions::ending;
-use crate::store::{BootFacts, Conn, ConnectorReport, Folded, Registration, Result, Store};
+use crate::store::{
+    BootFacts, Conn, ConnectorReport, Folded, Registration, Result, Store, StoreError,
+};
 
 /// Keeps an event.
 pub(crate) async fn event(store: &Store, event: Event) -> Result<()> {
     store
         .write(event, |event, conn| {
-            Box::pin(async move { conn.insert_event(event).await })
+            Box::pin(async move { conn.insert_events(&[event]).await })
         })
         .await
 }
@@ -29,28 +31,62 @@ pub(crate) async fn boot(
     event: Event,
     occurrence: Option<Occurrence>,
 ) -> Result<(Registration, Option<i64>)> {
-    store
-        .write(
-            (facts, event, occurrence),
-            |(facts, event, occurrence), conn| {
-                Box::pin(async move {
-                    conn.insert_event(event).await?;
-                    let answer = conn.booted(facts).await?;
-                    if let Some(occurrence) = occurrence {
-                        let data = json!({
-                            "vendor": facts.vendor,
-                            "model": facts.model,
-                            "serial_number": facts.serial_number,
-                            "firmware_version": facts.firmware_version,
-                            "registration": answer.0.as_str(),
-                        });
-                        conn.tell(occurrence, &data).await?;
-                    }
-                    Ok(answer)
-                })
-            },
-        )
-        .await
+    let boot = Boot {
+        facts,
+        event,
+        occurrence,
+    };
+    store.write_folded(boot).await
+}
+
+/// A boot, and how webhooks are told of it.
+struct Boot {
+    facts: BootFacts,
+    event: Event,
+    occurrence: Option<Occurrence>,
+}
+
+impl Folded for Boot {
+    type Done = (Registration, Option<i64>);
+
+    fn charge_point(&self) -> &str {
+        &self.facts.charge_point_id
+    }
+
+    fn run_all<'c>(
+        boots: &'c [&'c Self],
+        conn: &'c mut Conn,
+    ) -> BoxFuture<'c, Result<Vec<Self::Done>>> {
+        Box::pin(keep_boots(boots, conn))
+    }
+}
+
+async fn keep_boots(boots: &[&Boot], conn: &mut Conn) -> Result<Vec<(Registration, Option<i64>)>> {
+    let events: Vec<&Event> = boots.iter().map(|boot| &boot.event).collect();
+    conn.insert_events(&events).await?;
+    let facts: Vec<&BootFacts> = boots.iter().map(|boot| &boot.facts).collect();
+    let known = conn.booted(&facts).await?;
+    let mut answers = Vec::with_capacity(boots.len());
+    for Boot {
+        facts, occurrence, ..
+    } in boots
+    {
+        let Some(answer) = known.get(&facts.charge_point_id).copied() else {
+            return Err(StoreError::Missing(facts.charge_point_id.clone()));
+        };
+        if let Some(occurrence) = occurrence {
+            let data = json!({
+                "vendor": facts.vendor,
+                "model": facts.model,
+                "serial_number": facts.serial_number,
+                "firmware_version": facts.firmware_version,
+                "registration": answer.0.as_str(),
+            });
+            conn.tell(occurrence, &data).await?;
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
 }
 
 /// Keeps the status of a connector. Available leaves an open transaction without a stop, and what charges brings it

@@ -10,7 +10,8 @@
 //! - Idle time is billed between plausible stamps only. Where a status has no stamp of its own, or a stamp of start,
 //!   status or end is ahead of its arrival by more than a minute, no more is billed than passed on the server's clock,
 //!   from the arrival of the start to that of the end: two clocks are not mixed.
-//! - Energy that no connector delivers in the time (`energy_implausible`) is not billed.
+//! - Energy that no connector delivers in the time (`energy_implausible`) is not billed; see
+//!   [`energy`](crate::domain::transactions::energy) for what is billed in its place.
 //! - A guest pays no idle time from before the authorization, and a guest's bill stands once it is paid: what is told
 //!   later changes the record, not the price.
 //! - Whoever is known pays, also with a tag that might not charge, and the bill says why it might not: see
@@ -21,7 +22,8 @@ use rust_decimal::Decimal;
 
 use crate::domain::money::price::{Price, Tariff, Usage, idle_minutes};
 use crate::domain::tags::payer::Payer;
-use crate::domain::transactions::claims::{Claims, energy_wh, implausible, is_ahead};
+use crate::domain::transactions::claims::{Claims, implausible, is_ahead};
+use crate::domain::transactions::energy::billed_wh;
 use crate::store::{Billed, Conn, HISTORY_ROWS_MAX, Result, Store};
 
 /// A transaction that was just inserted.
@@ -67,8 +69,7 @@ pub(crate) async fn settle(conn: &mut Conn, transaction: i64) -> Result<()> {
     }
     let usage = usage(conn, &billed, to_ms, meter_wh).await?;
     let price = billed.tariff.price(usage);
-    conn.set_cost(transaction, usage.idle_minutes, price.total)
-        .await
+    conn.set_cost(transaction, usage, price.total).await
 }
 
 /// A transaction's bill: final, or so far.
@@ -96,13 +97,8 @@ pub(in crate::domain) async fn settled(conn: &mut Conn, transaction: i64) -> Res
     let Some(billed) = conn.billed(transaction).await? else {
         return Ok(None);
     };
-    let ended = (billed.meter_stop_wh, billed.idle_minutes);
-    let (Some(meter_wh), Some(idle_minutes)) = ended else {
+    let Some(usage) = billed.usage else {
         return Ok(None);
-    };
-    let usage = Usage {
-        energy_wh: billed_energy_wh(&billed, billed.stopped_at_ms, meter_wh),
-        idle_minutes,
     };
     Ok(Some(Bill {
         price: billed.tariff.price(usage),
@@ -117,8 +113,7 @@ async fn bill_of(conn: &mut Conn, transaction: i64, now_ms: i64) -> Result<Optio
         return Ok(None);
     };
     let to_ms = billed.stopped_at_ms.unwrap_or(now_ms);
-    let meter_wh = billed.meter_stop_wh.or(billed.last_meter_wh);
-    let meter_wh = meter_wh.or(billed.meter_start_wh).unwrap_or(0);
+    let meter_wh = billed.meter_stop_wh.unwrap_or_else(|| last_wh(&billed));
     let usage = usage(conn, &billed, to_ms, meter_wh).await?;
     Ok(Some(Bill {
         price: billed.tariff.price(usage),
@@ -127,8 +122,14 @@ async fn bill_of(conn: &mut Conn, transaction: i64, now_ms: i64) -> Result<Optio
     }))
 }
 
-/// The energy that is billed until then: none of a register that ran backwards, or faster than any can. Of an open
-/// transaction the time is that of this server, from whichever of stamp and arrival of the start was first.
+/// Where the register of an open transaction stands.
+fn last_wh(billed: &Billed) -> i64 {
+    let last = billed.last.map(|last| last.wh);
+    last.or(billed.meter_start_wh).unwrap_or(0)
+}
+
+/// The energy that is billed until then. Of an open transaction the time is that of this server, from whichever of
+/// stamp and arrival of the start was first.
 fn billed_energy_wh(billed: &Billed, until_ms: Option<i64>, meter_wh: i64) -> i64 {
     let started_at_ms = match billed.stopped_at_ms {
         Some(_) => billed.started_at_ms,
@@ -141,10 +142,7 @@ fn billed_energy_wh(billed: &Billed, until_ms: Option<i64>, meter_wh: i64) -> i6
         meter_stop_wh: Some(meter_wh),
         ..Claims::default()
     };
-    if claims.is_beyond_any_power() {
-        return 0;
-    }
-    energy_wh(billed.meter_start_wh, meter_wh).unwrap_or(0)
+    billed_wh(&claims, billed.last.as_ref())
 }
 
 async fn usage(conn: &mut Conn, billed: &Billed, to_ms: i64, meter_wh: i64) -> Result<Usage> {
@@ -205,7 +203,7 @@ impl CostWatch {
         let Some(billed) = conn.billed(transaction).await? else {
             return Ok(Decimal::ZERO);
         };
-        let meter_wh = billed.last_meter_wh.or(billed.meter_start_wh).unwrap_or(0);
+        let meter_wh = last_wh(&billed);
         let mut so_far = Usage {
             energy_wh: billed_energy_wh(&billed, Some(until_ms), meter_wh),
             idle_minutes: self.idle.map_or(0, |(minutes, _)| minutes),

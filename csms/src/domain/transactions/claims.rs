@@ -36,6 +36,8 @@ pub struct Claims {
     pub meter_start_wh: Option<i64>,
     /// The register at the end, in Wh.
     pub meter_stop_wh: Option<i64>,
+    /// The stop tells a register that the transaction's readings were beyond already.
+    pub is_below_readings: bool,
     /// Something was told of it after its end was final.
     pub told_late: bool,
     /// A stop of nobody came from its charge point, and none of its own before it ended.
@@ -118,6 +120,7 @@ pub fn irregularities(claims: &Claims) -> Vec<&'static str> {
                 .zip(claims.meter_start_wh)
                 .is_some_and(|(stop_wh, start_wh)| stop_wh < start_wh),
         ),
+        ("meter_stop_below_readings", claims.is_below_readings),
         (
             "start_time_implausible",
             implausible(claims.started_at_ms, claims.start_received_at_ms),
@@ -268,6 +271,13 @@ mod tests {
                     ..fine
                 },
                 &["energy_implausible"],
+            ),
+            (
+                Claims {
+                    is_below_readings: true,
+                    ..fine
+                },
+                &["meter_stop_below_readings"],
             ),
             (
                 Claims {

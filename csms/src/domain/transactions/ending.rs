@@ -135,15 +135,28 @@ impl HeardOf<'_> {
     }
 }
 
+/// What becomes of transactions after what was told of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum Then {
+    GoOn,
+    /// Their stops told it.
+    Stop,
+}
+
 /// Something was told of transactions that have no stop: each goes on if it was left by a status, or its provisional
 /// end waits once more.
-pub(in crate::domain) async fn heard(conn: &mut Conn, all: &[HeardOf<'_>]) -> Result<()> {
+pub(in crate::domain) async fn heard(
+    conn: &mut Conn,
+    all: &[HeardOf<'_>],
+    then: Then,
+) -> Result<()> {
     let moves: Vec<_> = all
         .iter()
         .map(|heard| (heard.transaction.id, heard.received_at_ms, heard.standing))
         .collect();
     conn.heard_of(&moves).await?;
-    for heard in all.iter().filter(|heard| heard.brings_back()) {
+    let goes_on = then == Then::GoOn;
+    for heard in all.iter().filter(|heard| goes_on && heard.brings_back()) {
         let transaction = heard.transaction;
         conn.reopen(
             &transaction.charge_point_id,

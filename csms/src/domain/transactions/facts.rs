@@ -4,7 +4,7 @@ use crate::domain::content_hash;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::tags::tag::UnknownTags;
 use crate::domain::transactions::claims::Claims;
-use crate::domain::transactions::register::{Doubt, Register, Standing, moves_on};
+use crate::domain::transactions::register::{Doubt, Register, Standing, after};
 
 /// The beginning of a transaction. All but its charge point and its time may be told later.
 pub(crate) struct Start {
@@ -67,13 +67,18 @@ impl MeterReport {
                 at_ms,
                 source: register.source,
                 doubt: Doubt::of(began, (at_ms, self.received_at_ms), register.wh),
-            };
-            if moves_on(last.as_ref(), &new) {
-                Some(new)
-            } else {
-                last
+                least_wh: None,
             }
+            .first(began.meter_start_wh);
+            Some(last.map_or(new, |last| after(last, new)))
         })
+    }
+
+    /// Whether a register is among its readings.
+    pub(crate) fn has_register(&self) -> bool {
+        self.readings
+            .iter()
+            .any(|reading| reading.register.is_some())
     }
 
     /// The same content from the same place has the same hash: a retransmission is stored once.

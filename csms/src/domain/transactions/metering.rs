@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use crate::clock::rfc3339;
-use crate::domain::transactions::ending::{self, HeardOf};
+use crate::domain::transactions::ending::{self, HeardOf, Then};
 use crate::domain::transactions::facts::MeterReport;
 use crate::store::{Conn, Folded, NewReading, Result, Store, TransactionFacts};
 
@@ -27,7 +27,7 @@ impl Folded for MeterReport {
         conn: &'c mut Conn,
     ) -> BoxFuture<'c, Result<Vec<Self::Done>>> {
         Box::pin(async move {
-            keep(conn, reports).await?;
+            keep(conn, reports, Then::GoOn).await?;
             Ok(vec![(); reports.len()])
         })
     }
@@ -35,7 +35,11 @@ impl Folded for MeterReport {
 
 /// The same inside a transaction of the database, of different charge points. A number that is no transaction of its
 /// charge point is kept as it is.
-pub(in crate::domain) async fn keep(conn: &mut Conn, reports: &[&MeterReport]) -> Result<()> {
+pub(in crate::domain) async fn keep(
+    conn: &mut Conn,
+    reports: &[&MeterReport],
+    then: Then,
+) -> Result<()> {
     let places: Vec<(&str, i64)> = reports
         .iter()
         .filter_map(|report| Some((report.charge_point_id.as_str(), report.transaction_number?)))
@@ -83,13 +87,48 @@ pub(in crate::domain) async fn keep(conn: &mut Conn, reports: &[&MeterReport]) -
             conn.tell_of(transaction.id, occurrence, &data).await?;
         }
     }
-    ending::heard(conn, &heard).await?;
-    for report in reports {
-        if transaction_of(report).is_none() {
-            mark_unnamed(conn, report).await?;
+    ending::heard(conn, &heard, then).await?;
+    for report in reports.iter().filter(|report| report.has_register()) {
+        match transaction_of(report) {
+            None => mark_unnamed(conn, report).await?,
+            Some(transaction) => {
+                if let Some(word) = place_of(transaction, report).word() {
+                    conn.mark_deviations(transaction.id, &[word]).await?;
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Where readings of a transaction were taken, by the connector that their message names [1.6 §6.31].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MeterPlace {
+    Connector,
+    /// Connector 0: the meter of the whole charge point, which counts the others as well.
+    Main,
+    /// A connector that is not the transaction's. The transaction is named, so the number is taken for wrong.
+    Other,
+}
+
+impl MeterPlace {
+    /// The irregularity of a transaction with such readings.
+    const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Connector => None,
+            Self::Main => Some("readings_of_main_meter"),
+            Self::Other => Some("readings_of_other_connector"),
+        }
+    }
+}
+
+fn place_of(transaction: &TransactionFacts, report: &MeterReport) -> MeterPlace {
+    match (report.connector_id, transaction.connector_id) {
+        (Some(told), Some(own)) if told == own => MeterPlace::Connector,
+        (Some(0), Some(_)) => MeterPlace::Main,
+        (Some(_), Some(_)) => MeterPlace::Other,
+        (_, None) | (None, _) => MeterPlace::Connector,
+    }
 }
 
 /// The irregularity of a transaction that has no readings of its own, while its connector reported some of no transaction.
@@ -101,13 +140,6 @@ async fn mark_unnamed(conn: &mut Conn, report: &MeterReport) -> Result<()> {
     let Some(connector) = report.connector_id.filter(|connector| *connector != 0) else {
         return Ok(());
     };
-    if report
-        .readings
-        .iter()
-        .all(|reading| reading.register.is_none())
-    {
-        return Ok(());
-    }
     let open = conn.open_on(&report.charge_point_id, connector).await?;
     match open.as_slice() {
         [alone] if !alone.has_readings => conn.mark_deviations(alone.id, &[UNNAMED]).await,
@@ -115,7 +147,7 @@ async fn mark_unnamed(conn: &mut Conn, report: &MeterReport) -> Result<()> {
     }
 }
 
-/// How a report moves the register of a transaction without a stop on. Nothing is priced here: that would be done for
+/// How a report moves the register of a transaction without a stop on; the main meter moves none. Nothing is priced here: that would be done for
 /// each meter value of what is abandoned.
 fn moved_on<'a>(
     transaction: &'a TransactionFacts,
@@ -123,7 +155,10 @@ fn moved_on<'a>(
     new_stamps: Vec<i64>,
 ) -> Option<HeardOf<'a>> {
     let last = transaction.standing();
-    let standing = report.standing(&transaction.began(), last);
+    let standing = match place_of(transaction, report) {
+        MeterPlace::Main => last,
+        MeterPlace::Connector | MeterPlace::Other => report.standing(&transaction.began(), last),
+    };
     let moved = standing.filter(|standing| last != Some(*standing));
     if transaction.course().is_final() && moved.is_none() && new_stamps.is_empty() {
         // It repeats what was told before, and corrects nothing.

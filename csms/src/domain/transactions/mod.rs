@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod ending;
+pub(crate) mod energy;
 pub(crate) mod facts;
 pub(crate) mod leaving;
 pub mod metering;

@@ -12,11 +12,13 @@
 //!
 //! All of it is a preference: what is the only register counts. Signed values are no numbers, they stay text.
 //!
-//! Of several readings counts, in the order of their arrival, whatever their stamps say ([`moves_on`]):
+//! Of several readings counts, in the order of their arrival, whatever their stamps say ([`after`]):
 //!
 //! - one of a better place or phase (2, 3) before all others; a worse one moves nothing on from then;
-//! - the higher one. A lower one lowers the figure only when the higher one cannot be right (by its stamp, or by the
-//!   power it would have taken) and the lower one can: a meter that was reset stands still here, and its stop decides;
+//! - the higher one. A lower one lowers the figure only when the higher one cannot be right: by its stamp, or by the
+//!   power it would have taken, where the lower one can be right; or because the lower one is later and lies between
+//!   the higher one and the one before that, so that the higher one was a bad sample. A register that falls below all
+//!   of that was reset: the figure stands still, and the stop decides;
 //! - of two equal ones the later stamp, or the one whose stamp deserves more trust.
 
 use rust_decimal::Decimal;
@@ -96,6 +98,7 @@ impl Sample {
     }
 
     const fn source(&self) -> i64 {
+        // As `Standing::outlet_wh` reads it.
         self.place as i64 * GROUPS + self.phases.group()
     }
 }
@@ -226,20 +229,61 @@ pub(crate) struct Standing {
     /// As in [`Register`].
     pub source: i64,
     pub doubt: Doubt,
+    /// A later reading that is lower than this one, and not lower than so much, shows that this one was wrong. `None`
+    /// where nothing lower does.
+    pub least_wh: Option<i64>,
 }
 
-/// Whether a reading that arrived now takes the place of the last one that counted.
-pub(crate) fn moves_on(last: Option<&Standing>, new: &Standing) -> bool {
-    let Some(last) = last else { return true };
-    if new.source != last.source {
-        return new.source < last.source;
-    }
-    match new.wh.cmp(&last.wh) {
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => new.at_ms >= last.at_ms || new.doubt < last.doubt,
-        std::cmp::Ordering::Less => {
-            last.doubt == Doubt::Impossible && new.doubt != Doubt::Impossible
+impl Standing {
+    /// The first reading of a transaction whose register stood there when it began, as far as that is known. A meter
+    /// that shows the beginning once more shows nothing.
+    pub(crate) fn first(self, meter_start_wh: Option<i64>) -> Self {
+        Self {
+            least_wh: meter_start_wh.map(|start_wh| start_wh.saturating_add(1)),
+            ..self
         }
+    }
+
+    /// Whether two readings say that energy flowed since the transaction began.
+    pub(crate) fn grew_twice(&self, meter_start_wh: Option<i64>) -> bool {
+        let before = self.least_wh.zip(meter_start_wh);
+        before.is_some_and(|(least_wh, start_wh)| least_wh > start_wh.saturating_add(1))
+    }
+
+    /// The register of the outlet, which is the one that a stop tells [1.6 §6.49], unless it cannot be right.
+    pub(crate) fn outlet_wh(&self) -> Option<i64> {
+        let is_of_outlet = self.source < GROUPS && self.doubt != Doubt::Impossible;
+        is_of_outlet.then_some(self.wh)
+    }
+}
+
+/// Where a register stands after a reading that arrived now: there, or where it stood before.
+pub(crate) fn after(last: Standing, new: Standing) -> Standing {
+    if new.source != last.source {
+        return if new.source < last.source { new } else { last };
+    }
+    let is_later = new.at_ms > last.at_ms;
+    let (moves, least_wh) = match new.wh.cmp(&last.wh) {
+        std::cmp::Ordering::Greater => (true, Some(last.wh)),
+        std::cmp::Ordering::Equal if is_later => (true, Some(last.wh)),
+        std::cmp::Ordering::Equal => (
+            new.at_ms == last.at_ms || new.doubt < last.doubt,
+            last.least_wh,
+        ),
+        std::cmp::Ordering::Less if last.doubt == Doubt::Impossible => {
+            (new.doubt != Doubt::Impossible, last.least_wh)
+        }
+        std::cmp::Ordering::Less => {
+            let was_wrong = last.least_wh.is_some_and(|least_wh| new.wh >= least_wh);
+            (
+                was_wrong && is_later && new.doubt == Doubt::None,
+                last.least_wh,
+            )
+        }
+    };
+    match moves {
+        true => Standing { least_wh, ..new },
+        false => last,
     }
 }
 
@@ -395,6 +439,7 @@ mod tests {
             at_ms,
             source: 1,
             doubt: Doubt::None,
+            least_wh: None,
         }
     }
 
@@ -402,7 +447,12 @@ mod tests {
     fn growth_and_arrival_decide_and_not_the_stamp() {
         let last = standing(100, 10);
         let doubted = |doubt| Standing { doubt, ..last };
-        assert!(moves_on(None, &last));
+        let moves_on = |last: Standing, new: Standing| {
+            let stands = after(last, new);
+            assert!([last.wh, new.wh].contains(&stands.wh));
+            let least_wh = None;
+            Standing { least_wh, ..stands } == new
+        };
         for (wh, at_ms, moves) in [
             (101, 11, true),
             (101, 9, true),
@@ -412,31 +462,24 @@ mod tests {
             (99, 9, false),
             (99, 11, false),
         ] {
-            assert_eq!(
-                moves_on(Some(&last), &standing(wh, at_ms)),
-                moves,
-                "{wh} {at_ms}"
-            );
+            assert_eq!(moves_on(last, standing(wh, at_ms)), moves, "{wh} {at_ms}");
         }
         // A clock that was ahead and is right again.
-        assert!(moves_on(Some(&doubted(Doubt::Ahead)), &standing(100, 9)));
-        assert!(!moves_on(Some(&doubted(Doubt::Ahead)), &standing(99, 9)));
+        assert!(moves_on(doubted(Doubt::Ahead), standing(100, 9)));
+        assert!(!moves_on(doubted(Doubt::Ahead), standing(99, 9)));
         // What could not be is corrected by what can, and not by what could not be either.
-        assert!(moves_on(
-            Some(&doubted(Doubt::Impossible)),
-            &standing(99, 11)
-        ));
+        assert!(moves_on(doubted(Doubt::Impossible), standing(99, 11)));
         let neither = Standing {
             wh: 99,
             ..doubted(Doubt::Impossible)
         };
-        assert!(!moves_on(Some(&doubted(Doubt::Impossible)), &neither));
+        assert!(!moves_on(doubted(Doubt::Impossible), neither));
         // A clock that stands tells growth all the same.
         let more = Standing {
             wh: 101,
             ..doubted(Doubt::Impossible)
         };
-        assert!(moves_on(Some(&last), &more));
+        assert!(moves_on(last, more));
         let better = Standing {
             source: 0,
             ..standing(50, 9)
@@ -445,8 +488,38 @@ mod tests {
             source: 2,
             ..standing(900, 11)
         };
-        assert!(moves_on(Some(&last), &better));
-        assert!(!moves_on(Some(&last), &worse));
+        assert!(moves_on(last, better));
+        assert!(!moves_on(last, worse));
+    }
+
+    #[test]
+    fn a_bad_sample_is_corrected_by_the_next_good_one() {
+        let stands = |meter_start_wh, readings: &[(i64, i64)]| {
+            let readings = readings
+                .iter()
+                .map(|(wh, at_ms)| standing(*wh, *at_ms).first(meter_start_wh));
+            readings.reduce(after).map(|standing| standing.wh)
+        };
+        for (readings, wanted) in [
+            // 9,000 is the bad one, wherever it is.
+            (&[(100, 1), (9_000, 2), (200, 3)][..], 200),
+            (&[(100, 1), (9_000, 2), (100, 3), (100, 4)], 100),
+            (&[(9_000, 1), (100, 2), (200, 3)], 200),
+            (&[(100, 1), (9_000, 2), (200, 3), (9_000, 4), (300, 5)], 300),
+            // A bad low one, or a meter that was reset.
+            (&[(100, 1), (200, 2), (0, 3)], 200),
+            (&[(100, 1), (200, 2), (5, 3), (7, 4), (50, 5)], 200),
+            (&[(200, 1), (0, 2)], 200),
+            // Two readings said so: the third that is lower is the odd one.
+            (&[(100, 1), (9_000, 2), (9_000, 3), (200, 4)], 9_000),
+            // The same once more is no second reading; nor does an earlier one correct.
+            (&[(100, 1), (9_000, 2), (9_000, 2), (200, 4)], 200),
+            (&[(100, 1), (300, 3), (200, 2)], 300),
+        ] {
+            assert_eq!(stands(Some(0), readings), Some(wanted), "{readings:?}");
+        }
+        // Where the transaction began is not known: the first reading may be right.
+        assert_eq!(stands(None, &[(9_000, 1), (100, 2)]), Some(9_000));
     }
 
     #[test]

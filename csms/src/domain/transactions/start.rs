@@ -22,7 +22,7 @@ use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
 use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
 use crate::domain::tags::test_tag::judge_test_tag;
 use crate::domain::transactions::claims::{Claims, began_at_ms};
-use crate::domain::transactions::ending::{HeardOf, begin_beside_others, heard};
+use crate::domain::transactions::ending::{HeardOf, Then, begin_beside_others, heard};
 use crate::domain::transactions::facts::Start;
 use crate::domain::transactions::leaving::Stamped;
 use crate::store::{
@@ -306,7 +306,7 @@ async fn insert_again(conn: &mut Conn, new: &NewTransaction<'_>) -> Result<Inser
                     stamps_ms: vec![start.started_at_ms],
                     received_at_ms: start.now_ms,
                 };
-                heard(conn, &[told]).await?;
+                heard(conn, &[told], Then::GoOn).await?;
             }
             return Ok(Inserted::Known(id, answer));
         }

@@ -16,7 +16,7 @@ use crate::domain::tags::authorization::{Shown, from_stored, stored, tag_at};
 use crate::domain::tags::tag::{Verdict, judge};
 use crate::domain::tags::test_tag::judge_test_tag;
 use crate::domain::transactions::claims::Claims;
-use crate::domain::transactions::ending::conclude;
+use crate::domain::transactions::ending::{Then, conclude};
 use crate::domain::transactions::facts::{MeterReport, StopReport, UnreadableStop};
 use crate::domain::transactions::metering::keep;
 use crate::store::{Conn, Folded, OrphanStop, Result, Stop, Store};
@@ -100,6 +100,8 @@ impl Folded for StopReport {
 
 /// Ends transactions of different charge points.
 async fn end_all(stops: &[&StopReport], conn: &mut Conn) -> Result<Vec<End>> {
+    // Before the end: what a stop tells of the register is compared with them.
+    keep_readings(stops, conn).await?;
     let verdicts = judge_stops(stops, conn).await?;
     let records: Vec<Stop<'_>> = stops
         .iter()
@@ -123,7 +125,6 @@ async fn end_all(stops: &[&StopReport], conn: &mut Conn) -> Result<Vec<End>> {
         conn.mark_deviations(stop.transaction_number, &stop.deviations)
             .await?;
     }
-    keep_readings(&of_these, conn).await?;
     let ends: Vec<_> = of_these
         .iter()
         .map(|stop| (stop.transaction_number, stop.occurrence.as_ref()))
@@ -151,7 +152,6 @@ async fn end_nothing(stop: &StopReport, verdict: Option<Verdict>, conn: &mut Con
                 stop,
                 answer: verdict.as_ref().map(stored),
             };
-            keep_readings(&[stop], conn).await?;
             match conn.insert_orphan_stop(&orphan).await? {
                 (answer, true) => (answer, Did::Nothing),
                 (answer, false) => (answer, Did::SameBefore),
@@ -231,5 +231,5 @@ async fn keep_readings(stops: &[&StopReport], conn: &mut Conn) -> Result<()> {
             occurrence: None,
         })
         .collect();
-    keep(conn, &reports.iter().collect::<Vec<_>>()).await
+    keep(conn, &reports.iter().collect::<Vec<_>>(), Then::Stop).await
 }

@@ -1,5 +1,7 @@
 //! MeterValues.
 
+use std::collections::HashMap;
+
 use dynamo_protocol::v16::{
     Location, Measurand, MeterValue, MeterValuesRequest, MeterValuesResponse, Phase,
     ReadingContext, SampledValue, UnitOfMeasure, ValueFormat,
@@ -11,7 +13,9 @@ use super::connector;
 use crate::domain::occurrence::Kind;
 use crate::domain::transactions::facts::{MeterReport, Reading};
 use crate::domain::transactions::metering::{self};
-use crate::domain::transactions::register::{self, Context, MeterLocation, Phases, Sample};
+use crate::domain::transactions::register::{
+    self, Context, MeterLocation, Phases, Register, Sample,
+};
 
 pub(super) async fn meter_values(
     cx: Cx,
@@ -21,7 +25,7 @@ pub(super) async fn meter_values(
         charge_point_id: cx.charge_point.as_str().to_owned(),
         connector_id: Some(connector(request.connector_id)?),
         transaction_number: request.transaction_id.map(i64::from),
-        readings: request.meter_value.iter().map(reading).collect(),
+        readings: readings(&request.meter_value),
         received_at_ms: cx.received_at_ms,
         deviations: cx.deviations.clone(),
         occurrence: cx.occurrence(Kind::TransactionUpdated),
@@ -35,13 +39,35 @@ pub(super) async fn meter_values(
     Ok(MeterValuesResponse::new())
 }
 
-pub(super) fn reading(value: &MeterValue) -> Reading {
-    let samples: Vec<Sample> = value.sampled_value.iter().filter_map(sample).collect();
-    Reading {
-        at_ms: time::unix_ms(value.timestamp),
-        samples: frame::payload(&value.sampled_value),
-        register: register::choose(&samples),
+/// Readings as they were sent. Elements of one instant share their register: some chargers send each phase in an element
+/// of its own.
+pub(super) fn readings(values: &[MeterValue]) -> Vec<Reading> {
+    let registers = registers(values);
+    let values = values.iter();
+    values
+        .map(|value| {
+            let at_ms = time::unix_ms(value.timestamp);
+            Reading {
+                at_ms,
+                samples: frame::payload(&value.sampled_value),
+                register: registers.get(&at_ms).copied(),
+            }
+        })
+        .collect()
+}
+
+/// The registers of a message by their instants.
+fn registers(values: &[MeterValue]) -> HashMap<i64, Register> {
+    let mut samples: HashMap<i64, Vec<Sample>> = HashMap::new();
+    for value in values {
+        let at_ms = time::unix_ms(value.timestamp);
+        let of_now = value.sampled_value.iter().filter_map(sample);
+        samples.entry(at_ms).or_default().extend(of_now);
     }
+    let instants = samples.iter();
+    instants
+        .filter_map(|(at_ms, samples)| Some((*at_ms, register::choose(samples)?)))
+        .collect()
 }
 
 /// A sample of the import register, which is what one without a measurand means [1.6 §7.43]. What is signed is text.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::super::routes::Cx;
 use super::authorize::id_tag_info;
 use super::connector;
-use super::meter_values::reading;
+use super::meter_values::readings;
 use crate::domain::occurrence::Kind;
 use crate::domain::tags::tag::judge;
 use crate::domain::transactions::facts::{Start, StopReport, UnreadableStop};
@@ -80,7 +80,7 @@ pub(super) async fn stop_transaction(
     cx: Cx,
     request: StopTransactionRequest,
 ) -> Result<StopTransactionResponse, CallError> {
-    let readings = request.transaction_data.iter().flatten().map(reading);
+    let data = request.transaction_data.as_deref().unwrap_or_default();
     let report = StopReport {
         organization_id: cx.organization().to_owned(),
         charge_point_id: cx.charge_point.as_str().to_owned(),
@@ -90,7 +90,7 @@ pub(super) async fn stop_transaction(
         trigger: trigger_of(request.reason.as_ref()),
         reason: request.reason.map(|reason| reason.as_str().to_owned()),
         id_tag: request.id_tag,
-        readings: readings.collect(),
+        readings: readings(data),
         message: cx.raw.get().to_owned(),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),

@@ -144,10 +144,12 @@ pub(in crate::rest) struct TransactionBody {
     reason: Option<String>,
     /// How many were kept.
     meter_values: i64,
-    /// What cannot be true of it as it was told, such as `meter_stop_below_start`, or is odd about its end
+    /// What cannot be true of it as it was told, such as `meter_stop_below_start`; what is odd about its end
     /// (`stop_time_ahead`: stamped more than a minute after it arrived, so that no more idle time is billed than passed
-    /// here; `stop_of_unknown_transaction`, `stop_unreadable`, `readings_without_transaction`, `no_tariff_then`, `corrected_late`), and the names of what was forgiven of its messages, such as
-    /// `time_without_offset`.
+    /// here; `stop_of_unknown_transaction`, `stop_unreadable`, `corrected_late`), its readings
+    /// (`meter_stop_below_readings`, `readings_without_transaction`, `readings_of_main_meter`,
+    /// `readings_of_other_connector`) or its bill (`no_tariff_then`); and the names of what was forgiven of its
+    /// messages, such as `time_without_offset`.
     irregularities: Vec<String>,
     /// In the currency, tax included; `null` where nothing is billed.
     cost: Option<Amount>,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use dynamo_protocol::decode::Decoding;
+use futures_util::future::BoxFuture;
 
 use crate::clock::system_ms;
 use crate::domain::charge_points::connector::{ConnectorState, Occupancy, Phase};
@@ -11,8 +12,8 @@ use crate::domain::charge_points::security::SecurityProfile;
 use crate::store::charge_points::password::{pending_of, profile_of};
 use crate::store::charge_points::past::Next;
 use crate::store::{
-    Conn, DEFAULT_ORGANIZATION, Many, Owner, Result, Store, StoreError, chunks, on_db, owned,
-    run_on_db,
+    Conn, DEFAULT_ORGANIZATION, Folded, Many, Owner, Result, Store, StoreError, chunks, on_db,
+    owned, run_on_db,
 };
 
 /// Whether a charge point is let in after its boot [1.6 §4.2].
@@ -337,19 +338,8 @@ impl Store {
 
     /// Records a charge point that nobody registered, with what its handshake proves.
     pub(crate) async fn record_unknown_charge_point(&self, id: &str, proof: Proof) -> Result<()> {
-        self.write((id.to_owned(), proof), |(id, proof), conn| {
-            Box::pin(async move {
-                run_on_db!(conn, db => sqlx::query(
-                    "insert into charge_point (id, organization_id, registration, created_at_ms,
-                         identity_verified, tls_enabled, password_number, updated_at_ms)
-                     values ($1, $2, 'Accepted', $3, $4, $5, $3, $3) on conflict do nothing")
-                    .bind(id).bind(DEFAULT_ORGANIZATION).bind(system_ms())
-                    .bind(proof.identity_verified).bind(proof.tls_enabled)
-                    .execute(db))?;
-                Ok(())
-            })
-        })
-        .await
+        let id = id.to_owned();
+        self.write_folded(Newcomer { id, proof }).await
     }
 
     /// Writes down when charge points were last heard of. Never moves a time back.
@@ -358,14 +348,16 @@ impl Store {
         presences.sort_unstable_by(|one, other| one.charge_point_id.cmp(&other.charge_point_id));
         self.write(presences, |presences, conn| {
             Box::pin(async move {
-                for presence in presences {
-                    run_on_db!(conn, db => sqlx::query(
-                        "update charge_point set last_seen_at_ms = $2,
-                             last_heartbeat_at_ms = coalesce($3, last_heartbeat_at_ms)
-                         where id = $1 and coalesce(last_seen_at_ms, 0) <= $2")
-                        .bind(&presence.charge_point_id).bind(presence.last_seen_at_ms)
-                        .bind(presence.last_heartbeat_at_ms)
-                        .execute(db))?;
+                for chunk in chunks(presences) {
+                    let text = HEARD_OF.for_rows(conn, chunk.len());
+                    run_on_db!(&mut *conn, db => {
+                        let mut query = sqlx::query(text);
+                        for presence in chunk {
+                            query = query.bind(&presence.charge_point_id).bind(presence.last_seen_at_ms)
+                                .bind(presence.last_heartbeat_at_ms);
+                        }
+                        query.execute(db)
+                    })?;
                 }
                 Ok(())
             })
@@ -452,21 +444,28 @@ impl Conn {
             .execute(db))
     }
 
-    /// Keeps what a boot says; the answer is the registration and the charge point's own interval.
+    /// Keeps what boots of different charge points say; by charge point its registration and its own interval. One that
+    /// was deleted meanwhile is not among them.
     pub(crate) async fn booted(
         &mut self,
-        facts: &BootFacts,
-    ) -> Result<(Registration, Option<i64>)> {
-        let (registration, interval_s): (String, Option<i64>) = on_db!(self, db => sqlx::query_as(
-            "update charge_point set vendor = $2, model = $3, serial_number = $4, firmware_version = $5,
-                 booted_at_ms = $6,
-                 connected_at_ms = case when registration = 'Accepted' then coalesce(connected_at_ms, $6)
-                     else connected_at_ms end
-             where id = $1 and deleted_at_ms is null returning registration, interval_s")
-            .bind(&facts.charge_point_id).bind(&facts.vendor).bind(&facts.model)
-            .bind(&facts.serial_number).bind(&facts.firmware_version).bind(facts.booted_at_ms)
-            .fetch_one(db))?;
-        Ok((registration_of(&registration)?, interval_s))
+        boots: &[&BootFacts],
+    ) -> Result<HashMap<String, (Registration, Option<i64>)>> {
+        let mut answers = HashMap::new();
+        for chunk in chunks(boots) {
+            let text = BOOTED.for_rows(self, chunk.len());
+            let rows: Vec<(String, String, Option<i64>)> = on_db!(&mut *self, db => {
+                let mut query = sqlx::query_as(text);
+                for facts in chunk {
+                    query = query.bind(&facts.charge_point_id).bind(&facts.vendor).bind(&facts.model)
+                        .bind(&facts.serial_number).bind(&facts.firmware_version).bind(facts.booted_at_ms);
+                }
+                query.fetch_all(db)
+            })?;
+            for (id, registration, interval_s) in rows {
+                answers.insert(id, (registration_of(&registration)?, interval_s));
+            }
+        }
+        Ok(answers)
     }
 
     /// Status and error code that these connectors reported before, by charge point and number.
@@ -476,7 +475,7 @@ impl Conn {
     ) -> Result<HashMap<(String, i64), (String, String)>> {
         let mut before = HashMap::new();
         for chunk in chunks(reports) {
-            let text = STATUSES_BEFORE.for_rows(chunk.len());
+            let text = STATUSES_BEFORE.for_rows(self, chunk.len());
             let rows: Vec<(String, i64, String, String)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for report in chunk {
@@ -501,7 +500,7 @@ impl Conn {
     ) -> Result<Vec<(String, i64)>> {
         let mut kept = Vec::new();
         for chunk in chunks(reports) {
-            let text = SET_CONNECTORS.for_rows(chunk.len());
+            let text = SET_CONNECTORS.for_rows(self, chunk.len());
             let rows: Vec<(String, i64)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for report in chunk {
@@ -526,7 +525,7 @@ impl Conn {
     /// one of the same second is a further one.
     pub(crate) async fn insert_statuses(&mut self, reports: &[&ConnectorReport]) -> Result<()> {
         for chunk in chunks(reports) {
-            let text = INSERT_STATUSES.for_rows(chunk.len());
+            let text = INSERT_STATUSES.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for report in chunk {
@@ -550,6 +549,68 @@ static STATUSES_BEFORE: Many = Many::new(
      from r join connector c on c.charge_point_id = r.point and c.connector_id = r.connector",
     2,
 );
+
+static BOOTED: Many = Many::new(
+    "with r (point, new_vendor, new_model, new_serial_number, new_firmware_version, at_ms) as (values {rows})
+     update charge_point set vendor = r.new_vendor, model = r.new_model, serial_number = r.new_serial_number,
+         firmware_version = r.new_firmware_version, booted_at_ms = r.at_ms,
+         connected_at_ms = case when registration = 'Accepted' then coalesce(connected_at_ms, r.at_ms)
+             else connected_at_ms end
+     from r where id = r.point and deleted_at_ms is null
+     returning id, registration, interval_s",
+    6,
+);
+
+static RECORD_UNKNOWN: Many = Many::new(
+    "with r (point, organization, is_verified, has_tls, now_ms) as (values {rows})
+     insert into charge_point (id, organization_id, registration, created_at_ms, identity_verified, tls_enabled,
+         password_number, updated_at_ms)
+     select r.point, r.organization, 'Accepted', r.now_ms, r.is_verified, r.has_tls, r.now_ms, r.now_ms
+     from r where true on conflict do nothing",
+    5,
+);
+
+static HEARD_OF: Many = Many::new(
+    "with r (point, seen_at_ms, heartbeat_at_ms) as (values {rows})
+     update charge_point set last_seen_at_ms = r.seen_at_ms,
+         last_heartbeat_at_ms = coalesce(r.heartbeat_at_ms, last_heartbeat_at_ms)
+     from r where id = r.point and coalesce(last_seen_at_ms, 0) <= r.seen_at_ms",
+    3,
+);
+
+/// A charge point that nobody registered, which is let in.
+struct Newcomer {
+    id: String,
+    proof: Proof,
+}
+
+impl Folded for Newcomer {
+    type Done = ();
+
+    fn charge_point(&self) -> &str {
+        &self.id
+    }
+
+    fn run_all<'c>(
+        newcomers: &'c [&'c Self],
+        conn: &'c mut Conn,
+    ) -> BoxFuture<'c, Result<Vec<Self::Done>>> {
+        Box::pin(async move {
+            for chunk in chunks(newcomers) {
+                let text = RECORD_UNKNOWN.for_rows(conn, chunk.len());
+                run_on_db!(&mut *conn, db => {
+                    let mut query = sqlx::query(text);
+                    for Self { id, proof } in chunk {
+                        query = query.bind(id).bind(DEFAULT_ORGANIZATION).bind(proof.identity_verified)
+                            .bind(proof.tls_enabled).bind(system_ms());
+                    }
+                    query.execute(db)
+                })?;
+            }
+            Ok(vec![(); newcomers.len()])
+        })
+    }
+}
 
 static SET_CONNECTORS: Many = Many::new(
     "insert into connector (charge_point_id, connector_id, availability, occupancy, phase, is_faulted,

@@ -128,7 +128,7 @@ impl Conn {
     pub(crate) async fn touch_evses(&mut self, changed: &[(&str, i64, i64)]) -> Result<()> {
         for text in [&TOUCH_EVSES, &TOUCH_POINTS, &TOUCH_SITES] {
             for chunk in chunks(changed) {
-                let text = text.for_rows(chunk.len());
+                let text = text.for_rows(self, chunk.len());
                 run_on_db!(&mut *self, db => {
                     let mut query = sqlx::query(text);
                     for (charge_point, connector, at_ms) in chunk {

@@ -91,7 +91,7 @@ impl Conn {
     ) -> Result<Vec<StartPlace>> {
         let mut places = Vec::with_capacity(starts.len());
         for chunk in chunks(starts) {
-            let text = START_PLACES.for_rows(chunk.len());
+            let text = START_PLACES.for_rows(self, chunk.len());
             let rows: Vec<PlaceRow> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for (charge_point, tag, began_at_ms) in chunk {

@@ -47,6 +47,20 @@ fn identity(path: &Path) -> io::Result<Identity> {
     std::fs::metadata(path).map(|_| (0, 0))
 }
 
+/// How many names a file has (hard links); 0 where there is none, and 1 where the system does not say.
+pub(in crate::store) fn names(path: &Path) -> u64 {
+    let Ok(metadata) = std::fs::metadata(path) else {
+        return 0;
+    };
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::nlink(&metadata);
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 use crate::store::database::file::OpenFile;
+use crate::store::database::many::PREPARED_MAX;
 use crate::store::database::serving::{self, ServingLock};
 use crate::store::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Conn, POSTGRES_WRITERS, Result, STATEMENT_TIMEOUT, StoreError,
@@ -100,6 +101,7 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
+        .statement_cache_capacity(PREPARED_MAX)
         .disable_statement_logging();
     let path = options.get_filename().to_owned();
     let lock = match create && !path.is_dir() {
@@ -184,6 +186,7 @@ async fn open_postgres(address: &str) -> Result<Pools> {
     let statement_ms = STATEMENT_TIMEOUT.as_millis() + 1_000;
     let options = PgConnectOptions::from_str(address)?
         .disable_statement_logging()
+        .statement_cache_capacity(PREPARED_MAX)
         .options([("statement_timeout", statement_ms.to_string())]);
     // A pool tries until its time-out and then names only that; one connection names the cause at once.
     options.connect().await?.close().await?;

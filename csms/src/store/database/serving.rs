@@ -3,6 +3,9 @@
 //! A server holds a lock on `DATABASE.lock`, a file beside the database, until it ends or dies. It is not the database
 //! itself that is locked: closing it would free the locks that SQLite has on it. Commands of `admin` take no lock.
 //!
+//! The lock and the journal lie beside one name of the file. A file with a second name (a hard link) would have others
+//! beside that one, so it is not served.
+//!
 //! What is committed last lies in `DATABASE-wal`, the journal, and may be missing with it. The lock file says what its
 //! holder knows: a mark that was committed in the database each minute, until the server ended in an orderly way. A
 //! database without a journal and with an older mark has lost something. What was committed after the last mark, or was
@@ -12,6 +15,8 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +24,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::clock::system_ms;
+use crate::store::database::file::names;
 use crate::store::{Conn, Result, Store, StoreError, on_db};
 
 /// How long a server waits for one that is about to end.
@@ -46,13 +52,15 @@ enum Before {
 pub(in crate::store) struct ServingLock {
     file: Mutex<Option<File>>,
     before: Before,
+    /// Whether the database was opened. What was refused leaves the lock file as it was, for the next start.
+    has_begun: AtomicBool,
 }
 
 impl ServingLock {
     /// Takes the lock.
     ///
     /// # Errors
-    /// When another server has it, or no lock can be had: one sentence.
+    /// When another server has it, another may take the file by another name, or no lock can be had: one sentence.
     pub(in crate::store) async fn take(database: &Path, address: &str) -> Result<Self> {
         let path = beside(&canonical(database), ".lock");
         let cannot = |error: &std::io::Error| {
@@ -86,10 +94,13 @@ impl ServingLock {
                 }
             }
         }
+        // Looked at under the lock: a name that is made later is refused to whoever comes by it.
+        check_names(&canonical(database), address)?;
         let before = before(&read(&mut file).map_err(|error| cannot(&error))?);
         let lock = Self {
             file: Mutex::new(Some(file)),
             before,
+            has_begun: AtomicBool::new(false),
         };
         Ok(lock)
     }
@@ -106,13 +117,16 @@ impl ServingLock {
 
     /// The server has ended.
     pub(in crate::store) fn release(&self) {
-        self.say("ended");
+        if self.has_begun.load(Relaxed) {
+            self.say("ended");
+        }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         *file = None;
     }
 
     /// What cannot be written down is noticed less at the next start, and nothing else.
     fn say(&self, text: &str) {
+        self.has_begun.store(true, Relaxed);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(file) = file.as_mut() else { return };
         // One write of a line that is as long as any: a half of it is never read.
@@ -128,6 +142,19 @@ impl Drop for ServingLock {
     fn drop(&mut self) {
         self.release();
     }
+}
+
+/// Refuses a file that has several names: a server on each of them would not know of the other, nor of its journal.
+fn check_names(file: &Path, address: &str) -> Result<()> {
+    let names = names(file);
+    if names <= 1 {
+        return Ok(());
+    }
+    Err(StoreError::Address(format!(
+        "the database {address} (--database) has {names} names (hard links), and a server on each of them would lose \
+         what the other stores: end whoever uses it and remove all names but one (find them with `find / -samefile {}`)",
+        file.display()
+    )))
 }
 
 fn read(file: &mut File) -> std::io::Result<String> {
@@ -355,6 +382,39 @@ mod tests {
         drop(second);
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_with_a_second_name_is_served_under_neither() {
+        let place = Place::new();
+        let first = Store::open(&place.address()).await.unwrap();
+        let folder = place.folder.path().join("other");
+        std::fs::create_dir(&folder).unwrap();
+        let other = folder.join("y.db");
+        std::fs::hard_link(place.file(""), &other).unwrap();
+        let address = format!("sqlite://{}", other.display());
+        // While the first serves, and when it has ended.
+        for first in [Some(first), None] {
+            for address in [&address, &place.address()] {
+                let refused = Store::open(address).await.map(drop).unwrap_err();
+                let is_served = first.is_some() && *address == place.address();
+                let word = match is_served {
+                    true => "another server",
+                    false => "has 2 names",
+                };
+                let text = refused.to_string();
+                assert!(text.contains(word) && text.contains(address), "{text}");
+            }
+            if let Some(first) = first {
+                first.close().await;
+            }
+        }
+        // Commands beside the server are let in: one of them may be the backup before the name is removed.
+        let admin = Store::open_for(&place.address(), crate::store::Opener::Admin).await;
+        admin.unwrap().close().await;
+        std::fs::remove_file(&other).unwrap();
+        Store::open(&place.address()).await.unwrap().close().await;
+    }
+
     #[tokio::test]
     async fn a_lock_file_that_cannot_be_had_is_told() {
         let place = Place::new();
@@ -414,11 +474,14 @@ mod tests {
         let store = Store::open(&place.address()).await.unwrap();
         let left = place.died(&store).await;
         std::fs::remove_file(left.file("-wal")).unwrap();
-        let text = left.refused().await;
-        assert!(
-            text.contains("holds less") && text.contains("x.db.lock"),
-            "{text}"
-        );
+        // Whoever starts it again and again is refused each time.
+        for _ in 0..2 {
+            let text = left.refused().await;
+            assert!(
+                text.contains("holds less") && text.contains("x.db.lock"),
+                "{text}"
+            );
+        }
         std::fs::remove_file(left.file(".lock")).unwrap();
         Store::open(&left.address()).await.unwrap().close().await;
         // Another program that opens it properly moves the journal into it: nothing is missing then.

@@ -4,8 +4,8 @@
 //! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and runs once
 //! once more, now with a savepoint before each job: a bad job costs nobody else a commit. Jobs of one kind that are
 //! [`Folded`](super::job::Folded) are done together, with one statement for many of them: what costs is the way to the thread of SQLite
-//! and back, more than SQLite. On PostgreSQL several tasks
-//! commit one job each; a job that ran into another one (a deadlock) runs again.
+//! and back, more than SQLite. On PostgreSQL a few tasks do the same side by side, in smaller groups; a group that ran
+//! into another one (a deadlock) runs again.
 //!
 //! A database that takes no commit at all fails every job at once; the log hears of it once. A job whose
 //! statement takes too long, behind somebody's lock maybe, fails alone. On SQLite, where all others wait behind
@@ -29,8 +29,9 @@ use crate::store::database::file::OpenFile;
 use crate::store::database::job::{Fold, Job};
 use crate::store::{Conn, Result, StoreCounters, StoreError, run_on_db};
 
-/// Jobs in one commit.
+/// Jobs in one commit. On PostgreSQL fewer: they are done side by side, and whoever holds a row makes a group wait.
 const BATCH_JOBS_MAX: usize = 256;
+const SHARED_BATCH_JOBS_MAX: usize = 64;
 
 /// Jobs that are worth a commit at once. Where jobs come together, fewer wait for others for [`GATHER`]: a commit costs
 /// as much as many jobs.
@@ -76,7 +77,7 @@ impl WriterPool {
     const fn batch_jobs_max(&self) -> usize {
         match self {
             Self::Sqlite(..) => BATCH_JOBS_MAX,
-            Self::Postgres(_) => 1,
+            Self::Postgres(_) => SHARED_BATCH_JOBS_MAX,
         }
     }
 }
@@ -392,7 +393,7 @@ mod tests {
 
     use futures_util::future::join_all;
     use sqlx::{Connection as _, PgConnection};
-    use tokio::sync::Barrier;
+    use tokio::sync::{Barrier, Notify};
 
     use super::BATCH_JOBS_MAX;
     use crate::store::{Opener, Result, Store, StoreCounters, StoreError, on_db, run_on_db};
@@ -501,15 +502,22 @@ mod tests {
         for id in ["a", "b"] {
             store.create_organization(id, id).await.unwrap();
         }
-        let met = Arc::new(Barrier::new(2));
+        let (begun, met) = (Arc::new(Notify::new()), Arc::new(Barrier::new(2)));
         let rename = |first, second| {
-            let input = (first, second, met.clone(), AtomicBool::new(false));
-            store.write(input, |(first, second, met, ran), conn| {
+            let input = (
+                first,
+                second,
+                begun.clone(),
+                met.clone(),
+                AtomicBool::new(false),
+            );
+            store.write(input, |(first, second, begun, met, ran), conn| {
                 Box::pin(async move {
                     for (id, is_first) in [(*first, true), (*second, false)] {
                         run_on_db!(conn, db => sqlx::query("update organization set name = name || $2 where id = $1")
                             .bind(id).bind("x").execute(db))?;
                         if is_first && !ran.swap(true, Relaxed) {
+                            begun.notify_one();
                             met.wait().await;
                         }
                     }
@@ -517,7 +525,12 @@ mod tests {
                 })
             })
         };
-        let (one, other) = tokio::join!(rename("a", "b"), rename("b", "a"));
+        // The second one comes when the first one has begun, so that they are not of one group.
+        let second = async {
+            begun.notified().await;
+            rename("b", "a").await
+        };
+        let (one, other) = tokio::join!(rename("a", "b"), second);
         one.unwrap();
         other.unwrap();
         assert_eq!(counters.collisions.get(), 1);

@@ -2,8 +2,10 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::money::price::{IdleFrom, Tariff};
+use crate::domain::money::price::{IdleFrom, Tariff, Usage};
 use crate::domain::transactions::claims::STAMP_AHEAD_MS_MAX;
+use crate::domain::transactions::register::Standing;
+use crate::store::transactions::meter::{LastMeter, last_meter_columns};
 use crate::store::{
     Conn, Many, OwnedPoint, OwnedProject, Owner, Result, Store, StoreError, chunks, on_db, owned,
     run_on_db,
@@ -68,13 +70,14 @@ pub(crate) struct Billed {
     /// `None` while it is open.
     pub stopped_at_ms: Option<i64>,
     pub meter_stop_wh: Option<i64>,
-    pub last_meter_wh: Option<i64>,
+    /// Where meter values left the register.
+    pub last: Option<Standing>,
     /// When its start was received.
     pub received_at_ms: i64,
     /// When the last message about it was received; its stop, where there is one.
     pub heard_at_ms: i64,
     /// As it was billed, once it has ended.
-    pub idle_minutes: Option<i64>,
+    pub usage: Option<Usage>,
     /// Of a guest: when the session was authorized.
     pub authorized_at_ms: Option<i64>,
     /// Of a guest: whether what is paid for stands.
@@ -115,9 +118,11 @@ struct BilledRow {
     meter_start_wh: Option<i64>,
     stopped_at_ms: Option<i64>,
     meter_stop_wh: Option<i64>,
-    last_meter_wh: Option<i64>,
+    #[sqlx(flatten)]
+    last_meter: LastMeter,
     received_at_ms: i64,
     heard_at_ms: i64,
+    energy_wh: Option<i64>,
     idle_minutes: Option<i64>,
     authorized_at_ms: Option<i64>,
     is_paid: bool,
@@ -278,7 +283,7 @@ impl Conn {
     /// charge. Where there is no tariff for it nothing is billed.
     pub(crate) async fn bill(&mut self, begun: &[(i64, i64, Option<&str>)]) -> Result<()> {
         for chunk in chunks(begun) {
-            let text = BILL.for_rows(chunk.len());
+            let text = BILL.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for (id, began_at_ms, though) in chunk {
@@ -293,7 +298,7 @@ impl Conn {
     /// Marks those of these transactions (id, and when it began) that are not billed because no tariff held then.
     pub(crate) async fn mark_without_tariff(&mut self, begun: &[(i64, i64)]) -> Result<()> {
         for chunk in chunks(begun) {
-            let text = WITHOUT_TARIFF.for_rows(chunk.len());
+            let text = WITHOUT_TARIFF.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for (id, began_at_ms) in chunk {
@@ -309,7 +314,7 @@ impl Conn {
     pub(crate) async fn billed_among(&mut self, transactions: &[i64]) -> Result<Vec<i64>> {
         let mut billed = Vec::new();
         for chunk in chunks(transactions) {
-            let text = BILLED_AMONG.for_rows(chunk.len());
+            let text = BILLED_AMONG.for_rows(self, chunk.len());
             let ids: Vec<i64> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_scalar(text);
                 for id in chunk {
@@ -325,13 +330,13 @@ impl Conn {
     /// What the price of a transaction is made of; `None` when it is not billed.
     pub(crate) async fn billed(&mut self, transaction: i64) -> Result<Option<Billed>> {
         let row: Option<BilledRow> = on_db!(self, db => sqlx::query_as(
-            "select c.tariff, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
-                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.last_meter_wh, t.received_at_ms,
+            concat!("select c.tariff, c.energy_wh, c.idle_minutes, t.charge_point_id, t.connector_id, t.started_at_ms,
+                 t.meter_start_wh, t.stopped_at_ms, t.meter_stop_wh, t.received_at_ms, ", last_meter_columns!(), ",
                  coalesce(t.stop_received_at_ms, t.heard_at_ms) as heard_at_ms,
                  g.created_at_ms as authorized_at_ms, g.total is not null as is_paid
              from transaction_cost c join charge_transaction t on t.id = c.transaction_id
                  left join guest_session g on g.transaction_id = t.id
-             where c.transaction_id = $1")
+             where c.transaction_id = $1"))
             .bind(transaction)
             .fetch_optional(db))?;
         let Some(row) = row else {
@@ -347,10 +352,16 @@ impl Conn {
             meter_start_wh: row.meter_start_wh,
             stopped_at_ms: row.stopped_at_ms,
             meter_stop_wh: row.meter_stop_wh,
-            last_meter_wh: row.last_meter_wh,
+            last: row.last_meter.standing(),
             received_at_ms: row.received_at_ms,
             heard_at_ms: row.heard_at_ms,
-            idle_minutes: row.idle_minutes,
+            usage: row
+                .energy_wh
+                .zip(row.idle_minutes)
+                .map(|(energy_wh, idle_minutes)| Usage {
+                    energy_wh,
+                    idle_minutes,
+                }),
             authorized_at_ms: row.authorized_at_ms,
             is_paid: row.is_paid,
         }))
@@ -404,12 +415,12 @@ impl Conn {
     pub(crate) async fn set_cost(
         &mut self,
         transaction: i64,
-        idle_minutes: i64,
+        usage: Usage,
         total: Decimal,
     ) -> Result<()> {
         run_on_db!(self, db => sqlx::query(
-            "update transaction_cost set idle_minutes = $2, total = $3 where transaction_id = $1")
-            .bind(transaction).bind(idle_minutes).bind(total.to_string())
+            "update transaction_cost set energy_wh = $2, idle_minutes = $3, total = $4 where transaction_id = $1")
+            .bind(transaction).bind(usage.energy_wh).bind(usage.idle_minutes).bind(total.to_string())
             .execute(db))
     }
 }

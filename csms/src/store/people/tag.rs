@@ -196,7 +196,7 @@ impl Conn {
     ) -> Result<HashMap<(String, String), Tag>> {
         let mut tags = HashMap::new();
         for chunk in chunks(wanted) {
-            let text = TAGS.for_rows(chunk.len());
+            let text = TAGS.for_rows(self, chunk.len());
             let rows: Vec<KeyedTag> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for (organization, tag) in chunk {
@@ -220,7 +220,7 @@ impl Conn {
     ) -> Result<HashMap<String, TagAt>> {
         let mut tags = HashMap::new();
         for chunk in chunks(shown) {
-            let text = TAGS_AT.for_rows(chunk.len());
+            let text = TAGS_AT.for_rows(self, chunk.len());
             let rows: Vec<TagAtRow> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for (charge_point, organization, tag) in chunk {

@@ -2,7 +2,8 @@
 
 use crate::domain::transactions::claims::Claims;
 use crate::domain::transactions::leaving::{Course, EndedBy, Stamped};
-use crate::domain::transactions::register::{Doubt, Standing};
+use crate::domain::transactions::register::Standing;
+use crate::store::transactions::meter::{LastMeter, last_meter_columns};
 use crate::store::{Conn, ConnectorReport, Many, Result, Store, chunks, on_db, run_on_db};
 
 /// How a transaction is left without a stop.
@@ -41,15 +42,14 @@ impl Open {
 pub(crate) struct TransactionFacts {
     pub id: i64,
     pub charge_point_id: String,
+    pub connector_id: Option<i64>,
     state: String,
     ended_by: Option<String>,
     started_at_ms: i64,
     received_at_ms: i64,
     meter_start_wh: Option<i64>,
-    last_meter_wh: Option<i64>,
-    last_meter_at_ms: Option<i64>,
-    last_meter_source: Option<i64>,
-    last_meter_doubt: Option<i64>,
+    #[sqlx(flatten)]
+    last_meter: LastMeter,
     left_at_ms: Option<i64>,
     left_received_at_ms: Option<i64>,
     provisional_since_ms: Option<i64>,
@@ -87,12 +87,7 @@ impl TransactionFacts {
 
     /// Where its register stands, as far as meter values told.
     pub(crate) fn standing(&self) -> Option<Standing> {
-        Some(Standing {
-            wh: self.last_meter_wh?,
-            at_ms: self.last_meter_at_ms?,
-            source: self.last_meter_source?,
-            doubt: Doubt::from_number(self.last_meter_doubt?),
-        })
+        self.last_meter.standing()
     }
 }
 
@@ -130,7 +125,7 @@ const SILENT_ENDS: &str =
 const FIRST_SILENT_END: &str = "select min(provisional_since_ms) from charge_transaction where provisional_since_ms is not null";
 
 static HEARD_OF: Many = Many::new(
-    "with r (number, at_ms, wh, stamp_ms, source, doubt) as (values {rows})
+    "with r (number, at_ms, wh, stamp_ms, source, doubt, least_wh) as (values {rows})
      update charge_transaction set heard_at_ms = r.at_ms, updated_at_ms = r.at_ms,
          told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
          provisional_since_ms = case when state = 'abandoned' then r.at_ms else null end,
@@ -138,12 +133,13 @@ static HEARD_OF: Many = Many::new(
          last_meter_at_ms = coalesce(r.stamp_ms, last_meter_at_ms),
          last_meter_source = coalesce(r.source, last_meter_source),
          last_meter_doubt = coalesce(r.doubt, last_meter_doubt),
+         last_meter_least_wh = case when r.wh is null then last_meter_least_wh else r.least_wh end,
          meter_stop_wh = case when state = 'abandoned' then coalesce(r.wh, meter_stop_wh)
              else meter_stop_wh end,
          stopped_at_ms = case when state = 'abandoned' then coalesce(r.stamp_ms, stopped_at_ms)
              else stopped_at_ms end
      from r where id = r.number and state <> 'stopped'",
-    6,
+    7,
 );
 
 /// Transactions by charge point and id.
@@ -180,9 +176,11 @@ static WITH_LEFT: Many = Many::new(
 /// The columns of [`TransactionFacts`].
 macro_rules! facts_columns {
     () => {
-        "id, charge_point_id, state, ended_by, started_at_ms, received_at_ms, meter_start_wh, last_meter_wh, \
-         last_meter_at_ms, last_meter_source, last_meter_doubt, left_at_ms, left_received_at_ms, \
-         provisional_since_ms, told_late"
+        concat!(
+            "id, charge_point_id, connector_id, state, ended_by, started_at_ms, received_at_ms, meter_start_wh, ",
+            last_meter_columns!(),
+            ", left_at_ms, left_received_at_ms, provisional_since_ms, told_late"
+        )
     };
 }
 
@@ -235,7 +233,7 @@ impl Conn {
                 Self::Sqlite(_) => &FACTS,
                 Self::Postgres(_) => &LOCKED_FACTS,
             };
-            let text = text.for_rows(chunk.len());
+            let text = text.for_rows(self, chunk.len());
             let rows: Vec<TransactionFacts> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for (charge_point, id) in chunk {
@@ -314,7 +312,7 @@ impl Conn {
         transactions: &[(i64, i64, Option<Standing>)],
     ) -> Result<()> {
         for chunk in chunks(transactions) {
-            let text = HEARD_OF.for_rows(chunk.len());
+            let text = HEARD_OF.for_rows(self, chunk.len());
             run_on_db!(&mut *self, db => {
                 let mut query = sqlx::query(text);
                 for (id, received_at_ms, standing) in chunk {
@@ -322,7 +320,8 @@ impl Conn {
                         .bind(standing.map(|standing| standing.wh))
                         .bind(standing.map(|standing| standing.at_ms))
                         .bind(standing.map(|standing| standing.source))
-                        .bind(standing.map(|standing| standing.doubt.number()));
+                        .bind(standing.map(|standing| standing.doubt.number()))
+                        .bind(standing.and_then(|standing| standing.least_wh));
                 }
                 query.execute(db)
             })?;
@@ -385,7 +384,7 @@ impl Conn {
     ) -> Result<Vec<&'r ConnectorReport>> {
         let mut found = Vec::new();
         for chunk in chunks(reports) {
-            let text = text.for_rows(chunk.len());
+            let text = text.for_rows(self, chunk.len());
             let places: Vec<(String, i64)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for report in chunk {

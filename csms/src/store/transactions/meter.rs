@@ -3,7 +3,39 @@
 use std::collections::HashSet;
 
 use crate::domain::transactions::facts::{MeterReport, Reading};
+use crate::domain::transactions::register::{Doubt, Standing};
 use crate::store::{Conn, Many, Result, chunks, on_db};
+
+/// Where the register of a transaction stands, as it is stored.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct LastMeter {
+    last_meter_wh: Option<i64>,
+    last_meter_at_ms: Option<i64>,
+    last_meter_source: Option<i64>,
+    last_meter_doubt: Option<i64>,
+    last_meter_least_wh: Option<i64>,
+}
+
+impl LastMeter {
+    /// As far as meter values told.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        Some(Standing {
+            wh: self.last_meter_wh?,
+            at_ms: self.last_meter_at_ms?,
+            source: self.last_meter_source?,
+            doubt: Doubt::from_number(self.last_meter_doubt?),
+            least_wh: self.last_meter_least_wh,
+        })
+    }
+}
+
+/// The columns of [`LastMeter`].
+macro_rules! last_meter_columns {
+    () => {
+        "last_meter_wh, last_meter_at_ms, last_meter_source, last_meter_doubt, last_meter_least_wh"
+    };
+}
+pub(in crate::store) use last_meter_columns;
 
 /// A reading to keep.
 pub(crate) struct NewReading<'a> {
@@ -50,7 +82,7 @@ impl Conn {
     ) -> Result<HashSet<(String, String)>> {
         let mut new = HashSet::new();
         for chunk in chunks(readings) {
-            let text = INSERT.for_rows(chunk.len());
+            let text = INSERT.for_rows(self, chunk.len());
             let rows: Vec<(String, String)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for NewReading { report, reading, hash, transaction } in chunk {

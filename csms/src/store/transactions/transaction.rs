@@ -4,9 +4,11 @@ use crate::domain::guest::TransactionEnd;
 use crate::domain::tags::tag::tag_key;
 use crate::domain::transactions::{
     claims::Claims,
+    energy::is_below_readings,
     facts::{Start, StopReport},
     leaving::Course,
 };
+use crate::store::transactions::meter::{LastMeter, last_meter_columns};
 use crate::store::{Belonging, Conn, Many, OwnedPoint, Owner, Result, Store, chunks, on_db, owned};
 
 /// A transaction to insert, with the answer its start gets.
@@ -74,6 +76,8 @@ pub(crate) struct TransactionRow {
     pub provisional_since_ms: Option<i64>,
     pub told_late: bool,
     pub saw_orphan_stop: bool,
+    #[sqlx(flatten)]
+    pub last_meter: LastMeter,
     /// The names of what was forgiven of its messages, with blanks between them.
     pub deviations: String,
     /// An amount of money; `None` while it is open, and where nothing is billed.
@@ -92,10 +96,16 @@ impl TransactionRow {
             stop_received_at_ms: self.stop_received_at_ms.or(Some(self.heard_at_ms)),
             meter_start_wh: self.meter_start_wh,
             meter_stop_wh: self.meter_stop_wh,
+            is_below_readings: is_below(self.meter_stop_wh, &self.last_meter),
             told_late: self.told_late,
             saw_orphan_stop: self.saw_orphan_stop,
         }
     }
+}
+
+fn is_below(meter_stop_wh: Option<i64>, last_meter: &LastMeter) -> bool {
+    let told = meter_stop_wh.zip(last_meter.standing());
+    told.is_some_and(|(stop_wh, last)| is_below_readings(stop_wh, &last))
 }
 
 /// Which transactions to list. Bounds are inclusive below and exclusive above, by time of start; the least and the
@@ -139,12 +149,16 @@ struct EndRow {
 /// The columns of [`TransactionRow`], and where they come from.
 macro_rules! row_columns {
     () => {
-        "t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
-             meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, heard_at_ms,
-             provisional_since_ms, told_late, saw_orphan_stop,
-             (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
-             deviations, c.total as cost, c.currency, c.billed_though
-         from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
+        concat!(
+            "t.id, charge_point_id, connector_id, id_tag, state, started_at_ms, stopped_at_ms,
+                 meter_start_wh, meter_stop_wh, reason, received_at_ms, stop_received_at_ms, heard_at_ms,
+                 provisional_since_ms, told_late, saw_orphan_stop, ",
+            last_meter_columns!(),
+            ",
+                 (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
+                 deviations, c.total as cost, c.currency, c.billed_though
+             from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
+        )
     };
 }
 pub(in crate::store) use row_columns;
@@ -168,18 +182,27 @@ static INSERT: Many = Many::new(
     21,
 );
 
-/// Id, start, its arrival, the register then, and whether something was told after a final end.
-type StoppedRow = (i64, i64, i64, Option<i64>, bool);
+/// What is known of a transaction that was just stopped.
+#[derive(sqlx::FromRow)]
+struct StoppedRow {
+    id: i64,
+    started_at_ms: i64,
+    received_at_ms: i64,
+    meter_start_wh: Option<i64>,
+    told_late: bool,
+    #[sqlx(flatten)]
+    last_meter: LastMeter,
+}
 
 static STOP: Many = Many::new(
-    "with r (number, point, at_ms, meter_wh, why, what_made_it, tag, answer, now_ms) as (values {rows})
+    concat!("with r (number, point, at_ms, meter_wh, why, what_made_it, tag, answer, now_ms) as (values {rows})
      update charge_transaction set state = 'stopped', stopped_at_ms = r.at_ms, meter_stop_wh = r.meter_wh,
          reason = r.why, stop_trigger = r.what_made_it, stop_id_tag = r.tag, stop_answer = r.answer,
          stop_received_at_ms = r.now_ms, heard_at_ms = r.now_ms, updated_at_ms = r.now_ms,
          told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
          provisional_since_ms = null, left_at_ms = null, ended_by = null, saw_orphan_stop = false
      from r where id = r.number and charge_point_id = r.point and state <> 'stopped'
-     returning id, started_at_ms, received_at_ms, meter_start_wh, told_late",
+     returning id, started_at_ms, received_at_ms, meter_start_wh, told_late, ", last_meter_columns!()),
     9,
 );
 
@@ -280,7 +303,7 @@ impl Conn {
     ) -> Result<Vec<Option<i64>>> {
         let mut ids = Vec::with_capacity(new.len());
         for chunk in chunks(new) {
-            let text = INSERT.for_rows(chunk.len());
+            let text = INSERT.for_rows(self, chunk.len());
             let rows: Vec<(i64, String)> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for NewTransaction { start, belongs_to, answer, tag_group, authorization_method, trigger } in chunk {
@@ -317,7 +340,7 @@ impl Conn {
             .collect();
         let mut found = Vec::new();
         for chunk in chunks(&placed) {
-            let text = WITH_OTHERS.for_rows(chunk.len());
+            let text = WITH_OTHERS.for_rows(self, chunk.len());
             let ids: Vec<i64> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_scalar(text);
                 for (id, start, connector) in chunk {
@@ -362,7 +385,7 @@ impl Conn {
     ) -> Result<Vec<(i64, Claims)>> {
         let mut stopped = Vec::new();
         for chunk in chunks(records) {
-            let text = STOP.for_rows(chunk.len());
+            let text = STOP.for_rows(self, chunk.len());
             let rows: Vec<StoppedRow> = on_db!(&mut *self, db => {
                 let mut query = sqlx::query_as(text);
                 for Stop { stop, answer } in chunk {
@@ -372,22 +395,24 @@ impl Conn {
                 }
                 query.fetch_all(db)
             })?;
-            for (id, started_at_ms, start_received_at_ms, meter_start_wh, told_late) in rows {
+            for row in rows {
                 let record = chunk
                     .iter()
-                    .find(|record| record.stop.transaction_number == id);
+                    .find(|record| record.stop.transaction_number == row.id);
                 let stop = record.map(|record| record.stop);
+                let meter_stop_wh = stop.map(|stop| stop.meter_stop_wh);
                 let claims = Claims {
-                    started_at_ms,
-                    start_received_at_ms,
+                    started_at_ms: row.started_at_ms,
+                    start_received_at_ms: row.received_at_ms,
                     stopped_at_ms: stop.map(|stop| stop.stopped_at_ms),
                     stop_received_at_ms: stop.map(|stop| stop.now_ms),
-                    meter_start_wh,
-                    meter_stop_wh: stop.map(|stop| stop.meter_stop_wh),
-                    told_late,
+                    meter_start_wh: row.meter_start_wh,
+                    meter_stop_wh,
+                    is_below_readings: is_below(meter_stop_wh, &row.last_meter),
+                    told_late: row.told_late,
                     saw_orphan_stop: false,
                 };
-                stopped.push((id, claims));
+                stopped.push((row.id, claims));
             }
         }
         Ok(stopped)

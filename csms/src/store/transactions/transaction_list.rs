@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::domain::tags::tag::tag_key;
 use crate::store::database::query_text::{Bind, Put, bind_all};
+use crate::store::transactions::meter::last_meter_columns;
 use crate::store::transactions::transaction::row_columns;
 use crate::store::{
     Conn, Result, Store, TransactionFilter, TransactionRow, on_db, owner_conditions,

@@ -38,4 +38,4 @@ pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The read buffer of a socket, in bytes. The library's default of 128 KiB would cost every idle
 /// connection that much memory.
-pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+pub const READ_BUFFER_BYTES: usize = 1024;

@@ -69,6 +69,8 @@ create table connector (
     received_at_ms bigint not null,
     received_by text not null,
     received_number bigint not null,
+    -- When it became what it is, by this server's clock: its EVSE is at least as new, and all above it.
+    changed_at_ms bigint not null,
     primary key (charge_point_id, connector_id)
 );
 

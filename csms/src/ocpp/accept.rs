@@ -22,6 +22,7 @@ use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, READ_BUFFER_BYTES};
+use futures_util::future::BoxFuture;
 use percent_encoding::percent_decode_str;
 
 use super::admitted::Admitted;
@@ -126,7 +127,12 @@ async fn handshake(
         Ok(upgrade) => upgrade,
         Err(rejection) => {
             app.metrics.handshake_refused();
-            tell(&app, peer, &uri, &Refusal::Upgrade(rejection.body_text()));
+            tell(
+                &app,
+                peer,
+                uri.path(),
+                &Refusal::Upgrade(rejection.body_text()),
+            );
             return rejection.into_response();
         }
     };
@@ -135,6 +141,8 @@ async fn handshake(
         upgrade.set_selected_protocol(HeaderValue::from_static(subprotocol));
     }
     let sessions = app.sockets.clone();
+    // Not the address itself: it would keep the buffer of the whole request as long as the connection lives.
+    let path = uri.path().to_owned();
     upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -142,37 +150,30 @@ async fn handshake(
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| {
-            sessions.track_future(async move {
-                match admitted.zip(spoken) {
-                    Some((admitted, spoken)) => {
-                        session::run(app, id, peer, spoken, admitted, socket).await;
-                    }
-                    None => {
-                        tell(&app, peer, &uri, &Refusal::Subprotocol(id));
-                        session::refuse(socket).await;
-                    }
+            let session: BoxFuture<'static, ()> = match admitted.zip(spoken) {
+                Some((admitted, spoken)) => {
+                    Box::pin(session::run(app, id, peer, spoken, admitted, socket))
                 }
-            })
+                None => Box::pin(async move {
+                    tell(&app, peer, &path, &Refusal::Subprotocol(id));
+                    session::refuse(socket).await;
+                }),
+            };
+            sessions.track_future(session)
         })
 }
 
 /// Counts, tells and answers a refusal.
 fn refused(app: &App, peer: Peer, uri: &Uri, refusal: Refusal) -> Response {
     app.metrics.handshake_refused();
-    tell(app, peer, uri, &refusal);
+    tell(app, peer, uri.path(), &refusal);
     refusal.into_response()
 }
 
-fn tell(app: &App, Peer(peer): Peer, uri: &Uri, refusal: &Refusal) {
+fn tell(app: &App, Peer(peer): Peer, path: &str, refusal: &Refusal) {
     let (now_ms, reason) = (app.mono.now_ms(), refusal.to_string());
     let refusals = &app.refusals;
-    refusals.tell(
-        now_ms,
-        &peer.to_string(),
-        uri.path(),
-        &reason,
-        refusal.remedy(),
-    );
+    refusals.tell(now_ms, &peer.to_string(), path, &reason, refusal.remedy());
 }
 
 /// How somebody comes.

@@ -24,9 +24,10 @@ pub(super) const TOLD_PATIENCE: Duration = Duration::from_secs(2);
 /// Begins to work on an inbox. Whatever becomes of the connections, the task goes on; the shutdown waits for it.
 pub(super) fn begin_work(app: &Arc<App>, inbox: &Arc<Inbox>) {
     let (app, inbox) = (app.clone(), inbox.clone());
-    app.handlers.clone().spawn(async move {
+    // Boxed: the runtime moves what it is given more than once.
+    app.handlers.clone().spawn(Box::pin(async move {
         work(&inbox, |call| answer(app.clone(), call)).await;
-    });
+    }));
 }
 
 /// Handles a call and leaves its answer with its connection, where one is left.

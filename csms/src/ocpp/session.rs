@@ -77,14 +77,20 @@ pub(crate) async fn run(
     if let Some(fingerprint) = certificate {
         let _ = seat.contact.certificate.set(fingerprint.clone());
         // Once more, now that whoever revokes it finds this connection. A store that fails says no.
-        if !matches!(app.store.is_revoked(&fingerprint).await, Ok(false)) {
+        if !matches!(
+            Box::pin(app.store.is_revoked(&fingerprint)).await,
+            Ok(false)
+        ) {
             seat.contact.revoke();
         }
     }
     routes::remember_registration(&seat.contact, charge_point.registration, read_ms);
     // And whoever deletes it meanwhile.
     if app.sessions.is_any_outdated_since(read_ms)
-        && matches!(app.store.charge_point(id.as_str()).await, Ok(None))
+        && matches!(
+            Box::pin(app.store.charge_point(id.as_str())).await,
+            Ok(None)
+        )
     {
         seat.contact.outdated.cancel();
     }
@@ -120,7 +126,8 @@ pub(crate) async fn run(
         session.untold = Some(session.app.outbox.tell(occurrence, data));
     }
     let end = session.live().await;
-    session.finish(end).await;
+    // Boxed, like the queries above: what a connection does once takes no room while it is silent.
+    Box::pin(session.finish(end)).await;
 }
 
 /// Who has a seat in the map of sessions, and is counted by the figures. Both are given back whatever becomes of the

@@ -80,6 +80,15 @@ impl StoreError {
         code.is_some_and(|code| matches!(&*code, "40P01" | "40001"))
     }
 
+    /// Whether the job waited for a row that somebody else holds, for as long as the jobs of a group may on PostgreSQL.
+    pub(crate) fn is_of_a_lock(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        code.is_some_and(|code| code == "55P03")
+    }
+
     /// Whether no other job has a better chance: it is the database that fails, not what was asked of it.
     pub(crate) fn concerns_everybody(&self) -> bool {
         match self {

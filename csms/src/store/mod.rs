@@ -103,8 +103,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long closing may take; what is not committed by then is lost, and nobody was told that it was kept.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Connections of PostgreSQL that write at the same time.
+/// Connections of PostgreSQL that commit groups at the same time, and how long such a group waits for a row that somebody
+/// else holds.
 const POSTGRES_WRITERS: u32 = 4;
+const GROUP_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+/// Connections of PostgreSQL that write what met such a row, one job each.
+const POSTGRES_PATIENT_WRITERS: u32 = 8;
 /// Reads over many rows that run at the same time, below the number of connections that read for the API: those that
 /// are quick get in beside them.
 const HEAVY_READS_MAX: usize = 2;
@@ -240,7 +244,11 @@ impl Store {
         };
         let closing = store.inner.closing.clone();
         let health = writer::Health::new(serves);
-        let writer = writer::Writer::new(pool, queue, closing, counters, health);
+        let mut writer = writer::Writer::new(pool, queue, closing, counters, health);
+        if let Pools::Postgres { patient, .. } = &store.inner.pools {
+            let patient = writer.set_aside_for(patient.clone());
+            patient.spawn(&store.inner.writers, POSTGRES_PATIENT_WRITERS);
+        }
         writer.spawn(&store.inner.writers, tasks);
         store
             .create_organization(DEFAULT_ORGANIZATION, DEFAULT_NAME)
@@ -334,8 +342,13 @@ impl Store {
                         lock.release();
                     }
                 }
-                Pools::Postgres { ocpp, rest, writer } => {
-                    tokio::join!(ocpp.close(), rest.close(), writer.close());
+                Pools::Postgres {
+                    ocpp,
+                    rest,
+                    writer,
+                    patient,
+                } => {
+                    tokio::join!(ocpp.close(), rest.close(), writer.close(), patient.close());
                 }
             }
         };

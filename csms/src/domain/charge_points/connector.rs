@@ -130,17 +130,6 @@ impl ConnectorState {
         !self.is_faulted && matches!(self.availability, Availability::Operative)
     }
 
-    /// What partners are told of it, in the word of OCPI [OCPI 2.2.1 §8.4.22]: less than there is to know.
-    pub(crate) const fn published(self) -> &'static str {
-        match (self.is_faulted, self.availability, self.occupancy) {
-            (true, ..) => "OUTOFORDER",
-            (_, Availability::Inoperative, _) => "INOPERATIVE",
-            (_, _, Some(Occupancy::Reserved)) => "RESERVED",
-            (_, _, Some(Occupancy::Occupied)) => "CHARGING",
-            (_, _, Some(Occupancy::Free) | None) => "AVAILABLE",
-        }
-    }
-
     /// From the word of OCPP 1.6 [1.6 §7.7]; `None` when it is none.
     pub(crate) fn from_word(word: &str) -> Option<Self> {
         Some(match word {
@@ -214,24 +203,6 @@ mod tests {
         ] {
             assert!(!state(word).may_begin(), "{word}");
         }
-    }
-
-    #[test]
-    fn partners_are_told_of_a_session_as_a_whole() {
-        let published = |word| ConnectorState::from_word(word).unwrap().published();
-        for word in [
-            "Preparing",
-            "Charging",
-            "SuspendedEV",
-            "SuspendedEVSE",
-            "Finishing",
-        ] {
-            assert_eq!(published(word), "CHARGING", "{word}");
-        }
-        assert_eq!(published("Available"), "AVAILABLE");
-        assert_eq!(published("Reserved"), "RESERVED");
-        assert_eq!(published("Unavailable"), "INOPERATIVE");
-        assert_eq!(published("Faulted"), "OUTOFORDER");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What charge points report about themselves: boots, connector status, and notes such as firmware progress
 //! or security events. Facts are kept as they were said.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -126,7 +126,9 @@ impl Folded for StatusReport {
 
 async fn keep_statuses(jobs: &[&StatusReport], conn: &mut Conn) -> Result<()> {
     let reports: Vec<&ConnectorReport> = jobs.iter().map(|job| &job.report).collect();
-    let before = conn.statuses_before(&reports).await?;
+    let told = jobs.iter().filter(|job| job.occurrence.is_some());
+    let told: Vec<&ConnectorReport> = told.map(|job| &job.report).collect();
+    let before = conn.statuses_before(&told).await?;
     conn.insert_statuses(&reports).await?;
     let kept: HashSet<(String, i64)> = conn.set_connectors(&reports).await?.into_iter().collect();
     let is_kept = |report: &ConnectorReport| kept.contains(&key(report));
@@ -139,7 +141,7 @@ async fn keep_statuses(jobs: &[&StatusReport], conn: &mut Conn) -> Result<()> {
             conn.tell(occurrence, &status_changed(report)).await?;
         }
     }
-    let of_connectors = reports.iter().copied();
+    let of_connectors = reports.into_iter();
     let of_connectors = of_connectors.filter(|report| report.connector_id != 0 && is_kept(report));
     let (mut free, mut charging) = (Vec::new(), Vec::new());
     for report in of_connectors {
@@ -157,34 +159,11 @@ async fn keep_statuses(jobs: &[&StatusReport], conn: &mut Conn) -> Result<()> {
         let (stamp_ms, received_at_ms) = (report.stamp_ms, report.received_at_ms);
         ending::come_back(conn, report.place(), stamp_ms, received_at_ms).await?;
     }
-    // Last, as many stand on one site: it is not held for long.
-    let kept = reports.iter().copied().filter(|report| is_kept(report));
-    conn.touch_evses(&published(kept, &before)).await
+    Ok(())
 }
 
 fn key(report: &ConnectorReport) -> (String, i64) {
     (report.charge_point_id.clone(), report.connector_id)
-}
-
-/// Charge points and connectors of which partners are told something else by these reports, and since when.
-fn published<'r>(
-    reports: impl Iterator<Item = &'r ConnectorReport>,
-    before: &HashMap<(String, i64), (String, String)>,
-) -> Vec<(&'r str, i64, i64)> {
-    let word_before = |report: &ConnectorReport| {
-        let (word, _) = before.get(&key(report))?;
-        ConnectorState::from_word(word).map(ConnectorState::published)
-    };
-    let changed = reports.filter(|report| word_before(report) != Some(report.state.published()));
-    let mut changed: Vec<(&str, i64, i64)> = changed
-        .map(|report| {
-            let (charge_point, connector) = report.place();
-            (charge_point, connector, report.received_at_ms)
-        })
-        .collect();
-    // Whoever writes many rows locks them in one order, or two that do wait for each other.
-    changed.sort_unstable();
-    changed
 }
 
 fn status_changed(report: &ConnectorReport) -> serde_json::Value {

@@ -511,7 +511,7 @@ impl Conn {
                         .bind(report.state.phase.map(Phase::as_str)).bind(report.state.is_faulted)
                         .bind(&report.error_code).bind(&report.info).bind(&report.vendor_id)
                         .bind(&report.vendor_error_code).bind(report.at_ms()).bind(report.received_at_ms)
-                        .bind(process).bind(number);
+                        .bind(process).bind(number).bind(report.received_at_ms);
                 }
                 query.fetch_all(db)
             })?;
@@ -615,18 +615,23 @@ impl Folded for Newcomer {
 static SET_CONNECTORS: Many = Many::new(
     "insert into connector (charge_point_id, connector_id, availability, occupancy, phase, is_faulted,
          error_code, info, vendor_id, vendor_error_code, reported_at_ms, received_at_ms, received_by,
-         received_number)
+         received_number, changed_at_ms)
      values {rows}
      on conflict (charge_point_id, connector_id) do update set availability = excluded.availability,
          occupancy = excluded.occupancy, phase = excluded.phase, is_faulted = excluded.is_faulted,
          error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,
          vendor_error_code = excluded.vendor_error_code,
          reported_at_ms = excluded.reported_at_ms, received_at_ms = excluded.received_at_ms,
-         received_by = excluded.received_by, received_number = excluded.received_number
+         received_by = excluded.received_by, received_number = excluded.received_number,
+         changed_at_ms = case when connector.availability is distinct from excluded.availability
+                 or connector.occupancy is distinct from excluded.occupancy
+                 or connector.phase is distinct from excluded.phase
+                 or connector.is_faulted is distinct from excluded.is_faulted
+             then excluded.changed_at_ms else connector.changed_at_ms end
      where connector.received_by <> excluded.received_by
         or connector.received_number <= excluded.received_number
      returning charge_point_id, connector_id",
-    14,
+    15,
 );
 
 static INSERT_STATUSES: Many = Many::new(

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::charge_points::evse::{Attributes, Connector, Evse, Numbering};
 use crate::domain::charge_points::plug::Plug;
-use crate::store::{Conn, Many, Result, Store, StoreError, chunks, on_db, run_on_db};
+use crate::store::{Conn, Result, Store, StoreError, on_db, run_on_db};
 
 #[derive(sqlx::FromRow)]
 struct EvseRow {
@@ -30,31 +30,6 @@ struct ConnectorRow {
     max_electric_power: Option<i64>,
     updated_at_ms: i64,
 }
-
-static TOUCH_EVSES: Many = Many::new(
-    "with r (point, connector, at_ms) as (values {rows})
-     update evse set updated_at_ms = r.at_ms from r
-     where charge_point_id = r.point and deleted_at_ms is null and updated_at_ms < r.at_ms
-         and (r.connector = 0 or exists (select 1 from evse_connector c
-             where c.charge_point_id = r.point and c.connector_1_6 = r.connector and c.evse_id = evse.evse_id))",
-    3,
-);
-
-/// EVSEs that nobody grouped are as new as their charge point.
-static TOUCH_POINTS: Many = Many::new(
-    "with r (point, connector, at_ms) as (values {rows})
-     update charge_point set updated_at_ms = r.at_ms from r
-     where id = r.point and updated_at_ms < r.at_ms and not exists (select 1 from evse_connector c
-         where c.charge_point_id = r.point and c.connector_1_6 = r.connector)",
-    3,
-);
-
-static TOUCH_SITES: Many = Many::new(
-    "with r (point, connector, at_ms) as (values {rows})
-     update site set updated_at_ms = r.at_ms from r join charge_point p on p.id = r.point
-     where site.id = p.site_id and site.updated_at_ms < r.at_ms",
-    3,
-);
 
 impl Store {
     /// How the connectors of a charge point are counted.
@@ -121,24 +96,6 @@ impl Conn {
             Some((evse, _)) => (*evse, grouped.iter().map(|(_, number)| *number).collect()),
             None => (connector, vec![connector]),
         })
-    }
-
-    /// Connectors (0 for all of a charge point) of which partners are told something else since a time: that is when
-    /// their EVSEs were changed, and the charge points and sites above them.
-    pub(crate) async fn touch_evses(&mut self, changed: &[(&str, i64, i64)]) -> Result<()> {
-        for text in [&TOUCH_EVSES, &TOUCH_POINTS, &TOUCH_SITES] {
-            for chunk in chunks(changed) {
-                let text = text.for_rows(self, chunk.len());
-                run_on_db!(&mut *self, db => {
-                    let mut query = sqlx::query(text);
-                    for (charge_point, connector, at_ms) in chunk {
-                        query = query.bind(*charge_point).bind(*connector).bind(*at_ms);
-                    }
-                    query.execute(db)
-                })?;
-            }
-        }
-        Ok(())
     }
 
     /// The largest number of a connector that a charge point reported; 0 where it reported none.

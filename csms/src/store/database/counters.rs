@@ -9,6 +9,7 @@ pub(crate) struct StoreCounters {
     pub commits: Counter,
     /// Jobs in these transactions.
     pub committed_jobs: Counter,
-    /// Jobs that ran again because PostgreSQL ended them in favour of another one.
+    /// Groups and jobs that ran again because PostgreSQL ended them in favour of another one, or because they met a row
+    /// that somebody else held.
     pub collisions: Counter,
 }

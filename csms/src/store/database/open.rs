@@ -13,12 +13,19 @@ use crate::store::database::file::OpenFile;
 use crate::store::database::many::PREPARED_MAX;
 use crate::store::database::serving::{self, ServingLock};
 use crate::store::{
-    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Conn, POSTGRES_WRITERS, Result, STATEMENT_TIMEOUT, StoreError,
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Conn, GROUP_LOCK_TIMEOUT, POSTGRES_PATIENT_WRITERS,
+    POSTGRES_WRITERS, Result, STATEMENT_TIMEOUT, StoreError,
 };
 
 /// Connections that read for charge points, and as many again that read for the API.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_READERS: u32 = 6;
+
+/// Pages in the journal of SQLite, of 4 KiB, before they are written into the file: a page that changes often is written
+/// once.
+const WAL_PAGES: &str = "4000";
+/// What the connection that writes keeps of an SQLite file in memory; to SQLite a negative number is one of KiB.
+const WRITER_CACHE_KIB: &str = "-16384";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -38,6 +45,8 @@ pub(in crate::store) enum Pools {
         ocpp: PgPool,
         rest: PgPool,
         writer: PgPool,
+        /// For writes that met somebody's lock and wait for it; made when they are needed.
+        patient: PgPool,
     },
 }
 
@@ -102,6 +111,9 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         .statement_cache_capacity(PREPARED_MAX)
+        // Statements for many rows can be taken back alone; what that needs stays in memory.
+        .pragma("temp_store", "memory")
+        .pragma("wal_autocheckpoint", WAL_PAGES)
         .disable_statement_logging();
     let path = options.get_filename().to_owned();
     let lock = match create && !path.is_dir() {
@@ -132,7 +144,8 @@ async fn open_sqlite(address: &str, create: bool) -> Result<Pools> {
             .max_lifetime(None)
             .test_before_acquire(false)
     };
-    let writer = pool(1).connect_with(options.clone()).await?;
+    let writing = options.clone().pragma("cache_size", WRITER_CACHE_KIB);
+    let writer = pool(1).connect_with(writing).await?;
     migrate(&SQLITE, &mut *writer.acquire().await?).await?;
     let ocpp = pool(SQLITE_READERS).connect_with(options.clone()).await?;
     let rest = pool(SQLITE_READERS).connect_with(options).await?;
@@ -195,10 +208,13 @@ async fn open_postgres(address: &str) -> Result<Pools> {
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
     };
-    let writer = pool(POSTGRES_WRITERS).connect_with(options.clone()).await?;
+    let lock_ms = GROUP_LOCK_TIMEOUT.as_millis().to_string();
+    let writing = options.clone().options([("lock_timeout", lock_ms)]);
+    let writer = pool(POSTGRES_WRITERS).connect_with(writing).await?;
     migrate(&POSTGRES, &mut *writer.acquire().await?).await?;
     Ok(Pools::Postgres {
         ocpp: pool(POSTGRES_READERS).connect_lazy_with(options.clone()),
+        patient: pool(POSTGRES_PATIENT_WRITERS).connect_lazy_with(options.clone()),
         rest: pool(POSTGRES_READERS).connect_lazy_with(options),
         writer,
     })

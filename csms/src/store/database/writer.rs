@@ -5,7 +5,8 @@
 //! once more, now with a savepoint before each job: a bad job costs nobody else a commit. Jobs of one kind that are
 //! [`Folded`](super::job::Folded) are done together, with one statement for many of them: what costs is the way to the thread of SQLite
 //! and back, more than SQLite. On PostgreSQL a few tasks do the same side by side, in smaller groups; a group that ran
-//! into another one (a deadlock) runs again.
+//! into another one (a deadlock) runs again. A group waits for nobody's lock for long: the job that met one is set aside,
+//! for tasks that commit one job each and wait, so that the others do not.
 //!
 //! A database that takes no commit at all fails every job at once; the log hears of it once. A job whose
 //! statement takes too long, behind somebody's lock maybe, fails alone. On SQLite, where all others wait behind
@@ -32,6 +33,8 @@ use crate::store::{Conn, Result, StoreCounters, StoreError, run_on_db};
 /// Jobs in one commit. On PostgreSQL fewer: they are done side by side, and whoever holds a row makes a group wait.
 const BATCH_JOBS_MAX: usize = 256;
 const SHARED_BATCH_JOBS_MAX: usize = 64;
+/// Jobs that met somebody's lock and wait for a task that waits with them.
+const ASIDE_JOBS_MAX: usize = 1024;
 
 /// Jobs that are worth a commit at once. Where jobs come together, fewer wait for others for [`GATHER`]: a commit costs
 /// as much as many jobs.
@@ -72,13 +75,6 @@ impl WriterPool {
     /// Whether one slow job tells nothing about the next: it ran beside the others.
     const fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))
-    }
-
-    const fn batch_jobs_max(&self) -> usize {
-        match self {
-            Self::Sqlite(..) => BATCH_JOBS_MAX,
-            Self::Postgres(_) => SHARED_BATCH_JOBS_MAX,
-        }
     }
 }
 
@@ -123,6 +119,9 @@ pub(in crate::store) struct Writer {
     closing: CancellationToken,
     counters: StoreCounters,
     health: Arc<Health>,
+    batch_jobs_max: usize,
+    /// Where jobs go that met a lock.
+    aside: Option<mpsc::Sender<Box<dyn Job>>>,
 }
 
 /// Waits for more jobs, not long.
@@ -148,12 +147,34 @@ impl Writer {
         counters: StoreCounters,
         health: Health,
     ) -> Self {
+        let batch_jobs_max = match pool {
+            WriterPool::Sqlite(..) => BATCH_JOBS_MAX,
+            WriterPool::Postgres(_) => SHARED_BATCH_JOBS_MAX,
+        };
         Self {
             pool,
             queue: Arc::new(Mutex::new(queue)),
             closing,
             counters,
             health: Arc::new(health),
+            batch_jobs_max,
+            aside: None,
+        }
+    }
+
+    /// Sets jobs that meet a lock aside from now on, for tasks of the writer that this gives: they commit one job each on
+    /// the connections of `patient`.
+    pub(in crate::store) fn set_aside_for(&mut self, patient: PgPool) -> Self {
+        let (aside, queue) = mpsc::channel(ASIDE_JOBS_MAX);
+        self.aside = Some(aside);
+        Self {
+            pool: WriterPool::Postgres(patient),
+            queue: Arc::new(Mutex::new(queue)),
+            closing: self.closing.clone(),
+            counters: self.counters.clone(),
+            health: self.health.clone(),
+            batch_jobs_max: 1,
+            aside: None,
         }
     }
 
@@ -176,7 +197,7 @@ impl Writer {
     /// Waits for jobs; false when the store is closed and the queue empty.
     async fn take(&self, batch: &mut Vec<Box<dyn Job>>, is_busy: bool) -> bool {
         let mut queue = self.queue.lock().await;
-        let max = self.pool.batch_jobs_max();
+        let max = self.batch_jobs_max;
         tokio::select! {
             taken = queue.recv_many(batch, max) => {
                 if is_busy && (1..GATHERED_MIN).contains(&taken) && taken < max {
@@ -196,7 +217,10 @@ impl Writer {
             match self.commit(batch, savepoints).await {
                 Ok(mut failed) => {
                     for (index, job) in batch.drain(..).enumerate() {
-                        job.finish(failed.remove(&index).map_or(Ok(()), Err));
+                        match failed.remove(&index) {
+                            None => job.finish(Ok(())),
+                            Some(error) => self.fail_or_set_aside(job, error),
+                        }
                     }
                 }
                 Err(Failure::Job(error)) if error.is_collision() && collided < COLLISIONS_MAX => {
@@ -204,13 +228,29 @@ impl Writer {
                     self.counters.collisions.inc();
                 }
                 Err(Failure::Job(_)) if batch.len() > 1 => savepoints = Savepoints::PerJob,
-                Err(Failure::Job(error)) => fail_all(batch, &error),
+                Err(Failure::Job(error)) => {
+                    for job in batch.drain(..) {
+                        self.fail_or_set_aside(job, error.clone());
+                    }
+                }
                 Err(Failure::Slow(index)) if self.is_one_of_a_kind(&mut slow) => {
                     batch.remove(index).finish(Err(StoreError::TimedOut));
                 }
                 Err(Failure::Slow(_)) => self.fail_everything(batch, StoreError::TimedOut),
                 Err(Failure::Transaction(error)) => self.fail_everything(batch, error),
             }
+        }
+    }
+
+    /// A job that met a lock goes to those who wait; any other one failed.
+    fn fail_or_set_aside(&self, job: Box<dyn Job>, error: StoreError) {
+        let aside = self.aside.as_ref().filter(|_| error.is_of_a_lock());
+        let Some(aside) = aside else {
+            return job.finish(Err(error));
+        };
+        self.counters.collisions.inc();
+        if let Err(full) = aside.try_send(job) {
+            full.into_inner().finish(Err(StoreError::TimedOut));
         }
     }
 
@@ -533,7 +573,7 @@ mod tests {
         let (one, other) = tokio::join!(rename("a", "b"), second);
         one.unwrap();
         other.unwrap();
-        assert_eq!(counters.collisions.get(), 1);
+        assert!(counters.collisions.get() >= 1);
         for id in ["a", "b"] {
             assert_eq!(name_of(&store, id).await, Some(format!("{id}xx")));
         }

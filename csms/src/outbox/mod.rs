@@ -7,7 +7,7 @@
 //!   process, and each second for those of others.
 //! - Letters are sent at least once and in order per lane, by [`deliver`]; a letter's id stays the same.
 //!
-//! Not here: what the letters say (`domain::occurrence`), and where they are kept (`store::outbox`).
+//! Not here: what the letters say (`domain::occurrence`), and where they are kept (`store::letters::outbox`).
 
 mod announce;
 mod deliver;

@@ -1,9 +1,9 @@
 //! What the CSMS remembers: one [`Store`] over SQLite or PostgreSQL.
 //!
-//! Writes are jobs for the [`writer`], which commits many of them at once on SQLite and one each on
-//! PostgreSQL; a job's caller hears of its result after the commit, never before. Charge points and the API read
-//! through pools of their own, so that no search keeps a charge point waiting. Queries are methods of [`Conn`], one text for both databases; the rules that use them live
-//! in `domain`, several queries in one transaction.
+//! Writes are jobs for the [`writer`], which commits many of them at once; a job's caller hears of its result after the
+//! commit, never before. Charge points and the API read through pools of their own, so that no search keeps a charge point
+//! waiting. Queries are methods of [`Conn`], one text for both databases; the rules that use them live in `domain`, several
+//! queries in one transaction.
 //!
 //! Instants are Unix milliseconds, structured values JSON text. What a retransmission must not do twice
 //! is a unique key.

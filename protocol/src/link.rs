@@ -354,13 +354,14 @@ impl<T> Link<T> {
     }
 
     /// The open call, where a flawed answer is its: by its id, by the half of it that is left, or because no id can be
-    /// read. Only one call is open [1.6J §4.1.1], so there is no other that it could answer.
+    /// read: only one call is open [1.6J §4.1.1], and one that timed out could be meant where there was such a one.
     fn take_answered(&mut self, id: Option<&MessageId>) -> Option<OpenCall<T>> {
         let open_id = self.id_text(self.open.as_ref()?.number);
-        let is_its = id.is_none_or(|id| match self.number_of(id) {
-            Some(_) => id.as_str() == open_id,
-            None => open_id.starts_with(id.as_str()) && 2 * id.as_str().len() >= open_id.len(),
-        });
+        let is_its = match id {
+            None => self.timed_out.is_empty(),
+            Some(id) if self.number_of(id).is_some() => id.as_str() == open_id,
+            Some(id) => open_id.starts_with(id.as_str()) && 2 * id.as_str().len() >= open_id.len(),
+        };
         self.open.take_if(|_| is_its)
     }
 

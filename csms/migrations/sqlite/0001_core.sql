@@ -69,7 +69,7 @@ create table connector (
     received_at_ms bigint not null,
     received_by text not null,
     received_number bigint not null,
-    -- When it became what it is, by this server's clock: its EVSE is at least as new, and all above it.
+    -- When it became what it is, by this server's clock. What stands above it is not touched for that.
     changed_at_ms bigint not null,
     primary key (charge_point_id, connector_id)
 );
@@ -144,6 +144,7 @@ create table charge_transaction (
     last_meter_at_ms bigint,
     last_meter_source bigint,
     last_meter_doubt bigint,
+    last_meter_first_wh bigint,
     last_meter_least_wh bigint,
     received_at_ms bigint not null,
     -- When the last message about it was received.

@@ -85,7 +85,7 @@ impl Default for Metrics {
         );
         show.of(
             "collisions",
-            "Jobs that ran again because PostgreSQL ended them in favour of another one (a deadlock)",
+            "Groups and jobs that ran again because they met another one on PostgreSQL (a deadlock, or a row that is held)",
             &store.collisions,
         );
         let metrics = Self {

@@ -11,11 +11,12 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dynamo_protocol::ChargePointId;
+use tokio::time::Instant;
 
 use super::refusal::{Refusal, unreadable};
 use crate::App;
 use crate::domain::charge_points::password_change;
-use crate::password::Verdict;
+use crate::password::{VERIFICATION_TIMEOUT, Verdict};
 use crate::store::ChargePoint;
 
 /// What was shown, and how.
@@ -109,8 +110,10 @@ async fn compare(
     password: &[u8],
 ) -> Found {
     let mut found = Found::Neither;
+    // However many are compared.
+    let until = Instant::now() + VERIFICATION_TIMEOUT;
     if let Some(stored) = &charge_point.password_hash {
-        match app.passwords.verify(id, password, stored).await {
+        match app.passwords.verify(until, id, password, stored).await {
             Verdict::Right => return Found::Password { renewed: None },
             Verdict::Outdated(new) => return Found::Password { renewed: Some(new) },
             Verdict::Unreadable => found = Found::Unreadable,
@@ -119,7 +122,8 @@ async fn compare(
         }
     }
     for pending in &charge_point.pending_passwords {
-        match app.passwords.verify(id, password, &pending.hash).await {
+        let hash = &pending.hash;
+        match app.passwords.verify(until, id, password, hash).await {
             Verdict::Right | Verdict::Outdated(_) => return Found::Pending(pending.hash.clone()),
             Verdict::Unreadable => found = Found::Unreadable,
             Verdict::Crowded => return Found::Crowded,

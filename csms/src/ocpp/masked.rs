@@ -43,8 +43,8 @@ fn mask_texts(value: &mut Value) {
             let names_key = |value: &Value| value.as_str().is_some_and(is_password);
             let is_beside = members.values().any(names_key);
             for (name, value) in members {
-                let is_text = value.is_string() && !names_key(value);
-                if (is_beside && is_text) || may_have_key(name) {
+                let may_be_key = !value.is_boolean() && !names_key(value);
+                if (is_beside && may_be_key) || may_have_key(name) {
                     *value = Value::String(MASK.to_owned());
                 } else {
                     mask_texts(value);
@@ -88,6 +88,7 @@ mod tests {
             r#"{"vendorId":"V","messageId":"AuthorizationKey","data":"s3cret"}"#,
             r#"{"vendorId":"V","data":{"AuthorizationKey":"s3cret"}}"#,
             r#"{"vendorId":"V","data":{"name":"AuthorizationKey","setting":"s3cret"}}"#,
+            r#"{"vendorId":"V","data":{"name":"AuthorizationKey","setting":{"v":"s3cret"}}}"#,
         ] {
             let shown = masked(&format!(r#"[2,"1","DataTransfer",{payload}]"#)).unwrap();
             assert!(!shown.contains("s3cret"), "{shown}");

@@ -106,6 +106,7 @@ pub(crate) async fn run(
         trigger: None,
         command: None,
         is_key_change: false,
+        was_key_sent: false,
         untold: None,
         refused_frames: 0,
         read_at_ms: 0,
@@ -183,6 +184,8 @@ struct Session {
     command: Option<&'static str>,
     /// Whether it gives the charge point its password.
     is_key_change: bool,
+    /// Whether a command of this connection did so: an answer may come late, or broken, and have it.
+    was_key_sent: bool,
     /// Hears when what was told of this connection is in the outbox: what its next message tells comes after it.
     untold: Option<oneshot::Receiver<()>>,
     /// Frames of this connection that nobody could read.
@@ -389,7 +392,7 @@ impl Session {
         self.refused_frames += 1;
         let shown = masked(text);
         let text = shown.as_deref().unwrap_or(text);
-        let frame = match self.is_key_change {
+        let frame = match self.was_key_sent {
             // Whatever the charge point says now may be its key.
             true => "",
             false => &text[..text.floor_char_boundary(LOGGED_BYTES_MAX)],
@@ -450,6 +453,7 @@ impl Session {
         }
         self.command = Some(call.action);
         self.is_key_change = call.new_key.is_some();
+        self.was_key_sent |= self.is_key_change;
         let left = command.deadline.saturating_duration_since(Instant::now());
         let left_ms = duration_ms(left);
         // The queue has room: commands are taken one at a time. If it had not, the dropped reply would say

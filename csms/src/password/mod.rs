@@ -17,7 +17,7 @@ use dynamo_protocol::ChargePointId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use crate::domain::charge_points::security::key_bytes;
 use key::{Compared, KEYED, PasswordKey};
@@ -27,7 +27,7 @@ use slow::{Memories, hash_once};
 const VERIFICATIONS_MAX: usize = 2;
 /// How long the password of a charge point that connects may wait for its turn. Charge points come again, and those that
 /// were let in need no turn then.
-const VERIFICATION_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const VERIFICATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the password of a new charge point may wait for its turn: a hundred others and more.
 const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Verified passwords remembered; when full, all are forgotten.
@@ -77,20 +77,11 @@ impl Passwords {
         }
     }
 
-    /// Looks at the password of a charge point, which may come as the bytes of its key or as their digits.
+    /// Looks at the password of a charge point, which may come as the bytes of its key or as their digits. It waits for
+    /// its turn until then.
     pub(crate) async fn verify(
         &self,
-        id: &ChargePointId,
-        password: &[u8],
-        stored: &str,
-    ) -> Verdict {
-        self.verify_within(VERIFICATION_TIMEOUT, id, password, stored)
-            .await
-    }
-
-    async fn verify_within(
-        &self,
-        wait: Duration,
+        until: Instant,
         id: &ChargePointId,
         password: &[u8],
         stored: &str,
@@ -108,7 +99,7 @@ impl Passwords {
             return Verdict::Right;
         }
         let turn = self.slots.clone().acquire_owned();
-        let Ok(Ok(slot)) = timeout(wait, turn).await else {
+        let Ok(Ok(slot)) = timeout_at(until, turn).await else {
             return Verdict::Crowded;
         };
         if !self.verify_slowly(slot, &bytes, password, stored).await {
@@ -257,6 +248,10 @@ pub fn hash_password(password: &str) -> String {
 mod tests {
     use super::*;
 
+    fn soon() -> Instant {
+        Instant::now() + VERIFICATION_TIMEOUT
+    }
+
     fn passwords() -> Passwords {
         Passwords::new(Some(key::for_tests()))
     }
@@ -269,12 +264,24 @@ mod tests {
     async fn a_verified_short_password_is_forgotten_when_the_hash_changes() {
         let passwords = passwords();
         let (old, new) = (hash_password("old"), hash_password("new"));
-        assert_eq!(passwords.verify(&id(), b"old", &old).await, Verdict::Right);
+        assert_eq!(
+            passwords.verify(soon(), &id(), b"old", &old).await,
+            Verdict::Right
+        );
         assert!(passwords.is_remembered(&id(), b"old", &old));
-        assert_eq!(passwords.verify(&id(), b"old", &old).await, Verdict::Right);
-        assert_eq!(passwords.verify(&id(), b"old", &new).await, Verdict::Wrong);
-        assert_eq!(passwords.verify(&id(), b"new", &new).await, Verdict::Right);
-        let verdict = passwords.verify(&id(), b"old", "no hash").await;
+        assert_eq!(
+            passwords.verify(soon(), &id(), b"old", &old).await,
+            Verdict::Right
+        );
+        assert_eq!(
+            passwords.verify(soon(), &id(), b"old", &new).await,
+            Verdict::Wrong
+        );
+        assert_eq!(
+            passwords.verify(soon(), &id(), b"new", &new).await,
+            Verdict::Right
+        );
+        let verdict = passwords.verify(soon(), &id(), b"old", "no hash").await;
         assert_eq!(verdict, Verdict::Wrong);
     }
 
@@ -289,9 +296,13 @@ mod tests {
         ] {
             let kept = passwords.hash_of_charge_point(password).await.unwrap();
             assert_eq!(kept.starts_with(KEYED), keyed, "{password}: {kept}");
-            let verdict = passwords.verify(&id(), password.as_bytes(), &kept).await;
+            let verdict = passwords
+                .verify(soon(), &id(), password.as_bytes(), &kept)
+                .await;
             assert_eq!(verdict, Verdict::Right, "{password}");
-            let verdict = passwords.verify(&id(), b"16-characters--x", &kept).await;
+            let verdict = passwords
+                .verify(soon(), &id(), b"16-characters--x", &kept)
+                .await;
             assert_eq!(verdict, Verdict::Wrong, "{password}");
         }
     }
@@ -306,7 +317,9 @@ mod tests {
         let kept = kept.unwrap();
         for number in 0..10_000 {
             let id = ChargePointId::new(&format!("CP-{number}")).unwrap();
-            let verdict = passwords.verify(&id, b"sixteen-bytes---", &kept).await;
+            let verdict = passwords
+                .verify(soon(), &id, b"sixteen-bytes---", &kept)
+                .await;
             assert_eq!(verdict, Verdict::Right);
         }
     }
@@ -319,11 +332,11 @@ mod tests {
         let kept = passwords.hash_of_charge_point(digits).await.unwrap();
         let lower = digits.to_lowercase();
         for form in [digits.as_bytes(), lower.as_bytes(), &bytes] {
-            let verdict = passwords.verify(&id(), form, &kept).await;
+            let verdict = passwords.verify(soon(), &id(), form, &kept).await;
             assert_eq!(verdict, Verdict::Right, "{form:?}");
         }
         let other = &bytes[..16];
-        let verdict = passwords.verify(&id(), other, &kept).await;
+        let verdict = passwords.verify(soon(), &id(), other, &kept).await;
         assert_eq!(verdict, Verdict::Wrong);
     }
 
@@ -333,22 +346,28 @@ mod tests {
         // Also the digits of a key, which once were kept as they came.
         for password in ["sixteen-characters", "000102030405060708090a0b0c0d0e0f"] {
             let old = hash_password(password);
-            let wrong = passwords.verify(&id(), b"another-password-", &old).await;
+            let wrong = passwords
+                .verify(soon(), &id(), b"another-password-", &old)
+                .await;
             assert_eq!(wrong, Verdict::Wrong);
-            let verdict = passwords.verify(&id(), password.as_bytes(), &old).await;
+            let verdict = passwords
+                .verify(soon(), &id(), password.as_bytes(), &old)
+                .await;
             let Verdict::Outdated(new) = verdict else {
                 panic!("{verdict:?}");
             };
-            let verdict = passwords.verify(&id(), password.as_bytes(), &new).await;
+            let verdict = passwords
+                .verify(soon(), &id(), password.as_bytes(), &new)
+                .await;
             assert_eq!(verdict, Verdict::Right);
         }
         let without_key = Passwords::new(None);
         let (id, old) = (id(), hash_password("sixteen-characters"));
-        let verdict = without_key.verify(&id, b"sixteen-characters", &old);
+        let verdict = without_key.verify(soon(), &id, b"sixteen-characters", &old);
         assert_eq!(verdict.await, Verdict::Right);
         let kept = passwords.hash_of_charge_point("sixteen-characters").await;
         let kept = kept.unwrap();
-        let verdict = without_key.verify(&id, b"sixteen-characters", &kept);
+        let verdict = without_key.verify(soon(), &id, b"sixteen-characters", &kept);
         assert_eq!(verdict.await, Verdict::Unreadable);
     }
 
@@ -380,14 +399,14 @@ mod tests {
         let all = u32::try_from(VERIFICATIONS_MAX).unwrap();
         let busy = passwords.slots.clone().acquire_many_owned(all).await;
         let wait = Duration::from_millis(20);
-        let verdict = passwords.verify_within(wait, &id, b"right", &hash);
+        let verdict = passwords.verify(Instant::now() + wait, &id, b"right", &hash);
         assert_eq!(verdict.await, Verdict::Crowded);
         drop(busy);
-        let verdict = passwords.verify_within(wait, &id, b"right", &hash);
+        let verdict = passwords.verify(Instant::now() + wait, &id, b"right", &hash);
         assert_eq!(verdict.await, Verdict::Right);
         // From now on it needs no turn.
         let _busy = passwords.slots.clone().acquire_many_owned(all).await;
-        let verdict = passwords.verify_within(wait, &id, b"right", &hash);
+        let verdict = passwords.verify(Instant::now() + wait, &id, b"right", &hash);
         assert_eq!(verdict.await, Verdict::Right);
     }
 
@@ -413,7 +432,7 @@ mod tests {
     async fn a_caller_that_goes_away_does_not_free_a_slot_before_the_work_is_done() {
         let passwords = passwords();
         let (id, hash) = (id(), hash_password("right"));
-        let mut gone = Box::pin(passwords.verify(&id, b"wrong", &hash));
+        let mut gone = Box::pin(passwords.verify(soon(), &id, b"wrong", &hash));
         assert!(futures_util::poll!(&mut gone).is_pending());
         drop(gone);
         assert_eq!(passwords.slots.available_permits(), VERIFICATIONS_MAX - 1);

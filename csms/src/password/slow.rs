@@ -12,6 +12,9 @@ use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 /// Memory of one hash in KiB, passes and lanes: the recommendation for small memory.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 
+/// Memories that are kept. What a crowd needs beyond that goes back to the system.
+const KEPT_MAX: usize = 2;
+
 /// The memory of those that hash.
 #[derive(Default)]
 pub(super) struct Memories(Mutex<Vec<Vec<Block>>>);
@@ -58,7 +61,11 @@ impl Memories {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
         let hashed =
             argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory);
-        self.lock().push(memory);
+        let mut kept = self.lock();
+        if kept.len() < KEPT_MAX {
+            kept.push(memory);
+        }
+        drop(kept);
         hashed.ok().and_then(|()| Output::new(&output).ok())
     }
 

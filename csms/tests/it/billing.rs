@@ -500,6 +500,8 @@ async fn a_stop_without_a_register_is_billed_by_the_readings() {
         let last = rig.transactions("CP-1").await.pop().unwrap();
         let found = (&last["cost"], &last["irregularities"]);
         assert_eq!(found, (&json!(billed), &words), "{readings:?} {meter_stop}");
+        let energy_wh = if billed > 0.0 { 1_000 } else { 0 };
+        assert_eq!(last["energy_wh"], energy_wh, "{readings:?} {meter_stop}");
     }
     let id = cp.start(1, "TAG", T0, 5_000).await["transactionId"].clone();
     let end = json!([{"value": "6.0", "unit": "kWh", "context": "Transaction.End"}]);

@@ -149,9 +149,11 @@ async fn phases_in_elements_of_their_own_are_summed() {
 async fn the_meter_of_the_whole_charge_point_is_not_that_of_a_connector() {
     for rig in rigs().await {
         let mut cp = rig.connect("CP-1").await;
+        cp.status(2, "Available", None).await;
         for (connector, energy, word) in [
             (0, 100, "readings_of_main_meter"),
-            (2, 900, "readings_of_other_connector"),
+            // There is one of its own, which counts.
+            (2, 100, "readings_of_other_connector"),
         ] {
             let start = cp.start(1, "TAG", &at(-60), 0).await;
             let transaction = start["transactionId"].clone();
@@ -168,6 +170,19 @@ async fn the_meter_of_the_whole_charge_point_is_not_that_of_a_connector() {
             assert_eq!(found, (&json!(901), &json!([word])));
         }
     }
+}
+
+#[tokio::test]
+async fn of_one_connector_the_meter_of_the_whole_charge_point_is_its_own() {
+    let rig = rig().await;
+    let mut cp = rig.connect("CP-1").await;
+    let transaction = cp.start(1, "TAG", &at(-60), 0).await["transactionId"].clone();
+    let value = json!([{"timestamp": at(-40), "sampledValue": [{"value": "900"}]}]);
+    let payload = json!({"connectorId": 0, "transactionId": transaction, "meterValue": value});
+    cp.call("MeterValues", payload).await.unwrap();
+    assert_eq!(active(&rig, "CP-1").await[0]["energy_delivered_wh"], 900);
+    cp.stop(&transaction, &at(-30), 900).await;
+    assert_eq!(last(&rig, "CP-1").await["irregularities"], json!([]));
 }
 
 #[tokio::test]

@@ -291,8 +291,8 @@ pub(crate) async fn close(
 
 fn stopped(ended: &Ended, reason: &str) -> serde_json::Value {
     let energy_wh = ended
-        .meter_stop_wh
-        .and_then(|stop_wh| energy_wh(ended.meter_start_wh, stop_wh));
+        .billed_wh
+        .or_else(|| energy_wh(ended.meter_start_wh, ended.meter_stop_wh?));
     json!({
         "transaction_id": ended.id,
         "connector_id": ended.connector_id,

@@ -67,6 +67,7 @@ impl MeterReport {
                 at_ms,
                 source: register.source,
                 doubt: Doubt::of(began, (at_ms, self.received_at_ms), register.wh),
+                first_wh: register.wh,
                 least_wh: None,
             }
             .first(began.meter_start_wh);

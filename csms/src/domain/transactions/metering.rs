@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::clock::rfc3339;
 use crate::domain::transactions::ending::{self, HeardOf, Then};
 use crate::domain::transactions::facts::MeterReport;
+use crate::domain::transactions::register::Register;
 use crate::store::{Conn, Folded, NewReading, Result, Store, TransactionFacts};
 
 /// Keeps a report. Readings that are kept already are not counted again.
@@ -69,12 +70,16 @@ pub(in crate::domain) async fn keep(
         let Some(transaction) = transaction_of(report) else {
             continue;
         };
+        let place = place_of(conn, transaction, report).await?;
+        if let Some(word) = place.word().filter(|_| report.has_register()) {
+            conn.mark_deviations(transaction.id, &[word]).await?;
+        }
         let of_this = readings.iter().filter(|reading| {
             std::ptr::eq(reading.report, *report) && is_new.contains(&reading.key())
         });
         let new_stamps: Vec<i64> = of_this.map(|reading| reading.reading.at_ms).collect();
         if !transaction.course().is_stopped() {
-            heard.extend(moved_on(transaction, report, new_stamps.clone()));
+            heard.extend(moved_on(transaction, report, place, new_stamps.clone()));
         }
         if let (Some(occurrence), false) = (&report.occurrence, new_stamps.is_empty()) {
             let shown = report.standing(&transaction.began(), None);
@@ -89,13 +94,8 @@ pub(in crate::domain) async fn keep(
     }
     ending::heard(conn, &heard, then).await?;
     for report in reports.iter().filter(|report| report.has_register()) {
-        match transaction_of(report) {
-            None => mark_unnamed(conn, report).await?,
-            Some(transaction) => {
-                if let Some(word) = place_of(transaction, report).word() {
-                    conn.mark_deviations(transaction.id, &[word]).await?;
-                }
-            }
+        if transaction_of(report).is_none() {
+            mark_unnamed(conn, report).await?;
         }
     }
     Ok(())
@@ -122,13 +122,24 @@ impl MeterPlace {
     }
 }
 
-fn place_of(transaction: &TransactionFacts, report: &MeterReport) -> MeterPlace {
-    match (report.connector_id, transaction.connector_id) {
+/// Where there is one connector, the meter of the whole charge point is its.
+async fn place_of(
+    conn: &mut Conn,
+    transaction: &TransactionFacts,
+    report: &MeterReport,
+) -> Result<MeterPlace> {
+    Ok(match (report.connector_id, transaction.connector_id) {
         (Some(told), Some(own)) if told == own => MeterPlace::Connector,
-        (Some(0), Some(_)) => MeterPlace::Main,
+        (Some(0), Some(own)) => {
+            let last = conn.last_connector(&report.charge_point_id).await?;
+            match last.max(own) {
+                ..=1 => MeterPlace::Connector,
+                _ => MeterPlace::Main,
+            }
+        }
         (Some(_), Some(_)) => MeterPlace::Other,
         (_, None) | (None, _) => MeterPlace::Connector,
-    }
+    })
 }
 
 /// The irregularity of a transaction that has no readings of its own, while its connector reported some of no transaction.
@@ -147,17 +158,25 @@ async fn mark_unnamed(conn: &mut Conn, report: &MeterReport) -> Result<()> {
     }
 }
 
-/// How a report moves the register of a transaction without a stop on; the main meter moves none. Nothing is priced here: that would be done for
-/// each meter value of what is abandoned.
+/// How a report moves the register of a transaction without a stop on; the main meter moves none. Nothing is priced
+/// here: that would be done for each meter value of what is abandoned.
 fn moved_on<'a>(
     transaction: &'a TransactionFacts,
     report: &MeterReport,
+    place: MeterPlace,
     new_stamps: Vec<i64>,
 ) -> Option<HeardOf<'a>> {
     let last = transaction.standing();
-    let standing = match place_of(transaction, report) {
+    let standing = match place {
         MeterPlace::Main => last,
-        MeterPlace::Connector | MeterPlace::Other => report.standing(&transaction.began(), last),
+        MeterPlace::Connector => report.standing(&transaction.began(), last),
+        MeterPlace::Other => {
+            let mut report = report.clone();
+            for reading in &mut report.readings {
+                reading.register = reading.register.map(Register::of_another_connector);
+            }
+            report.standing(&transaction.began(), last)
+        }
     };
     let moved = standing.filter(|standing| last != Some(*standing));
     if transaction.course().is_final() && moved.is_none() && new_stamps.is_empty() {
@@ -177,7 +196,6 @@ mod tests {
     use super::*;
     use crate::domain::transactions::claims::Claims;
     use crate::domain::transactions::facts::Reading;
-    use crate::domain::transactions::register::Register;
 
     #[test]
     fn readings_count_in_the_order_of_their_arrival() {

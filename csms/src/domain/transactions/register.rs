@@ -21,6 +21,8 @@
 //!   of that was reset: the figure stands still, and the stop decides;
 //! - of two equal ones the later stamp, or the one whose stamp deserves more trust.
 
+use std::cmp::Ordering;
+
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
@@ -79,9 +81,14 @@ impl Phases {
     }
 }
 
-/// Groups of phases, and places, that there are.
+/// Groups of phases, how many phases of one can be missing (the most that are is one less), and places.
 const GROUPS: i64 = 5;
+const MISSING: i64 = 3;
 const PLACES: i64 = 5;
+/// Sources of one place.
+const SOURCES: i64 = GROUPS * MISSING;
+/// The source of a reading of the beginning.
+const OF_BEGIN: i64 = PLACES * SOURCES;
 
 /// A sample of the imported energy register.
 #[derive(Clone, Copy, Debug)]
@@ -97,9 +104,9 @@ impl Sample {
         matches!(self.context, Context::Begin)
     }
 
-    const fn source(&self) -> i64 {
-        // As `Standing::outlet_wh` reads it.
-        self.place as i64 * GROUPS + self.phases.group()
+    /// What it is summed with: what is of one place and one group of phases.
+    const fn kind(&self) -> (MeterLocation, i64) {
+        (self.place, self.phases.group())
     }
 }
 
@@ -107,7 +114,8 @@ impl Sample {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Register {
     pub wh: i64,
-    /// Place and phases as a number: the best is 0, and the beginning of the transaction is worse than all.
+    /// Place, group of phases and how many of these are missing, as a number: the best is 0, and the beginning of the
+    /// transaction is worse than all.
     pub source: i64,
 }
 
@@ -115,6 +123,14 @@ impl Register {
     /// The best register there is.
     pub(crate) const fn plain(wh: i64) -> Self {
         Self { wh, source: 0 }
+    }
+
+    /// The same, told of another connector: it counts where there is no other, and never against a stop.
+    pub(crate) const fn of_another_connector(self) -> Self {
+        Self {
+            source: OF_BEGIN + 1 + self.source,
+            ..self
+        }
     }
 }
 
@@ -145,7 +161,7 @@ pub(crate) fn choose(samples: &[Sample]) -> Option<Register> {
         .iter()
         .filter(|sample| whole_wh(sample.wh).is_some())
         .collect();
-    let order = |sample: &&&Sample| (sample.is_of_begin(), sample.source(), sample.context);
+    let order = |sample: &&&Sample| (sample.is_of_begin(), sample.kind(), sample.context);
     let best = samples.iter().min_by_key(order)?;
     let mut parts: Vec<(Phases, Decimal)> = Vec::new();
     for sample in samples.iter().filter(|same| order(same) == order(&best)) {
@@ -158,9 +174,14 @@ pub(crate) fn choose(samples: &[Sample]) -> Option<Register> {
         }
     }
     let wh = whole_wh(parts.iter().map(|(_, wh)| wh).sum())?;
+    let missing = match best.phases {
+        Phases::All | Phases::Neutral => 0,
+        _ => (MISSING - i64::try_from(parts.len()).unwrap_or(MISSING)).clamp(0, MISSING - 1),
+    };
+    let (place, group) = best.kind();
     let source = match best.is_of_begin() {
-        true => PLACES * GROUPS,
-        false => best.source(),
+        true => OF_BEGIN,
+        false => place as i64 * SOURCES + group * MISSING + missing,
     };
     Some(Register { wh, source })
 }
@@ -229,6 +250,8 @@ pub(crate) struct Standing {
     /// As in [`Register`].
     pub source: i64,
     pub doubt: Doubt,
+    /// The first reading of this source that counted.
+    pub first_wh: i64,
     /// A later reading that is lower than this one, and not lower than so much, shows that this one was wrong. `None`
     /// where nothing lower does.
     pub least_wh: Option<i64>,
@@ -239,20 +262,15 @@ impl Standing {
     /// that shows the beginning once more shows nothing.
     pub(crate) fn first(self, meter_start_wh: Option<i64>) -> Self {
         Self {
+            first_wh: self.wh,
             least_wh: meter_start_wh.map(|start_wh| start_wh.saturating_add(1)),
             ..self
         }
     }
 
-    /// Whether two readings say that energy flowed since the transaction began.
-    pub(crate) fn grew_twice(&self, meter_start_wh: Option<i64>) -> bool {
-        let before = self.least_wh.zip(meter_start_wh);
-        before.is_some_and(|(least_wh, start_wh)| least_wh > start_wh.saturating_add(1))
-    }
-
     /// The register of the outlet, which is the one that a stop tells [1.6 §6.49], unless it cannot be right.
     pub(crate) fn outlet_wh(&self) -> Option<i64> {
-        let is_of_outlet = self.source < GROUPS && self.doubt != Doubt::Impossible;
+        let is_of_outlet = self.source < SOURCES && self.doubt != Doubt::Impossible;
         is_of_outlet.then_some(self.wh)
     }
 }
@@ -263,27 +281,35 @@ pub(crate) fn after(last: Standing, new: Standing) -> Standing {
         return if new.source < last.source { new } else { last };
     }
     let is_later = new.at_ms > last.at_ms;
-    let (moves, least_wh) = match new.wh.cmp(&last.wh) {
-        std::cmp::Ordering::Greater => (true, Some(last.wh)),
-        std::cmp::Ordering::Equal if is_later => (true, Some(last.wh)),
-        std::cmp::Ordering::Equal => (
-            new.at_ms == last.at_ms || new.doubt < last.doubt,
-            last.least_wh,
-        ),
-        std::cmp::Ordering::Less if last.doubt == Doubt::Impossible => {
-            (new.doubt != Doubt::Impossible, last.least_wh)
-        }
-        std::cmp::Ordering::Less => {
-            let was_wrong = last.least_wh.is_some_and(|least_wh| new.wh >= least_wh);
-            (
-                was_wrong && is_later && new.doubt == Doubt::None,
-                last.least_wh,
-            )
-        }
+    let going_on = |least_wh| Standing {
+        first_wh: last.first_wh.min(new.wh),
+        least_wh,
+        ..new
     };
-    match moves {
-        true => Standing { least_wh, ..new },
-        false => last,
+    match new.wh.cmp(&last.wh) {
+        // What could not be says nothing of what comes after it.
+        Ordering::Less if last.doubt == Doubt::Impossible => {
+            if new.doubt == Doubt::Impossible {
+                last
+            } else {
+                new
+            }
+        }
+        Ordering::Greater if last.doubt == Doubt::Impossible => new,
+        Ordering::Greater => going_on(Some(last.wh)),
+        Ordering::Equal if is_later => going_on(Some(last.wh)),
+        Ordering::Equal if new.at_ms == last.at_ms || new.doubt < last.doubt => {
+            going_on(last.least_wh)
+        }
+        Ordering::Equal => last,
+        Ordering::Less => {
+            let was_wrong = last.least_wh.is_some_and(|least_wh| new.wh >= least_wh);
+            if was_wrong && is_later && new.doubt == Doubt::None {
+                going_on(last.least_wh)
+            } else {
+                last
+            }
+        }
     }
 }
 
@@ -402,6 +428,27 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_lacks_phases_is_no_lower_register() {
+        let lines = |values: &[i64]| {
+            let samples = values
+                .iter()
+                .zip(1..)
+                .map(|(wh, line)| on(Phases::Line(line), *wh));
+            choose(&samples.collect::<Vec<_>>()).unwrap()
+        };
+        let at = |register: Register, at_ms| Standing {
+            source: register.source,
+            ..standing(register.wh, at_ms)
+        };
+        let all = at(lines(&[100, 100, 100]), 1).first(Some(0));
+        let one = at(lines(&[110]), 2).first(Some(0));
+        assert_eq!(after(all, one).wh, 300);
+        assert_eq!(after(one, all).wh, 300);
+        let elsewhere = Register::plain(5).of_another_connector();
+        assert!(at(elsewhere, 1).outlet_wh().is_none() && all.outlet_wh() == Some(300));
+    }
+
+    #[test]
     fn phases_are_summed_before_they_are_rounded() {
         let third = |phase| Sample {
             wh: exact_wh("0.0004", Some("kWh")).unwrap(),
@@ -439,6 +486,7 @@ mod tests {
             at_ms,
             source: 1,
             doubt: Doubt::None,
+            first_wh: wh,
             least_wh: None,
         }
     }
@@ -450,8 +498,12 @@ mod tests {
         let moves_on = |last: Standing, new: Standing| {
             let stands = after(last, new);
             assert!([last.wh, new.wh].contains(&stands.wh));
-            let least_wh = None;
-            Standing { least_wh, ..stands } == new
+            let (first_wh, least_wh) = (new.first_wh, None);
+            Standing {
+                first_wh,
+                least_wh,
+                ..stands
+            } == new
         };
         for (wh, at_ms, moves) in [
             (101, 11, true),
@@ -518,6 +570,13 @@ mod tests {
         ] {
             assert_eq!(stands(Some(0), readings), Some(wanted), "{readings:?}");
         }
+        // What follows an impossible one is a first one.
+        let impossible = Standing {
+            doubt: Doubt::Impossible,
+            ..standing(9_000_000_000, 1)
+        };
+        let first = after(impossible, standing(200, 2).first(Some(0)));
+        assert_eq!((first.first_wh, first.least_wh), (200, Some(1)));
         // Where the transaction began is not known: the first reading may be right.
         assert_eq!(stands(None, &[(9_000, 1), (100, 2)]), Some(9_000));
     }

@@ -139,6 +139,7 @@ pub(in crate::rest) struct TransactionBody {
     meter_start: Option<i64>,
     /// In Wh.
     meter_stop: Option<i64>,
+    /// In Wh: what is billed of one that was stopped, else the difference of the registers; `null` where that is negative.
     energy_wh: Option<i64>,
     /// As the charge point told it; `closed_by_operator` of what was closed.
     reason: Option<String>,
@@ -279,9 +280,10 @@ pub(in crate::rest) fn show(app: &App, row: TransactionRow) -> Result<Transactio
         stop_time: row.stopped_at_ms.map(Stamp),
         meter_start: row.meter_start_wh,
         meter_stop: row.meter_stop_wh,
-        energy_wh: row
-            .meter_stop_wh
-            .and_then(|stop_wh| energy_wh(row.meter_start_wh, stop_wh)),
+        energy_wh: row.billed_wh.or_else(|| {
+            let stop_wh = row.meter_stop_wh?;
+            energy_wh(row.meter_start_wh, stop_wh)
+        }),
         reason: row.reason,
         meter_values: row.meter_values,
         currency: row.currency.filter(|_| cost.is_some()),

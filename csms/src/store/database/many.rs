@@ -15,7 +15,7 @@ pub(crate) const ROWS_MAX: usize = 64;
 const FEW_ROWS: usize = 16;
 const SIZES: usize = FEW_ROWS + (ROWS_MAX / FEW_ROWS).ilog2() as usize;
 
-/// Statements that a connection that writes keeps prepared: more than there are.
+/// Statements that a connection keeps prepared: enough for those of the hot path in all their sizes.
 pub(in crate::store) const PREPARED_MAX: usize = 512;
 
 /// A text in which `{rows}` stands for the rows, and nothing else is bound.

@@ -30,7 +30,7 @@ const WRITER_CACHE_KIB: &str = "-16384";
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// The connections to the database: three pools, so that nobody waits for a connection that somebody of another kind
+/// The connections to the database: pools of their own, so that nobody waits for a connection that somebody of another kind
 /// holds. `ocpp` reads for charge points and what follows from their messages, `rest` for the API.
 pub(in crate::store) enum Pools {
     Sqlite {
@@ -202,7 +202,10 @@ async fn open_postgres(address: &str) -> Result<Pools> {
         .statement_cache_capacity(PREPARED_MAX)
         .options([("statement_timeout", statement_ms.to_string())]);
     // A pool tries until its time-out and then names only that; one connection names the cause at once.
-    options.connect().await?.close().await?;
+    // It waits for whoever brings the schema up to date at the same time.
+    let mut first = options.connect().await?;
+    migrate(&POSTGRES, &mut first).await?;
+    first.close().await?;
     let pool = |connections| {
         PoolOptions::<Postgres>::new()
             .max_connections(connections)
@@ -211,7 +214,6 @@ async fn open_postgres(address: &str) -> Result<Pools> {
     let lock_ms = GROUP_LOCK_TIMEOUT.as_millis().to_string();
     let writing = options.clone().options([("lock_timeout", lock_ms)]);
     let writer = pool(POSTGRES_WRITERS).connect_with(writing).await?;
-    migrate(&POSTGRES, &mut *writer.acquire().await?).await?;
     Ok(Pools::Postgres {
         ocpp: pool(POSTGRES_READERS).connect_lazy_with(options.clone()),
         patient: pool(POSTGRES_PATIENT_WRITERS).connect_lazy_with(options.clone()),

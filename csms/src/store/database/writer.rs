@@ -2,11 +2,11 @@
 //!
 //! On SQLite one task commits everything that is queued, up to [`BATCH_JOBS_MAX`] jobs, in one transaction:
 //! one `fsync` for many charge points. When a job of such a group fails, the group is rolled back and runs once
-//! once more, now with a savepoint before each job: a bad job costs nobody else a commit. Jobs of one kind that are
+//! more, now with a savepoint before each job: a bad job costs nobody else a commit. Jobs of one kind that are
 //! [`Folded`](super::job::Folded) are done together, with one statement for many of them: what costs is the way to the thread of SQLite
 //! and back, more than SQLite. On PostgreSQL a few tasks do the same side by side, in smaller groups; a group that ran
-//! into another one (a deadlock) runs again. A group waits for nobody's lock for long: the job that met one is set aside,
-//! for tasks that commit one job each and wait, so that the others do not.
+//! into another one (a deadlock) runs again. A group waits for a lock 200 ms; then the jobs that meet it are told apart
+//! and set aside, for tasks that commit one job each and wait, so that the others do not.
 //!
 //! A database that takes no commit at all fails every job at once; the log hears of it once. A job whose
 //! statement takes too long, behind somebody's lock maybe, fails alone. On SQLite, where all others wait behind
@@ -70,11 +70,6 @@ impl WriterPool {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether one slow job tells nothing about the next: it ran beside the others.
-    const fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
     }
 }
 
@@ -170,7 +165,8 @@ impl Writer {
         Self {
             pool: WriterPool::Postgres(patient),
             queue: Arc::new(Mutex::new(queue)),
-            closing: self.closing.clone(),
+            // It ends when nobody can set anything aside any more.
+            closing: CancellationToken::new(),
             counters: self.counters.clone(),
             health: self.health.clone(),
             batch_jobs_max: 1,
@@ -242,9 +238,10 @@ impl Writer {
         }
     }
 
-    /// A job that met a lock goes to those who wait; any other one failed.
+    /// A job that met a lock, or another one, goes to those who wait; any other one failed.
     fn fail_or_set_aside(&self, job: Box<dyn Job>, error: StoreError) {
-        let aside = self.aside.as_ref().filter(|_| error.is_of_a_lock());
+        let met = error.is_of_a_lock() || error.is_collision();
+        let aside = self.aside.as_ref().filter(|_| met);
         let Some(aside) = aside else {
             return job.finish(Err(error));
         };
@@ -254,15 +251,24 @@ impl Writer {
         }
     }
 
-    /// Whether a job that took too long is no sign that the others will: always where jobs run side by side, once
-    /// in a batch where they do not. A batch in which each took its time would keep everybody waiting for minutes.
+    /// Whether it waits for locks with one job at a time.
+    const fn is_patient(&self) -> bool {
+        self.batch_jobs_max == 1
+    }
+
+    /// Whether a job that took too long is no sign that the others will: once in a group, always where there is none. A
+    /// group in which each took its time would keep everybody waiting for minutes.
     const fn is_one_of_a_kind(&self, slow: &mut usize) -> bool {
         *slow += 1;
-        self.pool.is_shared() || *slow == 1
+        self.is_patient() || *slow == 1
     }
 
     /// The database takes nothing: neither these jobs nor those in the queue are kept waiting for it.
     fn fail_everything(&self, batch: &mut Vec<Box<dyn Job>>, error: StoreError) {
+        if self.is_patient() {
+            // The groups will say whether it is the database.
+            return fail_all(batch, &error);
+        }
         // Who holds the lock waits for jobs, so the queue is empty, or empties it like this.
         if let Ok(mut queue) = self.queue.try_lock() {
             while let Ok(job) = queue.try_recv() {
@@ -280,6 +286,12 @@ impl Writer {
         savepoints: Savepoints,
     ) -> Result<HashMap<usize, StoreError>, Failure> {
         let mut conn = self.pool.begin().await.map_err(Failure::Transaction)?;
+        if savepoints == Savepoints::PerJob && self.aside.is_some() {
+            // The group waited; now each job that meets the lock is told apart.
+            let text = "set local lock_timeout = '10ms'";
+            let set = execute(&mut conn, text).await;
+            set.map_err(Failure::Transaction)?;
+        }
         let mut failed = HashMap::new();
         let mut folds: HashMap<TypeId, Fold<'_>> = HashMap::new();
         let mut alone = Vec::new();
@@ -576,6 +588,53 @@ mod tests {
         assert!(counters.collisions.get() >= 1);
         for id in ["a", "b"] {
             assert_eq!(name_of(&store, id).await, Some(format!("{id}xx")));
+        }
+    }
+
+    /// Somebody holds a row: the jobs that need it wait, the others of their group are done at once, and each once.
+    #[tokio::test]
+    async fn a_lock_on_postgresql_keeps_only_those_waiting_who_need_it() {
+        let Ok(server) = std::env::var("DYNAMO_TEST_POSTGRES") else {
+            eprintln!("skipped: set DYNAMO_TEST_POSTGRES to postgres://USER@HOST/NAME of a server");
+            let is_strict = std::env::var_os("DYNAMO_TEST_NO_SKIP").is_some();
+            assert!(!is_strict, "skipping is a failure here");
+            return;
+        };
+        let name = format!("dynamo_{}", uuid::Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("create database {name}"));
+        sqlx::query(create).execute(&mut connection).await.unwrap();
+        let (prefix, _) = server.rsplit_once('/').unwrap();
+        let address = format!("{prefix}/{name}");
+        let store = Store::open(&address).await.unwrap();
+        for id in ["held", "free"] {
+            store.create_organization(id, id).await.unwrap();
+        }
+        let mut holder = PgConnection::connect(&address).await.unwrap();
+        for text in [
+            "begin",
+            "select 1 from organization where id = 'held' for update",
+        ] {
+            sqlx::query(text).execute(&mut holder).await.unwrap();
+        }
+        let rename = |id: &'static str| {
+            store.write(id, |id, conn| {
+                Box::pin(async move {
+                    run_on_db!(conn, db => sqlx::query("update organization set name = name || $2 where id = $1")
+                        .bind(*id).bind("x").execute(db))
+                })
+            })
+        };
+        let held = join_all((0..3).map(|_| rename("held")));
+        let free = async {
+            join_all((0..3).map(|_| rename("free"))).await;
+            // The others still wait: nobody else ends what they wait for.
+            sqlx::query("rollback").execute(&mut holder).await.unwrap();
+        };
+        let (held, ()) = tokio::join!(held, free);
+        assert!(held.iter().all(Result::is_ok), "{held:?}");
+        for id in ["held", "free"] {
+            assert_eq!(name_of(&store, id).await, Some(format!("{id}xxx")));
         }
     }
 

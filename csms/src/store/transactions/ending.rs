@@ -125,7 +125,7 @@ const SILENT_ENDS: &str =
 const FIRST_SILENT_END: &str = "select min(provisional_since_ms) from charge_transaction where provisional_since_ms is not null";
 
 static HEARD_OF: Many = Many::new(
-    "with r (number, at_ms, wh, stamp_ms, source, doubt, least_wh) as (values {rows})
+    "with r (number, at_ms, wh, stamp_ms, source, doubt, first_wh, least_wh) as (values {rows})
      update charge_transaction set heard_at_ms = r.at_ms, updated_at_ms = r.at_ms,
          told_late = told_late or (state = 'abandoned' and provisional_since_ms is null),
          provisional_since_ms = case when state = 'abandoned' then r.at_ms else null end,
@@ -133,13 +133,14 @@ static HEARD_OF: Many = Many::new(
          last_meter_at_ms = coalesce(r.stamp_ms, last_meter_at_ms),
          last_meter_source = coalesce(r.source, last_meter_source),
          last_meter_doubt = coalesce(r.doubt, last_meter_doubt),
+         last_meter_first_wh = coalesce(r.first_wh, last_meter_first_wh),
          last_meter_least_wh = case when r.wh is null then last_meter_least_wh else r.least_wh end,
          meter_stop_wh = case when state = 'abandoned' then coalesce(r.wh, meter_stop_wh)
              else meter_stop_wh end,
          stopped_at_ms = case when state = 'abandoned' then coalesce(r.stamp_ms, stopped_at_ms)
              else stopped_at_ms end
      from r where id = r.number and state <> 'stopped'",
-    7,
+    8,
 );
 
 /// Transactions by charge point and id.
@@ -321,6 +322,7 @@ impl Conn {
                         .bind(standing.map(|standing| standing.at_ms))
                         .bind(standing.map(|standing| standing.source))
                         .bind(standing.map(|standing| standing.doubt.number()))
+                        .bind(standing.map(|standing| standing.first_wh))
                         .bind(standing.and_then(|standing| standing.least_wh));
                 }
                 query.execute(db)

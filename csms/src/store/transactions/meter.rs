@@ -13,6 +13,7 @@ pub(crate) struct LastMeter {
     last_meter_at_ms: Option<i64>,
     last_meter_source: Option<i64>,
     last_meter_doubt: Option<i64>,
+    last_meter_first_wh: Option<i64>,
     last_meter_least_wh: Option<i64>,
 }
 
@@ -24,6 +25,7 @@ impl LastMeter {
             at_ms: self.last_meter_at_ms?,
             source: self.last_meter_source?,
             doubt: Doubt::from_number(self.last_meter_doubt?),
+            first_wh: self.last_meter_first_wh?,
             least_wh: self.last_meter_least_wh,
         })
     }
@@ -32,7 +34,7 @@ impl LastMeter {
 /// The columns of [`LastMeter`].
 macro_rules! last_meter_columns {
     () => {
-        "last_meter_wh, last_meter_at_ms, last_meter_source, last_meter_doubt, last_meter_least_wh"
+        "last_meter_wh, last_meter_at_ms, last_meter_source, last_meter_doubt, last_meter_first_wh, last_meter_least_wh"
     };
 }
 pub(in crate::store) use last_meter_columns;

@@ -53,6 +53,8 @@ pub(crate) struct Ended {
     pub stopped_at_ms: Option<i64>,
     pub meter_start_wh: Option<i64>,
     pub meter_stop_wh: Option<i64>,
+    /// The energy that is billed of one that was stopped.
+    pub billed_wh: Option<i64>,
 }
 
 /// A transaction as the API lists it.
@@ -82,6 +84,8 @@ pub(crate) struct TransactionRow {
     pub deviations: String,
     /// An amount of money; `None` while it is open, and where nothing is billed.
     pub cost: Option<String>,
+    /// The energy that is billed of one that was stopped.
+    pub billed_wh: Option<i64>,
     pub currency: Option<String>,
     /// Why it is billed to somebody who might not charge, if so.
     pub billed_though: Option<String>,
@@ -156,7 +160,7 @@ macro_rules! row_columns {
             last_meter_columns!(),
             ",
                  (select count(*) from meter_value v where v.transaction_id = t.id) as meter_values,
-                 deviations, c.total as cost, c.currency, c.billed_though
+                 deviations, c.total as cost, case when state = 'stopped' then c.energy_wh end as billed_wh, c.currency, c.billed_though
              from charge_transaction t left join transaction_cost c on c.transaction_id = t.id"
         )
     };
@@ -371,9 +375,9 @@ impl Conn {
     /// A transaction as a webhook tells its end.
     pub(crate) async fn ended(&mut self, id: i64) -> Result<Ended> {
         on_db!(self, db => sqlx::query_as(
-            "select id, connector_id, id_tag, stop_id_tag, reason, started_at_ms, stopped_at_ms, meter_start_wh,
-                 meter_stop_wh
-             from charge_transaction where id = $1")
+            "select t.id, connector_id, id_tag, stop_id_tag, reason, started_at_ms, stopped_at_ms, meter_start_wh,
+                 meter_stop_wh, case when state = 'stopped' then c.energy_wh end as billed_wh
+             from charge_transaction t left join transaction_cost c on c.transaction_id = t.id where t.id = $1")
             .bind(id)
             .fetch_one(db))
     }

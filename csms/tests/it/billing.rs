@@ -336,6 +336,18 @@ async fn a_start_that_is_told_late_has_the_tariff_of_its_time() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_behind_charges_nobody_for_nothing_unseen() {
+    let rig = rig().await;
+    let mut cp = with_tariff(&rig).await;
+    // Half a minute before there was a tariff, as the charge point says.
+    let id = cp.start(1, "TAG", "2026-01-01T09:29:30Z", 0).await["transactionId"].clone();
+    cp.stop(&id, "2026-01-01T09:29:40Z", 1_000).await;
+    let free = rig.transactions("CP-1").await.pop().unwrap();
+    let found = (&free["cost"], &free["irregularities"]);
+    assert_eq!(found, (&Value::Null, &json!(["no_tariff_then"])));
+}
+
+#[tokio::test]
 async fn what_began_before_the_hand_over_is_not_billed_however_late_it_is_told() {
     let hours = Arc::new(AtomicI64::new(0));
     let rig = rig_later(hours.clone()).await;

@@ -35,6 +35,9 @@ pub(in crate::domain) struct Begun {
     pub payer: Payer,
 }
 
+/// A start that is told within so much is told when it begins: stamps have whole seconds, and messages take time.
+const PROMPT_MS: i64 = 1_000;
+
 /// Begins the bills of transactions that were just inserted. What began long before it is told may have begun before
 /// there was a tariff, or by a clock that is behind: it is not billed, and says so where there is one by now.
 pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[Begun]) -> Result<()> {
@@ -50,7 +53,7 @@ pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[Begun]) -> Result
     let told_late: Vec<_> = begun
         .iter()
         .filter(|new| !matches!(new.payer, Payer::Nobody))
-        .filter(|new| is_ahead(new.received_ms, new.began_ms))
+        .filter(|new| new.received_ms.saturating_sub(new.began_ms) > PROMPT_MS)
         .map(|new| (new.id, new.began_ms))
         .collect();
     conn.mark_without_tariff(&told_late).await

@@ -344,7 +344,7 @@ impl Store {
 
     /// Writes down when charge points were last heard of. Never moves a time back.
     pub(crate) async fn heard_of(&self, mut presences: Vec<Presence>) -> Result<()> {
-        // Whoever writes many rows locks them in one order, or two that do wait for each other.
+        // In one order, so that two that write many rows seldom wait for each other.
         presences.sort_unstable_by(|one, other| one.charge_point_id.cmp(&other.charge_point_id));
         self.write(presences, |presences, conn| {
             Box::pin(async move {

@@ -10,8 +10,11 @@ use crate::domain::charge_points::security::{
 /// What is shown of a text that may have a key in it and cannot be taken apart.
 pub(super) const HIDDEN: &str = "(not shown: it may have the key of the charge point)";
 
-/// Whether a text names the key: then the key itself may be in it.
+/// Whether a text names the key, maybe in escapes: then the key itself may be in it.
 pub(super) fn may_have_key(text: &str) -> bool {
+    if text.contains("\\u") {
+        return true;
+    }
     let key = AUTHORIZATION_KEY.as_bytes();
     let mut parts = text.as_bytes().windows(key.len());
     parts.any(|part| part.eq_ignore_ascii_case(key))
@@ -75,7 +78,15 @@ mod tests {
         let frame = r#"[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"s3cret"}]"#;
         assert!(!masked(frame).unwrap().contains("s3cret"));
         assert_eq!(masked(r#"[2,"1","Heartbeat",{}]"#), None);
-        // One that was cut off.
+        // In escapes, and one that was cut off.
+        let escaped = frame.replacen('A', "\\u0041", 1);
+        assert_ne!(escaped, frame);
+        let shown = masked(&escaped).unwrap();
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert_eq!(
+            masked(&escaped[..escaped.len() - 3]).as_deref(),
+            Some(HIDDEN)
+        );
         let cut = &frame[..frame.len() - 3];
         assert_eq!(masked(cut).as_deref(), Some(HIDDEN));
     }

@@ -532,25 +532,31 @@ mod tests {
         }
     }
 
-    /// Two jobs that lock the same two rows, each in its own order; the first time they wait for each other.
-    #[tokio::test]
-    async fn jobs_that_deadlock_on_postgresql_both_get_through() {
+    /// The address of a database of its own, if there is a server to make it on.
+    async fn new_postgres() -> Option<String> {
         let Ok(server) = std::env::var("DYNAMO_TEST_POSTGRES") else {
             eprintln!("skipped: set DYNAMO_TEST_POSTGRES to postgres://USER@HOST/NAME of a server");
             let is_strict = std::env::var_os("DYNAMO_TEST_NO_SKIP").is_some();
             assert!(!is_strict, "skipping is a failure here");
-            return;
+            return None;
         };
         let name = format!("dynamo_{}", uuid::Uuid::new_v4().simple());
         let mut connection = PgConnection::connect(&server).await.unwrap();
         let create = sqlx::AssertSqlSafe(format!("create database {name}"));
         sqlx::query(create).execute(&mut connection).await.unwrap();
         let (prefix, _) = server.rsplit_once('/').unwrap();
+        Some(format!("{prefix}/{name}"))
+    }
+
+    /// Two jobs that lock the same two rows, each in its own order; the first time they wait for each other.
+    #[tokio::test]
+    async fn jobs_that_deadlock_on_postgresql_both_get_through() {
+        let Some(address) = new_postgres().await else {
+            return;
+        };
         let counters = StoreCounters::default();
         let opener = Opener::Csms(counters.clone());
-        let store = Store::open_for(&format!("{prefix}/{name}"), opener)
-            .await
-            .unwrap();
+        let store = Store::open_for(&address, opener).await.unwrap();
         for id in ["a", "b"] {
             store.create_organization(id, id).await.unwrap();
         }
@@ -594,18 +600,9 @@ mod tests {
     /// Somebody holds a row: the jobs that need it wait, the others of their group are done at once, and each once.
     #[tokio::test]
     async fn a_lock_on_postgresql_keeps_only_those_waiting_who_need_it() {
-        let Ok(server) = std::env::var("DYNAMO_TEST_POSTGRES") else {
-            eprintln!("skipped: set DYNAMO_TEST_POSTGRES to postgres://USER@HOST/NAME of a server");
-            let is_strict = std::env::var_os("DYNAMO_TEST_NO_SKIP").is_some();
-            assert!(!is_strict, "skipping is a failure here");
+        let Some(address) = new_postgres().await else {
             return;
         };
-        let name = format!("dynamo_{}", uuid::Uuid::new_v4().simple());
-        let mut connection = PgConnection::connect(&server).await.unwrap();
-        let create = sqlx::AssertSqlSafe(format!("create database {name}"));
-        sqlx::query(create).execute(&mut connection).await.unwrap();
-        let (prefix, _) = server.rsplit_once('/').unwrap();
-        let address = format!("{prefix}/{name}");
         let store = Store::open(&address).await.unwrap();
         for id in ["held", "free"] {
             store.create_organization(id, id).await.unwrap();

@@ -4,36 +4,41 @@
 //! `Then` steps look at that record only. It never asks an API whether something happened; where the REST API itself is
 //! under test, the recorded HTTP exchange is the wire. That the judge notices
 //! what it should is proved by seeded defects (`--self-test`).
+//!
+//! Rooms, from below; each knows only those above it in this table:
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | `words`, `failure`, `terminal` | how people write and read; how a step fails |
+//! | `wire` | what happened on a line, in order; lines with their recorder; what a line does to a frame; HTTP exchanges |
+//! | `peer` | sockets and HTTP on both ends |
+//! | `watch` | what a step wants to see |
+//! | `case` | features, tags, the catalogue, capabilities |
+//! | `rules` | what every scenario demands without saying so |
+//! | `dialect` | how each version of OCPP says things |
+//! | `defect` | seeded defects |
+//! | `hand` | who makes a system under test do something: operator and driver |
+//! | `role` | what the rig plays in a scenario: a CSMS, a charge point, a caller of the REST API |
+//! | `report` | what a run has to say |
+//! | `steps` | the words of the features |
+//! | `run` | from arguments to the verdict |
 
-mod api;
-mod args;
-mod bench;
-mod capabilities;
-mod catalogue;
-mod checks;
-mod collect;
+mod case;
 mod defect;
-mod driver;
-mod expect;
-mod features;
-mod line;
-mod listing;
-mod operator;
-mod params;
+mod dialect;
+mod failure;
+mod hand;
 mod peer;
 mod report;
-mod rig;
+mod role;
+mod rules;
 mod run;
-mod schemas;
-mod script;
-mod self_test;
 mod steps;
-mod sut;
-mod trace;
-mod unasked;
-mod verdict;
-mod world;
+mod terminal;
+mod watch;
+mod wire;
+mod words;
 
-pub use args::{Args, Sut};
+pub use run::args::{Args, Sut};
 pub use run::run;
-pub use verdict::Verdict;
+pub use run::verdict::Verdict;

@@ -1,7 +1,8 @@
 //! Which scenarios each seeded defect is meant for: those that look for the rule it breaks. A run of some scenarios
 //! proves nothing about a defect that is meant for others.
 
-use crate::rig::Side;
+use super::Table;
+use crate::case::side::Side;
 
 /// The scenarios that have to catch a defect, by name.
 pub(crate) fn meant_for(side: Side, defect: &str) -> &'static [&'static str] {
@@ -21,11 +22,9 @@ fn table(side: Side) -> Table {
     match side {
         Side::ChargePoint => CHARGE_POINT,
         Side::Csms => CSMS,
-        Side::Api => super::api::MEANT,
+        Side::Api => super::rest::MEANT,
     }
 }
-
-pub(super) type Table = &'static [(&'static str, &'static [&'static str])];
 
 const CHARGE_POINT: Table = &[
     (
@@ -385,9 +384,10 @@ const CSMS: Table = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::all_tags;
-    use crate::rig::SIDES;
-    use crate::{defect, features};
+    use crate::case::features;
+    use crate::case::features::all_tags;
+    use crate::case::side::SIDES;
+    use crate::defect;
 
     #[test]
     fn every_defect_is_meant_for_scenarios_that_exist() {

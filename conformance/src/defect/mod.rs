@@ -1,67 +1,23 @@
-//! Seeded defects: known ways of getting OCPP wrong, put between a system that is right and the judge.
+//! Seeded defects: known ways of getting a protocol wrong, put between a system that is right and the judge.
 //!
 //! A defect sits on the socket of the system under test, or between its REST API and who calls it, and changes what
-//! crosses there, so that the judge sees exactly what it would see from a system built that way. Each must turn at least one scenario red; one that
-//! survives shows a blind spot of the judge. `dynamo conformance --self-test` prints which scenario caught which.
+//! crosses there, so that the judge sees exactly what it would see from a system built that way. Each must turn a
+//! scenario red that is meant for it; one that survives shows a blind spot of the judge. `dynamo conformance
+//! --self-test` prints which scenario caught which.
 
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
-use crate::api::{Answer, Request};
-use crate::rig::Side;
-use crate::trace::Message;
+use crate::case::side::Side;
+use crate::wire::entry::Message;
+use crate::wire::fate::{Bend, Fate};
+use crate::wire::http::HttpBend;
 
-mod api;
-mod charge_point;
-mod csms;
 mod meant;
+mod rest;
+mod v16;
 
 pub(crate) use meant::{is_meant, meant_for};
-
-/// What becomes of a frame.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Fate {
-    /// What goes on in its place: itself, something else, more, or nothing.
-    pub(crate) on: Vec<String>,
-    /// What goes back to where it came from.
-    pub(crate) back: Vec<String>,
-}
-
-impl Fate {
-    /// It goes on as it is.
-    pub(crate) fn pass(raw: &str) -> Self {
-        Self {
-            on: vec![raw.to_owned()],
-            back: Vec::new(),
-        }
-    }
-}
-
-/// A way of getting it wrong. Sees every frame, or every request and its answer; may keep state.
-pub(crate) trait Defect: Send {
-    /// What becomes of a frame; `None` lets it pass. `action` is the action of the call, or of the call that an
-    /// answer answers.
-    fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate> {
-        let _ = (direction, action, message);
-        None
-    }
-
-    /// What the REST API is asked in the place of this request: the answer to the last one counts.
-    fn asks(&mut self, request: &Request) -> Vec<Request> {
-        vec![request.clone()]
-    }
-
-    /// What the caller is told.
-    fn tells(&mut self, request: &Request, answer: &mut Answer) {
-        let _ = (request, answer);
-    }
-}
-
-impl std::fmt::Debug for dyn Defect {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Defect")
-    }
-}
 
 /// A defect as it is listed: its name, the rule it breaks, and how it is made.
 #[derive(Clone, Copy, Debug)]
@@ -70,23 +26,59 @@ pub(crate) struct Seed {
     pub(crate) name: &'static str,
     /// The rule it breaks, with its section.
     pub(crate) breaks: &'static str,
-    /// A fresh one for each scenario.
-    pub(crate) make: fn() -> Box<dyn Defect>,
+    pub(crate) make: Make,
 }
 
+/// How a defect is made: a fresh one for each scenario.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Make {
+    /// On the line.
+    Frames(fn() -> Box<dyn Bend>),
+    /// At the REST API.
+    Http(fn() -> Box<dyn HttpBend>),
+}
+
+/// Defects with the scenarios that have to catch them, by name.
+type Table = &'static [(&'static str, &'static [&'static str])];
+
 /// Defects that are tried with scenarios of this side.
-pub(crate) fn of(side: Side) -> &'static [Seed] {
-    match side {
-        Side::ChargePoint => charge_point::SEEDS,
-        Side::Csms => csms::SEEDS,
-        Side::Api => api::SEEDS,
-    }
+pub(crate) fn of(side: Side) -> Vec<Seed> {
+    let (frames, http): (&[Frames], &[Http]) = match side {
+        Side::ChargePoint => (v16::charge_point::SEEDS, &[]),
+        Side::Csms => (v16::csms::SEEDS, &[]),
+        Side::Api => (&[], rest::SEEDS),
+    };
+    let frames = frames.iter().map(|seed| Seed {
+        name: seed.name,
+        breaks: seed.breaks,
+        make: Make::Frames(seed.make),
+    });
+    let http = http.iter().map(|seed| Seed {
+        name: seed.name,
+        breaks: seed.breaks,
+        make: Make::Http(seed.make),
+    });
+    frames.chain(http).collect()
+}
+
+/// A defect on the line.
+struct Frames {
+    name: &'static str,
+    breaks: &'static str,
+    make: fn() -> Box<dyn Bend>,
+}
+
+/// A defect of a REST API.
+struct Http {
+    name: &'static str,
+    breaks: &'static str,
+    make: fn() -> Box<dyn HttpBend>,
 }
 
 /// A defect that is a function; what it remembers is in its captures.
 struct Habit<F>(F);
 
-impl<F> Defect for Habit<F>
+impl<F> Bend for Habit<F>
 where
     F: FnMut(Direction, &str, &Message) -> Option<Fate> + Send,
 {
@@ -96,7 +88,7 @@ where
 }
 
 /// Makes a defect of a function that sees every frame.
-fn habit<F>(habit: F) -> Box<dyn Defect>
+fn habit<F>(habit: F) -> Box<dyn Bend>
 where
     F: FnMut(Direction, &str, &Message) -> Option<Fate> + Send + 'static,
 {
@@ -104,7 +96,7 @@ where
 }
 
 /// Changes the payloads of calls that the system under test makes.
-fn calls<F>(wanted: &'static str, mut change: F) -> Box<dyn Defect>
+fn calls<F>(wanted: &'static str, mut change: F) -> Box<dyn Bend>
 where
     F: FnMut(&mut Value) + Send + 'static,
 {
@@ -121,7 +113,7 @@ where
 }
 
 /// Changes the payloads of answers that the system under test gives.
-fn answers<F>(wanted: &'static str, mut change: F) -> Box<dyn Defect>
+fn answers<F>(wanted: &'static str, mut change: F) -> Box<dyn Bend>
 where
     F: FnMut(&mut Value) + Send + 'static,
 {
@@ -136,7 +128,7 @@ where
 }
 
 /// The system under test never makes such a call: it is swallowed, and answered so that the rest goes on.
-fn never_calls<F>(wanted: &'static str, mut unwanted: F, answer: fn() -> Value) -> Box<dyn Defect>
+fn never_calls<F>(wanted: &'static str, mut unwanted: F, answer: fn() -> Value) -> Box<dyn Bend>
 where
     F: FnMut(&Value) -> bool + Send + 'static,
 {
@@ -147,6 +139,7 @@ where
             Some(Fate {
                 on: Vec::new(),
                 back: vec![json!([3, id, answer()]).to_string()],
+                ..Fate::default()
             })
         }
         _ => None,
@@ -154,7 +147,7 @@ where
 }
 
 /// The system under test says it did what it was told, and did nothing.
-fn only_says<F>(wanted: &'static str, answer: F) -> Box<dyn Defect>
+fn only_says<F>(wanted: &'static str, answer: F) -> Box<dyn Bend>
 where
     F: Fn() -> Value + Send + 'static,
 {
@@ -163,6 +156,7 @@ where
             Some(Fate {
                 on: Vec::new(),
                 back: vec![json!([3, id, answer()]).to_string()],
+                ..Fate::default()
             })
         }
         _ => None,
@@ -170,7 +164,7 @@ where
 }
 
 /// One status for another in the answers to an action.
-fn says(action: &'static str, instead_of: &'static str, word: &'static str) -> Box<dyn Defect> {
+fn says(action: &'static str, instead_of: &'static str, word: &'static str) -> Box<dyn Bend> {
     answers(action, move |payload| {
         if payload["status"] == instead_of {
             payload["status"] = word.into();
@@ -178,20 +172,21 @@ fn says(action: &'static str, instead_of: &'static str, word: &'static str) -> B
     })
 }
 
-fn answers_twice() -> Box<dyn Defect> {
+fn answers_twice() -> Box<dyn Bend> {
     habit(|direction, _, message| match message {
         Message::Result { id, payload } if direction == Direction::FromSut => {
             let frame = json!([3, id, payload]).to_string();
             Some(Fate {
                 on: vec![frame.clone(), frame],
                 back: Vec::new(),
+                ..Fate::default()
             })
         }
         _ => None,
     })
 }
 
-fn never_answers(wanted: &'static str) -> Box<dyn Defect> {
+fn never_answers(wanted: &'static str) -> Box<dyn Bend> {
     habit(move |direction, action, message| {
         let answer = !matches!(message, Message::Call { .. });
         (direction == Direction::FromSut && answer && action == wanted).then(Fate::default)
@@ -199,7 +194,7 @@ fn never_answers(wanted: &'static str) -> Box<dyn Defect> {
 }
 
 /// Mixes up the two codes for what it does not do.
-fn swaps_error_codes() -> Box<dyn Defect> {
+fn swaps_error_codes() -> Box<dyn Bend> {
     habit(|direction, _, message| match message {
         Message::Error {
             id,
@@ -222,6 +217,7 @@ fn becomes(frame: Value) -> Fate {
     Fate {
         on: vec![frame.to_string()],
         back: Vec::new(),
+        ..Fate::default()
     }
 }
 
@@ -229,7 +225,7 @@ fn becomes(frame: Value) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rig::SIDES;
+    use crate::case::side::SIDES;
     use std::collections::BTreeSet;
 
     #[test]

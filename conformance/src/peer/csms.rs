@@ -18,7 +18,8 @@ use tokio_tungstenite::tungstenite::http::{
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Post, SocketEvent, carry, post, socket_config};
+use crate::peer::socket::{carry, socket_config};
+use crate::wire::post::{Post, SocketEvent, post};
 
 /// How long a handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -114,7 +115,7 @@ impl CsmsServer {
         };
         let text = why(&path, awaited);
         if strangers.seen.len() < STRANGERS_MAX && !strangers.seen.contains(&text) {
-            crate::sut::tell(&text);
+            crate::terminal::tell(&text);
             strangers.seen.push(text);
         }
     }

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::{Context, Result};
 use askama::Template;
 
-use super::{FrameReport, Report, ScenarioReport, Status, Summary};
-use crate::api::coverage::ApiCoverage;
-use crate::catalogue;
-use crate::rig::Side;
-use crate::trace::{HttpHead, Message};
+use crate::case::catalogue;
+use crate::case::side::Side;
+use crate::report::rest_coverage::ApiCoverage;
+use crate::report::{FrameReport, Report, ScenarioReport, Status, Summary};
+use crate::wire::entry::{HttpHead, Message};
 
 #[derive(Template)]
 #[template(path = "report.html")]

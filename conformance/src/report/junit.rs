@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Report, ScenarioReport, Status};
+use crate::report::{Report, ScenarioReport, Status};
 
 pub(super) fn render(report: &Report) -> Result<String> {
     let mut junit = JunitReport::new("dynamo conformance");

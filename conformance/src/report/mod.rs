@@ -3,7 +3,11 @@
 
 mod html;
 mod junit;
+pub(crate) mod matrix;
+pub(crate) mod outcome;
+pub(crate) mod rest_coverage;
 
+use crate::wire::http::HttpExchange;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -11,10 +15,10 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::coverage::ApiCoverage;
-use crate::catalogue;
-use crate::rig::Side;
-use crate::trace::{HttpHead, Message};
+use crate::case::catalogue;
+use crate::case::side::Side;
+use crate::report::rest_coverage::ApiCoverage;
+use crate::wire::entry::{HttpHead, Message};
 
 /// How a scenario or a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +55,7 @@ pub(crate) struct Report {
     pub(crate) coverage: Coverage,
     pub(crate) scenarios: Vec<ScenarioReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) self_test: Option<crate::self_test::Matrix>,
+    pub(crate) self_test: Option<matrix::Matrix>,
 }
 
 /// What the tool is not.
@@ -112,17 +116,6 @@ struct SideCoverage {
 
 fn tag_of<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(side.tag())
-}
-
-/// One exchange with a driver, or with the REST API under test.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpExchange {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) status: u16,
-    /// Of an error of the API.
-    pub(crate) code: Option<String>,
-    pub(crate) scenario: String,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -3,10 +3,11 @@
 use cucumber::{then, when};
 use serde_json::json;
 
-use crate::expect::{Failure, StepResult};
-use crate::params::words;
-use crate::trace::Message;
-use crate::world::{DONE, World};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::steps::world::World;
+use crate::wire::entry::Message;
+use crate::words::words;
 
 /// Texts that are no frame, or frames that answer nothing.
 const RUBBISH: [&str; 8] = [
@@ -23,7 +24,7 @@ const RUBBISH: [&str; 8] = [
 #[when(regex = r"^(?:the CSMS|it) sends an action that nobody knows$")]
 async fn unknown_action(world: &mut World) -> StepResult {
     world
-        .bench()?
+        .talk()?
         .command_that_may_fail("DanceOnTheTable", json!({}))
         .await;
     DONE
@@ -31,16 +32,16 @@ async fn unknown_action(world: &mut World) -> StepResult {
 
 #[when(regex = r"^(?:the CSMS|it) sends rubbish$")]
 async fn rubbish(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
+    let talk = world.talk()?;
     for text in RUBBISH {
-        bench.line.send(text.to_owned()).await;
+        talk.line.send(text.to_owned()).await;
     }
     DONE
 }
 
 #[then(regex = r"^(?:the CSMS|it) answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]
 async fn answers_error(world: &mut World, wanted: String) -> StepResult {
-    match world.bench()?.answer().await? {
+    match world.talk()?.answer().await? {
         Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
         other => Err(Failure::new(format!(
             "the error {wanted} is expected, not {other}"

@@ -3,27 +3,23 @@
 use cucumber::{given, then, when};
 use serde_json::json;
 
-use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::{GROUP_TAG, SIBLING_TAG, TagWord};
-use crate::script::Answer;
-use crate::world::{DONE, World};
+use crate::case::tags::{GROUP_TAG, SIBLING_TAG, TagWord};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::steps::world::World;
+use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::script::Answer;
 
 fn authorize(tag: &str) -> Expected {
     Expected::call("Authorize").want("idTag", Want::Tag(tag.to_owned()))
 }
 
-/// The tag behind the words, or the end of the scenario where this run has none.
-pub(super) fn tag(world: &mut World, word: TagWord) -> Result<String, Failure> {
-    let rig = world.rig()?;
-    word.of(&rig.tags)
-        .map_err(|reason| world.cannot_run(reason))
-}
-
 #[then(regex = r"^(before or after that, )?it asks about (the \w+ tag|another tag)$")]
 async fn asks(world: &mut World, beside: String, word: TagWord) -> StepResult {
-    let tag = tag(world, word)?;
+    let tag = world.tag(word)?;
     world
-        .bench()?
+        .csms()?
+        .talk
         .expect(Order::of(&beside), &authorize(&tag))
         .await
         .map(|_| ())
@@ -31,19 +27,19 @@ async fn asks(world: &mut World, beside: String, word: TagWord) -> StepResult {
 
 #[then(regex = r"^it may ask about (the \w+ tag|another tag)$")]
 async fn may_ask(world: &mut World, word: TagWord) -> StepResult {
-    let tag = tag(world, word)?;
-    world.bench()?.allowed.push(authorize(&tag));
+    let tag = world.tag(word)?;
+    world.csms()?.talk.allowed.push(authorize(&tag));
     DONE
 }
 
 #[then(regex = r"^it asks about (the \w+ tag) if AuthorizeRemoteTxRequests is true$")]
 async fn asks_if_set(world: &mut World, word: TagWord) -> StepResult {
-    let tag = tag(world, word)?;
-    let bench = world.bench()?;
-    if super::configuration::last_value_read(bench, "AuthorizeRemoteTxRequests")?
+    let tag = world.tag(word)?;
+    let csms = world.csms()?;
+    if super::configuration::last_value_read(csms, "AuthorizeRemoteTxRequests")?
         .eq_ignore_ascii_case("true")
     {
-        bench.expect(Order::Next, &authorize(&tag)).await?;
+        csms.talk.expect(Order::Next, &authorize(&tag)).await?;
     }
     DONE
 }
@@ -53,17 +49,17 @@ async fn asks_if_set(world: &mut World, word: TagWord) -> StepResult {
     regex = r"^it has sent no Authorize since (the driver plugged in|the tag was presented|the remote start)$"
 )]
 async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     let name = match moment.as_str() {
         "the driver plugged in" => "plug in",
         "the tag was presented" => "present",
         _ => "remote start",
     };
     let from =
-        bench.marks.get(name).copied().ok_or_else(|| {
+        csms.talk.marks.get(name).copied().ok_or_else(|| {
             Failure::new(format!("no step before this one has done it: {moment}"))
         })?;
-    let log = bench.line.log();
+    let log = csms.talk.line.log();
     let asked = log
         .entries
         .iter()
@@ -84,7 +80,8 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
 async fn answers_authorize(world: &mut World, status: String) -> StepResult {
     let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
     world
-        .bench()?
+        .csms()?
+        .talk
         .line
         .script()
         .answer_always("Authorize", answer);
@@ -94,10 +91,10 @@ async fn answers_authorize(world: &mut World, status: String) -> StepResult {
 #[given("the known tag and the sibling tag belong to one group")]
 async fn one_group(world: &mut World) -> StepResult {
     let known = world.rig()?.tags.known.clone();
-    let mut script = world.bench()?.line.script();
+    let answers = &world.csms()?.answers;
     let info = json!({"status": "Accepted", "parentIdTag": GROUP_TAG});
-    script.tag(&known, info.clone());
-    script.tag(SIBLING_TAG, info);
+    answers.tag(&known, info.clone());
+    answers.tag(SIBLING_TAG, info);
     DONE
 }
 
@@ -106,23 +103,23 @@ async fn one_group(world: &mut World) -> StepResult {
 async fn in_cache(world: &mut World) -> StepResult {
     super::configuration::set(world, "ConnectionTimeOut", "1").await?;
     super::operator::present(world, TagWord::Known, Some(1)).await?;
-    let tag = tag(world, TagWord::Known)?;
-    let bench = world.bench()?;
-    bench.expect(Order::Next, &authorize(&tag)).await?;
+    let tag = world.tag(TagWord::Known)?;
+    let csms = world.csms()?;
+    csms.talk.expect(Order::Next, &authorize(&tag)).await?;
     let status = |word: &str| {
         Expected::call("StatusNotification")
             .with("connectorId", 1)
             .with("status", word)
     };
-    bench
+    csms.talk
         .expect(Order::BesideLast, &status("Preparing"))
         .await?;
-    bench.expect(Order::Next, &status("Available")).await?;
+    csms.talk.expect(Order::Next, &status("Available")).await?;
     DONE
 }
 
 #[when("the CSMS clears the authorization cache")]
 async fn clear_cache(world: &mut World) -> StepResult {
-    world.bench()?.command("ClearCache", json!({})).await;
+    world.csms()?.talk.command("ClearCache", json!({})).await;
     DONE
 }

@@ -3,13 +3,15 @@
 use cucumber::when;
 use serde_json::json;
 
-use crate::expect::StepResult;
-use crate::world::{DONE, World};
+use crate::failure::DONE;
+use crate::failure::StepResult;
+use crate::steps::world::World;
 
 #[when(regex = r"^the CSMS makes connector (\d+) (Operative|Inoperative)$")]
 async fn change_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
     world
-        .bench()?
+        .csms()?
+        .talk
         .command(
             "ChangeAvailability",
             json!({"connectorId": connector, "type": kind}),
@@ -20,14 +22,19 @@ async fn change_availability(world: &mut World, connector: u32, kind: String) ->
 
 #[when(regex = r"^the CSMS resets it (Hard|Soft)$")]
 async fn reset(world: &mut World, kind: String) -> StepResult {
-    world.bench()?.command("Reset", json!({"type": kind})).await;
+    world
+        .csms()?
+        .talk
+        .command("Reset", json!({"type": kind}))
+        .await;
     DONE
 }
 
 #[when(regex = r"^the CSMS unlocks connector (\d+)$")]
 async fn unlock(world: &mut World, connector: u32) -> StepResult {
     world
-        .bench()?
+        .csms()?
+        .talk
         .command("UnlockConnector", json!({"connectorId": connector}))
         .await;
     DONE

@@ -1,15 +1,20 @@
 //! Power on, boot, registration, heartbeat.
 
+use crate::dialect::v16::keys::stretch;
 use std::time::Duration;
 
 use cucumber::{given, then};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Closed, Demands, Seen};
-use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::span;
-use crate::script::{Answer, now};
-use crate::world::{DONE, OrEnd, World};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::role::Closed;
+use crate::role::csms::{CsmsRole, Demands};
+use crate::role::talk::Seen;
+use crate::steps::world::{OrEnd, World};
+use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::script::{Answer, now};
+use crate::words::span;
 
 /// What a charge point may wait beyond an interval, and what its clock may differ.
 const SLACK: Duration = Duration::from_millis(1_500);
@@ -18,50 +23,49 @@ const SLACK: Duration = Duration::from_millis(1_500);
 async fn booted_and_idle(world: &mut World) -> StepResult {
     let rig = world.rig()?;
     let demands = Demands::of(&world.tags);
-    let bench = Bench::with_charger(rig, &world.scenario, demands)
-        .await
-        .or_end(world)?;
-    world.bench = Some(bench);
-    let bench = world.bench()?;
-    let foreign = !matches!(bench.operator, crate::operator::Operator::Bundled(_));
+    let csms = CsmsRole::new(rig, demands).await.or_end(world)?;
+    world.csms = Some(csms);
+    let csms = world.csms()?;
+    let foreign = !matches!(csms.operator, crate::hand::operator::Operator::Bundled(_));
     if foreign {
-        start_over(bench).await.or_end(world)?;
+        start_over(csms).await.or_end(world)?;
     }
-    let bench = world.bench()?;
-    bench
+    let csms = world.csms()?;
+    csms.talk
         .expect(Order::Next, &Expected::call("BootNotification"))
         .await?;
-    statuses(bench, 0, &["Available"], Order::Next).await
+    statuses(csms, 0, &["Available"], Order::Next).await
 }
 
 /// Brings a charger that has seen other scenarios back to its beginnings: cables out, faults cleared, restarted.
-async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
+async fn start_over(csms: &mut CsmsRole) -> Result<(), Closed> {
     use dynamo_simulator::charge_point::Action;
-    let patience = bench.rig.patience;
-    let open = bench
+    let patience = csms.talk.patience;
+    let open = csms
+        .talk
         .line
         .wait(patience, |log| log.connected.then_some(()))
         .await;
     open.ok_or_else(|| {
         Failure::new(format!(
             "the charge point {} did not connect within {}",
-            bench.id,
+            csms.id,
             span(patience)
         ))
     })?;
-    bench.tidy_up().await;
-    bench
+    csms.tidy_up().await;
+    csms.talk
         .command(
             "ChangeAvailability",
             json!({"connectorId": 0, "type": "Operative"}),
         )
         .await;
-    bench.answer().await?;
-    bench.command("ClearCache", json!({})).await;
-    bench.answer().await?;
-    let restarted = bench.line.log().entries.len();
-    let by_power = bench.operator.is_a_machine()
-        && bench
+    csms.talk.answer().await?;
+    csms.talk.command("ClearCache", json!({})).await;
+    csms.talk.answer().await?;
+    let restarted = csms.talk.line.log().entries.len();
+    let by_power = csms.operator.is_a_machine()
+        && csms
             .operate(Action::PowerCycle {
                 seconds: 0.0,
                 backup: false,
@@ -69,12 +73,12 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
             .await
             .is_ok();
     if !by_power {
-        bench.command("Reset", json!({"type": "Hard"})).await;
-        bench.answer().await?;
+        csms.talk.command("Reset", json!({"type": "Hard"})).await;
+        csms.talk.answer().await?;
     }
     // What was said before the restart belongs to no scenario.
-    bench.judged_from = restarted;
-    let mut log = bench.line.log();
+    csms.judged_from = restarted;
+    let mut log = csms.talk.line.log();
     log.cursor = restarted;
     log.cursor_before = restarted;
     Ok(())
@@ -82,29 +86,29 @@ async fn start_over(bench: &mut Bench) -> Result<(), Closed> {
 
 /// Waits for the status of connectors `from` to the last, in whatever order they come.
 pub(super) async fn statuses(
-    bench: &mut Bench,
+    csms: &mut CsmsRole,
     from: u32,
     words: &[&str],
     order: Order,
 ) -> StepResult {
     let mut order = order;
-    for connector in from..=bench.traits.connectors {
+    for connector in from..=csms.traits.connectors {
         let wanted = words.iter().map(|word| json!(word)).collect();
         let expected = Expected::call("StatusNotification")
             .with("connectorId", connector)
             .want("status", Want::OneOf(wanted));
-        bench.expect(order, &expected).await?;
+        csms.talk.expect(order, &expected).await?;
         order = Order::BesideLast;
     }
     DONE
 }
 
 /// The answer to a boot. An accepted charge point takes its heartbeat interval from it: no smaller one than it can.
-fn registration(bench: &mut Bench, status: &str, seconds: u32) -> Answer {
+fn registration(csms: &mut CsmsRole, status: &str, seconds: u32) -> Answer {
     let mut interval = seconds;
     if status == "Accepted" {
-        let stretch = super::configuration::stretch(seconds, bench.traits.min_interval);
-        bench.stretch = bench.stretch.max(stretch);
+        let stretch = stretch(seconds, csms.traits.min_interval);
+        csms.stretch = csms.stretch.max(stretch);
         interval *= stretch;
     }
     Answer::Result(json!({"status": status, "currentTime": now(), "interval": interval}))
@@ -112,41 +116,46 @@ fn registration(bench: &mut Bench, status: &str, seconds: u32) -> Answer {
 
 #[given(regex = r"^the CSMS answers the next boot with (\w+) and an interval of (\d+) seconds?$")]
 async fn next_boot(world: &mut World, status: String, seconds: u32) -> StepResult {
-    let bench = world.bench()?;
-    let answer = registration(bench, &status, seconds);
-    bench.line.script().answer_once("BootNotification", answer);
+    let csms = world.csms()?;
+    let answer = registration(csms, &status, seconds);
+    csms.talk
+        .line
+        .script()
+        .answer_once("BootNotification", answer);
     DONE
 }
 
 #[given(regex = r"^the CSMS answers later boots with (\w+) and an interval of (\d+) seconds?$")]
 async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepResult {
-    let bench = world.bench()?;
-    let answer = registration(bench, &status, seconds);
-    bench
+    let csms = world.csms()?;
+    let answer = registration(csms, &status, seconds);
+    csms.talk
         .line
         .script()
         .answer_always("BootNotification", answer);
     DONE
 }
 
-async fn boot(bench: &mut Bench) -> Result<Seen, Failure> {
-    bench
-        .expect(Order::Next, &Expected::call("BootNotification"))
-        .await
+async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
+    let boot = Expected::call("BootNotification");
+    let seen = csms.talk.expect(Order::Next, &boot).await?;
+    csms.talk.answered(&seen).await?;
+    Ok(seen)
 }
 
 #[then("it boots")]
 async fn it_boots(world: &mut World) -> StepResult {
-    boot(world.bench()?).await.map(|_| ())
+    boot(world.csms()?).await.map(|_| ())
 }
 
 #[then(regex = r"^it boots again no sooner than (\d+) seconds? after the answer$")]
 async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
-    let bench = world.bench()?;
-    let before = last_boot_answer(bench)?;
+    let csms = world.csms()?;
+    let before = last_boot_answer(csms)?;
     let interval = Duration::from_secs(seconds);
-    let patience = bench.rig.patience.max(interval + SLACK);
-    let seen = bench
+    let patience = csms.talk.patience.max(interval + SLACK);
+    let seen = csms
+        .talk
         .expect_within(Order::Next, &Expected::call("BootNotification"), patience)
         .await?;
     let waited = seen.at.duration_since(before).unwrap_or_default();
@@ -161,8 +170,8 @@ async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
     DONE
 }
 
-fn last_boot_answer(bench: &Bench) -> Result<std::time::SystemTime, Failure> {
-    let log = bench.line.log();
+fn last_boot_answer(csms: &CsmsRole) -> Result<std::time::SystemTime, Failure> {
+    let log = csms.talk.line.log();
     let boot =
         log.entries[..log.cursor]
             .iter()
@@ -175,7 +184,7 @@ fn last_boot_answer(bench: &Bench) -> Result<std::time::SystemTime, Failure> {
     let answer = log.entries.iter().find(|entry| {
         entry
             .frame(dynamo_protocol::trace::Direction::ToSut)
-            .and_then(crate::trace::Message::id)
+            .and_then(crate::wire::entry::Message::id)
             == Some(&boot)
     });
     answer
@@ -185,10 +194,10 @@ fn last_boot_answer(bench: &Bench) -> Result<std::time::SystemTime, Failure> {
 
 #[then(regex = r"^it sends a heartbeat within (\d+) seconds?$")]
 async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     // The scenario's time is that of an interval of a second, and some slack.
-    let patience = Duration::from_secs(seconds + u64::from(bench.stretch) - 1);
-    bench
+    let patience = Duration::from_secs(seconds + u64::from(csms.stretch) - 1);
+    csms.talk
         .expect_within(Order::Next, &Expected::call("Heartbeat"), patience)
         .await
         .map(|_| ())
@@ -197,11 +206,12 @@ async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
 /// Seconds apart, no sooner and no later; what a charge point may skip because it said something else is not said here.
 #[then(regex = r"^it sends (\d+) heartbeats, (\d+) seconds apart$")]
 async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult {
-    let bench = world.bench()?;
-    let interval = Duration::from_secs(seconds) * bench.stretch;
+    let csms = world.csms()?;
+    let interval = Duration::from_secs(seconds) * csms.stretch;
     let mut before = None;
     for _ in 0..count {
-        let seen = bench
+        let seen = csms
+            .talk
             .expect_within(Order::Next, &Expected::call("Heartbeat"), interval + SLACK)
             .await?;
         let apart = before.and_then(|before| seen.at.duration_since(before).ok());
@@ -221,17 +231,19 @@ async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult
 
 #[then("it comes back without a boot")]
 async fn comes_back(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let outage = bench
+    let csms = world.csms()?;
+    let outage = csms
         .outage
         .ok_or_else(|| Failure::new("there was no outage before this step"))?;
-    let patience = bench.rig.patience + outage.1;
-    let sockets = bench
+    let patience = csms.talk.patience + outage.1;
+    let sockets = csms
+        .talk
         .marks
         .get("sockets before the outage")
         .copied()
         .unwrap_or(0);
-    let back = bench
+    let back = csms
+        .talk
         .line
         .wait(patience, |log| {
             (log.connected && log.sockets > sockets).then_some(())
@@ -243,27 +255,27 @@ async fn comes_back(world: &mut World) -> StepResult {
             span(patience)
         ))
     })?;
-    bench.allowed.clear();
-    bench
+    csms.talk.allowed.clear();
+    csms.talk
         .expect_none(SLACK, |action| action == "BootNotification")
         .await
 }
 
 #[then("it boots and stops the transaction because of HardReset, in any order")]
 async fn boots_and_stops(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let stop = super::transaction::stop(bench, "HardReset");
-    bench
+    let csms = world.csms()?;
+    let stop = super::transaction::stop(csms, "HardReset");
+    csms.talk
         .expect(Order::Next, &Expected::call("BootNotification"))
         .await?;
-    bench.expect(Order::BesideLast, &stop).await?;
+    csms.talk.expect(Order::BesideLast, &stop).await?;
     DONE
 }
 
 /// The status of connector 0 and of all others, after a boot or a change of availability.
 #[then(regex = r"^it reports connector 0 and every connector as (\w+)$")]
 async fn every_connector(world: &mut World, status: String) -> StepResult {
-    statuses(world.bench()?, 0, &[&status], Order::Next).await
+    statuses(world.csms()?, 0, &[&status], Order::Next).await
 }
 
 #[then(
@@ -276,11 +288,11 @@ async fn one_and_others(
     status: String,
     others: String,
 ) -> StepResult {
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     let mut order = Order::of(&beside);
-    for connector in 0..=bench.traits.connectors {
+    for connector in 0..=csms.traits.connectors {
         let words = if connector == one {
-            crate::params::words(&status)
+            crate::words::words(&status)
         } else {
             vec![others.clone()]
         };
@@ -288,7 +300,7 @@ async fn one_and_others(
         let expected = Expected::call("StatusNotification")
             .with("connectorId", connector)
             .want("status", Want::OneOf(wanted));
-        bench.expect(order, &expected).await?;
+        csms.talk.expect(order, &expected).await?;
         order = Order::BesideLast;
     }
     DONE

@@ -3,25 +3,27 @@
 use cucumber::{then, when};
 use serde_json::{Value, json};
 
-use crate::expect::{Failure, StepResult};
-use crate::params::{TagWord, words};
-use crate::trace::Message;
-use crate::world::{DONE, World};
+use crate::case::tags::TagWord;
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::steps::world::World;
+use crate::wire::entry::Message;
+use crate::words::words;
 
 #[when(regex = r"^the CSMS starts a session remotely with (the \w+ tag) on connector (\d+)$")]
 async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = super::authorization::tag(world, word)?;
-    let bench = world.bench()?;
-    bench.mark("remote start");
-    if connector == 0 || connector > bench.traits.connectors {
-        bench
+    let tag = world.tag(word)?;
+    let csms = world.csms()?;
+    csms.talk.mark("remote start");
+    if connector == 0 || connector > csms.traits.connectors {
+        csms.talk
             .command_that_may_fail(
                 "RemoteStartTransaction",
                 json!({"connectorId": connector, "idTag": tag}),
             )
             .await;
     } else {
-        bench
+        csms.talk
             .command(
                 "RemoteStartTransaction",
                 json!({"connectorId": connector, "idTag": tag}),
@@ -33,11 +35,12 @@ async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepR
 
 #[when("the CSMS stops the session remotely")]
 async fn remote_stop(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let id = bench
+    let csms = world.csms()?;
+    let id = csms
+        .talk
         .transaction
         .ok_or_else(|| Failure::new("no transaction runs"))?;
-    bench
+    csms.talk
         .command("RemoteStopTransaction", json!({"transactionId": id}))
         .await;
     DONE
@@ -45,9 +48,9 @@ async fn remote_stop(world: &mut World) -> StepResult {
 
 #[when("the CSMS stops a session remotely that does not run")]
 async fn remote_stop_unknown(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let other = bench.transaction.unwrap_or(0) + 7_919;
-    bench
+    let csms = world.csms()?;
+    let other = csms.talk.transaction.unwrap_or(0) + 7_919;
+    csms.talk
         .command("RemoteStopTransaction", json!({"transactionId": other}))
         .await;
     DONE
@@ -56,7 +59,8 @@ async fn remote_stop_unknown(world: &mut World) -> StepResult {
 #[when(regex = r"^the CSMS sends data of the vendor (\S+)$")]
 async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
     world
-        .bench()?
+        .csms()?
+        .talk
         .command(
             "DataTransfer",
             json!({"vendorId": vendor, "data": "anything"}),
@@ -67,7 +71,7 @@ async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
 
 #[then(regex = r"^it answers ([A-Z]\w+(?:, [A-Z]\w+)*(?: or [A-Z]\w+)?)$")]
 async fn answers(world: &mut World, wanted: String) -> StepResult {
-    let result = world.bench()?.result().await?;
+    let result = world.csms()?.talk.result().await?;
     status_is(&result, &words(&wanted))
 }
 
@@ -84,7 +88,7 @@ fn status_is(result: &Value, wanted: &[String]) -> StepResult {
 
 #[then("it answers Rejected or with an error")]
 async fn answers_rejected_or_error(world: &mut World) -> StepResult {
-    match world.bench()?.answer().await? {
+    match world.csms()?.talk.answer().await? {
         Message::Result { payload, .. } => status_is(&payload, &["Rejected".to_owned()]),
         Message::Error { .. } => DONE,
         other => Err(Failure::new(format!(

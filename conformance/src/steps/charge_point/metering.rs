@@ -7,10 +7,12 @@ use cucumber::then;
 use dynamo_protocol::time::unix_ms;
 use serde_json::Value;
 
-use crate::bench::Bench;
-use crate::expect::{Expected, Failure, Order, StepResult};
-use crate::params::{list, quoted, span};
-use crate::world::{DONE, World};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::role::csms::CsmsRole;
+use crate::steps::world::World;
+use crate::watch::expected::{Expected, Order};
+use crate::words::{list, quoted, span};
 
 /// What a missing measurand means [1.6 §7.43].
 const ENERGY: &str = "Energy.Active.Import.Register";
@@ -70,17 +72,17 @@ fn energy_wh(sample: &Value) -> Result<f64, Failure> {
 /// Waits for MeterValues of the scenario's transaction until `enough` readings of this context are there; the whole
 /// takes no longer than this.
 async fn gather(
-    bench: &mut Bench,
+    csms: &mut CsmsRole,
     context: &str,
     patience: Duration,
     enough: impl Fn(&[Reading]) -> bool,
 ) -> Result<Vec<Reading>, Failure> {
     let deadline = Instant::now() + patience;
     let mut expected = Expected::call("MeterValues");
-    if let Some(id) = bench.transaction {
+    if let Some(id) = csms.talk.transaction {
         expected = expected.with("transactionId", id);
     }
-    if let Some(start) = bench.told.get("StartTransaction") {
+    if let Some(start) = csms.talk.told.get("StartTransaction") {
         expected = expected.with("connectorId", start["connectorId"].clone());
     }
     let mut all = Vec::new();
@@ -93,7 +95,10 @@ async fn gather(
                 span(patience)
             )));
         }
-        let seen = bench.expect_within(Order::Next, &expected, left).await?;
+        let seen = csms
+            .talk
+            .expect_within(Order::Next, &expected, left)
+            .await?;
         all.extend(readings(&seen.payload, context)?);
     }
     Ok(all)
@@ -101,22 +106,22 @@ async fn gather(
 
 #[then(regex = r"^it sends (\d+) meter values of the transaction, sampled (\d+) seconds? apart$")]
 async fn sampled(world: &mut World, count: usize, seconds: i64) -> StepResult {
-    let bench = world.bench()?;
-    let seconds = seconds * i64::from(bench.stretch);
+    let csms = world.csms()?;
+    let seconds = seconds * i64::from(csms.stretch);
     let all = gather(
-        bench,
+        csms,
         "Sample.Periodic",
-        patience_for(bench, count, seconds),
+        patience_for(csms, count, seconds),
         |all| all.len() >= count,
     )
     .await?;
-    none_of(bench, "Sample.Clock")?;
+    none_of(csms, "Sample.Clock")?;
     evenly_apart(&all, seconds)
 }
 
 /// What was switched off is off.
-fn none_of(bench: &Bench, context: &str) -> StepResult {
-    for payload in payloads_of(bench)
+fn none_of(csms: &CsmsRole, context: &str) -> StepResult {
+    for payload in payloads_of(csms)
         .iter()
         .filter(|payload| !payload["transactionId"].is_null())
     {
@@ -130,31 +135,31 @@ fn none_of(bench: &Bench, context: &str) -> StepResult {
 }
 
 /// Time for this many readings, and the usual patience on top.
-fn patience_for(bench: &Bench, count: usize, seconds: i64) -> Duration {
-    bench.rig.patience
+fn patience_for(csms: &CsmsRole, count: usize, seconds: i64) -> Duration {
+    csms.talk.patience
         + Duration::from_secs(seconds.unsigned_abs()) * u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[then(regex = r"^it sends (\d+) meter values aligned to (\d+) seconds of the clock$")]
 async fn aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
-    let bench = world.bench()?;
-    let seconds = seconds * i64::from(bench.stretch);
+    let csms = world.csms()?;
+    let seconds = seconds * i64::from(csms.stretch);
     let all = gather(
-        bench,
+        csms,
         "Sample.Clock",
-        patience_for(bench, count, seconds),
+        patience_for(csms, count, seconds),
         |all| all.len() >= count,
     )
     .await?;
-    none_of(bench, "Sample.Periodic")?;
+    none_of(csms, "Sample.Periodic")?;
     evenly_apart(&all, seconds)?;
     stand_on_the_clock(&all, seconds)
 }
 
 #[then(regex = r"^it has sent (\d+) meter values aligned to (\d+) seconds of the clock$")]
 async fn has_sent_aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
-    let bench = world.bench()?;
-    let payloads = payloads_of(bench);
+    let csms = world.csms()?;
+    let payloads = payloads_of(csms);
     let mut all = Vec::new();
     for payload in payloads
         .iter()
@@ -198,15 +203,15 @@ fn stand_on_the_clock(all: &[Reading], seconds: i64) -> StepResult {
     regex = r"^it delivers at least (\d+) meter values taken during the outage, (\d+) seconds? apart and oldest first$"
 )]
 async fn after_outage(world: &mut World, count: usize, seconds: i64) -> StepResult {
-    let bench = world.bench()?;
-    let seconds = seconds * i64::from(bench.stretch);
-    let (begun, length) = bench
+    let csms = world.csms()?;
+    let seconds = seconds * i64::from(csms.stretch);
+    let (begun, length) = csms
         .outage
         .ok_or_else(|| Failure::new("there was no outage before this step"))?;
-    let begun_ms = i64::try_from(crate::collect::unix_ms(begun)).unwrap_or(i64::MAX);
+    let begun_ms = i64::try_from(crate::wire::entry::unix_ms(begun)).unwrap_or(i64::MAX);
     let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     let within = begun_ms - SAMPLE_SLACK_MS..=begun_ms + length_ms + SAMPLE_SLACK_MS;
-    let patience = bench.rig.patience + length;
+    let patience = csms.talk.patience + length;
     let enough = |all: &[Reading]| {
         let taken = all
             .iter()
@@ -218,7 +223,7 @@ async fn after_outage(world: &mut World, count: usize, seconds: i64) -> StepResu
                 .iter()
                 .any(|reading| reading.at_ms > begun_ms + length_ms)
     };
-    let all = gather(bench, "Sample.Periodic", patience, enough).await?;
+    let all = gather(csms, "Sample.Periodic", patience, enough).await?;
     evenly_apart(&all, seconds)
 }
 
@@ -249,9 +254,9 @@ fn evenly_apart(all: &[Reading], seconds: i64) -> StepResult {
 /// The measurands of all readings of the transaction so far are those that were set, no more and no fewer.
 #[then(regex = r"^they hold (\S+) and nothing else$")]
 async fn hold_measurands(world: &mut World, measurands: String) -> StepResult {
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     let wanted: BTreeSet<&str> = measurands.split(',').collect();
-    for payload in payloads_of(bench)
+    for payload in payloads_of(csms)
         .iter()
         .filter(|payload| !payload["transactionId"].is_null())
     {
@@ -277,8 +282,8 @@ fn names(measurands: &BTreeSet<&str>) -> String {
 }
 
 /// The payloads of all MeterValues so far.
-fn payloads_of(bench: &Bench) -> Vec<Value> {
-    let log = bench.line.log();
+fn payloads_of(csms: &CsmsRole) -> Vec<Value> {
+    let log = csms.talk.line.log();
     let calls = log.entries.iter().filter_map(|entry| entry.call_from_sut());
     calls
         .filter(|(_, action, _)| *action == "MeterValues")
@@ -289,9 +294,10 @@ fn payloads_of(bench: &Bench) -> Vec<Value> {
 /// All readings of the transaction, from its start to its end, never fall.
 #[then("the meter never went backwards")]
 async fn never_backwards(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     let number = |action: &str, member: &str| {
-        let told = bench
+        let told = csms
+            .talk
             .told
             .get(action)
             .and_then(|told| told[member].as_f64());
@@ -299,7 +305,7 @@ async fn never_backwards(world: &mut World) -> StepResult {
     };
     let mut all = vec![number("StartTransaction", "meterStart")?];
     let stop = number("StopTransaction", "meterStop")?;
-    let payloads = payloads_of(bench);
+    let payloads = payloads_of(csms);
     for payload in &payloads {
         all.extend(
             readings(payload, "Sample.Periodic")?

@@ -10,5 +10,3 @@ mod metering;
 mod operator;
 mod status;
 mod transaction;
-
-pub(crate) use configuration::{must_be_writable, restart_to_set};

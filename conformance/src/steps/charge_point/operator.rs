@@ -1,22 +1,26 @@
 //! What people and the world do to a charge point: cables, cards, faults, power, network.
 
+use crate::role::csms::CsmsRole;
 use std::time::{Duration, SystemTime};
 
 use cucumber::{given, then, when};
 use dynamo_simulator::charge_point::{Action, CableSide};
 
-use crate::bench::Closed;
-use crate::expect::{Expected, Failure, StepResult};
-use crate::params::{TagWord, duration, span};
-use crate::world::{DONE, OrEnd, World};
+use crate::case::tags::TagWord;
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::role::Closed;
+use crate::steps::world::{OrEnd, World};
+use crate::watch::expected::Expected;
+use crate::words::{duration, span};
 
 async fn operate(world: &mut World, action: Action) -> StepResult {
-    world.bench()?.operate(action).await.or_end(world)
+    world.csms()?.operate(action).await.or_end(world)
 }
 
 #[when(regex = r"^the driver plugs in at connector (\d+)$")]
 pub(super) async fn plug_in(world: &mut World, connector_id: u32) -> StepResult {
-    world.bench()?.mark("plug in");
+    world.csms()?.talk.mark("plug in");
     operate(world, Action::PlugIn { connector_id }).await
 }
 
@@ -28,7 +32,7 @@ async fn unplug(world: &mut World, side: String, connector_id: u32) -> StepResul
         CableSide::Station
     };
     match world
-        .bench()?
+        .csms()?
         .operate(Action::Unplug { connector_id, side })
         .await
     {
@@ -46,7 +50,7 @@ async fn stays_locked(world: &mut World, connector_id: u32) -> StepResult {
         connector_id,
         side: CableSide::Station,
     };
-    match world.bench()?.operate(action).await {
+    match world.csms()?.operate(action).await {
         Ok(()) => Err(Failure::new(
             "the cable came out at the station; it should be locked there",
         )),
@@ -65,8 +69,8 @@ pub(super) async fn present(
     word: TagWord,
     connector_id: Option<u32>,
 ) -> StepResult {
-    let id_tag = super::authorization::tag(world, word)?;
-    world.bench()?.mark("present");
+    let id_tag = world.tag(word)?;
+    world.csms()?.talk.mark("present");
     operate(
         world,
         Action::PresentIdTag {
@@ -121,13 +125,13 @@ async fn power_fails(world: &mut World, seconds: u32) -> StepResult {
 
 #[when(regex = r"^the charge point loses its connection for (\d+) seconds?$")]
 async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     // As many intervals have to fit into it as the scenario thinks of.
-    let seconds = seconds * bench.stretch;
-    let sockets = bench.line.log().sockets;
-    bench.marks.insert("sockets before the outage", sockets);
+    let seconds = seconds * csms.stretch;
+    let sockets = csms.talk.line.log().sockets;
+    csms.talk.marks.insert("sockets before the outage", sockets);
     // Chargers that boot again after an outage should not, and may [1.6 §4.2].
-    bench.allowed.push(Expected::call("BootNotification"));
+    csms.talk.allowed.push(Expected::call("BootNotification"));
     operate(
         world,
         Action::Disconnect {
@@ -135,11 +139,12 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
         },
     )
     .await?;
-    let bench = world.bench()?;
-    bench.outage = Some((SystemTime::now(), Duration::from_secs(seconds.into())));
-    let gone = |log: &mut crate::line::Log| (!log.connected || log.sockets > sockets).then_some(());
-    if bench.line.wait(SEEN_DOWN, gone).await.is_none() {
-        bench
+    let csms = world.csms()?;
+    csms.outage = Some((SystemTime::now(), Duration::from_secs(seconds.into())));
+    let gone =
+        |log: &mut crate::wire::line::Log| (!log.connected || log.sockets > sockets).then_some(());
+    if csms.talk.line.wait(SEEN_DOWN, gone).await.is_none() {
+        csms.talk
             .line
             .note("rig: the network is away, the socket does not know it yet");
     }
@@ -154,18 +159,18 @@ const SEEN_DOWN: Duration = Duration::from_secs(2);
 #[when(regex = r"^(\d+) (\w+) pass$")]
 async fn time_passes(world: &mut World, number: u64, unit: String) -> StepResult {
     let length = duration(number, &unit)?;
-    let bench = world.bench()?;
-    let clock = bench
+    let csms = world.csms()?;
+    let clock = csms
         .clock
         .clone()
         .ok_or_else(|| Failure::new("this charge point has its own clock"))?;
-    let crate::operator::Operator::Bundled(station) = &bench.operator else {
+    let crate::hand::operator::Operator::Bundled(station) = &csms.operator else {
         return Err(Failure::new("this charge point has its own clock"));
     };
     let mut activity = station.activity();
     let end_ms = clock.now().mono_ms + u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     loop {
-        let state = quiet(bench, &mut activity, &clock).await?;
+        let state = quiet(csms, &mut activity, &clock).await?;
         let now_ms = clock.now().mono_ms;
         if now_ms >= end_ms {
             return DONE;
@@ -181,16 +186,16 @@ async fn time_passes(world: &mut World, number: u64, unit: String) -> StepResult
 /// Waits until nothing is under way: the charge point has taken the clock's last move, all its frames are here and
 /// all of ours are there.
 async fn quiet(
-    bench: &crate::bench::Bench,
+    csms: &CsmsRole,
     activity: &mut tokio::sync::watch::Receiver<dynamo_simulator::Activity>,
     clock: &dynamo_simulator::RigClock,
 ) -> Result<dynamo_simulator::Activity, Failure> {
     use dynamo_protocol::trace::Direction;
-    let deadline = tokio::time::Instant::now() + bench.rig.patience;
+    let deadline = tokio::time::Instant::now() + csms.talk.patience;
     loop {
         let state = *activity.borrow_and_update();
         let (sent, received, pending) = {
-            let log = bench.line.log();
+            let log = csms.talk.line.log();
             let count = |direction| {
                 log.entries
                     .iter()
@@ -208,18 +213,18 @@ async fn quiet(
             return Ok(state);
         }
         // Either the driver publishes something or the line records something: both end the wait.
-        let entries = bench.line.log().entries.len();
+        let entries = csms.talk.line.log().entries.len();
         let short = Duration::from_millis(200);
         tokio::select! {
             changed = activity.changed() => {
                 changed.map_err(|_| Failure::new("the charge point is gone"))?;
             }
-            _ = bench.line.wait(short, |log| (log.entries.len() != entries).then_some(())) => {}
+            _ = csms.talk.line.wait(short, |log| (log.entries.len() != entries).then_some(())) => {}
         }
         if tokio::time::Instant::now() > deadline {
             return Err(Failure::new(format!(
                 "the line did not become quiet within {}",
-                span(bench.rig.patience)
+                span(csms.talk.patience)
             )));
         }
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use cucumber::then;
 use serde_json::Value;
 
-use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::{duration, span, words};
-use crate::world::{DONE, World};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::steps::world::World;
+use crate::watch::expected::{Expected, Order, Want};
+use crate::words::{duration, span, words};
 
 fn status(connector: u32, text: &str) -> Expected {
     let wanted = words(text).into_iter().map(Value::from).collect();
@@ -19,7 +21,8 @@ fn status(connector: u32, text: &str) -> Expected {
 #[then(regex = r"^(before or after that, )?it reports connector (\d+) as (\w+(?: or \w+)*)$")]
 async fn reports(world: &mut World, beside: String, connector: u32, words: String) -> StepResult {
     world
-        .bench()?
+        .csms()?
+        .talk
         .expect(Order::of(&beside), &status(connector, &words))
         .await
         .map(|_| ())
@@ -29,7 +32,8 @@ async fn reports(world: &mut World, beside: String, connector: u32, words: Strin
 async fn reports_fault(world: &mut World, connector: u32, error_code: String) -> StepResult {
     let expected = status(connector, "Faulted").with("errorCode", error_code);
     world
-        .bench()?
+        .csms()?
+        .talk
         .expect(Order::Next, &expected)
         .await
         .map(|_| ())
@@ -37,14 +41,15 @@ async fn reports_fault(world: &mut World, connector: u32, error_code: String) ->
 
 #[then(regex = r"^(?:before or after that, )?it may report connector (\d+) as (\w+)$")]
 async fn may_report(world: &mut World, connector: u32, word: String) -> StepResult {
-    world.bench()?.allowed.push(status(connector, &word));
+    world.csms()?.talk.allowed.push(status(connector, &word));
     DONE
 }
 
 #[then(regex = r"^it sends nothing else for (\d+) (\w+)$")]
 async fn nothing_else(world: &mut World, number: u64, unit: String) -> StepResult {
     world
-        .bench()?
+        .csms()?
+        .talk
         .expect_none(duration(number, &unit)?, |_| true)
         .await
 }
@@ -52,7 +57,8 @@ async fn nothing_else(world: &mut World, number: u64, unit: String) -> StepResul
 #[then(regex = r"^it sends no (\w+) for (\d+) (\w+)$")]
 async fn none_of(world: &mut World, action: String, number: u64, unit: String) -> StepResult {
     world
-        .bench()?
+        .csms()?
+        .talk
         .expect_none(duration(number, &unit)?, |other| other == action)
         .await
 }
@@ -70,20 +76,24 @@ async fn reports_after(
 ) -> StepResult {
     const EARLY: Duration = Duration::from_millis(300);
     const LATE: Duration = Duration::from_millis(2_000);
-    let bench = world.bench()?;
+    let csms = world.csms()?;
     let name = if act == "remote start" {
         "remote start"
     } else {
         "present"
     };
-    let acted = *bench
+    let acted = *csms
+        .talk
         .acted
         .get(name)
         .ok_or_else(|| Failure::new(format!("there was no {act} before")))?;
-    let seen = bench.expect(Order::Next, &status(connector, &word)).await?;
+    let seen = csms
+        .talk
+        .expect(Order::Next, &status(connector, &word))
+        .await?;
     let (took, should) = (
         seen.at.duration_since(acted).unwrap_or_default(),
-        Duration::from_secs(seconds) * bench.stretch,
+        Duration::from_secs(seconds) * csms.stretch,
     );
     if took + EARLY < should || took > should + LATE {
         return Err(Failure::new(format!(
@@ -103,8 +113,9 @@ async fn not_reported(
     number: u64,
     unit: String,
 ) -> StepResult {
-    let bench = world.bench()?;
-    match bench
+    let csms = world.csms()?;
+    match csms
+        .talk
         .expect_within(
             Order::Next,
             &status(connector, &word),

@@ -6,13 +6,16 @@ use cucumber::{given, then};
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Seen};
-use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::params::{TagWord, quoted};
-use crate::rig::Side;
-use crate::script::Answer;
-use crate::trace::Message;
-use crate::world::{DONE, World};
+use crate::case::tags::TagWord;
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::role::csms::CsmsRole;
+use crate::role::talk::Seen;
+use crate::steps::world::World;
+use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::entry::Message;
+use crate::wire::script::Answer;
+use crate::words::quoted;
 
 /// What the clocks of a charge point and of the rig may differ.
 const CLOCK_SLACK: Duration = Duration::from_millis(1_500);
@@ -27,14 +30,15 @@ fn start(connector: u32, tag: &str) -> Expected {
 }
 
 /// The end of the scenario's transaction as it must look. `Local` is what a missing reason means [1.6 §6.49].
-pub(super) fn stop(bench: &Bench, reason: &str) -> Expected {
-    let begun = bench
+pub(super) fn stop(csms: &CsmsRole, reason: &str) -> Expected {
+    let begun = csms
+        .talk
         .told
         .get("StartTransaction")
         .and_then(|told| told["meterStart"].as_i64())
         .unwrap_or(0);
     let expected = Expected::call("StopTransaction").want("meterStop", Want::AtLeast(begun));
-    let expected = match bench.transaction {
+    let expected = match csms.talk.transaction {
         Some(id) => expected.with("transactionId", id),
         None => expected,
     };
@@ -46,8 +50,8 @@ pub(super) fn stop(bench: &Bench, reason: &str) -> Expected {
 }
 
 /// Takes a start in, once it is answered: the scenario speaks of this transaction from now on.
-async fn adopt(bench: &mut Bench, seen: &Seen) -> StepResult {
-    let answer = bench.line.wait(bench.rig.patience, |log| {
+async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
+    let answer = csms.talk.line.wait(csms.talk.patience, |log| {
         log.entries
             .iter()
             .find_map(|entry| match entry.frame(Direction::ToSut)? {
@@ -59,8 +63,10 @@ async fn adopt(bench: &mut Bench, seen: &Seen) -> StepResult {
             })
     });
     let answer = answer.await;
-    bench.transaction = answer.ok_or_else(|| Failure::new("the start was not answered"))?;
-    bench.told.insert("StartTransaction", seen.payload.clone());
+    csms.talk.transaction = answer.ok_or_else(|| Failure::new("the start was not answered"))?;
+    csms.talk
+        .told
+        .insert("StartTransaction", seen.payload.clone());
     DONE
 }
 
@@ -74,16 +80,17 @@ async fn starts(
     word: TagWord,
     outage: String,
 ) -> StepResult {
-    let tag = super::authorization::tag(world, word)?;
-    let bench = world.bench()?;
-    let patience = bench.rig.patience + bench.outage.map_or(Duration::ZERO, |(_, length)| length);
-    let seen = bench
+    let tag = world.tag(word)?;
+    let csms = world.csms()?;
+    let patience = csms.talk.patience + csms.outage.map_or(Duration::ZERO, |(_, length)| length);
+    let seen = csms
+        .talk
         .expect_within(Order::of(&beside), &start(connector, &tag), patience)
         .await?;
     if !outage.is_empty() {
-        during_outage(bench, &seen.payload)?;
+        during_outage(csms, &seen.payload)?;
     }
-    adopt(bench, &seen).await
+    adopt(csms, &seen).await
 }
 
 #[then(
@@ -98,33 +105,32 @@ async fn stops(
 ) -> StepResult {
     let tag = match word.as_str() {
         "" => None,
-        word => Some(super::authorization::tag(
-            world,
-            word.parse().map_err(Failure::new)?,
-        )?),
+        word => Some(world.tag(word.parse().map_err(Failure::new)?)?),
     };
-    let bench = world.bench()?;
-    let mut expected = stop(bench, &reason);
+    let csms = world.csms()?;
+    let mut expected = stop(csms, &reason);
     if reason == "Local" {
         expected = expected.want_reason_local();
     }
     if let Some(tag) = tag {
         expected = expected.want("idTag", Want::Tag(tag));
     }
-    let patience = bench.rig.patience + bench.outage.map_or(Duration::ZERO, |(_, length)| length);
-    let seen = bench
+    let patience = csms.talk.patience + csms.outage.map_or(Duration::ZERO, |(_, length)| length);
+    let seen = csms
+        .talk
         .expect_within(Order::of(&beside), &expected, patience)
         .await?;
     if !outage.is_empty() {
-        during_outage(bench, &seen.payload)?;
+        during_outage(csms, &seen.payload)?;
     }
-    bench.told.insert("StopTransaction", seen.payload);
+    csms.talk.told.insert("StopTransaction", seen.payload);
     DONE
 }
 
 /// The message is dated when the tag was presented, long before it could be told.
-fn during_outage(bench: &Bench, payload: &Value) -> StepResult {
-    let acted = *bench
+fn during_outage(csms: &CsmsRole, payload: &Value) -> StepResult {
+    let acted = *csms
+        .talk
         .acted
         .get("present")
         .ok_or_else(|| Failure::new("no tag was presented before"))?;
@@ -153,10 +159,10 @@ pub(super) fn stamp(payload: &Value) -> Result<SystemTime, Failure> {
 /// A session as most scenarios need it, on either side.
 #[given(regex = r"^a session with (the known tag) runs on connector (\d+)$")]
 async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    if world.bench()?.side != Side::ChargePoint {
+    if world.csms.is_none() {
         return crate::steps::csms::session_runs(world, word, connector).await;
     }
-    let tag = super::authorization::tag(world, word)?;
+    let tag = world.tag(word)?;
     super::operator::plug_in(world, connector).await?;
     let status = |word: &str| {
         Expected::call("StatusNotification")
@@ -164,23 +170,29 @@ async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepR
             .with("status", word)
     };
     world
-        .bench()?
+        .csms()?
+        .talk
         .expect(Order::Next, &status("Preparing"))
         .await?;
     super::operator::present(world, word, Some(connector)).await?;
-    let bench = world.bench()?;
-    bench
+    let csms = world.csms()?;
+    csms.talk
         .allowed
         .push(Expected::call("Authorize").want("idTag", Want::Tag(tag.clone())));
-    let seen = bench.expect(Order::Next, &start(connector, &tag)).await?;
-    bench.expect(Order::BesideLast, &status("Charging")).await?;
-    adopt(bench, &seen).await
+    let seen = csms
+        .talk
+        .expect(Order::Next, &start(connector, &tag))
+        .await?;
+    csms.talk
+        .expect(Order::BesideLast, &status("Charging"))
+        .await?;
+    adopt(csms, &seen).await
 }
 
 #[given("the CSMS cannot process the next StartTransaction")]
 async fn cannot_process(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    bench.line.script().answer_once(
+    let csms = world.csms()?;
+    csms.talk.line.script().answer_once(
         "StartTransaction",
         Answer::Error {
             code: "InternalError",
@@ -192,16 +204,18 @@ async fn cannot_process(world: &mut World) -> StepResult {
 /// Sent again it is the same message: a new time stamp would make it another transaction [1.6 §3.7.1].
 #[then("it sends the same StartTransaction again")]
 async fn starts_again(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let told = bench
+    let csms = world.csms()?;
+    let told = csms
+        .talk
         .told
         .get("StartTransaction")
         .cloned()
         .unwrap_or(json!(null));
-    let seen = bench
+    let seen = csms
+        .talk
         .expect(Order::Next, &Expected::call("StartTransaction"))
         .await?;
-    adopt(bench, &seen).await?;
+    adopt(csms, &seen).await?;
     if seen.payload != told {
         return Err(Failure::new(format!(
             "it sent {told} and then {}; the same message is expected [1.6 §3.7.1]",
@@ -213,7 +227,7 @@ async fn starts_again(world: &mut World) -> StepResult {
 
 #[given(regex = r"^the CSMS answers the next StartTransaction with (\w+)$")]
 async fn answers_start(world: &mut World, status: String) -> StepResult {
-    world.bench()?.line.script().refuse_next_start(&status);
+    world.csms()?.answers.refuse_next_start(&status);
     DONE
 }
 
@@ -222,10 +236,10 @@ async fn answers_start(world: &mut World, status: String) -> StepResult {
     "it has stopped the transaction because of PowerLoss, or goes on until the known tag stops it"
 )]
 async fn stopped_or_resumed(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let expected = stop(bench, "PowerLoss");
+    let csms = world.csms()?;
+    let expected = stop(csms, "PowerLoss");
     let resumed = {
-        let log = bench.line.log();
+        let log = csms.talk.line.log();
         let mut calls = log.entries[log.cursor_before..]
             .iter()
             .filter_map(|entry| entry.call_from_sut());
@@ -234,19 +248,19 @@ async fn stopped_or_resumed(world: &mut World) -> StepResult {
         })
     };
     if !resumed {
-        let seen = bench.expect(Order::BesideLast, &expected).await?;
-        bench.told.insert("StopTransaction", seen.payload);
+        let seen = csms.talk.expect(Order::BesideLast, &expected).await?;
+        csms.talk.told.insert("StopTransaction", seen.payload);
         return DONE;
     }
     super::operator::present(world, TagWord::Known, Some(1)).await?;
-    let bench = world.bench()?;
-    let tag = TagWord::Known.of(&bench.rig.tags).map_err(Failure::new)?;
-    bench
+    let csms = world.csms()?;
+    let tag = TagWord::Known.of(&csms.rig.tags).map_err(Failure::new)?;
+    csms.talk
         .allowed
         .push(Expected::call("Authorize").want("idTag", Want::Tag(tag)));
-    bench
+    csms.talk
         .allowed
         .push(Expected::call("StatusNotification").with("status", "Finishing"));
-    let expected = stop(bench, "Local").want_reason_local();
-    bench.expect(Order::Next, &expected).await.map(|_| ())
+    let expected = stop(csms, "Local").want_reason_local();
+    csms.talk.expect(Order::Next, &expected).await.map(|_| ())
 }

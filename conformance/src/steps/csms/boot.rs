@@ -5,13 +5,14 @@ use std::time::Duration;
 use cucumber::{given, then, when};
 use serde_json::{Value, json};
 
-use super::{CONNECTORS, status_is, told};
-use crate::bench::Bench;
-use crate::expect::{Failure, StepResult};
-use crate::params::{quoted, span};
-use crate::peer::charge_point::Welcome;
-use crate::script::now;
-use crate::world::{DONE, World};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::peer::station::Welcome;
+use crate::role::station::StationRole;
+use crate::steps::csms::{CONNECTORS, status_is, told};
+use crate::steps::world::World;
+use crate::wire::script::now;
+use crate::words::{quoted, span};
 
 /// What the clock of a CSMS may differ from the rig's.
 const CLOCK_SLACK: Duration = Duration::from_secs(300);
@@ -30,22 +31,22 @@ fn status(connector: u32, status: &str, error_code: &str) -> Value {
 #[given("a charge point that the CSMS has accepted")]
 async fn accepted(world: &mut World) -> StepResult {
     connects(world).await?;
-    accepted_by_csms(world.bench()?).await
+    accepted_by_csms(world.station()?).await
 }
 
 /// Boots and reports its connectors.
-pub(crate) async fn accepted_by_csms(bench: &mut Bench) -> StepResult {
-    accepted_with(bench, boot_notification()).await
+pub(crate) async fn accepted_by_csms(station: &mut StationRole) -> StepResult {
+    accepted_with(station, boot_notification()).await
 }
 
 /// Boots with what is known of it and reports its connectors.
-pub(crate) async fn accepted_with(bench: &mut Bench, boot: Value) -> StepResult {
-    let registration = told(bench, "BootNotification", boot).await?;
+pub(crate) async fn accepted_with(station: &mut StationRole, boot: Value) -> StepResult {
+    let registration = told(station, "BootNotification", boot).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
-    bench.accepted = true;
+    station.accepted = true;
     for connector in 0..=CONNECTORS {
         told(
-            bench,
+            station,
             "StatusNotification",
             status(connector, "Available", "NoError"),
         )
@@ -56,41 +57,42 @@ pub(crate) async fn accepted_with(bench: &mut Bench, boot: Value) -> StepResult 
 
 #[when("a charge point connects")]
 async fn connects(world: &mut World) -> StepResult {
-    let bench = Bench::with_csms(world.rig()?, &world.scenario)?;
-    world.bench = Some(bench);
-    world.bench()?.connect().await
+    let station = StationRole::new(world.rig()?, &world.scenario)?;
+    world.station = Some(station);
+    world.station()?.connect().await
 }
 
 #[when(
     regex = r"^a charge point offers (?:only the subprotocol|the subprotocols) (\S+)(?: and (\S+))?$"
 )]
 async fn offers(world: &mut World, one: String, other: String) -> StepResult {
-    let bench = Bench::with_csms(world.rig()?, &world.scenario)?;
-    world.bench = Some(bench);
+    let station = StationRole::new(world.rig()?, &world.scenario)?;
+    world.station = Some(station);
     let offer = if other.is_empty() {
         one
     } else {
         format!("{one}, {other}")
     };
-    let bench = world.bench()?;
-    let welcome = bench.knock(&offer).await?;
-    bench
+    let station = world.station()?;
+    let welcome = station.knock(&offer).await?;
+    station
+        .talk
         .line
         .note(format!("rig: offered {offer}; the CSMS {welcome}"));
-    bench.welcome = Some(welcome);
+    station.welcome = Some(welcome);
     DONE
 }
 
 /// The socket is opened without a subprotocol and closed at once [1.6J §3.3]; refusing the handshake says the same.
 #[then("the CSMS confirms no subprotocol and closes the line")]
 async fn no_subprotocol(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    match bench.welcome.take() {
+    let station = world.station()?;
+    match station.welcome.take() {
         Some(Welcome::Refused {
             status: 400 | 403 | 406 | 426,
         }) => DONE,
         Some(Welcome::Open { subprotocol: None }) => {
-            let closed = bench.line.wait(AT_ONCE, |log| {
+            let closed = station.talk.line.wait(AT_ONCE, |log| {
                 (log.sockets > 0 && !log.connected).then_some(())
             });
             closed
@@ -107,7 +109,7 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
 
 #[then(regex = r"^the CSMS confirms the subprotocol (\S+)$")]
 async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
-    match world.bench()?.welcome.take() {
+    match world.station()?.welcome.take() {
         Some(Welcome::Open {
             subprotocol: Some(is),
         }) if is == wanted => DONE,
@@ -121,7 +123,8 @@ async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
 #[when("it boots")]
 async fn boots(world: &mut World) -> StepResult {
     world
-        .bench()?
+        .station()?
+        .talk
         .command("BootNotification", boot_notification())
         .await;
     DONE
@@ -129,10 +132,10 @@ async fn boots(world: &mut World) -> StepResult {
 
 #[then("the CSMS answers Accepted with its clock and an interval")]
 async fn answers_boot(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let result = bench.result().await?;
+    let station = world.station()?;
+    let result = station.talk.result().await?;
     status_is(&result, "/status", &["Accepted".to_owned()])?;
-    bench.accepted = true;
+    station.accepted = true;
     clock_is_right(&result)?;
     match result["interval"].as_i64() {
         Some(seconds) if seconds > 0 => DONE,
@@ -161,13 +164,13 @@ fn clock_is_right(result: &Value) -> StepResult {
 
 #[when("it sends a heartbeat")]
 async fn heartbeat(world: &mut World) -> StepResult {
-    world.bench()?.command("Heartbeat", json!({})).await;
+    world.station()?.talk.command("Heartbeat", json!({})).await;
     DONE
 }
 
 #[then("the CSMS answers with its clock")]
 async fn answers_clock(world: &mut World) -> StepResult {
-    let result = world.bench()?.result().await?;
+    let result = world.station()?.talk.result().await?;
     clock_is_right(&result)
 }
 
@@ -184,7 +187,8 @@ async fn reports(
         &error_code
     };
     world
-        .bench()?
+        .station()?
+        .talk
         .command("StatusNotification", status(connector, &word, error_code))
         .await;
     DONE
@@ -192,31 +196,32 @@ async fn reports(
 
 #[then("the CSMS acknowledges")]
 async fn acknowledges(world: &mut World) -> StepResult {
-    world.bench()?.result().await.map(|_| ())
+    world.station()?.talk.result().await.map(|_| ())
 }
 
 #[when("it loses its connection and connects again")]
 async fn connects_again(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    bench.line.hang_up(true).await;
-    let down = bench
+    let station = world.station()?;
+    station.talk.line.hang_up(true).await;
+    let down = station
+        .talk
         .line
-        .wait(bench.rig.patience, |log| (!log.connected).then_some(()))
+        .wait(station.talk.patience, |log| (!log.connected).then_some(()))
         .await;
     down.ok_or_else(|| Failure::new("the line did not go down"))?;
-    bench.connect().await
+    station.connect().await
 }
 
 #[when("it connects once more while the first line is still open")]
 async fn connects_beside(world: &mut World) -> StepResult {
-    world.bench()?.connect_beside().await
+    world.station()?.connect_beside().await
 }
 
 #[then("the CSMS closes the first line")]
 async fn closes_first(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let patience = bench.rig.patience;
-    let older = bench
+    let station = world.station()?;
+    let patience = station.talk.patience;
+    let older = station
         .older
         .as_ref()
         .ok_or_else(|| Failure::new("there is only one line"))?;

@@ -6,34 +6,41 @@ use cucumber::{then, when};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{status_is, told};
-use crate::bench::{Bench, OVERTAKEN};
-use crate::driver;
-use crate::expect::{Expected, Failure, Order, StepResult, Want};
-use crate::line::Log;
-use crate::params::{TagWord, span};
-use crate::script::Answer;
-use crate::world::{DONE, World};
+use crate::case::tags::TagWord;
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::hand::driver;
+use crate::role::station::{OVERTAKEN, StationRole};
+use crate::steps::csms::{status_is, told};
+use crate::steps::world::World;
+use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::line::Log;
+use crate::wire::script::Answer;
+use crate::words::span;
 
 /// How long the line is watched for what should not come.
 const WATCH: Duration = Duration::from_millis(600);
 
 /// Has the driver order a command; `Err` when this run has no driver.
 async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
-    let driver = world.bench()?.csms()?.driver.clone();
+    let driver = world.station()?.csms()?.driver.clone();
     let Some(driver) = driver else {
         return Err(world.cannot_run("needs --driver"));
     };
-    let bench = world.bench()?;
-    bench
+    let station = world.station()?;
+    station
+        .talk
         .line
         .script()
         .awaited
         .push((action.to_owned(), payload.clone()));
-    bench.line.note(format!("driver: {action} {payload}"));
-    let tell = bench.line.recorder();
-    let order = driver.order(&bench.scenario, &bench.id, action, &payload, tell);
-    bench.orders.push(order);
+    station
+        .talk
+        .line
+        .note(format!("driver: {action} {payload}"));
+    let tell = station.talk.line.recorder();
+    let order = driver.order(&station.scenario, &station.id, action, &payload, tell);
+    station.orders.push(order);
     DONE
 }
 
@@ -41,9 +48,7 @@ async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$"
 )]
 async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = word
-        .of(&world.rig()?.tags)
-        .map_err(|reason| world.cannot_run(reason))?;
+    let tag = world.tag(word)?;
     order(
         world,
         "RemoteStartTransaction",
@@ -55,7 +60,8 @@ async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepR
 #[when("the operator has the CSMS stop the session")]
 async fn remote_stop(world: &mut World) -> StepResult {
     let id = world
-        .bench()?
+        .station()?
+        .talk
         .transaction
         .ok_or_else(|| Failure::new("no transaction runs"))?;
     order(world, "RemoteStopTransaction", json!({"transactionId": id})).await
@@ -98,22 +104,22 @@ async fn clear_cache(world: &mut World) -> StepResult {
 
 /// Waits for a command and keeps it until a step answers it.
 async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
-    let bench = world.bench()?;
-    match bench.expect(Order::Next, &expected).await {
+    let station = world.station()?;
+    match station.expect(Order::Next, &expected).await {
         Ok(seen) => {
-            bench
+            station
                 .held
                 .push((seen.id, expected.action().to_owned(), seen.payload));
             DONE
         }
-        Err(failure) => Err(with_refusals(bench, failure).await),
+        Err(failure) => Err(with_refusals(station, failure).await),
     }
 }
 
 /// A failure to see a command, with what the driver said against ordering it.
-async fn with_refusals(bench: &mut Bench, failure: Failure) -> Failure {
+async fn with_refusals(station: &mut StationRole, failure: Failure) -> Failure {
     let mut reasons = vec![failure.0];
-    for order in std::mem::take(&mut bench.orders) {
+    for order in std::mem::take(&mut station.orders) {
         reasons.extend(order.refusal().await);
     }
     Failure(reasons.join("; "))
@@ -121,9 +127,7 @@ async fn with_refusals(bench: &mut Bench, failure: Failure) -> Failure {
 
 #[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
 async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = word
-        .of(&world.rig()?.tags)
-        .map_err(|reason| world.cannot_run(reason))?;
+    let tag = world.tag(word)?;
     let expected = Expected::call("RemoteStartTransaction");
     expect_command(
         world,
@@ -137,7 +141,8 @@ async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) ->
 #[then("the CSMS sends RemoteStopTransaction for the transaction")]
 async fn sends_remote_stop(world: &mut World) -> StepResult {
     let id = world
-        .bench()?
+        .station()?
+        .talk
         .transaction
         .ok_or_else(|| Failure::new("no transaction runs"))?;
     expect_command(
@@ -191,19 +196,19 @@ async fn asks_for(world: &mut World, what: String) -> StepResult {
 #[when(regex = r"^it answers ([A-Z]\w+)$")]
 async fn answers(world: &mut World, status: String) -> StepResult {
     world
-        .bench()?
+        .station()?
         .answer_held(&Answer::Result(json!({"status": status})))
         .await
 }
 
 #[when("it answers with its configuration")]
 async fn answers_configuration(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
+    let station = world.station()?;
     let all = json!([
         {"key": "SupportedFeatureProfiles", "readonly": true, "value": "Core"},
         {"key": "HeartbeatInterval", "readonly": false, "value": "300"},
         {"key": "MeterValueSampleInterval", "readonly": false, "value": "60"}]);
-    let asked = bench
+    let asked = station
         .held
         .first()
         .and_then(|(_, _, payload)| payload["key"][0].as_str().map(str::to_owned));
@@ -211,7 +216,7 @@ async fn answers_configuration(world: &mut World) -> StepResult {
     if let Some(asked) = asked {
         keys.retain(|key| key["key"] == asked.as_str());
     }
-    bench
+    station
         .answer_held(&Answer::Result(json!({"configurationKey": keys})))
         .await
 }
@@ -219,7 +224,7 @@ async fn answers_configuration(world: &mut World) -> StepResult {
 #[when("it answers with the error NotSupported")]
 async fn answers_error(world: &mut World) -> StepResult {
     world
-        .bench()?
+        .station()?
         .answer_held(&Answer::Error {
             code: "NotSupported",
         })
@@ -228,12 +233,12 @@ async fn answers_error(world: &mut World) -> StepResult {
 
 #[when("it answers the command on the first line")]
 async fn answers_on_first_line(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    if bench.held.is_empty() {
+    let station = world.station()?;
+    if station.held.is_empty() {
         return Err(Failure::new("no command came on the first line"));
     }
-    let (id, _, _) = bench.held.remove(0);
-    let older = bench
+    let (id, _, _) = station.held.remove(0);
+    let older = station
         .older
         .as_ref()
         .ok_or_else(|| Failure::new("there is only one line"))?;
@@ -245,11 +250,14 @@ async fn answers_on_first_line(world: &mut World) -> StepResult {
 
 #[then("the CSMS sends nothing more and still serves")]
 async fn still_serves(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    bench
-        .expect_none(WATCH, |action| !crate::unasked::CSMS_MAY.contains(&action))
+    let station = world.station()?;
+    station
+        .talk
+        .expect_none(WATCH, |action| {
+            !crate::rules::v16::CSMS_MAY.contains(&action)
+        })
         .await?;
-    let result = told(bench, "Heartbeat", json!({})).await?;
+    let result = told(station, "Heartbeat", json!({})).await?;
     match result["currentTime"].as_str() {
         Some(_) => DONE,
         None => Err(Failure::new(format!(
@@ -261,10 +269,11 @@ async fn still_serves(world: &mut World) -> StepResult {
 /// Two commands were ordered; the second must wait for the answer to the first [1.6J §4.1.1].
 #[then("the CSMS sends UnlockConnector or ClearCache, and one alone")]
 async fn one_alone(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let seen = next_of(bench, &["UnlockConnector", "ClearCache"]).await?;
-    bench.held.push(seen);
-    let alone = bench
+    let station = world.station()?;
+    let seen = next_of(station, &["UnlockConnector", "ClearCache"]).await?;
+    station.held.push(seen);
+    let alone = station
+        .talk
         .expect_none(WATCH, |action| {
             matches!(action, "UnlockConnector" | "ClearCache")
         })
@@ -275,33 +284,36 @@ async fn one_alone(world: &mut World) -> StepResult {
             let failure = Failure(format!(
                 "{sent} before the other command was answered; one call waits for its answer at a time [1.6J §4.1.1]"
             ));
-            Err(with_refusals(bench, failure).await)
+            Err(with_refusals(station, failure).await)
         }
     }
 }
 
 #[when("it answers both in turn")]
 async fn answers_both(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    answer_in_kind(bench).await?;
-    let seen = next_of(bench, &["UnlockConnector", "ClearCache"]).await?;
-    bench.held.push(seen);
-    answer_in_kind(bench).await
+    let station = world.station()?;
+    answer_in_kind(station).await?;
+    let seen = next_of(station, &["UnlockConnector", "ClearCache"]).await?;
+    station.held.push(seen);
+    answer_in_kind(station).await
 }
 
-async fn answer_in_kind(bench: &mut Bench) -> StepResult {
-    let unlock = bench
+async fn answer_in_kind(station: &mut StationRole) -> StepResult {
+    let unlock = station
         .held
         .first()
         .is_some_and(|(_, action, _)| action == "UnlockConnector");
     let status = if unlock { "Unlocked" } else { "Accepted" };
-    bench
+    station
         .answer_held(&Answer::Result(json!({"status": status})))
         .await
 }
 
 /// The next command that is one of these; not waited for when the driver has refused to order any.
-async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String, Value), Failure> {
+async fn next_of(
+    station: &mut StationRole,
+    actions: &[&str],
+) -> Result<(String, String, Value), Failure> {
     let look = |log: &mut Log| {
         let entry = log.entries.iter_mut().skip(log.cursor).find(|entry| {
             !entry.consumed
@@ -313,15 +325,15 @@ async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String,
         let (id, action, payload) = entry.call_from_sut()?;
         Some((id.to_owned(), action.to_owned(), payload.clone()))
     };
-    let ordered = !bench.orders.is_empty();
-    let all_refused = join_all(bench.orders.iter_mut().map(driver::Order::refused));
+    let ordered = !station.orders.is_empty();
+    let all_refused = join_all(station.orders.iter_mut().map(driver::Order::refused));
     let patience = tokio::select! {
-        found = bench.line.wait(bench.rig.patience, look) => match found {
+        found = station.talk.line.wait(station.talk.patience, look) => match found {
             Some(seen) => return Ok(seen),
-            None => bench.rig.patience,
+            None => station.talk.patience,
         },
         // The CALL counts, and it may have overtaken the refusals on another socket.
-        _ = all_refused, if ordered => match bench.line.wait(OVERTAKEN, look).await {
+        _ = all_refused, if ordered => match station.talk.line.wait(OVERTAKEN, look).await {
             Some(seen) => return Ok(seen),
             None => OVERTAKEN,
         },
@@ -331,7 +343,7 @@ async fn next_of(bench: &mut Bench, actions: &[&str]) -> Result<(String, String,
         actions.join(" nor "),
         span(patience)
     ));
-    Err(with_refusals(bench, failure).await)
+    Err(with_refusals(station, failure).await)
 }
 
 /// Both directions have a call open at the same time, which the standard allows.
@@ -343,7 +355,8 @@ async fn crossing(world: &mut World) -> StepResult {
     order(world, "ClearCache", json!({})).await?;
     expect_command(world, Expected::call("ClearCache")).await?;
     world
-        .bench()?
+        .station()?
+        .talk
         .command("Authorize", json!({"idTag": tag}))
         .await;
     DONE
@@ -351,13 +364,13 @@ async fn crossing(world: &mut World) -> StepResult {
 
 #[then("both are answered")]
 async fn both_answered(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let result = bench.result().await?;
+    let station = world.station()?;
+    let result = station.talk.result().await?;
     status_is(&result, "/idTagInfo/status", &["Accepted".to_owned()])?;
-    bench
+    station
         .answer_held(&Answer::Result(json!({"status": "Accepted"})))
         .await?;
-    let result = told(bench, "Heartbeat", json!({})).await?;
+    let result = told(station, "Heartbeat", json!({})).await?;
     if result["currentTime"].is_string() {
         DONE
     } else {
@@ -370,9 +383,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::driver::Driver;
-    use crate::rig::{CsmsUnderTest, Identity, Rig, RigParts, Tags};
-    use crate::trace::EntryKind;
+    use crate::case::tags::Tags;
+    use crate::hand::driver::Driver;
+    use crate::role::rig::{CsmsUnderTest, Identity, Rig, RigParts};
+    use crate::wire::entry::EntryKind;
 
     /// A driver that takes no order.
     async fn refusing_driver() -> String {
@@ -412,23 +426,23 @@ mod tests {
             },
             patience: Duration::from_secs(600),
             schemas: None,
-            defect: None,
+            between: crate::role::rig::Between::default(),
         };
         let rig = Arc::new(Rig::new(parts));
-        let mut bench = Bench::with_csms(rig, "a scenario").unwrap();
+        let mut station = StationRole::new(rig, "a scenario").unwrap();
         for action in ["UnlockConnector", "ClearCache"] {
-            let tell = bench.line.recorder();
+            let tell = station.talk.line.recorder();
             let order = driver.order("a scenario", "CP-1", action, &json!({}), tell);
-            bench.orders.push(order);
+            station.orders.push(order);
         }
-        let Failure(text) = next_of(&mut bench, &["UnlockConnector", "ClearCache"])
+        let Failure(text) = next_of(&mut station, &["UnlockConnector", "ClearCache"])
             .await
             .unwrap_err();
         let wanted = "neither UnlockConnector nor ClearCache came within 1 s; ";
         assert!(text.starts_with(wanted), "{text}");
         assert_eq!(text.matches("422").count(), 2, "{text}");
         assert!(text.contains("no such charge point"), "{text}");
-        let log = bench.line.log();
+        let log = station.talk.line.log();
         let notes = log.entries.iter().filter(|entry| {
             matches!(&entry.kind, EntryKind::Note(text) if text.starts_with("driver answered"))
         });

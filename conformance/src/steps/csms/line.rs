@@ -3,14 +3,16 @@
 use cucumber::{then, when};
 use serde_json::json;
 
-use crate::expect::{Failure, StepResult};
-use crate::world::{DONE, World};
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::steps::world::World;
 
 #[when("it sends StatusNotification without its status")]
 async fn without_status(world: &mut World) -> StepResult {
     let payload = json!({"connectorId": 1, "errorCode": "NoError"});
     world
-        .bench()?
+        .station()?
+        .talk
         .command_that_may_fail("StatusNotification", payload)
         .await;
     DONE
@@ -20,7 +22,8 @@ async fn without_status(world: &mut World) -> StepResult {
 async fn with_status(world: &mut World, status: String) -> StepResult {
     let payload = json!({"connectorId": 1, "errorCode": "NoError", "status": status});
     world
-        .bench()?
+        .station()?
+        .talk
         .command_that_may_fail("StatusNotification", payload)
         .await;
     DONE
@@ -31,7 +34,8 @@ async fn with_time(world: &mut World, time: String) -> StepResult {
     let payload =
         json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time});
     world
-        .bench()?
+        .station()?
+        .talk
         .command_that_may_fail("StatusNotification", payload)
         .await;
     DONE
@@ -41,7 +45,8 @@ async fn with_time(world: &mut World, time: String) -> StepResult {
 async fn with_connector(world: &mut World, connector: String) -> StepResult {
     let payload = json!({"connectorId": connector, "errorCode": "NoError", "status": "Available"});
     world
-        .bench()?
+        .station()?
+        .talk
         .command_that_may_fail("StatusNotification", payload)
         .await;
     DONE
@@ -50,7 +55,8 @@ async fn with_connector(world: &mut World, connector: String) -> StepResult {
 #[when("it answers a call that nobody made")]
 async fn stray_answer(world: &mut World) -> StepResult {
     world
-        .bench()?
+        .station()?
+        .talk
         .line
         .send(r#"[3,"nobody-asked",{"status":"Accepted"}]"#.to_owned())
         .await;
@@ -59,21 +65,22 @@ async fn stray_answer(world: &mut World) -> StepResult {
 
 #[when("it sends two heartbeats without waiting")]
 async fn two_heartbeats(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let first = bench.line.call("Heartbeat", &json!({})).await;
-    bench.command("Heartbeat", json!({})).await;
-    bench.earlier_call = Some(first);
+    let station = world.station()?;
+    let first = station.talk.line.call("Heartbeat", &json!({})).await;
+    station.talk.command("Heartbeat", json!({})).await;
+    station.talk.earlier_call = Some(first);
     DONE
 }
 
 #[then("the CSMS answers both")]
 async fn answers_both(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    bench.result().await?;
-    let first = bench
+    let station = world.station()?;
+    station.talk.result().await?;
+    let first = station
+        .talk
         .earlier_call
         .take()
         .ok_or_else(|| Failure::new("only one call was sent"))?;
-    bench.last_call = Some((first, "Heartbeat".to_owned()));
-    bench.result().await.map(|_| ())
+    station.talk.last_call = Some((first, "Heartbeat".to_owned()));
+    station.talk.result().await.map(|_| ())
 }

@@ -10,17 +10,17 @@ pub(crate) use session::{session_runs, transaction_begins};
 
 use serde_json::Value;
 
-use crate::bench::Bench;
-use crate::expect::{Failure, StepResult};
-use crate::world::DONE;
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::role::station::StationRole;
 
 /// Connectors of the scripted charge point.
 const CONNECTORS: u32 = 2;
 
 /// Sends a call and wants it acknowledged: the beginning of many scenarios.
-async fn told(bench: &mut Bench, action: &str, payload: Value) -> Result<Value, Failure> {
-    bench.command(action, payload).await;
-    bench.result().await
+async fn told(station: &mut StationRole, action: &str, payload: Value) -> Result<Value, Failure> {
+    station.talk.command(action, payload).await;
+    station.talk.result().await
 }
 
 /// One of these words must be the status of the answer.

@@ -4,17 +4,13 @@ use cucumber::{then, when};
 use dynamo_protocol::time;
 use serde_json::{Value, json};
 
-use super::{status_is, told};
-use crate::bench::Bench;
-use crate::expect::{Failure, StepResult};
-use crate::params::{TagWord, words};
-use crate::world::{DONE, World};
-
-fn tag(world: &mut World, word: TagWord) -> Result<String, Failure> {
-    let rig = world.rig()?;
-    word.of(&rig.tags)
-        .map_err(|reason| world.cannot_run(reason))
-}
+use crate::case::tags::TagWord;
+use crate::failure::DONE;
+use crate::failure::{Failure, StepResult};
+use crate::role::station::StationRole;
+use crate::steps::csms::{status_is, told};
+use crate::steps::world::World;
+use crate::words::words;
 
 /// The time, some minutes ago, as a charge point writes it.
 fn minutes_ago(minutes: i64) -> String {
@@ -31,14 +27,15 @@ fn minutes_in(words: &str) -> i64 {
 
 #[when(regex = r"^it asks about (the \w+ tag)( in lower case)?$")]
 async fn asks(world: &mut World, word: TagWord, lower: String) -> StepResult {
-    let tag = tag(world, word)?;
+    let tag = world.tag(word)?;
     let tag = if lower.is_empty() {
         tag
     } else {
         tag.to_lowercase()
     };
     world
-        .bench()?
+        .station()?
+        .talk
         .command("Authorize", json!({"idTag": tag}))
         .await;
     DONE
@@ -46,20 +43,20 @@ async fn asks(world: &mut World, word: TagWord, lower: String) -> StepResult {
 
 #[then(regex = r"^the CSMS answers that the tag is (\w+)( and gives a transaction id)?$")]
 async fn answers_tag(world: &mut World, status: String, transaction: String) -> StepResult {
-    let bench = world.bench()?;
-    let result = bench.result().await?;
+    let station = world.station()?;
+    let result = station.talk.result().await?;
     status_is(&result, "/idTagInfo/status", &[status])?;
     if transaction.is_empty() {
         DONE
     } else {
-        adopt(bench, &result)
+        adopt(station, &result)
     }
 }
 
-fn adopt(bench: &mut Bench, result: &Value) -> StepResult {
+fn adopt(station: &mut StationRole, result: &Value) -> StepResult {
     match result["transactionId"].as_i64() {
         Some(id) => {
-            bench.transaction = Some(id);
+            station.talk.transaction = Some(id);
             DONE
         }
         None => Err(Failure::new(format!(
@@ -68,22 +65,26 @@ fn adopt(bench: &mut Bench, result: &Value) -> StepResult {
     }
 }
 
-fn start(bench: &mut Bench, connector: u32, tag: &str, begun: String) -> Value {
-    let payload = json!({"connectorId": connector, "idTag": tag, "meterStart": bench.meter_wh, "timestamp": begun});
-    bench.told.insert("StartTransaction", payload.clone());
+fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) -> Value {
+    let payload = json!({"connectorId": connector, "idTag": tag, "meterStart": station.meter_wh, "timestamp": begun});
+    station
+        .talk
+        .told
+        .insert("StartTransaction", payload.clone());
     payload
 }
 
-fn stop(bench: &mut Bench, transaction: i64, reason: &str, ended: String) -> Value {
-    bench.meter_wh += 1_250;
-    let payload = json!({"transactionId": transaction, "meterStop": bench.meter_wh, "timestamp": ended,
+fn stop(station: &mut StationRole, transaction: i64, reason: &str, ended: String) -> Value {
+    station.meter_wh += 1_250;
+    let payload = json!({"transactionId": transaction, "meterStop": station.meter_wh, "timestamp": ended,
         "reason": reason});
-    bench.told.insert("StopTransaction", payload.clone());
+    station.talk.told.insert("StopTransaction", payload.clone());
     payload
 }
 
-fn running(bench: &Bench) -> Result<i64, Failure> {
-    bench
+fn running(station: &StationRole) -> Result<i64, Failure> {
+    station
+        .talk
         .transaction
         .ok_or_else(|| Failure::new("no transaction runs"))
 }
@@ -92,27 +93,27 @@ fn running(bench: &Bench) -> Result<i64, Failure> {
     regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)(, begun \d+ minutes ago)?$"
 )]
 async fn starts(world: &mut World, connector: u32, word: TagWord, ago: String) -> StepResult {
-    let tag = tag(world, word)?;
-    let bench = world.bench()?;
-    let payload = start(bench, connector, &tag, minutes_ago(minutes_in(&ago)));
-    bench.command("StartTransaction", payload).await;
+    let tag = world.tag(word)?;
+    let station = world.station()?;
+    let payload = start(station, connector, &tag, minutes_ago(minutes_in(&ago)));
+    station.talk.command("StartTransaction", payload).await;
     DONE
 }
 
 #[when(regex = r"^it stops the transaction because of (\w+)(, ended \d+ minutes ago)?$")]
 async fn stops(world: &mut World, reason: String, ago: String) -> StepResult {
-    let bench = world.bench()?;
-    let id = running(bench)?;
-    let payload = stop(bench, id, &reason, minutes_ago(minutes_in(&ago)));
-    bench.command("StopTransaction", payload).await;
+    let station = world.station()?;
+    let id = running(station)?;
+    let payload = stop(station, id, &reason, minutes_ago(minutes_in(&ago)));
+    station.talk.command("StopTransaction", payload).await;
     DONE
 }
 
 #[when("it stops a transaction that nobody knows")]
 async fn stops_unknown(world: &mut World) -> StepResult {
-    let bench = world.bench()?;
-    let payload = stop(bench, 2_000_000_011, "Local", minutes_ago(0));
-    bench.command("StopTransaction", payload).await;
+    let station = world.station()?;
+    let payload = stop(station, 2_000_000_011, "Local", minutes_ago(0));
+    station.talk.command("StopTransaction", payload).await;
     DONE
 }
 
@@ -123,18 +124,18 @@ async fn tells_again(world: &mut World, which: String) -> StepResult {
     } else {
         "StopTransaction"
     };
-    let bench = world.bench()?;
-    let payload = bench.told.get(action).cloned();
+    let station = world.station()?;
+    let payload = station.talk.told.get(action).cloned();
     let payload = payload.ok_or_else(|| Failure::new(format!("no {action} was told before")))?;
-    bench.command(action, payload).await;
+    station.talk.command(action, payload).await;
     DONE
 }
 
 #[then(regex = r"^the CSMS gives (the same|another) transaction id$")]
 async fn compares_ids(world: &mut World, which: String) -> StepResult {
-    let bench = world.bench()?;
-    let before = running(bench)?;
-    let result = bench.result().await?;
+    let station = world.station()?;
+    let before = running(station)?;
+    let result = station.talk.result().await?;
     let id = result["transactionId"].as_i64();
     if (id == Some(before)) == (which == "the same") && id.is_some() {
         return DONE;
@@ -147,30 +148,31 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
 
 #[then("the CSMS acknowledges the end of the transaction")]
 async fn acknowledges_end(world: &mut World) -> StepResult {
-    world.bench()?.result().await.map(|_| ())
+    world.station()?.talk.result().await.map(|_| ())
 }
 
 #[when(regex = r"^it sends meter values (of the|outside a) transaction$")]
 async fn meter_values(world: &mut World, which: String) -> StepResult {
-    let bench = world.bench()?;
-    bench.meter_wh += 100;
+    let station = world.station()?;
+    station.meter_wh += 100;
     let mut payload = json!({"connectorId": 1, "meterValue": [{"timestamp": minutes_ago(0), "sampledValue": [
-        {"value": bench.meter_wh.to_string(), "context": "Sample.Periodic",
+        {"value": station.meter_wh.to_string(), "context": "Sample.Periodic",
          "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
         {"value": "11000", "measurand": "Power.Active.Import", "unit": "W"}]}]});
     if which == "of the" {
-        payload["transactionId"] = running(bench)?.into();
+        payload["transactionId"] = running(station)?.into();
     } else {
         payload["connectorId"] = 2.into();
     }
-    bench.command("MeterValues", payload).await;
+    station.talk.command("MeterValues", payload).await;
     DONE
 }
 
 #[when(regex = r"^it sends data of the vendor (\S+)$")]
 async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
     world
-        .bench()?
+        .station()?
+        .talk
         .command(
             "DataTransfer",
             json!({"vendorId": vendor, "data": "anything"}),
@@ -181,28 +183,32 @@ async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
 
 #[then(regex = r"^the CSMS answers ([A-Z]\w+, [A-Z]\w+ or [A-Z]\w+)$")]
 async fn answers_one_of(world: &mut World, wanted: String) -> StepResult {
-    let result = world.bench()?.result().await?;
+    let result = world.station()?.talk.result().await?;
     status_is(&result, "/status", &words(&wanted))
 }
 
 /// A session as most scenarios need it.
 pub(crate) async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = tag(world, word)?;
-    let bench = world.bench()?;
+    let tag = world.tag(word)?;
+    let station = world.station()?;
     let status =
         |word: &str| json!({"connectorId": connector, "status": word, "errorCode": "NoError"});
-    told(bench, "StatusNotification", status("Preparing")).await?;
-    let answer = told(bench, "Authorize", json!({"idTag": tag})).await?;
+    told(station, "StatusNotification", status("Preparing")).await?;
+    let answer = told(station, "Authorize", json!({"idTag": tag})).await?;
     status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
-    transaction_begins(bench, &tag, connector).await?;
-    told(bench, "StatusNotification", status("Charging")).await?;
+    transaction_begins(station, &tag, connector).await?;
+    told(station, "StatusNotification", status("Charging")).await?;
     DONE
 }
 
 /// A transaction that the CSMS has to accept.
-pub(crate) async fn transaction_begins(bench: &mut Bench, tag: &str, connector: u32) -> StepResult {
-    let payload = start(bench, connector, tag, minutes_ago(0));
-    let answer = told(bench, "StartTransaction", payload).await?;
+pub(crate) async fn transaction_begins(
+    station: &mut StationRole,
+    tag: &str,
+    connector: u32,
+) -> StepResult {
+    let payload = start(station, connector, tag, minutes_ago(0));
+    let answer = told(station, "StartTransaction", payload).await?;
     status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
-    adopt(bench, &answer)
+    adopt(station, &answer)
 }

@@ -1,0 +1,337 @@
+//! Ways in which CSMS get it wrong.
+
+use dynamo_protocol::trace::Direction;
+use serde_json::{Value, json};
+
+use crate::defect::{
+    Frames, answers, answers_twice, becomes, calls, habit, never_answers, says, swaps_error_codes,
+};
+use crate::wire::entry::Message;
+use crate::wire::fate::{Bend, Fate};
+
+/// Lets in a tag that should be refused with this status.
+fn lets_in(status: &'static str) -> Box<dyn Bend> {
+    answers("Authorize", move |payload| {
+        if payload["idTagInfo"]["status"] == status {
+            payload["idTagInfo"]["status"] = "Accepted".into();
+        }
+    })
+}
+
+/// A tag is another tag in lower case.
+fn minds_case() -> Box<dyn Bend> {
+    let mut lower = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. } if direction == Direction::ToSut && action == "Authorize" => {
+            let tag = payload["idTag"].as_str().unwrap_or_default();
+            lower = tag == tag.to_lowercase();
+            None
+        }
+        Message::Result { id, .. }
+            if direction == Direction::FromSut && action == "Authorize" && lower =>
+        {
+            Some(becomes(
+                json!([3, id, {"idTagInfo": {"status": "Invalid"}}]),
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// Every start told again is another transaction.
+fn counts_twice() -> Box<dyn Bend> {
+    let mut extra = 0;
+    answers("StartTransaction", move |payload| {
+        let id = payload["transactionId"].as_i64().unwrap_or(0);
+        payload["transactionId"] = (id + extra).into();
+        extra += 1_000;
+    })
+}
+
+fn refuses_unknown_stops() -> Box<dyn Bend> {
+    let mut known = Vec::new();
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            known.push(payload["transactionId"].clone());
+            None
+        }
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "StopTransaction"
+                && !known.contains(&payload["transactionId"]) =>
+        {
+            let error = json!([
+                4,
+                id,
+                "PropertyConstraintViolation",
+                "unknown transaction",
+                {}
+            ]);
+            Some(Fate {
+                on: Vec::new(),
+                back: vec![error.to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Answers with an id of its own.
+fn answers_with_another_id() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            Some(becomes(json!([3, "another", payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Does not wait for the answer to a command before the next one.
+fn sends_two_commands() -> Box<dyn Bend> {
+    let mut sent = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut && !sent => {
+            sent = true;
+            let second = json!([2, "at-once", "ClearCache", {}]).to_string();
+            Some(Fate {
+                on: vec![json!([2, id, action, payload]).to_string(), second],
+                back: Vec::new(),
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Sends a refused command again at once.
+fn insists() -> Box<dyn Bend> {
+    let mut last: Option<(String, Value)> = None;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. } if direction == Direction::FromSut => {
+            last = Some((action.to_owned(), payload.clone()));
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::ToSut && payload["status"] == "Rejected" =>
+        {
+            let (action, command) = last.take()?;
+            let again = json!([2, "again", action, command]).to_string();
+            Some(Fate {
+                on: vec![json!([3, id, payload]).to_string()],
+                back: vec![again],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Takes what breaks the schema.
+fn takes_anything() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Error { id, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            Some(becomes(json!([3, id, {}])))
+        }
+        _ => None,
+    })
+}
+
+/// Asks the charge point for what only charge points say.
+fn speaks_for_the_other_side() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
+            let call = json!([2, "mine", "Heartbeat", {}]).to_string();
+            Some(Fate {
+                on: vec![json!([3, id, payload]).to_string(), call],
+                back: Vec::new(),
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+pub(in crate::defect) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "tells no time",
+        breaks: "the answer to a boot carries the time [1.6 §6.4]",
+        make: || {
+            answers("BootNotification", |payload| {
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("currentTime"));
+            })
+        },
+    },
+    Frames {
+        name: "gives no interval",
+        breaks: "an accepted charge point is told its heartbeat interval [1.6 §4.2]",
+        make: || answers("BootNotification", |payload| payload["interval"] = 0.into()),
+    },
+    Frames {
+        name: "lives yesterday",
+        breaks: "the heartbeat is answered with the current time [1.6 §4.6]",
+        make: || {
+            answers("Heartbeat", |payload| {
+                payload["currentTime"] = "2020-01-01T00:00:00Z".into()
+            })
+        },
+    },
+    Frames {
+        name: "adds members of its own",
+        breaks: "a payload has no members beyond its schema [1.6J §4.2]",
+        make: || answers("Heartbeat", |payload| payload["mood"] = "fine".into()),
+    },
+    Frames {
+        name: "ignores heartbeats",
+        breaks: "each call has an answer [1.6J §4.1.1]",
+        make: || never_answers("Heartbeat"),
+    },
+    Frames {
+        name: "ignores status notifications",
+        breaks: "StatusNotification is acknowledged [1.6 §4.9]",
+        make: || never_answers("StatusNotification"),
+    },
+    Frames {
+        name: "answers twice",
+        breaks: "each call has one answer [1.6J §4.1.1]",
+        make: answers_twice,
+    },
+    Frames {
+        name: "answers with another id",
+        breaks: "an answer has the id of its call [1.6J §4.2.2]",
+        make: answers_with_another_id,
+    },
+    Frames {
+        name: "lets unknown tags in",
+        breaks: "an unknown tag is Invalid [1.6 §7.2]",
+        make: || lets_in("Invalid"),
+    },
+    Frames {
+        name: "lets blocked tags in",
+        breaks: "a blocked tag is Blocked [1.6 §7.2]",
+        make: || lets_in("Blocked"),
+    },
+    Frames {
+        name: "lets expired tags in",
+        breaks: "an expired tag is Expired [1.6 §7.2]",
+        make: || lets_in("Expired"),
+    },
+    Frames {
+        name: "minds the case of tags",
+        breaks: "tags have no case [1.6 §7.28]",
+        make: minds_case,
+    },
+    Frames {
+        name: "gives every transaction the same id",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: || {
+            answers("StartTransaction", |payload| {
+                payload["transactionId"] = 1.into()
+            })
+        },
+    },
+    Frames {
+        name: "counts a start twice that is told twice",
+        breaks: "a start told again is the same transaction [1.6 §4.8, §3.7.1]",
+        make: counts_twice,
+    },
+    Frames {
+        name: "gives refused starts no id",
+        breaks: "every start is given a transaction id [1.6 §4.8]",
+        make: || {
+            answers("StartTransaction", |payload| {
+                if payload["idTagInfo"]["status"] != "Accepted" {
+                    payload
+                        .as_object_mut()
+                        .map(|members| members.remove("transactionId"));
+                }
+            })
+        },
+    },
+    Frames {
+        name: "refuses stops it does not know",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: refuses_unknown_stops,
+    },
+    Frames {
+        name: "starts at the wrong connector",
+        breaks: "a remote start names the connector that was meant [1.6 §5.11]",
+        make: || {
+            calls("RemoteStartTransaction", |payload| {
+                payload["connectorId"] = (payload["connectorId"].as_i64().unwrap_or(0) + 1).into();
+            })
+        },
+    },
+    Frames {
+        name: "stops the wrong transaction",
+        breaks: "a remote stop carries the id that the start was given [1.6 §5.12]",
+        make: || {
+            calls("RemoteStopTransaction", |payload| {
+                payload["transactionId"] = 4_711.into()
+            })
+        },
+    },
+    Frames {
+        name: "resets softly whatever was asked",
+        breaks: "Reset carries the type that was meant [1.6 §5.14]",
+        make: || calls("Reset", |payload| payload["type"] = "Soft".into()),
+    },
+    Frames {
+        name: "writes another value",
+        breaks: "ChangeConfiguration carries the value that was meant [1.6 §5.3]",
+        make: || {
+            calls("ChangeConfiguration", |payload| {
+                payload["value"] = "42".into()
+            })
+        },
+    },
+    Frames {
+        name: "reads everything whatever was asked",
+        breaks: "GetConfiguration names the keys that were meant [1.6 §5.8]",
+        make: || {
+            calls("GetConfiguration", |payload| {
+                payload.as_object_mut().map(|members| members.remove("key"));
+            })
+        },
+    },
+    Frames {
+        name: "sends two commands at once",
+        breaks: "the next call waits for the answer to the one before [1.6J §4.1.1]",
+        make: sends_two_commands,
+    },
+    Frames {
+        name: "insists after a refusal",
+        breaks: "a refused command is answered; nobody asked for another [1.6 §5.11]",
+        make: insists,
+    },
+    Frames {
+        name: "mixes up NotImplemented and NotSupported",
+        breaks: "NotImplemented is for an action nobody knows [1.6J §4.2.3]",
+        make: swaps_error_codes,
+    },
+    Frames {
+        name: "takes what breaks the schema",
+        breaks: "a payload that breaks the schema is refused [1.6J §4.2.3]",
+        make: takes_anything,
+    },
+    Frames {
+        name: "takes data of any vendor",
+        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
+        make: || says("DataTransfer", "UnknownVendorId", "Accepted"),
+    },
+    Frames {
+        name: "speaks for the other side",
+        breaks: "Heartbeat is the charge point's [1.6 §4.6]",
+        make: speaks_for_the_other_side,
+    },
+];

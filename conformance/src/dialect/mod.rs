@@ -1,0 +1,3 @@
+//! How each version of OCPP says things.
+
+pub(crate) mod v16;

@@ -1,0 +1,111 @@
+//! Configuration keys of OCPP 1.6 [1.6 §9].
+use crate::failure::Failure;
+use serde_json::Value;
+
+/// The required keys of the Core profile [1.6 §9.1] and whether they are read-only (`None`: left to the maker).
+pub(crate) const CORE_KEYS: [(&str, Option<bool>); 21] = [
+    ("AuthorizeRemoteTxRequests", None),
+    ("ClockAlignedDataInterval", Some(false)),
+    ("ConnectionTimeOut", Some(false)),
+    ("ConnectorPhaseRotation", Some(false)),
+    ("GetConfigurationMaxKeys", Some(true)),
+    ("HeartbeatInterval", Some(false)),
+    ("LocalAuthorizeOffline", Some(false)),
+    ("LocalPreAuthorize", Some(false)),
+    ("MeterValuesAlignedData", Some(false)),
+    ("MeterValuesSampledData", Some(false)),
+    ("MeterValueSampleInterval", Some(false)),
+    ("NumberOfConnectors", Some(true)),
+    ("ResetRetries", Some(false)),
+    ("StopTransactionOnEVSideDisconnect", None),
+    ("StopTransactionOnInvalidId", Some(false)),
+    ("StopTxnAlignedData", Some(false)),
+    ("StopTxnSampledData", Some(false)),
+    ("SupportedFeatureProfiles", Some(true)),
+    ("TransactionMessageAttempts", Some(false)),
+    ("TransactionMessageRetryInterval", Some(false)),
+    ("UnlockConnectorOnEVSideDisconnect", Some(false)),
+];
+
+/// Required keys of the other profiles, all read-only unless said otherwise [1.6 §9.2, §9.4].
+pub(crate) const PROFILE_KEYS: [(&str, &str, Option<bool>); 7] = [
+    (
+        "LocalAuthListManagement",
+        "LocalAuthListEnabled",
+        Some(false),
+    ),
+    (
+        "LocalAuthListManagement",
+        "LocalAuthListMaxLength",
+        Some(true),
+    ),
+    (
+        "LocalAuthListManagement",
+        "SendLocalListMaxLength",
+        Some(true),
+    ),
+    ("SmartCharging", "ChargeProfileMaxStackLevel", Some(true)),
+    (
+        "SmartCharging",
+        "ChargingScheduleAllowedChargingRateUnit",
+        Some(true),
+    ),
+    ("SmartCharging", "ChargingScheduleMaxPeriods", Some(true)),
+    ("SmartCharging", "MaxChargingProfilesInstalled", Some(true)),
+];
+
+/// Whether every charge point must take new values of this key.
+pub(crate) fn must_be_writable(key: &str) -> bool {
+    CORE_KEYS.contains(&(key, Some(false)))
+}
+
+/// Intervals and time-outs in seconds, of which a charge point may have a smallest one.
+pub(crate) const INTERVALS: [&str; 5] = [
+    "ClockAlignedDataInterval",
+    "ConnectionTimeOut",
+    "HeartbeatInterval",
+    "MeterValueSampleInterval",
+    "TransactionMessageRetryInterval",
+];
+
+/// How often a scenario's interval goes into the smallest one of this charge point; 1 where it is long enough, or
+/// means "off".
+pub(crate) fn stretch(interval: u32, min_interval: u32) -> u32 {
+    if interval == 0 {
+        1
+    } else {
+        min_interval.div_ceil(interval).max(1)
+    }
+}
+
+/// The value of a key in an answer to GetConfiguration.
+pub(crate) fn value_in(result: &Value, key: &str) -> Result<String, Failure> {
+    let keys = result["configurationKey"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    keys.iter()
+        .find(|entry| {
+            entry["key"]
+                .as_str()
+                .is_some_and(|name| name.eq_ignore_ascii_case(key))
+        })
+        .and_then(|entry| entry["value"].as_str().map(str::to_owned))
+        .ok_or_else(|| Failure::new(format!("its answer {result} has no value of {key}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_stretched_to_the_smallest_that_the_charge_point_takes() {
+        assert_eq!(stretch(1, 1), 1);
+        assert_eq!(stretch(2, 1), 1);
+        assert_eq!(stretch(1, 10), 10);
+        assert_eq!(stretch(2, 10), 5);
+        assert_eq!(stretch(2, 15), 8);
+        assert_eq!(stretch(900, 10), 1);
+        assert_eq!(stretch(0, 10), 1, "0 switches off");
+    }
+}

@@ -1,0 +1,4 @@
+//! Who makes a system under test do something.
+
+pub(crate) mod driver;
+pub(crate) mod operator;

@@ -1,0 +1,286 @@
+//! The hand on the charger under test: plugs in, swipes cards, pulls the power.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dynamo_simulator::charge_point::{Action, CableSide};
+use dynamo_simulator::{Handle, OperateError};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use serde_json::{Value, json};
+
+use crate::peer::http::{beginning, in_words};
+
+/// How the rig makes things happen at the charger.
+#[derive(Clone, Debug)]
+pub(crate) enum Operator {
+    /// The bundled charge point, in this process.
+    Bundled(Arc<Handle>),
+    /// The control API of a simulator or of a test bench.
+    Http {
+        url: String,
+        client: reqwest::Client,
+        charge_point_id: String,
+    },
+    /// A person at the terminal.
+    Prompt(Person),
+    /// Nobody.
+    Absent,
+}
+
+/// Why an action did not happen.
+#[derive(Debug)]
+pub(crate) enum OperatorError {
+    /// This charger, or nobody here, can do it: the scenario is not run.
+    Impossible(String),
+    /// It should have worked.
+    Failed(String),
+}
+
+impl Operator {
+    /// Acts without asking a person.
+    pub(crate) fn is_a_machine(&self) -> bool {
+        matches!(self, Self::Bundled(_) | Self::Http { .. })
+    }
+
+    /// Does it, and comes back when it is done.
+    pub(crate) async fn act(&self, action: Action) -> Result<(), OperatorError> {
+        match self {
+            Self::Bundled(handle) => match handle.operate(action).await {
+                Ok(()) => Ok(()),
+                Err(OperateError::Impossible(reason)) => Err(OperatorError::Impossible(reason)),
+                Err(error) => Err(OperatorError::Failed(error.to_string())),
+            },
+            Self::Http {
+                url,
+                client,
+                charge_point_id,
+            } => post(client, url, charge_point_id, &action).await,
+            Self::Prompt(person) => {
+                person.has_acted.store(true, Ordering::Relaxed);
+                person.ask(&describe(&action)).await
+            }
+            Self::Absent => Err(OperatorError::Impossible("needs --operator".into())),
+        }
+    }
+}
+
+/// The action as the control API takes it: its name is the path, the rest the body.
+fn request(charge_point_id: &str, action: &Action) -> Result<(String, Value), OperatorError> {
+    let failed =
+        |error: String| OperatorError::Failed(format!("cannot write the action as JSON: {error}"));
+    let mut body = serde_json::to_value(action).map_err(|error| failed(error.to_string()))?;
+    let fields = body
+        .as_object_mut()
+        .ok_or_else(|| failed("not an object".into()))?;
+    let name = fields
+        .remove("action")
+        .and_then(|name| name.as_str().map(str::to_owned));
+    fields.retain(|_, value| !value.is_null());
+    fields.insert("charge_point_id".into(), json!(charge_point_id));
+    Ok((name.ok_or_else(|| failed("it has no name".into()))?, body))
+}
+
+async fn post(
+    client: &reqwest::Client,
+    url: &str,
+    id: &str,
+    action: &Action,
+) -> Result<(), OperatorError> {
+    let (name, body) = request(id, action)?;
+    let url = format!("{}/{name}", url.trim_end_matches('/'));
+    let response = client
+        .post(&url)
+        .json(&body)
+        .send()
+        .await
+        .map_err(|error| {
+            OperatorError::Failed(format!(
+                "the operator at {url} cannot be reached: {}",
+                in_words(&error)
+            ))
+        })?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let text = beginning(response).await;
+    if status.as_u16() == 501 {
+        return Err(OperatorError::Impossible(format!(
+            "the charger cannot {name}: {text}"
+        )));
+    }
+    Err(OperatorError::Failed(format!(
+        "the operator answered {status} to {name}: {text}"
+    )))
+}
+
+/// Somebody at the charger who reads the terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    charge_point_id: String,
+    /// Where the progress of the run is drawn, when nothing is asked.
+    bar: ProgressBar,
+    /// Something was done to the charger since it was last tidied up; before the first question nobody knows.
+    has_acted: Arc<AtomicBool>,
+}
+
+impl Person {
+    pub(crate) fn new(charge_point_id: &str, bar: ProgressBar) -> Self {
+        Self {
+            charge_point_id: charge_point_id.to_owned(),
+            bar,
+            has_acted: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    /// Has the charger tidied up, in one question, and only if something was done to it.
+    pub(crate) async fn tidy_up(&self) {
+        if self.has_acted.swap(false, Ordering::Relaxed) {
+            // What cannot be done was not needed, or shows in the scenario.
+            let _ = self
+                .ask("take all cables out, clear all faults and free all locks")
+                .await;
+        }
+    }
+
+    /// Asks for one thing; an empty line means done, anything else that it cannot be done.
+    async fn ask(&self, what: &str) -> Result<(), OperatorError> {
+        let question = format!(
+            "{}: {what}. Enter when done, any word if it cannot be done: ",
+            self.charge_point_id
+        );
+        let drawn = !self.bar.is_hidden();
+        if drawn {
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let answer = tokio::task::spawn_blocking(move || {
+            use std::io::Write as _;
+            let mut out = std::io::stderr().lock();
+            // The question takes the line of the progress.
+            let clean = if drawn { "\r\x1b[2K" } else { "" };
+            let _ = write!(out, "{clean}{question}").and_then(|()| out.flush());
+            drop(out);
+            let mut line = String::new();
+            std::io::stdin()
+                .read_line(&mut line)
+                .map(|read| (read, line))
+        });
+        let answer = answer.await;
+        if drawn {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        match answer {
+            Ok(Ok((read, line))) if read > 0 && line.trim().is_empty() => Ok(()),
+            Ok(Ok((0, _))) => Err(OperatorError::Impossible(
+                "nobody is at the terminal".into(),
+            )),
+            Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!(
+                "the operator says: {}",
+                line.trim()
+            ))),
+            Ok(Err(error)) => Err(OperatorError::Failed(format!(
+                "cannot read the terminal: {error}"
+            ))),
+            Err(_) => Err(OperatorError::Failed(
+                "the question at the terminal was cut off".into(),
+            )),
+        }
+    }
+}
+
+/// What a person is asked to do; also the remark in the record.
+pub(crate) fn describe(action: &Action) -> String {
+    match action {
+        Action::PlugIn { connector_id } => format!("plug the cable in at connector {connector_id}"),
+        Action::Unplug { connector_id, side } => {
+            let side = match side {
+                CableSide::Ev => "the car",
+                CableSide::Station => "the station",
+            };
+            format!("take the cable of connector {connector_id} out at {side}")
+        }
+        Action::PresentIdTag {
+            connector_id: Some(connector),
+            id_tag,
+        } => {
+            format!("present the tag {id_tag} at connector {connector}")
+        }
+        Action::PresentIdTag {
+            connector_id: None,
+            id_tag,
+        } => format!("present the tag {id_tag}"),
+        Action::PowerCycle {
+            seconds,
+            backup: false,
+        } if *seconds == 0.0 => "switch the power off and on again".into(),
+        Action::PowerCycle {
+            seconds,
+            backup: true,
+        } => {
+            format!(
+                "take the power away for {seconds} s and let the backup bridge the first moment"
+            )
+        }
+        Action::PowerCycle {
+            seconds,
+            backup: false,
+        } => format!("take the power away for {seconds} s"),
+        Action::Disconnect { seconds } => format!("take the network away for {seconds} s"),
+        Action::RaiseFault {
+            connector_id,
+            error_code,
+        } => {
+            format!("make connector {connector_id} fail with {error_code}")
+        }
+        Action::RaiseWarning {
+            connector_id,
+            error_code,
+        } => format!("make connector {connector_id} warn of {error_code}"),
+        Action::EmergencyStop => "press the emergency stop".into(),
+        Action::Reboot => "make the charge point restart of itself".into(),
+        Action::ClearFault { connector_id } => {
+            format!("clear the fault of connector {connector_id}")
+        }
+        Action::JamLock { connector_id } => format!("jam the lock of connector {connector_id}"),
+        Action::FreeLock { connector_id } => format!("free the lock of connector {connector_id}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_what_the_control_api_takes() {
+        let (name, body) = request(
+            "CP-1",
+            &Action::PresentIdTag {
+                connector_id: None,
+                id_tag: "A".into(),
+            },
+        )
+        .expect("writable");
+        assert_eq!(name, "present_id_tag");
+        assert_eq!(body, json!({"charge_point_id": "CP-1", "id_tag": "A"}));
+    }
+
+    #[test]
+    fn nobody_is_asked_to_take_the_power_away_for_no_time() {
+        let cycle = |seconds| {
+            describe(&Action::PowerCycle {
+                seconds,
+                backup: false,
+            })
+        };
+        assert_eq!(cycle(0.0), "switch the power off and on again");
+        assert_eq!(cycle(5.0), "take the power away for 5 s");
+        let unplug = Action::Unplug {
+            connector_id: 1,
+            side: CableSide::Ev,
+        };
+        assert_eq!(
+            describe(&unplug),
+            "take the cable of connector 1 out at the car"
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! The scripted charge point: a WebSocket client towards a CSMS under test.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
+
+use crate::peer::socket::{carry, socket_config};
+use crate::wire::post::SocketEvent;
+
+/// How a charge point knocks at a CSMS.
+#[derive(Clone, Debug)]
+pub(crate) struct Knock {
+    /// URL without the identity.
+    pub(crate) url: String,
+    pub(crate) id: String,
+    pub(crate) password: Option<String>,
+    /// What is offered as `Sec-WebSocket-Protocol`; `None` leaves the header out.
+    pub(crate) subprotocols: Option<String>,
+}
+
+/// What the CSMS made of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Welcome {
+    /// The socket is open with this subprotocol confirmed, if any.
+    Open { subprotocol: Option<String> },
+    /// Refused with this HTTP status.
+    Refused { status: u16 },
+}
+
+impl fmt::Display for Welcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open {
+                subprotocol: Some(subprotocol),
+            } => write!(f, "opened the line with the subprotocol {subprotocol}"),
+            Self::Open { subprotocol: None } => {
+                f.write_str("opened the line without a subprotocol")
+            }
+            Self::Refused { status } => write!(f, "refused the handshake with HTTP {status}"),
+        }
+    }
+}
+
+/// Opens a socket and lets it report to the given post.
+pub(crate) async fn connect(
+    knock: &Knock,
+    socket: u64,
+    events: mpsc::Sender<SocketEvent>,
+) -> Result<Welcome> {
+    let url = format!("{}/{}", knock.url.trim_end_matches('/'), knock.id);
+    let mut request = url
+        .as_str()
+        .into_client_request()
+        .with_context(|| format!("{url} is no WebSocket URL"))?;
+    if let Some(offer) = &knock.subprotocols {
+        request
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_str(offer)?);
+    }
+    if let Some(password) = &knock.password {
+        let token =
+            base64::engine::general_purpose::STANDARD.encode(format!("{}:{password}", knock.id));
+        request.headers_mut().insert(
+            AUTHORIZATION,
+            HeaderValue::from_str(&format!("Basic {token}"))?,
+        );
+    }
+    match shake_hands(request)
+        .await
+        .with_context(|| format!("cannot connect to {url}"))?
+    {
+        (status, _, _) if status != SWITCHING_PROTOCOLS => Ok(Welcome::Refused { status }),
+        (_, subprotocol, stream) => {
+            let ws =
+                WebSocketStream::from_raw_socket(stream, Role::Client, Some(socket_config())).await;
+            tokio::spawn(carry(ws, socket, events, CancellationToken::new()));
+            Ok(Welcome::Open { subprotocol })
+        }
+    }
+}
+
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// Longest head of an answer that is read, in bytes.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// The opening handshake by hand: the library's own refuses a server that confirms no subprotocol, and just that
+/// server is to be watched. Gives the status and the confirmed subprotocol.
+async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream)> {
+    let uri = request.uri();
+    let host = uri
+        .host()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .to_owned();
+    let connecting = TcpStream::connect((host, uri.port_u16().unwrap_or(80)));
+    let mut stream = timeout(HANDSHAKE, connecting)
+        .await
+        .context("nobody takes the connection")??;
+    stream.set_nodelay(true)?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut head = format!("GET {path} HTTP/1.1\r\n");
+    for (name, value) in request.headers() {
+        head.push_str(&format!("{name}: {}\r\n", value.to_str()?));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let answer = timeout(HANDSHAKE, read_head(&mut stream))
+        .await
+        .context("the handshake was not answered")??;
+    let mut lines = answer.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|status| status.parse().ok());
+    let status = status.with_context(|| {
+        format!(
+            "{} is no answer of HTTP",
+            crate::words::quoted(answer.lines().next().unwrap_or_default())
+        )
+    })?;
+    let subprotocol = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))
+        .map(|(_, value)| value.trim().to_owned());
+    Ok((status, subprotocol, stream))
+}
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Reads to the empty line and not a byte further: what follows belongs to the WebSocket.
+async fn read_head(stream: &mut TcpStream) -> Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() >= HEAD_BYTES_MAX {
+            bail!("the answer to the handshake has no end");
+        }
+        head.push(
+            stream
+                .read_u8()
+                .await
+                .context("the line was closed during the handshake")?,
+        );
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}

@@ -1,0 +1,22 @@
+//! What the rig plays in a scenario, and what each role has to remember. A scenario may hold several.
+
+pub(crate) mod csms;
+pub(crate) mod rest;
+pub(crate) mod rig;
+pub(crate) mod station;
+pub(crate) mod talk;
+
+use crate::failure::Failure;
+
+/// Why a role could not do what a step asked for.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    NotRun(String),
+    Failed(Failure),
+}
+
+impl From<Failure> for Closed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}

@@ -1,0 +1,217 @@
+//! What the scenarios of a run share: the systems under test, the tags, how patient to be.
+
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::rest::under_test::ApiUnderTest;
+use crate::case::capabilities::ChargerTraits;
+use crate::case::tags::Tags;
+use crate::hand::driver::Driver;
+use crate::hand::operator::Operator;
+use crate::peer::csms::CsmsServer;
+use crate::rules::schemas::Schemas;
+use crate::wire::fate::Bend;
+use crate::wire::http::HttpBend;
+use crate::wire::post::Post;
+
+/// The charger under test.
+#[derive(Clone, Debug)]
+pub(crate) enum ChargerUnderTest {
+    /// Each scenario gets a fresh one in this process.
+    Bundled,
+    /// The one that connects from outside; scenarios take turns.
+    Foreign {
+        id: String,
+        traits: ChargerTraits,
+        operator: Operator,
+        post: Arc<Mutex<Option<Post>>>,
+    },
+}
+
+/// The CSMS under test.
+#[derive(Clone, Debug)]
+pub(crate) struct CsmsUnderTest {
+    /// URL without the identity.
+    pub(crate) url: String,
+    /// One identity for all, or a prefix for many.
+    pub(crate) identity: Identity,
+    pub(crate) password: Option<String>,
+    pub(crate) driver: Option<Driver>,
+}
+
+/// Which identities the scripted charge points use.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    One(String),
+    Prefix(String),
+}
+
+/// Numbers are handed out once per process: several rigs can share a CSMS.
+static NEXT_IDENTITY: AtomicU32 = AtomicU32::new(1);
+static NEXT_TRANSACTION: AtomicU32 = AtomicU32::new(1);
+
+/// What stands between a system under test and the rig: nothing, but in the judge's own test.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Between {
+    pub(crate) frames: Option<fn() -> Box<dyn Bend>>,
+    pub(crate) http: Option<fn() -> Box<dyn HttpBend>>,
+}
+
+/// Shared by all scenarios of a run.
+#[derive(Debug)]
+pub(crate) struct Rig {
+    pub(crate) charger: Option<ChargerUnderTest>,
+    pub(crate) server: Option<CsmsServer>,
+    pub(crate) csms: Option<CsmsUnderTest>,
+    pub(crate) api: Option<Arc<ApiUnderTest>>,
+    pub(crate) tags: Tags,
+    /// How long an expected message may take.
+    pub(crate) patience: Duration,
+    pub(crate) schemas: Option<Arc<Schemas>>,
+    /// What stands between the system under test and the rig, in the judge's own test.
+    pub(crate) between: Between,
+    pub(crate) halt: Halt,
+    pub(crate) door: Door,
+}
+
+/// The early end of a run that cannot come to anything: what is wrong is said once, not by every scenario.
+#[derive(Debug, Default)]
+pub(crate) struct Halt {
+    called: CancellationToken,
+    why: OnceLock<GivenUp>,
+}
+
+/// Why a run is given up.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenUp {
+    /// For the scenarios that had no turn.
+    pub(crate) reason: String,
+    /// What the user can do.
+    pub(crate) remedy: String,
+}
+
+impl Halt {
+    /// Ends the run; only the first reason counts.
+    pub(crate) fn call(&self, reason: impl Into<String>, remedy: impl Into<String>) {
+        let (reason, remedy) = (reason.into(), remedy.into());
+        let _ = self.why.set(GivenUp { reason, remedy });
+        self.called.cancel();
+    }
+
+    /// Comes back when the run is to end.
+    pub(crate) async fn called(&self) {
+        self.called.cancelled().await;
+    }
+
+    pub(crate) fn why(&self) -> Option<&GivenUp> {
+        self.why.get()
+    }
+}
+
+/// Refusals after which nobody is expected to be let in.
+const REFUSALS_MAX: u32 = 3;
+
+/// Whom the CSMS under test has let in: one that knows none of our identities cannot be tested.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    opened: AtomicBool,
+    refused: AtomicU32,
+    last_status: AtomicU16,
+}
+
+impl Door {
+    /// Somebody was let in.
+    pub(crate) fn opens(&self) {
+        self.opened.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody was refused as a stranger.
+    pub(crate) fn refuses(&self, status: u16) {
+        self.last_status.store(status, Ordering::Relaxed);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The status with which it refused all of at least `least` identities.
+    fn shut(&self, least: u32) -> Option<u16> {
+        let shut =
+            !self.opened.load(Ordering::Relaxed) && self.refused.load(Ordering::Relaxed) >= least;
+        shut.then(|| self.last_status.load(Ordering::Relaxed))
+    }
+}
+
+/// What is needed to build a [`Rig`].
+#[derive(Clone, Debug)]
+pub(crate) struct RigParts {
+    pub(crate) charger: Option<ChargerUnderTest>,
+    pub(crate) server: Option<CsmsServer>,
+    pub(crate) csms: Option<CsmsUnderTest>,
+    pub(crate) api: Option<Arc<ApiUnderTest>>,
+    pub(crate) tags: Tags,
+    pub(crate) patience: Duration,
+    pub(crate) schemas: Option<Arc<Schemas>>,
+    pub(crate) between: Between,
+}
+
+impl Rig {
+    pub(crate) fn new(parts: RigParts) -> Self {
+        Self {
+            charger: parts.charger,
+            server: parts.server,
+            csms: parts.csms,
+            api: parts.api,
+            tags: parts.tags,
+            patience: parts.patience,
+            schemas: parts.schemas,
+            between: parts.between,
+            halt: Halt::default(),
+            door: Door::default(),
+        }
+    }
+
+    /// What bends the frames of a new line.
+    pub(crate) fn bend(&self) -> Option<Box<dyn Bend>> {
+        self.between.frames.map(|make| make())
+    }
+
+    /// A number that no other scenario of this process gets.
+    pub(crate) fn number(&self) -> u32 {
+        NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The first transaction id of a scripted central system; scenarios do not share ids.
+    pub(crate) fn first_transaction(&self) -> i64 {
+        i64::from(NEXT_TRANSACTION.fetch_add(100, Ordering::Relaxed)) + 1_000
+    }
+
+    /// Gives the run up when the CSMS has let nobody in so far; once all scenarios had their turn, a single refusal
+    /// is enough.
+    pub(crate) fn look_at_the_door(&self, at_the_end: bool) {
+        let Some(csms) = &self.csms else { return };
+        let least = if at_the_end { 1 } else { REFUSALS_MAX };
+        let Some(status) = self.door.shut(least) else {
+            return;
+        };
+        let id = match &csms.identity {
+            Identity::One(id) => id.clone(),
+            Identity::Prefix(prefix) => format!("{prefix}000001…"),
+        };
+        let remedy = match status {
+            401 | 403 => format!(
+                "register {id} there and give its password with --password, or an identity it knows with \
+                 --charge-point-id"
+            ),
+            _ => format!(
+                "register {id} there, or give an identity it knows with --charge-point-id (and --password), or \
+                 correct the path of --url; `dynamo csms` lets all in with --accept-unknown=charge-points"
+            ),
+        };
+        self.halt.call(
+            format!("the CSMS refuses every identity with HTTP {status}"),
+            remedy,
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! The rig as a charge point, with a CSMS under test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::rig::{CsmsUnderTest, Identity, Rig};
+use super::talk::{Seen, Talk};
+use crate::case::side::Side;
+use crate::dialect::v16::answers::StationAnswers;
+use crate::failure::{Failure, StepResult};
+use crate::hand::driver::{Order as Ordered, Refusal};
+use crate::peer::station::{Knock, Welcome, connect};
+use crate::watch::expected::{Expected, Order};
+use crate::wire::entry::Entry;
+use crate::wire::line::Line;
+use crate::wire::post::{SocketEvent, post};
+use crate::wire::script::{Answer, Script, now};
+
+/// How long a CALL may still be under way when the driver's refusal is here.
+pub(crate) const OVERTAKEN: Duration = Duration::from_secs(1);
+
+/// The rig as a charge point in one scenario.
+#[derive(Debug)]
+pub(crate) struct StationRole {
+    pub(crate) rig: Arc<Rig>,
+    /// Its identity.
+    pub(crate) id: String,
+    pub(crate) talk: Talk,
+    /// The name of the scenario, for the coverage of drivers.
+    pub(crate) scenario: String,
+    /// The CSMS that the scenario has for itself, in place of the one under test.
+    pub(crate) own_csms_url: Option<String>,
+    /// The line before this one, where an identity connected twice.
+    pub(crate) older: Option<Line>,
+    /// How the CSMS under test answered the last handshake.
+    pub(crate) welcome: Option<Welcome>,
+    /// Calls of the CSMS under test that wait for an answer of a step: id, action, payload.
+    pub(crate) held: Vec<(String, String, Value)>,
+    /// The CSMS under test has accepted it.
+    pub(crate) accepted: bool,
+    /// Its register, Wh.
+    pub(crate) meter_wh: i64,
+    /// Orders to the driver whose refusal would explain a missing command.
+    pub(crate) orders: Vec<Ordered>,
+    events: mpsc::Sender<SocketEvent>,
+    sockets: u64,
+}
+
+impl StationRole {
+    /// With the CSMS under test. It is not connected yet.
+    pub(crate) fn new(rig: Arc<Rig>, scenario: &str) -> Result<Self, Failure> {
+        let number = rig.number();
+        let id = match &csms_of(&rig)?.identity {
+            Identity::One(id) => id.clone(),
+            Identity::Prefix(prefix) => format!("{prefix}{number:06}"),
+        };
+        Ok(Self::named(rig, Side::Csms, scenario, id))
+    }
+
+    /// The same with an identity that the scenario has chosen; with [`Side::Api`] the CSMS commands when it is asked to.
+    pub(crate) fn named(rig: Arc<Rig>, side: Side, scenario: &str, id: String) -> Self {
+        let (events, line) = line(&rig);
+        Self {
+            talk: Talk::new(line, side, rig.patience),
+            rig,
+            id,
+            scenario: scenario.to_owned(),
+            own_csms_url: None,
+            older: None,
+            welcome: None,
+            held: Vec::new(),
+            accepted: false,
+            meter_wh: 1_000,
+            orders: Vec::new(),
+            events,
+            sockets: 0,
+        }
+    }
+
+    /// The CSMS under test.
+    pub(crate) fn csms(&self) -> Result<&CsmsUnderTest, Failure> {
+        csms_of(&self.rig)
+    }
+
+    /// Opens a socket to the CSMS under test; the line records it.
+    pub(crate) async fn knock(&mut self, subprotocols: &str) -> Result<Welcome, Failure> {
+        self.sockets += 1;
+        let csms = self.csms()?;
+        let knock = Knock {
+            url: self.own_csms_url.as_ref().unwrap_or(&csms.url).clone(),
+            id: self.id.clone(),
+            password: csms.password.clone(),
+            subprotocols: Some(subprotocols.to_owned()),
+        };
+        let welcome = connect(&knock, self.sockets, self.events.clone())
+            .await
+            .map_err(|error| Failure::new(format!("{error:#}")))?;
+        if matches!(welcome, Welcome::Open { .. }) {
+            self.rig.door.opens();
+        }
+        Ok(welcome)
+    }
+
+    /// Connects once more; the line so far becomes the older one.
+    pub(crate) async fn connect_beside(&mut self) -> StepResult {
+        let (events, line) = line(&self.rig);
+        self.older = Some(std::mem::replace(&mut self.talk.line, line));
+        self.events = events;
+        self.connect().await
+    }
+
+    /// Connects with OCPP 1.6 and waits until the line is open.
+    pub(crate) async fn connect(&mut self) -> StepResult {
+        let sockets = self.talk.line.log().sockets;
+        match self.knock(dynamo_protocol::SUBPROTOCOL_16).await? {
+            Welcome::Open {
+                subprotocol: Some(subprotocol),
+            } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
+            Welcome::Refused { status } => {
+                if matches!(status, 401 | 403 | 404) {
+                    self.rig.door.refuses(status);
+                    self.rig.look_at_the_door(false);
+                }
+                return Err(Failure::new(format!(
+                    "the CSMS refused the handshake of {} with HTTP {status}",
+                    self.id
+                )));
+            }
+            opened @ Welcome::Open { .. } => {
+                return Err(Failure::new(format!(
+                    "the CSMS {opened}, not with the subprotocol ocpp1.6"
+                )));
+            }
+        }
+        let opened = self
+            .talk
+            .line
+            .wait(self.talk.patience, |log| {
+                (log.sockets > sockets).then_some(())
+            })
+            .await;
+        opened.ok_or_else(|| Failure::new("the line did not open"))
+    }
+
+    /// Waits for a command of the CSMS under test.
+    pub(crate) async fn expect(
+        &mut self,
+        order: Order,
+        expected: &Expected,
+    ) -> Result<Seen, Failure> {
+        let patience = self.talk.patience;
+        // An order for this command, if there is one, is no longer open when this is over.
+        let ordered = self
+            .orders
+            .iter()
+            .position(|order| order.action == expected.action())
+            .map(|index| self.orders.remove(index));
+        let Some(mut ordered) = ordered else {
+            return self.talk.expect(order, expected).await;
+        };
+        let refusal = tokio::select! {
+            found = self.talk.look_for(order, expected, patience) => match found {
+                Some(seen) => return Ok(seen),
+                None => None,
+            },
+            refusal = ordered.refused() => Some(refusal),
+        };
+        if let Some(refusal) = refusal {
+            // The CALL counts, and it may have overtaken the refusal on another socket.
+            if let Some(seen) = self.talk.look_for(order, expected, OVERTAKEN).await {
+                return Ok(seen);
+            }
+            self.heed(&refusal);
+            return Err(Failure::new(format!(
+                "no {expected} came, because {}",
+                refusal.reason
+            )));
+        }
+        Err(Failure::new(self.talk.missing(order, expected, patience)))
+    }
+
+    /// A driver that never took an order, and would refuse any other in the same way, ends the run.
+    fn heed(&self, refusal: &Refusal) {
+        let driver = self.rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
+        let useless = driver.is_some_and(|driver| !driver.has_listened());
+        if refusal.of_everything && useless {
+            self.rig.halt.call(
+                refusal.reason.clone(),
+                "correct --driver, or give its key with --driver-header 'Name: value'",
+            );
+        }
+    }
+
+    /// Answers the oldest held command of the CSMS under test.
+    pub(crate) async fn answer_held(&mut self, answer: &Answer) -> StepResult {
+        if self.held.is_empty() {
+            return Err(Failure::new("no command of the CSMS waits for an answer"));
+        }
+        let (id, _, _) = self.held.remove(0);
+        self.talk.line.answer(&id, answer).await;
+        Ok(())
+    }
+
+    /// Asks for a last answer, so that everything before it is on record.
+    pub(crate) async fn settle(&mut self) {
+        let fence = self.accepted.then(|| ("Heartbeat", json!({})));
+        self.talk.settle(fence).await;
+    }
+
+    /// What ends a scenario in which too much was said.
+    pub(crate) fn flood(&self) -> Option<String> {
+        let here = self.talk.line.log().flood();
+        here.or_else(|| self.older.as_ref()?.log().flood())
+    }
+
+    /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.
+    async fn stop_what_runs(&mut self) {
+        let talk = &mut self.talk;
+        let stopped = talk
+            .told
+            .get("StopTransaction")
+            .and_then(|told| told["transactionId"].as_i64());
+        if let Some(id) = talk.transaction.filter(|id| stopped != Some(*id)) {
+            let payload =
+                json!({"transactionId": id, "meterStop": self.meter_wh, "timestamp": now()});
+            talk.command("StopTransaction", payload).await;
+            if let Err(failure) = talk.answer().await {
+                talk.line
+                    .note(format!("rig: the transaction stays open: {failure}"));
+            }
+        }
+    }
+
+    /// Ends the scenario's place; gives what was recorded, line by line.
+    pub(crate) async fn close(mut self) -> Vec<Vec<Entry>> {
+        let mut lines = Vec::new();
+        if let Some(older) = self.older.take() {
+            lines.push(older.finish().await.1);
+        }
+        let judged = self.talk.line.log().entries.len();
+        if self.talk.line.log().connected {
+            self.stop_what_runs().await;
+            self.talk.line.hang_up(false).await;
+        }
+        let (_, mut entries) = self.talk.line.finish().await;
+        entries.truncate(judged);
+        lines.push(entries);
+        lines
+    }
+}
+
+fn csms_of(rig: &Rig) -> Result<&CsmsUnderTest, Failure> {
+    rig.csms
+        .as_ref()
+        .ok_or_else(|| Failure::new("the rig has no CSMS to connect to"))
+}
+
+/// A line that nobody has opened yet, and where its sockets report to.
+fn line(rig: &Rig) -> (mpsc::Sender<SocketEvent>, Line) {
+    let (events, post) = post();
+    let script = Script::new(Box::new(StationAnswers), u64::from(rig.number()));
+    (events, Line::new(post, script, rig.bend()))
+}

@@ -1,0 +1,162 @@
+//! What every scenario demands without saying so: frames are frames, payloads obey the schema, each call gets
+//! exactly one answer, one call is open at a time, and nothing comes that no step accounts for.
+
+pub(crate) mod ocppj;
+pub(crate) mod rest;
+pub(crate) mod schemas;
+pub(crate) mod v16;
+
+use std::collections::HashSet;
+
+use crate::case::side::Side;
+use crate::watch::expected::Expected;
+use crate::wire::entry::Entry;
+use crate::wire::line::ENTRIES_MAX;
+use schemas::Schemas;
+
+/// What a scenario knows about its line beyond the frames.
+#[derive(Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) side: Side,
+    /// Calls that a scenario allows without demanding them.
+    pub(crate) allowed: &'a [Expected],
+    /// Ids of our calls that may be answered with a CALLERROR.
+    pub(crate) errors_expected: &'a HashSet<String>,
+    /// The scenario moves the clock of the system under test.
+    pub(crate) moved_clock: bool,
+    /// Published schemas the user added.
+    pub(crate) schemas: Option<&'a Schemas>,
+}
+
+/// Every breach of the unspoken rules, in the words of the report.
+pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    v16::frames_are_valid(entries, circumstances, &mut found);
+    ocppj::calls_are_answered_once(entries, circumstances.errors_expected, &mut found);
+    ocppj::one_call_is_open(entries, &mut found);
+    ocppj::ids_are_used_once(entries, &mut found);
+    if circumstances.side == Side::ChargePoint {
+        v16::nothing_is_said_before_acceptance(entries, &mut found);
+        if !circumstances.moved_clock {
+            v16::time_stamps_are_of_now(entries, &mut found);
+        }
+    }
+    if entries.len() >= ENTRIES_MAX {
+        found.push(format!(
+            "more than {ENTRIES_MAX} things happened on the line; the rest is not on record"
+        ));
+    }
+    v16::nothing_is_unaccounted(entries, circumstances, &mut found);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dynamo_protocol::trace::Direction;
+    use std::time::SystemTime;
+
+    use crate::wire::entry::{EntryKind, Message};
+
+    fn trace(frames: &[(Direction, &str)]) -> Vec<Entry> {
+        frames
+            .iter()
+            .map(|(direction, raw)| Entry {
+                at: SystemTime::now(),
+                kind: EntryKind::Frame {
+                    direction: *direction,
+                    raw: (*raw).into(),
+                    message: Message::read(raw),
+                },
+                consumed: true,
+            })
+            .collect()
+    }
+
+    fn check(entries: &[Entry]) -> Vec<String> {
+        let circumstances = Circumstances {
+            side: Side::ChargePoint,
+            allowed: &[],
+            errors_expected: &HashSet::new(),
+            moved_clock: false,
+            schemas: None,
+        };
+        breaches(entries, &circumstances)
+    }
+
+    const OUT: Direction = Direction::ToSut;
+    const IN: Direction = Direction::FromSut;
+    const RESET: &str = r#"[2,"1","Reset",{"type":"Soft"}]"#;
+    const ACCEPTED: &str = r#"[3,"1",{"status":"Accepted"}]"#;
+
+    #[test]
+    fn a_call_with_its_answer_is_in_order() {
+        assert_eq!(
+            check(&trace(&[(OUT, RESET), (IN, ACCEPTED)])),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn each_unspoken_rule_has_its_breach() {
+        let cases: [(&[(Direction, &str)], &str); 10] = [
+            (&[(OUT, RESET)], "it never answered Reset"),
+            (
+                &[(OUT, RESET), (IN, ACCEPTED), (IN, ACCEPTED)],
+                "it answered Reset 2 times",
+            ),
+            (&[(IN, ACCEPTED)], "that nobody made"),
+            (
+                &[(OUT, RESET), (IN, r#"[3,"1",{"status":"Perhaps"}]"#)],
+                "its answer to Reset breaks the schema: member status: \"Perhaps\" is not a defined value",
+            ),
+            (
+                &[(OUT, RESET), (IN, r#"[4,"1","GenericError","no",{}]"#)],
+                "with the error GenericError",
+            ),
+            (
+                &[(IN, r#"[2,"a","Reset",{"type":"Soft"}]"#)],
+                "is an action of the other side",
+            ),
+            (&[(IN, r#"[2,"a","Dance",{}]"#)], "is no action of OCPP 1.6"),
+            (&[(IN, "hello")], "no OCPP-J frame"),
+            (
+                &[(
+                    IN,
+                    r#"[2,"a","StatusNotification",{"connectorId":0,"errorCode":"NoError","status":"Available",
+                    "timestamp":"1970-01-01T00:00:00Z"}]"#,
+                )],
+                "which is not the time it was told",
+            ),
+            (
+                &[
+                    (IN, r#"[2,"a","Heartbeat",{}]"#),
+                    (IN, r#"[2,"b","Heartbeat",{}]"#),
+                    (OUT, r#"[3,"a",{"currentTime":"2024-01-01T00:00:00Z"}]"#),
+                ],
+                "it sent Heartbeat while its Heartbeat was still open",
+            ),
+        ];
+        for (frames, breach) in cases {
+            let found = check(&trace(frames));
+            assert!(
+                found.iter().any(|text| text.contains(breach)),
+                "{breach}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_id_is_not_used_again_on_one_socket() {
+        let beat = r#"[2,"a","Heartbeat",{}]"#;
+        let answer = r#"[3,"a",{"currentTime":"2024-01-01T00:00:00Z"}]"#;
+        let found = check(&trace(&[
+            (IN, beat),
+            (OUT, answer),
+            (IN, beat),
+            (OUT, answer),
+        ]));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(r#"its Heartbeat uses the message id "a" again"#));
+    }
+}

@@ -1,0 +1,316 @@
+//! Gathers what cucumber tells about scenarios and what the lines recorded, and joins both into verdicts.
+
+use crate::case::features::all_tags;
+use crate::report::outcome::Collector;
+use crate::report::outcome::Key;
+use crate::report::outcome::Outcome;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use cucumber::event::{self, Event, Feature, Rule, StepError};
+use cucumber::{Writer, cli, parser};
+
+use crate::report::{FrameReport, NoteReport, ScenarioReport, Status, StepReport};
+use crate::steps::world::World;
+use crate::wire::entry::{End, Entry, EntryKind, unix_ms, unix_us};
+
+/// The report of a scenario that did not come to its end.
+pub(crate) fn not_run(
+    feature: &gherkin::Feature,
+    scenario: &gherkin::Scenario,
+    reason: &str,
+) -> ScenarioReport {
+    let now = SystemTime::now();
+    let running = Running {
+        started: now,
+        steps: Vec::new(),
+        step_started: now,
+        broken: None,
+    };
+    let outcome = Outcome {
+        not_run: Some(reason.to_owned()),
+        ..Outcome::default()
+    };
+    running.report(now, feature, scenario, outcome)
+}
+
+/// A cucumber writer that builds the report.
+pub(crate) struct Gatherer<F> {
+    collector: Arc<Collector>,
+    running: HashMap<Key, Running>,
+    /// Finished scenarios in the order of their end.
+    pub(crate) scenarios: Vec<ScenarioReport>,
+    /// What is wrong with feature files or the run itself.
+    pub(crate) errors: Vec<String>,
+    on_finished: F,
+}
+
+#[derive(Debug)]
+struct Running {
+    started: SystemTime,
+    steps: Vec<StepReport>,
+    step_started: SystemTime,
+    broken: Option<String>,
+}
+
+impl<F: FnMut(&ScenarioReport)> Gatherer<F> {
+    /// `on_finished` is called with every scenario as it ends.
+    pub(crate) fn new(collector: Arc<Collector>, on_finished: F) -> Self {
+        Self {
+            collector,
+            running: HashMap::new(),
+            scenarios: Vec::new(),
+            errors: Vec::new(),
+            on_finished,
+        }
+    }
+
+    fn on_scenario(
+        &mut self,
+        at: SystemTime,
+        feature: &gherkin::Feature,
+        scenario: &gherkin::Scenario,
+        event: event::Scenario<World>,
+    ) {
+        let key = Key::of(feature, scenario);
+        match event {
+            event::Scenario::Started => {
+                let running = Running {
+                    started: at,
+                    steps: Vec::new(),
+                    step_started: at,
+                    broken: None,
+                };
+                self.running.insert(key, running);
+            }
+            event::Scenario::Background(step, event) | event::Scenario::Step(step, event) => {
+                if let Some(running) = self.running.get_mut(&key) {
+                    running.on_step(at, &step, event);
+                }
+            }
+            event::Scenario::Hook(_, event::Hook::Failed(_, info)) => {
+                if let Some(running) = self.running.get_mut(&key) {
+                    running.broken = Some(panic_text(&info));
+                }
+            }
+            event::Scenario::Hook(..) | event::Scenario::Log(_) => {}
+            event::Scenario::Finished => {
+                if let Some(running) = self.running.remove(&key) {
+                    let outcome = self.collector.take(&key);
+                    let report = running.report(at, feature, scenario, outcome);
+                    (self.on_finished)(&report);
+                    self.scenarios.push(report);
+                }
+            }
+        }
+    }
+}
+
+impl Running {
+    fn on_step(&mut self, at: SystemTime, step: &gherkin::Step, event: event::Step<World>) {
+        let (status, error) = match event {
+            event::Step::Started => {
+                self.step_started = at;
+                return;
+            }
+            event::Step::Passed(..) => (Status::Passed, None),
+            event::Step::Skipped => (
+                Status::NotRun,
+                Some("no step of the rig has these words".to_owned()),
+            ),
+            event::Step::Failed(_, _, _, error) => (Status::Failed, Some(step_error(&error))),
+        };
+        self.steps.push(StepReport {
+            text: format!("{}{}", step.keyword, step.value).trim().to_owned(),
+            status,
+            error,
+            started_ms: unix_ms(self.step_started),
+            ended_ms: unix_ms(at),
+            started_us: unix_us(self.step_started),
+        });
+    }
+
+    fn report(
+        mut self,
+        at: SystemTime,
+        feature: &gherkin::Feature,
+        scenario: &gherkin::Scenario,
+        outcome: Outcome,
+    ) -> ScenarioReport {
+        let (status, reason) = self.verdict(&outcome);
+        self.list_steps_that_did_not_come(feature, scenario, status);
+        for breach in &outcome.breaches {
+            self.steps.push(StepReport {
+                text: "(in every scenario) the rules of the line and of the document are kept"
+                    .into(),
+                status: Status::Failed,
+                error: Some(breach.clone()),
+                started_ms: unix_ms(at),
+                ended_ms: unix_ms(at),
+                started_us: unix_us(at),
+            });
+        }
+        let (frames, notes) = split(&outcome.entries);
+        ScenarioReport {
+            feature: feature.name.clone(),
+            file: feature
+                .path
+                .as_ref()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
+            name: scenario.name.clone(),
+            tags: all_tags(feature, scenario),
+            identity: outcome.identity,
+            status,
+            reason,
+            started_ms: unix_ms(self.started),
+            duration_ms: at
+                .duration_since(self.started)
+                .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0)),
+            steps: self.steps,
+            frames,
+            notes,
+            exchanges: outcome.exchanges,
+        }
+    }
+
+    fn verdict(&self, outcome: &Outcome) -> (Status, Option<String>) {
+        if let Some(reason) = &outcome.flood {
+            return (Status::Failed, Some(reason.clone()));
+        }
+        if let Some(reason) = &outcome.not_run {
+            return (Status::NotRun, Some(reason.clone()));
+        }
+        if let Some(broken) = &self.broken {
+            return (Status::Failed, Some(broken.clone()));
+        }
+        if let Some(step) = self.steps.iter().find(|step| step.status != Status::Passed) {
+            let error = step.error.clone().unwrap_or_default();
+            return (Status::Failed, Some(format!("{}: {error}", step.text)));
+        }
+        if let Some(breach) = outcome.breaches.first() {
+            return (Status::Failed, Some(breach.clone()));
+        }
+        if self.steps.is_empty() {
+            return (Status::Failed, Some("the scenario has no steps".into()));
+        }
+        (Status::Passed, None)
+    }
+
+    /// Steps behind the one that ended the scenario are listed too, so that the reader sees what was to come.
+    fn list_steps_that_did_not_come(
+        &mut self,
+        feature: &gherkin::Feature,
+        scenario: &gherkin::Scenario,
+        status: Status,
+    ) {
+        if status == Status::NotRun
+            && let Some(last) = self.steps.last_mut()
+        {
+            last.status = Status::NotRun;
+        }
+        let background = feature
+            .background
+            .iter()
+            .flat_map(|background| &background.steps);
+        for step in background.chain(&scenario.steps).skip(self.steps.len()) {
+            self.steps.push(StepReport {
+                text: format!("{}{}", step.keyword, step.value).trim().to_owned(),
+                status: Status::NotRun,
+                error: None,
+                started_ms: 0,
+                ended_ms: 0,
+                started_us: 0,
+            });
+        }
+    }
+}
+
+fn split(entries: &[Entry]) -> (Vec<FrameReport>, Vec<NoteReport>) {
+    let (mut frames, mut notes) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let (at, at_us) = (unix_ms(entry.at), unix_us(entry.at));
+        let note = |text: String| NoteReport { at, at_us, text };
+        match &entry.kind {
+            EntryKind::Frame { direction, raw, .. } => {
+                frames.push(FrameReport {
+                    at,
+                    at_us,
+                    direction: direction.as_str(),
+                    raw: raw.to_string(),
+                    http: None,
+                });
+            }
+            EntryKind::Http {
+                direction,
+                head,
+                raw,
+            } => frames.push(FrameReport {
+                at,
+                at_us,
+                direction: direction.as_str(),
+                raw: raw.clone(),
+                http: Some(head.clone()),
+            }),
+            EntryKind::Opened => notes.push(note("the line is open".into())),
+            EntryKind::Closed { by, reason } => {
+                let who = match by {
+                    End::Rig => "the rig",
+                    End::Sut => "the system under test",
+                };
+                notes.push(note(format!("the line is down, ended by {who}: {reason}")));
+            }
+            EntryKind::Note(text) => notes.push(note(text.clone())),
+        }
+    }
+    (frames, notes)
+}
+
+fn step_error(error: &StepError) -> String {
+    match error {
+        StepError::Panic(info) => panic_text(info),
+        StepError::NotFound => "no step of the rig has these words".to_owned(),
+        StepError::AmbiguousMatch(_) => "several steps of the rig have these words".to_owned(),
+    }
+}
+
+fn panic_text(info: &event::Info) -> String {
+    let text = info
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| info.downcast_ref::<&str>().copied());
+    text.unwrap_or("the step broke off").to_owned()
+}
+
+impl<F: FnMut(&ScenarioReport)> Writer<World> for Gatherer<F> {
+    type Cli = cli::Empty;
+
+    async fn handle_event(
+        &mut self,
+        event: parser::Result<Event<event::Cucumber<World>>>,
+        _: &Self::Cli,
+    ) {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                self.errors.push(error.to_string());
+                return;
+            }
+        };
+        let at = event.at;
+        let event::Cucumber::Feature(feature, inner) = event.into_inner() else {
+            return;
+        };
+        match inner {
+            Feature::Scenario(scenario, event)
+            | Feature::Rule(_, Rule::Scenario(scenario, event)) => {
+                self.on_scenario(at, &feature, &scenario, event.event);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<F> cucumber::writer::NonTransforming for Gatherer<F> {}
+impl<F> cucumber::writer::Normalized for Gatherer<F> {}

@@ -1,0 +1,396 @@
+//! Finding or starting what is put to the test.
+
+use crate::terminal::tell;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use dynamo_csms::domain::tags::tag::TagStatus;
+use dynamo_csms::store::TagSetting;
+use dynamo_csms::{AcceptUnknown, Csms, Options};
+use dynamo_protocol::ChargePointId;
+use indicatif::ProgressBar;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::case::capabilities::Capabilities;
+use crate::case::tags::Tags;
+use crate::hand::driver::Driver;
+use crate::hand::operator::{Operator, Person};
+use crate::peer::csms::CsmsServer;
+use crate::role::rest::under_test::ApiUnderTest;
+use crate::role::rig::{Between, ChargerUnderTest, CsmsUnderTest, Identity, RigParts};
+use crate::rules::schemas::Schemas;
+use crate::run::args::{Args, Sut};
+use crate::words::{quoted, span};
+
+/// How long a connection to what is under test, and an answer of a driver or an operator, may take.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// How long the control API of a charger may take to come up once the charger is here.
+const OPERATOR_MAX: Duration = Duration::from_secs(5);
+
+/// The schemes of drivers and operators.
+const HTTP: [&str; 2] = ["http", "https"];
+
+/// Default of `--timeout`.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const KNOWN_TAG: &str = "RFID-USER-4A2F";
+const UNKNOWN_TAG: &str = "NO-SUCH-TAG";
+const BLOCKED_TAG: &str = "RFID-BLOCKED-1";
+const EXPIRED_TAG: &str = "RFID-EXPIRED-1";
+
+/// What was started for a run and has to be ended after it.
+pub(crate) struct Bundle {
+    csms: Csms,
+    /// Holds the database of the bundled CSMS.
+    folder: tempfile::TempDir,
+}
+
+impl Bundle {
+    /// Ends the bundled CSMS and removes its database.
+    pub(crate) async fn end(self) {
+        self.csms.shutdown().await;
+        if let Err(error) = self.folder.close() {
+            tracing::warn!(%error, "a temporary folder stays behind");
+        }
+    }
+}
+
+/// A run's systems under test.
+pub(crate) struct Prepared {
+    pub(crate) parts: RigParts,
+    pub(crate) bundle: Option<Bundle>,
+    pub(crate) concurrency: usize,
+}
+
+/// Starts or finds what the arguments name.
+///
+/// `bar` is where progress is drawn, so that a question to a person does not run into it.
+pub(crate) async fn prepare(
+    args: &Args,
+    over: CancellationToken,
+    bar: ProgressBar,
+) -> Result<Prepared> {
+    let capabilities = Capabilities::read(args.capabilities.as_deref())?;
+    refuse_strays(args)?;
+    // Before anybody is waited for.
+    let schemas = args.schemas.as_deref().map(Schemas::read).transpose()?;
+    let mut prepared = match args.sut {
+        None => bundled(args, &capabilities, over).await?,
+        Some(Sut::Csms) => foreign_csms(args, &capabilities).await?,
+        Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over, bar).await?,
+    };
+    prepared.parts.schemas = schemas.map(Arc::new);
+    Ok(prepared)
+}
+
+/// What is under test, for the report.
+pub(crate) fn description(args: &Args) -> String {
+    let or_none = |value: &Option<String>| value.clone().unwrap_or_default();
+    match args.sut {
+        None => "the bundled CSMS and the bundled charge point".into(),
+        Some(Sut::Csms) => format!("the CSMS at {}", or_none(&args.url)),
+        Some(Sut::ChargePoint) => format!("the charge point {}", or_none(&args.charge_point_id)),
+    }
+}
+
+/// Flags that have no meaning for this run are refused rather than ignored.
+fn refuse_strays(args: &Args) -> Result<()> {
+    let csms = [
+        ("--url", args.url.is_some()),
+        ("--driver", args.driver.is_some()),
+        ("--driver-header", !args.driver_header.is_empty()),
+        ("--password", args.password.is_some()),
+    ];
+    let charger = [
+        ("--listen", args.listen.is_some()),
+        ("--operator", args.operator.is_some()),
+    ];
+    let either = [
+        ("--charge-point-id", args.charge_point_id.is_some()),
+        ("--capabilities", args.capabilities.is_some()),
+    ];
+    let strays: Vec<(&str, bool)> = match args.sut {
+        None => [&csms[..], &charger, &either].concat(),
+        Some(Sut::Csms) => charger.to_vec(),
+        Some(Sut::ChargePoint) => csms.to_vec(),
+    };
+    match strays.iter().find(|(_, given)| *given) {
+        Some((flag, _)) if args.sut.is_none() => bail!("{flag} needs --sut: csms or charge-point"),
+        Some((flag, _)) => bail!("{flag} has no meaning with this --sut; leave it out"),
+        None if args.driver.is_none() && !args.driver_header.is_empty() => {
+            bail!("--driver-header needs --driver")
+        }
+        None => Ok(()),
+    }
+}
+
+fn tags(args: &Args, capabilities: &Capabilities, with_defaults: bool) -> Tags {
+    let pick = |flag: &Option<String>, file: &Option<String>| flag.clone().or_else(|| file.clone());
+    let default = |tag: &str| with_defaults.then(|| tag.to_owned());
+    Tags {
+        known: pick(&args.id_tag, &capabilities.id_tag).unwrap_or_else(|| KNOWN_TAG.into()),
+        unknown: pick(&args.invalid_id_tag, &capabilities.invalid_id_tag)
+            .unwrap_or_else(|| UNKNOWN_TAG.into()),
+        blocked: pick(&args.blocked_id_tag, &capabilities.blocked_id_tag)
+            .or_else(|| default(BLOCKED_TAG)),
+        expired: pick(&args.expired_id_tag, &capabilities.expired_id_tag)
+            .or_else(|| default(EXPIRED_TAG)),
+    }
+}
+
+fn http_client() -> Result<reqwest::Client> {
+    // A second installation in the same process is refused, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(ARRIVAL)
+        // A connection that waited may be closed by the other side just when the next order goes out, and an
+        // order is not sent twice. Each gets a fresh one.
+        .pool_max_idle_per_host(0)
+        .build()
+        .context("cannot make an HTTP client")
+}
+
+async fn bundled(
+    args: &Args,
+    capabilities: &Capabilities,
+    over: CancellationToken,
+) -> Result<Prepared> {
+    let tags = tags(args, capabilities, true);
+    let folder =
+        tempfile::tempdir().context("cannot make a temporary folder for the bundled CSMS")?;
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let options = Options {
+        http: local,
+        ocpp: local,
+        database: format!("sqlite://{}", folder.path().join("csms.db").display()),
+        id_tags: vec![tags.known.clone()],
+        accept_unknown: AcceptUnknown {
+            charge_points: true,
+            tags: false,
+        },
+        webhooks_to_private_networks: true,
+        ..Options::default()
+    };
+    let csms = dynamo_csms::start(options).await?;
+    let settings = [
+        (&tags.blocked, TagStatus::Blocked),
+        (&tags.expired, TagStatus::Expired),
+    ];
+    for (tag, status) in settings {
+        if let Some(tag) = tag {
+            csms.store()
+                .set_tag(TagSetting {
+                    status,
+                    ..TagSetting::accepted(tag)
+                })
+                .await?;
+        }
+    }
+    let key = format!("X-API-Key: {}", csms.api_key());
+    let send = format!("http://{}/api/v1/ocpp16/send_command", csms.http_addr());
+    let driver = Driver::new(&send, &[key], http_client()?)?;
+    let under_test = CsmsUnderTest {
+        url: format!("ws://{}/ocpp16", csms.ocpp_addr()),
+        identity: Identity::Prefix(args.id_prefix.clone()),
+        password: None,
+        driver: Some(driver),
+    };
+    let base = format!("http://{}", csms.http_addr());
+    let api = ApiUnderTest::find(base, http_client()?, csms.store().clone())
+        .await
+        .context("the bundled CSMS does not describe its REST API")?;
+    let server = CsmsServer::listen(local, over)
+        .await
+        .context("cannot listen for the bundled charge points")?;
+    Ok(Prepared {
+        parts: RigParts {
+            charger: Some(ChargerUnderTest::Bundled),
+            server: Some(server),
+            csms: Some(under_test),
+            api: Some(Arc::new(api)),
+            tags,
+            patience: args.timeout.unwrap_or(PATIENCE),
+            schemas: None,
+            between: Between::default(),
+        },
+        bundle: Some(Bundle { csms, folder }),
+        concurrency: args.concurrency.map_or(64, usize::from),
+    })
+}
+
+async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepared> {
+    let url = args
+        .url
+        .clone()
+        .context("--sut csms needs --url, such as ws://127.0.0.1:9000/ocpp16")?;
+    reachable("--url", &url, &["ws"], ARRIVAL).await?;
+    if let Some(driver) = &args.driver {
+        reachable("--driver", driver, &HTTP, ARRIVAL).await?;
+    }
+    let identity = match &args.charge_point_id {
+        Some(id) => Identity::One(id.clone()),
+        None => Identity::Prefix(args.id_prefix.clone()),
+    };
+    let serial = matches!(identity, Identity::One(_));
+    let driver = args
+        .driver
+        .as_ref()
+        .map(|driver| Driver::new(driver, &args.driver_header, http_client()?))
+        .transpose()?;
+    let password = args.password.clone();
+    Ok(Prepared {
+        parts: RigParts {
+            charger: None,
+            server: None,
+            csms: Some(CsmsUnderTest {
+                url: url.clone(),
+                identity,
+                password,
+                driver,
+            }),
+            api: None,
+            tags: tags(args, capabilities, false),
+            patience: args.timeout.unwrap_or(PATIENCE),
+            schemas: None,
+            between: Between::default(),
+        },
+        bundle: None,
+        concurrency: if serial {
+            1
+        } else {
+            args.concurrency.map_or(16, usize::from)
+        },
+    })
+}
+
+/// Whether somebody listens there: a run against nobody should say so at once.
+async fn reachable(flag: &str, url: &str, schemes: &[&str], patience: Duration) -> Result<()> {
+    let parsed = reqwest::Url::parse(url)
+        .map_err(|error| anyhow!("{flag} {} is no URL: {error}", quoted(url)))?;
+    if !schemes.contains(&parsed.scheme()) {
+        let schemes: Vec<String> = schemes
+            .iter()
+            .map(|scheme| format!("{scheme}://"))
+            .collect();
+        bail!(
+            "{flag} {} must begin with {}",
+            quoted(url),
+            schemes.join(" or ")
+        );
+    }
+    let host = parsed
+        .host_str()
+        .ok_or_else(|| anyhow!("{flag} {} names no host", quoted(url)))?;
+    let port = parsed.port_or_known_default().unwrap_or(80);
+    let host = host.trim_matches(['[', ']']).to_owned();
+    match timeout(patience, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            bail!("nobody answers at {url} ({error}); start what belongs there or correct {flag}")
+        }
+        Err(_) => bail!(
+            "nobody answered at {url} within {}; start what belongs there or correct {flag}",
+            span(patience)
+        ),
+    }
+}
+
+/// Waits until somebody listens there, but not for long: it may come up together with the charger.
+async fn soon_reachable(flag: &str, url: &str) -> Result<()> {
+    let deadline = Instant::now() + OPERATOR_MAX;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match reachable(flag, url, &HTTP, left.max(Duration::from_millis(100))).await {
+            Err(_) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn foreign_charger(
+    args: &Args,
+    capabilities: &Capabilities,
+    over: CancellationToken,
+    bar: ProgressBar,
+) -> Result<Prepared> {
+    let listen = args
+        .listen
+        .context("--sut charge-point needs --listen, such as 0.0.0.0:9000")?;
+    let id = args
+        .charge_point_id
+        .clone()
+        .context("--sut charge-point needs --charge-point-id")?;
+    ChargePointId::new(&id)
+        .map_err(|error| anyhow!("--charge-point-id {}: {error}", quoted(&id)))?;
+    let operator = match args.operator.as_deref() {
+        None => Operator::Absent,
+        Some("prompt") => Operator::Prompt(Person::new(&id, bar)),
+        Some(url) => {
+            reqwest::Url::parse(url).map_err(|error| {
+                anyhow!(
+                    "--operator {} is neither `prompt` nor a URL: {error}",
+                    quoted(url)
+                )
+            })?;
+            Operator::Http {
+                url: url.to_owned(),
+                client: http_client()?,
+                charge_point_id: id.clone(),
+            }
+        }
+    };
+    let server = CsmsServer::listen(listen, over).await.map_err(|error| {
+        anyhow!("cannot listen on {listen} (--listen): {error}; choose another address")
+    })?;
+    let addr = server.addr();
+    let mut post = server.expect(&id);
+    server.name_strangers(&id);
+    tell(&format!(
+        "waiting for the charge point {id} at ws://{addr}/{id}"
+    ));
+    let patience = args.timeout.unwrap_or(PATIENCE);
+    if timeout(patience, post.arrival()).await.is_err() {
+        let seen = server.seen_strangers();
+        let remedy = if seen.is_empty() {
+            "point it there and start it".to_owned()
+        } else {
+            seen.join("; ")
+        };
+        bail!(
+            "no charge point {id} connected to ws://{addr}/{id} within {}; {remedy}",
+            span(patience)
+        );
+    }
+    if let Operator::Http { url, .. } = &operator {
+        soon_reachable("--operator", url).await?;
+    }
+    Ok(Prepared {
+        parts: RigParts {
+            charger: Some(ChargerUnderTest::Foreign {
+                id: id.clone(),
+                traits: capabilities.charge_point.clone(),
+                operator,
+                post: Arc::new(Mutex::new(Some(post))),
+            }),
+            server: Some(server),
+            csms: None,
+            api: None,
+            tags: tags(args, capabilities, true),
+            // What such a charger does at its intervals takes that much longer than with those of a second.
+            patience: patience
+                + Duration::from_secs(u64::from(capabilities.charge_point.min_interval) - 1),
+            schemas: None,
+            between: Between::default(),
+        },
+        bundle: None,
+        concurrency: 1,
+    })
+}

@@ -1,0 +1,221 @@
+//! What cucumber carries from step to step: the roles that the rig plays in a scenario.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::case::side::Side;
+use crate::case::tags::TagWord;
+use crate::failure::Failure;
+use crate::report::outcome::Outcome;
+use crate::role::Closed;
+use crate::role::csms::CsmsRole;
+use crate::role::rest::Rest;
+use crate::role::rig::Rig;
+use crate::role::station::StationRole;
+use crate::role::talk::Talk;
+use crate::rules::schemas::Schemas;
+use crate::rules::{Circumstances, breaches};
+use crate::watch::expected::Expected;
+use crate::wire::entry::{Entry, EntryKind};
+
+/// One scenario while it runs.
+#[derive(Debug, Default, cucumber::World)]
+pub(crate) struct World {
+    /// Set before the first step.
+    pub(crate) rig: Option<Arc<Rig>>,
+    /// The scenario's tags and those of its feature.
+    pub(crate) tags: Vec<String>,
+    /// Its name.
+    pub(crate) scenario: String,
+    /// The rig as a CSMS, from the step that brings a charge point under test.
+    pub(crate) csms: Option<CsmsRole>,
+    /// The rig as a charge point, from the step that lets it connect.
+    pub(crate) station: Option<StationRole>,
+    /// The rig as a caller of the REST API, from the first step that speaks of it.
+    pub(crate) rest: Option<Rest>,
+    /// Why it cannot be run here, once a step has found that out.
+    pub(crate) not_run: Option<String>,
+}
+
+impl World {
+    /// The rig as a CSMS.
+    pub(crate) fn csms(&mut self) -> Result<&mut CsmsRole, Failure> {
+        self.csms.as_mut().ok_or_else(|| {
+            Failure::new("no step before this one has brought a charge point under test")
+        })
+    }
+
+    /// The rig as a charge point.
+    pub(crate) fn station(&mut self) -> Result<&mut StationRole, Failure> {
+        self.station
+            .as_mut()
+            .ok_or_else(|| Failure::new("no step before this one has let a charge point connect"))
+    }
+
+    /// The line to the charge point under test, or where there is none, the line to the CSMS under test.
+    pub(crate) fn talk(&mut self) -> Result<&mut Talk, Failure> {
+        match (&mut self.csms, &mut self.station) {
+            (Some(csms), _) => Ok(&mut csms.talk),
+            (None, Some(station)) => Ok(&mut station.talk),
+            (None, None) => Err(Failure::new("no step before this one has set the scene")),
+        }
+    }
+
+    /// The place at the REST API.
+    pub(crate) async fn rest(&mut self) -> Result<&mut Rest, Failure> {
+        if self.rest.is_none() {
+            let rig = self.rig()?;
+            self.rest = Some(Rest::open(&rig, &self.scenario).await?);
+        }
+        let open = self.rest.as_mut();
+        open.ok_or_else(|| Failure::new("the REST API is out of reach"))
+    }
+
+    /// The rig.
+    pub(crate) fn rig(&self) -> Result<Arc<Rig>, Failure> {
+        self.rig
+            .clone()
+            .ok_or_else(|| Failure::new("the scenario runs outside a rig"))
+    }
+
+    /// The tag behind the words, or the end of the scenario where this run has none.
+    pub(crate) fn tag(&mut self, word: TagWord) -> Result<String, Failure> {
+        let rig = self.rig()?;
+        word.of(&rig.tags).map_err(|reason| self.cannot_run(reason))
+    }
+
+    /// Turns what a role could not do into the end of this scenario: failed, or not run with its reason.
+    pub(crate) fn end(&mut self, closed: Closed) -> Failure {
+        match closed {
+            Closed::Failed(failure) => failure,
+            Closed::NotRun(reason) => self.cannot_run(reason),
+        }
+    }
+
+    /// Marks the scenario as not run.
+    pub(crate) fn cannot_run(&mut self, reason: impl Into<String>) -> Failure {
+        let reason = reason.into();
+        self.not_run = Some(reason.clone());
+        Failure(format!("not run: {reason}"))
+    }
+
+    /// Ends a scenario: waits for what is owed, holds the record against the unspoken rules, and gives both.
+    pub(crate) async fn finish(&mut self, steps_passed: bool) -> Outcome {
+        let mut outcome = Outcome {
+            not_run: self.not_run.take(),
+            ..Outcome::default()
+        };
+        if let Some(mut csms) = self.csms.take() {
+            if steps_passed {
+                csms.settle().await;
+            }
+            outcome.identity = csms.id.clone();
+            outcome.flood = csms.talk.line.log().flood();
+            let judge = Judge::of(&csms.rig, &mut csms.talk, csms.clock.is_some());
+            let entries = csms.close().await;
+            judge.take_in(&mut outcome, vec![entries], steps_passed);
+        }
+        if let Some(mut station) = self.station.take() {
+            if steps_passed {
+                station.settle().await;
+            }
+            outcome.identity = station.id.clone();
+            outcome.flood = station.flood();
+            let judge = Judge::of(&station.rig, &mut station.talk, false);
+            let lines = station.close().await;
+            judge.take_in(&mut outcome, lines, steps_passed);
+        }
+        if let Some(rest) = self.rest.take() {
+            if outcome.identity.is_empty() {
+                outcome.identity = rest.word("charge point").unwrap_or_default();
+            }
+            let record = rest.close().await;
+            outcome.entries.extend(record.entries);
+            outcome.breaches.extend(record.breaches);
+            outcome.exchanges = record.exchanges;
+        }
+        outcome.entries.sort_by_key(|entry| entry.at);
+        outcome
+    }
+}
+
+/// What is needed to judge the record of a role once its line is closed.
+struct Judge {
+    side: Side,
+    allowed: Vec<Expected>,
+    errors_expected: HashSet<String>,
+    moved_clock: bool,
+    schemas: Option<Arc<Schemas>>,
+}
+
+impl Judge {
+    fn of(rig: &Rig, talk: &mut Talk, moved_clock: bool) -> Self {
+        Self {
+            side: talk.side,
+            allowed: std::mem::take(&mut talk.allowed),
+            errors_expected: std::mem::take(&mut talk.errors_expected),
+            moved_clock,
+            schemas: rig.schemas.clone(),
+        }
+    }
+
+    /// Takes the record of a role into the outcome, with what is wrong with it.
+    fn take_in(self, outcome: &mut Outcome, lines: Vec<Vec<Entry>>, steps_passed: bool) {
+        if steps_passed && outcome.flood.is_none() {
+            let circumstances = Circumstances {
+                side: self.side,
+                allowed: &self.allowed,
+                errors_expected: &self.errors_expected,
+                moved_clock: self.moved_clock,
+                schemas: self.schemas.as_deref(),
+            };
+            let found = lines.iter().flat_map(|line| breaches(line, &circumstances));
+            outcome.breaches.extend(found);
+        }
+        let more = outcome.breaches.len().saturating_sub(BREACHES_SHOWN);
+        if more > 0 {
+            outcome.breaches.truncate(BREACHES_SHOWN);
+            outcome.breaches.push(format!("and {more} more like these"));
+        }
+        outcome.entries.extend(lines.into_iter().flatten());
+        if let Some(flood) = &outcome.flood {
+            outcome.breaches = vec![flood.clone()];
+            show_the_beginning(&mut outcome.entries);
+        }
+    }
+}
+
+/// Of a flooded record the report shows the beginning: a run has many scenarios, and its reader is a person.
+fn show_the_beginning(entries: &mut Vec<Entry>) {
+    let mut bytes = 0;
+    let shown = entries
+        .iter()
+        .take(FLOOD_ENTRIES_SHOWN)
+        .take_while(|entry| {
+            if let EntryKind::Frame { raw, .. } = &entry.kind {
+                bytes += raw.len();
+            }
+            bytes <= FLOOD_BYTES_SHOWN
+        });
+    let shown = shown.count();
+    entries.truncate(shown);
+    entries.shrink_to_fit();
+}
+
+/// Breaches of one scenario that are told one by one.
+const BREACHES_SHOWN: usize = 50;
+
+/// Entries and bytes of a flooded record that are shown.
+const FLOOD_ENTRIES_SHOWN: usize = 200;
+const FLOOD_BYTES_SHOWN: usize = 64 * 1024;
+
+/// Lets a step use `?` on what a role can refuse.
+pub(crate) trait OrEnd<T> {
+    fn or_end(self, world: &mut World) -> Result<T, Failure>;
+}
+
+impl<T> OrEnd<T> for Result<T, Closed> {
+    fn or_end(self, world: &mut World) -> Result<T, Failure> {
+        self.map_err(|closed| world.end(closed))
+    }
+}

@@ -1,0 +1,4 @@
+//! What a step wants to see on the wire.
+
+pub(crate) mod expected;
+pub(crate) mod pattern;

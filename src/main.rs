@@ -51,6 +51,9 @@ enum Command {
 
 /// Exit codes: 0 all is well, 1 the verdict is bad, 2 it could not be tried.
 const VERDICT_BAD: u8 = 1;
+
+/// Nothing failed, and something was left out.
+const INCOMPLETE: u8 = 3;
 const NOT_TRIED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -154,6 +157,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 anyhow::bail!(
                     "the run was interrupted: scenarios that had not ended are `not run` in the report"
                 )
+            }
+            dynamo_conformance::Verdict::Incomplete => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "incomplete: something that was selected was not run; give what it needs, or --allow-not-run"
+                );
+                ExitCode::from(INCOMPLETE)
             }
             dynamo_conformance::Verdict::NothingRan => {
                 anyhow::bail!(

@@ -1,13 +1,19 @@
 //! The id tags that scenarios speak of.
 
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::words::quoted;
 
 /// Id tags that scenarios speak of.
 #[derive(Clone, Debug)]
 pub(crate) struct Tags {
-    pub(crate) known: String,
+    /// Those that are accepted, at least one. Sessions that run at the same time have one each, unless they may share.
+    pub(crate) known: Vec<String>,
+    /// The system under test lets a tag charge at several places at once.
+    pub(crate) shared: bool,
     pub(crate) unknown: String,
     pub(crate) blocked: Option<String>,
     pub(crate) expired: Option<String>,
@@ -56,7 +62,7 @@ impl TagWord {
     /// The tag itself; `Err` says what is missing when this run has none.
     pub(crate) fn of(self, tags: &Tags) -> Result<String, &'static str> {
         match self {
-            Self::Known => Ok(tags.known.clone()),
+            Self::Known => tags.known.first().cloned().ok_or("needs --id-tag"),
             Self::Another => Ok(ANOTHER_TAG.into()),
             Self::Sibling => Ok(SIBLING_TAG.into()),
             Self::Unknown => Ok(tags.unknown.clone()),
@@ -64,5 +70,87 @@ impl TagWord {
             Self::Commissioning => Ok(COMMISSIONING_TAG.into()),
             Self::Expired => tags.expired.clone().ok_or("needs --expired-id-tag"),
         }
+    }
+}
+
+/// The known tags that no scenario has at the moment: a system may let each charge at one place at a time.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    free: Mutex<Vec<String>>,
+    permits: Arc<Semaphore>,
+    shared: Option<String>,
+}
+
+/// A known tag that one scenario has for itself until it ends.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) tag: String,
+    from: Option<(Arc<Pool>, OwnedSemaphorePermit)>,
+}
+
+impl Pool {
+    pub(crate) fn new(tags: &Tags) -> Self {
+        Self {
+            free: Mutex::new(tags.known.clone()),
+            permits: Arc::new(Semaphore::new(tags.known.len())),
+            shared: tags.known.first().filter(|_| tags.shared).cloned(),
+        }
+    }
+
+    /// Waits until a tag is free.
+    pub(crate) async fn lease(self: &Arc<Self>) -> Option<Lease> {
+        if let Some(tag) = self.shared.clone() {
+            return Some(Lease { tag, from: None });
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let tag = self.free().pop()?;
+        Some(Lease {
+            tag,
+            from: Some((Arc::clone(self), permit)),
+        })
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<String>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some((pool, _)) = &self.from {
+            pool.free().push(std::mem::take(&mut self.tag));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(known: &[&str], shared: bool) -> Arc<Pool> {
+        Arc::new(Pool::new(&Tags {
+            known: known.iter().map(|tag| (*tag).to_owned()).collect(),
+            shared,
+            unknown: String::new(),
+            blocked: None,
+            expired: None,
+        }))
+    }
+
+    #[tokio::test]
+    async fn a_tag_is_leased_once_at_a_time_unless_it_may_be_shared() {
+        let alone = pool(&["A"], false);
+        let lease = alone.lease().await.unwrap();
+        assert_eq!(lease.tag, "A");
+        let second = Arc::clone(&alone);
+        let waiting =
+            tokio::spawn(async move { second.lease().await.map(|lease| lease.tag.clone()) });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(lease);
+        assert_eq!(waiting.await.unwrap().as_deref(), Some("A"));
+        let shared = pool(&["A"], true);
+        let (one, other) = (shared.lease().await.unwrap(), shared.lease().await.unwrap());
+        assert_eq!((one.tag.as_str(), other.tag.as_str()), ("A", "A"));
     }
 }

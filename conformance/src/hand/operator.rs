@@ -32,7 +32,9 @@ pub(crate) enum Operator {
 pub(crate) enum OperatorError {
     /// This charger, or nobody here, can do it: the scenario is not run.
     Impossible(String),
-    /// It should have worked.
+    /// The charger did not let it happen, as a lock does not let a cable go.
+    Refused(String),
+    /// It should have worked: that says nothing about the charger.
     Failed(String),
 }
 
@@ -48,6 +50,7 @@ impl Operator {
             Self::Bundled(handle) => match handle.operate(action).await {
                 Ok(()) => Ok(()),
                 Err(OperateError::Impossible(reason)) => Err(OperatorError::Impossible(reason)),
+                Err(OperateError::Refused(reason)) => Err(OperatorError::Refused(reason)),
                 Err(error) => Err(OperatorError::Failed(error.to_string())),
             },
             Self::Http {
@@ -109,10 +112,18 @@ async fn post(
             "the charger cannot {name}: {text}"
         )));
     }
+    if status.as_u16() == 409 {
+        return Err(OperatorError::Refused(format!(
+            "the charger does not let it happen ({name}): {text}"
+        )));
+    }
     Err(OperatorError::Failed(format!(
-        "the operator answered {status} to {name}: {text}"
+        "the operator could not: it answered {status} to {name}: {text}"
     )))
 }
+
+/// What a person types when a charger holds a cable.
+const LOCKED: &str = "locked";
 
 /// Somebody at the charger who reads the terminal.
 #[derive(Clone, Debug)]
@@ -146,7 +157,8 @@ impl Person {
     /// Asks for one thing; an empty line means done, anything else that it cannot be done.
     async fn ask(&self, what: &str) -> Result<(), OperatorError> {
         let question = format!(
-            "{}: {what}. Enter when done, any word if it cannot be done: ",
+            "{}: {what}. Enter when done, `{LOCKED}` if the charger does not let it happen, any other word if it cannot be \
+             done: ",
             self.charge_point_id
         );
         let drawn = !self.bar.is_hidden();
@@ -174,6 +186,9 @@ impl Person {
             Ok(Ok((0, _))) => Err(OperatorError::Impossible(
                 "nobody is at the terminal".into(),
             )),
+            Ok(Ok((_, line))) if line.trim().eq_ignore_ascii_case(LOCKED) => {
+                Err(OperatorError::Refused("the operator says: locked".into()))
+            }
             Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!(
                 "the operator says: {}",
                 line.trim()

@@ -223,7 +223,9 @@ impl Summary {
         match status {
             Status::Passed => self.passed += 1,
             Status::Failed => self.failed += 1,
+            Status::Warned => self.warned += 1,
             Status::NotRun => self.not_run += 1,
+            Status::NotApplicable => self.not_applicable += 1,
         }
     }
 }
@@ -232,8 +234,10 @@ impl Summary {
 fn urgency(status: Status) -> u8 {
     match status {
         Status::Failed => 0,
-        Status::NotRun => 1,
-        Status::Passed => 2,
+        Status::Warned => 1,
+        Status::NotRun => 2,
+        Status::NotApplicable => 3,
+        Status::Passed => 4,
     }
 }
 
@@ -241,7 +245,8 @@ fn class(status: Status) -> &'static str {
     match status {
         Status::Passed => "passed",
         Status::Failed => "failed",
-        Status::NotRun => "notrun",
+        Status::Warned => "warned",
+        Status::NotRun | Status::NotApplicable => "notrun",
     }
 }
 
@@ -274,7 +279,8 @@ fn rows(scenario: &ScenarioReport) -> Vec<Row> {
         let (class, who) = match step.status {
             Status::Passed => ("step passed", "✓"),
             Status::Failed => ("step failed", "✗"),
-            Status::NotRun => ("step notrun", "–"),
+            Status::Warned => ("step warned", "!"),
+            Status::NotRun | Status::NotApplicable => ("step notrun", "–"),
         };
         let row = Row {
             class,

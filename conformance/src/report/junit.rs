@@ -25,7 +25,10 @@ pub(super) fn render(report: &Report) -> Result<String> {
         .to_string()
         .context("cannot write the report as JUnit XML")?;
     // The library writes the attribute for suites only; consumers read it of the whole as well.
-    let skipped = format!(" errors=\"0\" skipped=\"{}\"", report.summary.not_run);
+    let skipped = format!(
+        " errors=\"0\" skipped=\"{}\"",
+        report.summary.not_run + report.summary.not_applicable
+    );
     let text = text.replacen(" errors=\"0\"", &skipped, 1);
     // It leaves out control characters, but not these two, which XML does not allow either.
     Ok(text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
@@ -39,7 +42,10 @@ fn suite(report: &Report, file: &str) -> TestSuite {
         .iter()
         .filter(|scenario| scenario.file == file)
     {
-        skipped += usize::from(scenario.status == Status::NotRun);
+        skipped += usize::from(matches!(
+            scenario.status,
+            Status::NotRun | Status::NotApplicable
+        ));
         ms += scenario.duration_ms;
         suite.add_test_case(case(scenario));
     }
@@ -53,7 +59,7 @@ fn suite(report: &Report, file: &str) -> TestSuite {
 fn case(scenario: &ScenarioReport) -> TestCase {
     let reason = scenario.reason.clone().unwrap_or_default();
     let status = match scenario.status {
-        Status::Passed => TestCaseStatus::success(),
+        Status::Passed | Status::Warned => TestCaseStatus::success(),
         Status::Failed => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status
@@ -61,16 +67,34 @@ fn case(scenario: &ScenarioReport) -> TestCase {
                 .set_description(evidence(scenario));
             status
         }
-        Status::NotRun => {
+        Status::NotRun | Status::NotApplicable => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(reason);
             status
         }
     };
-    let mut case = TestCase::new(scenario.name.clone(), status);
+    let mut case = TestCase::new(name(scenario), status);
+    if scenario.status == Status::Warned {
+        case.set_system_out(format!("warned: {}", scenario.warnings.join("; ")));
+    }
     case.set_classname(scenario.file.clone())
         .set_time(Duration::from_millis(scenario.duration_ms));
     case
+}
+
+/// The scenario's name with the ids of known test cases that it carries.
+fn name(scenario: &ScenarioReport) -> String {
+    let ids: Vec<&str> = scenario
+        .tags
+        .iter()
+        .map(String::as_str)
+        .filter(|tag| tag.starts_with("TC_"))
+        .collect();
+    if ids.is_empty() {
+        scenario.name.clone()
+    } else {
+        format!("{} {}", ids.join(" "), scenario.name)
+    }
 }
 
 /// The steps and the frames, so that a failure in CI can be understood without the other reports.

@@ -25,17 +25,29 @@ use crate::wire::entry::{HttpHead, Message};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     Passed,
+    /// A recommendation or a habit was not kept.
+    Warned,
     Failed,
+    /// Something is missing that the user could give.
     NotRun,
+    /// The system under test has no such thing.
+    NotApplicable,
 }
 
 impl Status {
+    /// Whether nothing that is demanded was missing.
+    pub(crate) fn is_good(self) -> bool {
+        matches!(self, Self::Passed | Self::Warned)
+    }
+
     /// The word for people.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
+            Self::Warned => "warned",
             Self::Failed => "failed",
             Self::NotRun => "not run",
+            Self::NotApplicable => "not applicable",
         }
     }
 }
@@ -66,8 +78,10 @@ pub(crate) const DISCLAIMER: &str =
 pub(crate) struct Summary {
     pub(crate) scenarios: usize,
     pub(crate) passed: usize,
+    pub(crate) warned: usize,
     pub(crate) failed: usize,
     pub(crate) not_run: usize,
+    pub(crate) not_applicable: usize,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -120,6 +134,8 @@ fn tag_of<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ScenarioReport {
+    /// The id of a known test case, where it has one.
+    pub(crate) id: Option<String>,
     pub(crate) feature: String,
     pub(crate) file: String,
     pub(crate) name: String,
@@ -128,6 +144,11 @@ pub(crate) struct ScenarioReport {
     pub(crate) identity: String,
     pub(crate) status: Status,
     pub(crate) reason: Option<String>,
+    /// Recommendations and habits that were not kept.
+    pub(crate) warnings: Vec<String>,
+    /// The rules that were not kept, by their ids.
+    pub(crate) rules: Vec<&'static str>,
+    pub(crate) started_at: String,
     pub(crate) started_ms: u64,
     pub(crate) duration_ms: u64,
     pub(crate) steps: Vec<StepReport>,
@@ -184,8 +205,10 @@ impl Summary {
         Self {
             scenarios: scenarios.len(),
             passed: count(Status::Passed),
+            warned: count(Status::Warned),
             failed: count(Status::Failed),
             not_run: count(Status::NotRun),
+            not_applicable: count(Status::NotApplicable),
         }
     }
 }
@@ -289,7 +312,7 @@ fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
                 .iter()
                 .filter(|scenario| scenario.has_tag(id))
                 .peekable();
-            with.peek().is_some() && with.all(|scenario| scenario.status == Status::Passed)
+            with.peek().is_some() && with.all(|scenario| scenario.status.is_good())
         });
         coverage.sides.push(SideCoverage {
             side,
@@ -394,6 +417,7 @@ pub(crate) mod tests {
         frames: &[(&'static str, &str)],
     ) -> ScenarioReport {
         ScenarioReport {
+            id: None,
             feature: "F".into(),
             file: "f.feature".into(),
             name: "S".into(),
@@ -401,6 +425,9 @@ pub(crate) mod tests {
             identity: "CP".into(),
             status,
             reason: None,
+            warnings: Vec::new(),
+            rules: Vec::new(),
+            started_at: String::new(),
             started_ms: 0,
             duration_ms: 1,
             steps: Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::rules::Breach;
 use crate::wire::entry::Entry;
 use crate::wire::http::HttpExchange;
 
@@ -29,12 +30,24 @@ impl Key {
 pub(crate) struct Outcome {
     pub(crate) identity: String,
     pub(crate) entries: Vec<Entry>,
-    pub(crate) breaches: Vec<String>,
+    pub(crate) breaches: Vec<Breach>,
     /// With the REST API under test.
     pub(crate) exchanges: Vec<HttpExchange>,
-    pub(crate) not_run: Option<String>,
+    /// A recommendation or a habit that a step saw not kept.
+    pub(crate) warnings: Vec<String>,
+    /// Why it did not come to its end, where nobody is to blame.
+    pub(crate) ended: Option<Ended>,
     /// The record was full: the reason that goes before all others.
     pub(crate) flood: Option<String>,
+}
+
+/// Why a scenario did not come to its end, where nobody is to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Something is missing that the user could give.
+    NotRun(String),
+    /// The system under test has no such thing.
+    NotApplicable(String),
 }
 
 /// Where scenarios put their outcome when they end.

@@ -112,7 +112,7 @@ pub(crate) fn of_passed(
 ) -> Vec<HttpExchange> {
     let (passed, others): (Vec<_>, Vec<_>) = scenarios
         .iter()
-        .partition(|scenario| scenario.status == Status::Passed);
+        .partition(|scenario| scenario.status.is_good());
     let others: HashSet<&str> = others.iter().map(|other| other.name.as_str()).collect();
     let of_driver = of_driver
         .into_iter()

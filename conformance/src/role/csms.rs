@@ -105,7 +105,7 @@ impl Demands {
 impl CsmsRole {
     fn at(rig: Arc<Rig>, id: String, line: Line, answers: CsmsAnswers) -> Self {
         Self {
-            talk: Talk::new(line, Side::ChargePoint, rig.patience),
+            talk: Talk::new(line, Side::ChargePoint, rig.patience, rig.settle),
             rig,
             id,
             answers,
@@ -123,7 +123,9 @@ impl CsmsRole {
     /// With a charge point under test. It connects by itself.
     pub(crate) async fn new(rig: Arc<Rig>, demands: Demands) -> Result<Self, Closed> {
         let answers = CsmsAnswers::new(rig.first_transaction());
-        answers.tag(&rig.tags.known, json!({"status": "Accepted"}));
+        for tag in &rig.tags.known {
+            answers.tag(tag, json!({"status": "Accepted"}));
+        }
         answers.tag(ANOTHER_TAG, json!({"status": "Accepted"}));
         let script = Script::new(Box::new(answers.clone()), u64::from(rig.number()));
         let bend = rig.bend();
@@ -215,13 +217,16 @@ impl CsmsRole {
         let result = self.operator.act(action).await;
         self.talk.line.note(match &result {
             Ok(()) => "operator answered: done".to_owned(),
-            Err(OperatorError::Impossible(reason) | OperatorError::Failed(reason)) => {
-                format!("operator answered: {reason}")
-            }
+            Err(
+                OperatorError::Impossible(reason)
+                | OperatorError::Refused(reason)
+                | OperatorError::Failed(reason),
+            ) => format!("operator answered: {reason}"),
         });
         match result {
             Ok(()) => Ok(()),
             Err(OperatorError::Impossible(reason)) => Err(Closed::NotRun(reason)),
+            Err(OperatorError::Refused(reason)) => Err(Closed::Refused(reason)),
             Err(OperatorError::Failed(reason)) => Err(Closed::Failed(Failure::new(reason))),
         }
     }

@@ -11,7 +11,12 @@ use crate::failure::Failure;
 /// Why a role could not do what a step asked for.
 #[derive(Debug)]
 pub(crate) enum Closed {
+    /// Something is missing that the user could give.
     NotRun(String),
+    /// The system under test has no such thing.
+    NotApplicable(String),
+    /// The charge point under test did not let it happen.
+    Refused(String),
     Failed(Failure),
 }
 

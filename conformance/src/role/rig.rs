@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rest::under_test::ApiUnderTest;
 use crate::case::capabilities::ChargerTraits;
-use crate::case::tags::Tags;
+use crate::case::tags::{Pool, Tags};
 use crate::hand::driver::Driver;
 use crate::hand::operator::Operator;
 use crate::peer::csms::CsmsServer;
@@ -69,8 +69,14 @@ pub(crate) struct Rig {
     pub(crate) csms: Option<CsmsUnderTest>,
     pub(crate) api: Option<Arc<ApiUnderTest>>,
     pub(crate) tags: Tags,
+    /// The known tags that are free.
+    pub(crate) pool: Arc<Pool>,
     /// How long an expected message may take.
     pub(crate) patience: Duration,
+    /// How long a line is watched, at least, for what should not come.
+    pub(crate) settle: Duration,
+    /// How long a restart may take.
+    pub(crate) reboot: Duration,
     pub(crate) schemas: Option<Arc<Schemas>>,
     /// What stands between the system under test and the rig, in the judge's own test.
     pub(crate) between: Between,
@@ -152,6 +158,10 @@ pub(crate) struct RigParts {
     pub(crate) api: Option<Arc<ApiUnderTest>>,
     pub(crate) tags: Tags,
     pub(crate) patience: Duration,
+    /// How long a line is watched, at least, for what should not come.
+    pub(crate) settle: Duration,
+    /// How long a restart may take.
+    pub(crate) reboot: Duration,
     pub(crate) schemas: Option<Arc<Schemas>>,
     pub(crate) between: Between,
 }
@@ -163,8 +173,11 @@ impl Rig {
             server: parts.server,
             csms: parts.csms,
             api: parts.api,
+            pool: Arc::new(Pool::new(&parts.tags)),
             tags: parts.tags,
             patience: parts.patience,
+            settle: parts.settle,
+            reboot: parts.reboot,
             schemas: parts.schemas,
             between: parts.between,
             halt: Halt::default(),

@@ -64,7 +64,7 @@ impl StationRole {
     pub(crate) fn named(rig: Arc<Rig>, side: Side, scenario: &str, id: String) -> Self {
         let (events, line) = line(&rig);
         Self {
-            talk: Talk::new(line, side, rig.patience),
+            talk: Talk::new(line, side, rig.patience, rig.settle),
             rig,
             id,
             scenario: scenario.to_owned(),

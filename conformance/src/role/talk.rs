@@ -1,7 +1,8 @@
 //! One line as a scenario sees it: what it sends, what it waits for, and what it remembers of both.
 
+use crate::watch::expected::Allowance;
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use dynamo_protocol::trace::Direction;
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::words::span;
 
 /// How long a scenario listens after its last answer.
 const AFTERTHOUGHT: Duration = Duration::from_millis(100);
+
+/// The longest watch that a slow effect asks for.
+const WATCH_MAX: Duration = Duration::from_secs(15);
 
 /// A call of the system under test that a step has found.
 #[derive(Clone, Debug)]
@@ -32,8 +36,15 @@ pub(crate) struct Talk {
     pub(crate) side: Side,
     /// How long an expected message may take.
     pub(crate) patience: Duration,
+    /// How long the line is watched, at least, for what should not come.
+    pub(crate) settle: Duration,
+    /// The longest time from an act to what a step saw of it.
+    slowest: Duration,
+    /// When the last act began, and where in the record.
+    act: Instant,
+    act_from: usize,
     /// Calls that the scenario allows without demanding them.
-    pub(crate) allowed: Vec<Expected>,
+    pub(crate) allowed: Vec<Allowance>,
     /// Ids of our calls that may be answered with a CALLERROR.
     pub(crate) errors_expected: HashSet<String>,
     /// Our last call: id and action.
@@ -51,11 +62,15 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    pub(crate) fn new(line: Line, side: Side, patience: Duration) -> Self {
+    pub(crate) fn new(line: Line, side: Side, patience: Duration, settle: Duration) -> Self {
         Self {
             line,
             side,
             patience,
+            settle,
+            slowest: Duration::ZERO,
+            act: Instant::now(),
+            act_from: 0,
             allowed: Vec::new(),
             errors_expected: HashSet::new(),
             last_call: None,
@@ -67,11 +82,30 @@ impl Talk {
         }
     }
 
+    /// Allows a call without demanding it, once, from the last act on.
+    pub(crate) fn allow(&mut self, expected: Expected) {
+        self.allow_times(expected, 1);
+    }
+
+    /// Allows a call so often.
+    pub(crate) fn allow_times(&mut self, expected: Expected, times: usize) {
+        let from = self.act_from;
+        self.allowed.push(Allowance {
+            expected,
+            from,
+            times,
+        });
+    }
+
     /// What comes from now on is what the next steps speak of: an effect does not come before its cause.
-    pub(crate) fn begin_act(&self) {
+    pub(crate) fn begin_act(&mut self) {
+        self.act = Instant::now();
         let mut log = self.line.log();
         log.cursor = log.entries.len();
         log.cursor_before = log.cursor;
+        let from = log.cursor;
+        drop(log);
+        self.act_from = from;
     }
 
     /// Remembers this point of the record under a name.
@@ -103,7 +137,7 @@ impl Talk {
 
     /// The same; `None` when it did not come.
     pub(crate) async fn look_for(
-        &self,
+        &mut self,
         order: Order,
         expected: &Expected,
         patience: Duration,
@@ -130,7 +164,11 @@ impl Talk {
                 at,
             })
         };
-        self.line.wait(patience, look).await
+        let seen = self.line.wait(patience, look).await;
+        if seen.is_some() {
+            self.slowest = self.slowest.max(self.act.elapsed());
+        }
+        seen
     }
 
     /// Waits until a call of the system under test is answered: only then may it know what comes of it.
@@ -186,17 +224,26 @@ impl Talk {
         )
     }
 
-    /// Makes sure that no such call comes for a while.
+    /// How long to watch for what should not come: what the step says, but no shorter than three times what the
+    /// slowest effect of an act took here, nor than the user wants.
+    fn watch(&self, least: Duration) -> Duration {
+        let measured = (self.slowest * 3).min(WATCH_MAX);
+        least.max(self.settle).max(measured)
+    }
+
+    /// Makes sure that no such call comes for a while, at least this long.
     pub(crate) async fn expect_none(
         &self,
-        patience: Duration,
-        unwanted: impl Fn(&str) -> bool,
+        least: Duration,
+        unwanted: impl Fn(&str, &Value) -> bool,
     ) -> StepResult {
+        let patience = self.watch(least);
         let from = self.line.log().cursor;
         let found = self.line.wait(patience, |log| {
             log.entries.iter().skip(from).find_map(|entry| {
                 let (_, action, payload) = entry.call_from_sut()?;
-                (!entry.consumed && unwanted(action)).then(|| format!("{action} {payload}"))
+                (!entry.consumed && unwanted(action, payload))
+                    .then(|| format!("{action} {payload}"))
             })
         });
         match found.await {

@@ -5,8 +5,16 @@ use std::collections::{HashMap, HashSet};
 
 use dynamo_protocol::trace::Direction;
 
+use super::{Breach, Circumstances, Rule};
 use crate::wire::entry::{Entry, EntryKind, Message};
 use crate::words::quoted;
+
+static ANSWERED_WELL: Rule = Rule::must("ocppj-result-not-error");
+static ANSWERED: Rule = Rule::must("ocppj-answered");
+static ANSWERED_ONCE: Rule = Rule::must("ocppj-answered-once");
+static ANSWERS_A_CALL: Rule = Rule::must("ocppj-answers-a-call");
+static ONE_OPEN_CALL: Rule = Rule::must("ocppj-one-open-call");
+static ID_USED_ONCE: Rule = Rule::must("ocppj-id-used-once");
 
 /// The codes as OCPP-J 1.6 spells them [1.6J §4.2.3].
 pub(crate) const ERROR_CODES: [&str; 10] = [
@@ -24,8 +32,8 @@ pub(crate) const ERROR_CODES: [&str; 10] = [
 
 pub(super) fn calls_are_answered_once(
     entries: &[Entry],
-    errors_expected: &HashSet<String>,
-    found: &mut Vec<String>,
+    circumstances: &Circumstances<'_>,
+    found: &mut Vec<Breach>,
 ) {
     let mut answers: HashMap<&str, usize> = HashMap::new();
     let mut asked: HashMap<&str, &str> = HashMap::new();
@@ -43,12 +51,12 @@ pub(super) fn calls_are_answered_once(
             }) => {
                 *answers.entry(id).or_default() += 1;
                 let names_a_call = asked.contains_key(id.as_str());
-                if names_a_call && !errors_expected.contains(id) {
+                if names_a_call && !circumstances.errors_expected.contains(id) {
                     let action = asked.get(id.as_str()).copied().unwrap_or("something");
-                    found.push(format!(
+                    found.push(ANSWERED_WELL.broken(format!(
                         "it answered {action} with the error {code} ({}), not with a result",
                         quoted(description)
-                    ));
+                    )));
                 }
             }
             _ => {}
@@ -59,14 +67,15 @@ pub(super) fn calls_are_answered_once(
             continue;
         };
         match answers.get(id).copied().unwrap_or(0) {
-            0 if closed_after(entries, index) || errors_expected.contains(id) => {}
-            0 => found.push(format!(
+            0 if !circumstances.whole => {}
+            0 if closed_after(entries, index) || circumstances.errors_expected.contains(id) => {}
+            0 => found.push(ANSWERED.broken(format!(
                 "it never answered {action}; each call gets one answer [1.6J §4.1]"
-            )),
+            ))),
             1 => {}
-            more => found.push(format!(
+            more => found.push(ANSWERED_ONCE.broken(format!(
                 "it answered {action} {more} times; each call gets one answer [1.6J §4.1]"
-            )),
+            ))),
         }
     }
     let rubbish =
@@ -77,10 +86,10 @@ pub(super) fn calls_are_answered_once(
         if sent_rubbish && *id == "-1" {
             continue;
         }
-        found.push(format!(
+        found.push(ANSWERS_A_CALL.broken(format!(
             "it answered a call with the message id {} that nobody made",
             quoted(id)
-        ));
+        )));
     }
 }
 
@@ -91,7 +100,7 @@ fn closed_after(entries: &[Entry], index: usize) -> bool {
 }
 
 /// A peer sends its next call after the answer to the one before [1.6J §4.1.1].
-pub(super) fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
+pub(super) fn one_call_is_open(entries: &[Entry], found: &mut Vec<Breach>) {
     let mut open: Option<(&str, &str)> = None;
     for (index, entry) in entries.iter().enumerate() {
         match &entry.kind {
@@ -113,10 +122,10 @@ pub(super) fn one_call_is_open(entries: &[Entry], found: &mut Vec<String>) {
                 if let Some((earlier, earlier_action)) = open
                     && answered_later(entries, index, earlier)
                 {
-                    found.push(format!(
+                    found.push(ONE_OPEN_CALL.broken(format!(
                         "it sent {action} while its {earlier_action} was still open; \
                          one call waits for its answer at a time [1.6J §4.1.1]"
-                    ));
+                    )));
                 }
                 open = Some((id, action));
             }
@@ -131,7 +140,7 @@ fn answered_later(entries: &[Entry], index: usize, id: &str) -> bool {
         .any(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(id))
 }
 
-pub(super) fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
+pub(super) fn ids_are_used_once(entries: &[Entry], found: &mut Vec<Breach>) {
     let mut seen = HashSet::new();
     for entry in entries {
         if matches!(entry.kind, EntryKind::Opened) {
@@ -140,10 +149,10 @@ pub(super) fn ids_are_used_once(entries: &[Entry], found: &mut Vec<String>) {
         if let Some((id, action, _)) = entry.call_from_sut()
             && !seen.insert(id)
         {
-            found.push(format!(
+            found.push(ID_USED_ONCE.broken(format!(
                 "its {action} uses the message id {} again; each call has one of its own [1.6J §4.2.1]",
                 quoted(id)
-            ));
+            )));
         }
     }
 }

@@ -10,17 +10,24 @@ use dynamo_protocol::trace::Direction;
 use dynamo_protocol::v16::Action;
 use serde_json::Value;
 
-use super::Circumstances;
 use super::ocppj::ERROR_CODES;
 use super::schemas::in_words;
+use super::{Breach, Circumstances, Rule};
 use crate::case::side::Side;
 use crate::wire::entry::{Entry, Message};
 use crate::words::quoted;
 
+static FRAME: Rule = Rule::must("ocppj-frame");
+static PAYLOAD: Rule = Rule::must("ocpp16-payload");
+static ERROR_CODE: Rule = Rule::must("ocppj-error-code");
+static BEFORE_ACCEPTANCE: Rule = Rule::must("ocpp16-silent-before-acceptance");
+static STAMP_OF_NOW: Rule = Rule::must("ocpp16-stamp-of-now");
+static ACCOUNTED_FOR: Rule = Rule::must("accounted-for");
+
 pub(super) fn frames_are_valid(
     entries: &[Entry],
     circumstances: &Circumstances<'_>,
-    found: &mut Vec<String>,
+    found: &mut Vec<Breach>,
 ) {
     let mut asked: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
@@ -31,14 +38,14 @@ pub(super) fn frames_are_valid(
             continue;
         };
         match message {
-            Message::Unreadable(reason) => found.push(format!(
+            Message::Unreadable(reason) => found.push(FRAME.broken(format!(
                 "it sent something that is no OCPP-J frame: {reason} [1.6J §4.2]"
-            )),
+            ))),
             Message::Call {
                 action, payload, ..
             } => {
                 if let Some(wrong) = wrong_call(action, payload, circumstances) {
-                    found.push(format!("its {action} {wrong}"));
+                    found.push(PAYLOAD.broken(format!("its {action} {wrong}")));
                 }
             }
             Message::Result { id, payload } => {
@@ -51,15 +58,15 @@ pub(super) fn frames_are_valid(
                         true,
                     )
                 {
-                    found.push(format!("its answer to {action} {wrong}"));
+                    found.push(PAYLOAD.broken(format!("its answer to {action} {wrong}")));
                 }
             }
             Message::Error { code, .. } => {
                 if !ERROR_CODES.contains(&code.as_str()) {
-                    found.push(format!(
+                    found.push(ERROR_CODE.broken(format!(
                         "its CALLERROR has the code {}, which OCPP 1.6 does not know [1.6J §4.2.3]",
                         quoted(code)
-                    ));
+                    )));
                 }
             }
         }
@@ -110,7 +117,7 @@ fn wrong_payload(
 }
 
 /// From a boot until it is accepted a charge point sends nothing but boots, and what it was told to send [1.6 §4.2].
-pub(super) fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut Vec<String>) {
+pub(super) fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut Vec<Breach>) {
     let mut boot: Option<&str> = None;
     let mut accepted = true;
     for entry in entries {
@@ -118,9 +125,9 @@ pub(super) fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut V
             if action == "BootNotification" {
                 (boot, accepted) = (Some(id), false);
             } else if !accepted {
-                found.push(format!(
+                found.push(BEFORE_ACCEPTANCE.broken(format!(
                     "it sent {action} before its boot was accepted [1.6 §4.2]"
-                ));
+                )));
             }
         }
         match entry.frame(Direction::ToSut) {
@@ -135,7 +142,7 @@ pub(super) fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut V
 }
 
 /// What a charge point dates happened while the record ran: it was told the time [1.6 §4.2, §4.6].
-pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<String>) {
+pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<Breach>) {
     const SLACK: Duration = Duration::from_secs(60);
     let Some(begun) = entries.first().map(|entry| entry.at) else {
         return;
@@ -151,10 +158,10 @@ pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<String>)
             continue;
         };
         if stamp > entry.at + SLACK || stamp + SLACK < begun {
-            found.push(format!(
+            found.push(STAMP_OF_NOW.broken(format!(
                 "its {action} is dated {}, which is not the time it was told [1.6 §4.2, §4.6]",
                 payload["timestamp"]
-            ));
+            )));
         }
     }
 }
@@ -163,18 +170,22 @@ pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<String>)
 pub(super) fn nothing_is_unaccounted(
     entries: &[Entry],
     circumstances: &Circumstances<'_>,
-    found: &mut Vec<String>,
+    found: &mut Vec<Breach>,
 ) {
     let mut status_of: HashMap<i64, &str> = HashMap::new();
-    for entry in entries {
+    let mut allowed = circumstances.allowed.to_vec();
+    for (index, entry) in entries.iter().enumerate() {
         let Some((_, action, payload)) = entry.call_from_sut() else {
             continue;
         };
         let accounted = entry.consumed
-            || circumstances
-                .allowed
-                .iter()
-                .any(|allowed| allowed.matches(action, payload))
+            || allowed.iter_mut().any(|allowed| {
+                let is_it = allowed.times > 0
+                    && index >= allowed.from
+                    && allowed.expected.matches(action, payload);
+                allowed.times -= usize::from(is_it);
+                is_it
+            })
             || match circumstances.side {
                 Side::ChargePoint => charge_point_may(action, payload, &status_of),
                 Side::Csms => CSMS_MAY.contains(&action),
@@ -191,7 +202,9 @@ pub(super) fn nothing_is_unaccounted(
             status_of.insert(connector, status);
         }
         if !accounted {
-            found.push(format!("it sent {action} {payload}, which no step expects"));
+            found.push(
+                ACCOUNTED_FOR.broken(format!("it sent {action} {payload}, which no step expects")),
+            );
         }
     }
 }
@@ -263,6 +276,7 @@ mod tests {
             side,
             allowed: &[],
             errors_expected: &HashSet::new(),
+            whole: true,
             moved_clock: false,
             schemas: None,
         };

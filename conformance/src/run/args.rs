@@ -14,8 +14,8 @@ Examples:
   dynamo conformance --sut csms --url ws://127.0.0.1:9000/ocpp16 --driver http://127.0.0.1:8080/send
   dynamo conformance --sut charge-point --listen 0.0.0.0:9000 --charge-point-id CP-1 --operator prompt
 
-Exit code: 0 nothing failed and something passed, 1 a scenario failed or a run of everything left something out,
-2 the run could not be made.
+Exit code: 0 all that was selected passed, was warned about or does not apply, 1 a scenario failed or a bundled run of
+everything left something out, 2 the run could not be made or nothing ran, 3 something that was selected was not run.
 dynamo is not affiliated with the Open Charge Alliance. A pass is no certificate.")]
 pub struct Args {
     /// What is under test from outside; without it both bundled sides are
@@ -69,9 +69,10 @@ pub struct Args {
     )]
     pub password: Option<String>,
 
-    /// An id tag that the CSMS under test accepts [default: RFID-USER-4A2F]
-    #[arg(long, env = "DYNAMO_ID_TAG", value_name = "TAG")]
-    pub id_tag: Option<String>,
+    /// An id tag that the CSMS under test accepts; can be repeated: as many sessions run at once as there are tags
+    /// [default: RFID-USER-4A2F]
+    #[arg(long, env = "DYNAMO_ID_TAG", value_name = "TAG", value_delimiter = ',')]
+    pub id_tag: Vec<String>,
 
     /// An id tag that it does not know [default: NO-SUCH-TAG]
     #[arg(long, env = "DYNAMO_INVALID_ID_TAG", value_name = "TAG")]
@@ -126,6 +127,18 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_SCHEMAS", value_name = "DIR")]
     pub schemas: Option<PathBuf>,
 
+    /// Scenarios that could not be run do not make the exit code 3
+    #[arg(long, env = "DYNAMO_ALLOW_NOT_RUN")]
+    pub allow_not_run: bool,
+
+    /// How long the line is watched, at least, for what should not come [default: 3s on a system from outside]
+    #[arg(long, env = "DYNAMO_SETTLE", value_name = "TIME", value_parser = settle)]
+    pub settle: Option<Duration>,
+
+    /// How long a charge point under test may take to restart [default: 120s]
+    #[arg(long, env = "DYNAMO_REBOOT_TIMEOUT", value_name = "TIME", value_parser = timeout)]
+    pub reboot_timeout: Option<Duration>,
+
     /// Lists the scenarios, their tags and what they need, and runs nothing
     #[arg(long, env = "DYNAMO_LIST", conflicts_with_all = ["self_test"])]
     pub list: bool,
@@ -138,6 +151,16 @@ pub struct Args {
 /// Bounds of `--timeout`: below the first nothing can be on time, above the second nobody waits.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// A watch may also be of no length.
+fn settle(text: &str) -> Result<Duration, String> {
+    let settle = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if settle <= TIMEOUT_MAX {
+        Ok(settle)
+    } else {
+        Err("give something up to 1h, such as 3s".into())
+    }
+}
 
 fn timeout(text: &str) -> Result<Duration, String> {
     let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;

@@ -3,7 +3,8 @@
 use crate::case::features::all_tags;
 use crate::report::outcome::Collector;
 use crate::report::outcome::Key;
-use crate::report::outcome::Outcome;
+use crate::report::outcome::{Ended, Outcome};
+use dynamo_protocol::time;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,6 +13,7 @@ use cucumber::event::{self, Event, Feature, Rule, StepError};
 use cucumber::{Writer, cli, parser};
 
 use crate::report::{FrameReport, NoteReport, ScenarioReport, Status, StepReport};
+use crate::rules::{Breach, Weight};
 use crate::steps::world::World;
 use crate::wire::entry::{End, Entry, EntryKind, unix_ms, unix_us};
 
@@ -29,11 +31,14 @@ pub(crate) fn not_run(
         broken: None,
     };
     let outcome = Outcome {
-        not_run: Some(reason.to_owned()),
+        ended: Some(Ended::NotRun(reason.to_owned())),
         ..Outcome::default()
     };
     running.report(now, feature, scenario, outcome)
 }
+
+/// Scenarios with these tags ask for more than the standard: they can only warn.
+const RECOMMENDED: [&str; 2] = ["recommended", "robustness"];
 
 /// A cucumber writer that builds the report.
 pub(crate) struct Gatherer<F> {
@@ -138,21 +143,39 @@ impl Running {
         scenario: &gherkin::Scenario,
         outcome: Outcome,
     ) -> ScenarioReport {
-        let (status, reason) = self.verdict(&outcome);
+        let tags = all_tags(feature, scenario);
+        let recommended = tags.iter().any(|tag| RECOMMENDED.contains(&tag.as_str()));
+        let (status, reason) = self.verdict(&outcome, recommended);
         self.list_steps_that_did_not_come(feature, scenario, status);
         for breach in &outcome.breaches {
+            let status = match breach.rule.weight {
+                Weight::Must if recommended => Status::Warned,
+                Weight::Must => Status::Failed,
+                Weight::Should => Status::Warned,
+            };
             self.steps.push(StepReport {
-                text: "(in every scenario) the rules of the line and of the document are kept"
-                    .into(),
-                status: Status::Failed,
-                error: Some(breach.clone()),
+                text: format!("(in every scenario) {}", breach.rule.id),
+                status,
+                error: Some(breach.text.clone()),
                 started_ms: unix_ms(at),
                 ended_ms: unix_ms(at),
                 started_us: unix_us(at),
             });
         }
+        let mut rules: Vec<&'static str> = outcome
+            .breaches
+            .iter()
+            .map(|breach| breach.rule.id)
+            .collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let mut warnings = outcome.warnings;
+        let light = |breach: &&Breach| breach.rule.weight == Weight::Should;
+        let light = outcome.breaches.iter().filter(light);
+        warnings.extend(light.map(|breach| breach.text.clone()));
         let (frames, notes) = split(&outcome.entries);
         ScenarioReport {
+            id: tags.iter().find(|tag| tag.starts_with("TC_")).cloned(),
             feature: feature.name.clone(),
             file: feature
                 .path
@@ -160,10 +183,13 @@ impl Running {
                 .map(|path| path.display().to_string())
                 .unwrap_or_default(),
             name: scenario.name.clone(),
-            tags: all_tags(feature, scenario),
+            tags,
             identity: outcome.identity,
             status,
             reason,
+            warnings,
+            rules,
+            started_at: time::text(i64::try_from(unix_ms(self.started)).unwrap_or(i64::MAX)),
             started_ms: unix_ms(self.started),
             duration_ms: at
                 .duration_since(self.started)
@@ -175,27 +201,45 @@ impl Running {
         }
     }
 
-    fn verdict(&self, outcome: &Outcome) -> (Status, Option<String>) {
+    /// How it ended. What only a recommendation asks for cannot fail.
+    fn verdict(&self, outcome: &Outcome, recommended: bool) -> (Status, Option<String>) {
+        let failed = if recommended {
+            Status::Warned
+        } else {
+            Status::Failed
+        };
         if let Some(reason) = &outcome.flood {
             return (Status::Failed, Some(reason.clone()));
         }
-        if let Some(reason) = &outcome.not_run {
-            return (Status::NotRun, Some(reason.clone()));
+        let heavy = |breach: &&Breach| breach.rule.weight == Weight::Must;
+        let breach = outcome.breaches.iter().find(heavy);
+        match (&outcome.ended, breach) {
+            (Some(_), Some(breach)) => return (failed, Some(breach.text.clone())),
+            (Some(Ended::NotRun(reason)), None) => return (Status::NotRun, Some(reason.clone())),
+            (Some(Ended::NotApplicable(reason)), None) => {
+                return (Status::NotApplicable, Some(reason.clone()));
+            }
+            (None, _) => {}
         }
         if let Some(broken) = &self.broken {
             return (Status::Failed, Some(broken.clone()));
         }
         if let Some(step) = self.steps.iter().find(|step| step.status != Status::Passed) {
             let error = step.error.clone().unwrap_or_default();
-            return (Status::Failed, Some(format!("{}: {error}", step.text)));
+            let explained = breach.map_or_else(String::new, |breach| format!("; {}", breach.text));
+            return (failed, Some(format!("{}: {error}{explained}", step.text)));
         }
-        if let Some(breach) = outcome.breaches.first() {
-            return (Status::Failed, Some(breach.clone()));
+        if let Some(breach) = breach {
+            return (failed, Some(breach.text.clone()));
         }
         if self.steps.is_empty() {
             return (Status::Failed, Some("the scenario has no steps".into()));
         }
-        (Status::Passed, None)
+        let light = outcome.breaches.first().map(|breach| &breach.text);
+        match outcome.warnings.first().or(light) {
+            Some(warning) => (Status::Warned, Some(warning.clone())),
+            None => (Status::Passed, None),
+        }
     }
 
     /// Steps behind the one that ended the scenario are listed too, so that the reader sees what was to come.
@@ -205,10 +249,10 @@ impl Running {
         scenario: &gherkin::Scenario,
         status: Status,
     ) {
-        if status == Status::NotRun
+        if matches!(status, Status::NotRun | Status::NotApplicable)
             && let Some(last) = self.steps.last_mut()
         {
-            last.status = Status::NotRun;
+            last.status = status;
         }
         let background = feature
             .background

@@ -112,7 +112,7 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     if let Some(GivenUp { reason, remedy }) = given_up {
         bail!("the run was given up: {reason}; {remedy}");
     }
-    Ok(verdict(&report.summary, &gaps))
+    Ok(verdict(&report.summary, &gaps, args.allow_not_run))
 }
 
 /// What became of a run's scenarios.

@@ -191,12 +191,15 @@ mod tests {
             csms: None,
             api: None,
             tags: Tags {
-                known: "RFID-USER-4A2F".into(),
+                known: vec!["RFID-USER-4A2F".into()],
+                shared: true,
                 unknown: "NO-SUCH-TAG".into(),
                 blocked: None,
                 expired: None,
             },
             patience: Duration::from_secs(10),
+            settle: Duration::ZERO,
+            reboot: Duration::from_secs(10),
             schemas: None,
             between: Between {
                 frames: Some(|| Box::new(NeedsRestart)),

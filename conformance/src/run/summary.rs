@@ -10,7 +10,12 @@ use crate::report::{DISCLAIMER, Report, Status, Summary};
 /// The verdict for the terminal: what failed and why, a line per feature, the figures.
 pub(super) fn print_summary(report: &Report, gaps: &[String], reports: &[PathBuf]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for status in [Status::Failed, Status::NotRun] {
+    for status in [
+        Status::Failed,
+        Status::Warned,
+        Status::NotRun,
+        Status::NotApplicable,
+    ] {
         for scenario in report
             .scenarios
             .iter()
@@ -40,19 +45,22 @@ pub(super) fn print_summary(report: &Report, gaps: &[String], reports: &[PathBuf
         let (mut passed, mut all) = (0, 0);
         for scenario in of_file {
             all += 1;
-            passed += usize::from(scenario.status == Status::Passed);
+            passed += usize::from(scenario.status.is_good());
         }
         writeln!(out, "{passed:>4} of {all:<3} {file}")?;
     }
     let Summary {
         scenarios,
         passed,
+        warned,
         failed,
         not_run,
+        not_applicable,
     } = &report.summary;
     writeln!(
         out,
-        "{scenarios} scenarios: {passed} passed, {failed} failed, {not_run} not run; {} in {:.1} s",
+        "{scenarios} scenarios: {passed} passed, {warned} warned, {failed} failed, {not_run} not run, \
+         {not_applicable} not applicable; {} in {:.1} s",
         report.coverage.catalogue.sentence(),
         report.duration_ms as f64 / 1_000.0
     )?;

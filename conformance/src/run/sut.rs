@@ -39,6 +39,12 @@ const HTTP: [&str; 2] = ["http", "https"];
 /// Default of `--timeout`.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Default of `--settle` for systems from outside. The bundled ones are as fast as this machine.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Default of `--reboot-timeout`.
+const REBOOT: Duration = Duration::from_secs(120);
+
 const KNOWN_TAG: &str = "RFID-USER-4A2F";
 const UNKNOWN_TAG: &str = "NO-SUCH-TAG";
 const BLOCKED_TAG: &str = "RFID-BLOCKED-1";
@@ -133,8 +139,16 @@ fn refuse_strays(args: &Args) -> Result<()> {
 fn tags(args: &Args, capabilities: &Capabilities, with_defaults: bool) -> Tags {
     let pick = |flag: &Option<String>, file: &Option<String>| flag.clone().or_else(|| file.clone());
     let default = |tag: &str| with_defaults.then(|| tag.to_owned());
+    let mut known = args.id_tag.clone();
+    if known.is_empty() {
+        known.extend(capabilities.id_tag.clone());
+    }
+    if known.is_empty() {
+        known.push(KNOWN_TAG.into());
+    }
     Tags {
-        known: pick(&args.id_tag, &capabilities.id_tag).unwrap_or_else(|| KNOWN_TAG.into()),
+        known,
+        shared: args.sut != Some(Sut::Csms),
         unknown: pick(&args.invalid_id_tag, &capabilities.invalid_id_tag)
             .unwrap_or_else(|| UNKNOWN_TAG.into()),
         blocked: pick(&args.blocked_id_tag, &capabilities.blocked_id_tag)
@@ -169,7 +183,7 @@ async fn bundled(
         http: local,
         ocpp: local,
         database: format!("sqlite://{}", folder.path().join("csms.db").display()),
-        id_tags: vec![tags.known.clone()],
+        id_tags: tags.known.clone(),
         accept_unknown: AcceptUnknown {
             charge_points: true,
             tags: false,
@@ -216,6 +230,8 @@ async fn bundled(
             api: Some(Arc::new(api)),
             tags,
             patience: args.timeout.unwrap_or(PATIENCE),
+            settle: args.settle.unwrap_or(Duration::ZERO),
+            reboot: args.timeout.unwrap_or(PATIENCE),
             schemas: None,
             between: Between::default(),
         },
@@ -257,6 +273,8 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
             api: None,
             tags: tags(args, capabilities, false),
             patience: args.timeout.unwrap_or(PATIENCE),
+            settle: args.settle.unwrap_or(SETTLE),
+            reboot: REBOOT,
             schemas: None,
             between: Between::default(),
         },
@@ -387,6 +405,8 @@ async fn foreign_charger(
             // What such a charger does at its intervals takes that much longer than with those of a second.
             patience: patience
                 + Duration::from_secs(u64::from(capabilities.charge_point.min_interval) - 1),
+            settle: args.settle.unwrap_or(SETTLE),
+            reboot: args.reboot_timeout.unwrap_or(REBOOT),
             schemas: None,
             between: Between::default(),
         },

@@ -11,6 +11,8 @@ pub enum Verdict {
     /// A scenario failed, a seeded defect survived, or a bundled run of everything left something out: a scenario
     /// that did not run, a documented answer that nobody got, a route that is not shown to be isolated.
     Failed,
+    /// Nothing failed, but something that was selected was not run.
+    Incomplete,
     /// No scenario passed or failed: nothing was tested.
     NothingRan,
     /// Somebody ended the run before all scenarios had their turn; the rest is reported as not run.
@@ -34,12 +36,15 @@ pub(crate) fn gaps(report: &Report) -> Vec<String> {
     not_run.chain(of_api).collect()
 }
 
-pub(crate) fn verdict(summary: &Summary, gaps: &[String]) -> Verdict {
-    match (summary.failed, summary.passed) {
-        (1.., _) => Verdict::Failed,
-        (0, 1..) if gaps.is_empty() => Verdict::Passed,
-        (0, 1..) => Verdict::Failed,
-        (0, 0) => Verdict::NothingRan,
+/// `allow_not_run`: scenarios that were not run are no reason to complain.
+pub(crate) fn verdict(summary: &Summary, gaps: &[String], allow_not_run: bool) -> Verdict {
+    let good = summary.passed + summary.warned;
+    match (summary.failed, good, summary.not_run) {
+        (1.., _, _) => Verdict::Failed,
+        (0, 0, _) => Verdict::NothingRan,
+        (0, _, _) if !gaps.is_empty() => Verdict::Failed,
+        (0, _, 1..) if !allow_not_run => Verdict::Incomplete,
+        (0, _, _) => Verdict::Passed,
     }
 }
 
@@ -61,7 +66,7 @@ mod tests {
             let mut report = crate::report::tests::report(scenarios);
             report.coverage.api = api;
             let gaps = gaps(&report);
-            (verdict(&report.summary, &gaps), gaps)
+            (verdict(&report.summary, &gaps, false), gaps)
         };
         let whole = || Some(ApiCoverage::default());
         let all = verdict_of(vec![passed.clone()], whole());

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::case::side::Side;
-use crate::case::tags::TagWord;
+use crate::case::tags::{Lease, TagWord};
 use crate::failure::Failure;
-use crate::report::outcome::Outcome;
+use crate::report::outcome::{Ended, Outcome};
 use crate::role::Closed;
 use crate::role::csms::CsmsRole;
 use crate::role::rest::Rest;
@@ -14,8 +14,8 @@ use crate::role::rig::Rig;
 use crate::role::station::StationRole;
 use crate::role::talk::Talk;
 use crate::rules::schemas::Schemas;
-use crate::rules::{Circumstances, breaches};
-use crate::watch::expected::Expected;
+use crate::rules::{Circumstances, FLOOD, breaches};
+use crate::watch::expected::Allowance;
 use crate::wire::entry::{Entry, EntryKind};
 
 /// One scenario while it runs.
@@ -33,8 +33,12 @@ pub(crate) struct World {
     pub(crate) station: Option<StationRole>,
     /// The rig as a caller of the REST API, from the first step that speaks of it.
     pub(crate) rest: Option<Rest>,
-    /// Why it cannot be run here, once a step has found that out.
-    pub(crate) not_run: Option<String>,
+    /// The known tag, while this scenario has it for itself.
+    lease: Option<Lease>,
+    /// Why it does not come to its end, once a step has found that out.
+    ended: Option<Ended>,
+    /// Recommendations and habits that were not kept.
+    warnings: Vec<String>,
 }
 
 impl World {
@@ -78,9 +82,18 @@ impl World {
             .ok_or_else(|| Failure::new("the scenario runs outside a rig"))
     }
 
-    /// The tag behind the words, or the end of the scenario where this run has none.
-    pub(crate) fn tag(&mut self, word: TagWord) -> Result<String, Failure> {
+    /// The tag behind the words, or the end of the scenario where this run has none. Waits for the known tag, where
+    /// another scenario has it.
+    pub(crate) async fn tag(&mut self, word: TagWord) -> Result<String, Failure> {
         let rig = self.rig()?;
+        if word == TagWord::Known {
+            if self.lease.is_none() {
+                self.lease = rig.pool.lease().await;
+            }
+            if let Some(lease) = &self.lease {
+                return Ok(lease.tag.clone());
+            }
+        }
         word.of(&rig.tags).map_err(|reason| self.cannot_run(reason))
     }
 
@@ -88,21 +101,36 @@ impl World {
     pub(crate) fn end(&mut self, closed: Closed) -> Failure {
         match closed {
             Closed::Failed(failure) => failure,
+            Closed::Refused(reason) => Failure(reason),
             Closed::NotRun(reason) => self.cannot_run(reason),
+            Closed::NotApplicable(reason) => self.does_not_apply(reason),
         }
     }
 
     /// Marks the scenario as not run.
     pub(crate) fn cannot_run(&mut self, reason: impl Into<String>) -> Failure {
         let reason = reason.into();
-        self.not_run = Some(reason.clone());
+        self.ended = Some(Ended::NotRun(reason.clone()));
         Failure(format!("not run: {reason}"))
+    }
+
+    /// Marks the scenario as not applicable: the system under test has no such thing.
+    pub(crate) fn does_not_apply(&mut self, reason: impl Into<String>) -> Failure {
+        let reason = reason.into();
+        self.ended = Some(Ended::NotApplicable(reason.clone()));
+        Failure(format!("not applicable: {reason}"))
+    }
+
+    /// A recommendation or a habit was not kept; the scenario goes on.
+    pub(crate) fn warn(&mut self, text: impl Into<String>) {
+        self.warnings.push(text.into());
     }
 
     /// Ends a scenario: waits for what is owed, holds the record against the unspoken rules, and gives both.
     pub(crate) async fn finish(&mut self, steps_passed: bool) -> Outcome {
         let mut outcome = Outcome {
-            not_run: self.not_run.take(),
+            ended: self.ended.take(),
+            warnings: std::mem::take(&mut self.warnings),
             ..Outcome::default()
         };
         if let Some(mut csms) = self.csms.take() {
@@ -135,6 +163,7 @@ impl World {
             outcome.exchanges = record.exchanges;
         }
         outcome.entries.sort_by_key(|entry| entry.at);
+        self.lease = None;
         outcome
     }
 }
@@ -142,7 +171,7 @@ impl World {
 /// What is needed to judge the record of a role once its line is closed.
 struct Judge {
     side: Side,
-    allowed: Vec<Expected>,
+    allowed: Vec<Allowance>,
     errors_expected: HashSet<String>,
     moved_clock: bool,
     schemas: Option<Arc<Schemas>>,
@@ -161,12 +190,13 @@ impl Judge {
 
     /// Takes the record of a role into the outcome, with what is wrong with it.
     fn take_in(self, outcome: &mut Outcome, lines: Vec<Vec<Entry>>, steps_passed: bool) {
-        if steps_passed && outcome.flood.is_none() {
+        if outcome.flood.is_none() {
             let circumstances = Circumstances {
                 side: self.side,
                 allowed: &self.allowed,
                 errors_expected: &self.errors_expected,
                 moved_clock: self.moved_clock,
+                whole: steps_passed,
                 schemas: self.schemas.as_deref(),
             };
             let found = lines.iter().flat_map(|line| breaches(line, &circumstances));
@@ -175,11 +205,11 @@ impl Judge {
         let more = outcome.breaches.len().saturating_sub(BREACHES_SHOWN);
         if more > 0 {
             outcome.breaches.truncate(BREACHES_SHOWN);
-            outcome.breaches.push(format!("and {more} more like these"));
+            outcome.warnings.push(format!("and {more} more breaches"));
         }
         outcome.entries.extend(lines.into_iter().flatten());
         if let Some(flood) = &outcome.flood {
-            outcome.breaches = vec![flood.clone()];
+            outcome.breaches = vec![FLOOD.broken(flood.clone())];
             show_the_beginning(&mut outcome.entries);
         }
     }

@@ -125,6 +125,16 @@ impl fmt::Display for Expected {
     }
 }
 
+/// A call that a scenario allows without demanding it.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowance {
+    pub(crate) expected: Expected,
+    /// Not before this place of the record.
+    pub(crate) from: usize,
+    /// How often.
+    pub(crate) times: usize,
+}
+
 /// Where in the order of things a step looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use crate::failure::Failure;
 use crate::peer::http::in_words;
 use crate::role::rest::under_test::ApiUnderTest;
+use crate::rules::Breach;
 use crate::wire::actor::Credential;
 use crate::wire::entry::{Entry, EntryKind, HttpHead};
 use crate::wire::http::HttpBend;
@@ -21,7 +22,7 @@ use crate::words::quoted;
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) breaches: Vec<String>,
+    pub(crate) breaches: Vec<Breach>,
     /// What came from which operation, for the coverage.
     pub(crate) exchanges: Vec<HttpExchange>,
 }

@@ -163,7 +163,8 @@ impl Rest {
             .make_organization(&organization, &[SCOPE_READ, SCOPE_WRITE])
             .await?;
         let (known, blocked) = (&rig.tags.known, rig.tags.blocked.as_ref());
-        api.set_tag(&organization, known, TagStatus::Accepted)
+        let known = known.first().cloned().unwrap_or_default();
+        api.set_tag(&organization, &known, TagStatus::Accepted)
             .await?;
         if let Some(blocked) = blocked {
             api.set_tag(&organization, blocked, TagStatus::Blocked)
@@ -175,7 +176,7 @@ impl Rest {
             ("charge point", api.unique.to_uppercase()),
             ("password", PASSWORD.to_owned()),
             ("key", key.clone()),
-            ("tag", rig.tags.known.clone()),
+            ("tag", known),
         ] {
             api.words.insert(word.to_owned(), value);
         }

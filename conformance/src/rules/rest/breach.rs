@@ -6,7 +6,11 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 use crate::rules::rest::document::Document;
+use crate::rules::{Breach, Rule};
 use crate::wire::http::Answer;
+
+/// An answer is as the document of the API says.
+static DOCUMENT: Rule = Rule::must("rest-document");
 
 /// Schema errors of one answer that are told.
 const ERRORS_SHOWN: usize = 3;
@@ -25,7 +29,15 @@ const UNDESCRIBED: [(&str, &str); 2] = [
 
 impl Document {
     /// What is wrong with an answer, whoever asked for what. `outage` is whether the server's database was taken away.
-    pub(crate) fn breaches(&self, answer: &Answer, outage: bool) -> Vec<String> {
+    pub(crate) fn breaches(&self, answer: &Answer, outage: bool) -> Vec<Breach> {
+        let found = self.wrong_with(answer, outage);
+        found
+            .into_iter()
+            .map(|text| DOCUMENT.broken(text))
+            .collect()
+    }
+
+    fn wrong_with(&self, answer: &Answer, outage: bool) -> Vec<String> {
         let mut found = Vec::new();
         let what = format!(
             "{} {} was answered {}",
@@ -180,7 +192,7 @@ mod tests {
     #[test]
     fn an_answer_that_the_document_does_not_describe_is_a_breach() {
         let document = document();
-        let wrong = |answer: Answer| document.breaches(&answer, false).join("\n");
+        let wrong = |answer: Answer| document.wrong_with(&answer, false).join("\n");
         let error = r#"{"code":"not_found","message":"none","request_id":"req_1"}"#;
         assert_eq!(wrong(answer("GET", "/things/7", 200, r#"{"id":"7"}"#)), "");
         assert_eq!(wrong(answer("GET", "/things/7", 404, error)), "");
@@ -235,12 +247,12 @@ mod tests {
             "responses": {"503": {"description": "", "content": {"application/json": {"schema": {}}}}}}}}}));
         let document = document.unwrap();
         let away = answer("GET", "/things", 503, error);
-        assert_eq!(document.breaches(&away, true), Vec::<String>::new());
-        assert_eq!(document.breaches(&away, false).len(), 1);
+        assert_eq!(document.wrong_with(&away, true), Vec::<String>::new());
+        assert_eq!(document.wrong_with(&away, false).len(), 1);
         let broken = answer("GET", "/elsewhere", 500, error);
-        assert_eq!(document.breaches(&broken, true).len(), 1);
+        assert_eq!(document.wrong_with(&broken, true).len(), 1);
         let mut nameless = away;
         nameless.headers.remove("x-request-id");
-        assert!(document.breaches(&nameless, true)[0].contains("X-Request-Id"));
+        assert!(document.wrong_with(&nameless, true)[0].contains("X-Request-Id"));
     }
 }

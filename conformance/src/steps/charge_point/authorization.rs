@@ -16,7 +16,7 @@ fn authorize(tag: &str) -> Expected {
 
 #[then(regex = r"^(before or after that, )?it asks about (the \w+ tag|another tag)$")]
 async fn asks(world: &mut World, beside: String, word: TagWord) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     world
         .csms()?
         .talk
@@ -27,14 +27,14 @@ async fn asks(world: &mut World, beside: String, word: TagWord) -> StepResult {
 
 #[then(regex = r"^it may ask about (the \w+ tag|another tag)$")]
 async fn may_ask(world: &mut World, word: TagWord) -> StepResult {
-    let tag = world.tag(word)?;
-    world.csms()?.talk.allowed.push(authorize(&tag));
+    let tag = world.tag(word).await?;
+    world.csms()?.talk.allow(authorize(&tag));
     DONE
 }
 
 #[then(regex = r"^it asks about (the \w+ tag) if AuthorizeRemoteTxRequests is true$")]
 async fn asks_if_set(world: &mut World, word: TagWord) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let csms = world.csms()?;
     if super::configuration::last_value_read(csms, "AuthorizeRemoteTxRequests")?
         .eq_ignore_ascii_case("true")
@@ -90,7 +90,7 @@ async fn answers_authorize(world: &mut World, status: String) -> StepResult {
 
 #[given("the known tag and the sibling tag belong to one group")]
 async fn one_group(world: &mut World) -> StepResult {
-    let known = world.rig()?.tags.known.clone();
+    let known = world.tag(TagWord::Known).await?;
     let answers = &world.csms()?.answers;
     let info = json!({"status": "Accepted", "parentIdTag": GROUP_TAG});
     answers.tag(&known, info.clone());
@@ -103,7 +103,7 @@ async fn one_group(world: &mut World) -> StepResult {
 async fn in_cache(world: &mut World) -> StepResult {
     super::configuration::set(world, "ConnectionTimeOut", "1").await?;
     super::operator::present(world, TagWord::Known, Some(1)).await?;
-    let tag = world.tag(TagWord::Known)?;
+    let tag = world.tag(TagWord::Known).await?;
     let csms = world.csms()?;
     csms.talk.expect(Order::Next, &authorize(&tag)).await?;
     let status = |word: &str| {

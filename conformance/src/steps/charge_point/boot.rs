@@ -255,9 +255,9 @@ async fn comes_back(world: &mut World) -> StepResult {
             span(patience)
         ))
     })?;
-    csms.talk.allowed.clear();
+
     csms.talk
-        .expect_none(SLACK, |action| action == "BootNotification")
+        .expect_none(SLACK, |action, _| action == "BootNotification")
         .await
 }
 

@@ -12,7 +12,7 @@ use crate::words::words;
 
 #[when(regex = r"^the CSMS starts a session remotely with (the \w+ tag) on connector (\d+)$")]
 async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let csms = world.csms()?;
     csms.talk.mark("remote start");
     if connector == 0 || connector > csms.traits.connectors {

@@ -37,7 +37,7 @@ async fn unplug(world: &mut World, side: String, connector_id: u32) -> StepResul
         .await
     {
         // The scenario runs on hardware that has this end: a cable that does not come out is locked.
-        Err(Closed::NotRun(reason)) => Err(Failure::new(format!(
+        Err(Closed::Refused(reason)) => Err(Failure::new(format!(
             "the cable does not come out: {reason}"
         ))),
         result => result.or_end(world),
@@ -54,7 +54,8 @@ async fn stays_locked(world: &mut World, connector_id: u32) -> StepResult {
         Ok(()) => Err(Failure::new(
             "the cable came out at the station; it should be locked there",
         )),
-        Err(_) => DONE,
+        Err(Closed::Refused(_)) => DONE,
+        result => result.or_end(world),
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn present(
     word: TagWord,
     connector_id: Option<u32>,
 ) -> StepResult {
-    let id_tag = world.tag(word)?;
+    let id_tag = world.tag(word).await?;
     world.csms()?.talk.mark("present");
     operate(
         world,
@@ -131,7 +132,7 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
     let sockets = csms.talk.line.log().sockets;
     csms.talk.marks.insert("sockets before the outage", sockets);
     // Chargers that boot again after an outage should not, and may [1.6 §4.2].
-    csms.talk.allowed.push(Expected::call("BootNotification"));
+    csms.talk.allow(Expected::call("BootNotification"));
     operate(
         world,
         Action::Disconnect {

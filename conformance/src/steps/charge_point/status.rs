@@ -41,7 +41,7 @@ async fn reports_fault(world: &mut World, connector: u32, error_code: String) ->
 
 #[then(regex = r"^(?:before or after that, )?it may report connector (\d+) as (\w+)$")]
 async fn may_report(world: &mut World, connector: u32, word: String) -> StepResult {
-    world.csms()?.talk.allowed.push(status(connector, &word));
+    world.csms()?.talk.allow(status(connector, &word));
     DONE
 }
 
@@ -50,7 +50,7 @@ async fn nothing_else(world: &mut World, number: u64, unit: String) -> StepResul
     world
         .csms()?
         .talk
-        .expect_none(duration(number, &unit)?, |_| true)
+        .expect_none(duration(number, &unit)?, |_, _| true)
         .await
 }
 
@@ -59,7 +59,7 @@ async fn none_of(world: &mut World, action: String, number: u64, unit: String) -
     world
         .csms()?
         .talk
-        .expect_none(duration(number, &unit)?, |other| other == action)
+        .expect_none(duration(number, &unit)?, |other, _| other == action)
         .await
 }
 

@@ -80,7 +80,7 @@ async fn starts(
     word: TagWord,
     outage: String,
 ) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let csms = world.csms()?;
     let patience = csms.talk.patience + csms.outage.map_or(Duration::ZERO, |(_, length)| length);
     let seen = csms
@@ -105,7 +105,7 @@ async fn stops(
 ) -> StepResult {
     let tag = match word.as_str() {
         "" => None,
-        word => Some(world.tag(word.parse().map_err(Failure::new)?)?),
+        word => Some(world.tag(word.parse().map_err(Failure::new)?).await?),
     };
     let csms = world.csms()?;
     let mut expected = stop(csms, &reason);
@@ -162,7 +162,7 @@ async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepR
     if world.csms.is_none() {
         return crate::steps::csms::session_runs(world, word, connector).await;
     }
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     super::operator::plug_in(world, connector).await?;
     let status = |word: &str| {
         Expected::call("StatusNotification")
@@ -177,8 +177,7 @@ async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepR
     super::operator::present(world, word, Some(connector)).await?;
     let csms = world.csms()?;
     csms.talk
-        .allowed
-        .push(Expected::call("Authorize").want("idTag", Want::Tag(tag.clone())));
+        .allow(Expected::call("Authorize").want("idTag", Want::Tag(tag.clone())));
     let seen = csms
         .talk
         .expect(Order::Next, &start(connector, &tag))
@@ -256,11 +255,9 @@ async fn stopped_or_resumed(world: &mut World) -> StepResult {
     let csms = world.csms()?;
     let tag = TagWord::Known.of(&csms.rig.tags).map_err(Failure::new)?;
     csms.talk
-        .allowed
-        .push(Expected::call("Authorize").want("idTag", Want::Tag(tag)));
+        .allow(Expected::call("Authorize").want("idTag", Want::Tag(tag)));
     csms.talk
-        .allowed
-        .push(Expected::call("StatusNotification").with("status", "Finishing"));
+        .allow(Expected::call("StatusNotification").with("status", "Finishing"));
     let expected = stop(csms, "Local").want_reason_local();
     csms.talk.expect(Order::Next, &expected).await.map(|_| ())
 }

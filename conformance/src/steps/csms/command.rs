@@ -48,7 +48,7 @@ async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$"
 )]
 async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     order(
         world,
         "RemoteStartTransaction",
@@ -127,7 +127,7 @@ async fn with_refusals(station: &mut StationRole, failure: Failure) -> Failure {
 
 #[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
 async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let expected = Expected::call("RemoteStartTransaction");
     expect_command(
         world,
@@ -253,7 +253,7 @@ async fn still_serves(world: &mut World) -> StepResult {
     let station = world.station()?;
     station
         .talk
-        .expect_none(WATCH, |action| {
+        .expect_none(WATCH, |action, _| {
             !crate::rules::v16::CSMS_MAY.contains(&action)
         })
         .await?;
@@ -274,7 +274,7 @@ async fn one_alone(world: &mut World) -> StepResult {
     station.held.push(seen);
     let alone = station
         .talk
-        .expect_none(WATCH, |action| {
+        .expect_none(WATCH, |action, _| {
             matches!(action, "UnlockConnector" | "ClearCache")
         })
         .await;
@@ -419,12 +419,15 @@ mod tests {
             }),
             api: None,
             tags: Tags {
-                known: "A".into(),
+                known: vec!["A".into()],
+                shared: true,
                 unknown: "B".into(),
                 blocked: None,
                 expired: None,
             },
             patience: Duration::from_secs(600),
+            settle: Duration::ZERO,
+            reboot: Duration::from_secs(10),
             schemas: None,
             between: crate::role::rig::Between::default(),
         };

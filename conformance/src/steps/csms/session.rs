@@ -27,7 +27,7 @@ fn minutes_in(words: &str) -> i64 {
 
 #[when(regex = r"^it asks about (the \w+ tag)( in lower case)?$")]
 async fn asks(world: &mut World, word: TagWord, lower: String) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let tag = if lower.is_empty() {
         tag
     } else {
@@ -93,7 +93,7 @@ fn running(station: &StationRole) -> Result<i64, Failure> {
     regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)(, begun \d+ minutes ago)?$"
 )]
 async fn starts(world: &mut World, connector: u32, word: TagWord, ago: String) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let station = world.station()?;
     let payload = start(station, connector, &tag, minutes_ago(minutes_in(&ago)));
     station.talk.command("StartTransaction", payload).await;
@@ -189,7 +189,7 @@ async fn answers_one_of(world: &mut World, wanted: String) -> StepResult {
 
 /// A session as most scenarios need it.
 pub(crate) async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word)?;
+    let tag = world.tag(word).await?;
     let station = world.station()?;
     let status =
         |word: &str| json!({"connectorId": connector, "status": word, "errorCode": "NoError"});

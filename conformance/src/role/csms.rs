@@ -211,9 +211,18 @@ impl CsmsRole {
     /// Lets the operator do something. `Err(NotRun)` when this charger cannot.
     pub(crate) async fn operate(&mut self, action: Action) -> Result<(), Closed> {
         self.talk.begin_act();
-        self.talk
-            .line
-            .note(format!("operator: {}", describe(&action)));
+        let text = format!("operator: {}", describe(&action));
+        match action {
+            Action::Disconnect { .. } => self.talk.line.cut(text, false),
+            Action::PowerCycle { .. } | Action::Reboot => self.talk.line.cut(text, true),
+            _ => self.talk.line.note(text),
+        }
+        if matches!(
+            action,
+            Action::Disconnect { .. } | Action::PowerCycle { .. } | Action::Reboot
+        ) {
+            self.talk.measures = false;
+        }
         let result = self.operator.act(action).await;
         self.talk.line.note(match &result {
             Ok(()) => "operator answered: done".to_owned(),

@@ -1,6 +1,7 @@
 //! What every scenario demands without saying so: frames are frames, payloads obey the schema, each call gets
 //! exactly one answer, one call is open at a time, and nothing comes that no step accounts for.
 
+mod hang_up;
 pub(crate) mod ocppj;
 pub(crate) mod rest;
 pub(crate) mod schemas;
@@ -24,6 +25,10 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) errors_expected: &'a HashSet<String>,
     /// The scenario came to its end: what is missing now will not come any more.
     pub(crate) whole: bool,
+    /// The newest connection of its identity: an older one may be ended by the other side.
+    pub(crate) newest: bool,
+    /// How many connectors the charge point has.
+    pub(crate) connectors: u32,
     /// The scenario moves the clock of the system under test.
     pub(crate) moved_clock: bool,
     /// Published schemas the user added.
@@ -88,9 +93,13 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
     ocppj::ids_are_used_once(entries, &mut found);
     if circumstances.side == Side::ChargePoint {
         v16::nothing_is_said_before_acceptance(entries, &mut found);
+        v16::readings_are_in_order(entries, circumstances.connectors, &mut found);
         if !circumstances.moved_clock {
             v16::time_stamps_are_of_now(entries, &mut found);
         }
+    }
+    if circumstances.newest {
+        hang_up::nobody_hangs_up(entries, circumstances.side, &mut found);
     }
     if entries.len() >= ENTRIES_MAX {
         found.push(FLOOD.broken(format!(
@@ -132,6 +141,8 @@ mod tests {
             allowed: &[],
             errors_expected: &HashSet::new(),
             whole: true,
+            newest: true,
+            connectors: 2,
             moved_clock: false,
             schemas: None,
         };

@@ -129,7 +129,7 @@ pub(super) fn one_call_is_open(entries: &[Entry], found: &mut Vec<Breach>) {
                 }
                 open = Some((id, action));
             }
-            EntryKind::Note(_) | EntryKind::Http { .. } => {}
+            EntryKind::Note(_) | EntryKind::Cut { .. } | EntryKind::Http { .. } => {}
         }
     }
 }

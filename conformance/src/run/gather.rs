@@ -305,7 +305,7 @@ fn split(entries: &[Entry]) -> (Vec<FrameReport>, Vec<NoteReport>) {
                 };
                 notes.push(note(format!("the line is down, ended by {who}: {reason}")));
             }
-            EntryKind::Note(text) => notes.push(note(text.clone())),
+            EntryKind::Note(text) | EntryKind::Cut { text, .. } => notes.push(note(text.clone())),
         }
     }
     (frames, notes)

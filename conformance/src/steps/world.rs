@@ -139,7 +139,11 @@ impl World {
             }
             outcome.identity = csms.id.clone();
             outcome.flood = csms.talk.line.log().flood();
-            let judge = Judge::of(&csms.rig, &mut csms.talk, csms.clock.is_some());
+            for allowed in &mut csms.talk.allowed {
+                allowed.from = allowed.from.saturating_sub(csms.judged_from);
+            }
+            let connectors = csms.traits.connectors;
+            let judge = Judge::of(&csms.rig, &mut csms.talk, csms.clock.is_some(), connectors);
             let entries = csms.close().await;
             judge.take_in(&mut outcome, vec![entries], steps_passed);
         }
@@ -149,7 +153,7 @@ impl World {
             }
             outcome.identity = station.id.clone();
             outcome.flood = station.flood();
-            let judge = Judge::of(&station.rig, &mut station.talk, false);
+            let judge = Judge::of(&station.rig, &mut station.talk, false, 0);
             let lines = station.close().await;
             judge.take_in(&mut outcome, lines, steps_passed);
         }
@@ -174,16 +178,18 @@ struct Judge {
     allowed: Vec<Allowance>,
     errors_expected: HashSet<String>,
     moved_clock: bool,
+    connectors: u32,
     schemas: Option<Arc<Schemas>>,
 }
 
 impl Judge {
-    fn of(rig: &Rig, talk: &mut Talk, moved_clock: bool) -> Self {
+    fn of(rig: &Rig, talk: &mut Talk, moved_clock: bool, connectors: u32) -> Self {
         Self {
             side: talk.side,
             allowed: std::mem::take(&mut talk.allowed),
             errors_expected: std::mem::take(&mut talk.errors_expected),
             moved_clock,
+            connectors,
             schemas: rig.schemas.clone(),
         }
     }
@@ -191,16 +197,19 @@ impl Judge {
     /// Takes the record of a role into the outcome, with what is wrong with it.
     fn take_in(self, outcome: &mut Outcome, lines: Vec<Vec<Entry>>, steps_passed: bool) {
         if outcome.flood.is_none() {
-            let circumstances = Circumstances {
-                side: self.side,
-                allowed: &self.allowed,
-                errors_expected: &self.errors_expected,
-                moved_clock: self.moved_clock,
-                whole: steps_passed,
-                schemas: self.schemas.as_deref(),
-            };
-            let found = lines.iter().flat_map(|line| breaches(line, &circumstances));
-            outcome.breaches.extend(found);
+            for (index, line) in lines.iter().enumerate() {
+                let circumstances = Circumstances {
+                    side: self.side,
+                    allowed: &self.allowed,
+                    errors_expected: &self.errors_expected,
+                    moved_clock: self.moved_clock,
+                    whole: steps_passed,
+                    newest: index + 1 == lines.len(),
+                    connectors: self.connectors,
+                    schemas: self.schemas.as_deref(),
+                };
+                outcome.breaches.extend(breaches(line, &circumstances));
+            }
         }
         let more = outcome.breaches.len().saturating_sub(BREACHES_SHOWN);
         if more > 0 {

@@ -38,6 +38,12 @@ pub(crate) enum EntryKind {
     },
     /// What the rig did beside the line: a driver or operator call, a note for the reader.
     Note(String),
+    /// Something was done to the system under test that may end its connections: its power, its network.
+    Cut {
+        text: String,
+        /// Its power, and with that its registration.
+        power: bool,
+    },
     /// A request to the REST API, or its answer.
     Http {
         direction: Direction,

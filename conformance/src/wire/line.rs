@@ -91,7 +91,9 @@ impl Log {
         }
         self.bytes += match &kind {
             EntryKind::Frame { raw, .. } => raw.len(),
-            EntryKind::Note(text) | EntryKind::Closed { reason: text, .. } => text.len(),
+            EntryKind::Note(text)
+            | EntryKind::Cut { text, .. }
+            | EntryKind::Closed { reason: text, .. } => text.len(),
             EntryKind::Opened | EntryKind::Http { .. } => 0,
         };
         if self.bytes > BYTES_MAX || self.entries.len() >= ENTRIES_MAX {
@@ -207,6 +209,12 @@ impl Line {
         self.log().push(EntryKind::Note(text.into()));
     }
 
+    /// Writes down that something is done to the system under test that may end its connections.
+    pub(crate) fn cut(&self, text: impl Into<String>, power: bool) {
+        let text = text.into();
+        self.log().push(EntryKind::Cut { text, power });
+    }
+
     /// Writes notes from elsewhere, also after the scenario has moved on.
     pub(crate) fn recorder(&self) -> impl Fn(String) + Send + 'static {
         let shared = Arc::clone(&self.shared);
@@ -245,7 +253,11 @@ impl Line {
 
     /// Sends a CALL and gives its id.
     pub(crate) async fn call(&self, action: &str, payload: &Value) -> String {
-        let id = format!("rig-{}", NEXT_CALL.fetch_add(1, Ordering::Relaxed));
+        // As long as an id may be, and with letters of both cases: who cuts or recases it is seen [1.6J §4.1.4].
+        let id = format!(
+            "Rig-{:012}-aBcDeFgHiJkLmNoPqRs",
+            NEXT_CALL.fetch_add(1, Ordering::Relaxed)
+        );
         self.send(serde_json::json!([2, id, action, payload]).to_string())
             .await;
         id

@@ -4,6 +4,7 @@ pub(crate) mod actor;
 pub(crate) mod entry;
 pub(crate) mod fate;
 pub(crate) mod http;
+pub(crate) mod json;
 pub(crate) mod line;
 pub(crate) mod post;
 pub(crate) mod script;

@@ -1,7 +1,7 @@
 //! What scripted peers of OCPP 1.6 answer by themselves.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use dynamo_protocol::v16::Action;
 use serde_json::{Value, json};
@@ -73,6 +73,7 @@ impl Known {
     fn start(&mut self, payload: &Value) -> Value {
         let id = self.next_transaction;
         self.next_transaction += 1;
+        given().insert(id);
         let info = if self.refusals.is_empty() {
             self.id_tag_info(payload)
         } else {
@@ -88,6 +89,17 @@ impl Known {
             .cloned()
             .unwrap_or_else(|| json!({"status": "Invalid"}))
     }
+}
+
+/// Whether a scripted CSMS of this process has given this transaction id: a charge point from outside may still speak
+/// of the session of a scenario that is over.
+pub(crate) fn was_given(id: i64) -> bool {
+    given().contains(&id)
+}
+
+fn given() -> MutexGuard<'static, HashSet<i64>> {
+    static GIVEN: LazyLock<Mutex<HashSet<i64>>> = LazyLock::new(Mutex::default);
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The answers of the scripted charge point to a CSMS that asks by itself.

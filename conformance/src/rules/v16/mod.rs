@@ -1,6 +1,9 @@
 //! The rules of OCPP 1.6 that every scenario demands: payloads obey the schema, a charge point waits for its
 //! acceptance and tells the time it was told, and nobody says what no step accounts for.
 
+mod acceptance;
+mod readings;
+
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
@@ -14,15 +17,23 @@ use super::ocppj::ERROR_CODES;
 use super::schemas::in_words;
 use super::{Breach, Circumstances, Rule};
 use crate::case::side::Side;
-use crate::wire::entry::{Entry, Message};
+use crate::wire::entry::{Entry, EntryKind, Message};
+use crate::wire::json::member_named_twice;
 use crate::words::quoted;
 
 static FRAME: Rule = Rule::must("ocppj-frame");
 static PAYLOAD: Rule = Rule::must("ocpp16-payload");
 static ERROR_CODE: Rule = Rule::must("ocppj-error-code");
-static BEFORE_ACCEPTANCE: Rule = Rule::must("ocpp16-silent-before-acceptance");
+static FAULT_NAMED: Rule = Rule::must("ocpp16-fault-named");
+static NAMED_TWICE: Rule = Rule::must("json-member-named-twice");
 static STAMP_OF_NOW: Rule = Rule::must("ocpp16-stamp-of-now");
 static ACCOUNTED_FOR: Rule = Rule::must("accounted-for");
+
+/// Characters of the description of an error [1.6J §4.2.3].
+const DESCRIPTION_CHARS_MAX: usize = 255;
+
+pub(super) use acceptance::nothing_is_said_before_acceptance;
+pub(super) use readings::are_in_order as readings_are_in_order;
 
 pub(super) fn frames_are_valid(
     entries: &[Entry],
@@ -37,6 +48,14 @@ pub(super) fn frames_are_valid(
         let Some(message) = entry.frame(Direction::FromSut) else {
             continue;
         };
+        if let EntryKind::Frame { raw, .. } = &entry.kind
+            && let Some(name) = member_named_twice(raw)
+        {
+            found.push(NAMED_TWICE.broken(format!(
+                "its message names the member {} twice in one object: {raw}",
+                quoted(&name)
+            )));
+        }
         match message {
             Message::Unreadable(reason) => found.push(FRAME.broken(format!(
                 "it sent something that is no OCPP-J frame: {reason} [1.6J §4.2]"
@@ -44,6 +63,14 @@ pub(super) fn frames_are_valid(
             Message::Call {
                 action, payload, ..
             } => {
+                if action == "StatusNotification"
+                    && payload["status"] == "Faulted"
+                    && payload["errorCode"] == "NoError"
+                {
+                    found.push(FAULT_NAMED.broken(
+                        "it reports Faulted with the error code NoError; a fault has a code [1.6 §4.9]",
+                    ));
+                }
                 if let Some(wrong) = wrong_call(action, payload, circumstances) {
                     found.push(PAYLOAD.broken(format!("its {action} {wrong}")));
                 }
@@ -61,7 +88,24 @@ pub(super) fn frames_are_valid(
                     found.push(PAYLOAD.broken(format!("its answer to {action} {wrong}")));
                 }
             }
-            Message::Error { code, .. } => {
+            Message::Error {
+                code,
+                description,
+                details,
+                ..
+            } => {
+                if !details.is_object() {
+                    found.push(ERROR_CODE.broken(format!(
+                        "its CALLERROR has the details {details}, which is no object [1.6J §4.2.3]"
+                    )));
+                }
+                if description.chars().count() > DESCRIPTION_CHARS_MAX {
+                    found.push(ERROR_CODE.broken(format!(
+                        "its CALLERROR has a description of {} characters; {DESCRIPTION_CHARS_MAX} are allowed \
+                         [1.6J §4.2.3]",
+                        description.chars().count()
+                    )));
+                }
                 if !ERROR_CODES.contains(&code.as_str()) {
                     found.push(ERROR_CODE.broken(format!(
                         "its CALLERROR has the code {}, which OCPP 1.6 does not know [1.6J §4.2.3]",
@@ -116,31 +160,6 @@ fn wrong_payload(
         .map(|text| format!("breaks the published schema: {text}"))
 }
 
-/// From a boot until it is accepted a charge point sends nothing but boots, and what it was told to send [1.6 §4.2].
-pub(super) fn nothing_is_said_before_acceptance(entries: &[Entry], found: &mut Vec<Breach>) {
-    let mut boot: Option<&str> = None;
-    let mut accepted = true;
-    for entry in entries {
-        if let Some((id, action, _)) = entry.call_from_sut() {
-            if action == "BootNotification" {
-                (boot, accepted) = (Some(id), false);
-            } else if !accepted {
-                found.push(BEFORE_ACCEPTANCE.broken(format!(
-                    "it sent {action} before its boot was accepted [1.6 §4.2]"
-                )));
-            }
-        }
-        match entry.frame(Direction::ToSut) {
-            Some(Message::Result { id, payload }) if boot == Some(id) => {
-                accepted = payload["status"] == "Accepted"
-            }
-            // What it is told to send it may send.
-            Some(Message::Call { action, .. }) if action == "TriggerMessage" => accepted = true,
-            _ => {}
-        }
-    }
-}
-
 /// What a charge point dates happened while the record ran: it was told the time [1.6 §4.2, §4.6].
 pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<Breach>) {
     const SLACK: Duration = Duration::from_secs(60);
@@ -151,16 +170,21 @@ pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<Breach>)
         let Some((_, action, payload)) = entry.call_from_sut() else {
             continue;
         };
-        let stamp: Option<jiff::Timestamp> = payload["timestamp"]
-            .as_str()
-            .and_then(|text| text.parse().ok());
-        let Some(stamp) = stamp.map(SystemTime::from) else {
-            continue;
-        };
-        if stamp > entry.at + SLACK || stamp + SLACK < begun {
+        let of_readings = ["meterValue", "transactionData"]
+            .into_iter()
+            .filter_map(|member| payload[member].as_array())
+            .flatten();
+        let stamps = of_readings.chain([payload]);
+        let wrong = stamps.filter_map(|dated| {
+            let text = dated["timestamp"].as_str()?;
+            let stamp: jiff::Timestamp = text.parse().ok()?;
+            let stamp = SystemTime::from(stamp);
+            (stamp > entry.at + SLACK || stamp + SLACK < begun).then_some(text)
+        });
+        if let Some(text) = wrong.take(1).next() {
             found.push(STAMP_OF_NOW.broken(format!(
                 "its {action} is dated {}, which is not the time it was told [1.6 §4.2, §4.6]",
-                payload["timestamp"]
+                quoted(text)
             )));
         }
     }
@@ -277,6 +301,8 @@ mod tests {
             allowed: &[],
             errors_expected: &HashSet::new(),
             whole: true,
+            newest: true,
+            connectors: 2,
             moved_clock: false,
             schemas: None,
         };

@@ -47,7 +47,8 @@ impl ClientTls {
         Trust::read(files)?.of(files, id)
     }
 
-    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+    /// What a connection is made with.
+    pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
     }
 }

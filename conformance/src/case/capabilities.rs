@@ -28,25 +28,116 @@ pub(crate) struct Capabilities {
     pub(crate) expired_id_tag: Option<String>,
 }
 
-/// What a charger is made of, as far as scenarios depend on it.
+/// What a charger is made of, as far as scenarios depend on it. What the file leaves out is asked of the charger, where
+/// it can tell, or taken as the default says.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ChargerTraits {
+    /// How many connectors it has [default: what it says itself, or else 2].
     pub(crate) connectors: u32,
     pub(crate) fixed_cable: bool,
     pub(crate) backup_power: bool,
+    /// How long the backup power lasts, in seconds.
+    pub(crate) backup_seconds: u32,
     /// The smallest interval that it takes, in seconds.
     pub(crate) min_interval: u32,
+    /// The profiles it has [default: what it says itself].
+    pub(crate) profiles: Option<Vec<String>>,
+    /// It has an authorization cache.
+    pub(crate) auth_cache: Option<bool>,
+    /// A driver can stop a session with a tag.
+    pub(crate) local_stop: Option<bool>,
+    /// It charges while it has no connection.
+    pub(crate) offline_transactions: Option<bool>,
+    /// Somebody can keep its lock from moving.
+    pub(crate) lock_can_jam: Option<bool>,
 }
 
 impl Default for ChargerTraits {
     fn default() -> Self {
         Self {
-            connectors: 2,
+            connectors: UNKNOWN,
             fixed_cable: false,
             backup_power: false,
+            backup_seconds: 1,
             min_interval: 1,
+            profiles: None,
+            auth_cache: None,
+            local_stop: None,
+            offline_transactions: None,
+            lock_can_jam: None,
         }
+    }
+}
+
+/// The file does not say how many connectors there are.
+const UNKNOWN: u32 = 0;
+
+/// What is taken where nobody says it.
+const CONNECTORS_DEFAULT: u32 = 2;
+
+impl ChargerTraits {
+    /// Takes over what the charger says of itself, where the file says nothing.
+    pub(crate) fn learn(&mut self, connectors: Option<u32>) {
+        if self.connectors == UNKNOWN {
+            let told = connectors.filter(|told| CONNECTORS.contains(told));
+            self.connectors = told.unwrap_or(CONNECTORS_DEFAULT);
+        }
+    }
+
+    /// Why a scenario with these tags does not apply, where the file denies what it presupposes.
+    pub(crate) fn denies(&self, tags: &[String]) -> Option<String> {
+        let has = |tag: &str| tags.iter().any(|other| other == tag);
+        let profile = |name: &str| {
+            let profiles = self.profiles.as_ref()?;
+            Some(
+                profiles
+                    .iter()
+                    .any(|claimed| claimed.eq_ignore_ascii_case(name)),
+            )
+        };
+        let gates: [(&str, Option<bool>, &str); 10] = [
+            ("fixed-cable", Some(self.fixed_cable), "fixed_cable: true"),
+            (
+                "detachable-cable",
+                Some(!self.fixed_cable),
+                "fixed_cable: false",
+            ),
+            (
+                "backup-power",
+                Some(self.backup_power),
+                "backup_power: true",
+            ),
+            (
+                "no-backup-power",
+                Some(!self.backup_power),
+                "backup_power: false",
+            ),
+            ("auth-cache", self.auth_cache, "auth_cache: true"),
+            ("local-stop", self.local_stop, "local_stop: true"),
+            (
+                "offline-tx",
+                self.offline_transactions,
+                "offline_transactions: true",
+            ),
+            ("jammed-lock", self.lock_can_jam, "lock_can_jam: true"),
+            (
+                "remote-trigger",
+                profile("RemoteTrigger"),
+                "profiles: [RemoteTrigger]",
+            ),
+            (
+                "two-connectors",
+                (self.connectors != UNKNOWN).then_some(self.connectors > 1),
+                "connectors: 2",
+            ),
+        ];
+        let denied = gates
+            .into_iter()
+            .find(|(tag, is, _)| has(tag) && *is == Some(false));
+        denied.map(|(_, _, line)| {
+            format!("the capabilities say that the charge point has no such thing (charge_point: {{ {line} }})")
+        })
     }
 }
 
@@ -68,7 +159,7 @@ impl Capabilities {
         };
         let traits = &read.charge_point;
         for (name, value, range) in [
-            ("connectors", traits.connectors, CONNECTORS),
+            ("connectors", traits.connectors, UNKNOWN..=*CONNECTORS.end()),
             ("min_interval", traits.min_interval, MIN_INTERVAL_S),
         ] {
             if !range.contains(&value) {

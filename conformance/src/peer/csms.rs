@@ -2,18 +2,24 @@
 //! whoever wants that identity.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
 use dynamo_protocol::SUBPROTOCOL_16;
+use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{
-    HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL,
+    HeaderValue, StatusCode,
+    header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +41,21 @@ pub(crate) struct CsmsServer {
     strangers: Arc<Mutex<Strangers>>,
     tasks: TaskTracker,
     over: CancellationToken,
+    door: Arc<Door>,
+}
+
+/// What a charge point has to show to be let in.
+#[derive(Default)]
+pub(crate) struct Door {
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// The password of Basic authentication.
+    pub(crate) password: Option<String>,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -60,7 +81,11 @@ const PATH_CHARS_MAX: usize = 120;
 
 impl CsmsServer {
     /// Listens and takes chargers in until the token is cancelled.
-    pub(crate) async fn listen(addr: SocketAddr, over: CancellationToken) -> std::io::Result<Self> {
+    pub(crate) async fn listen(
+        addr: SocketAddr,
+        over: CancellationToken,
+        door: Door,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let server = Self {
@@ -69,6 +94,7 @@ impl CsmsServer {
             strangers: Arc::default(),
             tasks: TaskTracker::new(),
             over,
+            door: Arc::new(door),
         };
         let accepting = server.clone();
         server
@@ -156,6 +182,19 @@ impl CsmsServer {
 
     async fn serve(&self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
+        let Some(tls) = &self.door.tls else {
+            return self.shake_hands(stream).await;
+        };
+        match timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.shake_hands(stream).await,
+            Ok(Err(error)) => self.refused("", |_, _| {
+                format!("a charge point knocked and its TLS handshake failed: {error}")
+            }),
+            Err(_) => tracing::info!("a TLS handshake was not finished"),
+        }
+    }
+
+    async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
         let mut stall = None;
         let handshake = accept_hdr_async_with_config(
             stream,
@@ -195,7 +234,9 @@ impl CsmsServer {
         stall: &mut Option<(u64, mpsc::Sender<SocketEvent>)>,
     ) -> Result<Response, ErrorResponse> {
         let path = request.uri().path();
-        let id = path.rsplit('/').next().unwrap_or_default();
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let id = percent_decode_str(last).decode_utf8_lossy();
+        let id = id.as_ref();
         let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
         let offered = offers
             .iter()
@@ -211,6 +252,20 @@ impl CsmsServer {
             return Err(refuse(
                 StatusCode::BAD_REQUEST,
                 "the subprotocol ocpp1.6 was not offered",
+            ));
+        }
+        if let Some(password) = &self.door.password
+            && !has_password(request, id, password)
+        {
+            self.refused(path, |path, _| {
+                format!(
+                    "a charge point knocked at {path} and was refused: its password is not the one of --password, or \
+                     its user name is not {id}"
+                )
+            });
+            return Err(refuse(
+                StatusCode::UNAUTHORIZED,
+                "another password is expected",
             ));
         }
         let mut stalls = self.lock();
@@ -229,6 +284,17 @@ impl CsmsServer {
         );
         Ok(response)
     }
+}
+
+/// Whether the request shows this user and password [RFC 7617].
+fn has_password(request: &Request, id: &str, password: &str) -> bool {
+    let shown = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = shown.and_then(|shown| shown.strip_prefix("Basic "));
+    let wanted = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{password}"));
+    token == Some(wanted.as_str())
 }
 
 /// What is wrong with a charger that nobody waits for, and what to do.

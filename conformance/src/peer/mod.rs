@@ -5,3 +5,4 @@ pub(crate) mod http;
 pub(crate) mod sink;
 pub(crate) mod socket;
 pub(crate) mod station;
+pub(crate) mod tls;

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use dynamo_simulator::ClientTls;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -27,6 +31,7 @@ pub(crate) struct Knock {
     pub(crate) url: String,
     pub(crate) id: String,
     pub(crate) password: Option<String>,
+    pub(crate) tls: Option<ClientTls>,
     /// What is offered as `Sec-WebSocket-Protocol`; `None` leaves the header out.
     pub(crate) subprotocols: Option<String>,
 }
@@ -60,7 +65,7 @@ pub(crate) async fn connect(
     socket: u64,
     events: mpsc::Sender<SocketEvent>,
 ) -> Result<Welcome> {
-    let url = format!("{}/{}", knock.url.trim_end_matches('/'), knock.id);
+    let url = url_of(&knock.url, &knock.id);
     let mut request = url
         .as_str()
         .into_client_request()
@@ -78,7 +83,7 @@ pub(crate) async fn connect(
             HeaderValue::from_str(&format!("Basic {token}"))?,
         );
     }
-    match shake_hands(request)
+    match shake_hands(request, knock.tls.as_ref())
         .await
         .with_context(|| format!("cannot connect to {url}"))?
     {
@@ -92,6 +97,41 @@ pub(crate) async fn connect(
     }
 }
 
+/// The URL with the identity as the last segment of its path, percent-encoded; a query stays behind it [1.6J §3.1.1].
+pub(crate) fn url_of(url: &str, id: &str) -> String {
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (url, String::new()),
+    };
+    let id = utf8_percent_encode(id, SEGMENT);
+    format!("{}/{id}{query}", path.trim_end_matches('/'))
+}
+
+/// What a segment of a path cannot hold as it is [RFC 3986 §3.3].
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'=')
+    .remove(b'+')
+    .remove(b'$')
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// A connection, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// Longest head of an answer that is read, in bytes.
@@ -99,18 +139,32 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The opening handshake by hand: the library's own refuses a server that confirms no subprotocol, and just that
 /// server is to be watched. Gives the status and the confirmed subprotocol.
-async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream)> {
+async fn shake_hands(
+    request: Request,
+    tls: Option<&ClientTls>,
+) -> Result<(u16, Option<String>, Box<dyn Stream>)> {
     let uri = request.uri();
     let host = uri
         .host()
         .unwrap_or_default()
         .trim_matches(['[', ']'])
         .to_owned();
-    let connecting = TcpStream::connect((host, uri.port_u16().unwrap_or(80)));
-    let mut stream = timeout(HANDSHAKE, connecting)
+    let secure = uri.scheme_str() == Some("wss");
+    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let connecting = TcpStream::connect((host.clone(), port));
+    let stream = timeout(HANDSHAKE, connecting)
         .await
         .context("nobody takes the connection")??;
     stream.set_nodelay(true)?;
+    let mut stream: Box<dyn Stream> = match tls {
+        Some(tls) if secure => {
+            let name = ServerName::try_from(host).context("the host is no name for TLS")?;
+            let shaking = TlsConnector::from(tls.config()).connect(name, stream);
+            let shaken = timeout(HANDSHAKE, shaking).await;
+            Box::new(shaken.context("the TLS handshake was not finished")??)
+        }
+        _ => Box::new(stream),
+    };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut head = format!("GET {path} HTTP/1.1\r\n");
     for (name, value) in request.headers() {
@@ -143,7 +197,7 @@ async fn shake_hands(request: Request) -> Result<(u16, Option<String>, TcpStream
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Reads to the empty line and not a byte further: what follows belongs to the WebSocket.
-async fn read_head(stream: &mut TcpStream) -> Result<String> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() >= HEAD_BYTES_MAX {
@@ -157,4 +211,20 @@ async fn read_head(stream: &mut TcpStream) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_identity_is_the_last_segment_of_the_path_and_a_query_stays_behind_it() {
+        assert_eq!(url_of("ws://h/ocpp", "CP-1"), "ws://h/ocpp/CP-1");
+        assert_eq!(url_of("ws://h/ocpp/", "CP 1/2"), "ws://h/ocpp/CP%201%2F2");
+        assert_eq!(
+            url_of("wss://h/ocpp?token=a/b", "CP"),
+            "wss://h/ocpp/CP?token=a/b"
+        );
+        assert_eq!(url_of("ws://h", "CP"), "ws://h/CP");
+    }
 }

@@ -54,14 +54,14 @@ pub(crate) struct CsmsRole {
 
 /// What a scenario demands of its charge point, from its tags.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Demands {
-    pub(crate) fixed_cable: Option<bool>,
-    pub(crate) backup_power: Option<bool>,
-    pub(crate) moved_clock: bool,
+struct Demands {
+    fixed_cable: Option<bool>,
+    backup_power: Option<bool>,
+    moved_clock: bool,
 }
 
 impl Demands {
-    pub(crate) fn of(tags: &[String]) -> Self {
+    fn of(tags: &[String]) -> Self {
         let has = |tag: &str| tags.iter().any(|other| other == tag);
         let either = |yes: &str, no: &str| {
             if has(yes) {
@@ -75,30 +75,6 @@ impl Demands {
             backup_power: either("backup-power", "no-backup-power"),
             moved_clock: has("moved-clock"),
         }
-    }
-
-    /// Why this charger cannot be put to the test, if so.
-    fn unmet(&self, traits: &ChargerTraits) -> Option<String> {
-        let differs = |wanted: Option<bool>, is: bool| wanted.is_some_and(|wanted| wanted != is);
-        if differs(self.fixed_cable, traits.fixed_cable) {
-            let is = if traits.fixed_cable {
-                "fixed"
-            } else {
-                "detachable"
-            };
-            return Some(format!(
-                "the charge point has a {is} cable (capability fixed_cable)"
-            ));
-        }
-        if differs(self.backup_power, traits.backup_power) {
-            let is = if traits.backup_power { "has" } else { "has no" };
-            return Some(format!(
-                "the charge point {is} backup power (capability backup_power)"
-            ));
-        }
-        self.moved_clock.then(|| {
-            "needs a clock that the rig can move: only the bundled charge point has one".into()
-        })
     }
 }
 
@@ -121,7 +97,8 @@ impl CsmsRole {
     }
 
     /// With a charge point under test. It connects by itself.
-    pub(crate) async fn new(rig: Arc<Rig>, demands: Demands) -> Result<Self, Closed> {
+    pub(crate) async fn new(rig: Arc<Rig>, tags: &[String]) -> Result<Self, Closed> {
+        let demands = Demands::of(tags);
         let answers = CsmsAnswers::new(rig.first_transaction());
         for tag in &rig.tags.known {
             answers.tag(tag, json!({"status": "Accepted"}));
@@ -145,9 +122,15 @@ impl CsmsRole {
                 traits,
                 operator,
                 post,
+                device,
             } => {
-                if let Some(reason) = demands.unmet(traits) {
-                    return Err(Closed::NotRun(reason));
+                if let Some(reason) = traits.denies(tags) {
+                    return Err(Closed::NotApplicable(reason));
+                }
+                if demands.moved_clock {
+                    return Err(Closed::NotApplicable(
+                        "needs a clock that the rig can move: only the bundled charge point has one".into(),
+                    ));
                 }
                 let post = post
                     .lock()
@@ -158,6 +141,9 @@ impl CsmsRole {
                 let mut role = Self::at(rig, id.clone(), line, answers);
                 role.operator = operator.clone();
                 role.traits = traits.clone();
+                if let Some(device) = device.get() {
+                    role.traits.learn(device.connectors());
+                }
                 Ok(role)
             }
         }
@@ -291,7 +277,8 @@ impl CsmsRole {
             return;
         }
         // Nothing was plugged in, nothing was jammed, or this charger has no such part: all the same.
-        for connector_id in 1..=self.traits.connectors {
+        // Before the charger was asked nobody knows how many connectors it has.
+        for connector_id in 1..=self.traits.connectors.max(2) {
             let unplug = |side| Action::Unplug { connector_id, side };
             for action in [
                 Action::FreeLock { connector_id },

@@ -1,8 +1,10 @@
 //! What the rig plays in a scenario, and what each role has to remember. A scenario may hold several.
 
 pub(crate) mod csms;
+pub(crate) mod device;
 pub(crate) mod rest;
 pub(crate) mod rig;
+mod start;
 pub(crate) mod station;
 pub(crate) mod talk;
 

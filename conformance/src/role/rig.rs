@@ -1,12 +1,15 @@
 //! What the scenarios of a run share: the systems under test, the tags, how patient to be.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
+use dynamo_simulator::ClientTls;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::device::Device;
 use super::rest::under_test::ApiUnderTest;
 use crate::case::capabilities::ChargerTraits;
 use crate::case::tags::{Pool, Tags};
@@ -29,6 +32,8 @@ pub(crate) enum ChargerUnderTest {
         traits: ChargerTraits,
         operator: Operator,
         post: Arc<Mutex<Option<Post>>>,
+        /// What it says of itself, once it was asked.
+        device: Arc<OnceLock<Device>>,
     },
 }
 
@@ -40,6 +45,7 @@ pub(crate) struct CsmsUnderTest {
     /// One identity for all, or a prefix for many.
     pub(crate) identity: Identity,
     pub(crate) password: Option<String>,
+    pub(crate) tls: Option<ClientTls>,
     pub(crate) driver: Option<Driver>,
 }
 
@@ -82,6 +88,8 @@ pub(crate) struct Rig {
     pub(crate) between: Between,
     pub(crate) halt: Halt,
     pub(crate) door: Door,
+    /// Findings that one scenario has told for all.
+    said: std::sync::Mutex<BTreeSet<&'static str>>,
 }
 
 /// The early end of a run that cannot come to anything: what is wrong is said once, not by every scenario.
@@ -180,9 +188,24 @@ impl Rig {
             reboot: parts.reboot,
             schemas: parts.schemas,
             between: parts.between,
+            said: std::sync::Mutex::default(),
             halt: Halt::default(),
             door: Door::default(),
         }
+    }
+
+    /// Whether a scenario has told this finding already.
+    pub(crate) fn was_said(&self, finding: &'static str) -> bool {
+        self.said().contains(finding)
+    }
+
+    /// Whether this scenario is the one that tells the finding.
+    pub(crate) fn say_once(&self, finding: &'static str) -> bool {
+        self.said().insert(finding)
+    }
+
+    fn said(&self) -> std::sync::MutexGuard<'_, BTreeSet<&'static str>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What bends the frames of a new line.

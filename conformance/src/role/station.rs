@@ -1,8 +1,10 @@
 //! The rig as a charge point, with a CSMS under test.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -14,7 +16,7 @@ use crate::failure::{Failure, StepResult};
 use crate::hand::driver::{Order as Ordered, Refusal};
 use crate::peer::station::{Knock, Welcome, connect};
 use crate::watch::expected::{Expected, Order};
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Entry, Message};
 use crate::wire::line::Line;
 use crate::wire::post::{SocketEvent, post};
 use crate::wire::script::{Answer, Script, now};
@@ -93,6 +95,7 @@ impl StationRole {
             url: self.own_csms_url.as_ref().unwrap_or(&csms.url).clone(),
             id: self.id.clone(),
             password: csms.password.clone(),
+            tls: csms.tls.clone(),
             subprotocols: Some(subprotocols.to_owned()),
         };
         let welcome = connect(&knock, self.sockets, self.events.clone())
@@ -219,11 +222,8 @@ impl StationRole {
     /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.
     async fn stop_what_runs(&mut self) {
         let talk = &mut self.talk;
-        let stopped = talk
-            .told
-            .get("StopTransaction")
-            .and_then(|told| told["transactionId"].as_i64());
-        if let Some(id) = talk.transaction.filter(|id| stopped != Some(*id)) {
+        let running = running(&talk.line.log().entries);
+        for id in running {
             let payload =
                 json!({"transactionId": id, "meterStop": self.meter_wh, "timestamp": now()});
             talk.command("StopTransaction", payload).await;
@@ -250,6 +250,31 @@ impl StationRole {
         lines.push(entries);
         lines
     }
+}
+
+/// The transactions that were begun on this line and not stopped.
+fn running(entries: &[Entry]) -> Vec<i64> {
+    let mut starts = HashSet::new();
+    let mut running = Vec::new();
+    for entry in entries {
+        match entry.call_to_sut() {
+            Some((id, "StartTransaction", _)) => {
+                starts.insert(id.to_owned());
+            }
+            Some((_, "StopTransaction", payload)) => {
+                running.retain(|id| payload["transactionId"] != *id);
+            }
+            _ => {}
+        }
+        if let Some(Message::Result { id, payload }) = entry.frame(Direction::FromSut)
+            && starts.contains(id)
+            && let Some(transaction) = payload["transactionId"].as_i64()
+            && !running.contains(&transaction)
+        {
+            running.push(transaction);
+        }
+    }
+    running
 }
 
 fn csms_of(rig: &Rig) -> Result<&CsmsUnderTest, Failure> {

@@ -234,13 +234,29 @@ impl Talk {
         least.max(self.settle).max(measured)
     }
 
+    /// Makes sure that no such call comes for so long and no longer: what comes after it is another matter.
+    pub(crate) async fn expect_none_for(
+        &self,
+        length: Duration,
+        unwanted: impl Fn(&str, &Value) -> bool,
+    ) -> StepResult {
+        self.none(length, unwanted).await
+    }
+
     /// Makes sure that no such call comes for a while, at least this long.
     pub(crate) async fn expect_none(
         &self,
         least: Duration,
         unwanted: impl Fn(&str, &Value) -> bool,
     ) -> StepResult {
-        let patience = self.watch(least);
+        self.none(self.watch(least), unwanted).await
+    }
+
+    async fn none(
+        &self,
+        patience: Duration,
+        unwanted: impl Fn(&str, &Value) -> bool,
+    ) -> StepResult {
         let from = self.line.log().cursor;
         let found = self.line.wait(patience, |log| {
             log.entries.iter().skip(from).find_map(|entry| {

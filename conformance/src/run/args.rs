@@ -60,7 +60,7 @@ pub struct Args {
     )]
     pub id_prefix: String,
 
-    /// Basic authentication password of those identities
+    /// Password of Basic authentication: of those identities, or of the charge point under test
     #[arg(
         long,
         env = "DYNAMO_PASSWORD",
@@ -85,6 +85,19 @@ pub struct Args {
     /// An id tag that has expired there; scenarios that need one are not run without
     #[arg(long, env = "DYNAMO_EXPIRED_ID_TAG", value_name = "TAG")]
     pub expired_id_tag: Option<String>,
+
+    /// Whom the rig trusts, as PEM: the root that issued the certificate of the CSMS under test (wss://); with --listen,
+    /// the root that issues the certificates which charge points have to show
+    #[arg(long, env = "DYNAMO_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// The certificate that the rig shows, as PEM; with --listen it makes the listener one of TLS
+    #[arg(long, env = "DYNAMO_CERT", value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+
+    /// Its private key
+    #[arg(long, env = "DYNAMO_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
 
     /// Only scenarios whose tags fit, such as '@TC_003_CS' or '@core and not @driver'
     #[arg(long, env = "DYNAMO_TAGS", value_name = "EXPR")]

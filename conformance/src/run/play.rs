@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::case::features;
     use crate::case::tags::Tags;
-    use crate::peer::csms::CsmsServer;
+    use crate::peer::csms::{CsmsServer, Door};
     use crate::report::Status;
     use crate::role::rig::{Between, ChargerUnderTest, RigParts};
     use crate::wire::entry::Message;
@@ -184,7 +184,9 @@ mod tests {
     async fn a_charge_point_that_needs_a_restart_for_a_setting_is_restarted_and_judged() {
         let over = CancellationToken::new();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = CsmsServer::listen(local, over.clone()).await.unwrap();
+        let server = CsmsServer::listen(local, over.clone(), Door::default())
+            .await
+            .unwrap();
         let parts = RigParts {
             charger: Some(ChargerUnderTest::Bundled),
             server: Some(server),

@@ -1,7 +1,7 @@
 //! Finding or starting what is put to the test.
 
 use crate::terminal::tell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +10,22 @@ use dynamo_csms::domain::tags::tag::TagStatus;
 use dynamo_csms::store::TagSetting;
 use dynamo_csms::{AcceptUnknown, Csms, Options};
 use dynamo_protocol::ChargePointId;
+use dynamo_simulator::{ClientTls, TlsFiles};
 use indicatif::ProgressBar;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use crate::peer::station::url_of;
+use crate::peer::tls;
 
 use crate::case::capabilities::Capabilities;
 use crate::case::tags::Tags;
 use crate::hand::driver::Driver;
 use crate::hand::operator::{Operator, Person};
-use crate::peer::csms::CsmsServer;
+use crate::peer::csms::{CsmsServer, Door};
 use crate::role::rest::under_test::ApiUnderTest;
 use crate::role::rig::{Between, ChargerUnderTest, CsmsUnderTest, Identity, RigParts};
 use crate::rules::schemas::Schemas;
@@ -111,7 +116,6 @@ fn refuse_strays(args: &Args) -> Result<()> {
         ("--url", args.url.is_some()),
         ("--driver", args.driver.is_some()),
         ("--driver-header", !args.driver_header.is_empty()),
-        ("--password", args.password.is_some()),
     ];
     let charger = [
         ("--listen", args.listen.is_some()),
@@ -120,6 +124,10 @@ fn refuse_strays(args: &Args) -> Result<()> {
     let either = [
         ("--charge-point-id", args.charge_point_id.is_some()),
         ("--capabilities", args.capabilities.is_some()),
+        ("--password", args.password.is_some()),
+        ("--ca", args.ca.is_some()),
+        ("--cert", args.cert.is_some()),
+        ("--key", args.key.is_some()),
     ];
     let strays: Vec<(&str, bool)> = match args.sut {
         None => [&csms[..], &charger, &either].concat(),
@@ -213,13 +221,14 @@ async fn bundled(
         url: format!("ws://{}/ocpp16", csms.ocpp_addr()),
         identity: Identity::Prefix(args.id_prefix.clone()),
         password: None,
+        tls: None,
         driver: Some(driver),
     };
     let base = format!("http://{}", csms.http_addr());
     let api = ApiUnderTest::find(base, http_client()?, csms.store().clone())
         .await
         .context("the bundled CSMS does not describe its REST API")?;
-    let server = CsmsServer::listen(local, over)
+    let server = CsmsServer::listen(local, over, Door::default())
         .await
         .context("cannot listen for the bundled charge points")?;
     Ok(Prepared {
@@ -245,7 +254,7 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
         .url
         .clone()
         .context("--sut csms needs --url, such as ws://127.0.0.1:9000/ocpp16")?;
-    reachable("--url", &url, &["ws"], ARRIVAL).await?;
+    reachable("--url", &url, &["ws", "wss"], ARRIVAL).await?;
     if let Some(driver) = &args.driver {
         reachable("--driver", driver, &HTTP, ARRIVAL).await?;
     }
@@ -260,6 +269,7 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
         .map(|driver| Driver::new(driver, &args.driver_header, http_client()?))
         .transpose()?;
     let password = args.password.clone();
+    let tls = client_tls(args, &url)?;
     Ok(Prepared {
         parts: RigParts {
             charger: None,
@@ -268,6 +278,7 @@ async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepar
                 url: url.clone(),
                 identity,
                 password,
+                tls,
                 driver,
             }),
             api: None,
@@ -319,6 +330,72 @@ async fn reachable(flag: &str, url: &str, schemes: &[&str], patience: Duration) 
     }
 }
 
+/// What the rig needs for a CSMS with TLS.
+fn client_tls(args: &Args, url: &str) -> Result<Option<ClientTls>> {
+    if !url.starts_with("wss:") {
+        if let Some((flag, _)) = [
+            ("--ca", &args.ca),
+            ("--cert", &args.cert),
+            ("--key", &args.key),
+        ]
+        .into_iter()
+        .find(|(_, file)| file.is_some())
+        {
+            bail!("{flag} needs a --url that begins with wss://");
+        }
+        return Ok(None);
+    }
+    let identity = match (&args.cert, &args.key) {
+        (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+        (None, None) => None,
+        _ => bail!("--cert and --key go together; give both"),
+    };
+    let id = args
+        .charge_point_id
+        .clone()
+        .unwrap_or_else(|| format!("{}000001", args.id_prefix));
+    let id = ChargePointId::new(&id).map_err(|error| anyhow!("{}: {error}", quoted(&id)))?;
+    let files = TlsFiles {
+        ca: args.ca.clone(),
+        identity,
+    };
+    Ok(Some(ClientTls::read(&files, &id)?))
+}
+
+/// What the rig needs to be a CSMS with TLS.
+fn server_tls(args: &Args) -> Result<Option<TlsAcceptor>> {
+    match (&args.cert, &args.key) {
+        (Some(certificate), Some(key)) => {
+            tls::acceptor(certificate, key, args.ca.as_deref()).map(Some)
+        }
+        (None, None) if args.ca.is_none() => Ok(None),
+        _ => bail!(
+            "--listen with TLS needs --cert and --key; --ca in addition demands certificates of charge points"
+        ),
+    }
+}
+
+/// Where a charger finds the rig: an address that it can use.
+fn url_for_charger(scheme: &str, addr: SocketAddr, id: &str) -> String {
+    let host = if addr.ip().is_unspecified() {
+        own_address().unwrap_or(addr.ip())
+    } else {
+        addr.ip()
+    };
+    url_of(
+        &format!("{scheme}://{}", SocketAddr::new(host, addr.port())),
+        id,
+    )
+}
+
+/// The address of this machine towards other machines. Nothing is sent to find it out.
+fn own_address() -> Option<IpAddr> {
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    // An address for documentation [RFC 5737]: only the route to it is looked up.
+    socket.connect(("192.0.2.1", 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
 /// Waits until somebody listens there, but not for long: it may come up together with the charger.
 async fn soon_reachable(flag: &str, url: &str) -> Result<()> {
     let deadline = Instant::now() + OPERATOR_MAX;
@@ -365,15 +442,21 @@ async fn foreign_charger(
             }
         }
     };
-    let server = CsmsServer::listen(listen, over).await.map_err(|error| {
-        anyhow!("cannot listen on {listen} (--listen): {error}; choose another address")
-    })?;
+    let door = Door {
+        tls: server_tls(args)?,
+        password: args.password.clone(),
+    };
+    let scheme = if door.tls.is_some() { "wss" } else { "ws" };
+    let server = CsmsServer::listen(listen, over, door)
+        .await
+        .map_err(|error| {
+            anyhow!("cannot listen on {listen} (--listen): {error}; choose another address")
+        })?;
     let addr = server.addr();
     let mut post = server.expect(&id);
     server.name_strangers(&id);
-    tell(&format!(
-        "waiting for the charge point {id} at ws://{addr}/{id}"
-    ));
+    let place = url_for_charger(scheme, addr, &id);
+    tell(&format!("waiting for the charge point {id} at {place}"));
     let patience = args.timeout.unwrap_or(PATIENCE);
     if timeout(patience, post.arrival()).await.is_err() {
         let seen = server.seen_strangers();
@@ -383,7 +466,7 @@ async fn foreign_charger(
             seen.join("; ")
         };
         bail!(
-            "no charge point {id} connected to ws://{addr}/{id} within {}; {remedy}",
+            "no charge point {id} connected to {place} within {}; {remedy}",
             span(patience)
         );
     }
@@ -397,6 +480,7 @@ async fn foreign_charger(
                 traits: capabilities.charge_point.clone(),
                 operator,
                 post: Arc::new(Mutex::new(Some(post))),
+                device: Arc::default(),
             }),
             server: Some(server),
             csms: None,

@@ -113,10 +113,17 @@ fn of_now(mut answer: Answer) -> Answer {
 /// The order of a step names some members; the peer may add others.
 fn is_awaited((wanted, members): &(String, Value), action: &str, payload: &Value) -> bool {
     let same = |(name, value): (&String, &Value)| payload.get(name) == Some(value);
+    let members = members.as_object();
+    let says_nothing = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
     wanted == action
-        && members
-            .as_object()
-            .is_none_or(|members| members.iter().all(same))
+        && members.is_none_or(|members| {
+            // What was ordered without any member means all of something: a call with a member asks for a part.
+            let whole = !members.is_empty()
+                || payload
+                    .as_object()
+                    .is_none_or(|payload| payload.values().all(says_nothing));
+            whole && members.iter().all(same)
+        })
 }
 
 /// Now, as the rig writes it.

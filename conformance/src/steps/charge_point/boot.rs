@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::Closed;
-use crate::role::csms::{CsmsRole, Demands};
+use crate::role::csms::CsmsRole;
 use crate::role::talk::Seen;
 use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Expected, Order, Want};
@@ -22,66 +22,9 @@ const SLACK: Duration = Duration::from_millis(1_500);
 #[given("a charge point that is booted and idle")]
 async fn booted_and_idle(world: &mut World) -> StepResult {
     let rig = world.rig()?;
-    let demands = Demands::of(&world.tags);
-    let csms = CsmsRole::new(rig, demands).await.or_end(world)?;
+    let csms = CsmsRole::new(rig, &world.tags).await.or_end(world)?;
     world.csms = Some(csms);
-    let csms = world.csms()?;
-    let foreign = !matches!(csms.operator, crate::hand::operator::Operator::Bundled(_));
-    if foreign {
-        start_over(csms).await.or_end(world)?;
-    }
-    let csms = world.csms()?;
-    csms.talk
-        .expect(Order::Next, &Expected::call("BootNotification"))
-        .await?;
-    statuses(csms, 0, &["Available"], Order::Next).await
-}
-
-/// Brings a charger that has seen other scenarios back to its beginnings: cables out, faults cleared, restarted.
-async fn start_over(csms: &mut CsmsRole) -> Result<(), Closed> {
-    use dynamo_simulator::charge_point::Action;
-    let patience = csms.talk.patience;
-    let open = csms
-        .talk
-        .line
-        .wait(patience, |log| log.connected.then_some(()))
-        .await;
-    open.ok_or_else(|| {
-        Failure::new(format!(
-            "the charge point {} did not connect within {}",
-            csms.id,
-            span(patience)
-        ))
-    })?;
-    csms.tidy_up().await;
-    csms.talk
-        .command(
-            "ChangeAvailability",
-            json!({"connectorId": 0, "type": "Operative"}),
-        )
-        .await;
-    csms.talk.answer().await?;
-    csms.talk.command("ClearCache", json!({})).await;
-    csms.talk.answer().await?;
-    let restarted = csms.talk.line.log().entries.len();
-    let by_power = csms.operator.is_a_machine()
-        && csms
-            .operate(Action::PowerCycle {
-                seconds: 0.0,
-                backup: false,
-            })
-            .await
-            .is_ok();
-    if !by_power {
-        csms.talk.command("Reset", json!({"type": "Hard"})).await;
-        csms.talk.answer().await?;
-    }
-    // What was said before the restart belongs to no scenario.
-    csms.judged_from = restarted;
-    let mut log = csms.talk.line.log();
-    log.cursor = restarted;
-    log.cursor_before = restarted;
-    Ok(())
+    world.csms()?.start().await.or_end(world)
 }
 
 /// Waits for the status of connectors `from` to the last, in whatever order they come.
@@ -137,10 +80,7 @@ async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepRes
 }
 
 async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
-    let boot = Expected::call("BootNotification");
-    let seen = csms.talk.expect(Order::Next, &boot).await?;
-    csms.talk.answered(&seen).await?;
-    Ok(seen)
+    csms.boot().await
 }
 
 #[then("it boots")]

@@ -50,7 +50,7 @@ async fn nothing_else(world: &mut World, number: u64, unit: String) -> StepResul
     world
         .csms()?
         .talk
-        .expect_none(duration(number, &unit)?, |_, _| true)
+        .expect_none_for(duration(number, &unit)?, |_, _| true)
         .await
 }
 

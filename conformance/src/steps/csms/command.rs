@@ -415,6 +415,7 @@ mod tests {
                 url: "ws://127.0.0.1:9".into(),
                 identity: Identity::One("CP-1".into()),
                 password: None,
+                tls: None,
                 driver: Some(driver.clone()),
             }),
             api: None,

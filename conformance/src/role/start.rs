@@ -1,0 +1,167 @@
+//! The beginning of a scenario with a charge point under test: it is restarted, boots, and tells its connectors.
+
+use std::time::Duration;
+
+use dynamo_protocol::trace::Direction;
+use dynamo_simulator::charge_point::Action;
+use serde_json::json;
+
+use super::Closed;
+use super::csms::CsmsRole;
+use super::rig::ChargerUnderTest;
+use super::talk::Seen;
+use crate::failure::Failure;
+use crate::hand::operator::Operator;
+use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::entry::{Entry, Message};
+use crate::words::span;
+
+/// How long a charger that has just connected may take to boot.
+const FIRST_BOOT: Duration = Duration::from_secs(10);
+
+/// How long the status of connector 0 is waited for once those of the others are there.
+const MAIN_STATUS: Duration = Duration::from_secs(5);
+
+impl CsmsRole {
+    /// Brings the charge point to its beginnings: booted, and all connectors free.
+    ///
+    /// # Errors
+    /// It does not come, does not boot, or does not tell its connectors. That it keeps connector 0 to itself is said
+    /// by one scenario of a run; the others go on.
+    pub(crate) async fn start(&mut self) -> Result<(), Closed> {
+        let foreign = !matches!(self.operator, Operator::Bundled(_));
+        if foreign {
+            self.start_over().await?;
+        }
+        let boot = self.boot().await?;
+        if foreign {
+            self.get_to_know(&boot).await?;
+        }
+        self.statuses(1, &["Available"], Order::Next).await?;
+        let main = Expected::call("StatusNotification")
+            .with("connectorId", 0)
+            .want("status", Want::OneOf(vec![json!("Available")]));
+        let patience = self.talk.patience.min(MAIN_STATUS);
+        if self.rig.was_said(NO_MAIN_STATUS) {
+            self.talk
+                .look_for(Order::BesideLast, &main, Duration::ZERO)
+                .await;
+        } else if self
+            .talk
+            .look_for(Order::BesideLast, &main, patience)
+            .await
+            .is_none()
+            && self.rig.say_once(NO_MAIN_STATUS)
+        {
+            return Err(Failure::new(NO_MAIN_STATUS).into());
+        }
+        Ok(())
+    }
+
+    /// Waits for a boot and for its answer: before that a CSMS has nothing to say [1.6 §4.2].
+    pub(crate) async fn boot(&mut self) -> Result<Seen, Failure> {
+        let boot = Expected::call("BootNotification");
+        let patience = self.rig.reboot.max(self.talk.patience);
+        let seen = self
+            .talk
+            .expect_within(Order::Next, &boot, patience)
+            .await?;
+        self.talk.answered(&seen).await?;
+        Ok(seen)
+    }
+
+    /// A charger that has just come has to boot before it is told anything. One that was here before stays accepted.
+    async fn first_boot(&self) {
+        let accepted = self.talk.line.wait(FIRST_BOOT, |log| {
+            let accepted = |entry: &Entry| match entry.frame(Direction::ToSut) {
+                Some(Message::Result { payload, .. }) => payload["status"] == "Accepted",
+                _ => false,
+            };
+            log.entries.iter().any(accepted).then_some(())
+        });
+        accepted.await;
+    }
+
+    /// What a charger that has seen other scenarios needs: cables out, faults cleared, restarted.
+    async fn start_over(&mut self) -> Result<(), Closed> {
+        let patience = self.rig.reboot.max(self.talk.patience);
+        let open = self
+            .talk
+            .line
+            .wait(patience, |log| log.connected.then_some(()));
+        if open.await.is_none() {
+            let reason = format!(
+                "the charge point {} did not connect within {}",
+                self.id,
+                span(patience)
+            );
+            self.rig.halt.call(
+                reason.clone(),
+                "see why it stays away, and run the rest with --tags",
+            );
+            return Err(Failure::new(reason).into());
+        }
+        let known = matches!(&self.rig.charger, Some(ChargerUnderTest::Foreign { device, .. }) if device.get().is_some());
+        if !known {
+            self.first_boot().await;
+        }
+        self.tidy_up().await;
+        let operative = json!({"connectorId": 0, "type": "Operative"});
+        // What it says to these two is not judged here.
+        self.talk
+            .command_that_may_fail("ChangeAvailability", operative)
+            .await;
+        let _ = self.talk.answer().await;
+        self.talk
+            .command_that_may_fail("ClearCache", json!({}))
+            .await;
+        let _ = self.talk.answer().await;
+        let restarted = self.talk.line.log().entries.len();
+        let by_power = self.operator.is_a_machine()
+            && self
+                .operate(Action::PowerCycle {
+                    seconds: 0.0,
+                    backup: false,
+                })
+                .await
+                .is_ok();
+        if !by_power {
+            self.talk.command("Reset", json!({"type": "Hard"})).await;
+            self.talk.answer().await?;
+        }
+        self.talk.measures = true;
+        // What was said before the restart belongs to no scenario.
+        self.judged_from = restarted;
+        let mut log = self.talk.line.log();
+        log.cursor = restarted;
+        log.cursor_before = restarted;
+        Ok(())
+    }
+
+    /// Asks the charge point what it is, in the first scenario of a run.
+    async fn get_to_know(&mut self, boot: &Seen) -> Result<(), Closed> {
+        let rig = std::sync::Arc::clone(&self.rig);
+        let Some(ChargerUnderTest::Foreign { device, .. }) = &rig.charger else {
+            return Ok(());
+        };
+        if device.get().is_none() {
+            let cursors = {
+                let log = self.talk.line.log();
+                (log.cursor, log.cursor_before)
+            };
+            let told = self.ask_device(boot.payload.clone()).await?;
+            let _ = device.set(told);
+            // The statuses that came meanwhile are still to be looked at.
+            let mut log = self.talk.line.log();
+            (log.cursor, log.cursor_before) = cursors;
+        }
+        if let Some(device) = device.get() {
+            self.traits.learn(device.connectors());
+        }
+        Ok(())
+    }
+}
+
+/// What one scenario says of a charge point that keeps its main part to itself.
+const NO_MAIN_STATUS: &str = "after its boot the charge point sent no status of connector 0; it tells connector 0 and every other \
+     connector [1.6 §4.2, §4.9] (said once; the other scenarios go on without)";

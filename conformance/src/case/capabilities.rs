@@ -33,7 +33,7 @@ pub(crate) struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ChargerTraits {
-    /// How many connectors it has [default: what it says itself, or else 2].
+    /// How many connectors it has; 0 or nothing: what it says itself, or else 2.
     pub(crate) connectors: u32,
     pub(crate) fixed_cable: bool,
     pub(crate) backup_power: bool,
@@ -85,60 +85,124 @@ impl ChargerTraits {
         }
     }
 
-    /// Why a scenario with these tags does not apply, where the file denies what it presupposes.
-    pub(crate) fn denies(&self, tags: &[String]) -> Option<String> {
-        let has = |tag: &str| tags.iter().any(|other| other == tag);
-        let profile = |name: &str| {
-            let profiles = self.profiles.as_ref()?;
-            Some(
-                profiles
-                    .iter()
-                    .any(|claimed| claimed.eq_ignore_ascii_case(name)),
-            )
-        };
-        let gates: [(&str, Option<bool>, &str); 10] = [
-            ("fixed-cable", Some(self.fixed_cable), "fixed_cable: true"),
-            (
-                "detachable-cable",
-                Some(!self.fixed_cable),
-                "fixed_cable: false",
-            ),
-            (
-                "backup-power",
-                Some(self.backup_power),
-                "backup_power: true",
-            ),
-            (
-                "no-backup-power",
-                Some(!self.backup_power),
-                "backup_power: false",
-            ),
-            ("auth-cache", self.auth_cache, "auth_cache: true"),
-            ("local-stop", self.local_stop, "local_stop: true"),
-            (
-                "offline-tx",
-                self.offline_transactions,
-                "offline_transactions: true",
-            ),
-            ("jammed-lock", self.lock_can_jam, "lock_can_jam: true"),
-            (
-                "remote-trigger",
-                profile("RemoteTrigger"),
-                "profiles: [RemoteTrigger]",
-            ),
-            (
-                "two-connectors",
-                (self.connectors != UNKNOWN).then_some(self.connectors > 1),
-                "connectors: 2",
-            ),
-        ];
-        let denied = gates
-            .into_iter()
-            .find(|(tag, is, _)| has(tag) && *is == Some(false));
-        denied.map(|(_, _, line)| {
-            format!("the capabilities say that the charge point has no such thing (charge_point: {{ {line} }})")
-        })
+    /// Why a scenario with these tags does not apply: the file denies what it presupposes, or where the file says
+    /// nothing, the charger does. `key` gives the value of a configuration key.
+    pub(crate) fn denies(&self, tags: &[String], key: &Keys<'_>) -> Option<String> {
+        for gate in Gate::ALL {
+            if !tags.iter().any(|tag| tag == gate.tag) {
+                continue;
+            }
+            match ((gate.claimed)(self), (gate.told)(key)) {
+                (Some(false), _) => {
+                    return Some(format!(
+                        "the capabilities say that the charge point has no such thing (needs charge_point: {{ {} }})",
+                        gate.line
+                    ));
+                }
+                (None, Some(false)) => {
+                    return Some(format!(
+                        "the charge point says that it has no such thing (needs charge_point: {{ {} }})",
+                        gate.line
+                    ));
+                }
+                _ => {}
+            }
+        }
+        None
     }
+}
+
+/// Gives the value of a configuration key, where the charger has told one.
+pub(crate) type Keys<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Something that scenarios presuppose: those with its tag are not applicable where it is not there.
+pub(crate) struct Gate {
+    pub(crate) tag: &'static str,
+    /// What the capability file says.
+    pub(crate) claimed: fn(&ChargerTraits) -> Option<bool>,
+    /// What the configuration of the charger says.
+    pub(crate) told: fn(&Keys<'_>) -> Option<bool>,
+    /// The line of the file that says yes.
+    pub(crate) line: &'static str,
+}
+
+/// Whether the charger claims a profile; `None` where it does not say.
+fn has_profile(key: &Keys<'_>, profile: &str) -> Option<bool> {
+    let claimed = key("SupportedFeatureProfiles")?;
+    let mut claimed = claimed.split(',');
+    Some(claimed.any(|claimed| claimed.trim().eq_ignore_ascii_case(profile)))
+}
+
+impl Gate {
+    pub(crate) const ALL: [Self; 10] = [
+        Self {
+            tag: "fixed-cable",
+            claimed: |traits| Some(traits.fixed_cable),
+            told: |_| None,
+            line: "fixed_cable: true",
+        },
+        Self {
+            tag: "detachable-cable",
+            claimed: |traits| Some(!traits.fixed_cable),
+            told: |_| None,
+            line: "fixed_cable: false",
+        },
+        Self {
+            tag: "backup-power",
+            claimed: |traits| Some(traits.backup_power),
+            told: |_| None,
+            line: "backup_power: true",
+        },
+        Self {
+            tag: "no-backup-power",
+            claimed: |traits| Some(!traits.backup_power),
+            told: |_| None,
+            line: "backup_power: false",
+        },
+        Self {
+            tag: "auth-cache",
+            claimed: |traits| traits.auth_cache,
+            told: |key| key("AuthorizationCacheEnabled").map(|_| true),
+            line: "auth_cache: true",
+        },
+        Self {
+            tag: "local-stop",
+            claimed: |traits| traits.local_stop,
+            told: |_| None,
+            line: "local_stop: true",
+        },
+        Self {
+            tag: "offline-tx",
+            claimed: |traits| traits.offline_transactions,
+            told: |_| None,
+            line: "offline_transactions: true",
+        },
+        Self {
+            tag: "jammed-lock",
+            claimed: |traits| traits.lock_can_jam,
+            told: |_| None,
+            line: "lock_can_jam: true",
+        },
+        Self {
+            tag: "remote-trigger",
+            claimed: |traits| {
+                let profiles = traits.profiles.as_ref()?;
+                Some(
+                    profiles
+                        .iter()
+                        .any(|profile| profile.eq_ignore_ascii_case("RemoteTrigger")),
+                )
+            },
+            told: |key| has_profile(key, "RemoteTrigger"),
+            line: "profiles: [Core, RemoteTrigger]",
+        },
+        Self {
+            tag: "two-connectors",
+            claimed: |traits| (traits.connectors != UNKNOWN).then_some(traits.connectors > 1),
+            told: |key| Some(key("NumberOfConnectors")?.trim().parse::<u32>().ok()? > 1),
+            line: "connectors: 2",
+        },
+    ];
 }
 
 impl Capabilities {
@@ -265,7 +329,7 @@ mod tests {
         for (text, wanted) in [
             (
                 "charge_point:\n  fixed_cabel: true\n",
-                "c.yaml:2:3: \"fixed_cabel\" is no capability; known are connectors, fixed_cable, backup_power and min_interval",
+                "c.yaml:2:3: \"fixed_cabel\" is no capability; known are connectors, fixed_cable, backup_power, backup_seconds, min_interval, profiles, auth_cache, local_stop, offline_transactions and lock_can_jam",
             ),
             (
                 "x: 1\n",
@@ -319,7 +383,7 @@ mod tests {
             "charge_point:\n  fixed_cable: true\n",
         ] {
             let read = Capabilities::parse(text).unwrap();
-            assert_eq!(read.charge_point.connectors, 2);
+            assert_eq!(read.charge_point.connectors, UNKNOWN);
             assert_eq!(read.charge_point.min_interval, 1);
             assert_eq!(
                 read.charge_point.fixed_cable,

@@ -21,32 +21,66 @@ const FILES_MAX: usize = 1_000;
 /// Folders within folders.
 const DEPTH_MAX: usize = 16;
 
-/// Reads the features: those of the folder, or the embedded ones. Names of scenarios are unique within a feature
-/// after this, those of an outline's rows too.
+/// Reads the features: the embedded ones, and those of the user's folders; `only` leaves the embedded ones out. Names
+/// of scenarios are unique within a feature after this, those of an outline's rows too.
 ///
 /// # Errors
 /// One line naming file, line and remedy: a folder without scenarios, a file that is no feature or too large, a
-/// name that is given twice, a step without words the rig knows.
-pub(crate) fn read(folder: Option<&Path>) -> Result<Vec<Feature>> {
-    let mut texts = match folder {
-        Some(folder) => texts_in(folder)?,
-        None => embedded(&EMBEDDED),
+/// name that is given twice.
+pub(crate) fn read(folders: &[PathBuf], only: bool) -> Result<Vec<Feature>> {
+    let mut texts = if only {
+        Vec::new()
+    } else {
+        embedded(&EMBEDDED)
     };
     texts.sort();
+    for folder in folders {
+        let mut own = texts_in(folder)?;
+        own.sort();
+        texts.extend(own);
+    }
     let features = texts
         .into_iter()
         .map(|(path, text)| parse(path, &text))
         .collect::<Result<Vec<_>>>()?;
-    if let Some(folder) = folder {
-        if features.iter().all(|feature| feature.scenarios.is_empty()) {
+    for folder in folders {
+        let mut of_folder = features.iter().filter(|feature| {
+            feature
+                .path
+                .as_ref()
+                .is_some_and(|path| path.starts_with(folder))
+        });
+        if of_folder.all(|feature| feature.scenarios.is_empty()) {
             bail!(
                 "no scenario in the features of {}; give a folder that has some",
                 folder.display()
             );
         }
+    }
+    if !folders.is_empty() {
         ensure_names_differ(&features)?;
     }
     Ok(features)
+}
+
+/// Writes the embedded features as files.
+///
+/// # Errors
+/// One line naming the file that cannot be written, or that is there already.
+pub(crate) fn export(folder: &Path) -> Result<usize> {
+    let texts = embedded(&EMBEDDED);
+    for (path, text) in &texts {
+        let file = folder.join(path);
+        if file.exists() {
+            bail!("{} is there already; give a new folder", file.display());
+        }
+        let cannot = || format!("cannot write {}", file.display());
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent).with_context(cannot)?;
+        }
+        std::fs::write(&file, text).with_context(cannot)?;
+    }
+    Ok(texts.len())
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<Feature> {
@@ -289,7 +323,7 @@ mod tests {
     #[test]
     fn every_scenario_says_which_side_it_tests_and_every_id_has_its_scenario() {
         let mut ids = BTreeSet::new();
-        for feature in read(None).expect("the embedded features are readable") {
+        for feature in read(&[], false).expect("the embedded features are readable") {
             for scenario in &feature.scenarios {
                 let tags = all_tags(&feature, scenario);
                 let sides = tags
@@ -309,7 +343,7 @@ mod tests {
     }
     #[test]
     fn names_of_scenarios_are_unique_and_rows_of_an_outline_say_their_values() {
-        let features = read(None).expect("the embedded features are readable");
+        let features = read(&[], false).expect("the embedded features are readable");
         ensure_names_differ(&features).unwrap();
         let names: Vec<&str> = features
             .iter()
@@ -329,7 +363,9 @@ mod tests {
     fn error_of(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.feature"), text).unwrap();
-        let error = read(Some(folder.path())).unwrap_err().to_string();
+        let error = read(&[folder.path().to_owned()], true)
+            .unwrap_err()
+            .to_string();
         let error = error.replace(&format!("{}/", folder.path().display()), "");
         error.replace(&folder.path().display().to_string(), "DIR")
     }
@@ -390,7 +426,7 @@ mod tests {
         let text = "Feature: x\n  @t\n  Rule: r\n    Background:\n      Given a charge point that is booted and idle\n    \
             Scenario: a\n      When it boots\n";
         std::fs::write(folder.path().join("a.feature"), text).unwrap();
-        let features = read(Some(folder.path())).unwrap();
+        let features = read(&[folder.path().to_owned()], true).unwrap();
         let scenario = &features[0].scenarios[0];
         assert_eq!(
             (scenario.steps.len(), &scenario.tags[..]),

@@ -6,3 +6,4 @@ pub(crate) mod features;
 pub(crate) mod file;
 pub(crate) mod side;
 pub(crate) mod tags;
+pub(crate) mod waivers;

@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn every_defect_is_meant_for_scenarios_that_exist() {
-        let features = features::read(None).expect("the embedded features are readable");
+        let features = features::read(&[], false).expect("the embedded features are readable");
         for side in SIDES {
             let seeds = defect::of(side);
             assert_eq!(seeds.len(), table(side).len(), "{}", side.name());

@@ -4,6 +4,7 @@
 mod html;
 mod junit;
 pub(crate) mod matrix;
+mod ndjson;
 pub(crate) mod outcome;
 pub(crate) mod rest_coverage;
 
@@ -56,10 +57,9 @@ impl Status {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) tool: &'static str,
-    pub(crate) version: &'static str,
-    pub(crate) ocpp: &'static str,
-    /// What was put to the test, in a sentence.
-    pub(crate) sut: String,
+    /// Of this format: it grows when something that is there changes its meaning.
+    pub(crate) version: u32,
+    pub(crate) environment: Environment,
     pub(crate) started_at: String,
     pub(crate) duration_ms: u64,
     pub(crate) disclaimer: &'static str,
@@ -68,6 +68,30 @@ pub(crate) struct Report {
     pub(crate) scenarios: Vec<ScenarioReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) self_test: Option<matrix::Matrix>,
+    /// Known deviations that the user has accepted, and what became of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waivers: Vec<Value>,
+}
+
+/// The version of the JSON form.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Where and how a run was made.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Environment {
+    pub(crate) tool_version: &'static str,
+    pub(crate) ocpp: &'static str,
+    /// What was put to the test, in a sentence.
+    pub(crate) sut: String,
+    /// As it was typed, without secrets.
+    pub(crate) command_line: String,
+    pub(crate) os: &'static str,
+    /// What a charge point says of itself: its BootNotification.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub(crate) device: Value,
+    /// Its configuration, as it told it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) configuration: BTreeMap<String, Option<String>>,
 }
 
 /// What the tool is not.
@@ -357,6 +381,7 @@ impl Report {
         let text = match Form::of(path)? {
             Form::Html => html::render(self)?,
             Form::Junit => junit::render(self)?,
+            Form::Ndjson => ndjson::render(self)?,
             Form::Json => {
                 serde_json::to_string_pretty(self).context("cannot write the report as JSON")?
             }
@@ -372,6 +397,7 @@ pub(crate) enum Form {
     Html,
     Junit,
     Json,
+    Ndjson,
 }
 
 impl Form {
@@ -381,8 +407,9 @@ impl Form {
             Some("html") => Ok(Self::Html),
             Some("xml") => Ok(Self::Junit),
             Some("json") => Ok(Self::Json),
+            Some("ndjson") => Ok(Self::Ndjson),
             _ => bail!(
-                "--report {}: the name must end in .html, .xml (JUnit) or .json",
+                "--report {}: the name must end in .html, .xml (JUnit), .json or .ndjson",
                 path.display()
             ),
         }
@@ -397,9 +424,11 @@ pub(crate) mod tests {
     pub(crate) fn report(scenarios: Vec<ScenarioReport>) -> Report {
         Report {
             tool: "dynamo",
-            version: "0",
-            ocpp: "1.6",
-            sut: "something".into(),
+            version: FORMAT,
+            environment: Environment {
+                sut: "something".into(),
+                ..Environment::default()
+            },
             started_at: "2026-01-02T03:04:05.123456789Z".into(),
             duration_ms: 61_234,
             disclaimer: DISCLAIMER,
@@ -407,6 +436,7 @@ pub(crate) mod tests {
             coverage: Coverage::of(&scenarios, &[]),
             scenarios,
             self_test: None,
+            waivers: Vec::new(),
         }
     }
 

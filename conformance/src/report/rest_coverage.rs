@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use crate::report::{ScenarioReport, Status};
+use crate::report::ScenarioReport;
 use crate::role::rest::under_test::ApiUnderTest;
 use crate::rules::rest::document::{Described, Document};
 use crate::rules::rest::required;
@@ -124,6 +124,7 @@ pub(crate) fn of_passed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Status;
     use serde_json::json;
 
     #[test]

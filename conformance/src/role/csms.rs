@@ -124,7 +124,8 @@ impl CsmsRole {
                 post,
                 device,
             } => {
-                if let Some(reason) = traits.denies(tags) {
+                let told = |key: &str| device.get()?.value(key).map(str::to_owned);
+                if let Some(reason) = traits.denies(tags, &told) {
                     return Err(Closed::NotApplicable(reason));
                 }
                 if demands.moved_clock {

@@ -29,19 +29,22 @@ impl Device {
     pub(crate) fn connectors(&self) -> Option<u32> {
         self.value("NumberOfConnectors")?.trim().parse().ok()
     }
-
-    /// Whether it claims a profile; `None` where it does not say.
-    pub(crate) fn claims(&self, profile: &str) -> Option<bool> {
-        let claimed = self.value("SupportedFeatureProfiles")?;
-        Some(
-            claimed
-                .split(',')
-                .any(|claimed| claimed.trim().eq_ignore_ascii_case(profile)),
-        )
-    }
 }
 
 impl CsmsRole {
+    /// Waits for the boot of a charge point that has just come, and asks it what it is.
+    pub(crate) async fn meet(&mut self) -> Result<Device, Failure> {
+        self.first_boot().await;
+        let boot = {
+            let log = self.talk.line.log();
+            let mut calls = log.entries.iter().filter_map(|entry| entry.call_from_sut());
+            calls
+                .find(|(_, action, _)| *action == "BootNotification")
+                .map(|(_, _, payload)| payload.clone())
+        };
+        self.ask_device(boot.unwrap_or_default()).await
+    }
+
     /// Asks the charge point for its configuration. One that does not tell has told nothing.
     pub(super) async fn ask_device(&mut self, boot: Value) -> Result<Device, Failure> {
         self.talk

@@ -27,3 +27,13 @@ impl From<Failure> for Closed {
         Self::Failed(failure)
     }
 }
+
+impl Closed {
+    /// In a sentence.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::NotRun(text) | Self::NotApplicable(text) | Self::Refused(text) => text,
+            Self::Failed(failure) => &failure.0,
+        }
+    }
+}

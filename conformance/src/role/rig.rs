@@ -194,6 +194,14 @@ impl Rig {
         }
     }
 
+    /// What the charge point from outside said of itself, if it was asked.
+    pub(crate) fn device(&self) -> Option<Device> {
+        match &self.charger {
+            Some(ChargerUnderTest::Foreign { device, .. }) => device.get().cloned(),
+            _ => None,
+        }
+    }
+
     /// Whether a scenario has told this finding already.
     pub(crate) fn was_said(&self, finding: &'static str) -> bool {
         self.said().contains(finding)

@@ -71,7 +71,7 @@ impl CsmsRole {
     }
 
     /// A charger that has just come has to boot before it is told anything. One that was here before stays accepted.
-    async fn first_boot(&self) {
+    pub(super) async fn first_boot(&self) {
         let accepted = self.talk.line.wait(FIRST_BOOT, |log| {
             let accepted = |entry: &Entry| match entry.frame(Direction::ToSut) {
                 Some(Message::Result { payload, .. }) => payload["status"] == "Accepted",

@@ -11,13 +11,23 @@ use std::time::Duration;
 #[command(after_help = "\
 Examples:
   dynamo conformance
+  dynamo conformance TC_003_CS TC_010_CSMS
   dynamo conformance --sut csms --url ws://127.0.0.1:9000/ocpp16 --driver http://127.0.0.1:8080/send
   dynamo conformance --sut charge-point --listen 0.0.0.0:9000 --charge-point-id CP-1 --operator prompt
+  dynamo conformance diff old.json new.json
 
 Exit code: 0 all that was selected passed, was warned about or does not apply, 1 a scenario failed or a bundled run of
 everything left something out, 2 the run could not be made or nothing ran, 3 something that was selected was not run.
 dynamo is not affiliated with the Open Charge Alliance. A pass is no certificate.")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Only scenarios of these test cases, such as TC_003_CS
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+
     /// What is under test from outside; without it both bundled sides are
     #[arg(long, env = "DYNAMO_SUT", value_enum)]
     pub sut: Option<Sut>,
@@ -103,9 +113,30 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_TAGS", value_name = "EXPR")]
     pub tags: Option<String>,
 
-    /// Features of your own instead of the embedded ones
-    #[arg(long, env = "DYNAMO_FEATURES", value_name = "DIR")]
-    pub features: Option<PathBuf>,
+    /// Features of your own, beside the embedded ones; can be repeated
+    #[arg(
+        long,
+        env = "DYNAMO_FEATURES",
+        value_name = "DIR",
+        value_delimiter = ','
+    )]
+    pub features: Vec<PathBuf>,
+
+    /// Leaves the embedded features out
+    #[arg(long, env = "DYNAMO_ONLY_FEATURES", requires = "features")]
+    pub only_features: bool,
+
+    /// Warnings count as failures, all of them or those of scenarios whose tags fit
+    #[arg(long, env = "DYNAMO_STRICT", value_name = "TAGS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub strict: Option<String>,
+
+    /// Known deviations by rule or test case, as YAML: a list of `rule:` or `case:`, `reason:` and `until:`
+    #[arg(long, env = "DYNAMO_WAIVERS", value_name = "FILE.yaml")]
+    pub waivers: Option<PathBuf>,
+
+    /// Ends the run after so many failures
+    #[arg(long, env = "DYNAMO_FAIL_FAST", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub fail_fast: Option<u16>,
 
     /// The OCPP version
     #[arg(long, env = "DYNAMO_OCPP", value_parser = ["1.6"], default_value = "1.6")]
@@ -126,8 +157,9 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_TIMEOUT", value_name = "TIME", value_parser = timeout)]
     pub timeout: Option<Duration>,
 
-    /// Where to write a report: .html for people, .xml for CI (JUnit), .json for scripts; can be repeated
-    /// [default: target/conformance/report.html, with junit.xml and report.json beside it]
+    /// Where to write a report: .html for people, .xml for CI (JUnit), .json for scripts, .ndjson (Cucumber
+    /// messages); can be repeated [default: report.html, junit.xml and report.json in target/conformance, or where there
+    /// is no such project in dynamo-report]
     #[arg(
         long,
         env = "DYNAMO_REPORT",
@@ -156,6 +188,18 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_LIST", conflicts_with_all = ["self_test"])]
     pub list: bool,
 
+    /// Lists the steps that features can use, each with an example, and runs nothing
+    #[arg(long, env = "DYNAMO_STEPS", conflicts_with_all = ["self_test", "list"])]
+    pub steps: bool,
+
+    /// Writes the embedded features as files into this folder, and runs nothing
+    #[arg(long, env = "DYNAMO_EXPORT_FEATURES", value_name = "DIR", conflicts_with_all = ["self_test", "list", "steps"])]
+    pub export_features: Option<PathBuf>,
+
+    /// Says what the capability file and the charge point under test say of each gate, and runs nothing
+    #[arg(long, env = "DYNAMO_CHECK_CAPABILITIES", conflicts_with_all = ["self_test", "list", "steps"])]
+    pub check_capabilities: bool,
+
     /// Proves the judge: every seeded defect must turn a scenario red
     #[arg(long, env = "DYNAMO_SELF_TEST", conflicts_with_all = ["sut", "url", "listen"])]
     pub self_test: bool,
@@ -182,6 +226,18 @@ fn timeout(text: &str) -> Result<Duration, String> {
     } else {
         Err("give something from 100ms to 1h, such as 30s".into())
     }
+}
+
+/// What else there is to do.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Says what changed between two reports in JSON; the exit code is 1 when something got worse
+    Diff {
+        /// The report of before
+        old: PathBuf,
+        /// The report of now
+        new: PathBuf,
+    },
 }
 
 /// What can be under test from outside.

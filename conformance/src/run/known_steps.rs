@@ -1,13 +1,111 @@
 //! Whether the rig has a function for each step.
 
-use anyhow::{Result, bail};
-use gherkin::Feature;
+use std::io::Write as _;
 
-use crate::case::features::place;
+use anyhow::{Result, bail};
+use cucumber::codegen::{Regex, StepConstructor as _, WorldInventory};
+use gherkin::{Feature, Step};
+
+use crate::case::features::{place, read};
+use crate::steps::world::World;
 use crate::words::quoted;
 
+/// A step as it is written in the code, and how a feature uses it.
+struct KnownStep {
+    /// The keyword and the words, what varies as the pattern says.
+    pattern: String,
+    example: String,
+}
+
+/// All steps of the rig, each with an example from the embedded features.
+fn all() -> Result<Vec<KnownStep>> {
+    let features = read(&[], false)?;
+    let used: Vec<String> = features
+        .iter()
+        .flat_map(steps_of)
+        .map(|step| step.value.clone())
+        .collect();
+    let step = |keyword: &str, regex: Regex| {
+        let example = used
+            .iter()
+            .find(|words| regex.is_match(words))
+            .cloned()
+            .unwrap_or_default();
+        KnownStep {
+            pattern: format!("{keyword} {}", words_of(regex.as_str())),
+            example: format!("{keyword} {example}"),
+        }
+    };
+    let mut all = Vec::new();
+    for given in cucumber::codegen::inventory::iter::<<World as WorldInventory>::Given> {
+        all.push(step("Given", given.inner().1()));
+    }
+    for when in cucumber::codegen::inventory::iter::<<World as WorldInventory>::When> {
+        all.push(step("When", when.inner().1()));
+    }
+    for then in cucumber::codegen::inventory::iter::<<World as WorldInventory>::Then> {
+        all.push(step("Then", then.inner().1()));
+    }
+    all.sort_by(|one, other| one.pattern.cmp(&other.pattern));
+    Ok(all)
+}
+
+/// Prints all steps.
+pub(crate) fn print() -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let all = all()?;
+    for step in &all {
+        writeln!(out, "{}", step.pattern)?;
+        if step.example != step.pattern {
+            writeln!(out, "    {}", step.example)?;
+        }
+    }
+    writeln!(out, "{} steps", all.len())?;
+    Ok(())
+}
+
+/// A pattern for people: without the marks of its beginning and end, and of groups that only hold together.
+fn words_of(pattern: &str) -> String {
+    let words = pattern.trim_start_matches('^').trim_end_matches('$');
+    words.replace("(?:", "(")
+}
+
+/// Steps whose words are close to these.
+fn similar<'a>(all: &'a [KnownStep], words: &str) -> Vec<&'a str> {
+    let mut near: Vec<(f64, &str)> = all
+        .iter()
+        .map(|step| {
+            let example = step.example.split_once(' ').map_or("", |(_, rest)| rest);
+            (strsim::jaro_winkler(example, words), step.example.as_str())
+        })
+        .filter(|(likeness, _)| *likeness > LIKENESS_MIN)
+        .collect();
+    near.sort_by(|one, other| other.0.total_cmp(&one.0));
+    near.into_iter()
+        .map(|(_, example)| example)
+        .take(SIMILAR_SHOWN)
+        .collect()
+}
+
+/// How like two steps must be, from 0 to 1, and how many are offered.
+const LIKENESS_MIN: f64 = 0.8;
+const SIMILAR_SHOWN: usize = 3;
+
+fn steps_of(feature: &Feature) -> impl Iterator<Item = &Step> {
+    let background = feature
+        .background
+        .iter()
+        .flat_map(|background| &background.steps);
+    background.chain(
+        feature
+            .scenarios
+            .iter()
+            .flat_map(|scenario| &scenario.steps),
+    )
+}
+
 pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
-    let known = <crate::steps::world::World as cucumber::World>::collection();
+    let known = <World as cucumber::World>::collection();
     for feature in features {
         let background = feature
             .background
@@ -24,10 +122,11 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
                 Err(_) => "several steps of the rig have these words",
             };
             bail!(
-                "{}:{}: {wrong}: {}; the steps of the embedded features are those that can be used",
+                "{}:{}: {wrong}: {}; {}",
                 place(feature, step.position.line),
                 step.position.col,
-                quoted(&format!("{}{}", step.keyword, step.value))
+                quoted(&format!("{}{}", step.keyword, step.value)),
+                advice(&step.value)
             );
         }
         if let Some(empty) = feature
@@ -45,15 +144,29 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
     Ok(())
 }
 
+/// What to write in the place of words that nobody knows.
+fn advice(words: &str) -> String {
+    let all = all().unwrap_or_default();
+    match similar(&all, words).as_slice() {
+        [] => "--steps lists all that can be used".to_owned(),
+        near => {
+            let near: Vec<String> = near.iter().map(|step| quoted(step)).collect();
+            format!(
+                "did you mean {}? --steps lists all that can be used",
+                near.join(" or ")
+            )
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::features::read;
 
     #[test]
     fn every_step_of_every_feature_has_exactly_one_function() {
-        let steps = <crate::steps::world::World as cucumber::World>::collection();
-        for feature in read(None).expect("the embedded features are readable") {
+        let steps = <World as cucumber::World>::collection();
+        for feature in read(&[], false).expect("the embedded features are readable") {
             let background = feature
                 .background
                 .iter()
@@ -92,7 +205,7 @@ mod tests {
             ),
         ] {
             std::fs::write(&file, format!("{head}{rest}")).unwrap();
-            let features = read(Some(folder.path())).unwrap();
+            let features = read(&[folder.path().to_owned()], true).unwrap();
             let error = ensure_steps_are_known(&features).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }

@@ -1,27 +1,41 @@
 //! A run from its arguments to its verdict.
 
 pub(crate) mod args;
+mod check;
+mod chosen;
+mod diff;
 mod gather;
 mod known_steps;
 mod listing;
 mod play;
 mod progress;
 mod self_test;
+mod settle;
 mod summary;
 mod sut;
 pub(crate) mod verdict;
 
+use crate::case::waivers;
+use chosen::{Chosen, expression};
+use std::io::Write as _;
+use std::path::Path;
+
 use crate::case::side::side_of;
+use crate::report::Environment;
+use crate::report::FORMAT;
+use crate::report::Status;
+use crate::role::device::Device;
+use crate::run::args::Command;
 use crate::run::known_steps::ensure_steps_are_known;
 use crate::run::progress::Progress;
+use crate::run::settle::WaiverUse;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use dynamo_protocol::time;
 use gherkin::Feature;
-use gherkin::tagexpr::TagOperation;
 use tokio_util::sync::CancellationToken;
 
 use crate::case::features::all_tags;
@@ -34,7 +48,6 @@ use crate::run::args::{Args, Sut};
 use crate::run::sut::{Prepared, description, prepare};
 use crate::run::verdict::{Verdict, gaps, is_of_everything, verdict};
 use crate::wire::http::HttpExchange;
-use crate::words::quoted;
 use play::{INTERRUPTED, play, scenarios_of, with_the_rest};
 use summary::print_summary;
 
@@ -45,15 +58,47 @@ use summary::print_summary;
 /// One sentence with the remedy, when the run cannot be made: arguments or files that make no sense, nobody at the
 /// given address, an address that is taken, a report that cannot be written.
 pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
+    if let Some(Command::Diff { old, new }) = &args.command {
+        return diff::print(old, new);
+    }
+    if let Some(folder) = &args.export_features {
+        let count = features::export(folder)?;
+        writeln!(
+            std::io::stdout(),
+            "{count} features written to {}",
+            folder.display()
+        )?;
+        return Ok(Verdict::Passed);
+    }
     let reports = reports(&args)?;
-    let wanted = wanted(&args)?;
-    let features = features::read(args.features.as_deref())?;
+    let chosen = Chosen::of(&args)?;
+    let strict = args
+        .strict
+        .as_deref()
+        .map(|text| expression("--strict", text))
+        .transpose()?;
+    let waivers = args
+        .waivers
+        .as_deref()
+        .map(waivers::read)
+        .transpose()?
+        .unwrap_or_default();
+    let features = features::read(&args.features, args.only_features)?;
     ensure_steps_are_known(&features)?;
-    let fits =
-        |tags: &[String]| side_of(tags).is_none_or(|side| is_tested(&args, side)) && wanted(tags);
+    if args.steps {
+        known_steps::print()?;
+        return Ok(Verdict::Passed);
+    }
+    chosen.ensure_ids_are_known(&features)?;
+    let fits = |tags: &[String]| {
+        side_of(tags).is_none_or(|side| is_tested(&args, side)) && chosen.has(tags)
+    };
     let features = features::keep(features, fits);
     if args.list {
         return listing::print(&features, &args);
+    }
+    if args.check_capabilities {
+        return check::print(&args, &features, shutdown).await;
     }
     ensure_writable(&reports)?;
     let over = CancellationToken::new();
@@ -71,21 +116,35 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         prepared = prepare(&args, over, progress.bar.clone()) => Some(prepared?),
         () = shutdown.cancelled() => None,
     };
+    let mut environment = environment(&args);
     let Played {
-        scenarios,
+        mut scenarios,
         exchanges,
         api,
         given_up,
+        device,
     } = match prepared {
-        Some(prepared) => play_all(prepared, features, &progress, &shutdown).await?,
+        Some(prepared) => {
+            play_all(prepared, features, args.fail_fast, &progress, &shutdown).await?
+        }
         None => Played::nothing(&features),
     };
     progress.end();
+    if let Some(device) = device {
+        environment.device = device.boot;
+        environment.configuration = device.keys;
+    }
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let uses = settle::waive(&mut scenarios, &waivers, today);
+    if let Some(which) = &strict {
+        settle::be_strict(&mut scenarios, which.as_ref());
+    }
     let report = Report {
         tool: "dynamo",
-        version: env!("CARGO_PKG_VERSION"),
-        ocpp: "1.6",
-        sut: description(&args),
+        version: FORMAT,
+        environment,
         started_at: time::text(started_ms),
         duration_ms: millis(clock.elapsed()),
         disclaimer: DISCLAIMER,
@@ -96,15 +155,20 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         },
         scenarios,
         self_test: None,
+        waivers: uses
+            .iter()
+            .map(|one| serde_json::to_value(one).unwrap_or_default())
+            .collect(),
     };
     for path in &reports {
         report.write(path)?;
     }
-    let gaps = if is_of_everything(&args) {
+    let mut gaps = if is_of_everything(&args) {
         gaps(&report)
     } else {
         Vec::new()
     };
+    gaps.extend(uses.iter().filter_map(WaiverUse::complaint));
     print_summary(&report, &gaps, &reports)?;
     if shutdown.is_cancelled() {
         return Ok(Verdict::Interrupted);
@@ -115,6 +179,30 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     Ok(verdict(&report.summary, &gaps, args.allow_not_run))
 }
 
+/// Where and how this run is made. Secrets in the arguments are left out.
+fn environment(args: &Args) -> Environment {
+    const SECRETS: [&str; 2] = ["--password", "--driver-header"];
+    let mut command_line = Vec::new();
+    let mut secret = false;
+    for argument in std::env::args() {
+        let shown = match argument.split_once('=') {
+            _ if secret => "…".to_owned(),
+            Some((flag, _)) if SECRETS.contains(&flag) => format!("{flag}=…"),
+            _ => argument.clone(),
+        };
+        secret = SECRETS.contains(&argument.as_str());
+        command_line.push(shown);
+    }
+    Environment {
+        tool_version: env!("CARGO_PKG_VERSION"),
+        ocpp: "1.6",
+        sut: description(args),
+        command_line: command_line.join(" "),
+        os: std::env::consts::OS,
+        ..Environment::default()
+    }
+}
+
 /// What became of a run's scenarios.
 struct Played {
     scenarios: Vec<ScenarioReport>,
@@ -122,6 +210,8 @@ struct Played {
     api: Option<ApiCoverage>,
     /// Why it ended before its time, unless somebody interrupted it.
     given_up: Option<GivenUp>,
+    /// What a charge point from outside said of itself.
+    device: Option<Device>,
 }
 
 impl Played {
@@ -132,6 +222,7 @@ impl Played {
             exchanges: Vec::new(),
             api: None,
             given_up: None,
+            device: None,
         }
     }
 }
@@ -139,6 +230,7 @@ impl Played {
 async fn play_all(
     prepared: Prepared,
     features: Vec<Feature>,
+    fail_fast: Option<u16>,
     progress: &Progress,
     shutdown: &CancellationToken,
 ) -> Result<Played> {
@@ -150,8 +242,14 @@ async fn play_all(
     let tested_api = scenarios_of(&features)
         .any(|(feature, scenario)| side_of(&all_tags(feature, scenario)) == Some(Side::Api));
     let rig = Arc::new(Rig::new(parts));
-    let scenarios = play(&rig, features, concurrency, shutdown, |scenario| {
+    let enough = CancellationToken::new();
+    let mut failed = 0;
+    let scenarios = play(&rig, features, concurrency, shutdown, &enough, |scenario| {
         progress.tell(scenario);
+        failed += u16::from(scenario.status == Status::Failed);
+        if fail_fast.is_some_and(|most| failed >= most) {
+            enough.cancel();
+        }
     })
     .await?;
     rig.look_at_the_door(true);
@@ -177,6 +275,7 @@ async fn play_all(
         exchanges,
         api,
         given_up: rig.halt.why().cloned(),
+        device: rig.device(),
     })
 }
 
@@ -192,7 +291,12 @@ fn is_tested(args: &Args, side: Side) -> bool {
 /// The files to write; their endings are checked before anything runs.
 pub(crate) fn reports(args: &Args) -> Result<Vec<PathBuf>> {
     if args.report.is_empty() {
-        let folder = PathBuf::from("target/conformance");
+        let project = Path::new("Cargo.toml").exists() && Path::new("features").exists();
+        let folder = PathBuf::from(if project {
+            "target/conformance"
+        } else {
+            "dynamo-report"
+        });
         return Ok(["report.html", "junit.xml", "report.json"]
             .map(|name| folder.join(name))
             .to_vec());
@@ -226,25 +330,6 @@ fn ensure_writable(reports: &[PathBuf]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a scenario with these tags is wanted.
-fn wanted(args: &Args) -> Result<impl Fn(&[String]) -> bool + use<>> {
-    use cucumber::tag::Ext as _;
-    let expression = match &args.tags {
-        None => None,
-        Some(text) => Some(text.parse::<TagOperation>().map_err(|error| {
-            anyhow!(
-                "--tags {} is no tag expression ({error}); write something like '@core and not @driver'",
-                quoted(text)
-            )
-        })?),
-    };
-    Ok(move |tags: &[String]| {
-        expression
-            .as_ref()
-            .is_none_or(|expression| expression.eval(tags))
-    })
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

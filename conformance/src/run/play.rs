@@ -18,6 +18,9 @@ use crate::steps::world::World;
 /// The reason of scenarios that had not ended when somebody ended the run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
+/// The reason of scenarios that had not ended when enough others had failed.
+const ENOUGH: &str = "--fail-fast: enough scenarios had failed";
+
 /// Plays all scenarios; gives their reports in the order of the features. Those that have not ended when the run is
 /// interrupted or given up are not run.
 pub(crate) async fn play(
@@ -25,6 +28,7 @@ pub(crate) async fn play(
     features: Vec<Feature>,
     concurrency: usize,
     shutdown: &CancellationToken,
+    enough: &CancellationToken,
     mut on_finished: impl FnMut(&ScenarioReport),
 ) -> Result<Vec<ScenarioReport>> {
     let planned = features.clone();
@@ -62,6 +66,7 @@ pub(crate) async fn play(
     let errors = tokio::select! {
         gatherer = cucumber.run(features) => gatherer.errors,
         () = shutdown.cancelled() => Vec::new(),
+        () = enough.cancelled() => Vec::new(),
         () = rig.halt.called() => Vec::new(),
     };
     if let Some(error) = errors.first() {
@@ -70,6 +75,7 @@ pub(crate) async fn play(
     let ended = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(match rig.halt.why() {
         _ if shutdown.is_cancelled() => with_the_rest(ended, &planned, INTERRUPTED),
+        _ if enough.is_cancelled() => with_the_rest(ended, &planned, ENOUGH),
         Some(given_up) => with_the_rest(ended, &planned, &given_up.reason),
         None => in_order(ended, &planned),
     })
@@ -139,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_has_not_ended_is_not_run_and_stands_in_its_place() {
-        let features = features::read(None).expect("the embedded features are readable");
+        let features = features::read(&[], false).expect("the embedded features are readable");
         let all = with_the_rest(Vec::new(), &features, INTERRUPTED);
         assert_eq!(all.len(), scenarios_of(&features).count());
         let reason = |scenario: &ScenarioReport| scenario.reason.clone();
@@ -209,10 +215,11 @@ mod tests {
             },
         };
         let rig = Arc::new(Rig::new(parts));
-        let features = features::keep(features::read(None).unwrap(), |tags| {
+        let features = features::keep(features::read(&[], false).unwrap(), |tags| {
             tags.iter().any(|tag| tag == "TC_004_2_CS")
         });
-        let played = play(&rig, features, 1, &CancellationToken::new(), |_| {}).await;
+        let no = CancellationToken::new();
+        let played = play(&rig, features, 1, &no, &no, |_| {}).await;
         let scenarios = played.unwrap();
         over.cancel();
         assert_eq!(scenarios.len(), 1);

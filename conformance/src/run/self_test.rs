@@ -24,7 +24,7 @@ use crate::case::features::all_tags;
 use crate::case::side::side_of;
 use crate::case::side::{SIDES, Side};
 use crate::defect::{self, Make, is_meant, meant_for};
-use crate::report::{Coverage, DISCLAIMER, Report, Status, Summary};
+use crate::report::{Coverage, DISCLAIMER, Environment, FORMAT, Report, Status, Summary};
 use crate::role::rig::{Between, Rig, RigParts};
 use crate::run::args::Args;
 use crate::run::sut::{Prepared, prepare};
@@ -65,7 +65,15 @@ pub(crate) async fn run(
     } = prepare(&patient, over, ProgressBar::hidden()).await?;
     let parts = Arc::new(parts);
     let rig = Arc::new(Rig::new(copy(&parts, None)));
-    let scenarios = play(&rig, features.clone(), concurrency, &shutdown, |_| {}).await?;
+    let scenarios = play(
+        &rig,
+        features.clone(),
+        concurrency,
+        &shutdown,
+        &CancellationToken::new(),
+        |_| {},
+    )
+    .await?;
     let summary = Summary::of(&scenarios);
     let mut matrix = Matrix::default();
     if summary.failed == 0 {
@@ -87,9 +95,13 @@ pub(crate) async fn run(
     let judged = summary.failed == 0 && !shutdown.is_cancelled();
     let report = Report {
         tool: "dynamo",
-        version: env!("CARGO_PKG_VERSION"),
-        ocpp: "1.6",
-        sut: "the judge itself, by seeded defects".into(),
+        version: FORMAT,
+        environment: Environment {
+            tool_version: env!("CARGO_PKG_VERSION"),
+            ocpp: "1.6",
+            sut: "the judge itself, by seeded defects".into(),
+            ..Environment::default()
+        },
         started_at: time::text(started_ms),
         duration_ms: millis(clock.elapsed()),
         disclaimer: DISCLAIMER,
@@ -97,6 +109,7 @@ pub(crate) async fn run(
         coverage: Coverage::of(&scenarios, &[]),
         scenarios,
         self_test: Some(matrix.clone()),
+        waivers: Vec::new(),
     };
     for path in reports {
         report.write(path)?;
@@ -144,7 +157,15 @@ async fn judge(
                 keep_scenarios(&mut features, |_, name| meant.contains(&name));
             }
             let rig = Arc::new(Rig::new(copy(parts, Some(seed.make))));
-            let scenarios = play(&rig, features, concurrency, shutdown, |_| {}).await?;
+            let scenarios = play(
+                &rig,
+                features,
+                concurrency,
+                shutdown,
+                &CancellationToken::new(),
+                |_| {},
+            )
+            .await?;
             progress.step();
             let red = scenarios
                 .iter()

@@ -21,7 +21,7 @@ pub enum Verdict {
 
 /// Whether nothing was left out: then nothing may be missing either.
 pub(crate) fn is_of_everything(args: &Args) -> bool {
-    args.sut.is_none() && args.tags.is_none() && args.features.is_none()
+    args.sut.is_none() && args.ids.is_empty() && args.tags.is_none() && args.features.is_empty()
 }
 
 /// What a run of everything did not show, a line for each.

@@ -4,7 +4,7 @@
 mod acceptance;
 mod readings;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use dynamo_protocol::RawValue;
@@ -17,6 +17,7 @@ use super::ocppj::ERROR_CODES;
 use super::schemas::in_words;
 use super::{Breach, Circumstances, Rule};
 use crate::case::side::Side;
+use crate::dialect::v16::answers::was_given;
 use crate::wire::entry::{Entry, EntryKind, Message};
 use crate::wire::json::member_named_twice;
 use crate::words::quoted;
@@ -28,6 +29,7 @@ static FAULT_NAMED: Rule = Rule::must("ocpp16-fault-named");
 static NAMED_TWICE: Rule = Rule::must("json-member-named-twice");
 static STAMP_OF_NOW: Rule = Rule::must("ocpp16-stamp-of-now");
 static ACCOUNTED_FOR: Rule = Rule::must("accounted-for");
+static LATE_STATUS: Rule = Rule::should("ocpp16-no-late-status");
 
 /// Characters of the description of an error [1.6J §4.2.3].
 const DESCRIPTION_CHARS_MAX: usize = 255;
@@ -163,6 +165,7 @@ fn wrong_payload(
 /// What a charge point dates happened while the record ran: it was told the time [1.6 §4.2, §4.6].
 pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<Breach>) {
     const SLACK: Duration = Duration::from_secs(60);
+    const LONG_AGO: Duration = Duration::from_secs(365 * 86_400);
     let Some(begun) = entries.first().map(|entry| entry.at) else {
         return;
     };
@@ -179,7 +182,13 @@ pub(super) fn time_stamps_are_of_now(entries: &[Entry], found: &mut Vec<Breach>)
             let text = dated["timestamp"].as_str()?;
             let stamp: jiff::Timestamp = text.parse().ok()?;
             let stamp = SystemTime::from(stamp);
-            (stamp > entry.at + SLACK || stamp + SLACK < begun).then_some(text)
+            // A status may carry the time of its last change.
+            let past = if action == "StatusNotification" {
+                LONG_AGO
+            } else {
+                SLACK
+            };
+            (stamp > entry.at + SLACK || stamp + past < begun).then_some(text)
         });
         if let Some(text) = wrong.take(1).next() {
             found.push(STAMP_OF_NOW.broken(format!(
@@ -196,9 +205,20 @@ pub(super) fn nothing_is_unaccounted(
     circumstances: &Circumstances<'_>,
     found: &mut Vec<Breach>,
 ) {
-    let mut status_of: HashMap<i64, &str> = HashMap::new();
+    let mut charger = Habits {
+        // A day of a moved clock has a day's chatter.
+        chatter_max: if circumstances.moved_clock {
+            usize::MAX
+        } else {
+            CHATTER_MAX
+        },
+        ..Habits::default()
+    };
     let mut allowed = circumstances.allowed.to_vec();
     for (index, entry) in entries.iter().enumerate() {
+        if let EntryKind::Closed { .. } = entry.kind {
+            charger.was_away = true;
+        }
         let Some((_, action, payload)) = entry.call_from_sut() else {
             continue;
         };
@@ -211,25 +231,24 @@ pub(super) fn nothing_is_unaccounted(
                 is_it
             })
             || match circumstances.side {
-                Side::ChargePoint => charge_point_may(action, payload, &status_of),
+                Side::ChargePoint => charger.may(action, payload),
                 Side::Csms => CSMS_MAY.contains(&action),
                 // There the scenario knows who asks for what: a command that it does not await should not be.
                 Side::Api => false,
             };
-        if action == "BootNotification" {
-            status_of.clear();
+        charger.take(action, payload);
+        if accounted {
+            continue;
         }
-        if action == "StatusNotification"
-            && let (Some(connector), Some(status)) =
-                (payload["connectorId"].as_i64(), payload["status"].as_str())
-        {
-            status_of.insert(connector, status);
-        }
-        if !accounted {
-            found.push(
-                ACCOUNTED_FOR.broken(format!("it sent {action} {payload}, which no step expects")),
-            );
-        }
+        let text = format!("it sent {action} {payload}, which no step expects");
+        let historic = charger.was_away && action == "StatusNotification";
+        found.push(if historic {
+            LATE_STATUS.broken(format!(
+                "{text}: a status of the time without connection is not told later [1.6 §4.9]"
+            ))
+        } else {
+            ACCOUNTED_FOR.broken(text)
+        });
     }
 }
 
@@ -246,33 +265,93 @@ pub(crate) const CSMS_MAY: [&str; 9] = [
     "SetChargingProfile",
 ];
 
-/// What a charge point may say at any time: signs of life, readings, the status it had already, and that the car or
-/// the station does not take or give energy yet.
-fn charge_point_may(action: &str, payload: &Value, status_of: &HashMap<i64, &str>) -> bool {
-    match action {
-        "Heartbeat"
-        | "MeterValues"
-        | "SecurityEventNotification"
-        | "DataTransfer"
-        | "FirmwareStatusNotification"
-        | "DiagnosticsStatusNotification"
-        | "LogStatusNotification" => true,
-        "StatusNotification" => {
-            let (connector, status) = (payload["connectorId"].as_i64(), payload["status"].as_str());
-            let before = connector
-                .and_then(|connector| status_of.get(&connector))
-                .copied();
-            let pause = matches!(status, Some("SuspendedEV" | "SuspendedEVSE"));
-            status == before
-                || (pause
-                    && matches!(
-                        before,
-                        Some("Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE")
-                    ))
-                || (status == Some("Charging")
-                    && matches!(before, Some("SuspendedEV" | "SuspendedEVSE")))
+/// What is known of a charge point that tells what no step expects.
+#[derive(Default)]
+struct Habits {
+    status_of: HashMap<i64, String>,
+    /// Connectors whose first status after a boot is still to come.
+    untold: bool,
+    told: HashSet<i64>,
+    /// Transactions that began in this record: message ids are not looked at, a start is enough.
+    starts: usize,
+    /// How often it said what it may say at any time.
+    chatter: HashMap<String, usize>,
+    chatter_max: usize,
+    /// It has been without a connection.
+    was_away: bool,
+}
+
+/// How often a charge point may say one and the same thing in a scenario without being asked.
+const CHATTER_MAX: usize = 100;
+
+impl Habits {
+    fn take(&mut self, action: &str, payload: &Value) {
+        match action {
+            "BootNotification" => {
+                self.status_of.clear();
+                self.told.clear();
+                self.untold = true;
+            }
+            "StartTransaction" => self.starts += 1,
+            "StatusNotification" => {
+                if let (Some(connector), Some(status)) =
+                    (payload["connectorId"].as_i64(), payload["status"].as_str())
+                {
+                    self.status_of.insert(connector, status.to_owned());
+                    self.told.insert(connector);
+                }
+            }
+            _ => {}
         }
-        _ => false,
+    }
+
+    /// What a charge point may say at any time: signs of life, readings, the status it had already, that of each
+    /// connector after a boot, and that the car or the station does not take or give energy yet.
+    fn may(&mut self, action: &str, payload: &Value) -> bool {
+        match action {
+            "Heartbeat"
+            | "MeterValues"
+            | "SecurityEventNotification"
+            | "DataTransfer"
+            | "FirmwareStatusNotification"
+            | "DiagnosticsStatusNotification"
+            | "LogStatusNotification" => {
+                let so_far = self.chatter.entry(action.to_owned()).or_default();
+                *so_far += 1;
+                *so_far <= self.chatter_max
+            }
+            "StatusNotification" => self.may_report(payload),
+            // A session of a scenario that is over may end now.
+            "StopTransaction" if self.starts == 0 => {
+                payload["transactionId"].as_i64().is_some_and(was_given)
+            }
+            _ => false,
+        }
+    }
+
+    fn may_report(&self, payload: &Value) -> bool {
+        let (Some(connector), Some(status)) =
+            (payload["connectorId"].as_i64(), payload["status"].as_str())
+        else {
+            return false;
+        };
+        if self.untold && !self.told.contains(&connector) {
+            return true;
+        }
+        let before = self.status_of.get(&connector).map(String::as_str);
+        // A fault of a connector can be one of the whole.
+        if connector == 0 {
+            let faulty = self.status_of.values().any(|status| status == "Faulted");
+            return Some(status) == before || (faulty && matches!(status, "Faulted" | "Available"));
+        }
+        let pause = matches!(status, "SuspendedEV" | "SuspendedEVSE");
+        Some(status) == before
+            || (pause
+                && matches!(
+                    before,
+                    Some("Preparing" | "Charging" | "SuspendedEV" | "SuspendedEVSE")
+                ))
+            || (status == "Charging" && matches!(before, Some("SuspendedEV" | "SuspendedEVSE")))
     }
 }
 

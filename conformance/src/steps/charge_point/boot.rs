@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
-use crate::role::Closed;
 use crate::role::csms::CsmsRole;
 use crate::role::talk::Seen;
 use crate::steps::world::{OrEnd, World};

@@ -1,0 +1,107 @@
+//! `--check-capabilities`: what the capability file and the charge point under test say of each gate.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use gherkin::Feature;
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Args, Sut};
+use super::sut::{Prepared, prepare};
+use super::verdict::Verdict;
+use crate::case::capabilities::{ChargerTraits, Gate};
+use crate::case::features::all_tags;
+use crate::role::csms::CsmsRole;
+use crate::role::device::Device;
+use crate::role::rig::{ChargerUnderTest, Rig};
+
+/// Prints a line for each gate that some scenario needs. The verdict is bad where neither answers one.
+///
+/// # Errors
+/// There is no charge point under test, or it does not come.
+pub(super) async fn print(
+    args: &Args,
+    features: &[Feature],
+    shutdown: CancellationToken,
+) -> Result<Verdict> {
+    if args.sut != Some(Sut::ChargePoint) {
+        bail!(
+            "--check-capabilities needs --sut charge-point: only a charge point is asked what it has"
+        );
+    }
+    let over = CancellationToken::new();
+    let _ends_with_this = over.clone().drop_guard();
+    let Prepared { parts, .. } = tokio::select! {
+        prepared = prepare(args, over, ProgressBar::hidden()) => prepared?,
+        () = shutdown.cancelled() => return Ok(Verdict::Interrupted),
+    };
+    let rig = Arc::new(Rig::new(parts));
+    let Some(ChargerUnderTest::Foreign { traits, .. }) = &rig.charger else {
+        bail!("--check-capabilities needs a charge point from outside");
+    };
+    let mut role = match CsmsRole::new(Arc::clone(&rig), &[]).await {
+        Ok(role) => role,
+        Err(closed) => bail!("{}", closed.text()),
+    };
+    let met = role.meet().await;
+    let _ = role.close().await;
+    let device = match met {
+        Ok(device) => device,
+        Err(failure) => bail!("{failure}"),
+    };
+    show(traits, &device, features)
+}
+
+fn show(traits: &ChargerTraits, device: &Device, features: &[Feature]) -> Result<Verdict> {
+    let mut out = std::io::stdout().lock();
+    let mut open = 0;
+    for gate in Gate::ALL {
+        let needed = features
+            .iter()
+            .flat_map(|feature| {
+                feature
+                    .scenarios
+                    .iter()
+                    .map(move |scenario| all_tags(feature, scenario))
+            })
+            .filter(|tags| tags.iter().any(|tag| tag == gate.tag))
+            .count();
+        if needed == 0 {
+            continue;
+        }
+        let file = (gate.claimed)(traits);
+        let told = (gate.told)(&|key| device.value(key).map(str::to_owned));
+        let word = |says: Option<bool>| match says {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "nothing",
+        };
+        let verdict = match (file, told) {
+            (Some(claimed), Some(told)) if claimed != told => {
+                "they differ: correct the file or the charge point"
+            }
+            (None, None) => {
+                open += 1;
+                "open: say it in the capability file"
+            }
+            (Some(false), _) | (None, Some(false)) => "not applicable",
+            _ => "will run",
+        };
+        writeln!(
+            out,
+            "@{:<18} {needed:>3} scenarios  the file says {:<8} the charge point says {:<8} {verdict} (charge_point: {{ {} }})",
+            gate.tag,
+            word(file),
+            word(told),
+            gate.line
+        )?;
+    }
+    writeln!(out, "{open} open")?;
+    Ok(if open == 0 {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    })
+}

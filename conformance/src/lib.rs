@@ -16,13 +16,14 @@
 //! | `case` | features, tags, the catalogue, capabilities |
 //! | `rules` | what every scenario demands without saying so |
 //! | `dialect` | how each version of OCPP says things |
-//! | `defect` | seeded defects |
+//! | `defect`, `benign` | seeded defects; liberties that a right system may take |
 //! | `hand` | who makes a system under test do something: operator and driver |
 //! | `role` | what the rig plays in a scenario: a CSMS, a charge point, a caller of the REST API |
 //! | `report` | what a run has to say |
 //! | `steps` | the words of the features |
 //! | `run` | from arguments to the verdict |
 
+mod benign;
 mod case;
 mod defect;
 mod dialect;

@@ -20,9 +20,9 @@ fn files_know_each_other_in_no_circle() {
 }
 
 /// The rooms of the judge, from below: each knows only those before it.
-const JUDGE: [&str; 15] = [
+const JUDGE: [&str; 16] = [
     "failure", "words", "terminal", "wire", "watch", "peer", "case", "dialect", "rules", "hand",
-    "defect", "role", "report", "steps", "run",
+    "defect", "benign", "role", "report", "steps", "run",
 ];
 
 #[test]
@@ -53,7 +53,8 @@ fn only_the_rooms_of_ocpp_16_of_the_judge_name_it() {
 }
 
 /// Files outside of the rooms `v16` that name them: those that choose a version.
-const JUDGE_KNOWS_16: [&str; 9] = [
+const JUDGE_KNOWS_16: [&str; 10] = [
+    "benign",
     "defect",
     "dialect",
     "role/csms",

@@ -1,8 +1,6 @@
-//! The proof of the judge: every seeded defect must turn at least one scenario red.
+//! The proof of the judge: every seeded defect turns a scenario red that is meant for it, and no liberty of a right
+//! system turns one red.
 
-use crate::report::matrix::Matrix;
-use crate::report::matrix::Row;
-use crate::report::matrix::SideMatrix;
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -14,17 +12,22 @@ use dynamo_protocol::time;
 use futures_util::stream::{self, StreamExt as _};
 use gherkin::Feature;
 use indicatif::ProgressBar;
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::millis;
 use super::play::play;
 use super::progress::Progress;
+use crate::benign::{self, Liberty};
 use crate::case::features;
 use crate::case::features::all_tags;
 use crate::case::side::side_of;
 use crate::case::side::{SIDES, Side};
-use crate::defect::{self, Make, is_meant, meant_for};
-use crate::report::{Coverage, DISCLAIMER, Environment, FORMAT, Report, Status, Summary};
+use crate::defect::{self, Make, Seed, is_meant, meant_for};
+use crate::report::matrix::{FalseAlarm, Matrix, Row, SideMatrix};
+use crate::report::{
+    Coverage, DISCLAIMER, Environment, FORMAT, Report, ScenarioReport, Status, Summary,
+};
 use crate::role::rig::{Between, Rig, RigParts};
 use crate::run::args::Args;
 use crate::run::sut::{Prepared, prepare};
@@ -33,11 +36,14 @@ use crate::run::verdict::Verdict;
 /// How long a scenario waits for what a defect has swallowed.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Defects that are judged at the same time.
-const SEEDS_AT_ONCE: usize = 4;
+/// Defects or liberties that are judged at the same time.
+const AT_ONCE: usize = 4;
 
-/// Runs every scenario against every defect of its side; first once without any, since a judge that is red without a
-/// defect proves nothing. Of the REST API, which has most scenarios, each defect meets those that are meant for it.
+/// Scenarios beside those that are meant for a defect, to see how far it shows.
+const SAMPLE: usize = 2;
+
+/// Plays each defect before the scenarios that are meant for it and a sample of the others, and each liberty before
+/// all; first all scenarios once without either, since a judge that is red without a defect proves nothing.
 pub(crate) async fn run(
     args: &Args,
     mut features: Vec<Feature>,
@@ -63,28 +69,39 @@ pub(crate) async fn run(
         concurrency,
         ..
     } = prepare(&patient, over, ProgressBar::hidden()).await?;
-    let parts = Arc::new(parts);
-    let rig = Arc::new(Rig::new(copy(&parts, None)));
+    let rig = Arc::new(Rig::new(copy(&parts, Between::default())));
+    let no_end = CancellationToken::new();
     let scenarios = play(
         &rig,
         features.clone(),
         concurrency,
         &shutdown,
-        &CancellationToken::new(),
+        &no_end,
         |_| {},
     )
     .await?;
     let summary = Summary::of(&scenarios);
     let mut matrix = Matrix::default();
     if summary.failed == 0 {
-        let seeds: usize = SIDES.map(|side| defect::of(side).len()).iter().sum();
-        let progress = Progress::of(seeds as u64, "defects");
+        let plays: usize = SIDES
+            .map(|side| defect::of(side).len() + benign::of(side).len())
+            .iter()
+            .sum();
+        let progress = Progress::of(plays as u64, "defects and liberties");
         for side in SIDES {
-            let rows = judge(side, &parts, &features, concurrency, &shutdown, &progress).await?;
+            let bench = Bench {
+                side,
+                parts: &parts,
+                features: of_side(&features, side),
+                concurrency,
+                shutdown: &shutdown,
+                progress: &progress,
+            };
+            let judged = bench.judge().await?;
             match side {
-                Side::ChargePoint => matrix.charge_point = SideMatrix::of(rows),
-                Side::Csms => matrix.csms = SideMatrix::of(rows),
-                Side::Api => matrix.rest_api = SideMatrix::of(rows),
+                Side::ChargePoint => matrix.charge_point = judged,
+                Side::Csms => matrix.csms = judged,
+                Side::Api => matrix.api = judged,
             }
         }
         progress.end();
@@ -99,7 +116,7 @@ pub(crate) async fn run(
         environment: Environment {
             tool_version: env!("CARGO_PKG_VERSION"),
             ocpp: "1.6",
-            sut: "the judge itself, by seeded defects".into(),
+            sut: "the judge itself, by seeded defects and benign variants".into(),
             ..Environment::default()
         },
         started_at: time::text(started_ms),
@@ -123,73 +140,161 @@ pub(crate) async fn run(
             "no seeded defect was tried: the chosen scenarios are meant for none; choose more with --tags"
         );
     }
-    Ok(if judged && !matrix.survived() {
+    Ok(if judged && !matrix.is_bad() {
         Verdict::Passed
     } else {
         Verdict::Failed
     })
 }
 
-/// The rows of one side.
-async fn judge(
-    side: Side,
-    parts: &Arc<RigParts>,
-    features: &[Feature],
-    concurrency: usize,
-    shutdown: &CancellationToken,
-    progress: &Progress,
-) -> Result<Vec<Row>> {
-    let seeds = defect::of(side);
-    // A moved clock waits for a line without a stray frame: any defect would end that wait, whatever it breaks.
-    let features = features::keep(features.to_vec(), |tags| {
+/// The scenarios of a side. A moved clock waits for a line without a stray frame: any bend would end that wait,
+/// whatever it is about.
+fn of_side(features: &[Feature], side: Side) -> Vec<Feature> {
+    features::keep(features.to_vec(), |tags| {
         side_of(tags) == Some(side) && !tags.iter().any(|tag| tag == "moved-clock")
-    });
-    let chosen: HashSet<&str> = features
-        .iter()
-        .flat_map(|feature| &feature.scenarios)
-        .map(|scenario| scenario.name.as_str())
-        .collect();
-    let rows = stream::iter(&seeds).map(|seed| {
-        let (mut features, chosen) = (features.clone(), &chosen);
-        let meant = meant_for(side, seed.name);
-        async move {
-            if side == Side::Api {
-                keep_scenarios(&mut features, |_, name| meant.contains(&name));
+    })
+}
+
+/// One side of the judge's own test.
+struct Bench<'a> {
+    side: Side,
+    parts: &'a RigParts,
+    features: Vec<Feature>,
+    concurrency: usize,
+    shutdown: &'a CancellationToken,
+    progress: &'a Progress,
+}
+
+impl Bench<'_> {
+    async fn judge(&self) -> Result<SideMatrix> {
+        let seeds = defect::of(self.side);
+        let mut rows = Vec::with_capacity(seeds.len());
+        let mut judged = std::pin::pin!(
+            stream::iter(&seeds)
+                .map(|seed| self.meet(seed))
+                .buffered(AT_ONCE)
+        );
+        while let Some(row) = judged.next().await {
+            let row = row?;
+            if self.shutdown.is_cancelled() {
+                break;
             }
-            let rig = Arc::new(Rig::new(copy(parts, Some(seed.make))));
-            let scenarios = play(
-                &rig,
-                features,
-                concurrency,
-                shutdown,
-                &CancellationToken::new(),
-                |_| {},
-            )
-            .await?;
-            progress.step();
-            let red = scenarios
-                .iter()
-                .filter(|scenario| scenario.status == Status::Failed);
-            let killed_by = red.map(|scenario| scenario.name.clone()).collect();
-            Ok(Row {
-                name: seed.name,
-                breaks: seed.breaks,
-                killed_by,
-                meant: meant.iter().any(|scenario| chosen.contains(scenario)),
-            }) as Result<Row>
+            print_row(&row)?;
+            rows.push(row);
         }
-    });
-    let mut rows = std::pin::pin!(rows.buffered(SEEDS_AT_ONCE));
-    let mut judged = Vec::with_capacity(seeds.len());
-    while let Some(row) = rows.next().await {
-        let row: Row = row?;
-        if shutdown.is_cancelled() {
-            break;
+        let liberties = benign::of(self.side);
+        let liberties = if self.features.is_empty() {
+            &[]
+        } else {
+            liberties
+        };
+        let mut alarms = Vec::new();
+        let mut judged = std::pin::pin!(
+            stream::iter(liberties)
+                .map(|liberty| self.allow(liberty))
+                .buffered(AT_ONCE)
+        );
+        while let Some(alarm) = judged.next().await {
+            let alarm = alarm?;
+            if self.shutdown.is_cancelled() {
+                break;
+            }
+            if let Some(alarm) = alarm {
+                print_alarm(&alarm)?;
+                alarms.push(alarm);
+            }
         }
-        print_row(&row)?;
-        judged.push(row);
+        let idle = names(&self.features).filter(|name| !is_meant(self.side, name));
+        let idle = idle.map(str::to_owned).collect();
+        Ok(SideMatrix::of(rows, liberties.len(), alarms, idle))
     }
-    Ok(judged)
+
+    /// Plays a defect.
+    async fn meet(&self, seed: &Seed) -> Result<Row> {
+        let meant = meant_for(self.side, seed.name);
+        let chosen: HashSet<&str> = names(&self.features).collect();
+        let sample = sample(&self.features, meant, seed.name);
+        let mut features = self.features.clone();
+        keep_scenarios(&mut features, |_, name| {
+            meant.contains(&name) || sample.contains(name)
+        });
+        let between = match seed.make {
+            Make::Frames(make) => Between {
+                frames: Some(make),
+                http: None,
+            },
+            Make::Http(make) => Between {
+                frames: None,
+                http: Some(make),
+            },
+        };
+        let scenarios = self.play(features, between).await?;
+        let red = scenarios
+            .into_iter()
+            .filter(|scenario| scenario.status == Status::Failed)
+            .map(|scenario| scenario.name);
+        let (killed_by, also_red) = red.partition(|name| meant.contains(&name.as_str()));
+        Ok(Row {
+            name: seed.name,
+            breaks: seed.breaks,
+            killed_by,
+            also_red,
+            meant: meant.iter().any(|scenario| chosen.contains(scenario)),
+        })
+    }
+
+    /// Plays a liberty; gives what minded.
+    async fn allow(&self, liberty: &Liberty) -> Result<Option<FalseAlarm>> {
+        let between = Between {
+            frames: Some(liberty.make),
+            http: None,
+        };
+        let scenarios = self.play(self.features.clone(), between).await?;
+        let red: Vec<String> = scenarios
+            .into_iter()
+            .filter(|scenario| scenario.status == Status::Failed)
+            .map(|scenario| format!("{}: {}", scenario.name, scenario.reason.unwrap_or_default()))
+            .collect();
+        Ok((!red.is_empty()).then_some(FalseAlarm {
+            name: liberty.name,
+            because: liberty.because,
+            red,
+        }))
+    }
+
+    async fn play(&self, features: Vec<Feature>, between: Between) -> Result<Vec<ScenarioReport>> {
+        let rig = Arc::new(Rig::new(copy(self.parts, between)));
+        let no_end = CancellationToken::new();
+        let scenarios = play(
+            &rig,
+            features,
+            self.concurrency,
+            self.shutdown,
+            &no_end,
+            |_| {},
+        )
+        .await;
+        self.progress.step();
+        scenarios
+    }
+}
+
+/// The names of all scenarios.
+fn names(features: &[Feature]) -> impl Iterator<Item = &str> {
+    let scenarios = features.iter().flat_map(|feature| &feature.scenarios);
+    scenarios.map(|scenario| scenario.name.as_str())
+}
+
+/// Some scenarios that are not meant for a defect, always the same ones for the same defect.
+fn sample<'a>(features: &'a [Feature], meant: &[&str], defect: &str) -> HashSet<&'a str> {
+    let mut others: Vec<&str> = names(features)
+        .filter(|name| !meant.contains(name))
+        .collect();
+    others.sort_by_key(|name| {
+        let digest = Sha256::digest(format!("{defect}/{name}"));
+        u64::from_be_bytes(std::array::from_fn(|index| digest[index]))
+    });
+    others.into_iter().take(SAMPLE).collect()
 }
 
 /// Keeps the scenarios that fit by their tags and their name.
@@ -204,14 +309,8 @@ fn keep_scenarios(features: &mut Vec<Feature>, fits: impl Fn(&[String], &str) ->
     features.retain(|feature| !feature.scenarios.is_empty());
 }
 
-/// The same systems under test, with another defect before them.
-fn copy(parts: &RigParts, make: Option<Make>) -> RigParts {
-    let mut between = Between::default();
-    match make {
-        Some(Make::Frames(make)) => between.frames = Some(make),
-        Some(Make::Http(make)) => between.http = Some(make),
-        None => {}
-    }
+/// The same systems under test, with something else before them.
+fn copy(parts: &RigParts, between: Between) -> RigParts {
     RigParts {
         between,
         ..parts.clone()
@@ -242,7 +341,12 @@ fn print(report: &Report, matrix: &Matrix, judged: bool) -> Result<()> {
         writeln!(out, "the self-test was not finished")?;
         return Ok(());
     }
-    writeln!(out, "{}\n{}", matrix.line_of_the_api(), matrix.line())?;
+    let idle: usize = matrix.sides().map(|side| side.idle.len()).sum();
+    writeln!(out, "scenarios that are meant for no defect: {idle}")?;
+    for name in matrix.sides().flat_map(|side| &side.idle) {
+        writeln!(out, "    {name}")?;
+    }
+    writeln!(out, "{}", matrix.line())?;
     Ok(())
 }
 
@@ -250,7 +354,7 @@ fn print(report: &Report, matrix: &Matrix, judged: bool) -> Result<()> {
 fn print_row(row: &Row) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match row.killed_by.as_slice() {
-        [] if !row.was_tried() => writeln!(out, "not tried {}: {}", row.name, row.breaks)?,
+        [] if !row.meant => writeln!(out, "not tried {}: {}", row.name, row.breaks)?,
         [] => writeln!(out, "SURVIVED  {}: {}", row.name, row.breaks)?,
         [first, rest @ ..] => {
             let more = if rest.is_empty() {
@@ -264,41 +368,12 @@ fn print_row(row: &Row) -> Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(name: &'static str, caught: bool, meant: bool) -> Row {
-        let killed_by = if caught {
-            vec!["a scenario".into()]
-        } else {
-            Vec::new()
-        };
-        Row {
-            name,
-            breaks: "a rule",
-            killed_by,
-            meant,
-        }
+/// A right system that was blamed, as soon as it is known.
+fn print_alarm(alarm: &FalseAlarm) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "BLAMED    {}: {}", alarm.name, alarm.because)?;
+    for red in &alarm.red {
+        writeln!(out, "    {red}")?;
     }
-
-    #[test]
-    fn only_a_defect_that_was_meant_for_a_chosen_scenario_can_survive() {
-        let matrix = Matrix {
-            charge_point: SideMatrix::of(vec![
-                row("caught", true, true),
-                row("caught by chance", true, false),
-                row("for others", false, false),
-            ]),
-            ..Matrix::default()
-        };
-        assert!(!matrix.survived());
-        assert_eq!(
-            matrix.line(),
-            "killed 2 of 2 charge point defects, 0 of 0 CSMS defects; 1 not tried: none of the chosen scenarios is \
-             meant for them"
-        );
-        let missed = SideMatrix::of(vec![row("missed", false, true)]);
-        assert_eq!(missed.survivors, ["missed"]);
-    }
+    Ok(())
 }

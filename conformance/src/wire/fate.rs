@@ -13,6 +13,10 @@ pub(crate) struct Fate {
     pub(crate) on: Vec<String>,
     /// What goes back to where it came from.
     pub(crate) back: Vec<String>,
+    /// Calls that the system under test seems to make: their answers do not reach it.
+    pub(crate) made_up: Vec<String>,
+    /// Frames of the system under test that were held up before and come now.
+    pub(crate) released: Vec<String>,
     /// How long it takes.
     pub(crate) delay: Duration,
     /// The socket is closed after it.

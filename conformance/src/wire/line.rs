@@ -441,6 +441,16 @@ impl Pump {
                 log.sockets += 1;
             }
             SocketEvent::Closed { by, reason, .. } => {
+                // What was held up came before the end.
+                let late = std::mem::take(&mut self.late);
+                for (due, what) in late {
+                    match what {
+                        Late::FromSut(raw) => self.record_from_sut(raw.into()),
+                        other => {
+                            self.late.insert(due, other);
+                        }
+                    }
+                }
                 // The end of an older socket says nothing about the open one.
                 let mut log = self.log();
                 if post.open.is_none() && log.connected {
@@ -475,8 +485,22 @@ impl Pump {
                 self.later(due, Late::FromSut(raw));
             }
         }
+        self.record_more(fate.made_up, fate.released);
         if fate.close {
             self.close(post);
+        }
+    }
+
+    /// What a bend has made up, and what it lets go.
+    fn record_more(&mut self, made_up: Vec<String>, released: Vec<String>) {
+        for text in made_up {
+            if let Message::Call { id, .. } = Message::read(&text) {
+                self.made_up.insert(id);
+            }
+            self.record_from_sut(text.into());
+        }
+        for text in released {
+            self.record_from_sut(text.into());
         }
     }
 
@@ -543,10 +567,11 @@ impl Pump {
         });
         let message = Message::read(raw);
         let is_call = matches!(message, Message::Call { .. });
-        if !is_call && message.id().is_some_and(|id| self.made_up.contains(id)) {
-            return;
-        }
+        let to_nobody = !is_call && message.id().is_some_and(|id| self.made_up.contains(id));
         let fate = self.fate(Direction::ToSut, raw);
+        if to_nobody {
+            return self.record_more(fate.made_up, fate.released);
+        }
         let due = Instant::now() + fate.delay;
         for text in fate.on {
             match &post.open {
@@ -564,6 +589,7 @@ impl Pump {
                 self.later(due, Late::FromSut(text));
             }
         }
+        self.record_more(fate.made_up, fate.released);
         if fate.close {
             self.close(post);
         }

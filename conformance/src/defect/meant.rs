@@ -252,11 +252,7 @@ const CSMS: Table = &[
     ),
     (
         "lives yesterday",
-        &[
-            "An answer that nobody asked for is dropped",
-            "Rubbish on the line does not end it",
-            "The newest connection of a charge point wins",
-        ],
+        &["A cold boot is acknowledged from the first message to the heartbeat"],
     ),
     (
         "adds members of its own",
@@ -310,8 +306,37 @@ const CSMS: Table = &[
         &["Two sessions have two transaction ids"],
     ),
     (
-        "counts a start twice that is told twice",
-        &["A start that is told twice is one transaction"],
+        "accepts tags until a day that is over",
+        &[
+            "A session can start without a question",
+            "Cable first, then identification",
+            "Identification first, then the cable",
+        ],
+    ),
+    (
+        "accepts starts of blocked and expired tags",
+        &[
+            "A session of the blocked tag is booked and refused, told at once or later",
+            "A session of the expired tag is booked and refused, told at once or later",
+        ],
+    ),
+    (
+        "says of the tag that stops that it is Invalid",
+        &["A whole session during an outage is booked afterwards"],
+    ),
+    (
+        "sends no command after a refusal",
+        &[
+            "A jammed lock",
+            "A key that the charge point does not know",
+            "A remote start that is refused leaves everything free",
+            "A remote stop that is refused ends nothing",
+            "A value that the charge point refuses",
+        ],
+    ),
+    (
+        "stumbles over a charge point with many keys",
+        &["The whole configuration is read"],
     ),
     (
         "gives refused starts no id",
@@ -351,8 +376,8 @@ const CSMS: Table = &[
     (
         "insists after a refusal",
         &[
-            "A remote start that is refused",
-            "A remote stop that is refused",
+            "A remote start that is refused leaves everything free",
+            "A remote stop that is refused ends nothing",
         ],
     ),
     (
@@ -368,8 +393,8 @@ const CSMS: Table = &[
         ],
     ),
     (
-        "takes data of any vendor",
-        &["Data of a vendor it does not know is refused"],
+        "answers data of any vendor with data",
+        &["Data of a vendor it does not know are refused"],
     ),
     (
         "speaks for the other side",

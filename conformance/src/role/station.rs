@@ -45,6 +45,8 @@ pub(crate) struct StationRole {
     pub(crate) meter_wh: i64,
     /// Orders to the driver whose refusal would explain a missing command.
     pub(crate) orders: Vec<Ordered>,
+    /// What it answers by itself.
+    pub(crate) answers: StationAnswers,
     events: mpsc::Sender<SocketEvent>,
     sockets: u64,
 }
@@ -62,7 +64,8 @@ impl StationRole {
 
     /// The same with an identity that the scenario has chosen; with [`Side::Api`] the CSMS commands when it is asked to.
     pub(crate) fn named(rig: Arc<Rig>, side: Side, scenario: &str, id: String) -> Self {
-        let (events, line) = line(&rig);
+        let answers = StationAnswers::default();
+        let (events, line) = line(&rig, &answers);
         Self {
             talk: Talk::new(line, side, rig.patience, rig.settle),
             rig,
@@ -75,6 +78,7 @@ impl StationRole {
             accepted: false,
             meter_wh: 1_000,
             orders: Vec::new(),
+            answers,
             events,
             sockets: 0,
         }
@@ -106,7 +110,7 @@ impl StationRole {
 
     /// Connects once more; the line so far becomes the older one.
     pub(crate) async fn connect_beside(&mut self) -> StepResult {
-        let (events, line) = line(&self.rig);
+        let (events, line) = line(&self.rig, &self.answers);
         self.older = Some(std::mem::replace(&mut self.talk.line, line));
         self.events = events;
         self.connect().await
@@ -259,8 +263,8 @@ fn csms_of(rig: &Rig) -> Result<&CsmsUnderTest, Failure> {
 }
 
 /// A line that nobody has opened yet, and where its sockets report to.
-fn line(rig: &Rig) -> (mpsc::Sender<SocketEvent>, Line) {
+fn line(rig: &Rig, answers: &StationAnswers) -> (mpsc::Sender<SocketEvent>, Line) {
     let (events, post) = post();
-    let script = Script::new(Box::new(StationAnswers), u64::from(rig.number()));
+    let script = Script::new(Box::new(answers.clone()), u64::from(rig.number()));
     (events, Line::new(post, script, rig.bend()))
 }

@@ -210,7 +210,7 @@ pub(super) fn nothing_is_unaccounted(
 }
 
 /// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
-pub(crate) const CSMS_MAY: [&str; 9] = [
+pub(crate) const CSMS_MAY: [&str; 11] = [
     "GetConfiguration",
     "ChangeConfiguration",
     "ChangeAvailability",
@@ -220,6 +220,8 @@ pub(crate) const CSMS_MAY: [&str; 9] = [
     "ClearCache",
     "DataTransfer",
     "SetChargingProfile",
+    "ClearChargingProfile",
+    "GetCompositeSchedule",
 ];
 
 /// What a charge point may say at any time: signs of life, readings, the status it had already, and that the car or

@@ -4,7 +4,7 @@ use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use crate::defect::{
-    Frames, answers, answers_twice, becomes, calls, habit, never_answers, says, swaps_error_codes,
+    Frames, answers, answers_twice, becomes, calls, habit, never_answers, swaps_error_codes,
 };
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -38,13 +38,58 @@ fn minds_case() -> Box<dyn Bend> {
     })
 }
 
-/// Every start told again is another transaction.
-fn counts_twice() -> Box<dyn Bend> {
-    let mut extra = 0;
-    answers("StartTransaction", move |payload| {
-        let id = payload["transactionId"].as_i64().unwrap_or(0);
-        payload["transactionId"] = (id + extra).into();
-        extra += 1_000;
+/// The tags of all answers are accepted until a day that is over.
+fn accepts_for_the_past() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && payload["idTagInfo"]["status"] == "Accepted" =>
+        {
+            let mut payload = payload.clone();
+            payload["idTagInfo"]["expiryDate"] = "2001-01-01T00:00:00Z".into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Accepts every start that another tag than an unknown one makes.
+fn starts_whom_it_refuses() -> Box<dyn Bend> {
+    answers("StartTransaction", |payload| {
+        let status = &payload["idTagInfo"]["status"];
+        if status == "Blocked" || status == "Expired" {
+            payload["idTagInfo"]["status"] = "Accepted".into();
+        }
+    })
+}
+
+/// After a refusal it sends no command any more.
+fn is_stuck_after_a_refusal() -> Box<dyn Bend> {
+    let mut stuck = false;
+    habit(move |direction, _, message| match message {
+        Message::Result { payload, .. } if direction == Direction::ToSut => {
+            let word = payload["status"].as_str().unwrap_or_default();
+            stuck |= matches!(word, "Rejected" | "NotSupported" | "UnlockFailed");
+            None
+        }
+        Message::Call { id, .. } if direction == Direction::FromSut && stuck => Some(Fate {
+            back: vec![json!([4, id, "GenericError", "", {}]).to_string()],
+            ..Fate::default()
+        }),
+        _ => None,
+    })
+}
+
+/// Hangs up when an answer lists more keys than it has room for.
+fn stumbles_over_many_keys() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload } if direction == Direction::ToSut => {
+            let keys = payload["configurationKey"].as_array().map_or(0, Vec::len);
+            (keys > 10).then(|| Fate {
+                close: true,
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
     })
 }
 
@@ -175,7 +220,13 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     Frames {
         name: "gives no interval",
         breaks: "an accepted charge point is told its heartbeat interval [1.6 §4.2]",
-        make: || answers("BootNotification", |payload| payload["interval"] = 0.into()),
+        make: || {
+            answers("BootNotification", |payload| {
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("interval"));
+            })
+        },
     },
     Frames {
         name: "lives yesterday",
@@ -241,9 +292,33 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         },
     },
     Frames {
-        name: "counts a start twice that is told twice",
-        breaks: "a start told again is the same transaction [1.6 §4.8, §3.7.1]",
-        make: counts_twice,
+        name: "accepts tags until a day that is over",
+        breaks: "an acceptance that has ended is none [1.6 §7.27]",
+        make: accepts_for_the_past,
+    },
+    Frames {
+        name: "accepts starts of blocked and expired tags",
+        breaks: "the tag of a start is checked again [1.6 §4.8]",
+        make: starts_whom_it_refuses,
+    },
+    Frames {
+        name: "says of the tag that stops that it is Invalid",
+        breaks: "what is said of a tag is true [1.6 §6.50]",
+        make: || {
+            answers("StopTransaction", |payload| {
+                payload["idTagInfo"] = json!({"status": "Invalid"})
+            })
+        },
+    },
+    Frames {
+        name: "sends no command after a refusal",
+        breaks: "a refused command is over: the next one follows [1.6J §4.1.1]",
+        make: is_stuck_after_a_refusal,
+    },
+    Frames {
+        name: "stumbles over a charge point with many keys",
+        breaks: "a charge point lists all its keys [1.6 §5.8]",
+        make: stumbles_over_many_keys,
     },
     Frames {
         name: "gives refused starts no id",
@@ -325,9 +400,9 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         make: takes_anything,
     },
     Frames {
-        name: "takes data of any vendor",
-        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
-        make: || says("DataTransfer", "UnknownVendorId", "Accepted"),
+        name: "answers data of any vendor with data",
+        breaks: "there are no data for a vendor it does not know [1.6 §4.3]",
+        make: || answers("DataTransfer", |payload| payload["data"] = "thanks".into()),
     },
     Frames {
         name: "speaks for the other side",

@@ -23,6 +23,7 @@ Feature: The CSMS takes a charge point in
     When a charge point offers the subprotocols ocpp9.9 and ocpp1.6
     Then the CSMS confirms the subprotocol ocpp1.6
 
+  @robustness
   Scenario: The newest connection of a charge point wins
     Given a charge point that the CSMS has accepted
     When it connects once more while the first line is still open
@@ -30,7 +31,7 @@ Feature: The CSMS takes a charge point in
     Then the CSMS answers with its clock
     And the CSMS closes the first line
 
-  @driver
+  @driver @robustness
   Scenario: A late answer on the old line does not end the new one
     Given a charge point that the CSMS has accepted
     When the operator has the CSMS read its whole configuration

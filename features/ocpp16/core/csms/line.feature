@@ -20,16 +20,19 @@ Feature: The CSMS keeps the rules of the line whatever comes
     When it sends StatusNotification with the connector "one"
     Then the CSMS answers with the error TypeConstraintViolation, PropertyConstraintViolation or FormationViolation
 
+  @robustness
   Scenario: Rubbish on the line does not end it
     When it sends rubbish
     And it sends a heartbeat
     Then the CSMS answers with its clock
 
+  @robustness
   Scenario: An answer that nobody asked for is dropped
     When it answers a call that nobody made
     And it sends a heartbeat
     Then the CSMS answers with its clock
 
+  @robustness
   Scenario: Two calls at once are answered one each
     When it sends two heartbeats without waiting
     Then the CSMS answers both

@@ -115,13 +115,29 @@ Feature: The CSMS keeps the books of a session
     When it reports connector 1 as Finishing
     Then the CSMS acknowledges
 
+  Scenario Outline: A session of the <tag> tag is booked and refused, told at once or later
+    When it starts a transaction on connector 1 with the <tag> tag
+    Then the CSMS answers that the tag is <word> and gives a transaction id
+    When it stops the transaction because of DeAuthorized
+    Then the CSMS acknowledges the end of the transaction
+    When it starts a transaction on connector 1 with the <tag> tag, begun 10 minutes ago
+    Then the CSMS answers that the tag is <word> and gives a transaction id
+    When it stops the transaction because of DeAuthorized, ended 5 minutes ago
+    Then the CSMS acknowledges the end of the transaction
+
+    Examples:
+      | tag     | word    |
+      | blocked | Blocked |
+      | expired | Expired |
+
   @TC_039_CSMS
   Scenario: A whole session during an outage is booked afterwards
     When it starts a transaction on connector 1 with the known tag, begun 10 minutes ago
     Then the CSMS answers that the tag is Accepted and gives a transaction id
-    When it stops the transaction because of Local, ended 5 minutes ago
+    When it stops the transaction because of Local with the known tag, ended 5 minutes ago
     Then the CSMS acknowledges the end of the transaction
 
+  @robustness
   Scenario: A start that is told twice is one transaction
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS answers that the tag is Accepted and gives a transaction id
@@ -149,6 +165,6 @@ Feature: The CSMS keeps the books of a session
     Then the CSMS acknowledges
 
   @TC_064_CSMS
-  Scenario: Data of a vendor it does not know is refused
+  Scenario: Data of a vendor it does not know are refused
     When it sends data of the vendor org.example.nobody
-    Then the CSMS answers UnknownVendorId, UnknownMessageId or Rejected
+    Then the CSMS answers UnknownVendorId without data; another word is warned about

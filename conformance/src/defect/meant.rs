@@ -397,6 +397,22 @@ const CSMS: Table = &[
         &["Data of a vendor it does not know are refused"],
     ),
     (
+        "asks for another message",
+        &[
+            "A boot is asked for and acknowledged",
+            "A trigger that is refused leaves the next one free",
+            "Each message is asked for and acknowledged",
+        ],
+    ),
+    (
+        "asks for the message of another connector",
+        &["Each message is asked for and acknowledged"],
+    ),
+    (
+        "refuses what was asked for",
+        &["Each message is asked for and acknowledged"],
+    ),
+    (
         "speaks for the other side",
         &[
             "A lock that failed is acknowledged",

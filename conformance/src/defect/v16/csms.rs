@@ -38,6 +38,22 @@ fn minds_case() -> Box<dyn Bend> {
     })
 }
 
+/// Refuses calls of an action that are of a kind.
+fn refuses(wanted: &'static str, kind: fn(&Value) -> bool) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == wanted && kind(payload) =>
+        {
+            let error = json!([4, id, "FormationViolation", "", {}]);
+            Some(Fate {
+                back: vec![error.to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
 /// The tags of all answers are accepted until a day that is over.
 fn accepts_for_the_past() -> Box<dyn Bend> {
     habit(|direction, _, message| match message {
@@ -403,6 +419,35 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         name: "answers data of any vendor with data",
         breaks: "there are no data for a vendor it does not know [1.6 §4.3]",
         make: || answers("DataTransfer", |payload| payload["data"] = "thanks".into()),
+    },
+    Frames {
+        name: "asks for another message",
+        breaks: "TriggerMessage names the message that was meant [1.6 §5.17]",
+        make: || {
+            calls("TriggerMessage", |payload| {
+                payload["requestedMessage"] = "StatusNotification".into()
+            })
+        },
+    },
+    Frames {
+        name: "asks for the message of another connector",
+        breaks: "TriggerMessage names the connector that was meant [1.6 §5.17]",
+        make: || {
+            calls("TriggerMessage", |payload| {
+                if payload["connectorId"] == 1 {
+                    payload["connectorId"] = 2.into();
+                }
+            })
+        },
+    },
+    Frames {
+        name: "refuses what was asked for",
+        breaks: "a message that was asked for is acknowledged [1.6 §5.17]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload["meterValue"][0]["sampledValue"][0]["context"] == "Trigger"
+            })
+        },
     },
     Frames {
         name: "speaks for the other side",

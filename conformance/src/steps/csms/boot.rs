@@ -38,6 +38,17 @@ async fn accepted(world: &mut World) -> StepResult {
     reports_connectors(world.station()?).await
 }
 
+#[given(regex = r"^a charge point with (\w+) and (\w+) that the CSMS has accepted$")]
+async fn accepted_with_profiles(world: &mut World, one: String, other: String) -> StepResult {
+    connects(world).await?;
+    let station = world.station()?;
+    station.answers.claim(&one);
+    station.answers.claim(&other);
+    let registered = registers(station, &boot_notification()).await;
+    registered.or_end(world)?;
+    reports_connectors(world.station()?).await
+}
+
 /// Boots and reports its connectors.
 pub(crate) async fn accepted_by_csms(station: &mut StationRole) -> StepResult {
     accepted_with(station, boot_notification()).await

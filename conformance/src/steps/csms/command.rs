@@ -22,7 +22,7 @@ use crate::words::span;
 const WATCH: Duration = Duration::from_millis(600);
 
 /// Has the driver order a command; `Err` when this run has no driver.
-async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
+pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     let driver = world.station()?.csms()?.driver.clone();
     let Some(driver) = driver else {
         return Err(world.cannot_run("needs --driver"));
@@ -94,7 +94,7 @@ async fn unlock(world: &mut World, connector: u32) -> StepResult {
 }
 
 /// A connector that the charge point has not, next to those it has.
-const MISSING_CONNECTOR: u32 = CONNECTORS + 1;
+pub(super) const MISSING_CONNECTOR: u32 = CONNECTORS + 1;
 
 #[when("the operator has the CSMS unlock a connector that is not there, if it can")]
 async fn unlock_missing(world: &mut World) -> StepResult {
@@ -134,7 +134,7 @@ async fn clear_cache(world: &mut World) -> StepResult {
 }
 
 /// Waits for a command and keeps it until a step answers it.
-async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
+pub(super) async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
     let station = world.station()?;
     match station.expect(Order::Next, &expected).await {
         Ok(seen) => {
@@ -147,8 +147,15 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
     }
 }
 
+/// The command that a step has seen last.
+pub(super) fn last_command(world: &mut World) -> Result<Value, Failure> {
+    let held = world.station()?.held.last();
+    let payload = held.map(|(_, _, payload)| payload.clone());
+    payload.ok_or_else(|| Failure::new("no command was seen"))
+}
+
 /// Waits for a command that a careful CSMS refuses to send: then the scenario is not run. A silence fails.
-async fn expect_if_it_can(world: &mut World, expected: Expected) -> StepResult {
+pub(super) async fn expect_if_it_can(world: &mut World, expected: Expected) -> StepResult {
     let station = world.station()?;
     let ordered = station.orders.pop();
     let mut ordered = ordered.ok_or_else(|| Failure::new("no command was ordered"))?;

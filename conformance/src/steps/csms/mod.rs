@@ -4,6 +4,7 @@ mod boot;
 mod command;
 mod line;
 mod session;
+mod trigger;
 
 pub(crate) use boot::{accepted_by_csms, accepted_with};
 pub(crate) use session::{session_runs, transaction_begins};

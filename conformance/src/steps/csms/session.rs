@@ -13,7 +13,7 @@ use crate::steps::csms::{tag_is_accepted, tag_is_refused, told};
 use crate::steps::world::World;
 
 /// The time, some minutes ago, as a charge point writes it.
-fn minutes_ago(minutes: i64) -> String {
+pub(super) fn minutes_ago(minutes: i64) -> String {
     time::text(jiff::Timestamp::now().as_millisecond() - minutes * 60_000)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -14,7 +15,7 @@ use crate::failure::{Failure, StepResult};
 use crate::hand::driver::{Order as Ordered, Refusal};
 use crate::peer::station::{Knock, Welcome, connect};
 use crate::watch::expected::{Expected, Order};
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Entry, Message};
 use crate::wire::line::Line;
 use crate::wire::post::{SocketEvent, post};
 use crate::wire::script::{Answer, Script, now};
@@ -89,7 +90,7 @@ impl StationRole {
         csms_of(&self.rig)
     }
 
-    /// Opens a socket to the CSMS under test; the line records it.
+    /// Opens a socket to the CSMS under test; the line records it. An empty offer is none.
     pub(crate) async fn knock(&mut self, subprotocols: &str) -> Result<Welcome, Failure> {
         self.sockets += 1;
         let csms = self.csms()?;
@@ -97,7 +98,7 @@ impl StationRole {
             url: self.own_csms_url.as_ref().unwrap_or(&csms.url).clone(),
             id: self.id.clone(),
             password: csms.password.clone(),
-            subprotocols: Some(subprotocols.to_owned()),
+            subprotocols: Some(subprotocols.to_owned()).filter(|offer| !offer.is_empty()),
         };
         let welcome = connect(&knock, self.sockets, self.events.clone())
             .await
@@ -220,22 +221,39 @@ impl StationRole {
         here.or_else(|| self.older.as_ref()?.log().flood())
     }
 
-    /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.
+    /// Ends the transactions of the scripted charge point: a CSMS may allow a tag one at a time.
     async fn stop_what_runs(&mut self) {
-        let talk = &mut self.talk;
-        let stopped = talk
-            .told
-            .get("StopTransaction")
-            .and_then(|told| told["transactionId"].as_i64());
-        if let Some(id) = talk.transaction.filter(|id| stopped != Some(*id)) {
+        for id in self.running() {
             let payload =
                 json!({"transactionId": id, "meterStop": self.meter_wh, "timestamp": now()});
-            talk.command("StopTransaction", payload).await;
-            if let Err(failure) = talk.answer().await {
-                talk.line
-                    .note(format!("rig: the transaction stays open: {failure}"));
+            self.talk.command("StopTransaction", payload).await;
+            if let Err(failure) = self.talk.answer().await {
+                let note = format!("rig: the transaction stays open: {failure}");
+                self.talk.line.note(note);
+                return;
             }
         }
+    }
+
+    /// The transactions that the CSMS gave an id and that were not stopped on this line.
+    fn running(&self) -> Vec<i64> {
+        let log = self.talk.line.log();
+        let given = log.entries.iter().filter_map(|entry| {
+            let Some(Message::Result { payload, .. }) = entry.frame(Direction::FromSut) else {
+                return None;
+            };
+            payload["transactionId"].as_i64()
+        });
+        let mut running: Vec<i64> = given.chain(self.talk.transaction).collect();
+        running.sort_unstable();
+        running.dedup();
+        let calls = log.entries.iter().filter_map(Entry::call_to_sut);
+        for (_, action, payload) in calls {
+            if action == "StopTransaction" {
+                running.retain(|id| payload["transactionId"] != *id);
+            }
+        }
+        running
     }
 
     /// Ends the scenario's place; gives what was recorded, line by line.

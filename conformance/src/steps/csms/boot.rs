@@ -21,7 +21,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(300);
 /// How soon "at once" is.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn boot_notification() -> Value {
+pub(super) fn boot_notification() -> Value {
     json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted", "firmwareVersion": "1.0"})
 }
 
@@ -161,7 +161,19 @@ async fn offers(world: &mut World, one: String, other: String) -> StepResult {
     DONE
 }
 
-/// The socket is opened without a subprotocol and closed at once [1.6J §3.3]; refusing the handshake says the same.
+#[when("a charge point offers no subprotocol")]
+async fn offers_none(world: &mut World) -> StepResult {
+    let station = StationRole::new(world.rig()?, &world.scenario)?;
+    world.station = Some(station);
+    let station = world.station()?;
+    let welcome = station.knock("").await?;
+    let note = format!("rig: offered no subprotocol; the CSMS {welcome}");
+    station.talk.line.note(note);
+    station.welcome = Some(welcome);
+    DONE
+}
+
+/// The socket is opened without a subprotocol and closed at once [1.6J §3.2]; refusing the handshake says the same.
 #[then("the CSMS confirms no subprotocol and closes the line")]
 async fn no_subprotocol(world: &mut World) -> StepResult {
     let station = world.station()?;
@@ -175,11 +187,11 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
             });
             closed
                 .await
-                .ok_or_else(|| Failure::new("the line stayed open; without a subprotocol that both know it should be closed at once [1.6J §3.3]"))
+                .ok_or_else(|| Failure::new("the line stayed open; without a subprotocol that both know it should be closed at once [1.6J §3.2]"))
         }
         Some(other) => Err(Failure::new(format!(
             "the CSMS {other}; it should confirm no subprotocol and close the line, or refuse the handshake with HTTP \
-             400, 403, 406 or 426 [1.6J §3.3]"
+             400, 403, 406 or 426 [1.6J §3.2]"
         ))),
         None => Err(Failure::new("no step before this one has knocked")),
     }
@@ -192,7 +204,7 @@ async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
             subprotocol: Some(is),
         }) if is == wanted => DONE,
         Some(other) => Err(Failure::new(format!(
-            "the CSMS {other}; the subprotocol {wanted} is expected [1.6J §3.3]"
+            "the CSMS {other}; the subprotocol {wanted} is expected [1.6J §3.2]"
         ))),
         None => Err(Failure::new("no step before this one has knocked")),
     }
@@ -237,10 +249,7 @@ async fn answers_boot(world: &mut World) -> StepResult {
 }
 
 fn clock_is_right(result: &Value) -> StepResult {
-    let text = result["currentTime"].as_str().unwrap_or_default();
-    let stamp: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Failure::new(format!("its currentTime {} is no time", quoted(text))))?;
+    let stamp = heard_clock(result)?;
     let off = jiff::Timestamp::now().duration_since(stamp).unsigned_abs();
     if off > CLOCK_SLACK {
         return Err(Failure::new(format!(
@@ -262,6 +271,31 @@ async fn heartbeat(world: &mut World) -> StepResult {
 async fn answers_clock(world: &mut World) -> StepResult {
     let result = world.station()?.talk.result().await?;
     clock_is_right(&result)
+}
+
+/// How long a clock is watched before it is read again.
+const CLOCK_WATCH: Duration = Duration::from_secs(2);
+
+/// Whole seconds are fine enough; a clock that stands still is not.
+#[then(regex = r"^the clock of the CSMS has gone on 2 seconds later$")]
+async fn clock_goes_on(world: &mut World) -> StepResult {
+    let station = world.station()?;
+    let before = heard_clock(&station.talk.result().await?)?;
+    station.talk.line.wait(CLOCK_WATCH, |_| None::<()>).await;
+    let after = heard_clock(&told(station, "Heartbeat", json!({})).await?)?;
+    if after > before {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "the clock of the CSMS said {before}, and {} later {after} [1.6 §4.6]",
+        span(CLOCK_WATCH)
+    )))
+}
+
+fn heard_clock(result: &Value) -> Result<jiff::Timestamp, Failure> {
+    let text = result["currentTime"].as_str().unwrap_or_default();
+    let stamp = text.parse();
+    stamp.map_err(|_| Failure::new(format!("its currentTime {} is no time", quoted(text))))
 }
 
 #[when(regex = r"^it reports connector (\d+) as (\w+)(?: with (\w+))?$")]

@@ -53,7 +53,7 @@ pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> St
 fn awaited(action: &str, payload: &Value) -> Value {
     match action {
         "GetConfiguration" => json!({"key": payload.get("key")}),
-        "ChangeConfiguration" | "DataTransfer" => payload.clone(),
+        "ChangeAvailability" | "ChangeConfiguration" | "DataTransfer" => payload.clone(),
         "TriggerMessage" => json!({"requestedMessage": payload["requestedMessage"]}),
         // A CSMS does not send these unasked, or they have no members.
         _ => json!({}),
@@ -131,6 +131,33 @@ async fn write(world: &mut World, key: String, value: String) -> StepResult {
 #[when("the operator has the CSMS clear the authorization cache")]
 async fn clear_cache(world: &mut World) -> StepResult {
     order(world, "ClearCache", json!({})).await
+}
+
+#[when(regex = r"^the operator has the CSMS make connector (\d+) (Operative|Inoperative)$")]
+async fn make_available(world: &mut World, connector: u32, kind: String) -> StepResult {
+    let payload = json!({"connectorId": connector, "type": kind});
+    order(world, "ChangeAvailability", payload).await
+}
+
+#[then(
+    regex = r"^the CSMS sends ChangeAvailability of connector (\d+) to (Operative|Inoperative)$"
+)]
+async fn sends_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
+    let expected = Expected::call("ChangeAvailability").with("connectorId", connector);
+    expect_command(world, expected.with("type", kind)).await
+}
+
+#[when(regex = r"^the operator has the CSMS send data of the vendor (\S+), if it can$")]
+async fn send_data(world: &mut World, vendor: String) -> StepResult {
+    let payload = json!({"vendorId": vendor, "messageId": "Hello", "data": "anything"});
+    order(world, "DataTransfer", payload).await
+}
+
+#[then(regex = r"^the CSMS sends data of the vendor (\S+)$")]
+async fn sends_data(world: &mut World, vendor: String) -> StepResult {
+    let expected = Expected::call("DataTransfer").want("vendorId", Want::Tag(vendor));
+    let expected = expected.want("messageId", Want::Tag("Hello".into()));
+    expect_if_it_can(world, expected.with("data", "anything")).await
 }
 
 /// Waits for a command and keeps it until a step answers it.
@@ -414,9 +441,7 @@ async fn next_of(
 /// Both directions have a call open at the same time, which the standard allows.
 #[when("it is sent a command while it asks about the known tag")]
 async fn crossing(world: &mut World) -> StepResult {
-    let tag = TagWord::Known
-        .of(&world.rig()?.tags)
-        .map_err(Failure::new)?;
+    let tag = world.tag(TagWord::Known).await?;
     order(world, "ClearCache", json!({})).await?;
     expect_command(world, Expected::call("ClearCache")).await?;
     world

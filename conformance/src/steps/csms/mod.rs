@@ -2,6 +2,7 @@
 
 mod boot;
 mod command;
+mod forms;
 mod line;
 mod session;
 mod trigger;

@@ -72,7 +72,7 @@ fn adopt(station: &mut StationRole, result: &Value) -> StepResult {
     }
 }
 
-fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) -> Value {
+pub(super) fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) -> Value {
     let payload = json!({"connectorId": connector, "idTag": tag, "meterStart": station.meter_wh, "timestamp": begun});
     station
         .talk
@@ -81,7 +81,12 @@ fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) ->
     payload
 }
 
-fn stop(station: &mut StationRole, transaction: i64, reason: &str, ended: String) -> Value {
+pub(super) fn stop(
+    station: &mut StationRole,
+    transaction: i64,
+    reason: &str,
+    ended: String,
+) -> Value {
     station.meter_wh += 1_250;
     let payload = json!({"transactionId": transaction, "meterStop": station.meter_wh, "timestamp": ended,
         "reason": reason});
@@ -97,10 +102,19 @@ fn running(station: &StationRole) -> Result<i64, Failure> {
 }
 
 #[when(
-    regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)(, begun \d+ minutes ago)?$"
+    regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)( in lower case)?(, begun \d+ minutes ago)?$"
 )]
-async fn starts(world: &mut World, connector: u32, word: TagWord, ago: String) -> StepResult {
-    let tag = world.tag(word).await?;
+async fn starts(
+    world: &mut World,
+    connector: u32,
+    word: TagWord,
+    lower: String,
+    ago: String,
+) -> StepResult {
+    let mut tag = world.tag(word).await?;
+    if !lower.is_empty() {
+        tag.make_ascii_lowercase();
+    }
     let station = world.station()?;
     let payload = start(station, connector, &tag, minutes_ago(minutes_in(&ago)));
     station.talk.command("StartTransaction", payload).await;
@@ -156,6 +170,7 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
     let result = station.talk.result().await?;
     let id = result["transactionId"].as_i64();
     if (id == Some(before)) == (which == "the same") && id.is_some() {
+        station.talk.transaction = id;
         return DONE;
     }
     Err(Failure::new(format!(

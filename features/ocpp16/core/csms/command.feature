@@ -226,3 +226,49 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
   Scenario: A command in the middle of a call does not disturb it
     When it is sent a command while it asks about the known tag
     Then both are answered
+
+  Scenario: A connector goes out of service, whatever the charge point answers
+    When the operator has the CSMS make connector 1 Inoperative
+    Then the CSMS sends ChangeAvailability of connector 1 to Inoperative
+    When it answers Accepted
+    And it reports connector 1 as Unavailable
+    Then the CSMS acknowledges
+    When the operator has the CSMS make connector 1 Operative
+    Then the CSMS sends ChangeAvailability of connector 1 to Operative
+    When it answers Rejected
+    Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS make connector 0 Inoperative
+    Then the CSMS sends ChangeAvailability of connector 0 to Inoperative
+    When it answers Scheduled
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: Whatever word answers a command, the next one follows
+    When the operator has the CSMS set MeterValueSampleInterval to 20
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to 20
+    When it answers RebootRequired
+    And the operator has the CSMS clear the authorization cache
+    Then the CSMS sends ClearCache
+    When it answers Rejected
+    And the operator has the CSMS reset it Soft
+    Then the CSMS sends Reset with the type Soft
+    When it answers Rejected
+    And the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: Data of a vendor go to the charge point and may be refused
+    When the operator has the CSMS send data of the vendor org.example.nobody, if it can
+    Then the CSMS sends data of the vendor org.example.nobody
+    When it answers UnknownVendorId
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: A command that waits for its answer holds up nothing
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it reports connector 1 as Preparing
+    Then the CSMS acknowledges
+    When it sends a heartbeat
+    Then the CSMS answers with its clock
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves

@@ -36,3 +36,15 @@ Feature: The CSMS keeps the rules of the line whatever comes
   Scenario: Two calls at once are answered one each
     When it sends two heartbeats without waiting
     Then the CSMS answers both
+
+  Scenario: Every message that lacks a member it needs is refused
+    When it sends every message without each member that it needs
+    Then the CSMS refuses each
+
+  Scenario: A text where a number or an object belongs is refused in every message
+    When it sends messages with a text where a number or an object belongs
+    Then the CSMS refuses each
+
+  Scenario: An answer has the id of its call, whatever it is made of
+    When it sends heartbeats under ids of every kind
+    Then the CSMS acknowledges each

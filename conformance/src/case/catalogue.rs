@@ -57,8 +57,8 @@ static CHARGE_POINT: [&str; 51] = [
     "TC_071_CS",
 ];
 
-/// Core profile, central system under test.
-static CSMS: [&str; 34] = [
+/// Core and RemoteTrigger profiles, central system under test.
+static CSMS: [&str; 36] = [
     "TC_001_CSMS",
     "TC_003_CSMS",
     "TC_004_1_CSMS",
@@ -91,6 +91,8 @@ static CSMS: [&str; 34] = [
     "TC_039_CSMS",
     "TC_040_1_CSMS",
     "TC_040_2_CSMS",
+    "TC_054_CSMS",
+    "TC_055_CSMS",
     "TC_061_CSMS",
     "TC_064_CSMS",
 ];

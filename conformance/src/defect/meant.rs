@@ -252,11 +252,7 @@ const CSMS: Table = &[
     ),
     (
         "lives yesterday",
-        &[
-            "An answer that nobody asked for is dropped",
-            "Rubbish on the line does not end it",
-            "The newest connection of a charge point wins",
-        ],
+        &["A cold boot is acknowledged from the first message to the heartbeat"],
     ),
     (
         "adds members of its own",
@@ -310,8 +306,37 @@ const CSMS: Table = &[
         &["Two sessions have two transaction ids"],
     ),
     (
-        "counts a start twice that is told twice",
-        &["A start that is told twice is one transaction"],
+        "accepts tags until a day that is over",
+        &[
+            "A session can start without a question",
+            "Cable first, then identification",
+            "Identification first, then the cable",
+        ],
+    ),
+    (
+        "accepts starts of blocked and expired tags",
+        &[
+            "A session of the blocked tag is booked and refused, told at once or later",
+            "A session of the expired tag is booked and refused, told at once or later",
+        ],
+    ),
+    (
+        "says of the tag that stops that it is Invalid",
+        &["A whole session during an outage is booked afterwards"],
+    ),
+    (
+        "sends no command after a refusal",
+        &[
+            "A jammed lock",
+            "A key that the charge point does not know",
+            "A remote start that is refused leaves everything free",
+            "A remote stop that is refused ends nothing",
+            "A value that the charge point refuses",
+        ],
+    ),
+    (
+        "stumbles over a charge point with many keys",
+        &["The whole configuration is read"],
     ),
     (
         "gives refused starts no id",
@@ -351,8 +376,8 @@ const CSMS: Table = &[
     (
         "insists after a refusal",
         &[
-            "A remote start that is refused",
-            "A remote stop that is refused",
+            "A remote start that is refused leaves everything free",
+            "A remote stop that is refused ends nothing",
         ],
     ),
     (
@@ -364,12 +389,193 @@ const CSMS: Table = &[
         &[
             "A message that lacks what it needs is refused with the right error",
             "A text where a number belongs is refused",
+            "A text where a number or an object belongs is refused in every message",
             "A word that the standard does not know is refused",
         ],
     ),
     (
-        "takes data of any vendor",
-        &["Data of a vendor it does not know is refused"],
+        "answers data of any vendor with data",
+        &["Data of a vendor it does not know are refused"],
+    ),
+    (
+        "asks for another message",
+        &[
+            "A boot is asked for and acknowledged",
+            "A trigger that is refused leaves the next one free",
+            "Each message is asked for and acknowledged",
+        ],
+    ),
+    (
+        "asks for the message of another connector",
+        &["Each message is asked for and acknowledged"],
+    ),
+    (
+        "refuses what was asked for",
+        &["Each message is asked for and acknowledged"],
+    ),
+    (
+        "minds the case of tags that start",
+        &["A tag means the same in upper and lower case"],
+    ),
+    (
+        "gives a second session the id of the first",
+        &["A second session after the first has another transaction id"],
+    ),
+    (
+        "has a clock that stands still",
+        &["The clock of the CSMS goes on"],
+    ),
+    (
+        "cuts message ids",
+        &["An answer has the id of its call, whatever it is made of"],
+    ),
+    (
+        "hangs up after it has refused a tag",
+        &[
+            "A blocked tag is blocked",
+            "An expired tag is expired",
+            "An unknown tag is invalid",
+        ],
+    ),
+    (
+        "is deaf while it waits for an answer",
+        &[
+            "A command in the middle of a call does not disturb it",
+            "A command that waits for its answer holds up nothing",
+        ],
+    ),
+    (
+        "knows no running transaction",
+        &[
+            "A charge point comes back in the middle of a session without a boot",
+            "Meter values are acknowledged during a session and outside",
+            "Meter values of a session are taken in every form",
+        ],
+    ),
+    (
+        "takes tags of letters and digits alone",
+        &["Authorize is taken with each kind of tag"],
+    ),
+    (
+        "takes no meter of a maker",
+        &["BootNotification is taken with each optional member"],
+    ),
+    (
+        "takes data in ASCII alone",
+        &["DataTransfer is taken with each optional member"],
+    ),
+    (
+        "knows few contexts",
+        &["MeterValues is taken with each context"],
+    ),
+    (
+        "knows few locations",
+        &["MeterValues is taken with each location"],
+    ),
+    (
+        "knows few measurands",
+        &["MeterValues is taken with each measurand"],
+    ),
+    (
+        "knows few phases",
+        &["MeterValues is taken with each phase"],
+    ),
+    ("knows few units", &["MeterValues is taken with each unit"]),
+    (
+        "takes no signed readings",
+        &[
+            "MeterValues is taken with each format",
+            "MeterValues is taken with each optional member",
+            "Meter values of a session are taken in every form",
+        ],
+    ),
+    (
+        "wants to know what is measured",
+        &[
+            "MeterValues is taken with each optional member",
+            "Meter values of a session are taken in every form",
+        ],
+    ),
+    (
+        "takes one reading at a time",
+        &[
+            "MeterValues is taken with each optional member",
+            "Meter values of a session are taken in every form",
+        ],
+    ),
+    (
+        "takes no readings of the whole charge point",
+        &[
+            "MeterValues is taken with each optional member",
+            "Meter values of a session are taken in every form",
+        ],
+    ),
+    (
+        "takes no reservation",
+        &["StartTransaction is taken with each optional member"],
+    ),
+    (
+        "knows few error codes",
+        &["StatusNotification is taken with each error code"],
+    ),
+    (
+        "takes no error codes of makers",
+        &["StatusNotification is taken with each optional member"],
+    ),
+    (
+        "knows few statuses",
+        &["StatusNotification is taken with each status"],
+    ),
+    (
+        "takes no readings with a stop",
+        &["StopTransaction is taken with each optional member"],
+    ),
+    (
+        "knows few reasons",
+        &["StopTransaction is taken with each reason"],
+    ),
+    (
+        "wants the time of a status in UTC",
+        &["StatusNotification is taken with each form of a time"],
+    ),
+    (
+        "wants the time of a reading in UTC",
+        &["MeterValues is taken with each form of a time"],
+    ),
+    (
+        "wants the time of a start in UTC",
+        &["StartTransaction is taken with each form of a time"],
+    ),
+    (
+        "wants the time of a stop in UTC",
+        &["StopTransaction is taken with each form of a time"],
+    ),
+    (
+        "wants fractions of a second",
+        &["StatusNotification is taken with each form of a time"],
+    ),
+    (
+        "leaves odd readings unanswered",
+        &[
+            "Odd readings are answered",
+            "Readings that come after the end of their session are answered",
+        ],
+    ),
+    (
+        "leaves old starts unanswered",
+        &["Odd sessions are answered"],
+    ),
+    (
+        "takes readings and stops that lack what they need",
+        &["Every message that lacks a member it needs is refused"],
+    ),
+    (
+        "changes the availability of another connector",
+        &["A connector goes out of service, whatever the charge point answers"],
+    ),
+    (
+        "drops the data it was to send",
+        &["Data of a vendor go to the charge point and may be refused"],
     ),
     (
         "speaks for the other side",

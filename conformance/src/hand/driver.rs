@@ -38,6 +38,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// It would be the same with every order: nobody is there, or the rig may not give orders.
     pub(crate) of_everything: bool,
+    /// It is this order that it does not take: a status 4xx that is not about who gives it.
+    pub(crate) of_the_order: bool,
 }
 
 impl Order {
@@ -143,6 +145,7 @@ impl Driver {
             Err(error) => {
                 return Some(Refusal {
                     of_everything: error.is_connect(),
+                    of_the_order: false,
                     reason: format!(
                         "the driver at {} cannot be reached: {}",
                         self.url,
@@ -166,9 +169,11 @@ impl Driver {
             return None;
         }
         let text = beginning(response).await;
+        let of_everything = matches!(status.as_u16(), 401 | 403);
         Some(Refusal {
             reason: format!("the driver at {} answered {status}: {text}", self.url),
-            of_everything: matches!(status.as_u16(), 401 | 403),
+            of_everything,
+            of_the_order: status.is_client_error() && !of_everything,
         })
     }
 }

@@ -350,7 +350,7 @@ fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
 }
 
 impl CatalogueCoverage {
-    /// For the last line of a run: `Core test case ids: CSMS 34 of 34, charge point 51 of 51`.
+    /// For the last line of a run: `Core test case ids: CSMS 36 of 36, charge point 51 of 51`.
     pub(crate) fn sentence(&self) -> String {
         let sides: Vec<String> = self
             .sides
@@ -510,8 +510,8 @@ pub(crate) mod tests {
         };
         let (csms, charger) = (ids(Side::Csms), ids(Side::ChargePoint));
         let alone = of(std::slice::from_ref(&csms));
-        assert_eq!(alone.sentence(), "Core test case ids: CSMS 34 of 34");
-        assert_eq!((alone.covered.len(), alone.missing.len()), (34, 0));
+        assert_eq!(alone.sentence(), "Core test case ids: CSMS 36 of 36");
+        assert_eq!((alone.covered.len(), alone.missing.len()), (36, 0));
         let alone = of(std::slice::from_ref(&charger));
         assert_eq!(
             alone.sentence(),
@@ -520,15 +520,15 @@ pub(crate) mod tests {
         let both = of(&[csms, charger]);
         assert_eq!(
             both.sentence(),
-            "Core test case ids: CSMS 34 of 34, charge point 51 of 51"
+            "Core test case ids: CSMS 36 of 36, charge point 51 of 51"
         );
         let json = serde_json::to_value(&both).unwrap();
         assert_eq!(
             json["sides"][0],
-            serde_json::json!({"side": "csms", "covered": 34, "all": 34})
+            serde_json::json!({"side": "csms", "covered": 36, "all": 36})
         );
         let failed = scenario(&["csms", "TC_001_CSMS"], Status::NotRun, &[]);
-        assert_eq!(of(&[failed]).sentence(), "Core test case ids: CSMS 0 of 34");
+        assert_eq!(of(&[failed]).sentence(), "Core test case ids: CSMS 0 of 36");
     }
 
     #[test]

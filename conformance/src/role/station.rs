@@ -1,6 +1,5 @@
 //! The rig as a charge point, with a CSMS under test.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +46,8 @@ pub(crate) struct StationRole {
     pub(crate) meter_wh: i64,
     /// Orders to the driver whose refusal would explain a missing command.
     pub(crate) orders: Vec<Ordered>,
+    /// What it answers by itself.
+    pub(crate) answers: StationAnswers,
     events: mpsc::Sender<SocketEvent>,
     sockets: u64,
 }
@@ -64,7 +65,8 @@ impl StationRole {
 
     /// The same with an identity that the scenario has chosen; with [`Side::Api`] the CSMS commands when it is asked to.
     pub(crate) fn named(rig: Arc<Rig>, side: Side, scenario: &str, id: String) -> Self {
-        let (events, line) = line(&rig);
+        let answers = StationAnswers::default();
+        let (events, line) = line(&rig, &answers);
         Self {
             talk: Talk::new(line, side, rig.patience, rig.settle),
             rig,
@@ -77,6 +79,7 @@ impl StationRole {
             accepted: false,
             meter_wh: 1_000,
             orders: Vec::new(),
+            answers,
             events,
             sockets: 0,
         }
@@ -87,7 +90,7 @@ impl StationRole {
         csms_of(&self.rig)
     }
 
-    /// Opens a socket to the CSMS under test; the line records it.
+    /// Opens a socket to the CSMS under test; the line records it. An empty offer is none.
     pub(crate) async fn knock(&mut self, subprotocols: &str) -> Result<Welcome, Failure> {
         self.sockets += 1;
         let csms = self.csms()?;
@@ -96,7 +99,7 @@ impl StationRole {
             id: self.id.clone(),
             password: csms.password.clone(),
             tls: csms.tls.clone(),
-            subprotocols: Some(subprotocols.to_owned()),
+            subprotocols: Some(subprotocols.to_owned()).filter(|offer| !offer.is_empty()),
         };
         let welcome = connect(&knock, self.sockets, self.events.clone())
             .await
@@ -109,7 +112,7 @@ impl StationRole {
 
     /// Connects once more; the line so far becomes the older one.
     pub(crate) async fn connect_beside(&mut self) -> StepResult {
-        let (events, line) = line(&self.rig);
+        let (events, line) = line(&self.rig, &self.answers);
         self.older = Some(std::mem::replace(&mut self.talk.line, line));
         self.events = events;
         self.connect().await
@@ -219,19 +222,39 @@ impl StationRole {
         here.or_else(|| self.older.as_ref()?.log().flood())
     }
 
-    /// Ends the transaction of the scripted charge point: a CSMS may allow a tag one at a time.
+    /// Ends the transactions of the scripted charge point: a CSMS may allow a tag one at a time.
     async fn stop_what_runs(&mut self) {
-        let talk = &mut self.talk;
-        let running = running(&talk.line.log().entries);
-        for id in running {
+        for id in self.running() {
             let payload =
                 json!({"transactionId": id, "meterStop": self.meter_wh, "timestamp": now()});
-            talk.command("StopTransaction", payload).await;
-            if let Err(failure) = talk.answer().await {
-                talk.line
-                    .note(format!("rig: the transaction stays open: {failure}"));
+            self.talk.command("StopTransaction", payload).await;
+            if let Err(failure) = self.talk.answer().await {
+                let note = format!("rig: the transaction stays open: {failure}");
+                self.talk.line.note(note);
+                return;
             }
         }
+    }
+
+    /// The transactions that the CSMS gave an id and that were not stopped on this line.
+    fn running(&self) -> Vec<i64> {
+        let log = self.talk.line.log();
+        let given = log.entries.iter().filter_map(|entry| {
+            let Some(Message::Result { payload, .. }) = entry.frame(Direction::FromSut) else {
+                return None;
+            };
+            payload["transactionId"].as_i64()
+        });
+        let mut running: Vec<i64> = given.chain(self.talk.transaction).collect();
+        running.sort_unstable();
+        running.dedup();
+        let calls = log.entries.iter().filter_map(Entry::call_to_sut);
+        for (_, action, payload) in calls {
+            if action == "StopTransaction" {
+                running.retain(|id| payload["transactionId"] != *id);
+            }
+        }
+        running
     }
 
     /// Ends the scenario's place; gives what was recorded, line by line.
@@ -252,31 +275,6 @@ impl StationRole {
     }
 }
 
-/// The transactions that were begun on this line and not stopped.
-fn running(entries: &[Entry]) -> Vec<i64> {
-    let mut starts = HashSet::new();
-    let mut running = Vec::new();
-    for entry in entries {
-        match entry.call_to_sut() {
-            Some((id, "StartTransaction", _)) => {
-                starts.insert(id.to_owned());
-            }
-            Some((_, "StopTransaction", payload)) => {
-                running.retain(|id| payload["transactionId"] != *id);
-            }
-            _ => {}
-        }
-        if let Some(Message::Result { id, payload }) = entry.frame(Direction::FromSut)
-            && starts.contains(id)
-            && let Some(transaction) = payload["transactionId"].as_i64()
-            && !running.contains(&transaction)
-        {
-            running.push(transaction);
-        }
-    }
-    running
-}
-
 fn csms_of(rig: &Rig) -> Result<&CsmsUnderTest, Failure> {
     rig.csms
         .as_ref()
@@ -284,8 +282,8 @@ fn csms_of(rig: &Rig) -> Result<&CsmsUnderTest, Failure> {
 }
 
 /// A line that nobody has opened yet, and where its sockets report to.
-fn line(rig: &Rig) -> (mpsc::Sender<SocketEvent>, Line) {
+fn line(rig: &Rig, answers: &StationAnswers) -> (mpsc::Sender<SocketEvent>, Line) {
     let (events, post) = post();
-    let script = Script::new(Box::new(StationAnswers), u64::from(rig.number()));
+    let script = Script::new(Box::new(answers.clone()), u64::from(rig.number()));
     (events, Line::new(post, script, rig.bend()))
 }

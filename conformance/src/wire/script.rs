@@ -112,18 +112,25 @@ fn of_now(mut answer: Answer) -> Answer {
 
 /// The order of a step names some members; the peer may add others.
 fn is_awaited((wanted, members): &(String, Value), action: &str, payload: &Value) -> bool {
-    let same = |(name, value): (&String, &Value)| payload.get(name) == Some(value);
-    let members = members.as_object();
-    let says_nothing = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    let same = |(name, value): (&String, &Value)| is_the_same(value, payload.get(name));
     wanted == action
-        && members.is_none_or(|members| {
-            // What was ordered without any member means all of something: a call with a member asks for a part.
-            let whole = !members.is_empty()
-                || payload
-                    .as_object()
-                    .is_none_or(|payload| payload.values().all(says_nothing));
-            whole && members.iter().all(same)
-        })
+        && members
+            .as_object()
+            .is_none_or(|members| members.iter().all(same))
+}
+
+/// Whether a member is the ordered one: texts have no case [1.6 §7.17, §7.28], and `null` stands for what is not
+/// there, or is an empty list.
+fn is_the_same(wanted: &Value, is: Option<&Value>) -> bool {
+    match (wanted, is) {
+        (Value::Null, is) => is.is_none_or(|is| is.as_array().is_some_and(Vec::is_empty)),
+        (Value::String(wanted), Some(Value::String(is))) => wanted.eq_ignore_ascii_case(is),
+        (Value::Array(wanted), Some(Value::Array(is))) => {
+            let mut pairs = wanted.iter().zip(is);
+            wanted.len() == is.len() && pairs.all(|(wanted, is)| is_the_same(wanted, Some(is)))
+        }
+        (wanted, is) => is == Some(wanted),
+    }
 }
 
 /// Now, as the rig writes it.
@@ -162,5 +169,23 @@ mod tests {
             matches!(answer(json!({"x": 1})), Answer::Error { .. }),
             "used up"
         );
+    }
+
+    #[test]
+    fn an_ordered_command_is_known_in_any_case_and_not_mistaken_for_a_question_of_the_peer() {
+        let is = |members: Value, payload: Value| {
+            is_awaited(
+                &("GetConfiguration".into(), members),
+                "GetConfiguration",
+                &payload,
+            )
+        };
+        assert!(is(json!({"key": ["A", "B"]}), json!({"key": ["a", "B"]})));
+        assert!(!is(json!({"key": ["A"]}), json!({"key": ["A", "B"]})));
+        assert!(is(json!({"key": null}), json!({"key": []})));
+        assert!(is(json!({"key": null}), json!({})));
+        assert!(!is(json!({"key": null}), json!({"key": ["A"]})));
+        assert!(is(json!({}), json!({"connectorId": 1})));
+        assert!(!is(json!({"connectorId": 2}), json!({"connectorId": 1})));
     }
 }

@@ -4,7 +4,7 @@ use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use crate::defect::{
-    Frames, answers, answers_twice, becomes, calls, habit, never_answers, says, swaps_error_codes,
+    Frames, answers, answers_twice, becomes, calls, habit, never_answers, swaps_error_codes,
 };
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -19,32 +19,224 @@ fn lets_in(status: &'static str) -> Box<dyn Bend> {
 }
 
 /// A tag is another tag in lower case.
-fn minds_case() -> Box<dyn Bend> {
+fn minds_case(wanted: &'static str) -> Box<dyn Bend> {
     let mut lower = false;
     habit(move |direction, action, message| match message {
-        Message::Call { payload, .. } if direction == Direction::ToSut && action == "Authorize" => {
+        Message::Call { payload, .. } if direction == Direction::ToSut && action == wanted => {
             let tag = payload["idTag"].as_str().unwrap_or_default();
             lower = tag == tag.to_lowercase();
             None
         }
-        Message::Result { id, .. }
-            if direction == Direction::FromSut && action == "Authorize" && lower =>
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == wanted && lower =>
         {
-            Some(becomes(
-                json!([3, id, {"idTagInfo": {"status": "Invalid"}}]),
-            ))
+            let mut payload = payload.clone();
+            payload["idTagInfo"] = json!({"status": "Invalid"});
+            Some(becomes(json!([3, id, payload])))
         }
         _ => None,
     })
 }
 
-/// Every start told again is another transaction.
-fn counts_twice() -> Box<dyn Bend> {
-    let mut extra = 0;
-    answers("StartTransaction", move |payload| {
-        let id = payload["transactionId"].as_i64().unwrap_or(0);
-        payload["transactionId"] = (id + extra).into();
-        extra += 1_000;
+/// A connector has one transaction id for good.
+fn gives_an_id_again() -> Box<dyn Bend> {
+    let (mut connector, mut ids) = (Value::Null, Vec::<(Value, Value)>::new());
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::ToSut && action == "StartTransaction" =>
+        {
+            connector = payload["connectorId"].clone();
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            let given = ids.iter().find(|(of, _)| *of == connector);
+            let Some((_, given)) = given else {
+                ids.push((connector.clone(), payload["transactionId"].clone()));
+                return None;
+            };
+            let mut payload = payload.clone();
+            payload["transactionId"] = given.clone();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Every answer of the line tells the time of the first.
+fn stands_still() -> Box<dyn Bend> {
+    let mut first = None;
+    habit(move |direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && payload.get("currentTime").is_some() =>
+        {
+            let time = first.get_or_insert_with(|| payload["currentTime"].clone());
+            let mut payload = payload.clone();
+            payload["currentTime"] = time.clone();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Keeps so much of a message id.
+fn cuts_ids(length: usize) -> Box<dyn Bend> {
+    habit(move |direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && id.chars().count() > length =>
+        {
+            let id: String = id.chars().take(length).collect();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Hangs up when it has refused a tag.
+fn hangs_up_on_strangers() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut
+                && action == "Authorize"
+                && payload["idTagInfo"]["status"] != "Accepted" =>
+        {
+            Some(Fate {
+                close: true,
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Hears nothing while a command of its own is open.
+fn is_deaf_while_it_waits() -> Box<dyn Bend> {
+    let mut open: Option<String> = None;
+    habit(move |direction, _, message| match message {
+        Message::Call { id, .. } if direction == Direction::FromSut => {
+            open = Some(id.clone());
+            None
+        }
+        Message::Call { .. } => open.as_ref().map(|_| Fate::default()),
+        _ if direction == Direction::ToSut && message.id() == open.as_deref() => {
+            open = None;
+            None
+        }
+        _ => None,
+    })
+}
+
+/// Leaves calls of a kind unanswered.
+fn drops(wanted: &'static str, kind: fn(&Value) -> bool) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::ToSut && action == wanted && kind(payload) =>
+        {
+            Some(Fate::default())
+        }
+        _ => None,
+    })
+}
+
+/// Takes messages of any action that lack what they need.
+fn takes_what_lacks() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Error { id, .. }
+            if direction == Direction::FromSut
+                && matches!(action, "MeterValues" | "StopTransaction") =>
+        {
+            Some(becomes(json!([3, id, {}])))
+        }
+        _ => None,
+    })
+}
+
+/// The first sample of a message with meter values.
+fn sample(payload: &Value) -> &Value {
+    &payload["meterValue"][0]["sampledValue"][0]
+}
+
+/// Where the time of a message stands.
+fn time_of(payload: &Value) -> &str {
+    let time = payload.get("timestamp");
+    let time = time.unwrap_or(&payload["meterValue"][0]["timestamp"]);
+    time.as_str().unwrap_or_default()
+}
+
+fn has_offset(payload: &Value) -> bool {
+    let time = time_of(payload);
+    !time.is_empty() && !time.ends_with('Z')
+}
+
+/// Refuses calls of an action that are of a kind.
+fn refuses(wanted: &'static str, kind: fn(&Value) -> bool) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == wanted && kind(payload) =>
+        {
+            let error = json!([4, id, "FormationViolation", "", {}]);
+            Some(Fate {
+                back: vec![error.to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// The tags of all answers are accepted until a day that is over.
+fn accepts_for_the_past() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && payload["idTagInfo"]["status"] == "Accepted" =>
+        {
+            let mut payload = payload.clone();
+            payload["idTagInfo"]["expiryDate"] = "2001-01-01T00:00:00Z".into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Accepts every start that another tag than an unknown one makes.
+fn starts_whom_it_refuses() -> Box<dyn Bend> {
+    answers("StartTransaction", |payload| {
+        let status = &payload["idTagInfo"]["status"];
+        if status == "Blocked" || status == "Expired" {
+            payload["idTagInfo"]["status"] = "Accepted".into();
+        }
+    })
+}
+
+/// After a refusal it sends no command any more.
+fn is_stuck_after_a_refusal() -> Box<dyn Bend> {
+    let mut stuck = false;
+    habit(move |direction, _, message| match message {
+        Message::Result { payload, .. } if direction == Direction::ToSut => {
+            let word = payload["status"].as_str().unwrap_or_default();
+            stuck |= matches!(word, "Rejected" | "NotSupported" | "UnlockFailed");
+            None
+        }
+        Message::Call { id, .. } if direction == Direction::FromSut && stuck => Some(Fate {
+            back: vec![json!([4, id, "GenericError", "", {}]).to_string()],
+            ..Fate::default()
+        }),
+        _ => None,
+    })
+}
+
+/// Hangs up when an answer lists more keys than it has room for.
+fn stumbles_over_many_keys() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload } if direction == Direction::ToSut => {
+            let keys = payload["configurationKey"].as_array().map_or(0, Vec::len);
+            (keys > 10).then(|| Fate {
+                close: true,
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
     })
 }
 
@@ -175,7 +367,13 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     Frames {
         name: "gives no interval",
         breaks: "an accepted charge point is told its heartbeat interval [1.6 §4.2]",
-        make: || answers("BootNotification", |payload| payload["interval"] = 0.into()),
+        make: || {
+            answers("BootNotification", |payload| {
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("interval"));
+            })
+        },
     },
     Frames {
         name: "lives yesterday",
@@ -229,7 +427,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     Frames {
         name: "minds the case of tags",
         breaks: "tags have no case [1.6 §7.28]",
-        make: minds_case,
+        make: || minds_case("Authorize"),
     },
     Frames {
         name: "gives every transaction the same id",
@@ -241,9 +439,33 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         },
     },
     Frames {
-        name: "counts a start twice that is told twice",
-        breaks: "a start told again is the same transaction [1.6 §4.8, §3.7.1]",
-        make: counts_twice,
+        name: "accepts tags until a day that is over",
+        breaks: "an acceptance that has ended is none [1.6 §7.27]",
+        make: accepts_for_the_past,
+    },
+    Frames {
+        name: "accepts starts of blocked and expired tags",
+        breaks: "the tag of a start is checked again [1.6 §4.8]",
+        make: starts_whom_it_refuses,
+    },
+    Frames {
+        name: "says of the tag that stops that it is Invalid",
+        breaks: "what is said of a tag is true [1.6 §6.50]",
+        make: || {
+            answers("StopTransaction", |payload| {
+                payload["idTagInfo"] = json!({"status": "Invalid"})
+            })
+        },
+    },
+    Frames {
+        name: "sends no command after a refusal",
+        breaks: "a refused command is over: the next one follows [1.6J §4.1.1]",
+        make: is_stuck_after_a_refusal,
+    },
+    Frames {
+        name: "stumbles over a charge point with many keys",
+        breaks: "a charge point lists all its keys [1.6 §5.8]",
+        make: stumbles_over_many_keys,
     },
     Frames {
         name: "gives refused starts no id",
@@ -325,9 +547,299 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         make: takes_anything,
     },
     Frames {
-        name: "takes data of any vendor",
-        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
-        make: || says("DataTransfer", "UnknownVendorId", "Accepted"),
+        name: "answers data of any vendor with data",
+        breaks: "there are no data for a vendor it does not know [1.6 §4.3]",
+        make: || answers("DataTransfer", |payload| payload["data"] = "thanks".into()),
+    },
+    Frames {
+        name: "asks for another message",
+        breaks: "TriggerMessage names the message that was meant [1.6 §5.17]",
+        make: || {
+            calls("TriggerMessage", |payload| {
+                payload["requestedMessage"] = "StatusNotification".into()
+            })
+        },
+    },
+    Frames {
+        name: "asks for the message of another connector",
+        breaks: "TriggerMessage names the connector that was meant [1.6 §5.17]",
+        make: || {
+            calls("TriggerMessage", |payload| {
+                if payload["connectorId"] == 1 {
+                    payload["connectorId"] = 2.into();
+                }
+            })
+        },
+    },
+    Frames {
+        name: "refuses what was asked for",
+        breaks: "a message that was asked for is acknowledged [1.6 §5.17]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload["meterValue"][0]["sampledValue"][0]["context"] == "Trigger"
+            })
+        },
+    },
+    Frames {
+        name: "minds the case of tags that start",
+        breaks: "tags have no case [1.6 §7.28]",
+        make: || minds_case("StartTransaction"),
+    },
+    Frames {
+        name: "gives a second session the id of the first",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: gives_an_id_again,
+    },
+    Frames {
+        name: "has a clock that stands still",
+        breaks: "the heartbeat is answered with the current time [1.6 §4.6]",
+        make: stands_still,
+    },
+    Frames {
+        name: "cuts message ids",
+        breaks: "an answer has the id of its call, of up to 36 characters [1.6J §4.1.4]",
+        make: || cuts_ids(30),
+    },
+    Frames {
+        name: "hangs up after it has refused a tag",
+        breaks: "a refused tag is answered, and the line goes on [1.6 §4.1]",
+        make: hangs_up_on_strangers,
+    },
+    Frames {
+        name: "is deaf while it waits for an answer",
+        breaks: "each side may call while a call of the other is open [1.6J §4.1.1]",
+        make: is_deaf_while_it_waits,
+    },
+    Frames {
+        name: "knows no running transaction",
+        breaks: "readings of a transaction are acknowledged [1.6 §4.7]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload.get("transactionId").is_some()
+            })
+        },
+    },
+    Frames {
+        name: "takes tags of letters and digits alone",
+        breaks: "a tag is any text of up to 20 characters [1.6 §3.9]",
+        make: || {
+            refuses("Authorize", |payload| {
+                payload["idTag"]
+                    .as_str()
+                    .is_some_and(|tag| tag.contains('#'))
+            })
+        },
+    },
+    Frames {
+        name: "takes no meter of a maker",
+        breaks: "a boot may tell of the meter [1.6 §6.3]",
+        make: || {
+            refuses("BootNotification", |payload| {
+                payload.get("meterType").is_some()
+            })
+        },
+    },
+    Frames {
+        name: "takes data in ASCII alone",
+        breaks: "messages are UTF-8 [1.6J §4.1.2]",
+        make: || {
+            refuses("DataTransfer", |payload| {
+                payload["data"]
+                    .as_str()
+                    .is_some_and(|data| !data.is_ascii())
+            })
+        },
+    },
+    Frames {
+        name: "knows few contexts",
+        breaks: "a reading has any context of the standard [1.6 §7.35]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                sample(payload)["context"] == "Interruption.End"
+            })
+        },
+    },
+    Frames {
+        name: "knows few locations",
+        breaks: "a reading has any location of the standard [1.6 §7.29]",
+        make: || refuses("MeterValues", |payload| sample(payload)["location"] == "EV"),
+    },
+    Frames {
+        name: "knows few measurands",
+        breaks: "a reading has any measurand of the standard [1.6 §7.31]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                sample(payload)["measurand"] == "Power.Factor"
+            })
+        },
+    },
+    Frames {
+        name: "knows few phases",
+        breaks: "a reading has any phase of the standard [1.6 §7.33]",
+        make: || refuses("MeterValues", |payload| sample(payload)["phase"] == "L3-L1"),
+    },
+    Frames {
+        name: "knows few units",
+        breaks: "a reading has any unit of the standard [1.6 §7.45]",
+        make: || refuses("MeterValues", |payload| sample(payload)["unit"] == "kvarh"),
+    },
+    Frames {
+        name: "takes no signed readings",
+        breaks: "a reading may be signed [1.6 §7.46]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                sample(payload)["format"] == "SignedData"
+            })
+        },
+    },
+    Frames {
+        name: "wants to know what is measured",
+        breaks: "a reading without a measurand is one of the import register [1.6 §7.43]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                sample(payload).get("measurand").is_none()
+            })
+        },
+    },
+    Frames {
+        name: "takes one reading at a time",
+        breaks: "a message has one reading or more [1.6 §6.31]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload["meterValue"]
+                    .as_array()
+                    .is_some_and(|all| all.len() > 1)
+            })
+        },
+    },
+    Frames {
+        name: "takes no readings of the whole charge point",
+        breaks: "connector 0 is the main meter [1.6 §4.7]",
+        make: || refuses("MeterValues", |payload| payload["connectorId"] == 0),
+    },
+    Frames {
+        name: "takes no reservation",
+        breaks: "a start may end a reservation [1.6 §6.45]",
+        make: || {
+            refuses("StartTransaction", |payload| {
+                payload.get("reservationId").is_some()
+            })
+        },
+    },
+    Frames {
+        name: "knows few error codes",
+        breaks: "a status has any error code of the standard [1.6 §7.6]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["errorCode"] == "WeakSignal"
+            })
+        },
+    },
+    Frames {
+        name: "takes no error codes of makers",
+        breaks: "a status may have an error code of the maker [1.6 §6.47]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload.get("vendorErrorCode").is_some()
+            })
+        },
+    },
+    Frames {
+        name: "knows few statuses",
+        breaks: "a connector has any status of the standard [1.6 §7.7]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["status"] == "Reserved"
+            })
+        },
+    },
+    Frames {
+        name: "takes no readings with a stop",
+        breaks: "a stop may carry readings [1.6 §6.49]",
+        make: || {
+            refuses("StopTransaction", |payload| {
+                payload.get("transactionData").is_some()
+            })
+        },
+    },
+    Frames {
+        name: "knows few reasons",
+        breaks: "a transaction ends for any reason of the standard [1.6 §7.36]",
+        make: || {
+            refuses("StopTransaction", |payload| {
+                payload["reason"] == "EmergencyStop"
+            })
+        },
+    },
+    Frames {
+        name: "wants the time of a status in UTC",
+        breaks: "times may have an offset [1.6 §3.15]",
+        make: || refuses("StatusNotification", has_offset),
+    },
+    Frames {
+        name: "wants the time of a reading in UTC",
+        breaks: "times may have an offset [1.6 §3.15]",
+        make: || refuses("MeterValues", has_offset),
+    },
+    Frames {
+        name: "wants the time of a start in UTC",
+        breaks: "times may have an offset [1.6 §3.15]",
+        make: || refuses("StartTransaction", has_offset),
+    },
+    Frames {
+        name: "wants the time of a stop in UTC",
+        breaks: "times may have an offset [1.6 §3.15]",
+        make: || refuses("StopTransaction", has_offset),
+    },
+    Frames {
+        name: "wants fractions of a second",
+        breaks: "times may have fractions or none [1.6 §3.15]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                !time_of(payload).is_empty() && !time_of(payload).contains('.')
+            })
+        },
+    },
+    Frames {
+        name: "leaves odd readings unanswered",
+        breaks: "each call has an answer [1.6J §4.1.1]",
+        make: || drops("MeterValues", |payload| sample(payload)["value"] == "NaN"),
+    },
+    Frames {
+        name: "leaves old starts unanswered",
+        breaks: "each call has an answer [1.6J §4.1.1]",
+        make: || {
+            drops("StartTransaction", |payload| {
+                time_of(payload).starts_with("2000")
+            })
+        },
+    },
+    Frames {
+        name: "takes readings and stops that lack what they need",
+        breaks: "a member that is needed is there [1.6J §4.2.3]",
+        make: takes_what_lacks,
+    },
+    Frames {
+        name: "changes the availability of another connector",
+        breaks: "ChangeAvailability names the connector that was meant [1.6 §5.2]",
+        make: || {
+            calls("ChangeAvailability", |payload| {
+                if payload["connectorId"] == 1 {
+                    payload["connectorId"] = 0.into();
+                }
+            })
+        },
+    },
+    Frames {
+        name: "drops the data it was to send",
+        breaks: "DataTransfer carries what was meant [1.6 §5.6]",
+        make: || {
+            calls("DataTransfer", |payload| {
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("data"));
+            })
+        },
     },
     Frames {
         name: "speaks for the other side",

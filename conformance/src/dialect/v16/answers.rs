@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use dynamo_protocol::v16::Action;
 use serde_json::{Value, json};
 
+use super::keys::must_be_writable;
 use crate::wire::script::{Answer, Answers, now};
 
 /// The answers of the scripted CSMS. Copies share what they know.
@@ -102,27 +103,152 @@ fn given() -> MutexGuard<'static, HashSet<i64>> {
     GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The answers of the scripted charge point to a CSMS that asks by itself.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StationAnswers;
+/// The answers of the scripted charge point to a CSMS that asks by itself: it has the Core profile and what a step adds.
+/// Copies share what they know.
+#[derive(Clone, Debug)]
+pub(crate) struct StationAnswers(Arc<Mutex<Settings>>);
+
+/// What a charge point is set to.
+#[derive(Debug)]
+struct Settings {
+    profiles: Vec<String>,
+    /// Its keys with their values; some makers have keys without one.
+    keys: Vec<(String, Option<String>)>,
+}
+
+/// Values of the required Core keys [1.6 §9.1], but the one that names the profiles.
+const VALUES: [(&str, &str); 20] = [
+    ("AuthorizeRemoteTxRequests", "true"),
+    ("ClockAlignedDataInterval", "0"),
+    ("ConnectionTimeOut", "60"),
+    ("ConnectorPhaseRotation", "0.RST,1.RST,2.RST"),
+    ("GetConfigurationMaxKeys", "50"),
+    ("HeartbeatInterval", "300"),
+    ("LocalAuthorizeOffline", "true"),
+    ("LocalPreAuthorize", "false"),
+    ("MeterValuesAlignedData", "Energy.Active.Import.Register"),
+    ("MeterValuesSampledData", "Energy.Active.Import.Register"),
+    ("MeterValueSampleInterval", "60"),
+    ("NumberOfConnectors", "2"),
+    ("ResetRetries", "3"),
+    ("StopTransactionOnEVSideDisconnect", "true"),
+    ("StopTransactionOnInvalidId", "true"),
+    ("StopTxnAlignedData", ""),
+    ("StopTxnSampledData", ""),
+    ("TransactionMessageAttempts", "3"),
+    ("TransactionMessageRetryInterval", "60"),
+    ("UnlockConnectorOnEVSideDisconnect", "true"),
+];
+
+/// The key that names the profiles.
+const PROFILES: &str = "SupportedFeatureProfiles";
+
+/// The longest value of a key [1.6 §7.21].
+const VALUE_MAX: usize = 500;
+
+impl Default for StationAnswers {
+    fn default() -> Self {
+        let standard = VALUES.iter();
+        let standard = standard.map(|(name, value)| (*name, Some((*value).to_owned())));
+        let of_maker = [
+            ("DynamoSeal", None),
+            ("DynamoNotes", Some("0123456789".repeat(VALUE_MAX / 10))),
+        ];
+        let keys = standard.chain(of_maker);
+        Self(Arc::new(Mutex::new(Settings {
+            profiles: vec!["Core".to_owned()],
+            keys: keys.map(|(name, value)| (name.to_owned(), value)).collect(),
+        })))
+    }
+}
+
+impl StationAnswers {
+    /// It has this profile as well.
+    pub(crate) fn claim(&self, profile: &str) {
+        self.settings().profiles.push(profile.to_owned());
+    }
+
+    /// The answer to GetConfiguration: all keys, or those that were asked for [1.6 §5.8].
+    pub(crate) fn configuration(&self, payload: &Value) -> Value {
+        let settings = self.settings();
+        let asked = payload["key"].as_array().cloned().unwrap_or_default();
+        if asked.is_empty() {
+            let profiles = settings.entry(PROFILES).into_iter();
+            let rest = settings
+                .keys
+                .iter()
+                .filter_map(|(name, _)| settings.entry(name));
+            return json!({"configurationKey": profiles.chain(rest).collect::<Vec<_>>()});
+        }
+        let known = |key: &Value| key.as_str().and_then(|name| settings.entry(name));
+        let unknown: Vec<&Value> = asked.iter().filter(|key| known(key).is_none()).collect();
+        let mut answer =
+            json!({"configurationKey": asked.iter().filter_map(known).collect::<Vec<_>>()});
+        if !unknown.is_empty() {
+            answer["unknownKey"] = json!(unknown);
+        }
+        answer
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Settings {
+    /// A key as GetConfiguration shows it; names have no case.
+    fn entry(&self, name: &str) -> Option<Value> {
+        if name.eq_ignore_ascii_case(PROFILES) {
+            let value = self.profiles.join(",");
+            return Some(json!({"key": PROFILES, "readonly": true, "value": value}));
+        }
+        let mut keys = self.keys.iter();
+        let (name, value) = keys.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        let mut entry = json!({"key": name, "readonly": !must_be_writable(name)});
+        if let Some(value) = value {
+            entry["value"] = value.as_str().into();
+        }
+        Some(entry)
+    }
+
+    /// The word of the answer to ChangeConfiguration [1.6 §5.3].
+    fn change(&mut self, payload: &Value) -> &'static str {
+        let name = payload["key"].as_str().unwrap_or_default();
+        match self.entry(name).map(|entry| entry["readonly"] == true) {
+            None => "NotSupported",
+            Some(true) => "Rejected",
+            Some(false) => {
+                let mut keys = self.keys.iter_mut();
+                if let Some((_, value)) = keys.find(|(key, _)| key.eq_ignore_ascii_case(name)) {
+                    *value = payload["value"].as_str().map(str::to_owned);
+                }
+                "Accepted"
+            }
+        }
+    }
+
+    fn has(&self, profile: &str) -> bool {
+        self.profiles.iter().any(|name| name == profile)
+    }
+}
 
 impl Answers for StationAnswers {
     fn answer(&mut self, action: &str, payload: &Value) -> Answer {
         Answer::Result(match action {
-            "GetConfiguration" => match payload.get("key").and_then(Value::as_array) {
-                Some(keys) if !keys.is_empty() => {
-                    json!({"configurationKey": [], "unknownKey": keys})
-                }
-                _ => json!({"configurationKey": [
-                    {"key": "HeartbeatInterval", "readonly": false, "value": "300"},
-                    {"key": "NumberOfConnectors", "readonly": true, "value": "2"},
-                    {"key": "SupportedFeatureProfiles", "readonly": true, "value": "Core"}]}),
-            },
-            "ChangeConfiguration" => json!({"status": "NotSupported"}),
+            "GetConfiguration" => self.configuration(payload),
+            "ChangeConfiguration" => json!({"status": self.settings().change(payload)}),
+            "ChangeAvailability" if payload["type"] == "Operative" => json!({"status": "Accepted"}),
+            "ChangeAvailability" => json!({"status": "Rejected"}),
+            "TriggerMessage" if self.settings().has("RemoteTrigger") => {
+                json!({"status": "Rejected"})
+            }
             "TriggerMessage" => json!({"status": "NotImplemented"}),
             "ClearCache" => json!({"status": "Accepted"}),
+            "DataTransfer" => json!({"status": "UnknownVendorId"}),
             "GetLocalListVersion" => json!({"listVersion": -1}),
-            "SendLocalList" => json!({"status": "NotSupported"}),
+            "SendLocalList" | "SetChargingProfile" => json!({"status": "NotSupported"}),
+            "ClearChargingProfile" => json!({"status": "Unknown"}),
+            "GetCompositeSchedule" => json!({"status": "Rejected"}),
             other => return unknown(other),
         })
     }
@@ -141,6 +267,7 @@ fn unknown(action: &str) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::v16::keys::{CORE_KEYS, value_in};
 
     #[test]
     fn transaction_ids_are_never_given_twice_and_tags_have_no_case() {
@@ -169,5 +296,35 @@ mod tests {
             (code("Reset"), code("Nonsense")),
             ("NotSupported", "NotImplemented")
         );
+    }
+
+    #[test]
+    fn a_charge_point_shows_every_required_key_and_changes_those_it_may() {
+        let mut answers = StationAnswers::default();
+        let all = answers.configuration(&json!({}));
+        let listed = all["configurationKey"].as_array().unwrap().len();
+        assert_eq!(listed, CORE_KEYS.len() + 2);
+        for (name, _) in CORE_KEYS {
+            assert!(value_in(&all, name).is_ok(), "{name}");
+        }
+        let mut change = |key: &str, value: &str| match answers
+            .answer("ChangeConfiguration", &json!({"key": key, "value": value}))
+        {
+            Answer::Result(answer) => answer["status"].clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(change("heartbeatINTERVAL", "20"), "Accepted");
+        assert_eq!(change("NumberOfConnectors", "9"), "Rejected");
+        assert_eq!(change("LightIntensity", "50"), "NotSupported");
+        let asked = json!({"key": ["HeartbeatInterval", "LightIntensity", "DynamoSeal"]});
+        assert_eq!(
+            answers.configuration(&asked),
+            json!({"configurationKey": [{"key": "HeartbeatInterval", "readonly": false, "value": "20"},
+                {"key": "DynamoSeal", "readonly": true}], "unknownKey": ["LightIntensity"]})
+        );
+        answers.claim("RemoteTrigger");
+        let profiles = answers.configuration(&json!({"key": ["SupportedFeatureProfiles"]}));
+        let value = value_in(&profiles, "SupportedFeatureProfiles").unwrap();
+        assert_eq!(value, "Core,RemoteTrigger");
     }
 }

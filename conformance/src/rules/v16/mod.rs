@@ -253,7 +253,7 @@ pub(super) fn nothing_is_unaccounted(
 }
 
 /// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
-pub(crate) const CSMS_MAY: [&str; 9] = [
+pub(crate) const CSMS_MAY: [&str; 11] = [
     "GetConfiguration",
     "ChangeConfiguration",
     "ChangeAvailability",
@@ -263,6 +263,8 @@ pub(crate) const CSMS_MAY: [&str; 9] = [
     "ClearCache",
     "DataTransfer",
     "SetChargingProfile",
+    "ClearChargingProfile",
+    "GetCompositeSchedule",
 ];
 
 /// What is known of a charge point that tells what no step expects.

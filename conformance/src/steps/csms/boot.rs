@@ -1,6 +1,6 @@
 //! Connecting, boot, heartbeat, status; two lines of one charge point.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cucumber::{given, then, when};
 use serde_json::{Value, json};
@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::peer::station::Welcome;
+use crate::role::Closed;
 use crate::role::station::StationRole;
 use crate::steps::csms::{CONNECTORS, status_is, told};
-use crate::steps::world::World;
+use crate::steps::world::{OrEnd as _, World};
 use crate::wire::script::now;
 use crate::words::{quoted, span};
 
@@ -20,7 +21,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(300);
 /// How soon "at once" is.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn boot_notification() -> Value {
+pub(super) fn boot_notification() -> Value {
     json!({"chargePointVendor": "Dynamo", "chargePointModel": "Scripted", "firmwareVersion": "1.0"})
 }
 
@@ -31,7 +32,21 @@ fn status(connector: u32, status: &str, error_code: &str) -> Value {
 #[given("a charge point that the CSMS has accepted")]
 async fn accepted(world: &mut World) -> StepResult {
     connects(world).await?;
-    accepted_by_csms(world.station()?).await
+    let station = world.station()?;
+    let registered = registers(station, &boot_notification()).await;
+    registered.or_end(world)?;
+    reports_connectors(world.station()?).await
+}
+
+#[given(regex = r"^a charge point with (\w+) and (\w+) that the CSMS has accepted$")]
+async fn accepted_with_profiles(world: &mut World, one: String, other: String) -> StepResult {
+    connects(world).await?;
+    let station = world.station()?;
+    station.answers.claim(&one);
+    station.answers.claim(&other);
+    let registered = registers(station, &boot_notification()).await;
+    registered.or_end(world)?;
+    reports_connectors(world.station()?).await
 }
 
 /// Boots and reports its connectors.
@@ -44,6 +59,69 @@ pub(crate) async fn accepted_with(station: &mut StationRole, boot: Value) -> Ste
     let registration = told(station, "BootNotification", boot).await?;
     status_is(&registration, "/status", &["Accepted".to_owned()])?;
     station.accepted = true;
+    reports_connectors(station).await
+}
+
+/// Boots until the CSMS accepts it; one that keeps it waiting for longer than the patience cannot be tested with it.
+async fn registers(station: &mut StationRole, boot: &Value) -> Result<(), Closed> {
+    let first = told(station, "BootNotification", boot.clone()).await?;
+    match until_accepted(station, boot, first).await? {
+        Registered::Accepted(_) => Ok(()),
+        Registered::Waits { status } => Err(Closed::NotRun(format!(
+            "the CSMS answers the boots of {} with {status} for as long as --timeout says: accept it there",
+            station.id
+        ))),
+    }
+}
+
+/// What came of the boots.
+enum Registered {
+    /// The answer that accepted it.
+    Accepted(Value),
+    /// It was kept waiting, with this word, for longer than the patience.
+    Waits { status: String },
+}
+
+/// A charge point that is kept Pending or is Rejected boots again when the interval is over [1.6 §4.2]. A CSMS may
+/// close the line to one it rejects.
+async fn until_accepted(
+    station: &mut StationRole,
+    boot: &Value,
+    first: Value,
+) -> Result<Registered, Failure> {
+    let deadline = Instant::now() + station.talk.patience;
+    let mut answer = first;
+    loop {
+        let status = answer["status"].as_str().unwrap_or_default().to_owned();
+        match status.as_str() {
+            "Accepted" => {
+                station.accepted = true;
+                return Ok(Registered::Accepted(answer));
+            }
+            "Pending" | "Rejected" => clock_is_right(&answer)?,
+            _ => {
+                return Err(Failure::new(format!(
+                    "the answer {answer} to a boot has no status that the standard knows"
+                )));
+            }
+        }
+        // With 0 the charge point chooses [1.6 §4.2].
+        let interval = match answer["interval"].as_u64() {
+            None | Some(0) => AT_ONCE,
+            Some(seconds) => Duration::from_secs(seconds),
+        };
+        if Instant::now() + interval > deadline {
+            return Ok(Registered::Waits { status });
+        }
+        station.talk.line.wait(interval, |_| None::<()>).await;
+        if !station.talk.line.log().connected {
+            station.connect().await?;
+        }
+        answer = told(station, "BootNotification", boot.clone()).await?;
+    }
+}
+
+async fn reports_connectors(station: &mut StationRole) -> StepResult {
     for connector in 0..=CONNECTORS {
         told(
             station,
@@ -83,7 +161,19 @@ async fn offers(world: &mut World, one: String, other: String) -> StepResult {
     DONE
 }
 
-/// The socket is opened without a subprotocol and closed at once [1.6J §3.3]; refusing the handshake says the same.
+#[when("a charge point offers no subprotocol")]
+async fn offers_none(world: &mut World) -> StepResult {
+    let station = StationRole::new(world.rig()?, &world.scenario)?;
+    world.station = Some(station);
+    let station = world.station()?;
+    let welcome = station.knock("").await?;
+    let note = format!("rig: offered no subprotocol; the CSMS {welcome}");
+    station.talk.line.note(note);
+    station.welcome = Some(welcome);
+    DONE
+}
+
+/// The socket is opened without a subprotocol and closed at once [1.6J §3.2]; refusing the handshake says the same.
 #[then("the CSMS confirms no subprotocol and closes the line")]
 async fn no_subprotocol(world: &mut World) -> StepResult {
     let station = world.station()?;
@@ -97,11 +187,11 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
             });
             closed
                 .await
-                .ok_or_else(|| Failure::new("the line stayed open; without a subprotocol that both know it should be closed at once [1.6J §3.3]"))
+                .ok_or_else(|| Failure::new("the line stayed open; without a subprotocol that both know it should be closed at once [1.6J §3.2]"))
         }
         Some(other) => Err(Failure::new(format!(
             "the CSMS {other}; it should confirm no subprotocol and close the line, or refuse the handshake with HTTP \
-             400, 403, 406 or 426 [1.6J §3.3]"
+             400, 403, 406 or 426 [1.6J §3.2]"
         ))),
         None => Err(Failure::new("no step before this one has knocked")),
     }
@@ -114,7 +204,7 @@ async fn subprotocol(world: &mut World, wanted: String) -> StepResult {
             subprotocol: Some(is),
         }) if is == wanted => DONE,
         Some(other) => Err(Failure::new(format!(
-            "the CSMS {other}; the subprotocol {wanted} is expected [1.6J §3.3]"
+            "the CSMS {other}; the subprotocol {wanted} is expected [1.6J §3.2]"
         ))),
         None => Err(Failure::new("no step before this one has knocked")),
     }
@@ -130,27 +220,36 @@ async fn boots(world: &mut World) -> StepResult {
     DONE
 }
 
+/// An interval of 0 has a meaning for the other words alone [1.6 §4.2], and heartbeats may be left out [1.6 §4.6].
 #[then("the CSMS answers Accepted with its clock and an interval")]
 async fn answers_boot(world: &mut World) -> StepResult {
     let station = world.station()?;
-    let result = station.talk.result().await?;
-    status_is(&result, "/status", &["Accepted".to_owned()])?;
-    station.accepted = true;
+    let first = station.talk.result().await?;
+    let boot = station.talk.last_call_payload()?;
+    let result = match until_accepted(station, &boot, first).await? {
+        Registered::Accepted(result) => result,
+        Registered::Waits { status } => {
+            return Err(Failure::new(format!(
+                "the CSMS answered {status}, not Accepted, until the time was over"
+            )));
+        }
+    };
     clock_is_right(&result)?;
     match result["interval"].as_i64() {
-        Some(seconds) if seconds > 0 => DONE,
+        Some(1..) => DONE,
+        Some(0) => {
+            world.warn("the interval of an accepted boot is 0");
+            DONE
+        }
         _ => Err(Failure::new(format!(
-            "the interval is {}, not a number of seconds above 0",
+            "the interval is {}, not a number of seconds",
             result["interval"]
         ))),
     }
 }
 
 fn clock_is_right(result: &Value) -> StepResult {
-    let text = result["currentTime"].as_str().unwrap_or_default();
-    let stamp: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Failure::new(format!("its currentTime {} is no time", quoted(text))))?;
+    let stamp = heard_clock(result)?;
     let off = jiff::Timestamp::now().duration_since(stamp).unsigned_abs();
     if off > CLOCK_SLACK {
         return Err(Failure::new(format!(
@@ -172,6 +271,31 @@ async fn heartbeat(world: &mut World) -> StepResult {
 async fn answers_clock(world: &mut World) -> StepResult {
     let result = world.station()?.talk.result().await?;
     clock_is_right(&result)
+}
+
+/// How long a clock is watched before it is read again.
+const CLOCK_WATCH: Duration = Duration::from_secs(2);
+
+/// Whole seconds are fine enough; a clock that stands still is not.
+#[then(regex = r"^the clock of the CSMS has gone on 2 seconds later$")]
+async fn clock_goes_on(world: &mut World) -> StepResult {
+    let station = world.station()?;
+    let before = heard_clock(&station.talk.result().await?)?;
+    station.talk.line.wait(CLOCK_WATCH, |_| None::<()>).await;
+    let after = heard_clock(&told(station, "Heartbeat", json!({})).await?)?;
+    if after > before {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "the clock of the CSMS said {before}, and {} later {after} [1.6 §4.6]",
+        span(CLOCK_WATCH)
+    )))
+}
+
+fn heard_clock(result: &Value) -> Result<jiff::Timestamp, Failure> {
+    let text = result["currentTime"].as_str().unwrap_or_default();
+    let stamp = text.parse();
+    stamp.map_err(|_| Failure::new(format!("its currentTime {} is no time", quoted(text))))
 }
 
 #[when(regex = r"^it reports connector (\d+) as (\w+)(?: with (\w+))?$")]

@@ -11,7 +11,7 @@ use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::hand::driver;
 use crate::role::station::{OVERTAKEN, StationRole};
-use crate::steps::csms::{status_is, told};
+use crate::steps::csms::{CONNECTORS, tag_is_accepted, told};
 use crate::steps::world::World;
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::line::Log;
@@ -22,18 +22,22 @@ use crate::words::span;
 const WATCH: Duration = Duration::from_millis(600);
 
 /// Has the driver order a command; `Err` when this run has no driver.
-async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
+pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     let driver = world.station()?.csms()?.driver.clone();
     let Some(driver) = driver else {
         return Err(world.cannot_run("needs --driver"));
     };
     let station = world.station()?;
+    // What the CSMS has asked by itself so far is not what is ordered now.
+    if station.orders.is_empty() && station.held.is_empty() {
+        station.talk.begin_act();
+    }
     station
         .talk
         .line
         .script()
         .awaited
-        .push((action.to_owned(), payload.clone()));
+        .push((action.to_owned(), awaited(action, &payload)));
     station
         .talk
         .line
@@ -42,6 +46,18 @@ async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     let order = driver.order(&station.scenario, &station.id, action, &payload, tell);
     station.orders.push(order);
     DONE
+}
+
+/// What of an ordered command makes it known when it comes, so that a step answers it: what a CSMS may leave out, or
+/// put in another way, does not count. `null` stands for a member that is not there.
+fn awaited(action: &str, payload: &Value) -> Value {
+    match action {
+        "GetConfiguration" => json!({"key": payload.get("key")}),
+        "ChangeAvailability" | "ChangeConfiguration" | "DataTransfer" => payload.clone(),
+        "TriggerMessage" => json!({"requestedMessage": payload["requestedMessage"]}),
+        // A CSMS does not send these unasked, or they have no members.
+        _ => json!({}),
+    }
 }
 
 #[when(
@@ -77,6 +93,21 @@ async fn unlock(world: &mut World, connector: u32) -> StepResult {
     order(world, "UnlockConnector", json!({"connectorId": connector})).await
 }
 
+/// A connector that the charge point has not, next to those it has.
+pub(super) const MISSING_CONNECTOR: u32 = CONNECTORS + 1;
+
+#[when("the operator has the CSMS unlock a connector that is not there, if it can")]
+async fn unlock_missing(world: &mut World) -> StepResult {
+    let payload = json!({"connectorId": MISSING_CONNECTOR});
+    order(world, "UnlockConnector", payload).await
+}
+
+#[then("the CSMS sends UnlockConnector for that connector")]
+async fn sends_unlock_missing(world: &mut World) -> StepResult {
+    let expected = Expected::call("UnlockConnector").with("connectorId", MISSING_CONNECTOR);
+    expect_if_it_can(world, expected).await
+}
+
 #[when(regex = r"^the operator has the CSMS read (its whole configuration|\w+)$")]
 async fn read(world: &mut World, what: String) -> StepResult {
     let payload = if what.contains(' ') {
@@ -102,8 +133,35 @@ async fn clear_cache(world: &mut World) -> StepResult {
     order(world, "ClearCache", json!({})).await
 }
 
+#[when(regex = r"^the operator has the CSMS make connector (\d+) (Operative|Inoperative)$")]
+async fn make_available(world: &mut World, connector: u32, kind: String) -> StepResult {
+    let payload = json!({"connectorId": connector, "type": kind});
+    order(world, "ChangeAvailability", payload).await
+}
+
+#[then(
+    regex = r"^the CSMS sends ChangeAvailability of connector (\d+) to (Operative|Inoperative)$"
+)]
+async fn sends_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
+    let expected = Expected::call("ChangeAvailability").with("connectorId", connector);
+    expect_command(world, expected.with("type", kind)).await
+}
+
+#[when(regex = r"^the operator has the CSMS send data of the vendor (\S+), if it can$")]
+async fn send_data(world: &mut World, vendor: String) -> StepResult {
+    let payload = json!({"vendorId": vendor, "messageId": "Hello", "data": "anything"});
+    order(world, "DataTransfer", payload).await
+}
+
+#[then(regex = r"^the CSMS sends data of the vendor (\S+)$")]
+async fn sends_data(world: &mut World, vendor: String) -> StepResult {
+    let expected = Expected::call("DataTransfer").want("vendorId", Want::Tag(vendor));
+    let expected = expected.want("messageId", Want::Tag("Hello".into()));
+    expect_if_it_can(world, expected.with("data", "anything")).await
+}
+
 /// Waits for a command and keeps it until a step answers it.
-async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
+pub(super) async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
     let station = world.station()?;
     match station.expect(Order::Next, &expected).await {
         Ok(seen) => {
@@ -113,6 +171,50 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
             DONE
         }
         Err(failure) => Err(with_refusals(station, failure).await),
+    }
+}
+
+/// The command that a step has seen last.
+pub(super) fn last_command(world: &mut World) -> Result<Value, Failure> {
+    let held = world.station()?.held.last();
+    let payload = held.map(|(_, _, payload)| payload.clone());
+    payload.ok_or_else(|| Failure::new("no command was seen"))
+}
+
+/// Waits for a command that a careful CSMS refuses to send: then the scenario is not run. A silence fails.
+pub(super) async fn expect_if_it_can(world: &mut World, expected: Expected) -> StepResult {
+    let station = world.station()?;
+    let ordered = station.orders.pop();
+    let mut ordered = ordered.ok_or_else(|| Failure::new("no command was ordered"))?;
+    let patience = station.talk.patience;
+    let refusal = tokio::select! {
+        seen = station.talk.expect(Order::Next, &expected) => {
+            let seen = seen?;
+            station.held.push((seen.id, expected.action().to_owned(), seen.payload));
+            return DONE;
+        }
+        refusal = ordered.refused() => refusal,
+    };
+    // The CALL counts, and it may have overtaken the refusal on another socket.
+    let overtaken = patience.min(OVERTAKEN);
+    match station
+        .talk
+        .look_for(Order::Next, &expected, overtaken)
+        .await
+    {
+        Some(seen) => {
+            let held = (seen.id, expected.action().to_owned(), seen.payload);
+            station.held.push(held);
+            DONE
+        }
+        None if refusal.of_the_order => Err(world.cannot_run(format!(
+            "the CSMS cannot be made to send it: {}",
+            refusal.reason
+        ))),
+        None => Err(Failure::new(format!(
+            "no {expected} came, because {}",
+            refusal.reason
+        ))),
     }
 }
 
@@ -176,21 +278,23 @@ async fn sends_change(world: &mut World, key: String, value: String) -> StepResu
     expect_command(
         world,
         Expected::call("ChangeConfiguration")
-            .with("key", key)
+            .want("key", Want::Tag(key))
             .with("value", value),
     )
     .await
 }
 
-/// An empty list means the same as none [1.6 §6.23].
+/// An empty list means the same as none [1.6 §6.23]; names of keys have no case [1.6 §7.28].
 #[then(regex = r"^the CSMS asks for (the whole configuration|\w+)$")]
 async fn asks_for(world: &mut World, what: String) -> StepResult {
-    let want = if what.contains(' ') {
-        Want::IsOrAbsent(json!([]))
+    let expected = Expected::call("GetConfiguration");
+    let expected = if what.contains(' ') {
+        expected.want("key", Want::IsOrAbsent(json!([])))
     } else {
-        Want::Is(json!([what]))
+        let one = expected.want("key/0", Want::Tag(what));
+        one.want("key/1", Want::Absent)
     };
-    expect_command(world, Expected::call("GetConfiguration").want("key", want)).await
+    expect_command(world, expected).await
 }
 
 #[when(regex = r"^it answers ([A-Z]\w+)$")]
@@ -204,21 +308,9 @@ async fn answers(world: &mut World, status: String) -> StepResult {
 #[when("it answers with its configuration")]
 async fn answers_configuration(world: &mut World) -> StepResult {
     let station = world.station()?;
-    let all = json!([
-        {"key": "SupportedFeatureProfiles", "readonly": true, "value": "Core"},
-        {"key": "HeartbeatInterval", "readonly": false, "value": "300"},
-        {"key": "MeterValueSampleInterval", "readonly": false, "value": "60"}]);
-    let asked = station
-        .held
-        .first()
-        .and_then(|(_, _, payload)| payload["key"][0].as_str().map(str::to_owned));
-    let mut keys = all.as_array().cloned().unwrap_or_default();
-    if let Some(asked) = asked {
-        keys.retain(|key| key["key"] == asked.as_str());
-    }
-    station
-        .answer_held(&Answer::Result(json!({"configurationKey": keys})))
-        .await
+    let asked = station.held.first().map(|(_, _, payload)| payload.clone());
+    let answer = station.answers.configuration(&asked.unwrap_or_default());
+    station.answer_held(&Answer::Result(answer)).await
 }
 
 #[when("it answers with the error NotSupported")]
@@ -349,9 +441,7 @@ async fn next_of(
 /// Both directions have a call open at the same time, which the standard allows.
 #[when("it is sent a command while it asks about the known tag")]
 async fn crossing(world: &mut World) -> StepResult {
-    let tag = TagWord::Known
-        .of(&world.rig()?.tags)
-        .map_err(Failure::new)?;
+    let tag = world.tag(TagWord::Known).await?;
     order(world, "ClearCache", json!({})).await?;
     expect_command(world, Expected::call("ClearCache")).await?;
     world
@@ -366,7 +456,7 @@ async fn crossing(world: &mut World) -> StepResult {
 async fn both_answered(world: &mut World) -> StepResult {
     let station = world.station()?;
     let result = station.talk.result().await?;
-    status_is(&result, "/idTagInfo/status", &["Accepted".to_owned()])?;
+    tag_is_accepted(&result)?;
     station
         .answer_held(&Answer::Result(json!({"status": "Accepted"})))
         .await?;

@@ -2,14 +2,17 @@
 
 mod boot;
 mod command;
+mod forms;
 mod line;
 mod session;
+mod trigger;
 
 pub(crate) use boot::{accepted_by_csms, accepted_with};
 pub(crate) use session::{session_runs, transaction_begins};
 
 use serde_json::Value;
 
+use crate::case::side::Side;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::station::StationRole;
@@ -32,5 +35,37 @@ fn status_is(result: &Value, pointer: &str, wanted: &[String]) -> StepResult {
             wanted.join(" or ")
         ))),
         None => Err(Failure::new(format!("the answer {result} has no status"))),
+    }
+}
+
+/// The words with which a tag is refused [1.6 §7.2].
+const REFUSALS: [&str; 4] = ["Blocked", "Expired", "Invalid", "ConcurrentTx"];
+
+/// The tag is accepted, and not one whose time is over: that is no acceptance [1.6 §7.27].
+fn tag_is_accepted(result: &Value) -> StepResult {
+    status_is(result, "/idTagInfo/status", &["Accepted".to_owned()])?;
+    let Some(until) = result.pointer("/idTagInfo/expiryDate") else {
+        return DONE;
+    };
+    let stamp: Option<jiff::Timestamp> = until.as_str().and_then(|text| text.parse().ok());
+    match stamp {
+        None => Err(Failure::new(format!("its expiryDate {until} is no time"))),
+        Some(stamp) if stamp > jiff::Timestamp::now() => DONE,
+        Some(_) => Err(Failure::new(format!(
+            "the CSMS answered Accepted with the expiryDate {until}, which is over: a charge point that minds it \
+             charges nobody [1.6 §7.27]"
+        ))),
+    }
+}
+
+/// The tag is refused. Another word than this one refuses as well, and is remarked on; of the CSMS behind our own API
+/// the word itself is demanded.
+fn tag_is_refused(result: &Value, word: &str, side: Side) -> Result<Option<String>, Failure> {
+    match result.pointer("/idTagInfo/status").and_then(Value::as_str) {
+        Some(status) if status == word => Ok(None),
+        Some(status) if side == Side::Csms && REFUSALS.contains(&status) => Ok(Some(format!(
+            "the CSMS refused the tag with {status}; the word for it is {word} [1.6 §7.2]"
+        ))),
+        _ => status_is(result, "/idTagInfo/status", &[word.to_owned()]).map(|()| None),
     }
 }

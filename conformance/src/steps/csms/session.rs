@@ -4,16 +4,16 @@ use cucumber::{then, when};
 use dynamo_protocol::time;
 use serde_json::{Value, json};
 
+use crate::case::side::Side;
 use crate::case::tags::TagWord;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::station::StationRole;
-use crate::steps::csms::{status_is, told};
+use crate::steps::csms::{tag_is_accepted, tag_is_refused, told};
 use crate::steps::world::World;
-use crate::words::words;
 
 /// The time, some minutes ago, as a charge point writes it.
-fn minutes_ago(minutes: i64) -> String {
+pub(super) fn minutes_ago(minutes: i64) -> String {
     time::text(jiff::Timestamp::now().as_millisecond() - minutes * 60_000)
 }
 
@@ -45,12 +45,19 @@ async fn asks(world: &mut World, word: TagWord, lower: String) -> StepResult {
 async fn answers_tag(world: &mut World, status: String, transaction: String) -> StepResult {
     let station = world.station()?;
     let result = station.talk.result().await?;
-    status_is(&result, "/idTagInfo/status", &[status])?;
-    if transaction.is_empty() {
-        DONE
+    let remark = if status == "Accepted" {
+        tag_is_accepted(&result)?;
+        None
     } else {
-        adopt(station, &result)
+        tag_is_refused(&result, &status, station.talk.side)?
+    };
+    if !transaction.is_empty() {
+        adopt(station, &result)?;
     }
+    if let Some(remark) = remark {
+        world.warn(remark);
+    }
+    DONE
 }
 
 fn adopt(station: &mut StationRole, result: &Value) -> StepResult {
@@ -65,7 +72,7 @@ fn adopt(station: &mut StationRole, result: &Value) -> StepResult {
     }
 }
 
-fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) -> Value {
+pub(super) fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) -> Value {
     let payload = json!({"connectorId": connector, "idTag": tag, "meterStart": station.meter_wh, "timestamp": begun});
     station
         .talk
@@ -74,7 +81,12 @@ fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) ->
     payload
 }
 
-fn stop(station: &mut StationRole, transaction: i64, reason: &str, ended: String) -> Value {
+pub(super) fn stop(
+    station: &mut StationRole,
+    transaction: i64,
+    reason: &str,
+    ended: String,
+) -> Value {
     station.meter_wh += 1_250;
     let payload = json!({"transactionId": transaction, "meterStop": station.meter_wh, "timestamp": ended,
         "reason": reason});
@@ -90,21 +102,41 @@ fn running(station: &StationRole) -> Result<i64, Failure> {
 }
 
 #[when(
-    regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)(, begun \d+ minutes ago)?$"
+    regex = r"^it starts a transaction on connector (\d+) with (the \w+ tag)( in lower case)?(, begun \d+ minutes ago)?$"
 )]
-async fn starts(world: &mut World, connector: u32, word: TagWord, ago: String) -> StepResult {
-    let tag = world.tag(word).await?;
+async fn starts(
+    world: &mut World,
+    connector: u32,
+    word: TagWord,
+    lower: String,
+    ago: String,
+) -> StepResult {
+    let mut tag = world.tag(word).await?;
+    if !lower.is_empty() {
+        tag.make_ascii_lowercase();
+    }
     let station = world.station()?;
     let payload = start(station, connector, &tag, minutes_ago(minutes_in(&ago)));
     station.talk.command("StartTransaction", payload).await;
     DONE
 }
 
-#[when(regex = r"^it stops the transaction because of (\w+)(, ended \d+ minutes ago)?$")]
-async fn stops(world: &mut World, reason: String, ago: String) -> StepResult {
+/// A stop with the tag that was shown carries it [1.6 §6.49].
+#[when(
+    regex = r"^it stops the transaction because of (\w+)(?: with (the \w+ tag))?(, ended \d+ minutes ago)?$"
+)]
+async fn stops(world: &mut World, reason: String, word: String, ago: String) -> StepResult {
+    let tag = match word.as_str() {
+        "" => None,
+        word => Some(world.tag(word.parse().map_err(Failure::new)?).await?),
+    };
     let station = world.station()?;
     let id = running(station)?;
-    let payload = stop(station, id, &reason, minutes_ago(minutes_in(&ago)));
+    let mut payload = stop(station, id, &reason, minutes_ago(minutes_in(&ago)));
+    if let Some(tag) = tag {
+        payload["idTag"] = tag.into();
+        station.talk.told.insert("StopTransaction", payload.clone());
+    }
     station.talk.command("StopTransaction", payload).await;
     DONE
 }
@@ -138,6 +170,7 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
     let result = station.talk.result().await?;
     let id = result["transactionId"].as_i64();
     if (id == Some(before)) == (which == "the same") && id.is_some() {
+        station.talk.transaction = id;
         return DONE;
     }
     Err(Failure::new(format!(
@@ -146,9 +179,16 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
     )))
 }
 
+/// What it says of the tag that stopped is true [1.6 §6.50]; it may say nothing.
 #[then("the CSMS acknowledges the end of the transaction")]
 async fn acknowledges_end(world: &mut World) -> StepResult {
-    world.station()?.talk.result().await.map(|_| ())
+    let station = world.station()?;
+    let result = station.talk.result().await?;
+    let with_tag = station.talk.last_call_payload()?.get("idTag").is_some();
+    if with_tag && station.talk.side == Side::Csms && result.get("idTagInfo").is_some() {
+        tag_is_accepted(&result)?;
+    }
+    DONE
 }
 
 #[when(regex = r"^it sends meter values (of the|outside a) transaction$")]
@@ -181,10 +221,24 @@ async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
     DONE
 }
 
-#[then(regex = r"^the CSMS answers ([A-Z]\w+, [A-Z]\w+ or [A-Z]\w+)$")]
-async fn answers_one_of(world: &mut World, wanted: String) -> StepResult {
+/// Of a vendor it does not know a CSMS says UnknownVendorId, and sends no data [1.6 §4.3]. One that takes any data, or
+/// refuses them with another word, harms nobody.
+#[then("the CSMS answers UnknownVendorId without data; another word is warned about")]
+async fn answers_vendor(world: &mut World) -> StepResult {
     let result = world.station()?.talk.result().await?;
-    status_is(&result, "/status", &words(&wanted))
+    let status = result["status"].as_str().unwrap_or_default().to_owned();
+    let is_unknown = matches!(status.as_str(), "UnknownVendorId" | "UnknownMessageId");
+    if is_unknown && result.get("data").is_some() {
+        return Err(Failure::new(format!(
+            "the CSMS answered {status} with data; there are none for a vendor it does not know [1.6 §4.3]"
+        )));
+    }
+    if status != "UnknownVendorId" {
+        world.warn(format!(
+            "the CSMS answered data of an unknown vendor with {status}; the word for it is UnknownVendorId [1.6 §4.3]"
+        ));
+    }
+    DONE
 }
 
 /// A session as most scenarios need it.
@@ -195,7 +249,7 @@ pub(crate) async fn session_runs(world: &mut World, word: TagWord, connector: u3
         |word: &str| json!({"connectorId": connector, "status": word, "errorCode": "NoError"});
     told(station, "StatusNotification", status("Preparing")).await?;
     let answer = told(station, "Authorize", json!({"idTag": tag})).await?;
-    status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
+    tag_is_accepted(&answer)?;
     transaction_begins(station, &tag, connector).await?;
     told(station, "StatusNotification", status("Charging")).await?;
     DONE
@@ -209,6 +263,6 @@ pub(crate) async fn transaction_begins(
 ) -> StepResult {
     let payload = start(station, connector, tag, minutes_ago(0));
     let answer = told(station, "StartTransaction", payload).await?;
-    status_is(&answer, "/idTagInfo/status", &["Accepted".to_owned()])?;
+    tag_is_accepted(&answer)?;
     adopt(station, &answer)
 }

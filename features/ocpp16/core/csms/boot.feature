@@ -19,10 +19,20 @@ Feature: The CSMS takes a charge point in
     When a charge point offers only the subprotocol ocpp9.9
     Then the CSMS confirms no subprotocol and closes the line
 
+  Scenario: With no subprotocol at all the line is closed at once
+    When a charge point offers no subprotocol
+    Then the CSMS confirms no subprotocol and closes the line
+
+  Scenario: The clock of the CSMS goes on
+    Given a charge point that the CSMS has accepted
+    When it sends a heartbeat
+    Then the clock of the CSMS has gone on 2 seconds later
+
   Scenario: The common subprotocol is confirmed among others
     When a charge point offers the subprotocols ocpp9.9 and ocpp1.6
     Then the CSMS confirms the subprotocol ocpp1.6
 
+  @robustness
   Scenario: The newest connection of a charge point wins
     Given a charge point that the CSMS has accepted
     When it connects once more while the first line is still open
@@ -30,7 +40,7 @@ Feature: The CSMS takes a charge point in
     Then the CSMS answers with its clock
     And the CSMS closes the first line
 
-  @driver
+  @driver @robustness
   Scenario: A late answer on the old line does not end the new one
     Given a charge point that the CSMS has accepted
     When the operator has the CSMS read its whole configuration
@@ -42,3 +52,14 @@ Feature: The CSMS takes a charge point in
     When the operator has the CSMS unlock connector 1
     Then the CSMS sends UnlockConnector for connector 1
     When it answers Unlocked
+
+  @driver
+  Scenario: A command goes to a charge point that came back without a boot
+    Given a charge point that the CSMS has accepted
+    When it loses its connection and connects again
+    And it sends a heartbeat
+    Then the CSMS answers with its clock
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves

@@ -45,11 +45,18 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     Then the CSMS acknowledges
 
   @TC_026_CSMS
-  Scenario: A remote start that is refused
+  Scenario: A remote start that is refused leaves everything free
     When the operator has the CSMS start a session with the known tag on connector 1
     Then the CSMS sends RemoteStartTransaction for the known tag on connector 1
     When it answers Rejected
     Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS start a session with the known tag on connector 1
+    Then the CSMS sends RemoteStartTransaction for the known tag on connector 1
+    When it answers Accepted
+    And it asks about the known tag
+    Then the CSMS answers that the tag is Accepted
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS answers that the tag is Accepted and gives a transaction id
 
   @TC_012_CSMS
   Scenario: A remote stop
@@ -65,12 +72,17 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     Then the CSMS acknowledges
 
   @TC_028_CSMS
-  Scenario: A remote stop that is refused
+  Scenario: A remote stop that is refused ends nothing
     Given a session with the known tag runs on connector 1
     When the operator has the CSMS stop the session
     Then the CSMS sends RemoteStopTransaction for the transaction
     When it answers Rejected
     Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS stop the session
+    Then the CSMS sends RemoteStopTransaction for the transaction
+    When it answers Accepted
+    And it stops the transaction because of Remote
+    Then the CSMS acknowledges the end of the transaction
 
   @TC_013_CSMS
   Scenario: A hard reset
@@ -80,7 +92,11 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     And it loses its connection and connects again
     And it boots
     Then the CSMS answers Accepted with its clock and an interval
+    When it reports connector 0 as Available
+    Then the CSMS acknowledges
     When it reports connector 1 as Available
+    Then the CSMS acknowledges
+    When it reports connector 2 as Available
     Then the CSMS acknowledges
 
   @TC_014_CSMS
@@ -91,7 +107,11 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     And it loses its connection and connects again
     And it boots
     Then the CSMS answers Accepted with its clock and an interval
+    When it reports connector 0 as Available
+    Then the CSMS acknowledges
     When it reports connector 1 as Available
+    Then the CSMS acknowledges
+    When it reports connector 2 as Available
     Then the CSMS acknowledges
 
   @TC_017_1_CSMS
@@ -127,13 +147,20 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     Then the CSMS sends UnlockConnector for connector 1
     When it answers UnlockFailed
     Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves
 
   @TC_031_CSMS
   Scenario: A connector that is not there
-    When the operator has the CSMS unlock connector 99
-    Then the CSMS sends UnlockConnector for connector 99
+    When the operator has the CSMS unlock a connector that is not there, if it can
+    Then the CSMS sends UnlockConnector for that connector
     When it answers NotSupported
     Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
 
   @TC_019_1_CSMS
   Scenario: The whole configuration is read
@@ -158,17 +185,23 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
 
   @TC_040_1_CSMS
   Scenario: A key that the charge point does not know
-    When the operator has the CSMS set NoSuchSettingAnywhere to 1
-    Then the CSMS sends ChangeConfiguration of NoSuchSettingAnywhere to 1
+    When the operator has the CSMS set LightIntensity to 50
+    Then the CSMS sends ChangeConfiguration of LightIntensity to 50
     When it answers NotSupported
     Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS set MeterValueSampleInterval to 60
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to 60
+    When it answers Accepted
 
   @TC_040_2_CSMS
   Scenario: A value that the charge point refuses
-    When the operator has the CSMS set MeterValueSampleInterval to -1
-    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to -1
+    When the operator has the CSMS set MeterValueSampleInterval to 20
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to 20
     When it answers Rejected
     Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS set MeterValueSampleInterval to 60
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to 60
+    When it answers Accepted
 
   @TC_061_CSMS
   Scenario: The authorization cache is cleared
@@ -193,3 +226,49 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
   Scenario: A command in the middle of a call does not disturb it
     When it is sent a command while it asks about the known tag
     Then both are answered
+
+  Scenario: A connector goes out of service, whatever the charge point answers
+    When the operator has the CSMS make connector 1 Inoperative
+    Then the CSMS sends ChangeAvailability of connector 1 to Inoperative
+    When it answers Accepted
+    And it reports connector 1 as Unavailable
+    Then the CSMS acknowledges
+    When the operator has the CSMS make connector 1 Operative
+    Then the CSMS sends ChangeAvailability of connector 1 to Operative
+    When it answers Rejected
+    Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS make connector 0 Inoperative
+    Then the CSMS sends ChangeAvailability of connector 0 to Inoperative
+    When it answers Scheduled
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: Whatever word answers a command, the next one follows
+    When the operator has the CSMS set MeterValueSampleInterval to 20
+    Then the CSMS sends ChangeConfiguration of MeterValueSampleInterval to 20
+    When it answers RebootRequired
+    And the operator has the CSMS clear the authorization cache
+    Then the CSMS sends ClearCache
+    When it answers Rejected
+    And the operator has the CSMS reset it Soft
+    Then the CSMS sends Reset with the type Soft
+    When it answers Rejected
+    And the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: Data of a vendor go to the charge point and may be refused
+    When the operator has the CSMS send data of the vendor org.example.nobody, if it can
+    Then the CSMS sends data of the vendor org.example.nobody
+    When it answers UnknownVendorId
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: A command that waits for its answer holds up nothing
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it reports connector 1 as Preparing
+    Then the CSMS acknowledges
+    When it sends a heartbeat
+    Then the CSMS answers with its clock
+    When it answers Unlocked
+    Then the CSMS sends nothing more and still serves

@@ -20,16 +20,31 @@ Feature: The CSMS keeps the rules of the line whatever comes
     When it sends StatusNotification with the connector "one"
     Then the CSMS answers with the error TypeConstraintViolation, PropertyConstraintViolation or FormationViolation
 
+  @robustness
   Scenario: Rubbish on the line does not end it
     When it sends rubbish
     And it sends a heartbeat
     Then the CSMS answers with its clock
 
+  @robustness
   Scenario: An answer that nobody asked for is dropped
     When it answers a call that nobody made
     And it sends a heartbeat
     Then the CSMS answers with its clock
 
+  @robustness
   Scenario: Two calls at once are answered one each
     When it sends two heartbeats without waiting
     Then the CSMS answers both
+
+  Scenario: Every message that lacks a member it needs is refused
+    When it sends every message without each member that it needs
+    Then the CSMS refuses each
+
+  Scenario: A text where a number or an object belongs is refused in every message
+    When it sends messages with a text where a number or an object belongs
+    Then the CSMS refuses each
+
+  Scenario: An answer has the id of its call, whatever it is made of
+    When it sends heartbeats under ids of every kind
+    Then the CSMS acknowledges each

@@ -139,7 +139,11 @@ impl World {
             }
             outcome.identity = csms.id.clone();
             outcome.flood = csms.talk.line.log().flood();
-            let judge = Judge::of(&csms.rig, &mut csms.talk, csms.clock.is_some());
+            let mut judge = Judge::of(&csms.rig, &mut csms.talk, csms.clock.is_some());
+            // What is judged begins later than the record: the places that allowances name move with it.
+            for allowance in &mut judge.allowed {
+                allowance.from = allowance.from.saturating_sub(csms.judged_from);
+            }
             let entries = csms.close().await;
             judge.take_in(&mut outcome, vec![entries], steps_passed);
         }

@@ -30,7 +30,7 @@ Feature: A session is started at the charge point
     Then it asks about the known tag
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
-    And it reports connector 1 as Available, 2 seconds after the tag was presented
+    And it reports connector 1 as Available, 2 seconds after it reported Preparing
 
   @TC_023_4_CS
   Scenario: An unknown tag starts nothing
@@ -55,10 +55,15 @@ Feature: A session is started at the charge point
       | Invalid      |
       | ConcurrentTx |
 
+  Scenario: A fault is reported with its code
+    When connector 1 fails with GroundFailure
+    Then it reports connector 1 as Faulted with GroundFailure
+
   @TC_041_CS
   Scenario: No session starts while the connector is faulty
     When connector 1 fails with GroundFailure
-    Then it reports connector 1 as Faulted with GroundFailure
+    Then it reports connector 1 as Faulted
+    And it may report any connector as Faulted
     When the driver plugs in at connector 1
     And the driver presents the known tag at connector 1
     Then it may ask about the known tag

@@ -183,7 +183,7 @@ async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepRes
     DONE
 }
 
-async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
+pub(super) async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
     let expected = Expected::call("BootNotification");
     let patience = csms.talk.patience.max(csms.rig.reboot);
     let seen = csms
@@ -380,6 +380,18 @@ async fn boots_and_stops(world: &mut World) -> StepResult {
     boot(csms).await?;
     csms.talk.expect(Order::BesideLast, &stop).await?;
     DONE
+}
+
+#[then(regex = r"^it reports every connector as (\w+(?: or \w+)*) and connector 0 as (\w+)$")]
+async fn all_and_whole(world: &mut World, words: String, whole: String) -> StepResult {
+    let csms = world.csms()?;
+    let expected = Expected::call("StatusNotification")
+        .with("connectorId", 0)
+        .with("status", whole);
+    csms.talk.expect(Order::Next, &expected).await?;
+    let words = crate::words::words(&words);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    statuses(csms, 1, &words, Order::BesideLast).await
 }
 
 /// The status of connector 0 and of all others, after a boot or a change of availability.

@@ -9,6 +9,7 @@ use cucumber::{given, then, when};
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::time::SystemTime;
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
@@ -32,7 +33,7 @@ async fn setting_if_any(world: &mut World, key: String, value: String) -> StepRe
 }
 
 /// An empty list switches a kind of readings off.
-#[given(regex = r"^the setting (\w+) is empty$")]
+#[given(regex = r"^the setting (\w+) holds nothing$")]
 async fn setting_empty(world: &mut World, key: String) -> StepResult {
     set(world, &key, "").await
 }
@@ -113,11 +114,55 @@ fn names(list: &Value) -> Vec<String> {
 #[when(regex = r"^the CSMS sets (\w+) to (\S+)$")]
 async fn write(world: &mut World, key: String, value: String) -> StepResult {
     let csms = world.csms()?;
-    csms.remember(&key).await?;
+    let had = csms.remember(&key).await?;
+    csms.talk.told.insert(HAD, json!(had));
     csms.talk
         .command("ChangeConfiguration", json!({"key": key, "value": value}))
         .await;
     DONE
+}
+
+/// Under this name the scenario remembers the value that was there before it set one.
+const HAD: &str = "the value it had";
+
+/// What was refused is not there [1.6 §5.3].
+#[then(regex = r"^it answers that (\w+) has the value it had$")]
+async fn answers_that_had(world: &mut World, key: String) -> StepResult {
+    let csms = world.csms()?;
+    let had = csms.talk.told.get(HAD).cloned().unwrap_or(Value::Null);
+    let result = csms.talk.result().await?;
+    let is = value_in(&result, &key)?;
+    if had == is.as_str() {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "{key} is {}, and was {had} before a value was refused",
+        quoted(&is)
+    )))
+}
+
+/// The longest message id there is [1.6J §4.1.4]; it comes back as it was.
+#[when(regex = r"^the CSMS reads (\w+) with a message id of 36 characters$")]
+async fn read_with_long_id(world: &mut World, key: String) -> StepResult {
+    let csms = world.csms()?;
+    csms.talk.begin_act();
+    let id = uuid_of(SystemTime::now());
+    let frame = json!([2, id, "GetConfiguration", {"key": [key]}]);
+    csms.talk.line.send(frame.to_string()).await;
+    csms.talk.last_call = Some((id, "GetConfiguration".to_owned()));
+    DONE
+}
+
+/// An id in the form of a UUID, made of the time.
+fn uuid_of(now: SystemTime) -> String {
+    let us = crate::wire::entry::unix_us(now) % (1 << 48);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{us:012x}",
+        us % 0xffff_fffb,
+        us % 0xfff1,
+        us % 0xffd,
+        us % 0xfef
+    )
 }
 
 #[then("it answers with its configuration")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::{given, then};
 use dynamo_protocol::time::unix_ms;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
@@ -168,7 +168,7 @@ fn patience_for(csms: &CsmsRole, count: usize, seconds: i64) -> Duration {
 
 /// Values of the clock name the transaction "if applicable" [1.6 §4.7]: with its id or with none.
 #[then(
-    regex = r"^it sends (\d+) meter values aligned to (\d+) seconds of the clock, with the transaction or without$"
+    regex = r"^it sends (\d+) meter values aligned to (\d+) seconds? of the clock, with the transaction or without$"
 )]
 async fn aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let csms = world.csms()?;
@@ -513,5 +513,75 @@ async fn never_backwards(world: &mut World) -> StepResult {
             }
             DONE
         }
+    }
+}
+
+/// The transactionData of the stop that the steps before have seen.
+fn transaction_data(csms: &CsmsRole) -> Result<Vec<Value>, Failure> {
+    let stop = csms.talk.told.get("StopTransaction");
+    let stop = stop.ok_or_else(|| Failure::new("there was no StopTransaction before this step"))?;
+    Ok(stop["transactionData"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default())
+}
+
+/// What StopTxnSampledData or StopTxnAlignedData asks for [1.6 §9.1.25, §9.1.27], between the begin and the end.
+#[then(
+    regex = r"^its StopTransaction holds at least (\d+) readings of the energy register, between meterStart and meterStop$"
+)]
+async fn stop_holds(world: &mut World, least: usize) -> StepResult {
+    let csms = world.csms()?;
+    let number = |action: &str, member: &str| {
+        let told = csms.talk.told.get(action);
+        told.and_then(|told| told[member].as_f64())
+            .unwrap_or_default()
+    };
+    let begun = number("StartTransaction", "meterStart");
+    let ended = number("StopTransaction", "meterStop");
+    let data = json!({"meterValue": transaction_data(csms)?});
+    let mut found = Vec::new();
+    for context in [
+        "Transaction.Begin",
+        "Sample.Periodic",
+        "Sample.Clock",
+        "Transaction.End",
+    ] {
+        found.extend(readings(&data, context)?);
+    }
+    if found.len() < least {
+        return Err(Failure::new(format!(
+            "its StopTransaction holds {} readings of {ENERGY}, not {least}",
+            found.len()
+        )));
+    }
+    let beside = found
+        .iter()
+        .find(|reading| reading.energy_wh <= begun - 1.0 || reading.energy_wh >= ended + 1.0);
+    match beside {
+        Some(reading) => Err(Failure::new(format!(
+            "its StopTransaction holds a reading of {} Wh; the session went from {begun} Wh to {ended} Wh",
+            reading.energy_wh
+        ))),
+        None => DONE,
+    }
+}
+
+/// Nobody has asked for samples [1.6 §3.16.5]. What a meter signs at the begin and the end is another matter.
+#[then("its StopTransaction holds no samples")]
+async fn stop_holds_none(world: &mut World) -> StepResult {
+    let data = transaction_data(world.csms()?)?;
+    let samples = data
+        .iter()
+        .flat_map(|value| value["sampledValue"].as_array().into_iter().flatten());
+    let mut unasked = samples.filter(|sample| {
+        let context = sample["context"].as_str().unwrap_or("Sample.Periodic");
+        ["Sample.Periodic", "Sample.Clock"].contains(&context) && sample["format"] != "SignedData"
+    });
+    match unasked.next() {
+        Some(sample) => Err(Failure::new(format!(
+            "its StopTransaction holds the sample {sample}, and no samples were asked for [1.6 §3.16.5]"
+        ))),
+        None => DONE,
     }
 }

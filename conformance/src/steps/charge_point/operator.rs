@@ -66,6 +66,48 @@ async fn presents(world: &mut World, word: TagWord, connector_id: u32) -> StepRe
     present(world, word, Some(connector_id)).await
 }
 
+/// Id tags have no case [1.6 §7.28]. A card has: only a machine can present it in another one.
+#[when(regex = r"^the driver presents (the \w+ tag) in lower case at connector (\d+)$")]
+async fn presents_lower(world: &mut World, word: TagWord, connector_id: u32) -> StepResult {
+    let id_tag = world.tag(word).await?.to_lowercase();
+    if !world.csms()?.operator.is_a_machine() {
+        return Err(world.cannot_run("needs an operator that can present a tag in lower case"));
+    }
+    world.csms()?.talk.mark("present");
+    let connector_id = Some(connector_id);
+    operate(
+        world,
+        Action::PresentIdTag {
+            connector_id,
+            id_tag,
+        },
+    )
+    .await
+}
+
+/// A refusal is an answer like any other.
+#[then("the line has stayed open since the tag was presented")]
+async fn stayed_open(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    let from = csms.talk.marks.get("present").copied();
+    let from = from.ok_or_else(|| Failure::new("no tag was presented before this step"))?;
+    let log = csms.talk.line.log();
+    let closed = log
+        .entries
+        .iter()
+        .skip(from)
+        .find_map(|entry| match &entry.kind {
+            EntryKind::Closed { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+    match closed {
+        Some(reason) => Err(Failure::new(format!(
+            "the line went down after the tag was presented: {reason}"
+        ))),
+        None => DONE,
+    }
+}
+
 /// Holds a tag before the reader.
 pub(super) async fn present(
     world: &mut World,
@@ -172,6 +214,7 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
     let seconds = seconds * csms.stretch;
     let sockets = csms.talk.line.log().sockets;
     csms.talk.marks.insert("sockets before the outage", sockets);
+    csms.talk.mark("outage");
     // Chargers that boot again after an outage should not, and may [1.6 §4.2].
     csms.talk.allow(Expected::call("BootNotification"));
     // After that boot, or after the outage, they tell each status once more [1.6 §4.9].

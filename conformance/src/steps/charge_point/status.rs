@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
-use crate::watch::expected::{Expected, Order, Want};
+use crate::watch::expected::{Allowance, Expected, Order, Want};
 use crate::words::{duration, span, words};
 
 fn status(connector: u32, text: &str) -> Expected {
@@ -54,7 +54,17 @@ async fn reports_fault(world: &mut World, connector: u32, error_code: String) ->
 
 #[then(regex = r"^(?:before or after that, )?it may report connector (\d+) as (\w+)$")]
 async fn may_report(world: &mut World, connector: u32, word: String) -> StepResult {
-    world.csms()?.talk.allow(status(connector, &word));
+    let csms = world.csms()?;
+    let expected = status(connector, &word);
+    // What happened in an outage is told after it, whatever else was done meanwhile [1.6 §4.9].
+    match csms.talk.marks.get("outage").copied() {
+        Some(from) => csms.talk.allowed.push(Allowance {
+            expected,
+            from,
+            times: 1,
+        }),
+        None => csms.talk.allow(expected),
+    }
     DONE
 }
 

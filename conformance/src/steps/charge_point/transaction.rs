@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use cucumber::{given, then};
+use cucumber::{given, then, when};
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ pub(super) fn stop(csms: &CsmsRole, reason: &str) -> Expected {
 }
 
 /// Takes a start in, once it is answered: the scenario speaks of this transaction from now on.
-async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
+pub(super) async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
     let answer = csms.talk.line.wait(csms.talk.patience, |log| {
         log.entries
             .iter()
@@ -68,11 +68,85 @@ async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
     csms.talk
         .told
         .insert("StartTransaction", seen.payload.clone());
+    let mut running = csms.talk.told.remove(RUNNING).unwrap_or_else(|| json!({}));
+    let connector = seen.payload["connectorId"].to_string();
+    running[connector] = json!({"id": csms.talk.transaction, "start": seen.payload});
+    csms.talk.told.insert(RUNNING, running);
     DONE
 }
 
+/// Under this name the scenario remembers the last transaction of each connector: its id and its start.
+const RUNNING: &str = "the transactions by connector";
+
+/// The id of the last transaction of a connector, and its start.
+fn transaction_on(csms: &CsmsRole, connector: u32) -> Result<(i64, Value), Failure> {
+    let running = csms.talk.told.get(RUNNING);
+    let transaction = running.map(|running| &running[connector.to_string()]);
+    transaction
+        .and_then(|one| Some((one["id"].as_i64()?, one["start"].clone())))
+        .ok_or_else(|| Failure::new(format!("no transaction runs on connector {connector}")))
+}
+
+#[when(regex = r"^the CSMS stops the session on connector (\d+) remotely$")]
+async fn remote_stop_on(world: &mut World, connector: u32) -> StepResult {
+    let csms = world.csms()?;
+    let (id, _) = transaction_on(csms, connector)?;
+    csms.talk
+        .command("RemoteStopTransaction", json!({"transactionId": id}))
+        .await;
+    DONE
+}
+
+/// Of two that run, the one that was meant.
 #[then(
-    regex = r"^(before or after that, )?it starts a transaction on connector (\d+) with (the \w+ tag)(, begun during the outage)?$"
+    regex = r"^(before or after that, )?it stops the transaction of connector (\d+) because of (\w+)$"
+)]
+async fn stops_on(world: &mut World, beside: String, connector: u32, reason: String) -> StepResult {
+    let csms = world.csms()?;
+    let (id, start) = transaction_on(csms, connector)?;
+    let expected = Expected::call("StopTransaction")
+        .with("transactionId", id)
+        .with("reason", reason)
+        .want(
+            "meterStop",
+            Want::AtLeast(start["meterStart"].as_i64().unwrap_or(0)),
+        );
+    csms.talk
+        .expect(Order::of(&beside), &expected)
+        .await
+        .map(|_| ())
+}
+
+/// The register goes on where it was: it belongs to the connector, not to the session [1.6 §6.45].
+#[then("its meterStart is not below the meterStop before")]
+async fn register_goes_on(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    let number = |action: &str, member: &str| {
+        let told = csms.talk.told.get(action);
+        told.and_then(|told| told[member].as_i64())
+            .ok_or_else(|| Failure::new(format!("there was no {action} before this step")))
+    };
+    let begun = number("StartTransaction", "meterStart")?;
+    let ended = number("StopTransaction", "meterStop")?;
+    if begun < ended {
+        return Err(Failure::new(format!(
+            "the session before ended at {ended} Wh and this one begins at {begun} Wh"
+        )));
+    }
+    DONE
+}
+
+#[given("the charge point has more than one connector")]
+async fn has_two(world: &mut World) -> StepResult {
+    if world.csms()?.traits.connectors > 1 {
+        DONE
+    } else {
+        Err(world.does_not_apply("the charge point has one connector (capability connectors)"))
+    }
+}
+
+#[then(
+    regex = r"^(before or after that, )?it starts a transaction on connector (\d+) with (the \w+ tag|another tag)(, begun during the outage)?$"
 )]
 async fn starts(
     world: &mut World,
@@ -155,7 +229,7 @@ pub(super) fn stamp(payload: &Value) -> Result<SystemTime, Failure> {
 }
 
 /// A session as most scenarios need it, on either side.
-#[given(regex = r"^a session with (the known tag) runs on connector (\d+)$")]
+#[given(regex = r"^a session with (the known tag|another tag) runs on connector (\d+)$")]
 async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepResult {
     if world.csms.is_none() {
         return crate::steps::csms::session_runs(world, word, connector).await;
@@ -200,42 +274,6 @@ fn take_in(csms: &CsmsRole, expected: &Expected) {
     if let Some(entry) = found {
         entry.consumed = true;
     }
-}
-
-#[given("the CSMS cannot process the next StartTransaction")]
-async fn cannot_process(world: &mut World) -> StepResult {
-    let csms = world.csms()?;
-    csms.talk.line.script().answer_once(
-        "StartTransaction",
-        Answer::Error {
-            code: "InternalError",
-        },
-    );
-    DONE
-}
-
-/// Sent again it is the same message: a new time stamp would make it another transaction [1.6 §3.7.1].
-#[then("it sends the same StartTransaction again")]
-async fn starts_again(world: &mut World) -> StepResult {
-    let csms = world.csms()?;
-    let told = csms
-        .talk
-        .told
-        .get("StartTransaction")
-        .cloned()
-        .unwrap_or(json!(null));
-    let seen = csms
-        .talk
-        .expect(Order::Next, &Expected::call("StartTransaction"))
-        .await?;
-    adopt(csms, &seen).await?;
-    if seen.payload != told {
-        return Err(Failure::new(format!(
-            "it sent {told} and then {}; the same message is expected [1.6 §3.7.1]",
-            seen.payload
-        )));
-    }
-    DONE
 }
 
 #[given(regex = r"^the CSMS answers the next StartTransaction with (\w+)$")]

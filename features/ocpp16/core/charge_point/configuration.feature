@@ -34,6 +34,8 @@ Feature: The CSMS reads and writes the configuration
   Scenario Outline: A value that makes no sense is refused
     When the CSMS sets MeterValueSampleInterval to <value>
     Then it answers Rejected
+    When the CSMS reads MeterValueSampleInterval
+    Then it answers that MeterValueSampleInterval has the value it had
 
     Examples:
       | value |
@@ -52,3 +54,35 @@ Feature: The CSMS reads and writes the configuration
   Scenario: Data of a vendor it does not know is refused
     When the CSMS sends data of the vendor org.example.nobody
     Then it answers UnknownVendorId, UnknownMessageId or Rejected; Accepted is warned about
+
+  Scenario Outline: A value of the wrong kind is refused
+    When the CSMS sets <key> to <value>
+    Then it answers Rejected
+    When the CSMS reads <key>
+    Then it answers that <key> has the value it had
+
+    Examples:
+      | key               | value   |
+      | HeartbeatInterval | -1      |
+      | LocalPreAuthorize | perhaps |
+
+  Scenario Outline: A measurand that it cannot measure is refused
+    When the CSMS sets <key> to Energy.Active.Import.Register,No.Such.Measurand
+    Then it answers Rejected
+    When the CSMS reads <key>
+    Then it answers that <key> has the value it had
+
+    Examples:
+      | key                    |
+      | MeterValuesAlignedData |
+      | MeterValuesSampledData |
+      | StopTxnAlignedData     |
+      | StopTxnSampledData     |
+
+  Scenario: The names of keys have no case
+    When the CSMS reads HEARTBEATINTERVAL
+    Then it answers with a value of HeartbeatInterval
+
+  Scenario: A long message id comes back as it was
+    When the CSMS reads HeartbeatInterval with a message id of 36 characters
+    Then it answers with a value of HeartbeatInterval

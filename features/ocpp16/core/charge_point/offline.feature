@@ -84,14 +84,23 @@ Feature: The connection is lost and comes back
     And it may report connector 1 as Charging
     And it may report connector 1 as Finishing
 
-  Scenario: A transaction message that the CSMS cannot process is sent again
-    Given the setting TransactionMessageRetryInterval is 1
-    And the setting TransactionMessageAttempts is 3
-    And the CSMS cannot process the next StartTransaction
-    When the driver plugs in at connector 1
-    Then it reports connector 1 as Preparing
-    When the driver presents the known tag at connector 1
-    Then it asks about the known tag
-    And it starts a transaction on connector 1 with the known tag
-    And before or after that, it reports connector 1 as Charging
-    And it sends the same StartTransaction again
+  Scenario: The cache starts nobody offline where the setting says so
+    Given the charge point knows the known tag by itself
+    And the setting AllowOfflineTxForUnknownId is false where there is one
+    And the setting LocalAuthorizeOffline is false
+    When the charge point loses its connection for 4 seconds
+    And the driver plugs in at connector 1
+    And the driver presents the known tag at connector 1
+    Then it may report connector 1 as Preparing
+    And it comes back without a boot
+    And it sends no StartTransaction for 1500 milliseconds
+
+  Scenario: An unknown tag starts nothing offline
+    Given the setting LocalAuthorizeOffline is true
+    And the setting AllowOfflineTxForUnknownId is false where there is one
+    When the charge point loses its connection for 4 seconds
+    And the driver plugs in at connector 1
+    And the driver presents the unknown tag at connector 1
+    Then it may report connector 1 as Preparing
+    And it comes back without a boot
+    And it sends no StartTransaction for 1500 milliseconds

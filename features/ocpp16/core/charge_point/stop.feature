@@ -91,3 +91,40 @@ Feature: A session is stopped
     Then it asks about the sibling tag
     And it stops the transaction because of Local with the sibling tag
     And before or after that, it reports connector 1 as Finishing
+
+  @local-stop
+  Scenario: A tag has no case
+    Given a session with the known tag runs on connector 1
+    When the driver presents the known tag in lower case at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+    And it has sent no Authorize since the tag was presented
+
+  @detachable-cable @local-stop
+  Scenario: The cable is free when the driver has stopped
+    Given a session with the known tag runs on connector 1
+    When the driver presents the known tag at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the station on connector 1
+    Then it reports connector 1 as Available
+
+  @detachable-cable
+  Scenario: The cable is free when the CSMS has stopped
+    Given a session with the known tag runs on connector 1
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the station on connector 1
+    Then it reports connector 1 as Available
+
+  @detachable-cable
+  Scenario: A session that goes on without the car keeps the cable
+    Given the setting StopTransactionOnEVSideDisconnect is false
+    And the setting UnlockConnectorOnEVSideDisconnect is true
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as SuspendedEV
+    And it sends no StopTransaction for 1 second
+    And the cable cannot be taken out at the station on connector 1

@@ -2,8 +2,8 @@
 
 use crate::case::side::Side;
 
-/// Core profile, charge point under test.
-static CHARGE_POINT: [&str; 51] = [
+/// Core and RemoteTrigger, charge point under test.
+static CHARGE_POINT: [&str; 53] = [
     "TC_001_CS",
     "TC_002_CS",
     "TC_003_CS",
@@ -48,6 +48,8 @@ static CHARGE_POINT: [&str; 51] = [
     "TC_040_1_CS",
     "TC_040_2_CS",
     "TC_041_CS",
+    "TC_054_CS",
+    "TC_055_CS",
     "TC_068_CS",
     "TC_069_CS",
     "TC_061_1_CS",

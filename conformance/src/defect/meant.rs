@@ -38,9 +38,8 @@ const CHARGE_POINT: Table = &[
     (
         "keeps connector 0 to itself",
         &[
-            "A command that lacks what it needs is refused with the right error",
-            "A command with a word that the standard does not know is refused",
-            "A lost connection alone is no boot",
+            "A charge point that is refused waits before it asks again",
+            "The whole charge point goes out of service",
         ],
     ),
     (
@@ -57,6 +56,7 @@ const CHARGE_POINT: Table = &[
             "A tag that the CSMS refuses as Blocked starts nothing",
             "A tag that the CSMS refuses as ConcurrentTx starts nothing",
             "A tag that the CSMS refuses as Expired starts nothing",
+            "A remote start with an unknown tag ends with the question",
         ],
     ),
     (
@@ -74,7 +74,7 @@ const CHARGE_POINT: Table = &[
     (
         "writes numbers as text",
         &[
-            "A busy connector takes no remote start",
+            "A busy connector takes no remote start [tag=another tag]",
             "A remote start without authorization goes straight ahead",
             "A transaction that does not run cannot be stopped",
         ],
@@ -82,7 +82,7 @@ const CHARGE_POINT: Table = &[
     (
         "leaves the offset out",
         &[
-            "A busy connector takes no remote start",
+            "A busy connector takes no remote start [tag=another tag]",
             "A remote start without authorization goes straight ahead",
             "A transaction that does not run cannot be stopped",
         ],
@@ -122,6 +122,7 @@ const CHARGE_POINT: Table = &[
     (
         "accepts a start where somebody charges",
         &[
+            "A busy connector takes no remote start [tag=another tag]",
             "A connector that is not there takes no remote start",
             "Connector 0 takes no remote start",
         ],

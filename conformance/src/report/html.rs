@@ -449,7 +449,7 @@ mod tests {
                 .unwrap_or_else(|| panic!("{text} is not in\n{page}"))
         };
         assert!(at("CSMS under test") < at("Charge point under test"));
-        assert!(page.contains("1 of 36") && page.contains("1 of 51"));
+        assert!(page.contains("1 of 36") && page.contains("1 of 53"));
         let failed = at(r#"<details id="s2" class="scenario failed" open>"#);
         assert!(failed < at(r#"<details id="s1" class="scenario passed">"#));
         assert!(

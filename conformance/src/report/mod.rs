@@ -350,7 +350,7 @@ fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
 }
 
 impl CatalogueCoverage {
-    /// For the last line of a run: `Core test case ids: CSMS 36 of 36, charge point 51 of 51`.
+    /// For the last line of a run: `Core test case ids: CSMS 36 of 36, charge point 53 of 53`.
     pub(crate) fn sentence(&self) -> String {
         let sides: Vec<String> = self
             .sides
@@ -515,12 +515,12 @@ pub(crate) mod tests {
         let alone = of(std::slice::from_ref(&charger));
         assert_eq!(
             alone.sentence(),
-            "Core test case ids: charge point 51 of 51"
+            "Core test case ids: charge point 53 of 53"
         );
         let both = of(&[csms, charger]);
         assert_eq!(
             both.sentence(),
-            "Core test case ids: CSMS 36 of 36, charge point 51 of 51"
+            "Core test case ids: CSMS 36 of 36, charge point 53 of 53"
         );
         let json = serde_json::to_value(&both).unwrap();
         assert_eq!(

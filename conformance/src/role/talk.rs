@@ -234,13 +234,23 @@ impl Talk {
         least.max(self.settle).max(measured)
     }
 
-    /// Makes sure that no such call comes for so long and no longer: what comes after it is another matter.
+    /// Makes sure that no such call comes for so long after our last message, and no longer: what comes after it is
+    /// another matter.
     pub(crate) async fn expect_none_for(
         &self,
         length: Duration,
         unwanted: impl Fn(&str, &Value) -> bool,
     ) -> StepResult {
-        self.none(length, unwanted).await
+        let (from, end) = {
+            let log = self.line.log();
+            let mut ours = log.entries.iter().rev();
+            let last = ours.find(|entry| entry.frame(Direction::ToSut).is_some());
+            let begin = last.map_or_else(SystemTime::now, |entry| entry.at);
+            (log.cursor, begin + length)
+        };
+        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        self.none(from, left, |entry| entry.at <= end, unwanted)
+            .await
     }
 
     /// Makes sure that no such call comes for a while, at least this long.
@@ -249,19 +259,21 @@ impl Talk {
         least: Duration,
         unwanted: impl Fn(&str, &Value) -> bool,
     ) -> StepResult {
-        self.none(self.watch(least), unwanted).await
+        let from = self.line.log().cursor;
+        self.none(from, self.watch(least), |_| true, unwanted).await
     }
 
     async fn none(
         &self,
+        from: usize,
         patience: Duration,
+        counts: impl Fn(&Entry) -> bool,
         unwanted: impl Fn(&str, &Value) -> bool,
     ) -> StepResult {
-        let from = self.line.log().cursor;
         let found = self.line.wait(patience, |log| {
             log.entries.iter().skip(from).find_map(|entry| {
                 let (_, action, payload) = entry.call_from_sut()?;
-                (!entry.consumed && unwanted(action, payload))
+                (!entry.consumed && counts(entry) && unwanted(action, payload))
                     .then(|| format!("{action} {payload}"))
             })
         });

@@ -429,6 +429,7 @@ impl Pump {
     async fn on_event(&mut self, event: SocketEvent, post: &Post) {
         match event {
             SocketEvent::Opened { .. } => {
+                self.forget_made_up();
                 let mut log = self.log();
                 if log.connected {
                     log.push(EntryKind::Closed {
@@ -488,6 +489,21 @@ impl Pump {
         self.record_more(fate.made_up, fate.released);
         if fate.close {
             self.close(post);
+        }
+    }
+
+    /// Calls that a bend has made up end with their connection: it hears of an error, and what it held up is lost.
+    fn forget_made_up(&mut self) {
+        for id in std::mem::take(&mut self.made_up) {
+            let lost = Message::Error {
+                id,
+                code: "InternalError".into(),
+                description: "the connection is lost".into(),
+                details: Value::Null,
+            };
+            if let Some(bend) = &mut self.bend {
+                let _ = bend.fate(Direction::ToSut, "", &lost);
+            }
         }
     }
 

@@ -335,15 +335,17 @@ pub(in crate::benign) static ALL: &[Liberty] = &[
         },
     },
     Liberty {
-        name: "keys of its own",
-        because: "a charge point may have keys beyond the standard [1.6 §5.8]",
+        name: "writes true in capitals",
+        because: "values of keys have no case where they are words [1.6 §9]",
         make: || {
             answers("GetConfiguration", |payload| {
-                let whole = payload["configurationKey"]
-                    .as_array()
-                    .is_some_and(|keys| keys.len() > 5);
-                if whole && let Some(keys) = payload["configurationKey"].as_array_mut() {
-                    keys.push(json!({"key": "OrgExampleColour", "readonly": true}));
+                let keys = payload
+                    .get_mut("configurationKey")
+                    .and_then(Value::as_array_mut);
+                for key in keys.into_iter().flatten() {
+                    if let Some(word @ ("true" | "false")) = key["value"].as_str() {
+                        key["value"] = word.to_uppercase().into();
+                    }
                 }
             })
         },

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::case::tags::{GROUP_TAG, SIBLING_TAG, TagWord};
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
-use crate::steps::world::World;
+use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::script::Answer;
 
@@ -101,6 +101,13 @@ async fn one_group(world: &mut World) -> StepResult {
 /// The tag was asked about once, and the identification lapsed.
 #[given("the known tag is in the authorization cache")]
 async fn in_cache(world: &mut World) -> StepResult {
+    cache(world).await
+}
+
+/// Has the known tag asked about, and lets the identification lapse. The time-out is what it was before when this is
+/// done: a driver who plugs in first needs his time for the card.
+async fn cache(world: &mut World) -> StepResult {
+    let time_out = world.csms()?.remember("ConnectionTimeOut").await?;
     super::configuration::set(world, "ConnectionTimeOut", "1").await?;
     super::operator::present(world, TagWord::Known, Some(1)).await?;
     let tag = world.tag(TagWord::Known).await?;
@@ -115,7 +122,48 @@ async fn in_cache(world: &mut World) -> StepResult {
         .expect(Order::BesideLast, &status("Preparing"))
         .await?;
     csms.talk.expect(Order::Next, &status("Available")).await?;
-    DONE
+    match time_out {
+        Some(time_out) => csms
+            .configure("ConnectionTimeOut", &time_out)
+            .await
+            .or_end(world),
+        None => DONE,
+    }
+}
+
+/// The charge point can tell without a question that the known tag may charge: from its cache, or where it has none
+/// from its local list [1.6 §3.5].
+#[given("the charge point knows the known tag by itself")]
+async fn knows_by_itself(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    if csms.remember("AuthorizationCacheEnabled").await?.is_some() {
+        super::configuration::set(world, "AuthorizationCacheEnabled", "true").await?;
+        return cache(world).await;
+    }
+    if csms.remember("LocalAuthListEnabled").await?.is_none() {
+        return Err(world.does_not_apply(
+            "the charge point has neither an authorization cache nor a local list of tags",
+        ));
+    }
+    super::configuration::set(world, "LocalAuthListEnabled", "true").await?;
+    let tag = world.tag(TagWord::Known).await?;
+    let csms = world.csms()?;
+    csms.talk.command("GetLocalListVersion", json!({})).await;
+    let version = csms.talk.result().await?["listVersion"]
+        .as_i64()
+        .unwrap_or(0);
+    let list = json!({"listVersion": version.max(0) + 1, "updateType": "Full",
+        "localAuthorizationList": [{"idTag": tag, "idTagInfo": {"status": "Accepted"}}]});
+    csms.talk.command("SendLocalList", list).await;
+    let result = csms.talk.result().await?;
+    if result["status"] == "Accepted" {
+        DONE
+    } else {
+        Err(Failure::new(format!(
+            "it answered {} to a local list with the known tag",
+            result["status"]
+        )))
+    }
 }
 
 #[when("the CSMS clears the authorization cache")]

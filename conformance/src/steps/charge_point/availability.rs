@@ -39,3 +39,14 @@ async fn unlock(world: &mut World, connector: u32) -> StepResult {
         .await;
     DONE
 }
+
+#[when("the CSMS unlocks a connector that is not there")]
+async fn unlock_nowhere(world: &mut World) -> StepResult {
+    let connector = super::command::not_there(world)?;
+    world
+        .csms()?
+        .talk
+        .command("UnlockConnector", json!({"connectorId": connector}))
+        .await;
+    DONE
+}

@@ -1,9 +1,11 @@
 //! Power on, boot, registration, heartbeat.
 
 use crate::dialect::v16::keys::stretch;
-use std::time::Duration;
+use crate::hand::operator::Operator;
+use std::time::{Duration, SystemTime};
 
 use cucumber::{given, then};
+use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use crate::failure::DONE;
@@ -12,6 +14,7 @@ use crate::role::csms::CsmsRole;
 use crate::role::talk::Seen;
 use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::entry::Message;
 use crate::wire::script::{Answer, now};
 use crate::words::span;
 
@@ -23,7 +26,29 @@ async fn booted_and_idle(world: &mut World) -> StepResult {
     let rig = world.rig()?;
     let csms = CsmsRole::new(rig, &world.tags).await.or_end(world)?;
     world.csms = Some(csms);
-    world.csms()?.start().await.or_end(world)
+    world.csms()?.start().await.or_end(world)?;
+    let csms = world.csms()?;
+    if !matches!(csms.operator, Operator::Bundled(_)) {
+        statuses_at_once(csms).await?;
+    }
+    DONE
+}
+
+/// A charge point may hold a status back, or leave a short one out, for as long as this key says [1.6 §4.9, §9.1.20].
+/// A time of its own that it does not let anybody change is what patience is for.
+async fn statuses_at_once(csms: &mut CsmsRole) -> StepResult {
+    const KEY: &str = "MinimumStatusDuration";
+    let holds_back = csms
+        .rig
+        .device()
+        .and_then(|device| device.value(KEY).map(|value| value != "0"));
+    if holds_back == Some(true) && csms.remember(KEY).await?.is_some_and(|is| is != "0") {
+        csms.talk
+            .command("ChangeConfiguration", json!({"key": KEY, "value": "0"}))
+            .await;
+        csms.talk.result().await?;
+    }
+    DONE
 }
 
 /// Waits for the status of connectors `from` to the last, in whatever order they come.
@@ -78,7 +103,7 @@ async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepRes
     DONE
 }
 
-async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
+pub(super) async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
     csms.boot().await
 }
 
@@ -89,7 +114,25 @@ async fn it_boots(world: &mut World) -> StepResult {
 
 #[then(regex = r"^it boots again no sooner than (\d+) seconds? after the answer$")]
 async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
+    boots_after(world.csms()?, seconds).await
+}
+
+/// Also when it came while the CSMS was still busy with its commands.
+#[then(
+    regex = r"^it has booted again, or boots again, no sooner than (\d+) seconds? after the answer$"
+)]
+async fn it_has_booted_again(world: &mut World, seconds: u64) -> StepResult {
     let csms = world.csms()?;
+    let (before, _) = last_boot(csms)?;
+    {
+        let mut log = csms.talk.line.log();
+        log.cursor = before + 1;
+        log.cursor_before = before + 1;
+    }
+    boots_after(csms, seconds).await
+}
+
+async fn boots_after(csms: &mut CsmsRole, seconds: u64) -> StepResult {
     let before = last_boot_answer(csms)?;
     let interval = Duration::from_secs(seconds);
     let patience = csms.talk.patience.max(interval + SLACK);
@@ -109,59 +152,64 @@ async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
     DONE
 }
 
-fn last_boot_answer(csms: &CsmsRole) -> Result<std::time::SystemTime, Failure> {
+/// The last boot that a step has seen: its place in the record and its id.
+fn last_boot(csms: &CsmsRole) -> Result<(usize, String), Failure> {
     let log = csms.talk.line.log();
-    let boot =
-        log.entries[..log.cursor]
-            .iter()
-            .rev()
-            .find_map(|entry| match entry.call_from_sut() {
-                Some((id, "BootNotification", _)) => Some(id.to_owned()),
-                _ => None,
-            });
-    let boot = boot.ok_or_else(|| Failure::new("it has not booted before"))?;
-    let answer = log.entries.iter().find(|entry| {
-        entry
-            .frame(dynamo_protocol::trace::Direction::ToSut)
-            .and_then(crate::wire::entry::Message::id)
-            == Some(&boot)
+    let mut entries = log.entries.iter().enumerate().rev();
+    let boot = entries.find_map(|(index, entry)| match entry.call_from_sut() {
+        Some((id, "BootNotification", _)) if entry.consumed => Some((index, id.to_owned())),
+        _ => None,
     });
+    boot.ok_or_else(|| Failure::new("it has not booted before"))
+}
+
+fn last_boot_answer(csms: &CsmsRole) -> Result<SystemTime, Failure> {
+    let (index, boot) = last_boot(csms)?;
+    let log = csms.talk.line.log();
+    // A charge point may use its ids again after a restart.
+    let answer = log.entries[index..]
+        .iter()
+        .find(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(&boot));
     answer
         .map(|entry| entry.at)
         .ok_or_else(|| Failure::new("its boot was not answered"))
 }
 
-#[then(regex = r"^it sends a heartbeat within (\d+) seconds?$")]
-async fn heartbeat(world: &mut World, seconds: u64) -> StepResult {
-    let csms = world.csms()?;
-    // The scenario's time is that of an interval of a second, and some slack.
-    let patience = Duration::from_secs(seconds + u64::from(csms.stretch) - 1);
-    csms.talk
-        .expect_within(Order::Next, &Expected::call("Heartbeat"), patience)
-        .await
-        .map(|_| ())
-}
-
-/// Seconds apart, no sooner and no later; what a charge point may skip because it said something else is not said here.
+/// Seconds apart, no sooner and no later. Where it says something else in between, it may skip one or count from
+/// there [1.6 §4.6].
 #[then(regex = r"^it sends (\d+) heartbeats, (\d+) seconds apart$")]
 async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult {
+    const OFF: Duration = Duration::from_millis(700);
     let csms = world.csms()?;
     let interval = Duration::from_secs(seconds) * csms.stretch;
-    let mut before = None;
+    let mut before: Option<SystemTime> = None;
     for _ in 0..count {
+        let patience = interval * 2 + SLACK;
         let seen = csms
             .talk
-            .expect_within(Order::Next, &Expected::call("Heartbeat"), interval + SLACK)
+            .expect_within(Order::Next, &Expected::call("Heartbeat"), patience)
             .await?;
-        let apart = before.and_then(|before| seen.at.duration_since(before).ok());
-        if let Some(apart) =
-            apart.filter(|apart| apart.abs_diff(interval) > Duration::from_millis(700))
-        {
-            return Err(Failure::new(format!(
-                "two heartbeats are {} apart, not the interval of {} that it was given [1.6 §4.6]",
-                span(apart),
-                span(interval)
-            )));
+        if let Some(before) = before {
+            let last_word = {
+                let log = csms.talk.line.log();
+                let mut entries = log.entries.iter().rev();
+                let calls = entries.find(|entry| {
+                    let said = matches!(
+                        entry.frame(Direction::FromSut),
+                        Some(Message::Call { .. } | Message::Result { .. } | Message::Error { .. })
+                    );
+                    said && entry.at < seen.at
+                });
+                calls.map_or(before, |entry| entry.at.max(before))
+            };
+            let since = |moment: SystemTime| seen.at.duration_since(moment).unwrap_or_default();
+            if since(before) + OFF < interval || since(last_word) > interval + OFF {
+                return Err(Failure::new(format!(
+                    "two heartbeats are {} apart, not the interval of {} that it was given [1.6 §4.6]",
+                    span(since(before)),
+                    span(interval)
+                )));
+            }
         }
         before = Some(seen.at);
     }
@@ -195,26 +243,68 @@ async fn comes_back(world: &mut World) -> StepResult {
         ))
     })?;
 
-    csms.talk
-        .expect_none(SLACK, |action, _| action == "BootNotification")
-        .await
+    let booted = csms
+        .talk
+        .expect_none(SLACK, |action, _| action == "BootNotification");
+    if booted.await.is_err() {
+        world.warn("it booted again after it had lost no more than its connection [1.6 §4.2]");
+    }
+    DONE
 }
 
 #[then("it boots and stops the transaction because of HardReset, in any order")]
 async fn boots_and_stops(world: &mut World) -> StepResult {
     let csms = world.csms()?;
     let stop = super::transaction::stop(csms, "HardReset");
-    csms.talk
-        .expect(Order::Next, &Expected::call("BootNotification"))
-        .await?;
+    boot(csms).await?;
     csms.talk.expect(Order::BesideLast, &stop).await?;
     DONE
+}
+
+#[then(regex = r"^it reports every connector as (\w+(?: or \w+)*) and connector 0 as (\w+)$")]
+async fn all_and_whole(world: &mut World, words: String, whole: String) -> StepResult {
+    let csms = world.csms()?;
+    let expected = Expected::call("StatusNotification")
+        .with("connectorId", 0)
+        .with("status", whole);
+    csms.talk.expect(Order::Next, &expected).await?;
+    let words = crate::words::words(&words);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    statuses(csms, 1, &words, Order::BesideLast).await
 }
 
 /// The status of connector 0 and of all others, after a boot or a change of availability.
 #[then(regex = r"^it reports connector 0 and every connector as (\w+)$")]
 async fn every_connector(world: &mut World, status: String) -> StepResult {
     statuses(world.csms()?, 0, &[&status], Order::Next).await
+}
+
+/// What a connector may be after the power was away while a session ran: the session goes on, or it is over.
+const IN_OR_AFTER: [&str; 5] = [
+    "Charging",
+    "SuspendedEV",
+    "SuspendedEVSE",
+    "Preparing",
+    "Finishing",
+];
+
+#[then(regex = r"^it reports connector (\d+) in a session or after one and the others as (\w+)$")]
+async fn in_session_or_after(world: &mut World, one: u32, others: String) -> StepResult {
+    let csms = world.csms()?;
+    let mut order = Order::Next;
+    for connector in 0..=csms.traits.connectors {
+        let words: Vec<Value> = if connector == one {
+            IN_OR_AFTER.map(Value::from).to_vec()
+        } else {
+            vec![others.clone().into()]
+        };
+        let expected = Expected::call("StatusNotification")
+            .with("connectorId", connector)
+            .want("status", Want::OneOf(words));
+        csms.talk.expect(order, &expected).await?;
+        order = Order::BesideLast;
+    }
+    DONE
 }
 
 #[then(

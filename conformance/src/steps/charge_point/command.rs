@@ -10,26 +10,36 @@ use crate::steps::world::World;
 use crate::wire::entry::Message;
 use crate::words::words;
 
-#[when(regex = r"^the CSMS starts a session remotely with (the \w+ tag) on connector (\d+)$")]
+#[when(
+    regex = r"^the CSMS starts a session remotely with (the \w+ tag|another tag) on connector (\d+)$"
+)]
 async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
     let tag = world.tag(word).await?;
+    start_remotely(world, &tag, connector).await
+}
+
+#[when(
+    regex = r"^the CSMS starts a session remotely with (the \w+ tag) on a connector that is not there$"
+)]
+async fn remote_start_nowhere(world: &mut World, word: TagWord) -> StepResult {
+    let tag = world.tag(word).await?;
+    let connector = not_there(world)?;
+    start_remotely(world, &tag, connector).await
+}
+
+/// The first number that no connector has.
+pub(super) fn not_there(world: &mut World) -> Result<u32, Failure> {
+    Ok(world.csms()?.traits.connectors + 1)
+}
+
+/// The step behind it says which answers are right.
+async fn start_remotely(world: &mut World, tag: &str, connector: u32) -> StepResult {
     let csms = world.csms()?;
     csms.talk.mark("remote start");
-    if connector == 0 || connector > csms.traits.connectors {
-        csms.talk
-            .command_that_may_fail(
-                "RemoteStartTransaction",
-                json!({"connectorId": connector, "idTag": tag}),
-            )
-            .await;
-    } else {
-        csms.talk
-            .command(
-                "RemoteStartTransaction",
-                json!({"connectorId": connector, "idTag": tag}),
-            )
-            .await;
-    }
+    let request = json!({"connectorId": connector, "idTag": tag});
+    csms.talk
+        .command_that_may_fail("RemoteStartTransaction", request)
+        .await;
     DONE
 }
 
@@ -84,6 +94,20 @@ fn status_is(result: &Value, wanted: &[String]) -> StepResult {
         ))),
         None => Err(Failure::new(format!("its answer {result} has no status"))),
     }
+}
+
+/// A vendor that nobody knows [1.6 §4.3]. Some take everything; nothing comes of it.
+#[then("it answers UnknownVendorId, UnknownMessageId or Rejected; Accepted is warned about")]
+async fn answers_unknown_vendor(world: &mut World) -> StepResult {
+    let result = world.csms()?.talk.result().await?;
+    if result["status"] == "Accepted" {
+        world.warn("it accepted data of a vendor that nobody knows; UnknownVendorId is expected [1.6 §4.3]");
+        return DONE;
+    }
+    status_is(
+        &result,
+        &["UnknownVendorId", "UnknownMessageId", "Rejected"].map(str::to_owned),
+    )
 }
 
 #[then("it answers Rejected or with an error")]

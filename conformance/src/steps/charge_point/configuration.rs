@@ -6,17 +6,36 @@ use crate::dialect::v16::keys::PROFILE_KEYS;
 use crate::dialect::v16::keys::stretch;
 use crate::dialect::v16::keys::value_in;
 use cucumber::{given, then, when};
+use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::time::SystemTime;
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::csms::CsmsRole;
 use crate::steps::world::{OrEnd, World};
+use crate::wire::entry::{Entry, Message};
 use crate::words::{list, quoted};
 
 #[given(regex = r"^the setting (\w+) is (\S+)$")]
 async fn setting(world: &mut World, key: String, value: String) -> StepResult {
     set(world, &key, &value).await
+}
+
+/// A key that a charge point may lack.
+#[given(regex = r"^the setting (\w+) is (\S+) where there is one$")]
+async fn setting_if_any(world: &mut World, key: String, value: String) -> StepResult {
+    match world.csms()?.remember(&key).await? {
+        Some(is) if is != value => set(world, &key, &value).await,
+        _ => DONE,
+    }
+}
+
+/// An empty list switches a kind of readings off.
+#[given(regex = r"^the setting (\w+) holds nothing$")]
+async fn setting_empty(world: &mut World, key: String) -> StepResult {
+    set(world, &key, "").await
 }
 
 /// Sets a key; intervals no smaller than this charge point takes them, and the scenario's other times with them.
@@ -59,25 +78,28 @@ async fn read_most(world: &mut World) -> StepResult {
     let most: usize = last_value_read(csms, "GetConfigurationMaxKeys")?
         .parse()
         .map_err(|_| Failure::new("the value of GetConfigurationMaxKeys is no number"))?;
-    let keys: Vec<String> = longest_list(csms).into_iter().take(most).collect();
+    let keys: Vec<String> = all_names(csms).into_iter().take(most).collect();
     csms.talk
         .command("GetConfiguration", json!({"key": keys}))
         .await;
     DONE
 }
 
-/// The names in the longest answer so far: the whole configuration.
-fn longest_list(csms: &CsmsRole) -> Vec<String> {
+/// The names in the last answer to a question that named no key: the whole configuration.
+fn all_names(csms: &CsmsRole) -> Vec<String> {
     let log = csms.talk.line.log();
-    let lists = log.entries.iter().filter_map(|entry| {
-        match entry.frame(dynamo_protocol::trace::Direction::FromSut)? {
-            crate::wire::entry::Message::Result { payload, .. } => {
-                Some(names(&payload["configurationKey"]))
-            }
-            _ => None,
-        }
-    });
-    lists.max_by_key(Vec::len).unwrap_or_default()
+    let asked = log.entries.iter().rev().filter_map(Entry::call_to_sut);
+    let id = asked
+        .filter(|(_, action, payload)| {
+            *action == "GetConfiguration" && payload.get("key").is_none()
+        })
+        .map(|(id, _, _)| id)
+        .next();
+    let answer = id.and_then(|id| log.answer_to(id));
+    match answer.and_then(|index| log.entries[index].frame(Direction::FromSut)) {
+        Some(Message::Result { payload, .. }) => names(&payload["configurationKey"]),
+        _ => Vec::new(),
+    }
 }
 
 /// The names of keys in a list of keys with their values.
@@ -92,11 +114,55 @@ fn names(list: &Value) -> Vec<String> {
 #[when(regex = r"^the CSMS sets (\w+) to (\S+)$")]
 async fn write(world: &mut World, key: String, value: String) -> StepResult {
     let csms = world.csms()?;
-    csms.remember(&key).await?;
+    let had = csms.remember(&key).await?;
+    csms.talk.told.insert(HAD, json!(had));
     csms.talk
         .command("ChangeConfiguration", json!({"key": key, "value": value}))
         .await;
     DONE
+}
+
+/// Under this name the scenario remembers the value that was there before it set one.
+const HAD: &str = "the value it had";
+
+/// What was refused is not there [1.6 §5.3].
+#[then(regex = r"^it answers that (\w+) has the value it had$")]
+async fn answers_that_had(world: &mut World, key: String) -> StepResult {
+    let csms = world.csms()?;
+    let had = csms.talk.told.get(HAD).cloned().unwrap_or(Value::Null);
+    let result = csms.talk.result().await?;
+    let is = value_in(&result, &key)?;
+    if had == is.as_str() {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "{key} is {}, and was {had} before a value was refused",
+        quoted(&is)
+    )))
+}
+
+/// The longest message id there is [1.6J §4.1.4]; it comes back as it was.
+#[when(regex = r"^the CSMS reads (\w+) with a message id of 36 characters$")]
+async fn read_with_long_id(world: &mut World, key: String) -> StepResult {
+    let csms = world.csms()?;
+    csms.talk.begin_act();
+    let id = uuid_of(SystemTime::now());
+    let frame = json!([2, id, "GetConfiguration", {"key": [key]}]);
+    csms.talk.line.send(frame.to_string()).await;
+    csms.talk.last_call = Some((id, "GetConfiguration".to_owned()));
+    DONE
+}
+
+/// An id in the form of a UUID, made of the time.
+fn uuid_of(now: SystemTime) -> String {
+    let us = crate::wire::entry::unix_us(now) % (1 << 48);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{us:012x}",
+        us % 0xffff_fffb,
+        us % 0xfff1,
+        us % 0xffd,
+        us % 0xfef
+    )
 }
 
 #[then("it answers with its configuration")]
@@ -106,6 +172,101 @@ async fn answers_configuration(world: &mut World) -> StepResult {
         Some(keys) if !keys.is_empty() => DONE,
         _ => Err(Failure::new(format!("its answer {result} lists no key"))),
     }
+}
+
+/// A number that it has not now, and that it takes: no smaller than its smallest.
+#[when(regex = r"^the CSMS sets (\w+) to another value$")]
+async fn write_other(world: &mut World, key: String) -> StepResult {
+    const USUAL: u32 = 20;
+    let csms = world.csms()?;
+    let now = csms.remember(&key).await?.unwrap_or_default();
+    let usual = USUAL.max(csms.traits.min_interval);
+    let value = if now.trim() == usual.to_string() {
+        usual + 10
+    } else {
+        usual
+    };
+    csms.talk.told.insert(SET, json!(value));
+    let request = json!({"key": key, "value": value.to_string()});
+    csms.talk.command("ChangeConfiguration", request).await;
+    DONE
+}
+
+/// Under this name the scenario remembers the value that it has set.
+const SET: &str = "the value that was set";
+
+#[then(regex = r"^it answers that (\w+) has the value that was set$")]
+async fn answers_that_set(world: &mut World, key: String) -> StepResult {
+    let csms = world.csms()?;
+    let wanted = csms.talk.told.get(SET).and_then(Value::as_i64);
+    let result = csms.talk.result().await?;
+    let is = value_in(&result, &key)?;
+    if wanted.is_some() && is.trim().parse().ok() == wanted {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "{key} is {}, not {} as it was set",
+        quoted(&is),
+        wanted.unwrap_or_default()
+    )))
+}
+
+/// One entry for the one key that was asked for, with its value [1.6 §5.8].
+#[then(regex = r"^it answers with (\w+) alone$")]
+async fn answers_alone(world: &mut World, key: String) -> StepResult {
+    let result = world.csms()?.talk.result().await?;
+    value_in(&result, &key)?;
+    let named = names(&result["configurationKey"]);
+    let unknown = result["unknownKey"].as_array().map_or(0, Vec::len);
+    if named.len() == 1 && unknown == 0 {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "asked for {key} alone it told {} and called {unknown} keys unknown",
+        list(&named)
+    )))
+}
+
+/// Names have no case [1.6 §7.17]; where nothing was asked for, nothing can be unknown.
+#[then("no key is named twice and none is unknown")]
+async fn named_once(world: &mut World) -> StepResult {
+    let result = world.csms()?.talk.result().await?;
+    let mut seen = HashSet::new();
+    let twice: Vec<String> = names(&result["configurationKey"])
+        .into_iter()
+        .filter(|name| !seen.insert(name.to_lowercase()))
+        .collect();
+    if !twice.is_empty() {
+        return Err(Failure::new(format!("it names {} twice", list(&twice))));
+    }
+    match result["unknownKey"].as_array() {
+        Some(unknown) if !unknown.is_empty() => Err(Failure::new(format!(
+            "it calls {} unknown, which nobody asked for",
+            result["unknownKey"]
+        ))),
+        _ => DONE,
+    }
+}
+
+/// Connectors are numbered without a gap, and each is reported after the boot [1.6 §2.2, §4.9].
+#[then("NumberOfConnectors is the number of connectors it has reported")]
+async fn counts_connectors(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    let told = last_value_read(csms, "NumberOfConnectors")?;
+    let log = csms.talk.line.log();
+    let calls = log.entries.iter().filter_map(Entry::call_from_sut);
+    let reported = calls
+        .filter(|(_, action, _)| *action == "StatusNotification")
+        .filter_map(|(_, _, payload)| payload["connectorId"].as_i64())
+        .max();
+    if reported.is_some() && told.trim().parse().ok() == reported {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "NumberOfConnectors is {}, and the highest connector that it has reported is {}",
+        quoted(&told),
+        reported.unwrap_or_default()
+    )))
 }
 
 #[then(regex = r"^it answers with a value of (\w+)$")]
@@ -192,11 +353,44 @@ async fn required_keys(world: &mut World) -> StepResult {
             claimed.join(", ")
         )));
     }
-    if wrong.is_empty() {
-        DONE
-    } else {
-        Err(Failure::new(format!("{} [1.6 §9]", wrong.join("; "))))
+    if !wrong.is_empty() {
+        return Err(Failure::new(format!("{} [1.6 §9]", wrong.join("; "))));
     }
+    let strange: Vec<String> = claimed
+        .iter()
+        .filter(|name| !PROFILES.contains(name))
+        .map(|name| quoted(name))
+        .collect();
+    if !strange.is_empty() {
+        world.warn(format!(
+            "SupportedFeatureProfiles names {}, which is no profile [1.6 §9.1.29]",
+            list(&strange)
+        ));
+    }
+    DONE
+}
+
+/// The feature profiles of OCPP 1.6 [1.6 §9.1.29].
+const PROFILES: [&str; 6] = [
+    "Core",
+    "FirmwareManagement",
+    "LocalAuthListManagement",
+    "Reservation",
+    "SmartCharging",
+    "RemoteTrigger",
+];
+
+/// The profiles that a charge point claims.
+pub(super) async fn profiles(csms: &mut CsmsRole) -> Result<Vec<String>, Failure> {
+    const KEY: &str = "SupportedFeatureProfiles";
+    csms.talk
+        .command("GetConfiguration", json!({"key": [KEY]}))
+        .await;
+    let claimed = value_in(&csms.talk.result().await?, KEY)?;
+    Ok(claimed
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .collect())
 }
 
 fn wrong_key(keys: &[Value], key: &str, readonly: Option<bool>) -> Option<String> {
@@ -222,12 +416,14 @@ fn wrong_key(keys: &[Value], key: &str, readonly: Option<bool>) -> Option<String
 /// The value of a key as the last answer that named it told it.
 pub(super) fn last_value_read(csms: &CsmsRole, key: &str) -> Result<String, Failure> {
     let log = csms.talk.line.log();
-    let answers = log.entries.iter().rev().filter_map(|entry| {
-        match entry.frame(dynamo_protocol::trace::Direction::FromSut)? {
-            crate::wire::entry::Message::Result { payload, .. } => Some(payload),
-            _ => None,
-        }
-    });
+    let answers =
+        log.entries
+            .iter()
+            .rev()
+            .filter_map(|entry| match entry.frame(Direction::FromSut)? {
+                Message::Result { payload, .. } => Some(payload),
+                _ => None,
+            });
     answers
         .filter(|payload| payload.get("configurationKey").is_some())
         .find_map(|payload| value_in(payload, key).ok())

@@ -1,17 +1,17 @@
 //! Meter values: how often, when, and in which order.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
 
-use cucumber::then;
+use cucumber::{given, then};
 use dynamo_protocol::time::unix_ms;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::csms::CsmsRole;
 use crate::steps::world::World;
-use crate::watch::expected::{Expected, Order};
+use crate::watch::expected::{Expected, Order, Want};
 use crate::words::{list, quoted, span};
 
 /// What a missing measurand means [1.6 §7.43].
@@ -39,19 +39,26 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
                 quoted(text)
             ))
         })?;
-        for sample in value["sampledValue"].as_array().into_iter().flatten() {
-            let is = |member: &str, wanted: &str, default: &str| {
-                sample[member].as_str().unwrap_or(default) == wanted
-            };
-            if is("context", context, "Sample.Periodic")
-                && is("measurand", ENERGY, ENERGY)
-                && sample["phase"].is_null()
-            {
-                found.push(Reading {
-                    at_ms: unix_ms(stamp),
-                    energy_wh: energy_wh(sample)?,
-                });
-            }
+        let is = |sample: &Value, member: &str, wanted: &str, default: &str| {
+            sample[member].as_str().unwrap_or(default) == wanted
+        };
+        let samples = value["sampledValue"].as_array().into_iter().flatten();
+        let registers: Vec<&Value> = samples
+            .filter(|sample| {
+                is(sample, "context", context, "Sample.Periodic")
+                    && is(sample, "measurand", ENERGY, ENERGY)
+                    && sample["phase"].is_null()
+            })
+            .collect();
+        // The same energy may be read at two places; what left the station is what counts [1.6 §7.21].
+        let outlet = registers
+            .iter()
+            .find(|sample| is(sample, "location", "Outlet", "Outlet"));
+        if let Some(sample) = outlet.or(registers.first()) {
+            found.push(Reading {
+                at_ms: unix_ms(stamp),
+                energy_wh: energy_wh(sample)?,
+            });
         }
     }
     Ok(found)
@@ -77,10 +84,29 @@ async fn gather(
     patience: Duration,
     enough: impl Fn(&[Reading]) -> bool,
 ) -> Result<Vec<Reading>, Failure> {
+    let id = csms.talk.transaction;
+    gather_of(
+        csms,
+        id.map(|id| Want::Is(id.into())),
+        context,
+        patience,
+        enough,
+    )
+    .await
+}
+
+/// The same, of MeterValues whose transactionId is as wanted.
+async fn gather_of(
+    csms: &mut CsmsRole,
+    transaction: Option<Want>,
+    context: &str,
+    patience: Duration,
+    enough: impl Fn(&[Reading]) -> bool,
+) -> Result<Vec<Reading>, Failure> {
     let deadline = Instant::now() + patience;
     let mut expected = Expected::call("MeterValues");
-    if let Some(id) = csms.talk.transaction {
-        expected = expected.with("transactionId", id);
+    if let Some(transaction) = transaction {
+        expected = expected.want("transactionId", transaction);
     }
     if let Some(start) = csms.talk.told.get("StartTransaction") {
         expected = expected.with("connectorId", start["connectorId"].clone());
@@ -140,12 +166,17 @@ fn patience_for(csms: &CsmsRole, count: usize, seconds: i64) -> Duration {
         + Duration::from_secs(seconds.unsigned_abs()) * u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-#[then(regex = r"^it sends (\d+) meter values aligned to (\d+) seconds of the clock$")]
+/// Values of the clock name the transaction "if applicable" [1.6 §4.7]: with its id or with none.
+#[then(
+    regex = r"^it sends (\d+) meter values aligned to (\d+) seconds? of the clock, with the transaction or without$"
+)]
 async fn aligned(world: &mut World, count: usize, seconds: i64) -> StepResult {
     let csms = world.csms()?;
     let seconds = seconds * i64::from(csms.stretch);
-    let all = gather(
+    let id = csms.talk.transaction.unwrap_or_default();
+    let all = gather_of(
         csms,
+        Some(Want::IsOrAbsent(id.into())),
         "Sample.Clock",
         patience_for(csms, count, seconds),
         |all| all.len() >= count,
@@ -185,7 +216,7 @@ async fn has_sent_aligned(world: &mut World, count: usize, seconds: i64) -> Step
     stand_on_the_clock(&all, seconds)
 }
 
-/// Aligned values are counted from midnight [1.6 §9.1.3]; the stamp may lag by what the reading takes.
+/// Aligned values are counted from midnight [1.6 §9.1.5]; the stamp may lag by what the reading takes.
 fn stand_on_the_clock(all: &[Reading], seconds: i64) -> StepResult {
     const DAY_MS: i64 = 86_400_000;
     for reading in all {
@@ -251,28 +282,181 @@ fn evenly_apart(all: &[Reading], seconds: i64) -> StepResult {
     DONE
 }
 
-/// The measurands of all readings of the transaction so far are those that were set, no more and no fewer.
+/// The measurands of all readings of the session's connector so far are those that were set, no more and no fewer.
 #[then(regex = r"^they hold (\S+) and nothing else$")]
 async fn hold_measurands(world: &mut World, measurands: String) -> StepResult {
     let csms = world.csms()?;
     let wanted: BTreeSet<&str> = measurands.split(',').collect();
+    for (_, is) in measurands_by_time(csms, "Sample.Clock", &wanted) {
+        let is: BTreeSet<&str> = is.iter().map(String::as_str).collect();
+        if is != wanted {
+            return Err(Failure::new(format!(
+                "a reading holds {}, not {}",
+                names(&is),
+                names(&wanted)
+            )));
+        }
+    }
+    DONE
+}
+
+/// The measurands of the readings of the session's connector in this context, by their time: what belongs together
+/// may come in one element or in more [1.6 §4.7]. A phase counts where the setting names it.
+fn measurands_by_time(
+    csms: &CsmsRole,
+    context: &str,
+    wanted: &BTreeSet<&str>,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let start = csms.talk.told.get("StartTransaction").cloned();
+    let connector = start.map_or(Value::Null, |start| start["connectorId"].clone());
     for payload in payloads_of(csms)
         .iter()
-        .filter(|payload| !payload["transactionId"].is_null())
+        .filter(|payload| payload["connectorId"] == connector)
     {
         for value in payload["meterValue"].as_array().into_iter().flatten() {
-            let samples = value["sampledValue"].as_array().into_iter().flatten();
-            let is: BTreeSet<&str> = samples
-                .map(|sample| sample["measurand"].as_str().unwrap_or(ENERGY))
-                .collect();
-            if is != wanted {
-                return Err(Failure::new(format!(
-                    "a reading holds {}, not {}",
-                    names(&is),
-                    names(&wanted)
-                )));
+            let time = value["timestamp"].as_str().unwrap_or_default();
+            for sample in value["sampledValue"].as_array().into_iter().flatten() {
+                if sample["context"].as_str().unwrap_or("Sample.Periodic") != context {
+                    continue;
+                }
+                let measurand = sample["measurand"].as_str().unwrap_or(ENERGY);
+                let phase = sample["phase"].as_str().unwrap_or_default();
+                let full = format!("{measurand}.{phase}");
+                let name = if wanted.contains(full.as_str()) {
+                    full
+                } else {
+                    measurand.to_owned()
+                };
+                all.entry(time.to_owned()).or_default().insert(name);
             }
         }
+    }
+    all
+}
+
+/// Where nothing is set, the energy register is: readings of nothing cannot be looked at.
+#[given("the sampled measurands are those it is set to")]
+async fn as_it_is_set(world: &mut World) -> StepResult {
+    const KEY: &str = "MeterValuesSampledData";
+    let is = world.csms()?.remember(KEY).await?.unwrap_or_default();
+    let has_register = is.split(',').any(|measurand| measurand.trim() == ENERGY);
+    let is = if has_register {
+        is
+    } else {
+        super::configuration::set(world, KEY, ENERGY).await?;
+        ENERGY.to_owned()
+    };
+    world.csms()?.talk.told.insert(KEY, is.into());
+    DONE
+}
+
+#[then("its samples hold the measurands it is set to and nothing else")]
+async fn hold_what_is_set(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    let set = csms.talk.told.get("MeterValuesSampledData").cloned();
+    let set = set.ok_or_else(|| Failure::new("no step before this one has read the setting"))?;
+    let wanted: BTreeSet<&str> = set
+        .as_str()
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .collect();
+    let all = measurands_by_time(csms, "Sample.Periodic", &wanted);
+    // The last reading may still be on its way in parts.
+    let complete = all.len().saturating_sub(1);
+    for (index, is) in all.values().enumerate() {
+        let is: BTreeSet<&str> = is.iter().map(String::as_str).collect();
+        let more = is.difference(&wanted).next().is_some();
+        if more || (index < complete && is != wanted) {
+            return Err(Failure::new(format!(
+                "a sample holds {}, not {}",
+                names(&is),
+                names(&wanted)
+            )));
+        }
+    }
+    DONE
+}
+
+/// The interval runs from the start of the transaction [1.6 §9.1.19].
+#[then(regex = r"^the first came (\d+) seconds? after the start$")]
+async fn first_came(world: &mut World, seconds: i64) -> StepResult {
+    const LATE_MS: i64 = 1_500;
+    let csms = world.csms()?;
+    let should = seconds * i64::from(csms.stretch) * 1_000;
+    let start = csms.talk.told.get("StartTransaction").cloned();
+    let start =
+        start.ok_or_else(|| Failure::new("there was no StartTransaction before this step"))?;
+    let begun = super::transaction::stamp(&start)?;
+    let begun_ms = i64::try_from(crate::wire::entry::unix_ms(begun)).unwrap_or(i64::MAX);
+    let mut first = None;
+    for payload in payloads_of(csms)
+        .iter()
+        .filter(|payload| payload["connectorId"] == start["connectorId"])
+    {
+        first = first.or(readings(payload, "Sample.Periodic")?.first().copied());
+    }
+    let first = first.ok_or_else(|| Failure::new("no sample has come"))?;
+    let took = first.at_ms - begun_ms;
+    if took < should - SAMPLE_SLACK_MS || took > should + LATE_MS {
+        return Err(Failure::new(format!(
+            "the first sample was taken {took} ms after the start, not {should} ms"
+        )));
+    }
+    DONE
+}
+
+/// What is measured belongs to the transaction that runs, or to none.
+#[then("no meter values name another transaction")]
+async fn of_this_transaction(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    let ours = csms.talk.transaction;
+    let other = payloads_of(csms).into_iter().find(|payload| {
+        !payload["transactionId"].is_null() && payload["transactionId"].as_i64() != ours
+    });
+    match other {
+        Some(payload) => Err(Failure::new(format!(
+            "it sent MeterValues of the transaction {}, not of {}",
+            payload["transactionId"],
+            ours.unwrap_or_default()
+        ))),
+        None => DONE,
+    }
+}
+
+/// No energy flows: what the meter shows may differ by its last digit. Where no reading comes nothing shows that it does.
+#[then(regex = r"^the register of connector (\d+) does not rise for (\d+) seconds?$")]
+async fn does_not_rise(world: &mut World, connector: u32, seconds: u64) -> StepResult {
+    const LAST_DIGIT_WH: f64 = 1.0;
+    const LAST_DIGIT_KWH: f64 = 10.0;
+    let csms = world.csms()?;
+    let length = Duration::from_secs(seconds) * csms.stretch;
+    let from = i64::try_from(crate::wire::entry::unix_ms(SystemTime::now())).unwrap_or(i64::MAX);
+    let _: Option<()> = csms.talk.line.wait(length, |_| None).await;
+    let (mut registers, mut digit) = (Vec::new(), LAST_DIGIT_WH);
+    for payload in payloads_of(csms)
+        .iter()
+        .filter(|payload| payload["connectorId"] == connector)
+    {
+        if payload.to_string().contains("\"kWh\"") {
+            digit = LAST_DIGIT_KWH;
+        }
+        let readings = readings(payload, "Sample.Periodic")?;
+        registers.extend(
+            readings
+                .iter()
+                .filter(|reading| reading.at_ms >= from)
+                .map(|reading| reading.energy_wh),
+        );
+    }
+    let (Some(first), Some(last)) = (registers.first(), registers.last()) else {
+        return DONE;
+    };
+    if last - first > digit {
+        return Err(Failure::new(format!(
+            "the register rose from {first} Wh to {last} Wh, though the tag was refused"
+        )));
     }
     DONE
 }
@@ -306,20 +490,98 @@ async fn never_backwards(world: &mut World) -> StepResult {
     let mut all = vec![number("StartTransaction", "meterStart")?];
     let stop = number("StopTransaction", "meterStop")?;
     let payloads = payloads_of(csms);
-    for payload in &payloads {
-        all.extend(
-            readings(payload, "Sample.Periodic")?
-                .iter()
-                .map(|reading| reading.energy_wh),
-        );
+    let ours = csms.talk.transaction;
+    for payload in payloads
+        .iter()
+        .filter(|payload| payload["transactionId"].as_i64() == ours)
+    {
+        let readings = readings(payload, "Sample.Periodic")?;
+        all.extend(readings.iter().map(|reading| reading.energy_wh));
     }
     all.push(stop);
-    match all.windows(2).find(|pair| pair[1] < pair[0]) {
+    // meterStart and meterStop are whole numbers; the samples between may be finer [1.6 §6.45, §6.49].
+    match all.windows(2).find(|pair| pair[1] <= pair[0] - 1.0) {
         Some(pair) => Err(Failure::new(format!(
             "the meter went from {} Wh back to {} Wh",
             pair[0], pair[1]
         ))),
-        None if stop <= all[0] => Err(Failure::new(format!("the meter stayed at {stop} Wh"))),
+        None => {
+            if stop <= all[0] {
+                world.warn(format!(
+                    "the meter stayed at {stop} Wh while the session ran"
+                ));
+            }
+            DONE
+        }
+    }
+}
+
+/// The transactionData of the stop that the steps before have seen.
+fn transaction_data(csms: &CsmsRole) -> Result<Vec<Value>, Failure> {
+    let stop = csms.talk.told.get("StopTransaction");
+    let stop = stop.ok_or_else(|| Failure::new("there was no StopTransaction before this step"))?;
+    Ok(stop["transactionData"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default())
+}
+
+/// What StopTxnSampledData or StopTxnAlignedData asks for [1.6 §9.1.25, §9.1.27], between the begin and the end.
+#[then(
+    regex = r"^its StopTransaction holds at least (\d+) readings of the energy register, between meterStart and meterStop$"
+)]
+async fn stop_holds(world: &mut World, least: usize) -> StepResult {
+    let csms = world.csms()?;
+    let number = |action: &str, member: &str| {
+        let told = csms.talk.told.get(action);
+        told.and_then(|told| told[member].as_f64())
+            .unwrap_or_default()
+    };
+    let begun = number("StartTransaction", "meterStart");
+    let ended = number("StopTransaction", "meterStop");
+    let data = json!({"meterValue": transaction_data(csms)?});
+    let mut found = Vec::new();
+    for context in [
+        "Transaction.Begin",
+        "Sample.Periodic",
+        "Sample.Clock",
+        "Transaction.End",
+    ] {
+        found.extend(readings(&data, context)?);
+    }
+    if found.len() < least {
+        return Err(Failure::new(format!(
+            "its StopTransaction holds {} readings of {ENERGY}, not {least}",
+            found.len()
+        )));
+    }
+    let beside = found
+        .iter()
+        .find(|reading| reading.energy_wh <= begun - 1.0 || reading.energy_wh >= ended + 1.0);
+    match beside {
+        Some(reading) => Err(Failure::new(format!(
+            "its StopTransaction holds a reading of {} Wh; the session went from {begun} Wh to {ended} Wh",
+            reading.energy_wh
+        ))),
+        None => DONE,
+    }
+}
+
+/// Nobody has asked for samples [1.6 §3.16.5]. What a meter signs at the begin and the end is another matter.
+#[then("its StopTransaction holds no samples")]
+async fn stop_holds_none(world: &mut World) -> StepResult {
+    let data = transaction_data(world.csms()?)?;
+    let samples = data
+        .iter()
+        .flat_map(|value| value["sampledValue"].as_array().into_iter().flatten());
+    let mut unasked = samples.filter(|sample| {
+        let context = sample["context"].as_str().unwrap_or("Sample.Periodic");
+        ["Sample.Periodic", "Sample.Clock"].contains(&context) && sample["format"] != "SignedData"
+    });
+    match unasked.next() {
+        Some(sample) => Err(Failure::new(format!(
+            "its StopTransaction holds the sample {sample}, and no samples were asked for [1.6 §3.16.5]"
+        ))),
         None => DONE,
     }
 }

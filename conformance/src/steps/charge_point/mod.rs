@@ -8,5 +8,7 @@ mod configuration;
 mod line;
 mod metering;
 mod operator;
+mod retry;
 mod status;
 mod transaction;
+mod trigger;

@@ -1,6 +1,7 @@
 //! What people and the world do to a charge point: cables, cards, faults, power, network.
 
 use crate::role::csms::CsmsRole;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use cucumber::{given, then, when};
@@ -11,7 +12,8 @@ use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::Closed;
 use crate::steps::world::{OrEnd, World};
-use crate::watch::expected::Expected;
+use crate::watch::expected::{Allowance, Expected, Order};
+use crate::wire::entry::{Entry, EntryKind};
 use crate::words::{duration, span};
 
 async fn operate(world: &mut World, action: Action) -> StepResult {
@@ -64,6 +66,48 @@ async fn presents(world: &mut World, word: TagWord, connector_id: u32) -> StepRe
     present(world, word, Some(connector_id)).await
 }
 
+/// Id tags have no case [1.6 §7.28]. A card has: only a machine can present it in another one.
+#[when(regex = r"^the driver presents (the \w+ tag) in lower case at connector (\d+)$")]
+async fn presents_lower(world: &mut World, word: TagWord, connector_id: u32) -> StepResult {
+    let id_tag = world.tag(word).await?.to_lowercase();
+    if !world.csms()?.operator.is_a_machine() {
+        return Err(world.cannot_run("needs an operator that can present a tag in lower case"));
+    }
+    world.csms()?.talk.mark("present");
+    let connector_id = Some(connector_id);
+    operate(
+        world,
+        Action::PresentIdTag {
+            connector_id,
+            id_tag,
+        },
+    )
+    .await
+}
+
+/// A refusal is an answer like any other.
+#[then("the line has stayed open since the tag was presented")]
+async fn stayed_open(world: &mut World) -> StepResult {
+    let csms = world.csms()?;
+    let from = csms.talk.marks.get("present").copied();
+    let from = from.ok_or_else(|| Failure::new("no tag was presented before this step"))?;
+    let log = csms.talk.line.log();
+    let closed = log
+        .entries
+        .iter()
+        .skip(from)
+        .find_map(|entry| match &entry.kind {
+            EntryKind::Closed { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+    match closed {
+        Some(reason) => Err(Failure::new(format!(
+            "the line went down after the tag was presented: {reason}"
+        ))),
+        None => DONE,
+    }
+}
+
 /// Holds a tag before the reader.
 pub(super) async fn present(
     world: &mut World,
@@ -94,14 +138,53 @@ async fn fails(world: &mut World, connector_id: u32, error_code: String) -> Step
     .await
 }
 
+/// The cable is in and seen; what the charge point says of it is no matter of this scenario.
+#[given(regex = r"^the driver has plugged in at connector (\d+)$")]
+async fn has_plugged_in(world: &mut World, connector_id: u32) -> StepResult {
+    plug_in(world, connector_id).await?;
+    let preparing = Expected::call("StatusNotification")
+        .with("connectorId", connector_id)
+        .with("status", "Preparing");
+    world
+        .csms()?
+        .talk
+        .expect(Order::Next, &preparing)
+        .await
+        .map(|_| ())
+}
+
+/// One act: a charge point may see the lock fail at once, or when the cable is in.
+#[when(regex = r"^the lock of connector (\d+) jams and the driver plugs in there$")]
+async fn jam_and_plug_in(world: &mut World, connector_id: u32) -> StepResult {
+    let from = world.csms()?.talk.line.log().entries.len();
+    jam(world, connector_id).await?;
+    plug_in(world, connector_id).await?;
+    let talk = &mut world.csms()?.talk;
+    let mut log = talk.line.log();
+    log.cursor = from;
+    log.cursor_before = from;
+    drop(log);
+    for status in ["Preparing", "Faulted"] {
+        let expected = Expected::call("StatusNotification")
+            .with("connectorId", connector_id)
+            .with("status", status);
+        talk.allowed.push(Allowance {
+            expected,
+            from,
+            times: 1,
+        });
+    }
+    DONE
+}
+
 #[given(regex = r"^the lock of connector (\d+) is jammed$")]
-#[when(regex = r"^the lock of connector (\d+) jams$")]
 async fn jam(world: &mut World, connector_id: u32) -> StepResult {
     operate(world, Action::JamLock { connector_id }).await
 }
 
 #[when("the charge point is power cycled")]
 async fn power_cycle(world: &mut World) -> StepResult {
+    world.csms()?.talk.mark("power cycle");
     operate(
         world,
         Action::PowerCycle {
@@ -131,8 +214,16 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
     let seconds = seconds * csms.stretch;
     let sockets = csms.talk.line.log().sockets;
     csms.talk.marks.insert("sockets before the outage", sockets);
+    csms.talk.mark("outage");
     // Chargers that boot again after an outage should not, and may [1.6 §4.2].
     csms.talk.allow(Expected::call("BootNotification"));
+    // After that boot, or after the outage, they tell each status once more [1.6 §4.9].
+    for (connector, status) in last_statuses(csms) {
+        let expected = Expected::call("StatusNotification")
+            .with("connectorId", connector)
+            .with("status", status);
+        csms.talk.allow(expected);
+    }
     operate(
         world,
         Action::Disconnect {
@@ -150,6 +241,53 @@ async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
             .note("rig: the network is away, the socket does not know it yet");
     }
     DONE
+}
+
+/// What each connector was last reported as.
+fn last_statuses(csms: &CsmsRole) -> BTreeMap<i64, String> {
+    let log = csms.talk.line.log();
+    let calls = log.entries.iter().filter_map(Entry::call_from_sut);
+    calls
+        .filter(|(_, action, _)| *action == "StatusNotification")
+        .filter_map(|(_, _, payload)| {
+            let connector = payload["connectorId"].as_i64()?;
+            Some((connector, payload["status"].as_str()?.to_owned()))
+        })
+        .collect()
+}
+
+/// When a hand did something: not before it was asked to, and not after it said that it was done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) asked: SystemTime,
+    pub(super) done: SystemTime,
+}
+
+/// The moments at which tags were presented since the last outage began.
+pub(super) fn presented_in_outage(csms: &CsmsRole) -> Vec<Moment> {
+    let begun = csms.outage.map(|(begun, _)| begun);
+    let log = csms.talk.line.log();
+    let mut asked = None;
+    let mut moments = Vec::new();
+    for entry in &log.entries {
+        let EntryKind::Note(text) = &entry.kind else {
+            continue;
+        };
+        if text.starts_with("operator: ") {
+            asked = text
+                .starts_with("operator: present the tag")
+                .then_some(entry.at);
+        } else if text.starts_with("operator answered: ")
+            && let Some(asked) = asked.take()
+            && begun.is_none_or(|begun| entry.at >= begun)
+        {
+            moments.push(Moment {
+                asked,
+                done: entry.at,
+            });
+        }
+    }
+    moments
 }
 
 /// How soon an outage usually shows at the socket. A cable that was pulled shows nothing.

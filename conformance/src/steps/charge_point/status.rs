@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
-use crate::watch::expected::{Expected, Order, Want};
+use crate::watch::expected::{Allowance, Expected, Order, Want};
 use crate::words::{duration, span, words};
 
 fn status(connector: u32, text: &str) -> Expected {
@@ -20,12 +20,25 @@ fn status(connector: u32, text: &str) -> Expected {
 
 #[then(regex = r"^(before or after that, )?it reports connector (\d+) as (\w+(?: or \w+)*)$")]
 async fn reports(world: &mut World, beside: String, connector: u32, words: String) -> StepResult {
-    world
+    let seen = world
         .csms()?
         .talk
         .expect(Order::of(&beside), &status(connector, &words))
-        .await
-        .map(|_| ())
+        .await?;
+    if seen.payload["status"] == "Faulted" && seen.payload["errorCode"] == "NoError" {
+        world.warn("it reports a fault with the errorCode NoError [1.6 §7.6]");
+    }
+    DONE
+}
+
+/// A fault of the whole station shows at every connector.
+#[then(regex = r"^it may report any connector as (\w+)$")]
+async fn may_report_any(world: &mut World, word: String) -> StepResult {
+    let csms = world.csms()?;
+    let times = csms.traits.connectors as usize + 1;
+    let expected = Expected::call("StatusNotification").with("status", word);
+    csms.talk.allow_times(expected, times);
+    DONE
 }
 
 #[then(regex = r"^it reports connector (\d+) as Faulted with (\w+)$")]
@@ -41,10 +54,21 @@ async fn reports_fault(world: &mut World, connector: u32, error_code: String) ->
 
 #[then(regex = r"^(?:before or after that, )?it may report connector (\d+) as (\w+)$")]
 async fn may_report(world: &mut World, connector: u32, word: String) -> StepResult {
-    world.csms()?.talk.allow(status(connector, &word));
+    let csms = world.csms()?;
+    let expected = status(connector, &word);
+    // What happened in an outage is told after it, whatever else was done meanwhile [1.6 §4.9].
+    match csms.talk.marks.get("outage").copied() {
+        Some(from) => csms.talk.allowed.push(Allowance {
+            expected,
+            from,
+            times: 1,
+        }),
+        None => csms.talk.allow(expected),
+    }
     DONE
 }
 
+/// Exactly so long: what it has to wait for may be due soon after.
 #[then(regex = r"^it sends nothing else for (\d+) (\w+)$")]
 async fn nothing_else(world: &mut World, number: u64, unit: String) -> StepResult {
     world
@@ -63,41 +87,41 @@ async fn none_of(world: &mut World, action: String, number: u64, unit: String) -
         .await
 }
 
-/// When an identification lapses is known to the second.
-#[then(
-    regex = r"^it reports connector (\d+) as (\w+), (\d+) seconds after the (tag was presented|remote start)$"
-)]
+/// When an identification lapses is known to the second: the time runs from the status it made [1.6 §9.1.6].
+#[then(regex = r"^it reports connector (\d+) as (\w+), (\d+) seconds after it reported Preparing$")]
 async fn reports_after(
     world: &mut World,
     connector: u32,
     word: String,
     seconds: u64,
-    act: String,
 ) -> StepResult {
     const EARLY: Duration = Duration::from_millis(300);
     const LATE: Duration = Duration::from_millis(2_000);
     let csms = world.csms()?;
-    let name = if act == "remote start" {
-        "remote start"
-    } else {
-        "present"
+    let preparing = status(connector, "Preparing");
+    let prepared = {
+        let log = csms.talk.line.log();
+        let mut calls = log.entries.iter().rev();
+        calls.find_map(|entry| {
+            let (_, action, payload) = entry.call_from_sut()?;
+            (entry.consumed && preparing.matches(action, payload)).then_some(entry.at)
+        })
     };
-    let acted = *csms
-        .talk
-        .acted
-        .get(name)
-        .ok_or_else(|| Failure::new(format!("there was no {act} before")))?;
+    let prepared = prepared.ok_or_else(|| {
+        Failure::new(format!(
+            "it has not reported connector {connector} as Preparing"
+        ))
+    })?;
+    let should = Duration::from_secs(seconds) * csms.stretch;
+    let patience = csms.talk.patience + should;
     let seen = csms
         .talk
-        .expect(Order::Next, &status(connector, &word))
+        .expect_within(Order::Next, &status(connector, &word), patience)
         .await?;
-    let (took, should) = (
-        seen.at.duration_since(acted).unwrap_or_default(),
-        Duration::from_secs(seconds) * csms.stretch,
-    );
+    let took = seen.at.duration_since(prepared).unwrap_or_default();
     if took + EARLY < should || took > should + LATE {
         return Err(Failure::new(format!(
-            "it reported connector {connector} as {word} {} after the {act}, not {}",
+            "it reported connector {connector} as {word} {} after Preparing, not {}",
             span(took),
             span(should)
         )));

@@ -7,21 +7,23 @@ Feature: The CSMS reads and writes the configuration
   @TC_019_CS
   Scenario: Every key of the Core profile is there
     When the CSMS reads SupportedFeatureProfiles
-    Then it answers with a value of SupportedFeatureProfiles
+    Then it answers with SupportedFeatureProfiles alone
     When the CSMS reads the whole configuration
     Then it answers with its configuration
+    And no key is named twice and none is unknown
     And every required key of the profiles it claims is there, read-only where it must be
+    And NumberOfConnectors is the number of connectors it has reported
     When the CSMS reads GetConfigurationMaxKeys
-    Then it answers with a value of GetConfigurationMaxKeys
+    Then it answers with GetConfigurationMaxKeys alone
     When the CSMS reads as many keys at once as it allows
     Then it answers with all of them and none unknown
 
   @TC_021_CS
   Scenario: A value that was written is read back
-    When the CSMS sets MeterValueSampleInterval to 15
+    When the CSMS sets MeterValueSampleInterval to another value
     Then it answers Accepted
     When the CSMS reads MeterValueSampleInterval
-    Then it answers that MeterValueSampleInterval is 15
+    Then it answers that MeterValueSampleInterval has the value that was set
 
   @TC_040_1_CS
   Scenario: A key that nobody knows cannot be set
@@ -32,6 +34,8 @@ Feature: The CSMS reads and writes the configuration
   Scenario Outline: A value that makes no sense is refused
     When the CSMS sets MeterValueSampleInterval to <value>
     Then it answers Rejected
+    When the CSMS reads MeterValueSampleInterval
+    Then it answers that MeterValueSampleInterval has the value it had
 
     Examples:
       | value |
@@ -49,4 +53,36 @@ Feature: The CSMS reads and writes the configuration
   @TC_062_CS
   Scenario: Data of a vendor it does not know is refused
     When the CSMS sends data of the vendor org.example.nobody
-    Then it answers UnknownVendorId, UnknownMessageId or Rejected
+    Then it answers UnknownVendorId, UnknownMessageId or Rejected; Accepted is warned about
+
+  Scenario Outline: A value of the wrong kind is refused
+    When the CSMS sets <key> to <value>
+    Then it answers Rejected
+    When the CSMS reads <key>
+    Then it answers that <key> has the value it had
+
+    Examples:
+      | key               | value   |
+      | HeartbeatInterval | -1      |
+      | LocalPreAuthorize | perhaps |
+
+  Scenario Outline: A measurand that it cannot measure is refused
+    When the CSMS sets <key> to Energy.Active.Import.Register,No.Such.Measurand
+    Then it answers Rejected
+    When the CSMS reads <key>
+    Then it answers that <key> has the value it had
+
+    Examples:
+      | key                    |
+      | MeterValuesAlignedData |
+      | MeterValuesSampledData |
+      | StopTxnAlignedData     |
+      | StopTxnSampledData     |
+
+  Scenario: The names of keys have no case
+    When the CSMS reads HEARTBEATINTERVAL
+    Then it answers with a value of HeartbeatInterval
+
+  Scenario: A long message id comes back as it was
+    When the CSMS reads HeartbeatInterval with a message id of 36 characters
+    Then it answers with a value of HeartbeatInterval

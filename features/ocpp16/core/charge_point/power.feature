@@ -18,5 +18,5 @@ Feature: Power is lost during a session
     Given a session with the known tag runs on connector 1
     When the charge point is power cycled
     Then it boots
-    And it reports connector 1 as Finishing, Preparing or Charging and the others as Available
-    And it has stopped the transaction because of PowerLoss, or goes on until the known tag stops it
+    And it reports connector 1 in a session or after one and the others as Available
+    And it stops the transaction because of PowerLoss, or goes on until the known tag stops it

@@ -50,7 +50,7 @@ Feature: A session is started by the CSMS
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
-    And it reports connector 1 as Available, 2 seconds after the remote start
+    And it reports connector 1 as Available, 2 seconds after it reported Preparing
 
   @TC_007_2_CS
   Scenario: A remote start with a tag in the cache asks nothing
@@ -69,12 +69,11 @@ Feature: A session is started by the CSMS
   @TC_023_5_CS
   Scenario: A remote start with an unknown tag ends with the question
     Given the setting AuthorizeRemoteTxRequests is true
-    And the setting ConnectionTimeOut is 1
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
     When the CSMS starts a session remotely with the unknown tag on connector 1
     Then it answers Accepted
     And it asks about the unknown tag
-    And it may report connector 1 as Preparing
-    And it may report connector 1 as Available
     And it sends no StartTransaction for 1500 milliseconds
 
   @TC_024_CS @detachable-cable
@@ -85,17 +84,25 @@ Feature: A session is started by the CSMS
     Then it answers Accepted
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And before or after that, it reports connector 1 as Preparing
-    When the lock of connector 1 jams
-    And the driver plugs in at connector 1
+    When the lock of connector 1 jams and the driver plugs in there
     Then it reports connector 1 as Faulted with ConnectorLockFailure
     And it sends no StartTransaction for 1500 milliseconds
 
   @TC_026_CS
-  Scenario: A busy connector takes no remote start
+  Scenario Outline: A busy connector takes no remote start
     Given a session with the known tag runs on connector 1
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS starts a session remotely with <tag> on connector 1
     Then it answers Rejected
     And it sends no StartTransaction for 1 second
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+
+    Examples:
+      | tag           |
+      | another tag   |
+      | the known tag |
 
   @TC_027_CS
   Scenario: Connector 0 takes no remote start
@@ -104,6 +111,6 @@ Feature: A session is started by the CSMS
     And it sends no StartTransaction for 1 second
 
   Scenario: A connector that is not there takes no remote start
-    When the CSMS starts a session remotely with the known tag on connector 99
+    When the CSMS starts a session remotely with the known tag on a connector that is not there
     Then it answers Rejected or with an error
     And it sends no StartTransaction for 1 second

@@ -84,3 +84,39 @@ Feature: The CSMS takes a charge point out of service and restarts it
     When the CSMS makes connector 0 Operative
     Then it answers Accepted
     And it reports connector 0 and every connector as Available
+
+  Scenario: The whole charge point stays out of service through a power cut
+    When the CSMS makes connector 0 Inoperative
+    Then it answers Accepted
+    And it reports connector 0 and every connector as Unavailable
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Unavailable
+    When the CSMS makes connector 0 Operative
+    Then it answers Accepted
+    And it reports connector 0 and every connector as Available
+
+  Scenario: A connector that is out of service charges nobody
+    When the CSMS makes connector 1 Inoperative
+    Then it answers Accepted
+    And it reports connector 1 as Unavailable
+    When the CSMS makes connector 1 Inoperative
+    Then it answers Accepted
+    When the CSMS starts a session remotely with the known tag on connector 1
+    Then it answers Rejected
+    When the driver plugs in at connector 1
+    And the driver presents the known tag at connector 1
+    Then it may ask about the known tag
+    And it sends no StartTransaction for 1500 milliseconds
+
+  Scenario: A charge point in use goes out of service when the session is over
+    Given a session with the known tag runs on connector 1
+    When the CSMS makes connector 0 Inoperative
+    Then it answers Scheduled
+    And it may report any connector as Unavailable
+    And it sends no StopTransaction for 1 second
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And it may report connector 1 as Finishing
+    And it may report any connector as Unavailable

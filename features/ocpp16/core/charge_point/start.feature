@@ -30,7 +30,7 @@ Feature: A session is started at the charge point
     Then it asks about the known tag
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
-    And it reports connector 1 as Available, 2 seconds after the tag was presented
+    And it reports connector 1 as Available, 2 seconds after it reported Preparing
 
   @TC_023_4_CS
   Scenario: An unknown tag starts nothing
@@ -55,10 +55,15 @@ Feature: A session is started at the charge point
       | Invalid      |
       | ConcurrentTx |
 
+  Scenario: A fault is reported with its code
+    When connector 1 fails with GroundFailure
+    Then it reports connector 1 as Faulted with GroundFailure
+
   @TC_041_CS
   Scenario: No session starts while the connector is faulty
     When connector 1 fails with GroundFailure
-    Then it reports connector 1 as Faulted with GroundFailure
+    Then it reports connector 1 as Faulted
+    And it may report any connector as Faulted
     When the driver plugs in at connector 1
     And the driver presents the known tag at connector 1
     Then it may ask about the known tag
@@ -112,3 +117,90 @@ Feature: A session is started at the charge point
     And it asks about the known tag
     And before or after that, it reports connector 1 as Preparing
     And it reports connector 1 as Available
+
+  Scenario Outline: The session of a tag that is refused when it starts is stopped
+    Given the setting MaxEnergyOnInvalidId is 0 where there is one
+    And the setting StopTransactionOnInvalidId is true
+    And the CSMS answers the next StartTransaction with <status>
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And it may report connector 1 as Charging
+    And it stops the transaction because of DeAuthorized
+    And before or after that, it reports connector 1 as Finishing
+
+    Examples:
+      | status  |
+      | Blocked |
+      | Expired |
+      | Invalid |
+
+  Scenario: The session of a tag that is refused when it starts gets no energy
+    Given the setting MaxEnergyOnInvalidId is 0 where there is one
+    And the setting StopTransactionOnInvalidId is false
+    And the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And the CSMS answers the next StartTransaction with Blocked
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And it may report connector 1 as Charging
+    And it reports connector 1 as SuspendedEVSE
+    And the register of connector 1 does not rise for 3 seconds
+    And it sends no StopTransaction for 1 second
+    And connector 1 is not reported as Charging for 500 milliseconds
+
+  Scenario: A tag that was refused at a start is asked about again
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is true
+    And the setting StopTransactionOnInvalidId is true
+    And the setting MaxEnergyOnInvalidId is 0 where there is one
+    And the known tag is in the authorization cache
+    And the CSMS answers the next StartTransaction with Blocked
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it starts a transaction on connector 1 with the known tag
+    And it may report connector 1 as Charging
+    And it stops the transaction because of DeAuthorized
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as Available
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And before or after that, it reports connector 1 as Preparing
+
+  Scenario: A tag in the cache is asked about where the setting says so
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is false
+    And the known tag is in the authorization cache
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+
+  Scenario: A cache that is switched off knows nobody
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is true
+    And the known tag is in the authorization cache
+    And the setting AuthorizationCacheEnabled is false
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+
+  Scenario: A refused tag does not end the line
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the unknown tag at connector 1
+    Then it asks about the unknown tag
+    And it sends no StartTransaction for 1500 milliseconds
+    And the line has stayed open since the tag was presented

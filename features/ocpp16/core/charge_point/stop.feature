@@ -5,11 +5,13 @@ Feature: A session is stopped
   Background:
     Given a charge point that is booted and idle
 
+  @local-stop
   Scenario: The driver stops with the tag that started
     Given a session with the known tag runs on connector 1
     When the driver presents the known tag at connector 1
     Then it stops the transaction because of Local with the known tag
     And before or after that, it reports connector 1 as Finishing
+    And it has sent no Authorize since the tag was presented
     When the driver unplugs at the car on connector 1
     Then it reports connector 1 as Available
 
@@ -38,7 +40,7 @@ Feature: A session is stopped
     When the driver unplugs at the station on connector 1
     Then it reports connector 1 as Available
 
-  @TC_005_3_CS @detachable-cable
+  @TC_005_3_CS
   Scenario: Unplugging at the car pauses the session until the CSMS stops it
     Given the setting StopTransactionOnEVSideDisconnect is false
     And the setting UnlockConnectorOnEVSideDisconnect is false
@@ -65,24 +67,64 @@ Feature: A session is stopped
     When the CSMS stops a session remotely that does not run
     Then it answers Rejected
     And it sends no StopTransaction for 1 second
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
 
-  @TC_068_CS
+  @TC_068_CS @local-stop
   Scenario: Only the tag that started stops the session
-    Given the setting AuthorizationCacheEnabled is false
-    And a session with the known tag runs on connector 1
+    Given a session with the known tag runs on connector 1
     When the driver presents another tag at connector 1
     Then it may ask about another tag
     And it sends no StopTransaction for 1500 milliseconds
     When the driver presents the known tag at connector 1
-    Then it may ask about the known tag
-    And it stops the transaction because of Local with the known tag
+    Then it stops the transaction because of Local with the known tag
     And before or after that, it reports connector 1 as Finishing
+    And it has sent no Authorize since the tag was presented
 
-  @TC_069_CS
+  @TC_069_CS @local-stop
   Scenario: A tag of the same group stops the session
     Given the known tag and the sibling tag belong to one group
     And a session with the known tag runs on connector 1
     When the driver presents the sibling tag at connector 1
     Then it asks about the sibling tag
-    And it stops the transaction because of Local
+    And it stops the transaction because of Local with the sibling tag
     And before or after that, it reports connector 1 as Finishing
+
+  @local-stop
+  Scenario: A tag has no case
+    Given a session with the known tag runs on connector 1
+    When the driver presents the known tag in lower case at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+    And it has sent no Authorize since the tag was presented
+
+  @detachable-cable @local-stop
+  Scenario: The cable is free when the driver has stopped
+    Given a session with the known tag runs on connector 1
+    When the driver presents the known tag at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the station on connector 1
+    Then it reports connector 1 as Available
+
+  @detachable-cable
+  Scenario: The cable is free when the CSMS has stopped
+    Given a session with the known tag runs on connector 1
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the station on connector 1
+    Then it reports connector 1 as Available
+
+  @detachable-cable
+  Scenario: A session that goes on without the car keeps the cable
+    Given the setting StopTransactionOnEVSideDisconnect is false
+    And the setting UnlockConnectorOnEVSideDisconnect is true
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as SuspendedEV
+    And it sends no StopTransaction for 1 second
+    And the cable cannot be taken out at the station on connector 1

@@ -26,19 +26,27 @@ Feature: The CSMS unlocks a connector
 
   @TC_018_2_CS @fixed-cable
   Scenario: A fixed cable stays and the session goes on
-    Given a session with the known tag runs on connector 1
+    Given the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And a session with the known tag runs on connector 1
     When the CSMS unlocks connector 1
     Then it answers NotSupported
-    And it sends no StopTransaction for 1 second
+    And it sends 2 meter values of the transaction, sampled 1 second apart
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
 
   @TC_030_CS @detachable-cable
   Scenario: A jammed lock is reported
-    Given the lock of connector 1 is jammed
+    Given the driver has plugged in at connector 1
+    And the lock of connector 1 is jammed
     When the CSMS unlocks connector 1
     Then it answers UnlockFailed
+    And it may report connector 1 as Preparing
     And it may report connector 1 as Faulted
 
   @TC_031_CS
   Scenario: A connector that is not there cannot be unlocked
-    When the CSMS unlocks connector 99
+    When the CSMS unlocks a connector that is not there
     Then it answers NotSupported

@@ -1,0 +1,55 @@
+@ocpp16 @core @charge-point @connectors
+Feature: Each connector has its own sessions
+  What is told of one connector is not told of another, and what is ordered for one is not done at another.
+
+  Background:
+    Given a charge point that is booted and idle
+    And the charge point has more than one connector
+
+  Scenario: A session runs on the second connector
+    Given the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And a session with the known tag runs on connector 2
+    Then it sends 2 meter values of the transaction, sampled 1 second apart
+    When the CSMS stops the session remotely
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 2 as Finishing
+    When the driver unplugs at the car on connector 2
+    Then it reports connector 2 as Available
+
+  Scenario: A remote start is for the connector that it names
+    When the driver plugs in at connector 2
+    Then it reports connector 2 as Preparing
+    When the CSMS starts a session remotely with the known tag on connector 2
+    Then it answers Accepted
+    And it may ask about the known tag
+    And it starts a transaction on connector 2 with the known tag
+    And before or after that, it reports connector 2 as Charging
+
+  Scenario: Two sessions run at the same time
+    Given the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And a session with the known tag runs on connector 1
+    And a session with another tag runs on connector 2
+    When the CSMS stops the session on connector 1 remotely
+    Then it answers Accepted
+    And it stops the transaction of connector 1 because of Remote
+    And before or after that, it reports connector 1 as Finishing
+    And it sends 2 meter values of the transaction, sampled 1 second apart
+    When the CSMS stops the session on connector 2 remotely
+    Then it answers Accepted
+    And it stops the transaction of connector 2 because of Remote
+    And before or after that, it reports connector 2 as Finishing
+
+  Scenario: A soft reset ends all sessions
+    Given a session with the known tag runs on connector 1
+    And a session with another tag runs on connector 2
+    When the CSMS resets it Soft
+    Then it answers Accepted
+    And it may report connector 1 as Finishing
+    And it may report connector 2 as Finishing
+    And it stops the transaction of connector 1 because of SoftReset
+    And before or after that, it stops the transaction of connector 2 because of SoftReset
+    And it boots
+    And it reports every connector as Finishing or Preparing and connector 0 as Available

@@ -11,6 +11,7 @@ use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::hand::driver;
 use crate::role::station::{OVERTAKEN, StationRole};
+use crate::rules::ocppj::ERROR_CODES;
 use crate::steps::csms::{CONNECTORS, tag_is_accepted, told};
 use crate::steps::world::World;
 use crate::watch::expected::{Expected, Order, Want};
@@ -313,14 +314,12 @@ async fn answers_configuration(world: &mut World) -> StepResult {
     station.answer_held(&Answer::Result(answer)).await
 }
 
-#[when("it answers with the error NotSupported")]
-async fn answers_error(world: &mut World) -> StepResult {
-    world
-        .station()?
-        .answer_held(&Answer::Error {
-            code: "NotSupported",
-        })
-        .await
+#[when(regex = r"^it answers with the error ([A-Z]\w+)$")]
+async fn answers_error(world: &mut World, code: String) -> StepResult {
+    let known = ERROR_CODES.into_iter().find(|known| *known == code);
+    let code = known.ok_or_else(|| Failure::new(format!("OCPP 1.6 has no error {code}")))?;
+    let station = world.station()?;
+    station.answer_held(&Answer::Error { code }).await
 }
 
 #[when("it answers the command on the first line")]

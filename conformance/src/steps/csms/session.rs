@@ -184,18 +184,22 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
 async fn acknowledges_end(world: &mut World) -> StepResult {
     let station = world.station()?;
     let result = station.talk.result().await?;
-    let with_tag = station.talk.last_call_payload()?.get("idTag").is_some();
-    if with_tag && station.talk.side == Side::Csms && result.get("idTagInfo").is_some() {
+    let stopped_with = station.talk.last_call_payload()?;
+    let started_with = station.talk.told.get("StartTransaction");
+    let tag = |payload: &Value| payload["idTag"].as_str().map(str::to_lowercase);
+    let is_own = tag(&stopped_with).is_some() && started_with.and_then(tag) == tag(&stopped_with);
+    if is_own && station.talk.side == Side::Csms && result.get("idTagInfo").is_some() {
         tag_is_accepted(&result)?;
     }
     DONE
 }
 
-#[when(regex = r"^it sends meter values (of the|outside a) transaction$")]
-async fn meter_values(world: &mut World, which: String) -> StepResult {
+#[when(regex = r"^it sends meter values (of the|outside a) transaction(, taken \d+ minutes ago)?$")]
+async fn meter_values(world: &mut World, which: String, ago: String) -> StepResult {
     let station = world.station()?;
     station.meter_wh += 100;
-    let mut payload = json!({"connectorId": 1, "meterValue": [{"timestamp": minutes_ago(0), "sampledValue": [
+    let taken = minutes_ago(minutes_in(&ago));
+    let mut payload = json!({"connectorId": 1, "meterValue": [{"timestamp": taken, "sampledValue": [
         {"value": station.meter_wh.to_string(), "context": "Sample.Periodic",
          "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
         {"value": "11000", "measurand": "Power.Active.Import", "unit": "W"}]}]});

@@ -606,6 +606,22 @@ const CSMS: Table = &[
         &["StatusNotification is taken with each member as long as it may be"],
     ),
     (
+        "counts transactions anew after a boot",
+        &["A session after a boot has another transaction id"],
+    ),
+    (
+        "books no session without energy",
+        &["A session without energy is booked"],
+    ),
+    (
+        "knows few statuses of the whole charge point",
+        &["StatusNotification is taken with each status"],
+    ),
+    (
+        "takes error codes with Faulted alone",
+        &["StatusNotification is taken with each optional member"],
+    ),
+    (
         "speaks for the other side",
         &[
             "A lock that failed is acknowledged",

@@ -64,6 +64,46 @@ fn gives_an_id_again() -> Box<dyn Bend> {
     })
 }
 
+/// Counts from the beginning when the charge point boots.
+fn counts_anew_after_a_boot() -> Box<dyn Bend> {
+    let mut given = 0;
+    habit(move |direction, action, message| match message {
+        Message::Result { .. }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
+            given = 0;
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            given += 1;
+            let mut payload = payload.clone();
+            payload["transactionId"] = given.into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Refuses a stop that ends where its start began.
+fn wants_energy() -> Box<dyn Bend> {
+    let mut begun = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::ToSut => {
+            if action == "StartTransaction" {
+                begun = payload["meterStart"].clone();
+            }
+            let is_empty = action == "StopTransaction" && payload["meterStop"] == begun;
+            is_empty.then(|| Fate {
+                back: vec![json!([4, id, "PropertyConstraintViolation", "", {}]).to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
 /// Every answer of the line tells the time of the first.
 fn stands_still() -> Box<dyn Bend> {
     let mut first = None;
@@ -932,6 +972,34 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         make: || {
             refuses("StatusNotification", |payload| {
                 payload["info"].as_str().is_some_and(|info| info.len() > 40)
+            })
+        },
+    },
+    Frames {
+        name: "counts transactions anew after a boot",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: counts_anew_after_a_boot,
+    },
+    Frames {
+        name: "books no session without energy",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: wants_energy,
+    },
+    Frames {
+        name: "knows few statuses of the whole charge point",
+        breaks: "connector 0 is Available, Unavailable or Faulted [1.6 §4.9]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["connectorId"] == 0 && payload["status"] != "Available"
+            })
+        },
+    },
+    Frames {
+        name: "takes error codes with Faulted alone",
+        breaks: "what is no reason to stop is told with any status [1.6 §7.6]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["errorCode"] == "WeakSignal" && payload["status"] == "Charging"
             })
         },
     },

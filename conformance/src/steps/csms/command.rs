@@ -493,8 +493,8 @@ mod tests {
         format!("http://{addr}/send")
     }
 
-    #[tokio::test]
-    async fn a_command_that_does_not_come_fails_with_what_the_driver_said() {
+    /// A rig whose driver takes no order.
+    async fn refused_rig() -> (Driver, Arc<Rig>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = refusing_driver().await;
         let driver = Driver::new(&url, &[], reqwest::Client::new()).unwrap();
@@ -521,7 +521,38 @@ mod tests {
             schemas: None,
             between: crate::role::rig::Between::default(),
         };
-        let rig = Arc::new(Rig::new(parts));
+        (driver, Arc::new(Rig::new(parts)))
+    }
+
+    #[tokio::test]
+    async fn a_command_that_a_careful_csms_refuses_to_send_is_not_run_and_any_other_fails() {
+        let (driver, rig) = refused_rig().await;
+        let order = |tell: fn(String)| {
+            driver.order("a scenario", "CP-1", "UnlockConnector", &json!({}), tell)
+        };
+        let mut world = World::default();
+        world.station = Some(StationRole::new(Arc::clone(&rig), "a scenario").unwrap());
+        world.rig = Some(rig);
+        let expected = Expected::call("UnlockConnector");
+        world.station().unwrap().orders.push(order(|_| {}));
+        let Failure(text) = expect_if_it_can(&mut world, expected.clone())
+            .await
+            .unwrap_err();
+        assert!(
+            text.starts_with("not run: the CSMS cannot be made to send it"),
+            "{text}"
+        );
+        world.station().unwrap().orders.push(order(|_| {}));
+        let Failure(text) = expect_command(&mut world, expected).await.unwrap_err();
+        assert!(
+            text.starts_with("no UnlockConnector came, because"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_come_fails_with_what_the_driver_said() {
+        let (driver, rig) = refused_rig().await;
         let mut station = StationRole::new(rig, "a scenario").unwrap();
         for action in ["UnlockConnector", "ClearCache"] {
             let tell = station.talk.line.recorder();

@@ -207,7 +207,8 @@ fn statuses_with_members() -> Vec<Value> {
         ("vendorErrorCode", json!("E-0x17/2")),
     ];
     let mut all = each_and_all(&status_notification(1, "Faulted", "OtherError"), &optional);
-    all.push(status_notification(0, "Available", "NoError"));
+    // What is no reason to stop is told with any status [1.6 §7.6].
+    all.push(status_notification(1, "Charging", "WeakSignal"));
     all.push(status_notification(1, "Available", "NoError"));
     all
 }
@@ -341,7 +342,13 @@ fn messages(action: &str, what: &str) -> Option<Vec<Value>> {
         ("DataTransfer", "optional member") => data_transfers(),
         ("MeterValues", "optional member") => meter_forms(None),
         ("StatusNotification", "optional member") => statuses_with_members(),
-        ("StatusNotification", "status") => STATUSES.iter().map(status).collect(),
+        ("StatusNotification", "status") => {
+            let of_connector = STATUSES.iter().map(status);
+            // The whole charge point has three of them [1.6 §4.9].
+            let of_all = ["Faulted", "Unavailable", "Available"];
+            let of_all = of_all.map(|word| status_notification(0, word, "NoError"));
+            of_connector.chain(of_all).collect()
+        }
         ("StatusNotification", "error code") => ERROR_CODES.iter().map(fault).collect(),
         ("StatusNotification", "form of a time") => {
             let of_time = |time: String| {

@@ -141,6 +141,21 @@ async fn stops(world: &mut World, reason: String, word: String, ago: String) -> 
     DONE
 }
 
+/// A car that takes nothing is no fault [1.6 §6.49].
+#[when(regex = r"^it stops the transaction where its meter began because of (\w+)$")]
+async fn stops_empty(world: &mut World, reason: String) -> StepResult {
+    let station = world.station()?;
+    let id = running(station)?;
+    let begun = station.talk.told.get("StartTransaction");
+    let meter = begun.map(|begun| begun["meterStart"].clone());
+    let meter = meter.ok_or_else(|| Failure::new("no start was told before"))?;
+    let mut payload = stop(station, id, &reason, minutes_ago(0));
+    payload["meterStop"] = meter;
+    station.talk.told.insert("StopTransaction", payload.clone());
+    station.talk.command("StopTransaction", payload).await;
+    DONE
+}
+
 #[when("it stops a transaction that nobody knows")]
 async fn stops_unknown(world: &mut World) -> StepResult {
     let station = world.station()?;

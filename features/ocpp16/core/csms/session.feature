@@ -199,6 +199,21 @@ Feature: The CSMS keeps the books of a session
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS gives another transaction id
 
+  Scenario: A session after a boot has another transaction id
+    Given a session with the known tag runs on connector 1
+    When it loses its connection and connects again
+    And it boots
+    Then the CSMS answers Accepted with its clock and an interval
+    When it stops the transaction because of PowerLoss
+    Then the CSMS acknowledges the end of the transaction
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS gives another transaction id
+
+  Scenario: A session without energy is booked
+    Given a session with the known tag runs on connector 1
+    When it stops the transaction where its meter began because of EVDisconnected
+    Then the CSMS acknowledges the end of the transaction
+
   Scenario: A charge point comes back in the middle of a session without a boot
     Given a session with the known tag runs on connector 1
     When it loses its connection and connects again

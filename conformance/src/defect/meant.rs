@@ -579,6 +579,50 @@ const CSMS: Table = &[
         &["Data of a vendor go to the charge point and may be refused"],
     ),
     (
+        "sends no command after an error",
+        &["Whatever error answers a command, the next one follows"],
+    ),
+    (
+        "stumbles over a key that is unknown",
+        &["A key that the charge point does not know is read"],
+    ),
+    (
+        "takes no old readings",
+        &["A whole session during an outage is booked with its meter values"],
+    ),
+    (
+        "refuses stops with a tag that it does not know",
+        &["A stop with another tag than the one that started is acknowledged"],
+    ),
+    (
+        "has no room for signed readings",
+        &["MeterValues is taken with each member as long as it may be"],
+    ),
+    (
+        "has no room for many readings",
+        &["MeterValues is taken with each member as long as it may be"],
+    ),
+    (
+        "has no room for long infos",
+        &["StatusNotification is taken with each member as long as it may be"],
+    ),
+    (
+        "counts transactions anew after a boot",
+        &["A session after a boot has another transaction id"],
+    ),
+    (
+        "books no session without energy",
+        &["A session without energy is booked"],
+    ),
+    (
+        "knows few statuses of the whole charge point",
+        &["StatusNotification is taken with each status"],
+    ),
+    (
+        "takes error codes with Faulted alone",
+        &["StatusNotification is taken with each optional member"],
+    ),
+    (
         "speaks for the other side",
         &[
             "A lock that failed is acknowledged",

@@ -219,23 +219,23 @@ impl Judge {
         outcome.entries.extend(lines.into_iter().flatten());
         if let Some(flood) = &outcome.flood {
             outcome.breaches = vec![FLOOD.broken(flood.clone())];
-            show_the_beginning(&mut outcome.entries);
+            show_the_beginning(&mut outcome.entries, FLOOD_ENTRIES_SHOWN, FLOOD_BYTES_SHOWN);
+        } else {
+            // It may have ended just before its record was full.
+            show_the_beginning(&mut outcome.entries, ENTRIES_SHOWN, BYTES_SHOWN);
         }
     }
 }
 
-/// Of a flooded record the report shows the beginning: a run has many scenarios, and its reader is a person.
-fn show_the_beginning(entries: &mut Vec<Entry>) {
+/// Of a long record the report shows the beginning: a run has many scenarios, and its reader is a person.
+fn show_the_beginning(entries: &mut Vec<Entry>, entries_max: usize, bytes_max: usize) {
     let mut bytes = 0;
-    let shown = entries
-        .iter()
-        .take(FLOOD_ENTRIES_SHOWN)
-        .take_while(|entry| {
-            if let EntryKind::Frame { raw, .. } = &entry.kind {
-                bytes += raw.len();
-            }
-            bytes <= FLOOD_BYTES_SHOWN
-        });
+    let shown = entries.iter().take(entries_max).take_while(|entry| {
+        if let EntryKind::Frame { raw, .. } = &entry.kind {
+            bytes += raw.len();
+        }
+        bytes <= bytes_max
+    });
     let shown = shown.count();
     entries.truncate(shown);
     entries.shrink_to_fit();
@@ -243,6 +243,10 @@ fn show_the_beginning(entries: &mut Vec<Entry>) {
 
 /// Breaches of one scenario that are told one by one.
 const BREACHES_SHOWN: usize = 50;
+
+/// Entries and bytes of any other record that are shown: no scenario makes as many on its own.
+const ENTRIES_SHOWN: usize = 2_000;
+const BYTES_SHOWN: usize = 256 * 1024;
 
 /// Entries and bytes of a flooded record that are shown.
 const FLOOD_ENTRIES_SHOWN: usize = 200;

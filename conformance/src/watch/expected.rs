@@ -21,6 +21,8 @@ pub(crate) enum Want {
     Absent,
     /// A number of at least this.
     AtLeast(i64),
+    /// A list with this text in it, in any case.
+    Has(String),
 }
 
 impl Want {
@@ -37,6 +39,10 @@ impl Want {
             (Self::AtLeast(least), Some(value)) => {
                 value.as_i64().is_some_and(|number| number >= *least)
             }
+            (Self::Has(wanted), Some(value)) => value.as_array().is_some_and(|list| {
+                let mut texts = list.iter().filter_map(Value::as_str);
+                texts.any(|text| text.eq_ignore_ascii_case(wanted))
+            }),
         }
     }
 }
@@ -53,6 +59,7 @@ impl fmt::Display for Want {
             Self::IsOrAbsent(value) => write!(f, "{value} or left out"),
             Self::Absent => f.write_str("left out"),
             Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::Has(text) => write!(f, "a list with {}", quoted(text)),
         }
     }
 }
@@ -200,5 +207,9 @@ mod tests {
         let expected = Expected::call("Authorize").want("idTag", Want::Tag("Abc".into()));
         assert!(expected.matches("Authorize", &json!({"idTag": "aBC"})));
         assert!(!expected.matches("Authorize", &json!({"idTag": "abcd"})));
+        let keys = Expected::call("GetConfiguration").want("key", Want::Has("B".into()));
+        let asks = |payload| keys.matches("GetConfiguration", &payload);
+        assert!(asks(json!({"key": ["a", "b"]})));
+        assert!(!asks(json!({"key": ["a"]})) && !asks(json!({})) && !asks(json!({"key": []})));
     }
 }

@@ -64,6 +64,46 @@ fn gives_an_id_again() -> Box<dyn Bend> {
     })
 }
 
+/// Counts from the beginning when the charge point boots.
+fn counts_anew_after_a_boot() -> Box<dyn Bend> {
+    let mut given = 0;
+    habit(move |direction, action, message| match message {
+        Message::Result { .. }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
+            given = 0;
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            given += 1;
+            let mut payload = payload.clone();
+            payload["transactionId"] = given.into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Refuses a stop that ends where its start began.
+fn wants_energy() -> Box<dyn Bend> {
+    let mut begun = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::ToSut => {
+            if action == "StartTransaction" {
+                begun = payload["meterStart"].clone();
+            }
+            let is_empty = action == "StopTransaction" && payload["meterStop"] == begun;
+            is_empty.then(|| Fate {
+                back: vec![json!([4, id, "PropertyConstraintViolation", "", {}]).to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
 /// Every answer of the line tells the time of the first.
 fn stands_still() -> Box<dyn Bend> {
     let mut first = None;
@@ -223,6 +263,45 @@ fn is_stuck_after_a_refusal() -> Box<dyn Bend> {
             ..Fate::default()
         }),
         _ => None,
+    })
+}
+
+/// After an error it sends no command any more.
+fn is_stuck_after_an_error() -> Box<dyn Bend> {
+    let mut stuck = false;
+    habit(move |direction, _, message| match message {
+        Message::Error { .. } if direction == Direction::ToSut => {
+            stuck = true;
+            None
+        }
+        Message::Call { id, .. } if direction == Direction::FromSut && stuck => Some(Fate {
+            back: vec![json!([4, id, "GenericError", "", {}]).to_string()],
+            ..Fate::default()
+        }),
+        _ => None,
+    })
+}
+
+/// Hangs up when an answer names a key as unknown.
+fn stumbles_over_unknown_keys() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut && payload.get("unknownKey").is_some() =>
+        {
+            Some(Fate {
+                close: true,
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Whether something was told more than a quarter of an hour after it happened.
+fn is_old(payload: &Value) -> bool {
+    let stamp: Option<jiff::Timestamp> = time_of(payload).parse().ok();
+    stamp.is_some_and(|stamp| {
+        jiff::Timestamp::now().duration_since(stamp) > jiff::SignedDuration::from_mins(15)
     })
 }
 
@@ -838,6 +917,89 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
                 payload
                     .as_object_mut()
                     .map(|members| members.remove("data"));
+            })
+        },
+    },
+    Frames {
+        name: "sends no command after an error",
+        breaks: "a command that failed is over: the next one follows [1.6J §4.1.1]",
+        make: is_stuck_after_an_error,
+    },
+    Frames {
+        name: "stumbles over a key that is unknown",
+        breaks: "a charge point names the keys it does not know [1.6 §5.8]",
+        make: stumbles_over_unknown_keys,
+    },
+    Frames {
+        name: "takes no old readings",
+        breaks: "what was queued is processed like the rest [1.6 §3.7]",
+        make: || refuses("MeterValues", is_old),
+    },
+    Frames {
+        name: "refuses stops with a tag that it does not know",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: || {
+            refuses("StopTransaction", |payload| {
+                payload["idTag"]
+                    .as_str()
+                    .is_some_and(|tag| !tag.contains("USER"))
+            })
+        },
+    },
+    Frames {
+        name: "has no room for signed readings",
+        breaks: "a signed reading has no limit [1.6 §7.43]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload.to_string().len() > 2_000 && sample(payload)["format"] == "SignedData"
+            })
+        },
+    },
+    Frames {
+        name: "has no room for many readings",
+        breaks: "a message has any number of readings [1.6 §6.31]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload["meterValue"]
+                    .as_array()
+                    .is_some_and(|all| all.len() > 20)
+            })
+        },
+    },
+    Frames {
+        name: "has no room for long infos",
+        breaks: "an info has up to 50 characters [1.6 §6.47]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["info"].as_str().is_some_and(|info| info.len() > 40)
+            })
+        },
+    },
+    Frames {
+        name: "counts transactions anew after a boot",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: counts_anew_after_a_boot,
+    },
+    Frames {
+        name: "books no session without energy",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: wants_energy,
+    },
+    Frames {
+        name: "knows few statuses of the whole charge point",
+        breaks: "connector 0 is Available, Unavailable or Faulted [1.6 §4.9]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["connectorId"] == 0 && payload["status"] != "Available"
+            })
+        },
+    },
+    Frames {
+        name: "takes error codes with Faulted alone",
+        breaks: "what is no reason to stop is told with any status [1.6 §7.6]",
+        make: || {
+            refuses("StatusNotification", |payload| {
+                payload["errorCode"] == "WeakSignal" && payload["status"] == "Charging"
             })
         },
     },

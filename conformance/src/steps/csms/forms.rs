@@ -207,7 +207,8 @@ fn statuses_with_members() -> Vec<Value> {
         ("vendorErrorCode", json!("E-0x17/2")),
     ];
     let mut all = each_and_all(&status_notification(1, "Faulted", "OtherError"), &optional);
-    all.push(status_notification(0, "Available", "NoError"));
+    // What is no reason to stop is told with any status [1.6 §7.6].
+    all.push(status_notification(1, "Charging", "WeakSignal"));
     all.push(status_notification(1, "Available", "NoError"));
     all
 }
@@ -283,6 +284,46 @@ fn meter_forms(transaction: Option<i64>) -> Vec<Value> {
     all
 }
 
+/// A text of so many characters.
+fn long(length: usize) -> String {
+    "Abc 123-".chars().cycle().take(length).collect()
+}
+
+/// Members that are as long as they may be [1.6 §6]; what is signed has no limit, and takes some thousands.
+fn longest(action: &str) -> Option<Vec<Value>> {
+    Some(match action {
+        "BootNotification" => vec![
+            json!({"chargePointVendor": long(20), "chargePointModel": long(20), "chargeBoxSerialNumber": long(25),
+            "chargePointSerialNumber": long(25), "firmwareVersion": long(50), "iccid": long(20), "imsi": long(20),
+            "meterSerialNumber": long(25), "meterType": long(25)}),
+        ],
+        "DataTransfer" => {
+            vec![json!({"vendorId": long(255), "messageId": long(50), "data": long(4_000)})]
+        }
+        "MeterValues" => {
+            let signed = register_with("format", "SignedData");
+            let mut sample = signed.clone();
+            sample["value"] = "3A7F00C2".repeat(500).into();
+            let taken = minutes_ago(0);
+            let many: Vec<Value> = (0..60)
+                .map(|_| json!({"timestamp": taken, "sampledValue": [register_with("context", "Other")]}))
+                .collect();
+            vec![
+                json!({"connectorId": 1, "meterValue": reading(sample)}),
+                json!({"connectorId": 1, "meterValue": many}),
+            ]
+        }
+        "StatusNotification" => {
+            let mut payload = status_notification(1, "Faulted", "OtherError");
+            let members =
+                json!({"info": long(50), "vendorId": long(255), "vendorErrorCode": long(50)});
+            adopt_members(&mut payload, &members);
+            vec![payload]
+        }
+        _ => return None,
+    })
+}
+
 /// Messages with every optional member, every word of an enumeration or every form of a time. Those of transactions
 /// are made where they are sent.
 fn messages(action: &str, what: &str) -> Option<Vec<Value>> {
@@ -296,11 +337,18 @@ fn messages(action: &str, what: &str) -> Option<Vec<Value>> {
         status_notification(1, status, word)
     };
     Some(match (action, what) {
+        (action, "member as long as it may be") => longest(action)?,
         ("BootNotification", "optional member") => boots(),
         ("DataTransfer", "optional member") => data_transfers(),
         ("MeterValues", "optional member") => meter_forms(None),
         ("StatusNotification", "optional member") => statuses_with_members(),
-        ("StatusNotification", "status") => STATUSES.iter().map(status).collect(),
+        ("StatusNotification", "status") => {
+            let of_connector = STATUSES.iter().map(status);
+            // The whole charge point has three of them [1.6 §4.9].
+            let of_all = ["Faulted", "Unavailable", "Available"];
+            let of_all = of_all.map(|word| status_notification(0, word, "NoError"));
+            of_connector.chain(of_all).collect()
+        }
         ("StatusNotification", "error code") => ERROR_CODES.iter().map(fault).collect(),
         ("StatusNotification", "form of a time") => {
             let of_time = |time: String| {
@@ -824,6 +872,10 @@ mod tests {
         };
         let kinds = [
             ("Authorize", "kind of tag"),
+            ("BootNotification", "member as long as it may be"),
+            ("DataTransfer", "member as long as it may be"),
+            ("MeterValues", "member as long as it may be"),
+            ("StatusNotification", "member as long as it may be"),
             ("BootNotification", "optional member"),
             ("DataTransfer", "optional member"),
             ("MeterValues", "context"),

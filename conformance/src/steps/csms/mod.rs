@@ -69,3 +69,31 @@ fn tag_is_refused(result: &Value, word: &str, side: Side) -> Result<Option<Strin
         _ => status_is(result, "/idTagInfo/status", &[word.to_owned()]).map(|()| None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_acceptance_that_is_over_is_none() {
+        let with = |until: Value| json!({"idTagInfo": {"status": "Accepted", "expiryDate": until}});
+        assert!(tag_is_accepted(&json!({"idTagInfo": {"status": "Accepted"}})).is_ok());
+        assert!(tag_is_accepted(&with(json!("2999-01-01T00:00:00+02:00"))).is_ok());
+        assert!(tag_is_accepted(&with(json!("2001-01-01T00:00:00Z"))).is_err());
+        assert!(tag_is_accepted(&with(json!("tomorrow"))).is_err());
+        assert!(tag_is_accepted(&json!({"idTagInfo": {"status": "Blocked"}})).is_err());
+    }
+
+    #[test]
+    fn another_refusing_word_is_remarked_on_and_an_acceptance_is_none() {
+        let of = |word: &str, side: Side| {
+            let result = json!({"idTagInfo": {"status": word}});
+            tag_is_refused(&result, "Invalid", side).map(|remark| remark.is_some())
+        };
+        assert!(!of("Invalid", Side::Csms).unwrap());
+        assert!(of("Blocked", Side::Csms).unwrap());
+        assert!(of("Accepted", Side::Csms).is_err());
+        assert!(of("Blocked", Side::Api).is_err(), "our own word is known");
+    }
+}

@@ -141,6 +141,21 @@ async fn stops(world: &mut World, reason: String, word: String, ago: String) -> 
     DONE
 }
 
+/// A car that takes nothing is no fault [1.6 §6.49].
+#[when(regex = r"^it stops the transaction where its meter began because of (\w+)$")]
+async fn stops_empty(world: &mut World, reason: String) -> StepResult {
+    let station = world.station()?;
+    let id = running(station)?;
+    let begun = station.talk.told.get("StartTransaction");
+    let meter = begun.map(|begun| begun["meterStart"].clone());
+    let meter = meter.ok_or_else(|| Failure::new("no start was told before"))?;
+    let mut payload = stop(station, id, &reason, minutes_ago(0));
+    payload["meterStop"] = meter;
+    station.talk.told.insert("StopTransaction", payload.clone());
+    station.talk.command("StopTransaction", payload).await;
+    DONE
+}
+
 #[when("it stops a transaction that nobody knows")]
 async fn stops_unknown(world: &mut World) -> StepResult {
     let station = world.station()?;
@@ -184,18 +199,22 @@ async fn compares_ids(world: &mut World, which: String) -> StepResult {
 async fn acknowledges_end(world: &mut World) -> StepResult {
     let station = world.station()?;
     let result = station.talk.result().await?;
-    let with_tag = station.talk.last_call_payload()?.get("idTag").is_some();
-    if with_tag && station.talk.side == Side::Csms && result.get("idTagInfo").is_some() {
+    let stopped_with = station.talk.last_call_payload()?;
+    let started_with = station.talk.told.get("StartTransaction");
+    let tag = |payload: &Value| payload["idTag"].as_str().map(str::to_lowercase);
+    let is_own = tag(&stopped_with).is_some() && started_with.and_then(tag) == tag(&stopped_with);
+    if is_own && station.talk.side == Side::Csms && result.get("idTagInfo").is_some() {
         tag_is_accepted(&result)?;
     }
     DONE
 }
 
-#[when(regex = r"^it sends meter values (of the|outside a) transaction$")]
-async fn meter_values(world: &mut World, which: String) -> StepResult {
+#[when(regex = r"^it sends meter values (of the|outside a) transaction(, taken \d+ minutes ago)?$")]
+async fn meter_values(world: &mut World, which: String, ago: String) -> StepResult {
     let station = world.station()?;
     station.meter_wh += 100;
-    let mut payload = json!({"connectorId": 1, "meterValue": [{"timestamp": minutes_ago(0), "sampledValue": [
+    let taken = minutes_ago(minutes_in(&ago));
+    let mut payload = json!({"connectorId": 1, "meterValue": [{"timestamp": taken, "sampledValue": [
         {"value": station.meter_wh.to_string(), "context": "Sample.Periodic",
          "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
         {"value": "11000", "measurand": "Power.Active.Import", "unit": "W"}]}]});

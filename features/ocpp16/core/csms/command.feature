@@ -272,3 +272,28 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     Then the CSMS answers with its clock
     When it answers Unlocked
     Then the CSMS sends nothing more and still serves
+
+  Scenario: A key that the charge point does not know is read
+    When the operator has the CSMS read LightIntensity
+    Then the CSMS asks for LightIntensity
+    When it answers with its configuration
+    Then the CSMS sends nothing more and still serves
+    When the operator has the CSMS read HeartbeatInterval
+    Then the CSMS asks for HeartbeatInterval
+    When it answers with its configuration
+    Then the CSMS sends nothing more and still serves
+
+  Scenario: Whatever error answers a command, the next one follows
+    When the operator has the CSMS unlock connector 1
+    Then the CSMS sends UnlockConnector for connector 1
+    When it answers with the error InternalError
+    And the operator has the CSMS reset it Soft
+    Then the CSMS sends Reset with the type Soft
+    When it answers with the error GenericError
+    And the operator has the CSMS read HeartbeatInterval
+    Then the CSMS asks for HeartbeatInterval
+    When it answers with the error NotImplemented
+    And the operator has the CSMS clear the authorization cache
+    Then the CSMS sends ClearCache
+    When it answers Accepted
+    Then the CSMS sends nothing more and still serves

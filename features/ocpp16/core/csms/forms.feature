@@ -9,27 +9,31 @@ Feature: The CSMS takes what charge points of all makers send
     Then the CSMS acknowledges each
 
     Examples:
-      | action             | what            |
-      | Authorize          | kind of tag     |
-      | BootNotification   | optional member |
-      | DataTransfer       | optional member |
-      | MeterValues        | context         |
-      | MeterValues        | form of a time  |
-      | MeterValues        | format          |
-      | MeterValues        | location        |
-      | MeterValues        | measurand       |
-      | MeterValues        | optional member |
-      | MeterValues        | phase           |
-      | MeterValues        | unit            |
-      | StartTransaction   | form of a time  |
-      | StartTransaction   | optional member |
-      | StatusNotification | error code      |
-      | StatusNotification | form of a time  |
-      | StatusNotification | optional member |
-      | StatusNotification | status          |
-      | StopTransaction    | form of a time  |
-      | StopTransaction    | optional member |
-      | StopTransaction    | reason          |
+      | action             | what                        |
+      | Authorize          | kind of tag                 |
+      | BootNotification   | member as long as it may be |
+      | BootNotification   | optional member             |
+      | DataTransfer       | member as long as it may be |
+      | DataTransfer       | optional member             |
+      | MeterValues        | context                     |
+      | MeterValues        | form of a time              |
+      | MeterValues        | format                      |
+      | MeterValues        | location                    |
+      | MeterValues        | measurand                   |
+      | MeterValues        | member as long as it may be |
+      | MeterValues        | optional member             |
+      | MeterValues        | phase                       |
+      | MeterValues        | unit                        |
+      | StartTransaction   | form of a time              |
+      | StartTransaction   | optional member             |
+      | StatusNotification | error code                  |
+      | StatusNotification | form of a time              |
+      | StatusNotification | member as long as it may be |
+      | StatusNotification | optional member             |
+      | StatusNotification | status                      |
+      | StopTransaction    | form of a time              |
+      | StopTransaction    | optional member             |
+      | StopTransaction    | reason                      |
 
   Scenario: Meter values of a session are taken in every form
     Given a session with the known tag runs on connector 1

@@ -157,6 +157,21 @@ Feature: The CSMS keeps the books of a session
     When it stops the transaction because of Local with the known tag, ended 5 minutes ago
     Then the CSMS acknowledges the end of the transaction
 
+  Scenario: A whole session during an outage is booked with its meter values
+    When it starts a transaction on connector 1 with the known tag, begun 40 minutes ago
+    Then the CSMS answers that the tag is Accepted and gives a transaction id
+    When it sends meter values of the transaction, taken 30 minutes ago
+    Then the CSMS acknowledges
+    When it sends meter values of the transaction, taken 20 minutes ago
+    Then the CSMS acknowledges
+    When it stops the transaction because of Local with the known tag, ended 10 minutes ago
+    Then the CSMS acknowledges the end of the transaction
+
+  Scenario: A stop with another tag than the one that started is acknowledged
+    Given a session with the known tag runs on connector 1
+    When it stops the transaction because of Local with the unknown tag
+    Then the CSMS acknowledges the end of the transaction
+
   @robustness
   Scenario: A start that is told twice is one transaction
     When it starts a transaction on connector 1 with the known tag
@@ -183,6 +198,21 @@ Feature: The CSMS keeps the books of a session
     Then the CSMS acknowledges the end of the transaction
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS gives another transaction id
+
+  Scenario: A session after a boot has another transaction id
+    Given a session with the known tag runs on connector 1
+    When it loses its connection and connects again
+    And it boots
+    Then the CSMS answers Accepted with its clock and an interval
+    When it stops the transaction because of PowerLoss
+    Then the CSMS acknowledges the end of the transaction
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS gives another transaction id
+
+  Scenario: A session without energy is booked
+    Given a session with the known tag runs on connector 1
+    When it stops the transaction where its meter began because of EVDisconnected
+    Then the CSMS acknowledges the end of the transaction
 
   Scenario: A charge point comes back in the middle of a session without a boot
     Given a session with the known tag runs on connector 1

@@ -24,7 +24,7 @@ use crate::case::features::all_tags;
 use crate::case::side::side_of;
 use crate::case::side::{SIDES, Side};
 use crate::defect::{self, Make, is_meant, meant_for};
-use crate::report::{Coverage, DISCLAIMER, Report, Status, Summary};
+use crate::report::{Coverage, DISCLAIMER, Report, ScenarioReport, Status, Summary};
 use crate::role::rig::{Between, Rig, RigParts};
 use crate::run::args::Args;
 use crate::run::sut::{Prepared, prepare};
@@ -67,12 +67,18 @@ pub(crate) async fn run(
     let rig = Arc::new(Rig::new(copy(&parts, None)));
     let scenarios = play(&rig, features.clone(), concurrency, &shutdown, |_| {}).await?;
     let summary = Summary::of(&scenarios);
+    let warned: HashSet<String> = of_status(&scenarios, Status::Warned).collect();
     let mut matrix = Matrix::default();
     if summary.failed == 0 {
         let seeds: usize = SIDES.map(|side| defect::of(side).len()).iter().sum();
         let progress = Progress::of(seeds as u64, "defects");
         for side in SIDES {
-            let rows = judge(side, &parts, &features, concurrency, &shutdown, &progress).await?;
+            let among = Among {
+                features: &features,
+                warned: &warned,
+                concurrency,
+            };
+            let rows = judge(side, &parts, &among, &shutdown, &progress).await?;
             match side {
                 Side::ChargePoint => matrix.charge_point = SideMatrix::of(rows),
                 Side::Csms => matrix.csms = SideMatrix::of(rows),
@@ -117,16 +123,35 @@ pub(crate) async fn run(
     })
 }
 
-/// The rows of one side.
+/// The names of the scenarios that ended like this.
+fn of_status(scenarios: &[ScenarioReport], status: Status) -> impl Iterator<Item = String> {
+    let those = scenarios.iter().filter(move |one| one.status == status);
+    those.map(|scenario| scenario.name.clone())
+}
+
+/// What each defect meets.
+struct Among<'a> {
+    features: &'a [Feature],
+    /// Scenarios that end with a warning where nothing is wrong: theirs proves nothing.
+    warned: &'a HashSet<String>,
+    concurrency: usize,
+}
+
+/// The rows of one side. What only breaks a recommendation turns no scenario red: it is caught by the warning of a
+/// scenario that is meant for it.
 async fn judge(
     side: Side,
     parts: &Arc<RigParts>,
-    features: &[Feature],
-    concurrency: usize,
+    among: &Among<'_>,
     shutdown: &CancellationToken,
     progress: &Progress,
 ) -> Result<Vec<Row>> {
     let seeds = defect::of(side);
+    let Among {
+        features,
+        warned,
+        concurrency,
+    } = *among;
     // A moved clock waits for a line without a stray frame: any defect would end that wait, whatever it breaks.
     let features = features::keep(features.to_vec(), |tags| {
         side_of(tags) == Some(side) && !tags.iter().any(|tag| tag == "moved-clock")
@@ -146,10 +171,11 @@ async fn judge(
             let rig = Arc::new(Rig::new(copy(parts, Some(seed.make))));
             let scenarios = play(&rig, features, concurrency, shutdown, |_| {}).await?;
             progress.step();
-            let red = scenarios
-                .iter()
-                .filter(|scenario| scenario.status == Status::Failed);
-            let killed_by = red.map(|scenario| scenario.name.clone()).collect();
+            let caught_by_a_word = of_status(&scenarios, Status::Warned)
+                .filter(|name| meant.contains(&name.as_str()) && !warned.contains(name));
+            let killed_by = of_status(&scenarios, Status::Failed)
+                .chain(caught_by_a_word)
+                .collect();
             Ok(Row {
                 name: seed.name,
                 breaks: seed.breaks,

@@ -15,6 +15,7 @@ use crate::role::talk::Seen;
 use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::entry::{Entry, EntryKind, Message};
+use crate::wire::line::Log;
 use crate::wire::script::{Answer, now};
 use crate::words::span;
 
@@ -33,7 +34,10 @@ async fn booted_and_idle(world: &mut World) -> StepResult {
         start_over(csms).await.or_end(world)?;
     }
     let csms = world.csms()?;
-    boot(csms).await?;
+    let booted = boot(csms).await?;
+    if foreign {
+        csms.judged_from = csms.judged_from.max(socket_of(csms, &booted));
+    }
     statuses(csms, 0, &["Available"], Order::Next).await?;
     if foreign {
         statuses_at_once(csms).await?;
@@ -195,19 +199,34 @@ pub(super) async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
     Ok(seen)
 }
 
-/// After a start the boot is the first thing that a charge point says on its line [1.6 §4.2]. One that restarts and
-/// keeps its socket has said things on it before.
-fn nothing_before(csms: &CsmsRole, boot: &Seen) -> StepResult {
-    let log = csms.talk.line.log();
+/// Where a boot stands in the record.
+fn place_of(log: &Log, boot: &Seen) -> usize {
     let is_boot = |entry: &Entry| {
         let call = entry.call_from_sut();
         call.is_some_and(|(id, action, _)| id == boot.id && action == "BootNotification")
     };
-    let until_boot = log.entries.iter().rposition(is_boot).unwrap_or(0);
-    let opened = log.entries[..until_boot]
-        .iter()
-        .rposition(|entry| matches!(entry.kind, EntryKind::Opened))
-        .unwrap_or(until_boot);
+    log.entries.iter().rposition(is_boot).unwrap_or(0)
+}
+
+/// Where the socket that is open at this place was opened.
+fn opened_before(log: &Log, place: usize) -> usize {
+    let is_opened = |entry: &Entry| matches!(entry.kind, EntryKind::Opened);
+    let opened = log.entries[..place].iter().rposition(is_opened);
+    opened.unwrap_or(place)
+}
+
+/// Where the socket of this boot was opened: what a charger still had to say before its restart belongs to no scenario.
+fn socket_of(csms: &CsmsRole, boot: &Seen) -> usize {
+    let log = csms.talk.line.log();
+    opened_before(&log, place_of(&log, boot))
+}
+
+/// After a start the boot is the first thing that a charge point says on its line [1.6 §4.2]. One that restarts and
+/// keeps its socket has said things on it before.
+fn nothing_before(csms: &CsmsRole, boot: &Seen) -> StepResult {
+    let log = csms.talk.line.log();
+    let until_boot = place_of(&log, boot);
+    let opened = opened_before(&log, until_boot);
     let restarts = |entry: &Entry| match &entry.kind {
         EntryKind::Note(text) => text.starts_with("operator:"),
         _ => entry

@@ -174,6 +174,10 @@ const CHARGE_POINT: Table = &[
         &["Data of a vendor it does not know is refused"],
     ),
     (
+        "is thrown by data of a vendor it does not know",
+        &["Data of a vendor it does not know is refused"],
+    ),
+    (
         "hides that a cable was plugged in",
         &[
             "A remote start without a cable lapses",
@@ -183,7 +187,10 @@ const CHARGE_POINT: Table = &[
     ),
     (
         "hides its faults",
-        &["No session starts while the connector is faulty"],
+        &[
+            "A fault is reported with its code",
+            "No session starts while the connector is faulty",
+        ],
     ),
     (
         "loses what it queued of meter values",
@@ -230,6 +237,222 @@ const CHARGE_POINT: Table = &[
             "A command that lacks what it needs is refused with the right error",
             "A command with a word that the standard does not know is refused",
             "A lost connection alone is no boot",
+        ],
+    ),
+    (
+        "accepts every trigger and sends nothing",
+        &[
+            "Each message comes when it is asked for",
+            "Without a connector all are meant",
+            "A connector that does not matter is passed over",
+            "A pending charge point boots when it is asked to",
+        ],
+    ),
+    (
+        "sends what was triggered before it answers",
+        &["A connector that does not matter is passed over"],
+    ),
+    (
+        "accepts a trigger of any connector",
+        &["A connector that is not there has nothing to tell"],
+    ),
+    (
+        "tells one connector where all are meant",
+        &["Without a connector all are meant"],
+    ),
+    (
+        "asks before it stops for its own tag",
+        &[
+            "The driver stops with the tag that started",
+            "Only the tag that started stops the session",
+            "A tag has no case",
+        ],
+    ),
+    (
+        "charges where it is out of service",
+        &["A connector that is out of service charges nobody"],
+    ),
+    (
+        "drops the stop that the CSMS cannot process",
+        &["The end of a session that the CSMS cannot process is sent again"],
+    ),
+    (
+        "drops the readings that the CSMS cannot process",
+        &["Readings that the CSMS cannot process are sent again"],
+    ),
+    (
+        "sends a stop again at once",
+        &["A message that the CSMS never processes is given up, and the next session begins"],
+    ),
+    (
+        "never gives a stop up",
+        &["A message that the CSMS never processes is given up, and the next session begins"],
+    ),
+    (
+        "says the end of a session once",
+        &[
+            "The end of a session that was not answered survives a reset",
+            "The end of a session that the CSMS cannot process is sent again",
+        ],
+    ),
+    (
+        "goes on when its start is refused",
+        &[
+            "The session of a tag that is refused when it starts is stopped [status=Blocked]",
+            "The session of a tag that is refused when it starts is stopped [status=Expired]",
+            "The session of a tag that is refused when it starts is stopped [status=Invalid]",
+            "The session of a tag that is refused when it starts gets no energy",
+        ],
+    ),
+    (
+        "asks about a tag once in its life",
+        &[
+            "A tag that was refused at a start is asked about again",
+            "A tag in the cache is asked about where the setting says so",
+            "A cache that is switched off knows nobody",
+        ],
+    ),
+    (
+        "charges from its cache whatever the setting",
+        &["The cache starts nobody offline where the setting says so"],
+    ),
+    (
+        "charges strangers offline",
+        &["An unknown tag starts nothing offline"],
+    ),
+    (
+        "leaves out what it has sampled",
+        &[
+            "The end of a session tells the samples that were asked for",
+            "The end of a session tells the values of the clock that were asked for",
+        ],
+    ),
+    (
+        "tells samples of another session at the end",
+        &[
+            "The end of a session tells the samples that were asked for",
+            "The end of a session tells the values of the clock that were asked for",
+        ],
+    ),
+    (
+        "tells one sample at the end",
+        &[
+            "The end of a session tells the samples that were asked for",
+            "The end of a session tells the values of the clock that were asked for",
+        ],
+    ),
+    (
+        "adds samples to each stop",
+        &["The end of a session tells no samples that nobody asked for"],
+    ),
+    (
+        "keeps a value that it has refused",
+        &[
+            "A value that makes no sense is refused [value=-1]",
+            "A value of the wrong kind is refused [key=HeartbeatInterval, value=-1]",
+            "A measurand that it cannot measure is refused [key=StopTxnSampledData]",
+        ],
+    ),
+    (
+        "begins each session at nought",
+        &["The next session begins where the last one ended"],
+    ),
+    (
+        "tells of connector 1 what happens at connector 2",
+        &[
+            "A session runs on the second connector",
+            "A remote start is for the connector that it names",
+            "Two sessions run at the same time",
+        ],
+    ),
+    (
+        "stops the last of two sessions",
+        &["Two sessions run at the same time"],
+    ),
+    (
+        "hangs up on a refused tag",
+        &["A refused tag does not end the line"],
+    ),
+    (
+        "cuts message ids short",
+        &["A long message id comes back as it was"],
+    ),
+    (
+        "minds the case of keys",
+        &["The names of keys have no case"],
+    ),
+    (
+        "talks before it boots",
+        &[
+            "A lost connection alone is no boot",
+            "A charge point that is refused waits before it asks again",
+        ],
+    ),
+    (
+        "measures for another transaction",
+        &[
+            "Samples come at the interval that was set",
+            "The energy of a session adds up",
+        ],
+    ),
+    (
+        "loses the first sample",
+        &["Samples come at the interval that was set"],
+    ),
+    (
+        "measures what nobody asked for",
+        &[
+            "Samples come at the interval that was set",
+            "Clock-aligned values stand on the aligned instants",
+        ],
+    ),
+    (
+        "charges while it is suspended",
+        &[
+            "The session of a tag that is refused when it starts gets no energy",
+            "A session that began during an outage gets no more energy when its tag is refused",
+        ],
+    ),
+    (
+        "ends a session in silence",
+        &[
+            "A busy connector takes no remote start [tag=another tag]",
+            "A busy connector takes no remote start [tag=the known tag]",
+            "A fixed cable stays and the session goes on",
+            "A transaction that does not run cannot be stopped",
+        ],
+    ),
+    (
+        "names a key twice",
+        &["Every key of the Core profile is there"],
+    ),
+    (
+        "miscounts its connectors",
+        &["Every key of the Core profile is there"],
+    ),
+    (
+        "tells more keys than it was asked for",
+        &["Every key of the Core profile is there"],
+    ),
+    (
+        "loses every other heartbeat",
+        &[
+            "A charge point that is refused waits before it asks again",
+            "Heartbeats keep the interval that the CSMS gave",
+        ],
+    ),
+    (
+        "names another tag in the stop",
+        &[
+            "A session that ended during an outage is told afterwards",
+            "A tag of the same group stops the session",
+        ],
+    ),
+    (
+        "goes out of service at once in words",
+        &[
+            "A connector in use goes out of service when the session is over",
+            "A charge point in use goes out of service when the session is over",
         ],
     ),
     (

@@ -13,7 +13,7 @@ use super::talk::Seen;
 use crate::failure::Failure;
 use crate::hand::operator::Operator;
 use crate::watch::expected::{Expected, Order, Want};
-use crate::wire::entry::{Entry, Message};
+use crate::wire::entry::{Entry, EntryKind, Message};
 use crate::words::span;
 
 /// How long a charger that has just connected may take to boot.
@@ -35,6 +35,7 @@ impl CsmsRole {
         }
         let boot = self.boot().await?;
         if foreign {
+            self.judged_from = self.judged_from.max(self.socket_of(&boot));
             self.get_to_know(&boot).await?;
         }
         self.statuses(1, &["Available"], Order::Next).await?;
@@ -56,6 +57,20 @@ impl CsmsRole {
             return Err(Failure::new(NO_MAIN_STATUS).into());
         }
         Ok(())
+    }
+
+    /// Where in the record the socket of this boot was opened: what a charger still had to say before its restart belongs
+    /// to no scenario.
+    fn socket_of(&self, boot: &Seen) -> usize {
+        let log = self.talk.line.log();
+        let is_boot = |entry: &Entry| {
+            entry
+                .call_from_sut()
+                .is_some_and(|(id, _, _)| id == boot.id)
+        };
+        let until = log.entries.iter().position(is_boot).unwrap_or(0);
+        let opened = |entry: &Entry| matches!(entry.kind, EntryKind::Opened);
+        log.entries[..until].iter().rposition(opened).unwrap_or(0)
     }
 
     /// Waits for a boot and for its answer: before that a CSMS has nothing to say [1.6 §4.2].

@@ -327,8 +327,13 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "takes data of any vendor",
-        breaks: "an unknown vendor is UnknownVendorId [1.6 §5.6]",
+        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
         make: || says("DataTransfer", "UnknownVendorId", "Accepted"),
+    },
+    Frames {
+        name: "is thrown by data of a vendor it does not know",
+        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
+        make: errors_on_data,
     },
     Frames {
         name: "hides that a cable was plugged in",
@@ -402,6 +407,252 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         make: uses_one_id,
     },
     Frames {
+        name: "accepts every trigger and sends nothing",
+        breaks: "what was triggered and accepted is sent [1.6 §5.17]",
+        make: || only_says("TriggerMessage", || json!({"status": "Accepted"})),
+    },
+    Frames {
+        name: "sends what was triggered before it answers",
+        breaks: "a trigger is answered before the message is sent [1.6 §5.17]",
+        make: answers_triggers_late,
+    },
+    Frames {
+        name: "accepts a trigger of any connector",
+        breaks: "a connector that is not there has nothing to tell [1.6 §5.17]",
+        make: || says("TriggerMessage", "Rejected", "Accepted"),
+    },
+    Frames {
+        name: "tells one connector where all are meant",
+        breaks: "a trigger without a connector means all [1.6 §5.17]",
+        make: triggers_one_for_all,
+    },
+    Frames {
+        name: "asks before it stops for its own tag",
+        breaks: "the tag that started stops unasked [1.6 §3.4, §4.1]",
+        make: asks_before_its_own_stop,
+    },
+    Frames {
+        name: "charges where it is out of service",
+        breaks: "out of service means no charging [1.6 §5.2]",
+        make: charges_out_of_service,
+    },
+    Frames {
+        name: "drops the stop that the CSMS cannot process",
+        breaks: "a transaction message is dropped only after it has failed often [1.6 §3.7.1]",
+        make: || takes_errors_for_answers("StopTransaction"),
+    },
+    Frames {
+        name: "drops the readings that the CSMS cannot process",
+        breaks: "a transaction message is dropped only after it has failed often [1.6 §3.7.1]",
+        make: || takes_errors_for_answers("MeterValues"),
+    },
+    Frames {
+        name: "sends a stop again at once",
+        breaks: "it waits TransactionMessageRetryInterval first [1.6 §9.1.32]",
+        make: || stops_again(Duration::ZERO, 1),
+    },
+    Frames {
+        name: "never gives a stop up",
+        breaks: "TransactionMessageAttempts is how often it is tried [1.6 §9.1.31]",
+        make: || stops_again(Duration::from_secs(1), 3),
+    },
+    Frames {
+        name: "says the end of a session once",
+        breaks: "what was not answered is kept and sent again [1.6 §3.7.1, §5.14]",
+        make: stops_once,
+    },
+    Frames {
+        name: "goes on when its start is refused",
+        breaks: "StopTransactionOnInvalidId says what a refused start means [1.6 §9.1.24]",
+        make: overhears_refused_starts,
+    },
+    Frames {
+        name: "asks about a tag once in its life",
+        breaks: "the cache is corrected and can be switched off [1.6 §3.5, §3.5.1]",
+        make: asks_once,
+    },
+    Frames {
+        name: "charges from its cache whatever the setting",
+        breaks: "with LocalAuthorizeOffline false the cache starts nobody offline [1.6 §3.5]",
+        make: || only_says_that_it_set("LocalAuthorizeOffline", "false"),
+    },
+    Frames {
+        name: "charges strangers offline",
+        breaks: "offline an unknown tag starts nothing unless it is allowed to [1.6 §3.5.4]",
+        make: charges_strangers_offline,
+    },
+    Frames {
+        name: "leaves out what it has sampled",
+        breaks: "StopTransaction holds what StopTxnSampledData asks for [1.6 §9.1.27]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("transactionData"));
+            })
+        },
+    },
+    Frames {
+        name: "tells samples of another session at the end",
+        breaks: "StopTransaction holds samples of its session [1.6 §6.49, §9.1.27]",
+        make: tells_other_samples,
+    },
+    Frames {
+        name: "tells one sample at the end",
+        breaks: "StopTransaction holds a sample of each interval [1.6 §9.1.27]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                if let Some(data) = payload
+                    .get_mut("transactionData")
+                    .and_then(Value::as_array_mut)
+                {
+                    data.truncate(1);
+                }
+            })
+        },
+    },
+    Frames {
+        name: "adds samples to each stop",
+        breaks: "with both lists empty StopTransaction holds none [1.6 §3.16.5]",
+        make: adds_samples_to_stops,
+    },
+    Frames {
+        name: "keeps a value that it has refused",
+        breaks: "a refused value is not in force [1.6 §5.3]",
+        make: keeps_what_it_refused,
+    },
+    Frames {
+        name: "begins each session at nought",
+        breaks: "meterStart is what the register of the connector shows [1.6 §6.45]",
+        make: begins_at_nought,
+    },
+    Frames {
+        name: "tells of connector 1 what happens at connector 2",
+        breaks: "a start names its connector [1.6 §6.45]",
+        make: mixes_up_connectors,
+    },
+    Frames {
+        name: "stops the last of two sessions",
+        breaks: "StopTransaction carries the id of the session that ends [1.6 §6.49]",
+        make: stops_the_last_one,
+    },
+    Frames {
+        name: "hangs up on a refused tag",
+        breaks: "a refusal is an answer like any other [1.6 §4.1]",
+        make: hangs_up_on_refusal,
+    },
+    Frames {
+        name: "cuts message ids short",
+        breaks: "an id of 36 characters comes back as it was [1.6J §4.1.4]",
+        make: cuts_ids_short,
+    },
+    Frames {
+        name: "minds the case of keys",
+        breaks: "names of keys have no case [1.6 §7.17]",
+        make: minds_the_case_of_keys,
+    },
+    Frames {
+        name: "talks before it boots",
+        breaks: "nothing is sent before the boot [1.6 §4.2]",
+        make: talks_before_it_boots,
+    },
+    Frames {
+        name: "measures for another transaction",
+        breaks: "MeterValues name the transaction that runs [1.6 §4.7]",
+        make: measures_for_another,
+    },
+    Frames {
+        name: "loses the first sample",
+        breaks: "samples are counted from the start of the transaction [1.6 §9.1.19]",
+        make: loses_the_first_sample,
+    },
+    Frames {
+        name: "measures what nobody asked for",
+        breaks: "samples hold what MeterValuesSampledData asks for [1.6 §9.1.17]",
+        make: measures_more,
+    },
+    Frames {
+        name: "charges while it is suspended",
+        breaks: "a refused tag gets no more energy [1.6 §4.8]",
+        make: charges_while_suspended,
+    },
+    Frames {
+        name: "ends a session in silence",
+        breaks: "a refused command changes nothing [1.6 §5.11, §5.18]",
+        make: ends_in_silence,
+    },
+    Frames {
+        name: "names a key twice",
+        breaks: "each key has one value [1.6 §5.8]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                if let Some(keys) = payload["configurationKey"].as_array_mut()
+                    && keys.len() > 1
+                {
+                    keys.push(keys[0].clone());
+                }
+            })
+        },
+    },
+    Frames {
+        name: "miscounts its connectors",
+        breaks: "NumberOfConnectors is how many there are [1.6 §9.1.21]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                let keys = payload["configurationKey"].as_array_mut();
+                for entry in keys.into_iter().flatten() {
+                    if entry["key"] == "NumberOfConnectors" {
+                        entry["value"] = "9".into();
+                    }
+                }
+            })
+        },
+    },
+    Frames {
+        name: "tells more keys than it was asked for",
+        breaks: "it tells the keys that were asked for [1.6 §5.8]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                if let Some(keys) = payload["configurationKey"].as_array_mut()
+                    && keys.len() == 1
+                {
+                    keys.push(json!({"key": "Mood", "readonly": true, "value": "fine"}));
+                }
+            })
+        },
+    },
+    Frames {
+        name: "loses every other heartbeat",
+        breaks: "it sends a heartbeat after each interval [1.6 §4.6]",
+        make: || {
+            let mut count = 0;
+            never_calls(
+                "Heartbeat",
+                move |_| {
+                    count += 1;
+                    count % 2 == 0
+                },
+                || json!({"currentTime": crate::wire::script::now()}),
+            )
+        },
+    },
+    Frames {
+        name: "names another tag in the stop",
+        breaks: "a stop names the tag that asked for it [1.6 §6.49]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                if payload.get("idTag").is_some() {
+                    payload["idTag"] = "SOMEBODY-ELSE".into();
+                }
+            })
+        },
+    },
+    Frames {
+        name: "goes out of service at once in words",
+        breaks: "in use it is Scheduled [1.6 §5.2]",
+        make: || says("ChangeAvailability", "Scheduled", "Accepted"),
+    },
+    Frames {
         name: "stops for a stranger",
         breaks: "only the starting tag or one of its group stops [1.6 §4.10]",
         make: stops_for_a_stranger,
@@ -443,5 +694,522 @@ fn stops_for_a_stranger() -> Box<dyn Bend> {
             })
         }
         _ => None,
+    })
+}
+
+/// Answers a trigger when what it asks for is said already.
+fn answers_triggers_late() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "TriggerMessage" =>
+        {
+            Some(Fate {
+                delay: Duration::from_millis(400),
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Asked for the statuses of all, tells that of connector 0.
+fn triggers_one_for_all() -> Box<dyn Bend> {
+    let mut all = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::ToSut && action == "TriggerMessage" =>
+        {
+            all = payload.get("connectorId").is_none();
+            None
+        }
+        Message::Call { id, payload, .. }
+            if all
+                && direction == Direction::FromSut
+                && action == "StatusNotification"
+                && payload["connectorId"] != 0 =>
+        {
+            Some(swallowed(id, &nothing()))
+        }
+        _ => None,
+    })
+}
+
+/// What the system under test says is not said, and answered.
+fn swallowed(id: &str, answer: &Value) -> Fate {
+    Fate {
+        back: vec![json!([3, id, answer]).to_string()],
+        ..Fate::default()
+    }
+}
+
+/// Asks about the tag that started before it stops for it.
+fn asks_before_its_own_stop() -> Box<dyn Bend> {
+    const ASKS: &str = "asks-first";
+    let mut stop = None;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut
+                && action == "StopTransaction"
+                && payload["reason"].as_str().unwrap_or("Local") == "Local"
+                && payload.get("idTag").is_some() =>
+        {
+            stop = Some(json!([2, id, action, payload]).to_string());
+            let asks = json!([2, ASKS, "Authorize", {"idTag": payload["idTag"]}]);
+            Some(becomes(asks))
+        }
+        Message::Result { id, .. } if direction == Direction::ToSut && id == ASKS => Some(Fate {
+            back: stop.take().into_iter().collect(),
+            ..Fate::default()
+        }),
+        _ => None,
+    })
+}
+
+/// Says that a connector is out of service, and charges there.
+fn charges_out_of_service() -> Box<dyn Bend> {
+    let mut out = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "ChangeAvailability"
+                && payload["type"] == "Inoperative" =>
+        {
+            let mut back = vec![json!([3, id, {"status": "Accepted"}]).to_string()];
+            if !out {
+                let status = json!([2, "out", "StatusNotification", {"connectorId": payload["connectorId"],
+                    "errorCode": "NoError", "status": "Unavailable", "timestamp": crate::wire::script::now()}]);
+                back.push(status.to_string());
+            }
+            out = true;
+            Some(Fate {
+                back,
+                ..Fate::default()
+            })
+        }
+        Message::Call { id, .. }
+            if out && direction == Direction::ToSut && action == "RemoteStartTransaction" =>
+        {
+            Some(swallowed(id, &json!({"status": "Rejected"})))
+        }
+        Message::Call { id, .. }
+            if out && direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            Some(swallowed(id, &nothing()))
+        }
+        _ => None,
+    })
+}
+
+/// Takes an error for an answer.
+fn takes_errors_for_answers(wanted: &'static str) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Error { id, .. } if direction == Direction::ToSut && action == wanted => {
+            Some(becomes(json!([3, id, {}])))
+        }
+        _ => None,
+    })
+}
+
+/// After each error the same StopTransaction again, at once or this much later, and so often.
+fn stops_again(after: Duration, from_failure: u32) -> Box<dyn Bend> {
+    let mut stop = Value::Null;
+    let mut failures = 0;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::FromSut && action == "StopTransaction" =>
+        {
+            stop = payload.clone();
+            None
+        }
+        Message::Error { id, code, .. }
+            if direction == Direction::ToSut && action == "StopTransaction" =>
+        {
+            failures += 1;
+            if failures < from_failure {
+                return None;
+            }
+            let again = json!([2, format!("again-{failures}"), action, stop]);
+            Some(Fate {
+                on: vec![json!([4, id, code, "", {}]).to_string()],
+                back: vec![again.to_string()],
+                delay: after,
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Says the end of each session once, whatever became of it.
+fn stops_once() -> Box<dyn Bend> {
+    let mut said: Vec<Value> = Vec::new();
+    never_calls(
+        "StopTransaction",
+        move |payload| {
+            let again = said.contains(payload);
+            said.push(payload.clone());
+            again
+        },
+        nothing,
+    )
+}
+
+/// Takes a refused start for an accepted one.
+fn overhears_refused_starts() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut
+                && action == "StartTransaction"
+                && payload["idTagInfo"]["status"] != "Accepted" =>
+        {
+            let mut payload = payload.clone();
+            payload["idTagInfo"]["status"] = "Accepted".into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Asks about a tag once in its life.
+fn asks_once() -> Box<dyn Bend> {
+    let mut count = 0;
+    never_calls(
+        "Authorize",
+        move |_| {
+            count += 1;
+            count > 1
+        },
+        accepted_tag,
+    )
+}
+
+/// Says that it has set a key to this, and leaves it.
+fn only_says_that_it_set(key: &'static str, value: &'static str) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "ChangeConfiguration"
+                && payload["key"] == key
+                && payload["value"] == value =>
+        {
+            Some(swallowed(id, &json!({"status": "Accepted"})))
+        }
+        _ => None,
+    })
+}
+
+/// Lets strangers charge while it is offline, and does not say so.
+fn charges_strangers_offline() -> Box<dyn Bend> {
+    const SETS: &str = "lets-strangers";
+    const KEY: &str = "AllowOfflineTxForUnknownId";
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "GetConfiguration"
+                && payload["key"][0] == KEY =>
+        {
+            let sets = json!([2, SETS, "ChangeConfiguration", {"key": KEY, "value": "true"}]);
+            Some(Fate {
+                on: vec![
+                    json!([2, id, action, payload]).to_string(),
+                    sets.to_string(),
+                ],
+                ..Fate::default()
+            })
+        }
+        Message::Result { id, .. } if direction == Direction::FromSut && id == SETS => {
+            Some(Fate::default())
+        }
+        _ => None,
+    })
+}
+
+/// Adds a sample to each StopTransaction.
+fn adds_samples_to_stops() -> Box<dyn Bend> {
+    calls("StopTransaction", |payload| {
+        let sample =
+            json!({"value": payload["meterStop"].to_string(), "context": "Sample.Periodic"});
+        payload["transactionData"] =
+            json!([{"timestamp": payload["timestamp"], "sampledValue": [sample]}]);
+    })
+}
+
+/// Refuses a value and has it all the same.
+fn keeps_what_it_refused() -> Box<dyn Bend> {
+    let mut asked: Option<(Value, Value)> = None;
+    let mut kept: Option<(Value, Value)> = None;
+    habit(move |direction, action, message| match (action, message) {
+        ("ChangeConfiguration", Message::Call { payload, .. }) => {
+            asked = Some((payload["key"].clone(), payload["value"].clone()));
+            None
+        }
+        ("ChangeConfiguration", Message::Result { payload, .. }) => {
+            if payload["status"] == "Rejected" {
+                kept.clone_from(&asked);
+            }
+            None
+        }
+        ("GetConfiguration", Message::Result { id, payload })
+            if direction == Direction::FromSut =>
+        {
+            let (key, value) = kept.as_ref()?;
+            let mut payload = payload.clone();
+            for entry in payload["configurationKey"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+            {
+                if entry["key"] == *key {
+                    entry["value"] = value.clone();
+                }
+            }
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// The meter of each session but the first begins at nought.
+fn begins_at_nought() -> Box<dyn Bend> {
+    let mut sessions = 0;
+    calls("StartTransaction", move |payload| {
+        sessions += 1;
+        if sessions > 1 {
+            payload["meterStart"] = 0.into();
+        }
+    })
+}
+
+/// Tells of connector 1 what happens at connector 2.
+fn mixes_up_connectors() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut
+                && ["StartTransaction", "MeterValues"].contains(&action)
+                && payload["connectorId"] == 2 =>
+        {
+            let mut payload = payload.clone();
+            payload["connectorId"] = 1.into();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Ends the session that began last, whichever is over.
+fn stops_the_last_one() -> Box<dyn Bend> {
+    let mut last = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::ToSut && action == "StartTransaction" =>
+        {
+            last = payload["transactionId"].clone();
+            None
+        }
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == "StopTransaction" =>
+        {
+            let mut payload = payload.clone();
+            payload["transactionId"] = last.clone();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Closes the line when a tag is refused.
+fn hangs_up_on_refusal() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut
+                && action == "Authorize"
+                && payload["idTagInfo"]["status"] != "Accepted" =>
+        {
+            Some(Fate {
+                close: true,
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Has room for 32 characters of a message id.
+fn cuts_ids_short() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && id.chars().count() > 32 =>
+        {
+            let short: String = id.chars().take(32).collect();
+            Some(becomes(json!([3, short, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Knows a key only as it writes it itself.
+fn minds_the_case_of_keys() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == "GetConfiguration" =>
+        {
+            let key = payload["key"][0].as_str()?;
+            let unknown = json!({"configurationKey": [], "unknownKey": [key]});
+            (key == key.to_uppercase()).then(|| swallowed(id, &unknown))
+        }
+        _ => None,
+    })
+}
+
+/// Says that it lives before it says who it is.
+fn talks_before_it_boots() -> Box<dyn Bend> {
+    let mut boots = 0;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
+            boots += 1;
+            let early = json!([2, format!("early-{boots}"), "Heartbeat", {}]);
+            Some(Fate {
+                on: vec![
+                    early.to_string(),
+                    json!([2, id, action, payload]).to_string(),
+                ],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Tells each sample once more, of the transaction before.
+fn measures_for_another() -> Box<dyn Bend> {
+    let mut told = Value::Null;
+    let mut number = 0;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::FromSut && action == "MeterValues" =>
+        {
+            told = payload.clone();
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::ToSut && action == "MeterValues" =>
+        {
+            number += 1;
+            let before = told["transactionId"].as_i64()? - 1;
+            told["transactionId"] = before.into();
+            let again = json!([2, format!("before-{number}"), action, told]);
+            Some(Fate {
+                back: vec![again.to_string()],
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// The first sample of a session does not come.
+fn loses_the_first_sample() -> Box<dyn Bend> {
+    let mut count = 0;
+    never_calls(
+        "MeterValues",
+        move |_| {
+            count += 1;
+            count == 1
+        },
+        nothing,
+    )
+}
+
+/// Measures what nobody has asked for.
+fn measures_more() -> Box<dyn Bend> {
+    calls("MeterValues", |payload| {
+        let values = payload["meterValue"].as_array_mut();
+        for value in values.into_iter().flatten() {
+            if let Some(samples) = value["sampledValue"].as_array_mut() {
+                let context = samples[0]["context"].clone();
+                samples
+                    .push(json!({"value": "21", "measurand": "Temperature", "context": context}));
+            }
+        }
+    })
+}
+
+/// Energy flows on while the station says that it gives none.
+fn charges_while_suspended() -> Box<dyn Bend> {
+    let (mut suspended, mut more) = (false, 0);
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            suspended = payload["status"] == "SuspendedEVSE";
+            None
+        }
+        Message::Call { id, payload, .. }
+            if suspended && direction == Direction::FromSut && action == "MeterValues" =>
+        {
+            let mut payload = payload.clone();
+            more += 20;
+            let sample = &mut payload["meterValue"][0]["sampledValue"][0];
+            let value: f64 = sample["value"].as_str()?.parse().ok()?;
+            sample["value"] = (value + f64::from(more)).to_string().into();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// A command that it refuses ends the session, and nobody is told.
+fn ends_in_silence() -> Box<dyn Bend> {
+    let mut ended = false;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut
+                && [
+                    "RemoteStartTransaction",
+                    "RemoteStopTransaction",
+                    "UnlockConnector",
+                ]
+                .contains(&action) =>
+        {
+            ended = payload["status"] == "Rejected" || payload["status"] == "NotSupported";
+            None
+        }
+        Message::Call { id, .. }
+            if ended && direction == Direction::ToSut && action == "RemoteStopTransaction" =>
+        {
+            Some(swallowed(id, &json!({"status": "Rejected"})))
+        }
+        _ => None,
+    })
+}
+
+/// Data of a vendor that it does not know is an error to it.
+fn errors_on_data() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, .. }
+            if direction == Direction::FromSut && action == "DataTransfer" =>
+        {
+            Some(becomes(json!([4, id, "InternalError", "", {}])))
+        }
+        _ => None,
+    })
+}
+
+/// The register in its StopTransaction is far beyond where the session ended.
+fn tells_other_samples() -> Box<dyn Bend> {
+    calls("StopTransaction", |payload| {
+        let data = payload
+            .get_mut("transactionData")
+            .and_then(Value::as_array_mut);
+        for value in data.into_iter().flatten() {
+            let samples = value["sampledValue"].as_array_mut();
+            for sample in samples.into_iter().flatten() {
+                let beyond = sample["value"].as_str().and_then(|text| text.parse().ok());
+                let beyond: f64 = beyond.unwrap_or(0.0) + 1_000_000.0;
+                sample["value"] = beyond.to_string().into();
+            }
+        }
     })
 }

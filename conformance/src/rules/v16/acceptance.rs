@@ -13,10 +13,11 @@ pub(in crate::rules) fn nothing_is_said_before_acceptance(
     found: &mut Vec<Breach>,
 ) {
     let mut state = State::default();
-    for entry in entries {
+    for (index, entry) in entries.iter().enumerate() {
         match &entry.kind {
             EntryKind::Cut { power: true, .. } => state.restarts = true,
-            EntryKind::Opened if state.restarts => {
+            // A record that begins with a connection begins with a charge point that has just started.
+            EntryKind::Opened if state.restarts || index == 0 => {
                 state.accepted = false;
                 state.restarts = false;
             }
@@ -156,7 +157,12 @@ mod tests {
             })
         };
         let opened = || entry(EntryKind::Opened);
-        assert_eq!(breaches(&[opened(), heartbeat()]), 0, "it stayed accepted");
+        assert_eq!(breaches(&[opened(), heartbeat()]), 1);
+        assert_eq!(
+            breaches(&[heartbeat(), opened(), heartbeat()]),
+            0,
+            "it stayed accepted"
+        );
         assert_eq!(breaches(&[cut(false), opened(), heartbeat()]), 0);
         assert_eq!(breaches(&[cut(true), opened(), heartbeat()]), 1);
         let reset = [

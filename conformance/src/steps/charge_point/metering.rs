@@ -50,7 +50,7 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
                     && sample["phase"].is_null()
             })
             .collect();
-        // The same energy may be read at two places; what left the station is what counts [1.6 §7.21].
+        // The same energy may be read at two places; what left the station is what counts [1.6 §7.27, §7.43].
         let outlet = registers
             .iter()
             .find(|sample| is(sample, "location", "Outlet", "Outlet"));
@@ -526,7 +526,8 @@ fn transaction_data(csms: &CsmsRole) -> Result<Vec<Value>, Failure> {
         .unwrap_or_default())
 }
 
-/// What StopTxnSampledData or StopTxnAlignedData asks for [1.6 §9.1.25, §9.1.27], between the begin and the end.
+/// What StopTxnSampledData or StopTxnAlignedData asks for [1.6 §9.1.25, §9.1.27], between the begin and the end. The
+/// member itself is optional [1.6 §6.49]: one that never has it is warned about.
 #[then(
     regex = r"^its StopTransaction holds at least (\d+) readings of the energy register, between meterStart and meterStop$"
 )]
@@ -539,7 +540,15 @@ async fn stop_holds(world: &mut World, least: usize) -> StepResult {
     };
     let begun = number("StartTransaction", "meterStart");
     let ended = number("StopTransaction", "meterStop");
-    let data = json!({"meterValue": transaction_data(csms)?});
+    let data = transaction_data(csms)?;
+    if data.is_empty() {
+        world.warn(
+            "it took a list of measurands for the end of a session, and its StopTransaction has no transactionData \
+             [1.6 §9.1.25, §9.1.27]",
+        );
+        return DONE;
+    }
+    let data = json!({"meterValue": data});
     let mut found = Vec::new();
     for context in [
         "Transaction.Begin",

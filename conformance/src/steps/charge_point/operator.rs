@@ -1,5 +1,6 @@
 //! What people and the world do to a charge point: cables, cards, faults, power, network.
 
+use crate::hand::operator::Operator;
 use crate::role::csms::CsmsRole;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -115,6 +116,11 @@ pub(super) async fn present(
     connector_id: Option<u32>,
 ) -> StepResult {
     let id_tag = world.tag(word).await?;
+    if matches!(word, TagWord::Another | TagWord::Sibling)
+        && matches!(world.csms()?.operator, Operator::Prompt(_))
+    {
+        return Err(world.cannot_run(format!("needs a card with the number {id_tag}")));
+    }
     world.csms()?.talk.mark("present");
     operate(
         world,
@@ -303,7 +309,7 @@ async fn time_passes(world: &mut World, number: u64, unit: String) -> StepResult
         .clock
         .clone()
         .ok_or_else(|| Failure::new("this charge point has its own clock"))?;
-    let crate::hand::operator::Operator::Bundled(station) = &csms.operator else {
+    let Operator::Bundled(station) = &csms.operator else {
         return Err(Failure::new("this charge point has its own clock"));
     };
     let mut activity = station.activity();

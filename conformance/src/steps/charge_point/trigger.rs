@@ -169,7 +169,7 @@ async fn sends_readings(world: &mut World, connector: u32) -> StepResult {
         }
     }
     if samples.iter().any(|sample| sample["context"] != "Trigger") {
-        world.warn("a reading that was asked for has not the context Trigger [1.6 §7.36]");
+        world.warn("a reading that was asked for has not the context Trigger [1.6 §7.35]");
     }
     DONE
 }

@@ -154,6 +154,7 @@ Feature: A session is started at the charge point
     And it sends no StopTransaction for 1 second
     And connector 1 is not reported as Charging for 500 milliseconds
 
+  @recommended
   Scenario: A tag that was refused at a start is asked about again
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true

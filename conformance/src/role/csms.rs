@@ -19,9 +19,11 @@ use crate::dialect::v16::answers::CsmsAnswers;
 use crate::dialect::v16::keys::must_be_writable;
 use crate::failure::{Failure, StepResult};
 use crate::hand::operator::{Operator, OperatorError, describe};
+use crate::peer::station::{Knock, Welcome, connect};
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::entry::Entry;
 use crate::wire::line::{Line, Log};
+use crate::wire::post::post;
 use crate::wire::script::Script;
 
 /// How long the bundled charge point takes from power to network: long enough to be a reboot, short for the reader.
@@ -38,6 +40,8 @@ pub(crate) struct CsmsRole {
     pub(crate) answers: CsmsAnswers,
     pub(crate) operator: Operator,
     pub(crate) traits: ChargerTraits,
+    /// The rig only stands between the charge point and a CSMS, and writes down what they say.
+    between: bool,
     /// The bundled charge point of this scenario.
     station: Option<Arc<Handle>>,
     /// The clock of the bundled charge point, where the scenario moves it.
@@ -87,6 +91,7 @@ impl CsmsRole {
             answers,
             operator: Operator::Absent,
             traits: ChargerTraits::default(),
+            between: false,
             station: None,
             clock: None,
             judged_from: 0,
@@ -148,6 +153,33 @@ impl CsmsRole {
                 Ok(role)
             }
         }
+    }
+
+    /// With the bundled charge point, which talks to a CSMS: the rig stands between them.
+    ///
+    /// # Errors
+    /// The CSMS does not let it in.
+    pub(crate) async fn between(
+        rig: Arc<Rig>,
+        tags: &[String],
+        knock: Knock,
+    ) -> Result<Self, Failure> {
+        let shared = Arc::clone(&rig);
+        let no_server = || Failure::new("the rig has no place for a charge point to connect to");
+        let server = shared.server.as_ref().ok_or_else(no_server)?;
+        let (events, mut csms) = post();
+        match connect(&knock, 1, events).await {
+            Ok(Welcome::Open { .. }) => csms.arrival().await,
+            Ok(refused) => return Err(Failure::new(format!("the CSMS {refused}"))),
+            Err(error) => return Err(Failure::new(format!("{error:#}"))),
+        }
+        let answers = CsmsAnswers::new(rig.first_transaction());
+        let script = Script::new(Box::new(answers.clone()), u64::from(rig.number()));
+        let line = Line::between(server.expect(&knock.id), csms, script, None);
+        let mut role = Self::at(rig, knock.id, line, answers);
+        role.between = true;
+        role.switch_on(Demands::of(tags), server.addr())?;
+        Ok(role)
     }
 
     /// Starts the bundled charge point with the hardware that the scenario demands.
@@ -384,7 +416,9 @@ impl CsmsRole {
     /// Asks for a last answer, so that everything before it is on record.
     pub(crate) async fn settle(&mut self) {
         let question = json!({"key": ["HeartbeatInterval"]});
-        self.talk.settle(Some(("GetConfiguration", question))).await;
+        // Between two others the rig has nothing to ask.
+        let fence = (!self.between).then_some(("GetConfiguration", question));
+        self.talk.settle(fence).await;
     }
 
     /// Ends the scenario's place; gives what was recorded.

@@ -65,6 +65,15 @@ impl World {
         }
     }
 
+    /// The transaction that the scenario speaks of, whoever told it.
+    pub(crate) fn running(&self) -> Option<i64> {
+        let of_station = self
+            .station
+            .as_ref()
+            .and_then(|station| station.talk.transaction);
+        of_station.or_else(|| self.csms.as_ref()?.talk.transaction)
+    }
+
     /// The place at the REST API.
     pub(crate) async fn rest(&mut self) -> Result<&mut Rest, Failure> {
         if self.rest.is_none() {

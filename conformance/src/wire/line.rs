@@ -159,8 +159,22 @@ impl Log {
 }
 
 impl Line {
-    /// Begins to record what a post delivers.
+    /// Begins to record what a post delivers; the script answers.
     pub(crate) fn new(post: Post, script: Script, bend: Option<Box<dyn Bend>>) -> Self {
+        Self::with(post, None, script, bend)
+    }
+
+    /// Begins to record what two posts deliver, each for the other: nobody answers but they.
+    pub(crate) fn between(
+        post: Post,
+        other: Post,
+        script: Script,
+        bend: Option<Box<dyn Bend>>,
+    ) -> Self {
+        Self::with(post, Some(other), script, bend)
+    }
+
+    fn with(post: Post, other: Option<Post>, script: Script, bend: Option<Box<dyn Bend>>) -> Self {
         let mut log = Log::default();
         if post.open.is_some() {
             log.push(EntryKind::Opened);
@@ -177,6 +191,7 @@ impl Line {
             shared: Arc::clone(&shared),
             bend,
             calls: Vec::new(),
+            other,
             made_up: HashSet::new(),
             late: BTreeMap::new(),
             last_answer: Instant::now(),
@@ -324,12 +339,26 @@ struct Pump {
     bend: Option<Box<dyn Bend>>,
     /// Ids and actions of calls seen, so that a bend knows what an answer answers.
     calls: Vec<(String, String)>,
+    /// Who is answered for, where the rig only stands between.
+    other: Option<Post>,
     /// Calls that a bend has made up: the system under test does not wait for their answers.
     made_up: HashSet<String>,
     /// What is still to happen, in the order of its time; the number keeps apart what has the same.
     late: BTreeMap<(Instant, u64), Late>,
     /// When the last of our answers is due: answers do not overtake each other.
     last_answer: Instant,
+}
+
+/// What the other side says; it never does where there is none.
+async fn next_of(other: &mut Option<Post>) -> Option<SocketEvent> {
+    match other {
+        Some(post) => match post.next().await {
+            Some(event) => Some(event),
+            // It is gone for good: nothing more comes from there.
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
 }
 
 /// Something that happens later.
@@ -364,6 +393,11 @@ impl Pump {
                         continue;
                     }
                     self.on_event(event, &post).await;
+                }
+                event = next_of(&mut self.other) => {
+                    if let Some(SocketEvent::Text { text, .. }) = event {
+                        self.pass_on(&text, &post).await;
+                    }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.happen(&post).await;
@@ -480,7 +514,12 @@ impl Pump {
         }
         let due = Instant::now() + fate.delay;
         for raw in fate.on {
-            if fate.delay.is_zero() {
+            let other = self.other.as_ref().and_then(|other| other.open.as_ref());
+            let other = other.map(|(_, writer)| writer.clone());
+            if let Some(other) = other {
+                self.record_from_sut(raw.as_str().into());
+                other.text(&raw).await;
+            } else if fate.delay.is_zero() {
                 self.record_from_sut(raw.into());
             } else {
                 self.later(due, Late::FromSut(raw));
@@ -542,7 +581,7 @@ impl Pump {
                 id,
                 action,
                 payload,
-            } => {
+            } if self.other.is_none() => {
                 let mut script = self
                     .shared
                     .script

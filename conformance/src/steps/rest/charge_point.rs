@@ -1,5 +1,7 @@
 //! The charge point behind the REST API: the rig plays it, and what the CSMS says to it is on record.
 
+use std::sync::Arc;
+
 use cucumber::{given, then, when};
 use gherkin::Step;
 use serde_json::Value;
@@ -7,11 +9,13 @@ use serde_json::Value;
 use crate::case::side::Side;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
+use crate::peer::station::Knock;
+use crate::role::csms::CsmsRole;
 use crate::role::rest::recipe;
 use crate::role::station::StationRole;
 use crate::rules::ocppj::ERROR_CODES;
 use crate::steps::csms::{accepted_by_csms, accepted_with, transaction_begins};
-use crate::steps::world::World;
+use crate::steps::world::{OrEnd, World};
 use crate::watch::pattern::{Extent, mismatch};
 use crate::wire::script::Answer;
 use crate::words::{quoted, span};
@@ -121,6 +125,26 @@ async fn never_answers(world: &mut World, action: String) -> StepResult {
         .script()
         .answer_always(&action, Answer::Held);
     DONE
+}
+
+/// The bundled charge point and the CSMS talk to each other; the rig stands between them and writes down what they say.
+#[when("the charge point is switched on and connects to the CSMS")]
+async fn switched_on(world: &mut World) -> StepResult {
+    let rig = world.rig()?;
+    let rest = world.rest().await?;
+    let (id, own_csms_url) = (rest.word("charge point")?, rest.own_ocpp_url());
+    let csms = rig.csms.as_ref();
+    let csms = csms.ok_or_else(|| Failure::new("the rig has no CSMS to connect to"))?;
+    let knock = Knock {
+        url: own_csms_url.unwrap_or_else(|| csms.url.clone()),
+        id,
+        password: csms.password.clone(),
+        tls: csms.tls.clone(),
+        subprotocols: Some(dynamo_protocol::SUBPROTOCOL_16.to_owned()),
+    };
+    let csms = CsmsRole::between(Arc::clone(&rig), &world.tags, knock).await?;
+    world.csms = Some(csms);
+    world.csms()?.start().await.or_end(world)
 }
 
 /// In any order: what came before is not looked for again. `with` has the whole payload.

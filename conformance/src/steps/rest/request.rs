@@ -202,10 +202,7 @@ async fn asks_until(
 
 /// What the line told the scenario can be said in braces.
 async fn know_transaction(world: &mut World) -> StepResult {
-    let running = world
-        .station
-        .as_ref()
-        .and_then(|station| station.talk.transaction);
+    let running = world.running();
     if let Some(id) = running {
         let words = &mut world.rest().await?.words;
         words.insert("transaction".to_owned(), id.to_string());

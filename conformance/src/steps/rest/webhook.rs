@@ -45,10 +45,7 @@ async fn refuses(world: &mut World, letters: usize) -> StepResult {
 #[then(regex = r"^they are told of ([a-z_]+\.[a-z_]+)( with)?$")]
 async fn told(world: &mut World, kind: String, _with: String, step: &Step) -> StepResult {
     let patience = world.rig()?.patience;
-    let running = world
-        .station
-        .as_ref()
-        .and_then(|station| station.talk.transaction);
+    let running = world.running();
     let api = world.rest().await?;
     if let Some(id) = running {
         api.words.insert("transaction".into(), id.to_string());

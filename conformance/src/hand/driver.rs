@@ -1,24 +1,43 @@
 //! The voice at the CSMS under test: makes it send a command to its charge point.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
+use super::driver_file::DriverFile;
+use super::operator::{OperatorError, Person};
 use crate::peer::http::{beginning, in_words};
 use crate::wire::http::HttpExchange;
 use crate::words::quoted;
 
-/// Where commands are ordered.
+/// How commands are ordered.
 #[derive(Clone, Debug)]
 pub(crate) struct Driver {
-    url: String,
-    path: String,
-    headers: HeaderMap,
-    client: reqwest::Client,
+    way: Way,
     /// Every exchange of this run, for the coverage of the report.
     pub(crate) exchanges: Arc<Mutex<Vec<HttpExchange>>>,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    /// One address takes every order.
+    Post {
+        url: String,
+        headers: HeaderMap,
+        client: reqwest::Client,
+    },
+    /// A file says where each action goes.
+    File {
+        file: Arc<DriverFile>,
+        headers: HeaderMap,
+        client: reqwest::Client,
+    },
+    /// A person at the terminal.
+    Prompt(Person),
 }
 
 /// A command that is on its way. The rig does not wait for the driver's answer: what counts is the CALL on the wire.
@@ -38,6 +57,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// It would be the same with every order: nobody is there, or the rig may not give orders.
     pub(crate) of_everything: bool,
+    /// It has no way to order this: the scenario is not run.
+    pub(crate) cannot: bool,
     /// It is this order that it does not take: a status 4xx that is not about who gives it.
     pub(crate) of_the_order: bool,
 }
@@ -70,31 +91,42 @@ impl Driver {
         headers: &[String],
         client: reqwest::Client,
     ) -> anyhow::Result<Self> {
-        let parsed = reqwest::Url::parse(url).map_err(|error| {
+        reqwest::Url::parse(url).map_err(|error| {
             anyhow::anyhow!(
                 "--driver {} is no URL ({error}); give something like http://127.0.0.1:8080/send",
                 quoted(url)
             )
         })?;
-        let mut map = HeaderMap::new();
-        for header in headers {
-            // Its value is a secret.
-            let wrong = || anyhow::anyhow!("--driver-header is not of the form 'Name: value'");
-            let (name, value) = header.split_once(':').ok_or_else(wrong)?;
-            let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong())?;
-            map.append(
-                name,
-                HeaderValue::from_str(value.trim()).map_err(|_| wrong())?,
-            );
-        }
-        let path = parsed.path().to_owned();
-        Ok(Self {
+        Ok(Self::by(Way::Post {
             url: url.to_owned(),
-            path,
-            headers: map,
+            headers: header_map(headers)?,
             client,
+        }))
+    }
+
+    /// A driver that a file describes.
+    pub(crate) fn of_file(
+        file: DriverFile,
+        headers: &[String],
+        client: reqwest::Client,
+    ) -> anyhow::Result<Self> {
+        Ok(Self::by(Way::File {
+            file: Arc::new(file),
+            headers: header_map(headers)?,
+            client,
+        }))
+    }
+
+    /// A person who has the CSMS under test send commands.
+    pub(crate) fn prompt(person: Person) -> Self {
+        Self::by(Way::Prompt(person))
+    }
+
+    fn by(way: Way) -> Self {
+        Self {
+            way,
             exchanges: Arc::default(),
-        })
+        }
     }
 
     /// Orders a command; `tell` hears how the driver answers.
@@ -106,13 +138,18 @@ impl Driver {
         payload: &Value,
         tell: impl Fn(String) + Send + 'static,
     ) -> Order {
-        let body =
-            json!({"charge_point_id": charge_point_id, "action": action, "payload": payload});
         let (driver, scenario) = (self.clone(), scenario.to_owned());
+        let (id, ordered, payload) = (
+            charge_point_id.to_owned(),
+            action.to_owned(),
+            payload.clone(),
+        );
         Order {
             action: action.to_owned(),
             task: tokio::spawn(async move {
-                let refusal = driver.send(&body, scenario).await;
+                let refusal = driver
+                    .have_it_sent(&id, &ordered, &payload, &scenario)
+                    .await;
                 tell(match &refusal {
                     None => "driver answered: done".to_owned(),
                     Some(refusal) => format!("driver answered: {}", refusal.reason),
@@ -134,46 +171,152 @@ impl Driver {
             .any(|exchange| !matches!(exchange.status, 401 | 403))
     }
 
-    async fn send(&self, body: &Value, scenario: String) -> Option<Refusal> {
-        let request = self
-            .client
-            .post(&self.url)
-            .headers(self.headers.clone())
-            .json(body);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                return Some(Refusal {
-                    of_everything: error.is_connect(),
-                    of_the_order: false,
-                    reason: format!(
-                        "the driver at {} cannot be reached: {}",
-                        self.url,
-                        in_words(&error)
-                    ),
-                });
+    /// Gives the order; a driver that is busy is asked again for a while.
+    async fn have_it_sent(
+        &self,
+        id: &str,
+        action: &str,
+        payload: &Value,
+        scenario: &str,
+    ) -> Option<Refusal> {
+        let (client, request) = match &self.way {
+            Way::Prompt(person) => return ask(person, id, action, payload).await,
+            Way::Post {
+                url,
+                headers,
+                client,
+            } => {
+                let body = json!({"charge_point_id": id, "action": action, "payload": payload});
+                (
+                    client,
+                    client.post(url).headers(headers.clone()).json(&body),
+                )
             }
+            Way::File {
+                file,
+                headers,
+                client,
+            } => {
+                let Some(wanted) = file.request(id, action, payload) else {
+                    return Some(Refusal {
+                        reason: format!("the driver file has no action {action}"),
+                        of_everything: false,
+                        of_the_order: false,
+                        cannot: true,
+                    });
+                };
+                let mut request = client
+                    .request(wanted.method, wanted.url)
+                    .headers(headers.clone());
+                for (name, value) in wanted.headers {
+                    request = request.header(name, value);
+                }
+                if let Some(body) = wanted.body {
+                    request = request.json(&body);
+                }
+                (client, request)
+            }
+        };
+        let request = match request.build() {
+            Ok(request) => request,
+            Err(error) => return Some(unreachable(&error)),
+        };
+        for again in 0.. {
+            let Some(request) = request.try_clone() else {
+                break;
+            };
+            match self.send(client, request, scenario).await {
+                Some((BUSY, _)) if again < BUSY_TIMES => sleep(BUSY_PAUSE).await,
+                said => return said.map(|(_, refusal)| refusal),
+            }
+        }
+        None
+    }
+
+    async fn send(
+        &self,
+        client: &reqwest::Client,
+        request: reqwest::Request,
+        scenario: &str,
+    ) -> Option<(u16, Refusal)> {
+        let (method, url) = (request.method().to_string(), request.url().clone());
+        let response = match client.execute(request).await {
+            Ok(response) => response,
+            Err(error) => return Some((0, unreachable(&error))),
         };
         let status = response.status();
         self.exchanges
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(HttpExchange {
-                method: "POST".into(),
-                path: self.path.clone(),
+                method,
+                path: url.path().to_owned(),
                 status: status.as_u16(),
                 code: None,
-                scenario,
+                scenario: scenario.to_owned(),
             });
         if !status.is_client_error() && !status.is_server_error() {
             return None;
         }
         let text = beginning(response).await;
         let of_everything = matches!(status.as_u16(), 401 | 403);
-        Some(Refusal {
-            reason: format!("the driver at {} answered {status}: {text}", self.url),
+        let refusal = Refusal {
+            reason: format!("the driver at {url} answered {status}: {text}"),
             of_everything,
-            of_the_order: status.is_client_error() && !of_everything,
-        })
+            of_the_order: status.is_client_error() && !of_everything && status.as_u16() != BUSY,
+            cannot: status.as_u16() == 501,
+        };
+        Some((status.as_u16(), refusal))
     }
+}
+
+/// A driver that has something else to do says this, and is asked again so often.
+const BUSY: u16 = 409;
+const BUSY_TIMES: u32 = 10;
+const BUSY_PAUSE: Duration = Duration::from_millis(300);
+
+fn unreachable(error: &reqwest::Error) -> Refusal {
+    let place = error
+        .url()
+        .map_or_else(String::new, |url| format!(" at {url}"));
+    Refusal {
+        of_everything: error.is_connect(),
+        of_the_order: false,
+        cannot: false,
+        reason: format!("the driver{place} cannot be reached: {}", in_words(error)),
+    }
+}
+
+fn header_map(headers: &[String]) -> anyhow::Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for header in headers {
+        // Its value is a secret.
+        let wrong = || anyhow::anyhow!("--driver-header is not of the form 'Name: value'");
+        let (name, value) = header.split_once(':').ok_or_else(wrong)?;
+        let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong())?;
+        map.append(
+            name,
+            HeaderValue::from_str(value.trim()).map_err(|_| wrong())?,
+        );
+    }
+    Ok(map)
+}
+
+/// Asks the person at the terminal for one command.
+async fn ask(person: &Person, id: &str, action: &str, payload: &Value) -> Option<Refusal> {
+    let what = format!("have the CSMS send {action} {payload} to the charge point {id}");
+    let refusal = match person.ask(&what).await {
+        Ok(()) => return None,
+        Err(
+            OperatorError::Impossible(reason)
+            | OperatorError::Refused(reason)
+            | OperatorError::Failed(reason),
+        ) => reason,
+    };
+    Some(Refusal {
+        reason: refusal,
+        of_everything: false,
+        of_the_order: false,
+        cannot: true,
+    })
 }

@@ -155,7 +155,7 @@ impl Person {
     }
 
     /// Asks for one thing; an empty line means done, anything else that it cannot be done.
-    async fn ask(&self, what: &str) -> Result<(), OperatorError> {
+    pub(crate) async fn ask(&self, what: &str) -> Result<(), OperatorError> {
         let question = format!(
             "{}: {what}. Enter when done, `{LOCKED}` if the charger does not let it happen, any other word if it cannot be \
              done: ",

@@ -48,6 +48,8 @@ pub(crate) struct StationRole {
     pub(crate) orders: Vec<Ordered>,
     /// What it answers by itself.
     pub(crate) answers: StationAnswers,
+    /// Why a command cannot be ordered here at all, once that is known.
+    pub(crate) cannot: Option<String>,
     events: mpsc::Sender<SocketEvent>,
     sockets: u64,
 }
@@ -80,6 +82,7 @@ impl StationRole {
             meter_wh: 1_000,
             orders: Vec::new(),
             answers,
+            cannot: None,
             events,
             sockets: 0,
         }
@@ -180,6 +183,9 @@ impl StationRole {
                 return Ok(seen);
             }
             self.heed(&refusal);
+            if refusal.cannot {
+                self.cannot = Some(refusal.reason.clone());
+            }
             return Err(Failure::new(format!(
                 "no {expected} came, because {}",
                 refusal.reason

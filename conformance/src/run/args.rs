@@ -36,8 +36,9 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_URL", value_name = "URL")]
     pub url: Option<String>,
 
-    /// Where the rig orders commands of the CSMS under test: it POSTs {"charge_point_id", "action", "payload"}
-    #[arg(long, env = "DYNAMO_DRIVER", value_name = "URL")]
+    /// How the rig has the CSMS under test send a command: a URL to which it POSTs {"charge_point_id", "action",
+    /// "payload"}, `prompt` to ask a person, or a driver file or its name
+    #[arg(long, env = "DYNAMO_DRIVER", value_name = "URL|prompt|NAME")]
     pub driver: Option<String>,
 
     /// A header for the driver, such as 'Authorization: Bearer KEY'; can be repeated

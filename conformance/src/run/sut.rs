@@ -24,6 +24,7 @@ use crate::peer::tls;
 use crate::case::capabilities::Capabilities;
 use crate::case::tags::Tags;
 use crate::hand::driver::Driver;
+use crate::hand::driver_file::DriverFile;
 use crate::hand::operator::{Operator, Person};
 use crate::peer::csms::{CsmsServer, Door};
 use crate::role::rest::under_test::ApiUnderTest;
@@ -93,7 +94,7 @@ pub(crate) async fn prepare(
     let schemas = args.schemas.as_deref().map(Schemas::read).transpose()?;
     let mut prepared = match args.sut {
         None => bundled(args, &capabilities, over).await?,
-        Some(Sut::Csms) => foreign_csms(args, &capabilities).await?,
+        Some(Sut::Csms) => foreign_csms(args, &capabilities, bar).await?,
         Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over, bar).await?,
     };
     prepared.parts.schemas = schemas.map(Arc::new);
@@ -249,25 +250,35 @@ async fn bundled(
     })
 }
 
-async fn foreign_csms(args: &Args, capabilities: &Capabilities) -> Result<Prepared> {
+async fn foreign_csms(
+    args: &Args,
+    capabilities: &Capabilities,
+    bar: ProgressBar,
+) -> Result<Prepared> {
     let url = args
         .url
         .clone()
         .context("--sut csms needs --url, such as ws://127.0.0.1:9000/ocpp16")?;
     reachable("--url", &url, &["ws", "wss"], ARRIVAL).await?;
-    if let Some(driver) = &args.driver {
-        reachable("--driver", driver, &HTTP, ARRIVAL).await?;
-    }
     let identity = match &args.charge_point_id {
         Some(id) => Identity::One(id.clone()),
         None => Identity::Prefix(args.id_prefix.clone()),
     };
-    let serial = matches!(identity, Identity::One(_));
-    let driver = args
-        .driver
-        .as_ref()
-        .map(|driver| Driver::new(driver, &args.driver_header, http_client()?))
-        .transpose()?;
+    let by_hand = args.driver.as_deref() == Some("prompt");
+    let serial = matches!(identity, Identity::One(_)) || by_hand;
+    let driver = match args.driver.as_deref() {
+        None => None,
+        Some("prompt") => Some(Driver::prompt(Person::new("the CSMS", bar))),
+        Some(url) if url.contains("://") => {
+            reachable("--driver", url, &HTTP, ARRIVAL).await?;
+            Some(Driver::new(url, &args.driver_header, http_client()?)?)
+        }
+        Some(name) => {
+            let file = DriverFile::find(name)?;
+            reachable("--driver", file.base(), &HTTP, ARRIVAL).await?;
+            Some(Driver::of_file(file, &args.driver_header, http_client()?)?)
+        }
+    };
     let password = args.password.clone();
     let tls = client_tls(args, &url)?;
     Ok(Prepared {

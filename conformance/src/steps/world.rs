@@ -157,6 +157,9 @@ impl World {
             judge.take_in(&mut outcome, vec![entries], steps_passed);
         }
         if let Some(mut station) = self.station.take() {
+            if let Some(reason) = station.cannot.take() {
+                outcome.ended = Some(Ended::NotRun(reason));
+            }
             if steps_passed {
                 station.settle().await;
             }

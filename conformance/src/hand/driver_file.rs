@@ -1,0 +1,211 @@
+//! Driver files: how the actions of the rig are ordered over a system's own HTTP interface.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use include_dir::{Dir, include_dir};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::case::file::read_bounded;
+use crate::words::{list, quoted};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/drivers");
+
+/// A driver file as it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DriverFile {
+    /// What all paths are behind, such as `http://127.0.0.1:8080`.
+    base: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// By action of OCPP; `*` is every other one.
+    actions: BTreeMap<String, Ordering>,
+}
+
+/// How one action is ordered. `{name}` stands for a member of the command's payload, `{charge_point_id}`, `{action}` and
+/// `{payload}` for what they say. A text that is nothing but such a word becomes the value itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ordering {
+    #[serde(default = "post")]
+    method: String,
+    path: String,
+    #[serde(default)]
+    body: Option<Value>,
+}
+
+fn post() -> String {
+    "POST".to_owned()
+}
+
+/// A request as a driver file wants it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Wanted {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Option<Value>,
+}
+
+impl DriverFile {
+    /// Reads a file at a path, or one of the embedded files by its name.
+    ///
+    /// # Errors
+    /// One line: no such file, or what is wrong with it.
+    pub(crate) fn find(name: &str) -> Result<Self> {
+        let path = Path::new(name);
+        let text = if path.is_file() {
+            read_bounded(path, "driver file")?
+        } else {
+            let embedded = EMBEDDED.get_file(format!("{name}.yaml"));
+            match embedded.and_then(|file| file.contents_utf8()) {
+                Some(text) => text.to_owned(),
+                None => {
+                    let known: Vec<String> = EMBEDDED
+                        .files()
+                        .filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()))
+                        .collect();
+                    bail!(
+                        "--driver {} is no URL, no file and no known system; give `prompt`, a URL, a driver file, or one of {}",
+                        quoted(name),
+                        list(&known)
+                    );
+                }
+            }
+        };
+        let file: Self = serde_saphyr::from_str(&text)
+            .map_err(|error| {
+                let text = error.to_string();
+                anyhow::anyhow!("{}", text.lines().next().unwrap_or_default().to_owned())
+            })
+            .with_context(|| format!("{name} is no driver file (--driver)"))?;
+        reqwest::Url::parse(&file.base)
+            .with_context(|| format!("{name} (--driver): base {} is no URL", quoted(&file.base)))?;
+        Ok(file)
+    }
+
+    /// The address behind which everything is.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The request for an order; `None` where the file has none for this action.
+    pub(crate) fn request(
+        &self,
+        charge_point_id: &str,
+        action: &str,
+        payload: &Value,
+    ) -> Option<Wanted> {
+        let ordering = self.actions.get(action).or_else(|| self.actions.get("*"))?;
+        let word = |name: &str| match name {
+            "charge_point_id" => Some(Value::from(charge_point_id)),
+            "action" => Some(Value::from(action)),
+            "payload" => Some(payload.clone()),
+            name => payload.get(name).cloned(),
+        };
+        Some(Wanted {
+            method: Method::from_bytes(ordering.method.to_uppercase().as_bytes()).ok()?,
+            url: format!(
+                "{}{}",
+                self.base.trim_end_matches('/'),
+                fill(&ordering.path, &word)
+            ),
+            headers: self.headers.clone(),
+            body: ordering.body.as_ref().and_then(|body| filled(body, &word)),
+        })
+    }
+}
+
+/// A text with its words put in.
+fn fill(text: &str, word: &dyn Fn(&str) -> Option<Value>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((name, behind)) = after.split_once('}') else {
+            out.push('{');
+            rest = after;
+            continue;
+        };
+        match word(name) {
+            Some(Value::String(value)) => out.push_str(&value),
+            Some(value) => out.push_str(&value.to_string()),
+            None => {}
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A body with its words put in. What a command does not have is left out.
+fn filled(template: &Value, word: &dyn Fn(&str) -> Option<Value>) -> Option<Value> {
+    match template {
+        Value::String(text) => match text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'))
+        {
+            Some(name) if !name.contains(['{', '}']) => word(name),
+            _ => Some(fill(text, word).into()),
+        },
+        Value::Array(elements) => Some(
+            elements
+                .iter()
+                .filter_map(|element| filled(element, word))
+                .collect(),
+        ),
+        Value::Object(members) => Some(Value::Object(
+            members
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), filled(value, word)?)))
+                .collect(),
+        )),
+        other => Some(other.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_file_says_where_an_action_goes_and_what_is_sent() {
+        let file: DriverFile = serde_saphyr::from_str(
+            "base: http://h/api/\nactions:\n  RemoteStartTransaction:\n    path: /cp/{charge_point_id}/start\n    body: \
+             { tag: '{idTag}', at: '{connectorId}', note: 'for {idTag}', profile: '{chargingProfile}' }\n",
+        )
+        .unwrap();
+        let payload = json!({"idTag": "A", "connectorId": 1});
+        let wanted = file
+            .request("CP-1", "RemoteStartTransaction", &payload)
+            .unwrap();
+        assert_eq!(wanted.method, Method::POST);
+        assert_eq!(wanted.url, "http://h/api/cp/CP-1/start");
+        assert_eq!(
+            wanted.body,
+            Some(json!({"tag": "A", "at": 1, "note": "for A"}))
+        );
+        assert_eq!(file.request("CP-1", "Reset", &payload), None);
+    }
+
+    #[test]
+    fn the_embedded_files_can_be_read_and_an_unknown_name_lists_them() {
+        let file = DriverFile::find("dynamo").unwrap();
+        let wanted = file
+            .request("CP-1", "Reset", &json!({"type": "Soft"}))
+            .unwrap();
+        let body =
+            json!({"charge_point_id": "CP-1", "action": "Reset", "payload": {"type": "Soft"}});
+        assert_eq!(wanted.body, Some(body));
+        let error = DriverFile::find("steeve").unwrap_err().to_string();
+        assert!(
+            error.contains("dynamo") && error.contains("prompt"),
+            "{error}"
+        );
+    }
+}

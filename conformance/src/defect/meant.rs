@@ -313,6 +313,18 @@ const CHARGE_POINT: Table = &[
         ],
     ),
     (
+        "overlooks the end of an acceptance",
+        &["A tag is asked about again when its time in the cache is over"],
+    ),
+    (
+        "forgets bad news of a tag",
+        &["A tag that was refused since starts nothing offline"],
+    ),
+    (
+        "sends a stop before its boot is accepted",
+        &["What a power cut ended is told once the boot is accepted"],
+    ),
+    (
         "charges from its cache whatever the setting",
         &["The cache starts nobody offline where the setting says so"],
     ),

@@ -472,6 +472,21 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         make: asks_once,
     },
     Frames {
+        name: "overlooks the end of an acceptance",
+        breaks: "what the cache holds ends with its expiryDate [1.6 §3.5.1, §7.27]",
+        make: overlooks_expiry,
+    },
+    Frames {
+        name: "forgets bad news of a tag",
+        breaks: "newer information takes the place of what the cache holds [1.6 §3.5.1]",
+        make: forgets_bad_news,
+    },
+    Frames {
+        name: "sends a stop before its boot is accepted",
+        breaks: "until it is accepted it sends nothing but boots [1.6 §4.2]",
+        make: stops_before_acceptance,
+    },
+    Frames {
         name: "charges from its cache whatever the setting",
         breaks: "with LocalAuthorizeOffline false the cache starts nobody offline [1.6 §3.5]",
         make: || only_says_that_it_set("LocalAuthorizeOffline", "false"),
@@ -1211,5 +1226,60 @@ fn tells_other_samples() -> Box<dyn Bend> {
                 sample["value"] = beyond.to_string().into();
             }
         }
+    })
+}
+
+/// Reads of an acceptance only that it is one.
+fn overlooks_expiry() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut && action == "Authorize" =>
+        {
+            let mut payload = payload.clone();
+            payload["idTagInfo"].as_object_mut()?.remove("expiryDate")?;
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// A refusal starts nothing, and does not get into the cache.
+fn forgets_bad_news() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut
+                && action == "Authorize"
+                && payload["idTagInfo"]["status"] != "Accepted" =>
+        {
+            Some(becomes(json!([4, id, "InternalError", "", {}])))
+        }
+        _ => None,
+    })
+}
+
+/// Says behind a refused boot what it has to say of a session.
+fn stops_before_acceptance() -> Box<dyn Bend> {
+    let mut transaction = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::ToSut && action == "StartTransaction" =>
+        {
+            transaction = payload["transactionId"].clone();
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::ToSut
+                && action == "BootNotification"
+                && payload["status"] == "Rejected"
+                && !transaction.is_null() =>
+        {
+            let stop = json!([2, "too-early", "StopTransaction", {"transactionId": transaction, "meterStop": 9_999,
+                "timestamp": crate::wire::script::now(), "reason": "PowerLoss"}]);
+            Some(Fate {
+                back: vec![stop.to_string()],
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
     })
 }

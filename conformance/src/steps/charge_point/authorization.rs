@@ -1,5 +1,7 @@
 //! Who may charge: tags, groups, the cache.
 
+use std::time::{Duration, SystemTime};
+
 use cucumber::{given, then, when};
 use serde_json::json;
 
@@ -164,6 +166,45 @@ async fn knows_by_itself(world: &mut World) -> StepResult {
             result["status"]
         )))
     }
+}
+
+/// An acceptance that ends: from then on the tag counts as expired [1.6 §3.5.1, §7.27].
+#[given(regex = r"^the CSMS accepts the known tag for (\d+) seconds$")]
+async fn accepts_for(world: &mut World, seconds: i64) -> StepResult {
+    let tag = world.tag(TagWord::Known).await?;
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let expiry = dynamo_protocol::time::text(end.as_millisecond());
+    let csms = world.csms()?;
+    csms.talk.mark("acceptance");
+    csms.answers
+        .tag(&tag, json!({"status": "Accepted", "expiryDate": expiry}));
+    DONE
+}
+
+/// Watches the line until that acceptance has ended; then the CSMS accepts the tag without an end.
+#[when(regex = r"^(\d+) seconds have gone by since the CSMS said so$")]
+async fn acceptance_is_over(world: &mut World, seconds: u64) -> StepResult {
+    let tag = world.tag(TagWord::Known).await?;
+    let csms = world.csms()?;
+    let said = csms.talk.acted.get("acceptance").copied();
+    let said = said.ok_or_else(|| Failure::new("no acceptance has an end"))?;
+    let over = said + Duration::from_secs(seconds);
+    let left = over.duration_since(SystemTime::now()).unwrap_or_default();
+    let _: Option<()> = csms.talk.line.wait(left, |_| None).await;
+    csms.answers.tag(&tag, json!({"status": "Accepted"}));
+    DONE
+}
+
+#[given(regex = r"^the CSMS answers the next Authorize with (\w+)$")]
+async fn answers_next_authorize(world: &mut World, status: String) -> StepResult {
+    let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
+    world
+        .csms()?
+        .talk
+        .line
+        .script()
+        .answer_once("Authorize", answer);
+    DONE
 }
 
 #[when("the CSMS clears the authorization cache")]

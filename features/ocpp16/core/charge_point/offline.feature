@@ -104,3 +104,20 @@ Feature: The connection is lost and comes back
     Then it may report connector 1 as Preparing
     And it comes back without a boot
     And it sends no StartTransaction for 1500 milliseconds
+
+  Scenario: A tag that was refused since starts nothing offline
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is false
+    And the setting LocalAuthorizeOffline is true
+    And the setting AllowOfflineTxForUnknownId is false where there is one
+    And the known tag is in the authorization cache
+    And the CSMS answers the next Authorize with Blocked
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it sends no StartTransaction for 1 second
+    When the charge point loses its connection for 4 seconds
+    And the driver presents the known tag at connector 1
+    Then it comes back without a boot
+    And it sends no StartTransaction for 1500 milliseconds

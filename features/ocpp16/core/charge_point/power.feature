@@ -20,3 +20,14 @@ Feature: Power is lost during a session
     Then it boots
     And it reports connector 1 in a session or after one and the others as Available
     And it stops the transaction because of PowerLoss, or goes on until the known tag stops it
+
+  @no-backup-power
+  Scenario: What a power cut ended is told once the boot is accepted
+    Given a session with the known tag runs on connector 1
+    And the CSMS answers the next boot with Rejected and an interval of 2 seconds
+    When the charge point is power cycled
+    Then it boots
+    And it sends nothing else for 1500 milliseconds
+    And it boots again no sooner than 2 seconds after the answer
+    And it reports connector 1 in a session or after one and the others as Available
+    And it stops the transaction because of PowerLoss, or goes on until the known tag stops it

@@ -205,3 +205,47 @@ Feature: A session is started at the charge point
     Then it asks about the unknown tag
     And it sends no StartTransaction for 1500 milliseconds
     And the line has stayed open since the tag was presented
+
+  @recommended
+  Scenario: A tag is asked about again when its time in the cache is over
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is true
+    And the CSMS accepts the known tag for 8 seconds
+    And the known tag is in the authorization cache
+    When 9 seconds have gone by since the CSMS said so
+    And the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+
+  @recommended
+  Scenario: A tag that was refused is asked about again
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is true
+    And the CSMS answers the next Authorize with Blocked
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it sends no StartTransaction for 1 second
+    When the driver presents the known tag at connector 1
+    Then it asks about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+
+  @recommended
+  Scenario: The cache outlives a power cut
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is true
+    And the known tag is in the authorization cache
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+    And it has sent no Authorize since the tag was presented

@@ -10,21 +10,24 @@ use serde_json::Value;
 use crate::support::{API_KEY, Csms, Ended, Process, dynamo};
 
 /// A run must end by itself; this is for the one that does not.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Slices of the charge point's scenarios and the hardware they need. A charger is tested one scenario after the
 /// other, so the slices run side by side, each with a charger of its own.
-const SLICES: [(&str, &str); 13] = [
+const SLICES: [(&str, &str); 16] = [
     ("@boot", "detachable-cable"),
     ("@configuration", "detachable-cable"),
+    ("@connectors", "detachable-cable"),
     ("@line", "detachable-cable"),
     ("@metering", "detachable-cable"),
-    ("@offline", "detachable-cable"),
+    ("@offline and not @retry", "detachable-cable"),
+    ("@retry", "detachable-cable"),
     ("@power", "detachable-cable"),
     ("@remote-start", "detachable-cable"),
     ("@reset", "detachable-cable"),
     ("@start", "detachable-cable"),
     ("@stop", "detachable-cable"),
+    ("@trigger", "detachable-cable"),
     ("@unlock", "detachable-cable"),
     ("@fixed-cable", "fixed-cable"),
     ("@backup-power", "backup-power"),
@@ -169,7 +172,7 @@ fn trial(folder: &Path, slice: usize) -> Trial {
         .local_addr()
         .unwrap()
         .to_string();
-    let tags = format!("@charge-point and {tag}");
+    let tags = format!("@charge-point and ({tag})");
     let operator = format!("http://{control}");
     let arguments = [
         "--sut",
@@ -182,6 +185,8 @@ fn trial(folder: &Path, slice: usize) -> Trial {
         &operator,
         "--capabilities",
         capabilities.to_str().unwrap(),
+        "--settle",
+        "1s",
         "--tags",
         &tags,
     ];

@@ -42,7 +42,7 @@ enum LogFormat {
 #[derive(Subcommand)]
 enum Command {
     /// Runs the Gherkin features against a CSMS and charge points, and gives the verdict
-    Conformance(dynamo_conformance::Args),
+    Conformance(Box<dynamo_conformance::Args>),
     /// Runs the charge station management system: REST API and OCPP-J server
     Csms(Box<dynamo_csms::Args>),
     /// Runs a virtual fleet against any CSMS
@@ -150,7 +150,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let hurry = can_hurry.then(|| ending.at_once.clone());
     tokio::spawn(cancel_on_signal(shutdown.clone(), hurry));
     Ok(match command {
-        Command::Conformance(args) => match dynamo_conformance::run(args, shutdown).await? {
+        Command::Conformance(args) => match dynamo_conformance::run(*args, shutdown).await? {
             dynamo_conformance::Verdict::Passed => ExitCode::SUCCESS,
             dynamo_conformance::Verdict::Failed => ExitCode::from(VERDICT_BAD),
             dynamo_conformance::Verdict::Interrupted => {

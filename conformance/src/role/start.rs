@@ -85,6 +85,24 @@ impl CsmsRole {
         Ok(seen)
     }
 
+    /// Lets a charger say what it still has to say, as the end of a session that a scenario has left: after the restart
+    /// it would say it in the middle of the next one.
+    async fn let_it_finish(&mut self) {
+        const TIMES: usize = 10;
+        for _ in 0..TIMES {
+            let before = self.calls_so_far();
+            self.settle().await;
+            if self.calls_so_far() == before {
+                return;
+            }
+        }
+    }
+
+    fn calls_so_far(&self) -> usize {
+        let log = self.talk.line.log();
+        log.entries.iter().filter_map(Entry::call_from_sut).count()
+    }
+
     /// A charger that has just come has to boot before it is told anything. One that was here before stays accepted.
     pub(super) async fn first_boot(&self) {
         let accepted = self.talk.line.wait(FIRST_BOOT, |log| {
@@ -131,6 +149,7 @@ impl CsmsRole {
             .command_that_may_fail("ClearCache", json!({}))
             .await;
         let _ = self.talk.answer().await;
+        self.let_it_finish().await;
         let restarted = self.talk.line.log().entries.len();
         let by_power = self.operator.is_a_machine()
             && self

@@ -740,7 +740,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "knows few locations",
-        breaks: "a reading has any location of the standard [1.6 §7.29]",
+        breaks: "a reading has any location of the standard [1.6 §7.30]",
         make: || refuses("MeterValues", |payload| sample(payload)["location"] == "EV"),
     },
     Frames {
@@ -754,7 +754,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "knows few phases",
-        breaks: "a reading has any phase of the standard [1.6 §7.33]",
+        breaks: "a reading has any phase of the standard [1.6 §7.34]",
         make: || refuses("MeterValues", |payload| sample(payload)["phase"] == "L3-L1"),
     },
     Frames {
@@ -764,7 +764,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "takes no signed readings",
-        breaks: "a reading may be signed [1.6 §7.46]",
+        breaks: "a reading may be signed [1.6 §7.49]",
         make: || {
             refuses("MeterValues", |payload| {
                 sample(payload)["format"] == "SignedData"

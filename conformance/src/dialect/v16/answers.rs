@@ -143,7 +143,7 @@ const VALUES: [(&str, &str); 20] = [
 /// The key that names the profiles.
 const PROFILES: &str = "SupportedFeatureProfiles";
 
-/// The longest value of a key [1.6 §7.21].
+/// The longest value of a key [1.6 §7.19].
 const VALUE_MAX: usize = 500;
 
 impl Default for StationAnswers {

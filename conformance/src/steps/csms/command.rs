@@ -287,7 +287,7 @@ async fn sends_change(world: &mut World, key: String, value: String) -> StepResu
     .await
 }
 
-/// An empty list means the same as none [1.6 §6.23]; names of keys have no case [1.6 §7.28]. A CSMS may ask for more.
+/// An empty list means the same as none [1.6 §6.23]; names of keys have no case [1.6 §7.17]. A CSMS may ask for more.
 #[then(regex = r"^the CSMS asks for (the whole configuration|\w+)$")]
 async fn asks_for(world: &mut World, what: String) -> StepResult {
     let expected = Expected::call("GetConfiguration");

@@ -130,15 +130,15 @@ const CONTEXTS: [&str; 8] = [
     "Trigger",
 ];
 
-/// Where it was taken [1.6 §7.29].
+/// Where it was taken [1.6 §7.30].
 const LOCATIONS: [&str; 5] = ["Body", "Cable", "EV", "Inlet", "Outlet"];
 
-/// Between which lines [1.6 §7.33].
+/// Between which lines [1.6 §7.34].
 const PHASES: [&str; 10] = [
     "L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1",
 ];
 
-/// How it is written [1.6 §7.46].
+/// How it is written [1.6 §7.49].
 const FORMATS: [(&str, &str); 2] = [("Raw", "1000"), ("SignedData", "3A7F00C2D4")];
 
 /// Now, in every form that ISO 8601 and RFC 3339 share: offsets, and fractions of any length [1.6 §3.15].

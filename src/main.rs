@@ -46,7 +46,7 @@ enum Command {
     /// Runs the charge station management system: REST API and OCPP-J server
     Csms(Box<dynamo_csms::Args>),
     /// Runs a virtual fleet against any CSMS
-    Simulator(dynamo_simulator::Args),
+    Simulator(Box<dynamo_simulator::Args>),
 }
 
 /// Exit codes: 0 all is well, 1 the verdict is bad, 2 it could not be tried.
@@ -188,7 +188,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             ExitCode::SUCCESS
         }
-        Command::Simulator(args) => match dynamo_simulator::run(args, ending).await? {
+        Command::Simulator(args) => match dynamo_simulator::run(*args, ending).await? {
             dynamo_simulator::Verdict::Held => ExitCode::SUCCESS,
             dynamo_simulator::Verdict::NotHeld(thresholds) => {
                 for threshold in thresholds {

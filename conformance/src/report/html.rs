@@ -8,6 +8,7 @@ use askama::Template;
 
 use crate::case::catalogue;
 use crate::case::side::Side;
+use crate::report::causes::causes;
 use crate::report::rest_coverage::ApiCoverage;
 use crate::report::{FrameReport, Report, ScenarioReport, Status, Summary};
 use crate::wire::entry::{HttpHead, Message};
@@ -18,11 +19,19 @@ struct Page<'a> {
     report: &'a Report,
     started: String,
     took: String,
-    /// What failed, over all sides.
-    failed: Vec<Link<'a>>,
+    /// What failed, over all sides, by its cause.
+    causes: Vec<CauseView<'a>>,
+    /// What was warned about.
+    warned: Vec<Link<'a>>,
     parts: Vec<PartView<'a>>,
     /// What came and what did not of the REST API under test.
     api: Option<ApiView<'a>>,
+}
+
+/// A cause and the scenarios that failed for it.
+struct CauseView<'a> {
+    name: String,
+    links: Vec<Link<'a>>,
 }
 
 /// The OpenAPI document held against the traffic, an operation per line.
@@ -105,7 +114,21 @@ pub(super) fn render(report: &Report) -> Result<String> {
         report,
         started: to_the_second(&report.started_at),
         took: seconds(report.duration_ms),
-        failed: links(report, |scenario| scenario.status == Status::Failed),
+        causes: causes(&report.scenarios)
+            .into_iter()
+            .map(|cause| CauseView {
+                name: cause.name,
+                links: cause
+                    .scenarios
+                    .into_iter()
+                    .map(|index| Link {
+                        index,
+                        scenario: &report.scenarios[index],
+                    })
+                    .collect(),
+            })
+            .collect(),
+        warned: links(report, |scenario| scenario.status == Status::Warned),
         parts,
         api: report
             .coverage
@@ -450,8 +473,10 @@ mod tests {
         };
         assert!(at("CSMS under test") < at("Charge point under test"));
         assert!(page.contains("1 of 36") && page.contains("1 of 53"));
-        let failed = at(r#"<details id="s2" class="scenario failed" open>"#);
-        assert!(failed < at(r#"<details id="s1" class="scenario passed">"#));
+        let failed = at(r#"<details id="s2" class="scenario failed""#);
+        assert!(failed < at(r#"<details id="s1" class="scenario passed""#));
+        let tag = page[failed..].split('>').next().unwrap();
+        assert!(tag.ends_with(" open"), "{tag}");
         assert!(
             at(r##"href="#s2""##) < failed,
             "what failed is linked from above"

@@ -1,6 +1,7 @@
 //! What a run has to say: the model of the report, and its forms for people (`html`), for CI (`xml`, JUnit) and for
 //! scripts (`json`).
 
+pub(crate) mod causes;
 mod html;
 mod junit;
 pub(crate) mod matrix;
@@ -367,6 +368,12 @@ impl CatalogueCoverage {
 impl ScenarioReport {
     fn has_tag(&self, tag: &str) -> bool {
         self.tags.iter().any(|other| other == tag)
+    }
+
+    /// The ids of known test cases that it carries.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let tags = self.tags.iter().map(String::as_str);
+        tags.filter(|tag| tag.starts_with("TC_"))
     }
 
     /// Whether it puts this side to the test.

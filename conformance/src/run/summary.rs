@@ -5,17 +5,34 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::report::causes::causes;
 use crate::report::{DISCLAIMER, Report, Status, Summary};
 
 /// The verdict for the terminal: what failed and why, a line per feature, the figures.
 pub(super) fn print_summary(report: &Report, gaps: &[String], reports: &[PathBuf]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for status in [
-        Status::Failed,
-        Status::Warned,
-        Status::NotRun,
-        Status::NotApplicable,
-    ] {
+    for cause in causes(&report.scenarios) {
+        writeln!(out, "failed {} ×: {}", cause.scenarios.len(), cause.name)?;
+        for scenario in cause
+            .scenarios
+            .iter()
+            .map(|index| &report.scenarios[*index])
+        {
+            let ids: Vec<&str> = scenario.ids().collect();
+            let ids = if ids.is_empty() {
+                String::new()
+            } else {
+                format!("{} ", ids.join(" "))
+            };
+            let reason = scenario.reason.as_deref().unwrap_or("no reason");
+            writeln!(
+                out,
+                "  {ids}{} ({})\n    {reason}",
+                scenario.name, scenario.file
+            )?;
+        }
+    }
+    for status in [Status::Warned, Status::NotRun, Status::NotApplicable] {
         for scenario in report
             .scenarios
             .iter()

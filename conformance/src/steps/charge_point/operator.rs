@@ -213,11 +213,20 @@ async fn power_fails(world: &mut World, seconds: u32) -> StepResult {
     .await
 }
 
+/// How long an outage is in which a person has to do something, in seconds.
+const OUTAGE_OF_A_PERSON_S: u32 = 60;
+
 #[when(regex = r"^the charge point loses its connection for (\d+) seconds?$")]
 async fn loses_connection(world: &mut World, seconds: u32) -> StepResult {
     let csms = world.csms()?;
     // As many intervals have to fit into it as the scenario thinks of.
     let seconds = seconds * csms.stretch;
+    // What a machine does in a second takes a person longer, and it has to happen during the outage.
+    let seconds = if csms.operator.is_a_machine() {
+        seconds
+    } else {
+        seconds.max(OUTAGE_OF_A_PERSON_S)
+    };
     let sockets = csms.talk.line.log().sockets;
     csms.talk.marks.insert("sockets before the outage", sockets);
     csms.talk.mark("outage");

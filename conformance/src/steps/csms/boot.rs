@@ -333,8 +333,12 @@ async fn connects_again(world: &mut World) -> StepResult {
         .wait(station.talk.patience, |log| (!log.connected).then_some(()))
         .await;
     down.ok_or_else(|| Failure::new("the line did not go down"))?;
+    tokio::time::sleep(BACK_AGAIN).await;
     station.connect().await
 }
+
+/// How soon a charge point is back after a loss: no hardware is faster, and a CSMS may not have seen the loss before.
+const BACK_AGAIN: Duration = Duration::from_millis(500);
 
 #[when("it connects once more while the first line is still open")]
 async fn connects_beside(world: &mut World) -> StepResult {

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use include_dir::{Dir, include_dir};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,8 +28,16 @@ pub(crate) struct DriverFile {
     actions: BTreeMap<String, Ordering>,
 }
 
+/// What a word in a path keeps of itself: the rest would change the address [RFC 3986 §2.3].
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// How one action is ordered. `{name}` stands for a member of the command's payload, `{charge_point_id}`, `{action}` and
-/// `{payload}` for what they say. A text that is nothing but such a word becomes the value itself.
+/// `{payload}` for what they say. In a path it is percent-encoded; in a body, a text that is nothing but such a word becomes
+/// the value itself.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ordering {
@@ -40,6 +50,12 @@ struct Ordering {
 
 fn post() -> String {
     "POST".to_owned()
+}
+
+impl Ordering {
+    fn method(&self) -> Result<Method> {
+        Ok(Method::from_bytes(self.method.to_uppercase().as_bytes())?)
+    }
 }
 
 /// A request as a driver file wants it.
@@ -77,14 +93,31 @@ impl DriverFile {
                 }
             }
         };
-        let file: Self = serde_saphyr::from_str(&text)
+        Self::read(name, &text)
+    }
+
+    /// Reads the text of the file of that name, and checks what can be wrong with an order before one is given.
+    fn read(name: &str, text: &str) -> Result<Self> {
+        let file: Self = serde_saphyr::from_str(text)
             .map_err(|error| {
                 let text = error.to_string();
                 anyhow::anyhow!("{}", text.lines().next().unwrap_or_default().to_owned())
             })
             .with_context(|| format!("{name} is no driver file (--driver)"))?;
+        let wrong = |what: String| format!("{name} (--driver): {what}");
         reqwest::Url::parse(&file.base)
-            .with_context(|| format!("{name} (--driver): base {} is no URL", quoted(&file.base)))?;
+            .with_context(|| wrong(format!("base {} is no URL", quoted(&file.base))))?;
+        for (header, value) in &file.headers {
+            HeaderName::from_bytes(header.as_bytes())
+                .with_context(|| wrong(format!("{} is no name of a header", quoted(header))))?;
+            HeaderValue::from_str(value)
+                .with_context(|| wrong(format!("the header {header} has no possible value")))?;
+        }
+        for (action, ordering) in &file.actions {
+            ordering
+                .method()
+                .with_context(|| wrong(format!("the method of {action} is none of HTTP")))?;
+        }
         Ok(file)
     }
 
@@ -108,11 +141,13 @@ impl DriverFile {
             name => payload.get(name).cloned(),
         };
         Some(Wanted {
-            method: Method::from_bytes(ordering.method.to_uppercase().as_bytes()).ok()?,
+            method: ordering.method().ok()?,
             url: format!(
                 "{}{}",
                 self.base.trim_end_matches('/'),
-                fill(&ordering.path, &word)
+                fill(&ordering.path, &word, |text| {
+                    utf8_percent_encode(text, IN_PATHS).to_string()
+                })
             ),
             headers: self.headers.clone(),
             body: ordering.body.as_ref().and_then(|body| filled(body, &word)),
@@ -120,8 +155,12 @@ impl DriverFile {
     }
 }
 
-/// A text with its words put in.
-fn fill(text: &str, word: &dyn Fn(&str) -> Option<Value>) -> String {
+/// A text with its words put in, each as `written` has it.
+fn fill(
+    text: &str,
+    word: &dyn Fn(&str) -> Option<Value>,
+    written: impl Fn(&str) -> String,
+) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -132,8 +171,8 @@ fn fill(text: &str, word: &dyn Fn(&str) -> Option<Value>) -> String {
             continue;
         };
         match word(name) {
-            Some(Value::String(value)) => out.push_str(&value),
-            Some(value) => out.push_str(&value.to_string()),
+            Some(Value::String(value)) => out.push_str(&written(&value)),
+            Some(value) => out.push_str(&written(&value.to_string())),
             None => {}
         }
         rest = behind;
@@ -150,7 +189,7 @@ fn filled(template: &Value, word: &dyn Fn(&str) -> Option<Value>) -> Option<Valu
             .and_then(|text| text.strip_suffix('}'))
         {
             Some(name) if !name.contains(['{', '}']) => word(name),
-            _ => Some(fill(text, word).into()),
+            _ => Some(fill(text, word, str::to_owned).into()),
         },
         Value::Array(elements) => Some(
             elements
@@ -207,5 +246,45 @@ mod tests {
             error.contains("dynamo") && error.contains("prompt"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_word_in_a_path_does_not_change_the_address() {
+        let file = DriverFile::read(
+            "f",
+            "base: http://h\nactions:\n  '*': { path: '/cp/{charge_point_id}/start?tag={idTag}', body: { tag: 'for {idTag}' } }\n",
+        )
+        .unwrap();
+        let payload = json!({"idTag": "a/b?c#d e&f"});
+        let wanted = file.request("CP/1", "RemoteStartTransaction", &payload);
+        let wanted = wanted.unwrap();
+        assert_eq!(
+            wanted.url,
+            "http://h/cp/CP%2F1/start?tag=a%2Fb%3Fc%23d%20e%26f"
+        );
+        assert_eq!(wanted.body, Some(json!({"tag": "for a/b?c#d e&f"})));
+    }
+
+    #[test]
+    fn a_method_or_a_header_that_is_none_is_noticed_before_the_run() {
+        let with = |method: &str, header: &str, value: &str| {
+            let text = format!(
+                "base: http://h\nheaders: {{ '{header}': \"{value}\" }}\nactions: {{ Reset: {{ method: '{method}', path: / }} }}\n"
+            );
+            DriverFile::read("f", &text)
+        };
+        assert!(with("put", "X-Key", "1").is_ok());
+        for (method, header, value, named) in [
+            ("PO ST", "X-Key", "1", "Reset"),
+            ("", "X-Key", "1", "Reset"),
+            ("POST", "X Key", "1", "X Key"),
+            ("POST", "X-Key", "a\\nb", "X-Key"),
+        ] {
+            let error = with(method, header, value).unwrap_err().to_string();
+            assert!(
+                error.contains(named) && error.contains("--driver"),
+                "{error}"
+            );
+        }
     }
 }

@@ -78,17 +78,8 @@ fn show(traits: &ChargerTraits, device: &Device, features: &[Feature]) -> Result
             Some(false) => "no",
             None => "nothing",
         };
-        let verdict = match (file, told) {
-            (Some(claimed), Some(told)) if claimed != told => {
-                "they differ: correct the file or the charge point"
-            }
-            (None, None) => {
-                open += 1;
-                "open: say it in the capability file"
-            }
-            (Some(false), _) | (None, Some(false)) => "not applicable",
-            _ => "will run",
-        };
+        let (settled, verdict) = settled(file, told);
+        open += usize::from(!settled);
         writeln!(
             out,
             "@{:<18} {needed:>3} scenarios  the file says {:<8} the charge point says {:<8} {verdict} (charge_point: {{ {} }})",
@@ -104,4 +95,41 @@ fn show(traits: &ChargerTraits, device: &Device, features: &[Feature]) -> Result
     } else {
         Verdict::Failed
     })
+}
+
+/// Whether it is known if scenarios with a gate will run, and a word on it. `file`: what the capability file says;
+/// `told`: what the charge point says.
+fn settled(file: Option<bool>, told: Option<bool>) -> (bool, &'static str) {
+    match (file, told) {
+        (Some(claimed), Some(told)) if claimed != told => (
+            false,
+            "open: they differ, correct the file or the charge point",
+        ),
+        (None, None) => (false, "open: say it in the capability file"),
+        (Some(false), _) | (None, Some(false)) => (true, "not applicable"),
+        _ => (true, "will run"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_is_open_where_nobody_speaks_and_where_both_differ() {
+        let (yes, no) = (Some(true), Some(false));
+        for (file, told) in [(None, None), (yes, no), (no, yes)] {
+            assert!(!settled(file, told).0, "{file:?} {told:?}");
+        }
+        for (file, told, word) in [
+            (yes, yes, "will run"),
+            (yes, None, "will run"),
+            (None, yes, "will run"),
+            (no, None, "not applicable"),
+            (None, no, "not applicable"),
+            (no, no, "not applicable"),
+        ] {
+            assert_eq!(settled(file, told), (true, word));
+        }
+    }
 }

@@ -41,9 +41,10 @@ pub(super) fn print(old: &Path, new: &Path) -> Result<Verdict> {
     };
     writeln!(
         out,
-        "{} worse, {} better, {} otherwise changed, {} the same",
+        "{} worse, {} better, {} new, {} otherwise changed, {} the same",
         count("worse"),
         count("better"),
+        count("new"),
         count("changed"),
         new.len()
             .saturating_sub(changes.iter().filter(|change| change.new != GONE).count())
@@ -75,23 +76,39 @@ struct Change {
 
 impl Change {
     fn word(&self) -> &'static str {
-        match (rank(&self.old), rank(&self.new)) {
-            (Some(old), Some(new)) if new < old => "worse",
-            (Some(old), Some(new)) if new > old => "better",
+        let (old, new) = (Shows::of(&self.old), Shows::of(&self.new));
+        match (old, new) {
+            // Whatever it was before.
+            (_, Shows::Failure) => "worse",
+            (Shows::Good(old), Shows::Good(new)) if new < old => "worse",
+            (Shows::Good(old), Shows::Good(new)) if new > old => "better",
+            (Shows::Good(_), Shows::Nothing) => "worse",
+            // It was not there to be better.
+            _ if self.old == GONE => "new",
+            (Shows::Failure | Shows::Nothing, Shows::Good(_)) => "better",
             _ => "changed",
         }
     }
 }
 
-/// How good a status is. A scenario that is gone shows nothing any more; one that is new was not there to be better.
-fn rank(status: &str) -> Option<u8> {
-    match status {
-        "passed" => Some(4),
-        "warned" => Some(3),
-        "not_run" => Some(1),
-        "failed" => Some(0),
-        GONE => Some(2),
-        _ => None,
+/// What a status shows of the system under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    /// It does what the scenario demands; more is better.
+    Good(u8),
+    Failure,
+    /// The scenario was not run, does not apply any more, or is not there.
+    Nothing,
+}
+
+impl Shows {
+    fn of(status: &str) -> Self {
+        match status {
+            "passed" => Self::Good(2),
+            "warned" => Self::Good(1),
+            "failed" => Self::Failure,
+            _ => Self::Nothing,
+        }
     }
 }
 
@@ -116,7 +133,8 @@ fn changes(old: &BTreeMap<String, Ended>, new: &BTreeMap<String, Ended>) -> Vec<
     changes.sort_by_key(|change| match change.word() {
         "worse" => 0,
         "changed" => 1,
-        _ => 2,
+        "new" => 2,
+        _ => 3,
     });
     changes
 }
@@ -135,22 +153,30 @@ fn scenarios_of(path: &Path) -> Result<BTreeMap<String, Ended>> {
     let none = || format!("{file} is no report of this command in JSON");
     let report: Value = serde_json::from_str(&text).with_context(none)?;
     let scenarios = report["scenarios"].as_array().with_context(none)?;
+    Ok(by_name(scenarios))
+}
+
+/// Rows of an outline can have the same name: each has its number.
+fn by_name(scenarios: &[Value]) -> BTreeMap<String, Ended> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(scenarios
-        .iter()
-        .map(|scenario| {
-            let name = format!(
-                "{}: {}",
-                text(&scenario["feature"]),
-                text(&scenario["name"])
-            );
-            let ended = Ended {
-                status: text(&scenario["status"]),
-                reason: scenario["reason"].as_str().map(str::to_owned),
-            };
-            (name, ended)
-        })
-        .collect())
+    let mut all = BTreeMap::new();
+    for scenario in scenarios {
+        let name = format!(
+            "{}: {}",
+            text(&scenario["feature"]),
+            text(&scenario["name"])
+        );
+        let ended = Ended {
+            status: text(&scenario["status"]),
+            reason: scenario["reason"].as_str().map(str::to_owned),
+        };
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        if let Some(free) = names.find(|name| !all.contains_key(name)) {
+            all.insert(free, ended);
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -168,29 +194,43 @@ mod tests {
     }
 
     #[test]
-    fn what_got_worse_comes_first_and_what_is_gone_counts() {
-        let old = report(&[
-            ("a", "passed"),
-            ("b", "failed"),
-            ("c", "passed"),
-            ("d", "passed"),
-        ]);
-        let new = report(&[
-            ("a", "warned"),
-            ("b", "passed"),
-            ("d", "passed"),
-            ("e", "failed"),
-        ]);
-        let words: Vec<(String, &str)> = changes(&old, &new)
-            .iter()
-            .map(|change| (change.name.clone(), change.word()))
-            .collect();
-        let wanted = [
-            ("a", "worse"),
-            ("c", "worse"),
-            ("e", "worse"),
-            ("b", "better"),
+    fn what_got_worse_comes_first_and_what_shows_nothing_any_more_is_worse() {
+        let rows = [
+            ("a", "passed", "warned", "worse"),
+            ("b", "failed", "passed", "better"),
+            ("c", "passed", "", "worse"),
+            ("d", "passed", "passed", ""),
+            ("e", "", "failed", "worse"),
+            ("f", "passed", "not_applicable", "worse"),
+            ("g", "", "passed", "new"),
+            ("h", "", "not_run", "new"),
+            ("i", "not_applicable", "not_run", "changed"),
+            ("j", "failed", "not_applicable", "changed"),
+            ("k", "not_run", "passed", "better"),
+            ("l", "warned", "not_run", "worse"),
+            ("m", "not_applicable", "failed", "worse"),
         ];
-        assert_eq!(words, wanted.map(|(name, word)| (name.to_owned(), word)));
+        let side = |status: fn(&(&str, &'static str, &'static str, &str)) -> &'static str| {
+            let all = rows.iter().map(|row| (row.0, status(row)));
+            report(
+                &all.filter(|(_, status)| !status.is_empty())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let changes = changes(&side(|row| row.1), &side(|row| row.2));
+        for (name, _, _, word) in rows {
+            let change = changes.iter().find(|change| change.name == name);
+            assert_eq!(change.map_or("", Change::word), word, "{name}");
+        }
+        let worse = changes.iter().take_while(|change| change.word() == "worse");
+        assert_eq!(worse.count(), 6);
+    }
+
+    #[test]
+    fn a_row_of_an_outline_does_not_hide_another_one_of_its_name() {
+        let row = |status: &str| serde_json::json!({"feature": "F", "name": "S", "status": status});
+        let all = by_name(&[row("failed"), row("passed")]);
+        let statuses: Vec<&str> = all.values().map(|ended| ended.status.as_str()).collect();
+        assert_eq!(statuses, ["failed", "passed"]);
     }
 }

@@ -1,17 +1,20 @@
 //! The report as one HTML page that needs nothing else: for people, the hardware engineer first. A part per side
 //! under test, failures first and open.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use askama::Template;
+use serde_json::Value;
 
 use crate::case::catalogue;
 use crate::case::side::Side;
 use crate::report::causes::causes;
+use crate::report::evidence::Evidence;
 use crate::report::rest_coverage::ApiCoverage;
-use crate::report::{FrameReport, Report, ScenarioReport, Status, Summary};
-use crate::wire::entry::{HttpHead, Message};
+use crate::report::sequence::Sequence;
+use crate::report::story::{Row, rows, seconds};
+use crate::report::{Report, ScenarioReport, Status, Summary};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -26,6 +29,9 @@ struct Page<'a> {
     parts: Vec<PartView<'a>>,
     /// What came and what did not of the REST API under test.
     api: Option<ApiView<'a>>,
+    /// What a charge point says of itself, and the capability file.
+    device: Vec<(String, String)>,
+    capabilities: String,
 }
 
 /// A cause and the scenarios that failed for it.
@@ -68,7 +74,9 @@ struct ScenarioView<'a> {
     index: usize,
     scenario: &'a ScenarioReport,
     class: &'static str,
+    began: String,
     took: String,
+    drawing: Sequence,
     rows: Vec<Row>,
 }
 
@@ -83,16 +91,6 @@ struct IdView<'a> {
 struct Link<'a> {
     index: usize,
     scenario: &'a ScenarioReport,
-}
-
-/// A line of the story: a step, a frame or a remark, in the order of time.
-struct Row {
-    class: &'static str,
-    at: String,
-    /// Who does it, or how a step ended.
-    who: String,
-    text: String,
-    detail: String,
 }
 
 pub(super) fn render(report: &Report) -> Result<String> {
@@ -135,8 +133,27 @@ pub(super) fn render(report: &Report) -> Result<String> {
             .api
             .as_ref()
             .map(|coverage| api_view(report, coverage)),
+        device: device(report),
+        capabilities: match &report.environment.capabilities {
+            Value::Null => String::new(),
+            file => serde_json::to_string_pretty(file).unwrap_or_default(),
+        },
     };
     page.render().context("cannot write the report as HTML")
+}
+
+/// The members of its BootNotification, by their names.
+fn device(report: &Report) -> Vec<(String, String)> {
+    let members = report.environment.device.as_object();
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    members
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect()
 }
 
 fn api_view<'a>(report: &'a Report, coverage: &'a ApiCoverage) -> ApiView<'a> {
@@ -274,154 +291,32 @@ fn class(status: Status) -> &'static str {
 }
 
 fn scenario_view(index: usize, scenario: &ScenarioReport) -> ScenarioView<'_> {
+    let evidence = Evidence::of(scenario);
     ScenarioView {
         index,
         scenario,
         class: class(scenario.status),
+        began: to_the_millisecond(&scenario.started_at),
         took: seconds(scenario.duration_ms),
-        rows: rows(scenario),
+        drawing: Sequence::of(scenario, &evidence),
+        rows: rows(scenario, &evidence),
     }
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{}.{:03} s", ms / 1_000, ms % 1_000)
 }
 
 /// `2026-01-02 03:04:05 UTC` out of a time stamp with as many decimals as there are.
 fn to_the_second(stamp: &str) -> String {
+    written(stamp, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// `2026-01-02 03:04:05.678 UTC`.
+fn to_the_millisecond(stamp: &str) -> String {
+    written(stamp, "%Y-%m-%d %H:%M:%S%.3f UTC")
+}
+
+fn written(stamp: &str, form: &str) -> String {
     match stamp.parse::<jiff::Timestamp>() {
-        Ok(stamp) => stamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Ok(stamp) => stamp.strftime(form).to_string(),
         Err(_) => stamp.to_owned(),
-    }
-}
-
-fn rows(scenario: &ScenarioReport) -> Vec<Row> {
-    let since = |at: u64| seconds(at.saturating_sub(scenario.started_ms));
-    let steps = scenario.steps.iter().map(|step| {
-        let came = step.started_us > 0;
-        let (class, who) = match step.status {
-            Status::Passed => ("step passed", "✓"),
-            Status::Failed => ("step failed", "✗"),
-            Status::Warned => ("step warned", "!"),
-            Status::NotRun | Status::NotApplicable => ("step notrun", "–"),
-        };
-        let row = Row {
-            class,
-            at: if came {
-                since(step.started_ms)
-            } else {
-                String::new()
-            },
-            who: who.into(),
-            text: step.text.clone(),
-            detail: step.error.clone().unwrap_or_default(),
-        };
-        (if came { step.started_us } else { u64::MAX }, row)
-    });
-    let notes = scenario.notes.iter().map(|note| {
-        let row = note_row(since(note.at), &note.text);
-        (note.at_us, row)
-    });
-    let mut rows: Vec<(u64, Row)> = steps.chain(frame_rows(scenario)).chain(notes).collect();
-    rows.sort_by_key(|(at, _)| *at);
-    rows.into_iter().map(|(_, row)| row).collect()
-}
-
-fn frame_rows(scenario: &ScenarioReport) -> impl Iterator<Item = (u64, Row)> {
-    let peer = if scenario.tests(Side::ChargePoint) {
-        "charger"
-    } else {
-        "CSMS"
-    };
-    let mut asked: HashMap<(&'static str, String), String> = HashMap::new();
-    scenario.frames.iter().map(move |frame| {
-        let to_sut = frame.direction == "to_sut";
-        if let Some(head) = &frame.http {
-            return (frame.at_us, http_row(scenario, frame, head));
-        }
-        let text = match Message::read(&frame.raw) {
-            Message::Call { id, action, .. } => {
-                asked.insert((frame.direction, id), action.clone());
-                action
-            }
-            message => {
-                let other_way = if to_sut { "from_sut" } else { "to_sut" };
-                let call = message.id().map(|id| (other_way, id.to_owned()));
-                let call = call.and_then(|call| asked.get(&call));
-                title(&message, call.map(String::as_str))
-            }
-        };
-        let row = Row {
-            class: if to_sut { "frame out" } else { "frame in" },
-            at: seconds(frame.at.saturating_sub(scenario.started_ms)),
-            who: if to_sut {
-                format!("rig → {peer}")
-            } else {
-                format!("{peer} → rig")
-            },
-            text,
-            detail: frame.raw.clone(),
-        };
-        (frame.at_us, row)
-    })
-}
-
-/// A request, or an answer of the REST API.
-fn http_row(scenario: &ScenarioReport, frame: &FrameReport, head: &HttpHead) -> Row {
-    let asked = format!("{} {}", head.method, head.path);
-    let detail = frame.raw.split_once('\n').map_or("", |(_, rest)| rest);
-    let (class, who, text) = match head.status {
-        None => ("frame out", format!("{} → API", head.who), asked),
-        Some(status) => (
-            "frame in",
-            "API → rig".to_owned(),
-            format!("{status} to {asked}"),
-        ),
-    };
-    Row {
-        class,
-        at: seconds(frame.at.saturating_sub(scenario.started_ms)),
-        who,
-        text,
-        detail: detail.to_owned(),
-    }
-}
-
-/// What a frame that is no call is, and which call it belongs to.
-fn title(message: &Message, action: Option<&str>) -> String {
-    let to = action
-        .map(|action| format!(" to {action}"))
-        .unwrap_or_default();
-    match message {
-        Message::Error { code, .. } => format!("error {code}{to}"),
-        Message::Unreadable(_) => "no OCPP-J frame".into(),
-        Message::Call { .. } | Message::Result { .. } => format!("answer{to}"),
-    }
-}
-
-/// A remark, or what the operator or the driver was asked and answered.
-fn note_row(at: String, text: &str) -> Row {
-    let hand = ["operator", "driver"]
-        .into_iter()
-        .find(|who| text.starts_with(who));
-    let (class, who, text) = match (hand, text.split_once(": ")) {
-        (Some(who), Some((before, rest))) => {
-            let (who, rest) = if before == who {
-                (format!("to the {who}"), rest)
-            } else {
-                (format!("from the {who}"), rest)
-            };
-            ("note hand", who, rest)
-        }
-        (None, Some(("rig", rest))) => ("note", "rig".into(), rest),
-        _ => ("note", String::new(), text),
-    };
-    Row {
-        class,
-        at,
-        who,
-        text: text.to_owned(),
-        detail: String::new(),
     }
 }
 
@@ -433,7 +328,7 @@ mod tests {
 
     fn page() -> String {
         let call = r#"[2,"1","Reset",{"type":"Soft"}]"#;
-        let answer = r#"[3,"1",{"status":"Accepted"}]"#;
+        let answer = r#"[3,"1",{"status":"Rejected"}]"#;
         let frames = [("to_sut", call), ("from_sut", answer)];
         let mut passed = scenario(&["csms", "TC_001_CSMS"], Status::Passed, &[]);
         passed.name = "All is well".into();
@@ -508,6 +403,66 @@ mod tests {
         let page = page();
         for text in ["http://", "https://", "src=", "@import", "url("] {
             assert!(!page.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_arrow_of_the_drawing_leads_to_its_frame() {
+        let page = page();
+        let links: Vec<&str> = page
+            .split(r##"href="#"##)
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let to_frames = links.iter().filter(|link| link.starts_with("s2f"));
+        let to_frames: Vec<&str> = to_frames.copied().collect();
+        // The two arrows, and the step that failed.
+        assert_eq!(to_frames, ["s2f0", "s2f1", "s2f1"]);
+        for link in links {
+            assert!(page.contains(&format!(r#"id="{link}""#)), "{link}");
+        }
+        for text in [
+            "rig as CSMS",
+            "charge point CP",
+            "Rejected to Reset",
+            "00:00:00.012",
+            "charge point <b>CP</b>",
+            "see the message",
+        ] {
+            assert!(page.contains(text), "{text} is not in\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_marked_and_what_was_expected_stands_beside_it() {
+        let page = page();
+        let mark = "<mark>&#34;Rejected&#34;</mark>";
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}\n{page}"));
+        let frame = at(r#"id="s2f1""#);
+        assert!(frame < at(mark), "{page}");
+        let expected = &page[at("expected: answer to Reset")..];
+        let cells = "<td>status</td><td>Accepted</td><td>✗ came &#34;Rejected&#34;</td>";
+        assert!(expected.contains(cells), "{expected}");
+    }
+
+    #[test]
+    fn the_environment_names_the_device_its_settings_and_the_capability_file() {
+        let mut report = report(vec![scenario(&["charge-point"], Status::Passed, &[])]);
+        report.environment.device = serde_json::json!({"chargePointModel": "Wallbox <1>"});
+        report
+            .environment
+            .configuration
+            .insert("HeartbeatInterval".into(), Some("300".into()));
+        report.environment.capabilities = serde_json::json!({"charge_point": {"connectors": 1}});
+        report.summary.problems = vec!["a waiver fits nothing".into()];
+        let page = render(&report).unwrap();
+        for text in [
+            "chargePointModel</td><td>Wallbox &#60;1&#62;",
+            "HeartbeatInterval</td><td>300",
+            "&#34;connectors&#34;: 1",
+            "a waiver fits nothing",
+        ] {
+            assert!(page.contains(text), "{text} is not in\n{page}");
         }
     }
 }

@@ -1,11 +1,16 @@
-//! The report as JUnit XML, for CI: a suite per feature, a case per scenario. A case that was not run is `skipped`
-//! with its reason as the message.
+//! The report as JUnit XML, for CI: a suite per feature, a case per scenario. What was warned about has passed and says so in
+//! its output; what was not run or does not apply is `skipped`, with its reason as the message.
+//!
+//! Elements and attributes are those that the xUnit plugin of Jenkins takes (its schema `junit-10.xsd`), which knows fewer
+//! than others do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
+use crate::report::causes::cause_of;
 use crate::report::{Report, ScenarioReport, Status};
 
 pub(super) fn render(report: &Report) -> Result<String> {
@@ -24,39 +29,53 @@ pub(super) fn render(report: &Report) -> Result<String> {
     let text = junit
         .to_string()
         .context("cannot write the report as JUnit XML")?;
-    // The library writes the attribute for suites only; consumers read it of the whole as well.
-    let skipped = format!(
-        " errors=\"0\" skipped=\"{}\"",
-        report.summary.not_run + report.summary.not_applicable
-    );
-    let text = text.replacen(" errors=\"0\"", &skipped, 1);
+    // The schema of Jenkins does not know this attribute. In texts and values, quotation marks are
+    // escaped.
+    let text = text.replace(" disabled=\"0\"", "");
     // It leaves out control characters, but not these two, which XML does not allow either.
     Ok(text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
 }
 
 fn suite(report: &Report, file: &str) -> TestSuite {
     let mut suite = TestSuite::new(file);
-    let (mut skipped, mut ms) = (0, 0);
-    for scenario in report
-        .scenarios
-        .iter()
-        .filter(|scenario| scenario.file == file)
-    {
+    let (mut skipped, mut ms, mut names) = (0, 0, BTreeMap::new());
+    let of_file = || report.scenarios.iter().filter(|one| one.file == file);
+    for scenario in of_file() {
         skipped += usize::from(matches!(
             scenario.status,
             Status::NotRun | Status::NotApplicable
         ));
         ms += scenario.duration_ms;
-        suite.add_test_case(case(scenario));
+        // Rows of an outline can have the same name: each has its number.
+        let name = name(scenario);
+        let times = names.entry(name.clone()).or_insert(0_usize);
+        *times += 1;
+        suite.add_test_case(case(scenario, numbered(&name, *times)));
     }
+    // The library calls skipped cases disabled, which is another word with an attribute of its own.
+    suite.disabled = 0;
     suite.set_time(Duration::from_millis(ms));
-    suite
-        .extra
-        .insert("skipped".into(), skipped.to_string().into());
+    let started = of_file().map(|one| one.started_at.as_str()).min();
+    let attributes = [
+        ("skipped", skipped.to_string()),
+        ("timestamp", started.unwrap_or_default().to_owned()),
+        ("file", file.to_owned()),
+    ];
+    for (name, value) in attributes {
+        suite.extra.insert(name.into(), value.into());
+    }
+    let environment = &report.environment;
+    for (name, value) in [
+        ("tested", environment.sut.as_str()),
+        ("ocpp", environment.ocpp),
+        ("dynamo", environment.tool_version),
+    ] {
+        suite.add_property((name, value));
+    }
     suite
 }
 
-fn case(scenario: &ScenarioReport) -> TestCase {
+fn case(scenario: &ScenarioReport, name: String) -> TestCase {
     let reason = scenario.reason.clone().unwrap_or_default();
     let status = match scenario.status {
         Status::Passed | Status::Warned => TestCaseStatus::success(),
@@ -64,36 +83,45 @@ fn case(scenario: &ScenarioReport) -> TestCase {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status
                 .set_message(reason)
+                .set_type(cause_of(scenario))
                 .set_description(evidence(scenario));
             status
         }
         Status::NotRun | Status::NotApplicable => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(reason);
+            status.set_message(reason).set_type(scenario.status.word());
             status
         }
     };
-    let mut case = TestCase::new(name(scenario), status);
+    let mut case = TestCase::new(name, status);
     if scenario.status == Status::Warned {
         case.set_system_out(format!("warned: {}", scenario.warnings.join("; ")));
     }
-    case.set_classname(scenario.file.clone())
+    case.set_classname(class_name(&scenario.file))
         .set_time(Duration::from_millis(scenario.duration_ms));
     case
 }
 
+/// The file as a class in packages, which is how CI systems group: `ocpp16.core.csms.boot`.
+fn class_name(file: &str) -> String {
+    let file = file.strip_suffix(".feature").unwrap_or(file);
+    let parts = file.split(['/', '\\']).filter(|part| !part.is_empty());
+    parts
+        .map(|part| part.replace('.', "_"))
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
 /// The scenario's name with the ids of known test cases that it carries.
 fn name(scenario: &ScenarioReport) -> String {
-    let ids: Vec<&str> = scenario
-        .tags
-        .iter()
-        .map(String::as_str)
-        .filter(|tag| tag.starts_with("TC_"))
-        .collect();
-    if ids.is_empty() {
-        scenario.name.clone()
-    } else {
-        format!("{} {}", ids.join(" "), scenario.name)
+    let ids: String = scenario.ids().map(|id| format!("{id} ")).collect();
+    format!("{ids}{}", scenario.name)
+}
+
+fn numbered(name: &str, times: usize) -> String {
+    match times {
+        1 => name.to_owned(),
+        times => format!("{name} ({times})"),
     }
 }
 
@@ -149,14 +177,15 @@ mod tests {
         let text = render(&report(scenarios)).unwrap();
         let document = roxmltree::Document::parse(&text).unwrap();
         let whole = document.root_element();
-        let counts = |node: &roxmltree::Node<'_, '_>| {
-            ["tests", "failures", "errors", "skipped"]
-                .map(|name| node.attribute(name).unwrap().parse::<usize>().unwrap())
+        let counts = |node: &roxmltree::Node<'_, '_>, names: &[&'static str]| -> Vec<usize> {
+            let count = |name: &&'static str| node.attribute(*name).unwrap().parse().unwrap();
+            names.iter().map(count).collect()
         };
-        assert_eq!(counts(&whole), [4, 1, 0, 2]);
+        let of_suite = ["tests", "failures", "errors", "skipped"];
+        assert_eq!(counts(&whole, &of_suite[..3]), [4, 1, 0]);
         let suites: Vec<_> = whole.children().filter(|node| node.is_element()).collect();
-        assert_eq!(counts(&suites[0]), [3, 1, 0, 1]);
-        assert_eq!(counts(&suites[1]), [1, 0, 0, 1]);
+        assert_eq!(counts(&suites[0], &of_suite), [3, 1, 0, 1]);
+        assert_eq!(counts(&suites[1], &of_suite), [1, 0, 0, 1]);
         let of = |name: &'static str| {
             document
                 .descendants()
@@ -177,5 +206,150 @@ mod tests {
                 .contains("<this> & \"that\"")
         );
         assert!(failure.text().unwrap().contains("]]> <&\""));
+    }
+
+    /// What `junit-10.xsd` of the xUnit plugin knows, as far as a report needs it: the attributes of an element, those that it
+    /// must have first, and the elements in it.
+    type Known = (
+        &'static str,
+        usize,
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+    const KNOWN: [Known; 8] = [
+        (
+            "testsuites",
+            0,
+            &["name", "time", "tests", "failures", "errors"],
+            &["testsuite"],
+        ),
+        (
+            "testsuite",
+            4,
+            &[
+                "name",
+                "tests",
+                "failures",
+                "errors",
+                "group",
+                "time",
+                "skipped",
+                "timestamp",
+                "hostname",
+                "id",
+                "package",
+                "file",
+                "log",
+                "url",
+                "version",
+            ],
+            &["properties", "testcase", "system-out", "system-err"],
+        ),
+        ("properties", 0, &[], &["property"]),
+        ("property", 2, &["name", "value"], &[]),
+        (
+            "testcase",
+            1,
+            &["name", "time", "classname", "group"],
+            &["skipped", "error", "failure", "system-out", "system-err"],
+        ),
+        ("skipped", 0, &["type", "message"], &[]),
+        ("failure", 0, &["type", "message"], &[]),
+        ("system-out", 0, &[], &[]),
+    ];
+
+    fn of_every_kind() -> Report {
+        let mut scenarios: Vec<ScenarioReport> = [
+            Status::Passed,
+            Status::Warned,
+            Status::Failed,
+            Status::NotRun,
+            Status::NotApplicable,
+        ]
+        .into_iter()
+        .map(|status| scenario(&["csms", "TC_001_CSMS"], status, &[]))
+        .collect();
+        for (index, one) in scenarios.iter_mut().enumerate() {
+            one.file = "ocpp16/core/csms/boot.feature".into();
+            one.reason = Some("a disabled=\"0\" reason".into());
+            one.started_at = format!("2026-01-02T03:04:0{}.000Z", 9 - index);
+            one.duration_ms = 1_234_567;
+        }
+        report(scenarios)
+    }
+
+    #[test]
+    fn jenkins_knows_each_element_and_attribute_in_its_place() {
+        let text = render(&of_every_kind()).unwrap();
+        let document = roxmltree::Document::parse(&text).unwrap();
+        assert!(document.root_element().has_tag_name("testsuites"));
+        for node in document.descendants().filter(roxmltree::Node::is_element) {
+            let name = node.tag_name().name();
+            let (_, needed, attributes, elements) = KNOWN
+                .into_iter()
+                .find(|known| known.0 == name)
+                .unwrap_or_else(|| panic!("{name} is not known"));
+            for attribute in node.attributes() {
+                let attribute = attribute.name();
+                assert!(attributes.contains(&attribute), "{name} {attribute}");
+            }
+            for attribute in &attributes[..needed] {
+                assert!(node.has_attribute(*attribute), "{name} {attribute}");
+            }
+            for child in node.children().filter(roxmltree::Node::is_element) {
+                let child = child.tag_name().name();
+                assert!(elements.contains(&child), "{child} in {name}");
+            }
+            if let Some(time) = node.attribute("time").filter(|_| name != "testcase") {
+                let (whole, decimals) = time.split_once('.').unwrap();
+                let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+                assert!(digits(whole) && digits(decimals) && decimals.len() <= 3);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_stable_and_differ_and_what_warned_has_passed() {
+        let report = of_every_kind();
+        let text = render(&report).unwrap();
+        assert_eq!(text, render(&report).unwrap());
+        let document = roxmltree::Document::parse(&text).unwrap();
+        let of = |name: &'static str| {
+            let all = document.descendants();
+            all.filter(move |node| node.has_tag_name(name))
+        };
+        let suite = of("testsuite").next().unwrap();
+        assert_eq!(
+            suite.attribute("timestamp"),
+            Some("2026-01-02T03:04:05.000Z")
+        );
+        assert_eq!(suite.attribute("skipped"), Some("2"));
+        let names: Vec<_> = of("testcase").map(|node| node.attribute("name")).collect();
+        assert_eq!(
+            names[..3],
+            [
+                Some("TC_001_CSMS S"),
+                Some("TC_001_CSMS S (2)"),
+                Some("TC_001_CSMS S (3)")
+            ]
+        );
+        let cases: Vec<_> = of("testcase").collect();
+        assert_eq!(
+            cases[0].attribute("classname"),
+            Some("ocpp16.core.csms.boot")
+        );
+        let inside = |index: usize| -> Vec<&str> {
+            let children = cases[index].children();
+            children
+                .filter(roxmltree::Node::is_element)
+                .map(|node| node.tag_name().name())
+                .collect()
+        };
+        assert_eq!(inside(0), Vec::<&str>::new());
+        assert_eq!(inside(1), ["system-out"]);
+        assert_eq!(inside(2), ["failure"]);
+        assert_eq!((inside(3), inside(4)), (vec!["skipped"], vec!["skipped"]));
+        let kinds: Vec<_> = of("skipped").map(|node| node.attribute("type")).collect();
+        assert_eq!(kinds, [Some("not run"), Some("not applicable")]);
     }
 }

@@ -2,25 +2,31 @@
 //! scripts (`json`).
 
 pub(crate) mod causes;
+mod coverage;
+mod evidence;
 mod html;
 mod junit;
 pub(crate) mod matrix;
 mod ndjson;
 pub(crate) mod outcome;
+mod pretty;
 pub(crate) mod rest_coverage;
+mod sequence;
+mod story;
 
 use crate::wire::http::HttpExchange;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::case::catalogue;
 use crate::case::side::Side;
-use crate::report::rest_coverage::ApiCoverage;
-use crate::wire::entry::{HttpHead, Message};
+use crate::rules::Weight;
+use crate::wire::entry::HttpHead;
+
+pub(crate) use coverage::Coverage;
 
 /// How a scenario or a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -90,7 +96,10 @@ pub(crate) struct Environment {
     /// What a charge point says of itself: its BootNotification.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub(crate) device: Value,
-    /// Its configuration, as it told it.
+    /// The capability file, as it is written.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub(crate) capabilities: Value,
+    /// The configuration of a charge point, as it told it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) configuration: BTreeMap<String, Option<String>>,
 }
@@ -107,54 +116,11 @@ pub(crate) struct Summary {
     pub(crate) failed: usize,
     pub(crate) not_run: usize,
     pub(crate) not_applicable: usize,
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Coverage {
-    pub(crate) http: Vec<HttpCoverage>,
-    /// The OpenAPI document held against that, in a run with the REST API under test.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) api: Option<ApiCoverage>,
-    pub(crate) ocpp: Vec<OcppCoverage>,
-    pub(crate) catalogue: CatalogueCoverage,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct HttpCoverage {
-    pub(crate) method: String,
-    /// With its parameters in braces, where the document knows the path.
-    pub(crate) path: String,
-    pub(crate) status: u16,
-    pub(crate) scenarios: usize,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct OcppCoverage {
-    action: String,
-    direction: &'static str,
-    outcome: String,
-    scenarios: usize,
-}
-
-/// Ids of the sides that were put to the test; those of a side that was not do not count.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct CatalogueCoverage {
-    covered: Vec<&'static str>,
-    missing: Vec<&'static str>,
-    sides: Vec<SideCoverage>,
-}
-
-/// The ids of one side.
-#[derive(Clone, Debug, Serialize)]
-struct SideCoverage {
-    #[serde(serialize_with = "tag_of")]
-    side: Side,
-    covered: usize,
-    all: usize,
-}
-
-fn tag_of<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(side.tag())
+    /// What makes the run fail beside its scenarios: what it left out, waivers that do not fit any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) problems: Vec<String>,
+    /// The exit code is 0.
+    pub(crate) success: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -173,6 +139,9 @@ pub(crate) struct ScenarioReport {
     pub(crate) warnings: Vec<String>,
     /// The rules that were not kept, by their ids.
     pub(crate) rules: Vec<&'static str>,
+    /// How they were not kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) breaches: Vec<BreachReport>,
     pub(crate) started_at: String,
     pub(crate) started_ms: u64,
     pub(crate) duration_ms: u64,
@@ -182,6 +151,22 @@ pub(crate) struct ScenarioReport {
     /// With the REST API under test; the report tells them as frames.
     #[serde(skip)]
     pub(crate) exchanges: Vec<HttpExchange>,
+}
+
+/// A rule that was not kept.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BreachReport {
+    pub(crate) rule: &'static str,
+    #[serde(serialize_with = "word_of")]
+    pub(crate) weight: Weight,
+    pub(crate) text: String,
+}
+
+fn word_of<S: serde::Serializer>(weight: &Weight, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match weight {
+        Weight::Must => "must",
+        Weight::Should => "should",
+    })
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -234,134 +219,9 @@ impl Summary {
             failed: count(Status::Failed),
             not_run: count(Status::NotRun),
             not_applicable: count(Status::NotApplicable),
+            problems: Vec::new(),
+            success: count(Status::Failed) == 0,
         }
-    }
-}
-
-impl Coverage {
-    /// What the scenarios exercised: from the recorded frames, from the driver's exchanges, and from the tags of
-    /// those that passed.
-    pub(crate) fn of(scenarios: &[ScenarioReport], exchanges: &[HttpExchange]) -> Self {
-        Self {
-            http: http_coverage(exchanges),
-            api: None,
-            ocpp: ocpp_coverage(scenarios),
-            catalogue: catalogue_coverage(scenarios),
-        }
-    }
-}
-
-fn http_coverage(exchanges: &[HttpExchange]) -> Vec<HttpCoverage> {
-    let mut seen: BTreeMap<(&str, &str, u16), BTreeSet<&str>> = BTreeMap::new();
-    for exchange in exchanges {
-        seen.entry((&exchange.method, &exchange.path, exchange.status))
-            .or_default()
-            .insert(&exchange.scenario);
-    }
-    seen.into_iter()
-        .map(|((method, path, status), scenarios)| HttpCoverage {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            status,
-            scenarios: scenarios.len(),
-        })
-        .collect()
-}
-
-fn ocpp_coverage(scenarios: &[ScenarioReport]) -> Vec<OcppCoverage> {
-    let mut seen: BTreeMap<(String, &'static str, String), usize> = BTreeMap::new();
-    for scenario in scenarios {
-        let messages: Vec<(&'static str, Message)> = scenario
-            .frames
-            .iter()
-            .filter(|frame| frame.http.is_none())
-            .map(|frame| (frame.direction, Message::read(&frame.raw)))
-            .collect();
-        let mut here = BTreeSet::new();
-        for (direction, message) in &messages {
-            let Message::Call { id, action, .. } = message else {
-                continue;
-            };
-            let outcome = messages
-                .iter()
-                .filter(|(other, _)| other != direction)
-                .find_map(|(_, answer)| match answer {
-                    Message::Result { id: other, payload } if other == id => {
-                        Some(outcome_of(payload))
-                    }
-                    Message::Error {
-                        id: other, code, ..
-                    } if other == id => Some(code.clone()),
-                    _ => None,
-                });
-            here.insert((
-                action.clone(),
-                *direction,
-                outcome.unwrap_or_else(|| "no answer".into()),
-            ));
-        }
-        for key in here {
-            *seen.entry(key).or_default() += 1;
-        }
-    }
-    seen.into_iter()
-        .map(|((action, direction, outcome), scenarios)| OcppCoverage {
-            action,
-            direction,
-            outcome,
-            scenarios,
-        })
-        .collect()
-}
-
-fn outcome_of(payload: &Value) -> String {
-    let status = payload
-        .get("status")
-        .or_else(|| payload.pointer("/idTagInfo/status"));
-    status
-        .and_then(Value::as_str)
-        .unwrap_or("answered")
-        .to_owned()
-}
-
-/// An id is covered when every scenario that carries it passed. A side is under test when it has a scenario.
-fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
-    let mut coverage = CatalogueCoverage::default();
-    for side in [Side::Csms, Side::ChargePoint] {
-        if !scenarios.iter().any(|scenario| scenario.tests(side)) {
-            continue;
-        }
-        let all = catalogue::ids_of(side);
-        let (covered, missing): (Vec<&str>, Vec<&str>) = all.iter().partition(|id| {
-            let mut with = scenarios
-                .iter()
-                .filter(|scenario| scenario.has_tag(id))
-                .peekable();
-            with.peek().is_some() && with.all(|scenario| scenario.status.is_good())
-        });
-        coverage.sides.push(SideCoverage {
-            side,
-            covered: covered.len(),
-            all: all.len(),
-        });
-        coverage.covered.extend(covered);
-        coverage.missing.extend(missing);
-    }
-    coverage
-}
-
-impl CatalogueCoverage {
-    /// For the last line of a run: `Core test case ids: CSMS 36 of 36, charge point 53 of 53`.
-    pub(crate) fn sentence(&self) -> String {
-        let sides: Vec<String> = self
-            .sides
-            .iter()
-            .map(|side| format!("{} {} of {}", side.side.name(), side.covered, side.all))
-            .collect();
-        if sides.is_empty() {
-            return "no Core test case ids".into();
-        }
-        format!("Core test case ids: {}", sides.join(", "))
     }
 }
 
@@ -464,6 +324,7 @@ pub(crate) mod tests {
             reason: None,
             warnings: Vec::new(),
             rules: Vec::new(),
+            breaches: Vec::new(),
             started_at: String::new(),
             started_ms: 0,
             duration_ms: 1,
@@ -481,61 +342,6 @@ pub(crate) mod tests {
             notes: Vec::new(),
             exchanges: Vec::new(),
         }
-    }
-
-    #[test]
-    fn coverage_counts_what_passed_and_what_was_on_the_wire() {
-        let frames = [
-            ("to_sut", r#"[2,"1","Reset",{"type":"Soft"}]"#),
-            ("from_sut", r#"[3,"1",{"status":"Accepted"}]"#),
-        ];
-        let scenarios = [
-            scenario(&["charge-point", "TC_001_CS"], Status::Passed, &frames),
-            scenario(&["charge-point", "TC_002_CS"], Status::Failed, &frames),
-        ];
-        let coverage = Coverage::of(&scenarios, &[]);
-        assert_eq!(coverage.catalogue.covered, ["TC_001_CS"]);
-        assert!(coverage.catalogue.missing.contains(&"TC_002_CS"));
-        assert_eq!(coverage.ocpp.len(), 1);
-        assert_eq!(
-            (
-                coverage.ocpp[0].outcome.as_str(),
-                coverage.ocpp[0].scenarios
-            ),
-            ("Accepted", 2)
-        );
-        assert_eq!(Summary::of(&scenarios).failed, 1);
-    }
-
-    #[test]
-    fn only_the_ids_of_the_sides_under_test_count_and_each_side_is_named() {
-        let of = |scenarios: &[ScenarioReport]| Coverage::of(scenarios, &[]).catalogue;
-        let ids = |side: Side| {
-            let mut tags = vec![side.tag()];
-            tags.extend(catalogue::ids_of(side));
-            scenario(&tags, Status::Passed, &[])
-        };
-        let (csms, charger) = (ids(Side::Csms), ids(Side::ChargePoint));
-        let alone = of(std::slice::from_ref(&csms));
-        assert_eq!(alone.sentence(), "Core test case ids: CSMS 36 of 36");
-        assert_eq!((alone.covered.len(), alone.missing.len()), (36, 0));
-        let alone = of(std::slice::from_ref(&charger));
-        assert_eq!(
-            alone.sentence(),
-            "Core test case ids: charge point 53 of 53"
-        );
-        let both = of(&[csms, charger]);
-        assert_eq!(
-            both.sentence(),
-            "Core test case ids: CSMS 36 of 36, charge point 53 of 53"
-        );
-        let json = serde_json::to_value(&both).unwrap();
-        assert_eq!(
-            json["sides"][0],
-            serde_json::json!({"side": "csms", "covered": 36, "all": 36})
-        );
-        let failed = scenario(&["csms", "TC_001_CSMS"], Status::NotRun, &[]);
-        assert_eq!(of(&[failed]).sentence(), "Core test case ids: CSMS 0 of 36");
     }
 
     #[test]

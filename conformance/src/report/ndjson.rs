@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::matrix::Matrix;
 use super::{Report, ScenarioReport, Status};
 
 pub(super) fn render(report: &Report) -> Result<String> {
@@ -47,7 +48,7 @@ pub(super) fn render(report: &Report) -> Result<String> {
         }
     }
     push(json!({"testRunFinished": {
-        "success": report.summary.failed == 0,
+        "success": report.summary.success && !report.self_test.as_ref().is_some_and(Matrix::is_bad),
         "timestamp": timestamp(begun + report.duration_ms)}}))?;
     Ok(out)
 }
@@ -189,5 +190,18 @@ mod tests {
             );
         }
         assert_eq!(of("testRunFinished")[0]["success"], false);
+    }
+
+    #[test]
+    fn a_run_that_fails_for_another_reason_than_a_scenario_is_no_success() {
+        let success = |report: &Report| {
+            let text = render(report).unwrap();
+            let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+            last["testRunFinished"]["success"].as_bool()
+        };
+        let mut report = report(vec![scenario(&["csms"], Status::Passed, &[])]);
+        assert_eq!(success(&report), Some(true));
+        report.summary.success = false;
+        assert_eq!(success(&report), Some(false));
     }
 }

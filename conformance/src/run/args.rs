@@ -62,14 +62,9 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_OPERATOR", value_name = "URL|prompt")]
     pub operator: Option<String>,
 
-    /// Identities used against a CSMS begin with this
-    #[arg(
-        long,
-        env = "DYNAMO_ID_PREFIX",
-        value_name = "PREFIX",
-        default_value = "CT-"
-    )]
-    pub id_prefix: String,
+    /// Identities used against a CSMS begin with this [default: CT-]
+    #[arg(long, env = "DYNAMO_ID_PREFIX", value_name = "PREFIX")]
+    pub id_prefix: Option<String>,
 
     /// Password of Basic authentication: of those identities, or of the charge point under test
     #[arg(
@@ -181,7 +176,7 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_SETTLE", value_name = "TIME", value_parser = settle)]
     pub settle: Option<Duration>,
 
-    /// How long a charge point under test may take to restart [default: 120s]
+    /// How long a charge point under test may take to restart [default: 120s, of the bundled one --timeout]
     #[arg(long, env = "DYNAMO_REBOOT_TIMEOUT", value_name = "TIME", value_parser = timeout)]
     pub reboot_timeout: Option<Duration>,
 

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use cucumber::event::{self, Event, Feature, Rule, StepError};
 use cucumber::{Writer, cli, parser};
 
-use crate::report::{FrameReport, NoteReport, ScenarioReport, Status, StepReport};
+use crate::report::{BreachReport, FrameReport, NoteReport, ScenarioReport, Status, StepReport};
 use crate::rules::{Breach, Weight};
 use crate::steps::world::World;
 use crate::wire::entry::{End, Entry, EntryKind, unix_ms, unix_us};
@@ -59,8 +59,8 @@ struct Running {
     broken: Option<String>,
 }
 
-impl<F: FnMut(&ScenarioReport)> Gatherer<F> {
-    /// `on_finished` is called with every scenario as it ends.
+impl<F: FnMut(&mut ScenarioReport)> Gatherer<F> {
+    /// `on_finished` is called with every scenario as it ends, and has the last word on it.
     pub(crate) fn new(collector: Arc<Collector>, on_finished: F) -> Self {
         Self {
             collector,
@@ -103,8 +103,8 @@ impl<F: FnMut(&ScenarioReport)> Gatherer<F> {
             event::Scenario::Finished => {
                 if let Some(running) = self.running.remove(&key) {
                     let outcome = self.collector.take(&key);
-                    let report = running.report(at, feature, scenario, outcome);
-                    (self.on_finished)(&report);
+                    let mut report = running.report(at, feature, scenario, outcome);
+                    (self.on_finished)(&mut report);
                     self.scenarios.push(report);
                 }
             }
@@ -174,6 +174,11 @@ impl Running {
         let light = outcome.breaches.iter().filter(light);
         warnings.extend(light.map(|breach| breach.text.clone()));
         let (frames, notes) = split(&outcome.entries);
+        let breaches = outcome.breaches.into_iter().map(|breach| BreachReport {
+            rule: breach.rule.id,
+            weight: breach.rule.weight,
+            text: breach.text,
+        });
         ScenarioReport {
             id: tags.iter().find(|tag| tag.starts_with("TC_")).cloned(),
             feature: feature.name.clone(),
@@ -189,6 +194,7 @@ impl Running {
             reason,
             warnings,
             rules,
+            breaches: breaches.collect(),
             started_at: time::text(i64::try_from(unix_ms(self.started)).unwrap_or(i64::MAX)),
             started_ms: unix_ms(self.started),
             duration_ms: at
@@ -327,7 +333,7 @@ fn panic_text(info: &event::Info) -> String {
     text.unwrap_or("the step broke off").to_owned()
 }
 
-impl<F: FnMut(&ScenarioReport)> Writer<World> for Gatherer<F> {
+impl<F: FnMut(&mut ScenarioReport)> Writer<World> for Gatherer<F> {
     type Cli = cli::Empty;
 
     async fn handle_event(

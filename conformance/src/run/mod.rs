@@ -4,17 +4,22 @@ pub(crate) mod args;
 mod check;
 mod chosen;
 mod diff;
+mod enough;
 mod gather;
+mod hopeless;
 mod known_steps;
 mod listing;
 mod play;
 mod progress;
+mod secrets;
 mod self_test;
 mod settle;
+mod strays;
 mod summary;
 mod sut;
 pub(crate) mod verdict;
 
+use crate::case::file::read_bounded;
 use crate::case::waivers;
 use chosen::{Chosen, expression};
 use std::io::Write as _;
@@ -23,19 +28,21 @@ use std::path::Path;
 use crate::case::side::side_of;
 use crate::report::Environment;
 use crate::report::FORMAT;
-use crate::report::Status;
 use crate::role::device::Device;
 use crate::run::args::Command;
+use crate::run::enough::Enough;
 use crate::run::known_steps::ensure_steps_are_known;
 use crate::run::progress::Progress;
-use crate::run::settle::WaiverUse;
+use crate::run::secrets::{Secrets, command_line};
+use crate::run::settle::Settling;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use dynamo_protocol::time;
 use gherkin::Feature;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::case::features::all_tags;
@@ -47,8 +54,9 @@ use crate::role::rig::{GivenUp, Rig};
 use crate::run::args::{Args, Sut};
 use crate::run::sut::{Prepared, description, prepare};
 use crate::run::verdict::{Verdict, gaps, is_of_everything, verdict};
+use crate::terminal::tell;
 use crate::wire::http::HttpExchange;
-use play::{INTERRUPTED, play, scenarios_of, with_the_rest};
+use play::{Ends, INTERRUPTED, play_and_tell, scenarios_of, with_the_rest};
 use summary::print_summary;
 
 /// Puts what the arguments name to the test, prints the verdict and writes the reports. When `shutdown` is
@@ -115,39 +123,47 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     if features.is_empty() {
         bail!("no scenario fits; --list shows all of them with their tags");
     }
+    let today = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let mut settling = Settling::new(strict, &waivers, today);
     let started_ms = jiff::Timestamp::now().as_millisecond();
     let clock = Instant::now();
-    let progress = Progress::new(&features);
+    let mut environment = environment(&args);
+    let progress = Arc::new(Progress::new(&features));
     let prepared = tokio::select! {
         prepared = prepare(&args, over, progress.bar.clone()) => Some(prepared?),
         () = shutdown.cancelled() => None,
     };
-    let mut environment = environment(&args);
+    let played = match prepared {
+        Some(prepared) => {
+            play_all(
+                prepared,
+                features,
+                &args,
+                &progress,
+                &mut settling,
+                &shutdown,
+            )
+            .await?
+        }
+        None => Played::nothing(&features),
+    };
+    progress.end();
     let Played {
         mut scenarios,
         exchanges,
         api,
         given_up,
         device,
-    } = match prepared {
-        Some(prepared) => {
-            play_all(prepared, features, args.fail_fast, &progress, &shutdown).await?
-        }
-        None => Played::nothing(&features),
-    };
-    progress.end();
+        cut,
+    } = played;
+    hide_secrets(&mut scenarios, &Secrets::of(&args));
     if let Some(device) = device {
         environment.device = device.boot;
         environment.configuration = device.keys;
     }
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let uses = settle::waive(&mut scenarios, &waivers, today);
-    if let Some(which) = &strict {
-        settle::be_strict(&mut scenarios, which.as_ref());
-    }
-    let report = Report {
+    let mut report = Report {
         tool: "dynamo",
         version: FORMAT,
         environment,
@@ -161,51 +177,94 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         },
         scenarios,
         self_test: None,
-        waivers: uses
+        waivers: settling
+            .uses
             .iter()
             .map(|one| serde_json::to_value(one).unwrap_or_default())
             .collect(),
     };
-    for path in &reports {
-        report.write(path)?;
-    }
-    let mut gaps = if is_of_everything(&args) {
+    let left_out = if is_of_everything(&args) {
         gaps(&report)
     } else {
         Vec::new()
     };
-    gaps.extend(uses.iter().filter_map(WaiverUse::complaint));
-    print_summary(&report, &gaps, &reports)?;
+    let outdated = settling.complaints(cut);
+    report.summary.problems = [&left_out[..], &outdated].concat();
+    let verdict = verdict(
+        &report.summary,
+        &report.summary.problems,
+        args.allow_not_run,
+    );
+    report.summary.success =
+        verdict == Verdict::Passed && given_up.is_none() && !shutdown.is_cancelled();
+    for path in &reports {
+        report.write(path)?;
+    }
+    print_summary(&report, &left_out, &outdated, &reports)?;
     if shutdown.is_cancelled() {
         return Ok(Verdict::Interrupted);
     }
-    if let Some(GivenUp { reason, remedy }) = given_up {
-        bail!("the run was given up: {reason}; {remedy}");
+    match given_up {
+        None => Ok(verdict),
+        Some(given_up) => given_up_verdict(&args, &report, &given_up),
     }
-    Ok(verdict(&report.summary, &gaps, args.allow_not_run))
+}
+
+/// The verdict of a run that was given up. A charge point that was here and failed is judged, whatever became of it then.
+///
+/// # Errors
+/// What could not be tested, and the remedy.
+fn given_up_verdict(args: &Args, report: &Report, given_up: &GivenUp) -> Result<Verdict> {
+    let GivenUp { reason, remedy } = given_up;
+    if args.sut == Some(Sut::ChargePoint) && was_heard(report) && report.summary.failed > 0 {
+        tell(&format!("the run was ended early: {reason}; {remedy}"));
+        return Ok(Verdict::Failed);
+    }
+    bail!("the run was given up: {reason}; {remedy}");
+}
+
+/// Whether the system under test has said anything in a scenario.
+fn was_heard(report: &Report) -> bool {
+    let mut frames = report
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.frames);
+    frames.any(|frame| frame.direction == "from_sut")
 }
 
 /// Where and how this run is made. Secrets in the arguments are left out.
 fn environment(args: &Args) -> Environment {
-    const SECRETS: [&str; 2] = ["--password", "--driver-header"];
-    let mut command_line = Vec::new();
-    let mut secret = false;
-    for argument in std::env::args() {
-        let shown = match argument.split_once('=') {
-            _ if secret => "…".to_owned(),
-            Some((flag, _)) if SECRETS.contains(&flag) => format!("{flag}=…"),
-            _ => argument.clone(),
-        };
-        secret = SECRETS.contains(&argument.as_str());
-        command_line.push(shown);
-    }
     Environment {
         tool_version: env!("CARGO_PKG_VERSION"),
         ocpp: "1.6",
-        sut: description(args),
-        command_line: command_line.join(" "),
+        sut: Secrets::of(args).hide(&description(args)),
+        command_line: command_line(std::env::args()),
         os: std::env::consts::OS,
+        capabilities: args
+            .capabilities
+            .as_deref()
+            .map_or(Value::Null, capabilities_as_written),
         ..Environment::default()
+    }
+}
+
+/// The capability file as the report shows it. Whoever prepares the run says what is wrong with it.
+fn capabilities_as_written(path: &Path) -> Value {
+    let text = read_bounded(path, "capability file");
+    let read = text.ok().map(|text| serde_saphyr::from_str(&text));
+    read.and_then(Result::ok).unwrap_or_default()
+}
+
+/// What a driver or an operator said names its address.
+fn hide_secrets(scenarios: &mut [ScenarioReport], secrets: &Secrets) {
+    for scenario in scenarios {
+        let notes = scenario.notes.iter_mut().map(|note| &mut note.text);
+        let steps = scenario.steps.iter_mut();
+        let errors = steps.filter_map(|step| step.error.as_mut());
+        let texts = notes.chain(errors).chain(&mut scenario.reason);
+        for text in texts.chain(&mut scenario.warnings) {
+            secrets.hide_in(text);
+        }
     }
 }
 
@@ -218,6 +277,8 @@ struct Played {
     given_up: Option<GivenUp>,
     /// What a charge point from outside said of itself.
     device: Option<Device>,
+    /// Not all scenarios had their turn.
+    cut: bool,
 }
 
 impl Played {
@@ -229,6 +290,7 @@ impl Played {
             api: None,
             given_up: None,
             device: None,
+            cut: true,
         }
     }
 }
@@ -236,8 +298,9 @@ impl Played {
 async fn play_all(
     prepared: Prepared,
     features: Vec<Feature>,
-    fail_fast: Option<u16>,
-    progress: &Progress,
+    args: &Args,
+    progress: &Arc<Progress>,
+    settling: &mut Settling,
     shutdown: &CancellationToken,
 ) -> Result<Played> {
     let Prepared {
@@ -248,16 +311,28 @@ async fn play_all(
     let tested_api = scenarios_of(&features)
         .any(|(feature, scenario)| side_of(&all_tags(feature, scenario)) == Some(Side::Api));
     let rig = Arc::new(Rig::new(parts));
-    let enough = CancellationToken::new();
-    let mut failed = 0;
-    let scenarios = play(&rig, features, concurrency, shutdown, &enough, |scenario| {
-        progress.tell(scenario);
-        failed += u16::from(scenario.status == Status::Failed);
-        if fail_fast.is_some_and(|most| failed >= most) {
+    let (enough, why) = (CancellationToken::new(), OnceLock::new());
+    let ends = Ends {
+        shutdown,
+        enough: &enough,
+        why: &why,
+    };
+    let by_hand = |way: &Option<String>| way.as_deref() == Some("prompt");
+    let somebody_is_asked = by_hand(&args.driver) || by_hand(&args.operator);
+    let announcer = Arc::clone(progress);
+    let begins = move |name: &str| announcer.begins(name, somebody_is_asked);
+    let secrets = Secrets::of(args);
+    let mut limit = Enough::new(args.fail_fast, args.sut.is_none());
+    let finished = |scenario: &mut ScenarioReport| {
+        let reason = limit.settle(settling, scenario);
+        hide_secrets(std::slice::from_mut(scenario), &secrets);
+        progress.ends(scenario);
+        if let Some(reason) = reason {
+            let _ = why.set(reason);
             enough.cancel();
         }
-    })
-    .await?;
+    };
+    let scenarios = play_and_tell(&rig, features, concurrency, &ends, begins, finished).await?;
     rig.look_at_the_door(true);
     let driver = rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
     let of_driver = driver.map_or_else(Vec::new, |driver| {
@@ -282,6 +357,7 @@ async fn play_all(
         api,
         given_up: rig.halt.why().cloned(),
         device: rig.device(),
+        cut: enough.is_cancelled() || shutdown.is_cancelled() || rig.halt.why().is_some(),
     })
 }
 
@@ -340,4 +416,82 @@ fn ensure_writable(reports: &[PathBuf]) -> Result<()> {
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Status;
+    use crate::report::tests::{report, scenario};
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(line: &[&str]) -> Args {
+        let line = ["conformance"].iter().chain(line);
+        <Line as clap::Parser>::parse_from(line).args
+    }
+
+    #[test]
+    fn a_charge_point_that_failed_and_stays_away_has_failed() {
+        let given_up = GivenUp {
+            reason: "it did not connect".into(),
+            remedy: "see why".into(),
+        };
+        let heard = [("from_sut", r#"[2,"1","Heartbeat",{}]"#)];
+        let verdict = |sut: &str, status, frames: &[(&'static str, &str)]| {
+            let report = report(vec![scenario(&["charge-point"], status, frames)]);
+            given_up_verdict(&args(&["--sut", sut]), &report, &given_up).ok()
+        };
+        let failed = Some(Verdict::Failed);
+        assert_eq!(verdict("charge-point", Status::Failed, &heard), failed);
+        assert_eq!(verdict("charge-point", Status::Failed, &[]), None);
+        assert_eq!(verdict("charge-point", Status::Passed, &heard), None);
+        // What a driver refused is no verdict about the CSMS.
+        assert_eq!(verdict("csms", Status::Failed, &heard), None);
+    }
+
+    #[test]
+    fn the_environment_has_the_capability_file_and_no_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.yaml");
+        std::fs::write(&file, "charge_point: { connectors: 1 }\n").unwrap();
+        let file = file.display().to_string();
+        let url = "wss://user:pw@h/ocpp?token=abc";
+        let line = ["--sut", "csms", "--url", url, "--capabilities", &file];
+        let environment = environment(&args(&line));
+        assert_eq!(environment.capabilities["charge_point"]["connectors"], 1);
+        assert_eq!(environment.sut, "the CSMS at wss://…@h/ocpp?…");
+    }
+
+    #[test]
+    fn no_text_of_a_scenario_shows_a_secret() {
+        let line = ["--sut", "csms", "--driver", "http://h/send?key=abc"];
+        let said = "the driver at http://h/send?key=abc answered 500";
+        let mut one = scenario(&["csms"], Status::Failed, &[]);
+        one.reason = Some(said.into());
+        one.warnings.push(said.into());
+        one.notes.push(crate::report::NoteReport {
+            at: 0,
+            at_us: 0,
+            text: said.into(),
+        });
+        one.steps.push(crate::report::StepReport {
+            text: "Then x".into(),
+            status: Status::Failed,
+            error: Some(said.into()),
+            started_ms: 0,
+            ended_ms: 0,
+            started_us: 0,
+        });
+        hide_secrets(std::slice::from_mut(&mut one), &Secrets::of(&args(&line)));
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(
+            (text.matches("abc").count(), text.matches("?…").count()),
+            (0, 4)
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Plays scenarios: cucumber calls the steps, and what comes of each is gathered.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::{Result, bail};
 use cucumber::World as _;
@@ -18,8 +18,15 @@ use crate::steps::world::World;
 /// The reason of scenarios that had not ended when somebody ended the run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
-/// The reason of scenarios that had not ended when enough others had failed.
-const ENOUGH: &str = "--fail-fast: enough scenarios had failed";
+/// What ends a run before all scenarios had their turn.
+pub(super) struct Ends<'a> {
+    /// Somebody interrupts it.
+    pub(super) shutdown: &'a CancellationToken,
+    /// What the scenarios have shown is enough.
+    pub(super) enough: &'a CancellationToken,
+    /// Why it is, for those that had no turn.
+    pub(super) why: &'a OnceLock<String>,
+}
 
 /// Plays all scenarios; gives their reports in the order of the features. Those that have not ended when the run is
 /// interrupted or given up are not run.
@@ -31,12 +38,31 @@ pub(crate) async fn play(
     enough: &CancellationToken,
     mut on_finished: impl FnMut(&ScenarioReport),
 ) -> Result<Vec<ScenarioReport>> {
+    let ends = Ends {
+        shutdown,
+        enough,
+        why: &OnceLock::new(),
+    };
+    let finished = |scenario: &mut ScenarioReport| on_finished(scenario);
+    play_and_tell(rig, features, concurrency, &ends, |_| {}, finished).await
+}
+
+/// The same, for somebody who listens: `begins` hears the name of each scenario that has its turn, before its first step;
+/// `finished` has the last word on each that has ended.
+pub(super) async fn play_and_tell(
+    rig: &Arc<Rig>,
+    features: Vec<Feature>,
+    concurrency: usize,
+    ends: &Ends<'_>,
+    begins: impl Fn(&str) + 'static,
+    mut finished: impl FnMut(&mut ScenarioReport),
+) -> Result<Vec<ScenarioReport>> {
     let planned = features.clone();
-    let finished = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&finished);
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&ended);
     let collector = Arc::<Collector>::default();
-    let gatherer = Gatherer::new(Arc::clone(&collector), |scenario: &ScenarioReport| {
-        on_finished(scenario);
+    let gatherer = Gatherer::new(Arc::clone(&collector), |scenario: &mut ScenarioReport| {
+        finished(scenario);
         sink.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(scenario.clone());
@@ -48,6 +74,7 @@ pub(crate) async fn play(
         .with_default_cli()
         .max_concurrent_scenarios(concurrency)
         .before(move |feature, _, scenario, world: &mut World| {
+            begins(&scenario.name);
             world.rig = Some(Arc::clone(&before));
             world.tags = all_tags(feature, scenario);
             world.scenario.clone_from(&scenario.name);
@@ -65,17 +92,18 @@ pub(crate) async fn play(
         });
     let errors = tokio::select! {
         gatherer = cucumber.run(features) => gatherer.errors,
-        () = shutdown.cancelled() => Vec::new(),
-        () = enough.cancelled() => Vec::new(),
+        () = ends.shutdown.cancelled() => Vec::new(),
+        () = ends.enough.cancelled() => Vec::new(),
         () = rig.halt.called() => Vec::new(),
     };
     if let Some(error) = errors.first() {
         bail!("{error}");
     }
-    let ended = std::mem::take(&mut *finished.lock().unwrap_or_else(PoisonError::into_inner));
+    let ended = std::mem::take(&mut *ended.lock().unwrap_or_else(PoisonError::into_inner));
+    let enough = || ends.why.get().map_or("", String::as_str);
     Ok(match rig.halt.why() {
-        _ if shutdown.is_cancelled() => with_the_rest(ended, &planned, INTERRUPTED),
-        _ if enough.is_cancelled() => with_the_rest(ended, &planned, ENOUGH),
+        _ if ends.shutdown.is_cancelled() => with_the_rest(ended, &planned, INTERRUPTED),
+        _ if ends.enough.is_cancelled() => with_the_rest(ended, &planned, enough()),
         Some(given_up) => with_the_rest(ended, &planned, &given_up.reason),
         None => in_order(ended, &planned),
     })

@@ -1,22 +1,37 @@
 //! What a person at the terminal sees while scenarios run.
 
 use std::io::IsTerminal as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use gherkin::Feature;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::play::scenarios_of;
 use crate::report::{ScenarioReport, Status};
+use crate::terminal::tell;
+
+/// Characters of a reason that are shown while the run goes on: all of it stands at its end.
+const REASON_CHARS_MAX: usize = 300;
 
 /// What a person at the terminal sees while scenarios run.
 pub(crate) struct Progress {
     pub(super) bar: ProgressBar,
-    failed: AtomicUsize,
+    turns: Mutex<Turns>,
+}
+
+/// Which scenarios have their turn.
+#[derive(Debug, Default)]
+struct Turns {
+    all: usize,
+    begun: usize,
+    failed: usize,
+    /// By their names.
+    running: Vec<String>,
 }
 
 impl Progress {
     pub(super) fn new(features: &[Feature]) -> Self {
-        let count: usize = features.iter().map(|feature| feature.scenarios.len()).sum();
+        let count = scenarios_of(features).count();
         Self::of(count as u64, "scenarios")
     }
 
@@ -26,22 +41,52 @@ impl Progress {
         } else {
             ProgressDrawTarget::hidden()
         };
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix} {elapsed} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{bar:20} {pos}/{len} {prefix} {elapsed} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(count), target)
             .with_style(style)
             .with_prefix(what);
         Self {
             bar,
-            failed: AtomicUsize::new(0),
+            turns: Mutex::new(Turns {
+                all: usize::try_from(count).unwrap_or(usize::MAX),
+                ..Turns::default()
+            }),
         }
     }
 
-    pub(super) fn tell(&self, scenario: &ScenarioReport) {
+    /// A scenario has its turn. A person who will be asked hears which one it is, and how many are left.
+    pub(super) fn begins(&self, name: &str, somebody_is_asked: bool) {
+        let (line, message) = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            (turns.begin(name), turns.message())
+        };
+        self.bar.set_message(message);
+        if somebody_is_asked {
+            self.say(&line);
+        }
+    }
+
+    /// A scenario has ended; a failure is told at once.
+    pub(super) fn ends(&self, scenario: &ScenarioReport) {
+        let message = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.end(scenario);
+            turns.message()
+        };
         self.bar.inc(1);
+        self.bar.set_message(message);
         if scenario.status == Status::Failed {
-            let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
-            self.bar.set_message(format!("{failed} failed"));
+            self.say(&failure(scenario));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        if self.bar.is_hidden() {
+            tell(line);
+        } else {
+            self.bar.println(line);
         }
     }
 
@@ -51,5 +96,80 @@ impl Progress {
 
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Turns {
+    /// Gives the line for a person who will be asked.
+    fn begin(&mut self, name: &str) -> String {
+        self.begun += 1;
+        self.running.push(name.to_owned());
+        let (begun, all) = (self.begun, self.all);
+        format!(
+            "scenario {begun} of {all}, {} left after it: {name}",
+            all.saturating_sub(begun)
+        )
+    }
+
+    fn end(&mut self, scenario: &ScenarioReport) {
+        let running = self.running.iter().position(|name| *name == scenario.name);
+        if let Some(index) = running {
+            self.running.remove(index);
+        }
+        self.failed += usize::from(scenario.status == Status::Failed);
+    }
+
+    /// What stands beside the bar: the failures, and the scenario that runs longest.
+    fn message(&self) -> String {
+        let failed = match self.failed {
+            0 => String::new(),
+            failed => format!("{failed} failed  "),
+        };
+        match self.running.as_slice() {
+            [] => failed,
+            [one] => format!("{failed}{one}"),
+            [one, others @ ..] => format!("{failed}{one} (and {} more)", others.len()),
+        }
+    }
+}
+
+/// A failure on one line.
+fn failure(scenario: &ScenarioReport) -> String {
+    let ids: String = scenario.ids().map(|id| format!("{id} ")).collect();
+    let reason = scenario.reason.as_deref().unwrap_or("no reason");
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut shown: String = reason.chars().take(REASON_CHARS_MAX).collect();
+    if shown.len() < reason.len() {
+        shown.push('…');
+    }
+    format!("failed: {ids}{}: {shown}", scenario.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::scenario;
+
+    #[test]
+    fn a_person_hears_which_scenario_it_is_how_many_are_left_and_what_failed() {
+        let mut turns = Turns {
+            all: 3,
+            ..Turns::default()
+        };
+        assert_eq!(turns.begin("A"), "scenario 1 of 3, 2 left after it: A");
+        turns.begin("B");
+        assert_eq!(turns.message(), "A (and 1 more)");
+        let mut failed = scenario(&["csms", "TC_001_CSMS"], Status::Failed, &[]);
+        failed.name = "A".into();
+        failed.reason = Some(format!("no\nReset {}", "x".repeat(REASON_CHARS_MAX)));
+        turns.end(&failed);
+        assert_eq!(turns.message(), "1 failed  B");
+        assert_eq!(turns.begin("C"), "scenario 3 of 3, 0 left after it: C");
+        let line = failure(&failed);
+        assert!(
+            line.starts_with("failed: TC_001_CSMS A: no Reset xxx"),
+            "{line}"
+        );
+        assert!(line.ends_with("x…") && !line.contains('\n'), "{line}");
     }
 }

@@ -31,6 +31,7 @@ use crate::role::rest::under_test::ApiUnderTest;
 use crate::role::rig::{Between, ChargerUnderTest, CsmsUnderTest, Identity, RigParts};
 use crate::rules::schemas::Schemas;
 use crate::run::args::{Args, Sut};
+use crate::run::strays::{is_serial, refuse_strays};
 use crate::words::{quoted, span};
 
 /// How long a connection to what is under test, and an answer of a driver or an operator, may take.
@@ -50,6 +51,9 @@ const SETTLE: Duration = Duration::from_secs(3);
 
 /// Default of `--reboot-timeout`.
 const REBOOT: Duration = Duration::from_secs(120);
+
+/// Default of `--id-prefix`.
+const ID_PREFIX: &str = "CT-";
 
 const KNOWN_TAG: &str = "RFID-USER-4A2F";
 const UNKNOWN_TAG: &str = "NO-SUCH-TAG";
@@ -111,38 +115,8 @@ pub(crate) fn description(args: &Args) -> String {
     }
 }
 
-/// Flags that have no meaning for this run are refused rather than ignored.
-fn refuse_strays(args: &Args) -> Result<()> {
-    let csms = [
-        ("--url", args.url.is_some()),
-        ("--driver", args.driver.is_some()),
-        ("--driver-header", !args.driver_header.is_empty()),
-    ];
-    let charger = [
-        ("--listen", args.listen.is_some()),
-        ("--operator", args.operator.is_some()),
-    ];
-    let either = [
-        ("--charge-point-id", args.charge_point_id.is_some()),
-        ("--capabilities", args.capabilities.is_some()),
-        ("--password", args.password.is_some()),
-        ("--ca", args.ca.is_some()),
-        ("--cert", args.cert.is_some()),
-        ("--key", args.key.is_some()),
-    ];
-    let strays: Vec<(&str, bool)> = match args.sut {
-        None => [&csms[..], &charger, &either].concat(),
-        Some(Sut::Csms) => charger.to_vec(),
-        Some(Sut::ChargePoint) => csms.to_vec(),
-    };
-    match strays.iter().find(|(_, given)| *given) {
-        Some((flag, _)) if args.sut.is_none() => bail!("{flag} needs --sut: csms or charge-point"),
-        Some((flag, _)) => bail!("{flag} has no meaning with this --sut; leave it out"),
-        None if args.driver.is_none() && !args.driver_header.is_empty() => {
-            bail!("--driver-header needs --driver")
-        }
-        None => Ok(()),
-    }
+fn id_prefix(args: &Args) -> String {
+    args.id_prefix.clone().unwrap_or_else(|| ID_PREFIX.into())
 }
 
 fn tags(args: &Args, capabilities: &Capabilities, with_defaults: bool) -> Tags {
@@ -220,7 +194,7 @@ async fn bundled(
     let driver = Driver::new(&send, &[key], http_client()?)?;
     let under_test = CsmsUnderTest {
         url: format!("ws://{}/ocpp16", csms.ocpp_addr()),
-        identity: Identity::Prefix(args.id_prefix.clone()),
+        identity: Identity::Prefix(id_prefix(args)),
         password: None,
         tls: None,
         driver: Some(driver),
@@ -241,7 +215,7 @@ async fn bundled(
             tags,
             patience: args.timeout.unwrap_or(PATIENCE),
             settle: args.settle.unwrap_or(Duration::ZERO),
-            reboot: args.timeout.unwrap_or(PATIENCE),
+            reboot: args.reboot_timeout.or(args.timeout).unwrap_or(PATIENCE),
             schemas: None,
             between: Between::default(),
         },
@@ -262,10 +236,8 @@ async fn foreign_csms(
     reachable("--url", &url, &["ws", "wss"], ARRIVAL).await?;
     let identity = match &args.charge_point_id {
         Some(id) => Identity::One(id.clone()),
-        None => Identity::Prefix(args.id_prefix.clone()),
+        None => Identity::Prefix(id_prefix(args)),
     };
-    let by_hand = args.driver.as_deref() == Some("prompt");
-    let serial = matches!(identity, Identity::One(_)) || by_hand;
     let driver = match args.driver.as_deref() {
         None => None,
         Some("prompt") => Some(Driver::prompt(Person::new("the CSMS", bar))),
@@ -301,7 +273,7 @@ async fn foreign_csms(
             between: Between::default(),
         },
         bundle: None,
-        concurrency: if serial {
+        concurrency: if is_serial(args) {
             1
         } else {
             args.concurrency.map_or(16, usize::from)
@@ -364,7 +336,7 @@ fn client_tls(args: &Args, url: &str) -> Result<Option<ClientTls>> {
     let id = args
         .charge_point_id
         .clone()
-        .unwrap_or_else(|| format!("{}000001", args.id_prefix));
+        .unwrap_or_else(|| format!("{}000001", id_prefix(args)));
     let id = ChargePointId::new(&id).map_err(|error| anyhow!("{}: {error}", quoted(&id)))?;
     let files = TlsFiles {
         ca: args.ca.clone(),

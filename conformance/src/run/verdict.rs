@@ -13,7 +13,7 @@ pub enum Verdict {
     Failed,
     /// Nothing failed, but something that was selected was not run.
     Incomplete,
-    /// No scenario passed or failed: nothing was tested.
+    /// No scenario passed or failed, and not because none applies: nothing was tested.
     NothingRan,
     /// Somebody ended the run before all scenarios had their turn; the rest is reported as not run.
     Interrupted,
@@ -36,12 +36,14 @@ pub(crate) fn gaps(report: &Report) -> Vec<String> {
     not_run.chain(of_api).collect()
 }
 
-/// `allow_not_run`: scenarios that were not run are no reason to complain.
+/// `gaps`: what else makes the run fail. `allow_not_run`: scenarios that were not run are no reason to complain.
 pub(crate) fn verdict(summary: &Summary, gaps: &[String], allow_not_run: bool) -> Verdict {
     let good = summary.passed + summary.warned;
+    // What does not apply is settled: there is nothing to run.
+    let settled = summary.not_applicable > 0 && summary.not_run == 0;
     match (summary.failed, good, summary.not_run) {
         (1.., _, _) => Verdict::Failed,
-        (0, 0, _) => Verdict::NothingRan,
+        (0, 0, _) if !settled => Verdict::NothingRan,
         (0, _, _) if !gaps.is_empty() => Verdict::Failed,
         (0, _, 1..) if !allow_not_run => Verdict::Incomplete,
         (0, _, _) => Verdict::Passed,
@@ -51,6 +53,22 @@ pub(crate) fn verdict(summary: &Summary, gaps: &[String], allow_not_run: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_in_which_nothing_applies_is_good_and_one_in_which_nothing_ran_is_not() {
+        let of = |not_applicable, not_run| Summary {
+            not_applicable,
+            not_run,
+            ..Summary::default()
+        };
+        assert_eq!(verdict(&of(2, 0), &[], false), Verdict::Passed);
+        assert_eq!(verdict(&of(2, 1), &[], true), Verdict::NothingRan);
+        assert_eq!(verdict(&of(0, 1), &[], true), Verdict::NothingRan);
+        assert_eq!(verdict(&of(0, 0), &[], false), Verdict::NothingRan);
+        let gap = ["a waiver fits nothing".to_owned()];
+        assert_eq!(verdict(&of(2, 0), &gap, false), Verdict::Failed);
+    }
+
     use crate::report::ScenarioReport;
     use crate::report::rest_coverage::ApiCoverage;
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Closed;
 use super::rig::{ChargerUnderTest, Rig};
 use super::talk::Talk;
-use crate::case::capabilities::ChargerTraits;
+use crate::case::capabilities::{ChargerTraits, Denial};
 use crate::case::side::Side;
 use crate::case::tags::ANOTHER_TAG;
 use crate::dialect::v16::answers::CsmsAnswers;
@@ -21,8 +21,8 @@ use crate::failure::{Failure, StepResult};
 use crate::hand::operator::{Operator, OperatorError, describe};
 use crate::peer::station::{Knock, Welcome, connect};
 use crate::watch::expected::{Expected, Order, Want};
-use crate::wire::entry::Entry;
-use crate::wire::line::{Line, Log};
+use crate::wire::entry::{Entry, OPERATOR};
+use crate::wire::line::Line;
 use crate::wire::post::post;
 use crate::wire::script::Script;
 
@@ -53,7 +53,7 @@ pub(crate) struct CsmsRole {
     /// What intervals of the scenario are multiplied by: the charge point under test may not take smaller ones.
     pub(crate) stretch: u32,
     /// Settings the scenario has changed, with the values they had.
-    settings_before: Vec<(String, String)>,
+    pub(super) settings_before: Vec<(String, String)>,
 }
 
 /// What a scenario demands of its charge point, from its tags.
@@ -130,8 +130,12 @@ impl CsmsRole {
                 device,
             } => {
                 let told = |key: &str| device.get()?.value(key).map(str::to_owned);
-                if let Some(reason) = traits.denies(tags, &told) {
-                    return Err(Closed::NotApplicable(reason));
+                match traits.denies(tags, &told) {
+                    Some(Denial::NotApplicable(reason)) => {
+                        return Err(Closed::NotApplicable(reason));
+                    }
+                    Some(Denial::Disputed(reason)) => return Err(Closed::NotRun(reason)),
+                    None => {}
                 }
                 if demands.moved_clock {
                     return Err(Closed::NotApplicable(
@@ -230,7 +234,7 @@ impl CsmsRole {
     /// Lets the operator do something. `Err(NotRun)` when this charger cannot.
     pub(crate) async fn operate(&mut self, action: Action) -> Result<(), Closed> {
         self.talk.begin_act();
-        let text = format!("operator: {}", describe(&action));
+        let text = format!("{OPERATOR}{}", describe(&action));
         match action {
             Action::Disconnect { .. } => self.talk.line.cut(text, false),
             Action::PowerCycle { .. } | Action::Reboot => self.talk.line.cut(text, true),
@@ -303,7 +307,9 @@ impl CsmsRole {
     pub(crate) async fn tidy_up(&mut self) {
         let operator = self.operator.clone();
         if let Operator::Prompt(person) = &operator {
-            self.talk.line.note("operator: tidies the charger up");
+            self.talk
+                .line
+                .note(format!("{OPERATOR}tidies the charger up"));
             person.tidy_up().await;
         }
         if !operator.is_a_machine() {
@@ -324,49 +330,6 @@ impl CsmsRole {
         }
     }
 
-    /// Leaves a charger as it was found: no session, and the settings it had. What it says to that is not judged.
-    async fn leave_as_found(&mut self) {
-        let stopped = |log: &Log, id: i64| {
-            let mut calls = log.entries.iter().filter_map(Entry::call_from_sut);
-            calls.any(|(_, action, payload)| {
-                action == "StopTransaction" && payload["transactionId"] == id
-            })
-        };
-        if let Some(id) = self
-            .talk
-            .transaction
-            .filter(|id| !stopped(&self.talk.line.log(), *id))
-        {
-            self.talk
-                .command("RemoteStopTransaction", json!({"transactionId": id}))
-                .await;
-            let accepted = self
-                .talk
-                .result()
-                .await
-                .is_ok_and(|result| result["status"] == "Accepted");
-            if accepted {
-                self.talk
-                    .line
-                    .wait(self.talk.patience, |log| stopped(log, id).then_some(()))
-                    .await;
-            }
-        }
-        // Last first: a key that was set twice ends with the value it had before the scenario.
-        for (key, value) in std::mem::take(&mut self.settings_before).into_iter().rev() {
-            self.talk
-                .command("ChangeConfiguration", json!({"key": key, "value": value}))
-                .await;
-            if let Err(failure) = self.talk.result().await {
-                self.talk
-                    .line
-                    .note(format!("rig: {key} could not be set back: {failure}"));
-            }
-        }
-        // An answer that we still owe would be asked for again in the next scenario.
-        self.talk.owe_nothing().await;
-    }
-
     /// The charge point took a value that counts after a restart: restarts it, and makes sure that the value is there.
     async fn restart_to_set(&mut self, key: &str, value: &str) -> Result<(), Closed> {
         self.talk.line.note(format!(
@@ -381,10 +344,10 @@ impl CsmsRole {
                 result["status"]
             )));
         }
-        self.talk
-            .expect(Order::Next, &Expected::call("BootNotification"))
-            .await?;
-        self.statuses(0, &["Available"], Order::Next).await?;
+        self.boot().await?;
+        self.statuses(1, &["Available"], Order::Next).await?;
+        let main = Expected::call("StatusNotification").with("connectorId", 0);
+        self.talk.allow(main);
         self.talk
             .command("GetConfiguration", json!({"key": [key]}))
             .await;
@@ -425,7 +388,7 @@ impl CsmsRole {
     pub(crate) async fn close(mut self) -> Vec<Entry> {
         let foreign = self.station.is_none();
         let judged = self.talk.line.log().entries.len();
-        if foreign && self.talk.line.log().connected {
+        if foreign {
             self.leave_as_found().await;
         }
         self.operator = Operator::Absent;

@@ -237,7 +237,6 @@ impl StationRole {
             if let Err(failure) = self.talk.answer().await {
                 let note = format!("rig: the transaction stays open: {failure}");
                 self.talk.line.note(note);
-                return;
             }
         }
     }
@@ -270,6 +269,11 @@ impl StationRole {
             lines.push(older.finish().await.1);
         }
         let judged = self.talk.line.log().entries.len();
+        // Where the line is down in the middle of a session, the tag would stay in use.
+        let away = !self.talk.line.log().connected;
+        if away && !self.running().is_empty() && self.talk.line.log().sockets > 0 {
+            let _ = self.connect().await;
+        }
         if self.talk.line.log().connected {
             self.stop_what_runs().await;
             self.talk.line.hang_up(false).await;

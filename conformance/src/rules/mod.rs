@@ -52,14 +52,14 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    const fn must(id: &'static str) -> Self {
+    pub(crate) const fn must(id: &'static str) -> Self {
         Self {
             id,
             weight: Weight::Must,
         }
     }
 
-    const fn should(id: &'static str) -> Self {
+    pub(crate) const fn should(id: &'static str) -> Self {
         Self {
             id,
             weight: Weight::Should,

@@ -154,7 +154,9 @@ async fn knows_by_itself(world: &mut World) -> StepResult {
     let version = csms.talk.result().await?["listVersion"]
         .as_i64()
         .unwrap_or(0);
-    let list = json!({"listVersion": version.max(0) + 1, "updateType": "Full",
+    // The tags that the list of its owner holds stay there. One without a list takes a whole one.
+    let update = if version > 0 { "Differential" } else { "Full" };
+    let list = json!({"listVersion": version.max(0) + 1, "updateType": update,
         "localAuthorizationList": [{"idTag": tag, "idTagInfo": {"status": "Accepted"}}]});
     csms.talk.command("SendLocalList", list).await;
     let result = csms.talk.result().await?;

@@ -110,7 +110,8 @@ async fn until_accepted(
             None | Some(0) => AT_ONCE,
             Some(seconds) => Duration::from_secs(seconds),
         };
-        if Instant::now() + interval > deadline {
+        let again = Instant::now().checked_add(interval);
+        if again.is_none_or(|again| again > deadline) {
             return Ok(Registered::Waits { status });
         }
         station.talk.line.wait(interval, |_| None::<()>).await;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cucumber::{then, when};
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use crate::case::tags::TagWord;
@@ -15,12 +16,16 @@ use crate::rules::ocppj::ERROR_CODES;
 use crate::steps::csms::{CONNECTORS, tag_is_accepted, told};
 use crate::steps::world::World;
 use crate::watch::expected::{Expected, Order, Want};
+use crate::wire::entry::Entry;
 use crate::wire::line::Log;
 use crate::wire::script::Answer;
 use crate::words::span;
 
 /// How long the line is watched for what should not come.
 const WATCH: Duration = Duration::from_millis(600);
+
+/// A person may take this long to give a command.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(86_400);
 
 /// Has the driver order a command; `Err` when this run has no driver.
 pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
@@ -44,7 +49,19 @@ pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> St
         .line
         .note(format!("driver: {action} {payload}"));
     let tell = station.talk.line.recorder();
-    let order = driver.order(&station.scenario, &station.id, action, &payload, tell);
+    let mut order = driver.order(&station.scenario, &station.id, action, &payload, tell);
+    if driver.is_a_person() {
+        // What the command may take counts from when it was given; it can be here before the person says so.
+        let from = station.talk.line.log().entries.len();
+        let came = station.talk.line.wait(AS_LONG_AS_IT_TAKES, |log| {
+            let mut calls = log.entries[from..].iter().filter_map(Entry::call_from_sut);
+            calls.any(|(_, other, _)| other == action).then_some(())
+        });
+        tokio::select! {
+            () = order.settled() => {}
+            _ = came => {}
+        }
+    }
     station.orders.push(order);
     DONE
 }
@@ -208,7 +225,7 @@ pub(super) async fn expect_if_it_can(world: &mut World, expected: Expected) -> S
             station.held.push(held);
             DONE
         }
-        None if refusal.of_the_order => Err(world.cannot_run(format!(
+        None if refusal.cannot || refusal.of_the_order => Err(world.cannot_run(format!(
             "the CSMS cannot be made to send it: {}",
             refusal.reason
         ))),
@@ -401,7 +418,7 @@ async fn answer_in_kind(station: &mut StationRole) -> StepResult {
         .await
 }
 
-/// The next command that is one of these; not waited for when the driver has refused to order any.
+/// The next command that is one of these; not waited for when the driver has refused to order any, or cannot order one.
 async fn next_of(
     station: &mut StationRole,
     actions: &[&str],
@@ -418,24 +435,36 @@ async fn next_of(
         Some((id.to_owned(), action.to_owned(), payload.clone()))
     };
     let ordered = !station.orders.is_empty();
-    let all_refused = join_all(station.orders.iter_mut().map(driver::Order::refused));
-    let patience = tokio::select! {
+    let refused = all_refused(&mut station.orders);
+    let (patience, cannot) = tokio::select! {
         found = station.talk.line.wait(station.talk.patience, look) => match found {
             Some(seen) => return Ok(seen),
-            None => station.talk.patience,
+            None => (station.talk.patience, None),
         },
         // The CALL counts, and it may have overtaken the refusals on another socket.
-        _ = all_refused, if ordered => match station.talk.line.wait(OVERTAKEN, look).await {
+        cannot = refused, if ordered => match station.talk.line.wait(OVERTAKEN, look).await {
             Some(seen) => return Ok(seen),
-            None => OVERTAKEN,
+            None => (OVERTAKEN, cannot),
         },
     };
+    station.cannot = station.cannot.take().or(cannot);
     let failure = Failure::new(format!(
         "neither {} came within {}",
         actions.join(" nor "),
         span(patience)
     ));
     Err(with_refusals(station, failure).await)
+}
+
+/// Comes back when all orders are refused, or with the reason why one cannot be given at all.
+async fn all_refused(orders: &mut [driver::Order]) -> Option<String> {
+    let mut refusals: FuturesUnordered<_> = orders.iter_mut().map(driver::Order::refused).collect();
+    while let Some(refusal) = refusals.next().await {
+        if refusal.cannot {
+            return Some(refusal.reason);
+        }
+    }
+    None
 }
 
 /// Both directions have a call open at the same time, which the standard allows.
@@ -478,14 +507,10 @@ mod tests {
     use crate::role::rig::{CsmsUnderTest, Identity, Rig, RigParts};
     use crate::wire::entry::EntryKind;
 
-    /// A driver that takes no order.
-    async fn refusing_driver() -> String {
-        let refuse = || async {
-            (
-                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
-                "no such charge point",
-            )
-        };
+    /// A driver that takes no order, and says so with this status.
+    async fn refusing_driver(status: u16) -> String {
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        let refuse = move || async move { (status, "no such charge point") };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let routes = axum::Router::new().fallback(refuse);
@@ -494,9 +519,9 @@ mod tests {
     }
 
     /// A rig whose driver takes no order.
-    async fn refused_rig() -> (Driver, Arc<Rig>) {
+    async fn refused_rig(status: u16) -> (Driver, Arc<Rig>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let url = refusing_driver().await;
+        let url = refusing_driver(status).await;
         let driver = Driver::new(&url, &[], reqwest::Client::new()).unwrap();
         let parts = RigParts {
             charger: None,
@@ -527,7 +552,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_a_careful_csms_refuses_to_send_is_not_run_and_any_other_fails() {
-        let (driver, rig) = refused_rig().await;
+        let (driver, rig) = refused_rig(422).await;
         let order = |tell: fn(String)| {
             driver.order("a scenario", "CP-1", "UnlockConnector", &json!({}), tell)
         };
@@ -553,7 +578,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_does_not_come_fails_with_what_the_driver_said() {
-        let (driver, rig) = refused_rig().await;
+        let (driver, rig) = refused_rig(422).await;
         let mut station = StationRole::new(rig, "a scenario").unwrap();
         for action in ["UnlockConnector", "ClearCache"] {
             let tell = station.talk.line.recorder();
@@ -572,5 +597,26 @@ mod tests {
             matches!(&entry.kind, EntryKind::Note(text) if text.starts_with("driver answered"))
         });
         assert_eq!(notes.count(), 2, "what the driver said is on record");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_a_driver_cannot_order_at_all_is_not_run() {
+        let (driver, rig) = refused_rig(501).await;
+        let mut world = World::default();
+        world.station = Some(StationRole::new(Arc::clone(&rig), "a scenario").unwrap());
+        world.rig = Some(rig);
+        let order = |action| driver.order("a scenario", "CP-1", action, &json!({}), |_| {});
+        world.station().unwrap().orders.push(order("DataTransfer"));
+        let expected = Expected::call("DataTransfer");
+        let Failure(text) = expect_if_it_can(&mut world, expected).await.unwrap_err();
+        assert!(
+            text.starts_with("not run: the CSMS cannot be made"),
+            "{text}"
+        );
+        let station = world.station().unwrap();
+        station.orders = vec![order("ClearCache")];
+        let found = next_of(station, &["UnlockConnector", "ClearCache"]).await;
+        assert!(found.is_err());
+        assert!(station.cannot.as_ref().unwrap().contains("501"));
     }
 }

@@ -323,9 +323,18 @@ impl CsmsRole {
                 Action::FreeLock { connector_id },
                 Action::ClearFault { connector_id },
                 unplug(CableSide::Ev),
-                unplug(CableSide::Station),
             ] {
                 let _ = self.operate(action).await;
+            }
+            let out = self.operate(unplug(CableSide::Station)).await;
+            // Its lock may hold the cable for an owner who is gone [1.6 §3.5.4].
+            if matches!(out, Err(Closed::Refused(_))) && self.talk.line.log().connected {
+                let payload = json!({"connectorId": connector_id});
+                self.talk
+                    .command_that_may_fail("UnlockConnector", payload)
+                    .await;
+                let _ = self.talk.answer().await;
+                let _ = self.operate(unplug(CableSide::Station)).await;
             }
         }
     }

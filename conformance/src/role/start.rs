@@ -22,6 +22,9 @@ const FIRST_BOOT: Duration = Duration::from_secs(10);
 /// How long the status of connector 0 is waited for once those of the others are there.
 const MAIN_STATUS: Duration = Duration::from_secs(5);
 
+/// How long a charger may take to see from the answer to its boot that it is accepted, where it says nothing then.
+const TAKEN_IN: Duration = Duration::from_millis(300);
+
 impl CsmsRole {
     /// Brings the charge point to its beginnings: booted, and all connectors free.
     ///
@@ -77,6 +80,16 @@ impl CsmsRole {
             .expect_within(Order::Next, &boot, patience)
             .await?;
         self.talk.answered(&seen).await?;
+        // It has to take the answer in before it can obey: its next word shows that it has.
+        let answered = self.talk.line.log().entries.len();
+        let said = |entry: &Entry| entry.frame(Direction::FromSut).is_some();
+        self.talk
+            .line
+            .wait(TAKEN_IN, |log| {
+                let later = log.entries.get(answered..).unwrap_or_default();
+                later.iter().any(said).then_some(())
+            })
+            .await;
         Ok(seen)
     }
 

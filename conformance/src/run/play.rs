@@ -46,6 +46,8 @@ pub(crate) async fn play(
         .with_parser(Ready)
         .with_writer(gatherer)
         .with_default_cli()
+        // A tag such as @retry is a word of the user's: each scenario runs once.
+        .retry_options(|_, _, _, _| None)
         .max_concurrent_scenarios(concurrency)
         .before(move |feature, _, scenario, world: &mut World| {
             world.rig = Some(Arc::clone(&before));

@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point @offline @retry
+@ocpp16 @core @charge-point @offline @resend
 Feature: Transaction messages get through
   What the CSMS fails to process is sent again, as it was, not at once and not for ever.
 

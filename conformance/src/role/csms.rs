@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use dynamo_protocol::ChargePointId;
 use dynamo_simulator::charge_point::{Action, CableSide, Hardware, Setup};
 use dynamo_simulator::{Clock, Handle, RigClock, Station, spawn};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Closed;
 use super::rig::{ChargerUnderTest, Rig};
@@ -25,6 +25,12 @@ use crate::wire::entry::{Entry, OPERATOR};
 use crate::wire::line::Line;
 use crate::wire::post::post;
 use crate::wire::script::Script;
+
+/// Under this name a scenario remembers the last transaction of each connector: its id and its start.
+pub(crate) const RUNNING: &str = "the transactions by connector";
+
+/// Under this name a scenario remembers the value that was there before it set one.
+pub(crate) const HAD: &str = "the value it had";
 
 /// How long the bundled charge point takes from power to network: long enough to be a reboot, short for the reader.
 const BOOT_MS: u64 = 300;
@@ -275,6 +281,30 @@ impl CsmsRole {
         self.settings_before
             .extend(now.clone().map(|now| (key.to_owned(), now)));
         Ok(now)
+    }
+
+    /// Sends a command of a step. What it changes for longer than the scenario is remembered first.
+    pub(crate) async fn command(&mut self, action: &str, payload: Value) -> StepResult {
+        match action {
+            "RemoteStartTransaction" => self.talk.mark("remote start"),
+            "ChangeConfiguration" => {
+                let key = payload["key"].as_str().unwrap_or_default();
+                let had = self.remember(key).await?;
+                self.talk.told.insert(HAD, json!(had));
+            }
+            _ => {}
+        }
+        self.talk.command(action, payload).await;
+        Ok(())
+    }
+
+    /// The id of the last transaction of a connector, and its start.
+    pub(crate) fn transaction_on(&self, connector: u32) -> Result<(i64, Value), Failure> {
+        let running = self.talk.told.get(RUNNING);
+        let transaction = running.map(|running| &running[connector.to_string()]);
+        transaction
+            .and_then(|one| Some((one["id"].as_i64()?, one["start"].clone())))
+            .ok_or_else(|| Failure::new(format!("no transaction runs on connector {connector}")))
     }
 
     /// Sets a configuration key of the charge point under test for the length of the scenario. A charge point that

@@ -44,6 +44,8 @@ pub(crate) struct StationRole {
     pub(crate) accepted: bool,
     /// Its register, Wh.
     pub(crate) meter_wh: i64,
+    /// The last command that a step has ordered.
+    pub(crate) asked: Option<Asked>,
     /// Orders to the driver whose refusal would explain a missing command.
     pub(crate) orders: Vec<Ordered>,
     /// What it answers by itself.
@@ -52,6 +54,15 @@ pub(crate) struct StationRole {
     pub(crate) cannot: Option<String>,
     events: mpsc::Sender<SocketEvent>,
     sockets: u64,
+}
+
+/// A command that the operator of the CSMS under test wants sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) action: String,
+    pub(crate) payload: Value,
+    /// A careful CSMS may refuse to send it.
+    pub(crate) if_it_can: bool,
 }
 
 impl StationRole {
@@ -80,6 +91,7 @@ impl StationRole {
             held: Vec::new(),
             accepted: false,
             meter_wh: 1_000,
+            asked: None,
             orders: Vec::new(),
             answers,
             cannot: None,

@@ -208,9 +208,3 @@ async fn answers_next_authorize(world: &mut World, status: String) -> StepResult
         .answer_once("Authorize", answer);
     DONE
 }
-
-#[when("the CSMS clears the authorization cache")]
-async fn clear_cache(world: &mut World) -> StepResult {
-    world.csms()?.talk.command("ClearCache", json!({})).await;
-    DONE
-}

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
-use crate::role::csms::CsmsRole;
+use crate::role::csms::{CsmsRole, HAD};
 use crate::steps::world::{OrEnd, World};
 use crate::wire::entry::{Entry, Message};
 use crate::words::{list, quoted};
@@ -50,26 +50,6 @@ pub(super) async fn set(world: &mut World, key: &str, value: &str) -> StepResult
         value = (interval * stretch).to_string();
     }
     csms.configure(key, &value).await.or_end(world)
-}
-
-#[when("the CSMS reads the whole configuration")]
-async fn read_all(world: &mut World) -> StepResult {
-    world
-        .csms()?
-        .talk
-        .command("GetConfiguration", json!({}))
-        .await;
-    DONE
-}
-
-#[when(regex = r"^the CSMS reads ([A-Z]\w+)$")]
-async fn read(world: &mut World, key: String) -> StepResult {
-    world
-        .csms()?
-        .talk
-        .command("GetConfiguration", json!({"key": [key]}))
-        .await;
-    DONE
 }
 
 #[when("the CSMS reads as many keys at once as it allows")]
@@ -110,20 +90,6 @@ fn names(list: &Value) -> Vec<String> {
         .filter_map(|entry| entry["key"].as_str().map(str::to_owned))
         .collect()
 }
-
-#[when(regex = r"^the CSMS sets (\w+) to (\S+)$")]
-async fn write(world: &mut World, key: String, value: String) -> StepResult {
-    let csms = world.csms()?;
-    let had = csms.remember(&key).await?;
-    csms.talk.told.insert(HAD, json!(had));
-    csms.talk
-        .command("ChangeConfiguration", json!({"key": key, "value": value}))
-        .await;
-    DONE
-}
-
-/// Under this name the scenario remembers the value that was there before it set one.
-const HAD: &str = "the value it had";
 
 /// What was refused is not there [1.6 §5.3].
 #[then(regex = r"^it answers that (\w+) has the value it had$")]
@@ -289,21 +255,6 @@ async fn answers_unknown(world: &mut World, key: String) -> StepResult {
     } else {
         Err(Failure::new(format!(
             "its answer to {key} is {result}; {key} among the unknown keys and no value is expected"
-        )))
-    }
-}
-
-#[then(regex = r"^it answers that (\w+) is (\d+)$")]
-async fn answers_that(world: &mut World, key: String, value: String) -> StepResult {
-    let result = world.csms()?.talk.result().await?;
-    let is = value_in(&result, &key)?;
-    if is == value {
-        DONE
-    } else {
-        Err(Failure::new(format!(
-            "{key} is {}, not {}",
-            quoted(&is),
-            quoted(&value)
         )))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use cucumber::{given, then, when};
+use cucumber::{given, then};
 use serde_json::{Value, json};
 
 use super::operator::{Moment, presented_in_outage};
 use crate::case::tags::TagWord;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
-use crate::role::csms::CsmsRole;
+use crate::role::csms::{CsmsRole, RUNNING};
 use crate::role::talk::Seen;
 use crate::steps::world::World;
 use crate::watch::expected::{Allowance, Expected, Order, Want};
@@ -68,35 +68,13 @@ pub(super) async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
     DONE
 }
 
-/// Under this name the scenario remembers the last transaction of each connector: its id and its start.
-const RUNNING: &str = "the transactions by connector";
-
-/// The id of the last transaction of a connector, and its start.
-fn transaction_on(csms: &CsmsRole, connector: u32) -> Result<(i64, Value), Failure> {
-    let running = csms.talk.told.get(RUNNING);
-    let transaction = running.map(|running| &running[connector.to_string()]);
-    transaction
-        .and_then(|one| Some((one["id"].as_i64()?, one["start"].clone())))
-        .ok_or_else(|| Failure::new(format!("no transaction runs on connector {connector}")))
-}
-
-#[when(regex = r"^the CSMS stops the session on connector (\d+) remotely$")]
-async fn remote_stop_on(world: &mut World, connector: u32) -> StepResult {
-    let csms = world.csms()?;
-    let (id, _) = transaction_on(csms, connector)?;
-    csms.talk
-        .command("RemoteStopTransaction", json!({"transactionId": id}))
-        .await;
-    DONE
-}
-
 /// Of two that run, the one that was meant.
 #[then(
     regex = r"^(before or after that, )?it stops the transaction of connector (\d+) because of (\w+)$"
 )]
 async fn stops_on(world: &mut World, beside: String, connector: u32, reason: String) -> StepResult {
     let csms = world.csms()?;
-    let (id, start) = transaction_on(csms, connector)?;
+    let (id, start) = csms.transaction_on(connector)?;
     let expected = Expected::call("StopTransaction")
         .with("transactionId", id)
         .with("reason", reason)

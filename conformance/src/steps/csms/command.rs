@@ -13,9 +13,9 @@ use crate::failure::{Failure, StepResult};
 use crate::hand::driver;
 use crate::role::station::{OVERTAKEN, StationRole};
 use crate::rules::ocppj::ERROR_CODES;
-use crate::steps::csms::{CONNECTORS, tag_is_accepted, told};
+use crate::steps::csms::{tag_is_accepted, told};
 use crate::steps::world::World;
-use crate::watch::expected::{Expected, Order, Want};
+use crate::watch::expected::{Expected, Order};
 use crate::wire::entry::Entry;
 use crate::wire::line::Log;
 use crate::wire::script::Answer;
@@ -28,7 +28,7 @@ const WATCH: Duration = Duration::from_millis(600);
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(86_400);
 
 /// Has the driver order a command; `Err` when this run has no driver.
-pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
+pub(in crate::steps) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     let driver = world.station()?.csms()?.driver.clone();
     let Some(driver) = driver else {
         return Err(world.cannot_run("needs --driver"));
@@ -78,108 +78,8 @@ fn awaited(action: &str, payload: &Value) -> Value {
     }
 }
 
-#[when(
-    regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$"
-)]
-async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word).await?;
-    order(
-        world,
-        "RemoteStartTransaction",
-        json!({"connectorId": connector, "idTag": tag}),
-    )
-    .await
-}
-
-#[when("the operator has the CSMS stop the session")]
-async fn remote_stop(world: &mut World) -> StepResult {
-    let id = world
-        .station()?
-        .talk
-        .transaction
-        .ok_or_else(|| Failure::new("no transaction runs"))?;
-    order(world, "RemoteStopTransaction", json!({"transactionId": id})).await
-}
-
-#[when(regex = r"^the operator has the CSMS reset it (Hard|Soft)$")]
-async fn reset(world: &mut World, kind: String) -> StepResult {
-    order(world, "Reset", json!({"type": kind})).await
-}
-
-#[when(regex = r"^the operator has the CSMS unlock connector (\d+)$")]
-async fn unlock(world: &mut World, connector: u32) -> StepResult {
-    order(world, "UnlockConnector", json!({"connectorId": connector})).await
-}
-
-/// A connector that the charge point has not, next to those it has.
-pub(super) const MISSING_CONNECTOR: u32 = CONNECTORS + 1;
-
-#[when("the operator has the CSMS unlock a connector that is not there, if it can")]
-async fn unlock_missing(world: &mut World) -> StepResult {
-    let payload = json!({"connectorId": MISSING_CONNECTOR});
-    order(world, "UnlockConnector", payload).await
-}
-
-#[then("the CSMS sends UnlockConnector for that connector")]
-async fn sends_unlock_missing(world: &mut World) -> StepResult {
-    let expected = Expected::call("UnlockConnector").with("connectorId", MISSING_CONNECTOR);
-    expect_if_it_can(world, expected).await
-}
-
-#[when(regex = r"^the operator has the CSMS read (its whole configuration|\w+)$")]
-async fn read(world: &mut World, what: String) -> StepResult {
-    let payload = if what.contains(' ') {
-        json!({})
-    } else {
-        json!({"key": [what]})
-    };
-    order(world, "GetConfiguration", payload).await
-}
-
-#[when(regex = r"^the operator has the CSMS set (\w+) to (\S+)$")]
-async fn write(world: &mut World, key: String, value: String) -> StepResult {
-    order(
-        world,
-        "ChangeConfiguration",
-        json!({"key": key, "value": value}),
-    )
-    .await
-}
-
-#[when("the operator has the CSMS clear the authorization cache")]
-async fn clear_cache(world: &mut World) -> StepResult {
-    order(world, "ClearCache", json!({})).await
-}
-
-#[when(regex = r"^the operator has the CSMS make connector (\d+) (Operative|Inoperative)$")]
-async fn make_available(world: &mut World, connector: u32, kind: String) -> StepResult {
-    let payload = json!({"connectorId": connector, "type": kind});
-    order(world, "ChangeAvailability", payload).await
-}
-
-#[then(
-    regex = r"^the CSMS sends ChangeAvailability of connector (\d+) to (Operative|Inoperative)$"
-)]
-async fn sends_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
-    let expected = Expected::call("ChangeAvailability").with("connectorId", connector);
-    expect_command(world, expected.with("type", kind)).await
-}
-
-#[when(regex = r"^the operator has the CSMS send data of the vendor (\S+), if it can$")]
-async fn send_data(world: &mut World, vendor: String) -> StepResult {
-    let payload = json!({"vendorId": vendor, "messageId": "Hello", "data": "anything"});
-    order(world, "DataTransfer", payload).await
-}
-
-#[then(regex = r"^the CSMS sends data of the vendor (\S+)$")]
-async fn sends_data(world: &mut World, vendor: String) -> StepResult {
-    let expected = Expected::call("DataTransfer").want("vendorId", Want::Tag(vendor));
-    let expected = expected.want("messageId", Want::Tag("Hello".into()));
-    expect_if_it_can(world, expected.with("data", "anything")).await
-}
-
 /// Waits for a command and keeps it until a step answers it.
-async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
+pub(in crate::steps) async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
     let station = world.station()?;
     match station.expect(Order::Next, &expected).await {
         Ok(seen) => {
@@ -193,14 +93,17 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
 }
 
 /// The command that a step has seen last.
-pub(super) fn last_command(world: &mut World) -> Result<Value, Failure> {
+pub(in crate::steps) fn last_command(world: &mut World) -> Result<Value, Failure> {
     let held = world.station()?.held.last();
     let payload = held.map(|(_, _, payload)| payload.clone());
     payload.ok_or_else(|| Failure::new("no command was seen"))
 }
 
 /// Waits for a command that a careful CSMS refuses to send: then the scenario is not run. A silence fails.
-pub(super) async fn expect_if_it_can(world: &mut World, expected: Expected) -> StepResult {
+pub(in crate::steps) async fn expect_if_it_can(
+    world: &mut World,
+    expected: Expected,
+) -> StepResult {
     let station = world.station()?;
     let ordered = station.orders.pop();
     let mut ordered = ordered.ok_or_else(|| Failure::new("no command was ordered"))?;
@@ -243,77 +146,6 @@ async fn with_refusals(station: &mut StationRole, failure: Failure) -> Failure {
         reasons.extend(order.refusal().await);
     }
     Failure(reasons.join("; "))
-}
-
-/// The connector is optional [1.6 §6.33].
-#[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
-async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word).await?;
-    let expected = Expected::call("RemoteStartTransaction").want("idTag", Want::Tag(tag));
-    let connector_id = Want::IsOrAbsent(connector.into());
-    expect_command(world, expected.want("connectorId", connector_id)).await?;
-    if last_command(world)?.get("connectorId").is_none() {
-        world.warn(format!(
-            "the CSMS left the connector to the charge point; connector {connector} was meant"
-        ));
-    }
-    DONE
-}
-
-#[then("the CSMS sends RemoteStopTransaction for the transaction")]
-async fn sends_remote_stop(world: &mut World) -> StepResult {
-    let id = world
-        .station()?
-        .talk
-        .transaction
-        .ok_or_else(|| Failure::new("no transaction runs"))?;
-    expect_command(
-        world,
-        Expected::call("RemoteStopTransaction").with("transactionId", id),
-    )
-    .await
-}
-
-#[then(regex = r"^the CSMS sends Reset with the type (Hard|Soft)$")]
-async fn sends_reset(world: &mut World, kind: String) -> StepResult {
-    expect_command(world, Expected::call("Reset").with("type", kind)).await
-}
-
-#[then(regex = r"^the CSMS sends UnlockConnector for connector (\d+)$")]
-async fn sends_unlock(world: &mut World, connector: u32) -> StepResult {
-    expect_command(
-        world,
-        Expected::call("UnlockConnector").with("connectorId", connector),
-    )
-    .await
-}
-
-#[then("the CSMS sends ClearCache")]
-async fn sends_clear_cache(world: &mut World) -> StepResult {
-    expect_command(world, Expected::call("ClearCache")).await
-}
-
-#[then(regex = r"^the CSMS sends ChangeConfiguration of (\w+) to (\S+)$")]
-async fn sends_change(world: &mut World, key: String, value: String) -> StepResult {
-    expect_command(
-        world,
-        Expected::call("ChangeConfiguration")
-            .want("key", Want::Tag(key))
-            .with("value", value),
-    )
-    .await
-}
-
-/// An empty list means the same as none [1.6 §6.23]; names of keys have no case [1.6 §7.17]. A CSMS may ask for more.
-#[then(regex = r"^the CSMS asks for (the whole configuration|\w+)$")]
-async fn asks_for(world: &mut World, what: String) -> StepResult {
-    let expected = Expected::call("GetConfiguration");
-    let key = if what.contains(' ') {
-        Want::IsOrAbsent(json!([]))
-    } else {
-        Want::Has(what)
-    };
-    expect_command(world, expected.want("key", key)).await
 }
 
 #[when(regex = r"^it answers ([A-Z]\w+)$")]

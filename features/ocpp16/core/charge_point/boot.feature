@@ -23,7 +23,7 @@ Feature: A charge point announces itself
     And the CSMS answers later boots with Accepted and an interval of 2 seconds
     When the charge point is power cycled
     Then it boots
-    When the CSMS reads the whole configuration
+    When the CSMS sends GetConfiguration
     Then it answers with its configuration
     When the CSMS sets MeterValueSampleInterval to another value
     Then it answers Accepted
@@ -35,7 +35,9 @@ Feature: A charge point announces itself
     Given the CSMS answers the next boot with Pending and an interval of 2 seconds
     When the charge point is power cycled
     Then it boots
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Rejected or with an error
     And it has booted again, or boots again, no sooner than 2 seconds after the answer
     And it reports connector 0 and every connector as Available

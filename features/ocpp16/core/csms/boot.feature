@@ -43,14 +43,15 @@ Feature: The CSMS takes a charge point in
   @driver @robustness
   Scenario: A late answer on the old line does not end the new one
     Given a charge point that the CSMS has accepted
-    When the operator has the CSMS read its whole configuration
-    Then the CSMS asks for the whole configuration
+    When the operator has the CSMS send GetConfiguration
+    Then the CSMS sends that command
     When it connects once more while the first line is still open
     And it answers the command on the first line
     And it sends a heartbeat
     Then the CSMS answers with its clock
-    When the operator has the CSMS unlock connector 1
-    Then the CSMS sends UnlockConnector for connector 1
+    When the operator has the CSMS send UnlockConnector
+      | connectorId | 1 |
+    Then the CSMS sends that command
     When it answers Unlocked
 
   @driver
@@ -59,7 +60,8 @@ Feature: The CSMS takes a charge point in
     When it loses its connection and connects again
     And it sends a heartbeat
     Then the CSMS answers with its clock
-    When the operator has the CSMS unlock connector 1
-    Then the CSMS sends UnlockConnector for connector 1
+    When the operator has the CSMS send UnlockConnector
+      | connectorId | 1 |
+    Then the CSMS sends that command
     When it answers Unlocked
     Then the CSMS sends nothing more and still serves

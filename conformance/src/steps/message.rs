@@ -76,6 +76,14 @@ async fn sends_command(world: &mut World, action: String, step: &Step) -> StepRe
     world.csms()?.command(&action, payload).await
 }
 
+/// The rig's charge point sends a message to the CSMS under test; the step behind it says which answers are right.
+#[when(regex = r"^it sends ([A-Z]\w+)$")]
+async fn sends_message(world: &mut World, action: String, step: &Step) -> StepResult {
+    let payload = payload(world, step).await?;
+    world.station()?.talk.command(&action, payload).await;
+    DONE
+}
+
 /// The payload that the table of a step describes; without a table an empty one.
 async fn payload(world: &mut World, step: &Step) -> Result<Value, Failure> {
     let mut payload = Value::Object(Map::new());

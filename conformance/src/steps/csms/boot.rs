@@ -262,12 +262,6 @@ fn clock_is_right(result: &Value) -> StepResult {
     DONE
 }
 
-#[when("it sends a heartbeat")]
-async fn heartbeat(world: &mut World) -> StepResult {
-    world.station()?.talk.command("Heartbeat", json!({})).await;
-    DONE
-}
-
 #[then("the CSMS answers with its clock")]
 async fn answers_clock(world: &mut World) -> StepResult {
     let result = world.station()?.talk.result().await?;

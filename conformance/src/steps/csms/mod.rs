@@ -5,7 +5,6 @@ pub(super) mod command;
 mod forms;
 mod line;
 mod session;
-mod trigger;
 
 pub(crate) use boot::{accepted_by_csms, accepted_with};
 pub(crate) use session::{session_runs, transaction_begins};

@@ -316,7 +316,7 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     Then the CSMS sends that command
     When it reports connector 1 as Preparing
     Then the CSMS acknowledges
-    When it sends a heartbeat
+    When it sends Heartbeat
     Then the CSMS answers with its clock
     When it answers Unlocked
     Then the CSMS sends nothing more and still serves

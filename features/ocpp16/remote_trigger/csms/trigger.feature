@@ -17,7 +17,7 @@ Feature: The CSMS asks for messages when its operator wants them
       | requestedMessage | Heartbeat |
     Then the CSMS sends that command
     When it answers Accepted
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
     When the operator has the CSMS send TriggerMessage, if it can
       | requestedMessage | StatusNotification |
@@ -30,13 +30,15 @@ Feature: The CSMS asks for messages when its operator wants them
       | requestedMessage | DiagnosticsStatusNotification |
     Then the CSMS sends that command
     When it answers Accepted
-    And it sends DiagnosticsStatusNotification with the status Idle
+    And it sends DiagnosticsStatusNotification
+      | status | Idle |
     Then the CSMS acknowledges
     When the operator has the CSMS send TriggerMessage, if it can
       | requestedMessage | FirmwareStatusNotification |
     Then the CSMS sends that command
     When it answers Accepted
-    And it sends FirmwareStatusNotification with the status Idle
+    And it sends FirmwareStatusNotification
+      | status | Idle |
     Then the CSMS acknowledges
 
   @TC_055_CSMS
@@ -51,7 +53,7 @@ Feature: The CSMS asks for messages when its operator wants them
       | requestedMessage | Heartbeat |
     Then the CSMS sends that command
     When it answers Accepted
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
 
   Scenario: A boot is asked for and acknowledged

@@ -98,6 +98,9 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
             v16::time_stamps_are_of_now(entries, &mut found);
         }
     }
+    if circumstances.side == Side::Csms {
+        v16::transaction_ids_are_given_once(entries, &mut found);
+    }
     if circumstances.newest {
         hang_up::nobody_hangs_up(entries, circumstances.side, &mut found);
     }

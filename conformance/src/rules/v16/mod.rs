@@ -2,6 +2,7 @@
 //! acceptance and tells the time it was told, and nobody says what no step accounts for.
 
 mod acceptance;
+mod given_once;
 mod readings;
 
 use std::collections::{HashMap, HashSet};
@@ -35,6 +36,7 @@ static LATE_STATUS: Rule = Rule::should("ocpp16-no-late-status");
 const DESCRIPTION_CHARS_MAX: usize = 255;
 
 pub(super) use acceptance::nothing_is_said_before_acceptance;
+pub(super) use given_once::transaction_ids_are_given_once;
 pub(super) use readings::are_in_order as readings_are_in_order;
 
 pub(super) fn frames_are_valid(
@@ -206,7 +208,7 @@ pub(super) fn nothing_is_unaccounted(
     found: &mut Vec<Breach>,
 ) {
     let mut charger = Habits::default();
-    let mut csms = Ordered::default();
+    let mut csms = Reasons::default();
     let mut allowed = circumstances.allowed.to_vec();
     for (index, entry) in entries.iter().enumerate() {
         charger.see(entry);
@@ -245,8 +247,9 @@ pub(super) fn nothing_is_unaccounted(
     }
 }
 
-/// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
-pub(crate) const CSMS_MAY: [&str; 11] = [
+/// What a CSMS may see to by itself at any time: questions, settings, lists, files, certificates. What concerns a driver
+/// or a session it may not invent.
+pub(crate) const CSMS_MAY: [&str; 22] = [
     "GetConfiguration",
     "ChangeConfiguration",
     "ChangeAvailability",
@@ -258,26 +261,49 @@ pub(crate) const CSMS_MAY: [&str; 11] = [
     "SetChargingProfile",
     "ClearChargingProfile",
     "GetCompositeSchedule",
+    "GetDiagnostics",
+    "UpdateFirmware",
+    "CancelReservation",
+    // Of the white paper on security, which OCPP 1.6 systems speak as well.
+    "ExtendedTriggerMessage",
+    "GetLog",
+    "SignedUpdateFirmware",
+    "CertificateSigned",
+    "InstallCertificate",
+    "DeleteCertificate",
+    "GetInstalledCertificateIds",
+    "GetCertificateStatus",
 ];
 
-/// What a CSMS was ordered to send since the last boot: it carries an order out once.
+/// What a CSMS has reason to send.
 #[derive(Default)]
-struct Ordered<'a>(Vec<(&'a str, &'a Value)>);
+struct Reasons<'a> {
+    /// What it was ordered to send since the last boot: it carries an order out once.
+    carried_out: Vec<(&'a str, &'a Value)>,
+    /// Transactions whose start it has refused.
+    refused: HashSet<i64>,
+}
 
-impl<'a> Ordered<'a> {
+impl<'a> Reasons<'a> {
     fn see(&mut self, entry: &'a Entry) {
         if let Some((_, "BootNotification", _)) = entry.call_to_sut() {
-            self.0.clear();
+            self.carried_out.clear();
         }
         if entry.consumed
             && let Some((_, action, payload)) = entry.call_from_sut()
         {
-            self.0.push((action, payload));
+            self.carried_out.push((action, payload));
+        }
+        if let Some(Message::Result { payload, .. }) = entry.frame(Direction::FromSut)
+            && let Some(id) = payload["transactionId"].as_i64()
+            && payload["idTagInfo"]["status"] != "Accepted"
+        {
+            self.refused.insert(id);
         }
     }
 
-    /// What a CSMS may send unasked: questions at any time, settings and lists of its own, but no order twice, and
-    /// nothing that takes a connector out of service.
+    /// What a CSMS may send unasked: what it sees to by itself, but no order twice, and nothing that takes a connector out
+    /// of service; and the end of a session that it has refused.
     fn may(&self, action: &str, payload: &Value) -> bool {
         const QUESTIONS: [&str; 4] = [
             "GetConfiguration",
@@ -286,8 +312,13 @@ impl<'a> Ordered<'a> {
             "TriggerMessage",
         ];
         let out_of_service = action == "ChangeAvailability" && payload["type"] == "Inoperative";
-        let again = !QUESTIONS.contains(&action) && self.0.contains(&(action, payload));
-        CSMS_MAY.contains(&action) && !out_of_service && !again
+        let again = !QUESTIONS.contains(&action) && self.carried_out.contains(&(action, payload));
+        // Many chargers go on with a session that was refused.
+        let ends_refused = action == "RemoteStopTransaction"
+            && payload["transactionId"]
+                .as_i64()
+                .is_some_and(|id| self.refused.contains(&id));
+        (CSMS_MAY.contains(&action) || ends_refused) && !out_of_service && !again
     }
 }
 
@@ -515,6 +546,17 @@ mod tests {
         assert_eq!(texts, ["it sent ClearCache {}, which no step expects"]);
         let out = r#"[2,"c","ChangeAvailability",{"connectorId":1,"type":"Inoperative"}]"#;
         assert!(!is_accounted(Side::Csms, out));
+        let logs = r#"[2,"d","GetDiagnostics",{"location":"ftp://x/"}]"#;
+        assert!(is_accounted(Side::Csms, logs));
+        let given = r#"[3,"s",{"transactionId":7,"idTagInfo":{"status":"Blocked"}}]"#;
+        let stop = |id| format!(r#"[2,"e","RemoteStopTransaction",{{"transactionId":{id}}}]"#);
+        let end = |id| {
+            let entries = [call(given, false), call(&stop(id), false)];
+            let mut found = Vec::new();
+            nothing_is_unaccounted(&entries, &circumstances, &mut found);
+            found.len()
+        };
+        assert_eq!((end(7), end(8)), (0, 1));
     }
 
     #[test]

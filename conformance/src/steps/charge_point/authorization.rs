@@ -78,15 +78,16 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
     }
 }
 
-#[given(regex = r"^the CSMS answers every Authorize with (\w+)$")]
-async fn answers_authorize(world: &mut World, status: String) -> StepResult {
+#[given(regex = r"^the CSMS answers (every|the next) Authorize with (\w+)$")]
+async fn answers_authorize(world: &mut World, which: String, status: String) -> StepResult {
     let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
-    world
-        .csms()?
-        .talk
-        .line
-        .script()
-        .answer_always("Authorize", answer);
+    let mut script = world.csms()?.talk.line.script();
+    if which == "every" {
+        script.answer_always("Authorize", answer);
+    } else {
+        script.answer_once("Authorize", answer);
+    }
+    drop(script);
     DONE
 }
 
@@ -194,17 +195,5 @@ async fn acceptance_is_over(world: &mut World, seconds: u64) -> StepResult {
     let left = over.duration_since(SystemTime::now()).unwrap_or_default();
     let _: Option<()> = csms.talk.line.wait(left, |_| None).await;
     csms.answers.tag(&tag, json!({"status": "Accepted"}));
-    DONE
-}
-
-#[given(regex = r"^the CSMS answers the next Authorize with (\w+)$")]
-async fn answers_next_authorize(world: &mut World, status: String) -> StepResult {
-    let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
-    world
-        .csms()?
-        .talk
-        .line
-        .script()
-        .answer_once("Authorize", answer);
     DONE
 }

@@ -62,25 +62,24 @@ fn registration(csms: &mut CsmsRole, status: &str, seconds: u32) -> Answer {
     Answer::Result(json!({"status": status, "currentTime": now(), "interval": interval}))
 }
 
-#[given(regex = r"^the CSMS answers the next boot with (\w+) and an interval of (\d+) seconds?$")]
-async fn next_boot(world: &mut World, status: String, seconds: u32) -> StepResult {
+#[given(
+    regex = r"^the CSMS answers (the next boot|later boots) with (\w+) and an interval of (\d+) seconds?$"
+)]
+async fn answers_boot(
+    world: &mut World,
+    which: String,
+    status: String,
+    seconds: u32,
+) -> StepResult {
     let csms = world.csms()?;
     let answer = registration(csms, &status, seconds);
-    csms.talk
-        .line
-        .script()
-        .answer_once("BootNotification", answer);
-    DONE
-}
-
-#[given(regex = r"^the CSMS answers later boots with (\w+) and an interval of (\d+) seconds?$")]
-async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepResult {
-    let csms = world.csms()?;
-    let answer = registration(csms, &status, seconds);
-    csms.talk
-        .line
-        .script()
-        .answer_always("BootNotification", answer);
+    let mut script = csms.talk.line.script();
+    if which == "later boots" {
+        script.answer_always("BootNotification", answer);
+    } else {
+        script.answer_once("BootNotification", answer);
+    }
+    drop(script);
     DONE
 }
 

@@ -9,7 +9,7 @@ use cucumber::{given, then, when};
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
@@ -45,11 +45,34 @@ pub(super) async fn set(world: &mut World, key: &str, value: &str) -> StepResult
     if INTERVALS.contains(&key)
         && let Ok(interval) = value.parse::<u32>()
     {
-        let stretch = stretch(interval, csms.traits.min_interval);
-        csms.stretch = csms.stretch.max(stretch);
+        // One measure for the whole scenario: its steps speak of intervals as it has written them.
+        let stretch = csms
+            .stretch
+            .max(stretch(interval, csms.traits.min_interval));
+        csms.stretch = stretch;
         value = (interval * stretch).to_string();
+        // What counts from the moment of this setting, and not from midnight, stands far from the aligned instants.
+        if key == ALIGNED && interval > 0 && csms.clock.is_none() {
+            between_instants(Duration::from_secs((interval * stretch).into())).await;
+        }
     }
     csms.configure(key, &value).await.or_end(world)
+}
+
+/// The interval that is counted from midnight [1.6 §9.1.5].
+const ALIGNED: &str = "ClockAlignedDataInterval";
+
+/// Waits for the middle between two instants of the clock that are so far apart.
+async fn between_instants(interval: Duration) {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let into = Duration::from_nanos_u128(since_epoch.as_nanos() % interval.as_nanos());
+    let until = (interval + interval / 2).saturating_sub(into);
+    let once = if until >= interval {
+        until - interval
+    } else {
+        until
+    };
+    tokio::time::sleep(once).await;
 }
 
 #[when("the CSMS reads as many keys at once as it allows")]

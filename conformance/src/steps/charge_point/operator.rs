@@ -144,6 +144,11 @@ async fn fails(world: &mut World, connector_id: u32, error_code: String) -> Step
     .await
 }
 
+#[when(regex = r"^the fault of connector (\d+) is over$")]
+async fn recovers(world: &mut World, connector_id: u32) -> StepResult {
+    operate(world, Action::ClearFault { connector_id }).await
+}
+
 /// The cable is in and seen; what the charge point says of it is no matter of this scenario.
 #[given(regex = r"^the driver has plugged in at connector (\d+)$")]
 async fn has_plugged_in(world: &mut World, connector_id: u32) -> StepResult {

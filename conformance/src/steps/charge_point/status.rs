@@ -35,9 +35,14 @@ async fn may_report_any(world: &mut World, word: String) -> StepResult {
     DONE
 }
 
-#[then(regex = r"^it reports connector (\d+) as Faulted with (\w+)$")]
-async fn reports_fault(world: &mut World, connector: u32, error_code: String) -> StepResult {
-    let expected = status(connector, "Faulted").with("errorCode", error_code);
+#[then(regex = r"^it reports connector (\d+) as (\w+) with (\w+)$")]
+async fn reports_code(
+    world: &mut World,
+    connector: u32,
+    word: String,
+    error_code: String,
+) -> StepResult {
+    let expected = status(connector, &word).with("errorCode", error_code);
     world
         .csms()?
         .talk

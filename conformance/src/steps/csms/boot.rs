@@ -180,8 +180,14 @@ async fn no_subprotocol(world: &mut World) -> StepResult {
     let station = world.station()?;
     match station.welcome.take() {
         Some(Welcome::Refused {
-            status: 400 | 403 | 406 | 426,
-        }) => DONE,
+            status: status @ (400 | 403 | 406 | 426),
+        }) => {
+            world.warn(format!(
+                "the CSMS refused the handshake with HTTP {status}; it should complete it without a subprotocol and close \
+                 the line [1.6J §3.2]"
+            ));
+            DONE
+        }
         Some(Welcome::Open { subprotocol: None }) => {
             let closed = station.talk.line.wait(AT_ONCE, |log| {
                 (log.sockets > 0 && !log.connected).then_some(())

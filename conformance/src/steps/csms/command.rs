@@ -1,8 +1,9 @@
 //! Commands that an operator has the CSMS send, and the answers it has to cope with.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cucumber::{then, when};
+use dynamo_protocol::trace::Direction;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::rules::ocppj::ERROR_CODES;
 use crate::steps::csms::{tag_is_accepted, told};
 use crate::steps::world::World;
 use crate::watch::expected::{Expected, Order};
-use crate::wire::entry::Entry;
+use crate::wire::entry::{Entry, Message};
 use crate::wire::line::Log;
 use crate::wire::script::Answer;
 use crate::words::span;
@@ -36,6 +37,7 @@ pub(in crate::steps) async fn order(world: &mut World, action: &str, payload: Va
     let station = world.station()?;
     // What the CSMS has asked by itself so far is not what is ordered now.
     if station.orders.is_empty() && station.held.is_empty() {
+        is_quiet(station).await;
         station.talk.begin_act();
     }
     station
@@ -65,6 +67,39 @@ pub(in crate::steps) async fn order(world: &mut World, action: &str, payload: Va
     station.orders.push(order);
     DONE
 }
+
+/// Waits until the CSMS is done with what it does by itself after a boot: its own ClearCache is not the one that is ordered.
+async fn is_quiet(station: &StationRole) {
+    let pause = QUIET.max(station.talk.settle);
+    let deadline = SystemTime::now() + station.talk.patience;
+    while SystemTime::now() < deadline {
+        let (last, calls) = {
+            let log = station.talk.line.log();
+            let busy = |entry: &&Entry| match entry.frame(Direction::FromSut) {
+                Some(Message::Call { .. }) => true,
+                Some(Message::Result { payload, .. }) => payload.get("interval").is_some(),
+                _ => false,
+            };
+            let last = log.entries.iter().rev().find(busy).map(|entry| entry.at);
+            (last, log.entries.len())
+        };
+        let since = last.and_then(|last| last.elapsed().ok()).unwrap_or(pause);
+        let Some(left) = pause.checked_sub(since).filter(|left| !left.is_zero()) else {
+            return;
+        };
+        let more = |log: &mut Log| {
+            let later = log.entries.get(calls..).unwrap_or_default();
+            later
+                .iter()
+                .any(|entry| entry.call_from_sut().is_some())
+                .then_some(())
+        };
+        station.talk.line.wait(left, more).await;
+    }
+}
+
+/// So long a CSMS that is done with a charge point that has just booted says nothing.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// What of an ordered command makes it known when it comes, so that a step answers it: what a CSMS may leave out, or
 /// put in another way, does not count. `null` stands for a member that is not there.

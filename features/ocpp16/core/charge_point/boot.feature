@@ -50,6 +50,14 @@ Feature: A charge point announces itself
     And it reports connector 0 and every connector as Available
     And it sends 3 heartbeats, 2 seconds apart
 
+  Scenario: Heartbeats keep the interval that was set
+    Given the CSMS answers later boots with Accepted and an interval of 2 seconds
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    Given the setting HeartbeatInterval is 4
+    Then it sends 3 heartbeats, 4 seconds apart
+
   Scenario: A lost connection alone is no boot
     When the charge point loses its connection for 1 second
     Then it comes back without a boot

@@ -106,3 +106,14 @@ Feature: The CSMS reads and writes the configuration
   Scenario: A long message id comes back as it was
     When the CSMS reads HeartbeatInterval with a message id of 36 characters
     Then it answers with a value of HeartbeatInterval
+
+  @recommended
+  Scenario: A value that was written outlives a power cut
+    When the CSMS sets MeterValueSampleInterval to another value
+    Then it answers Accepted or RebootRequired
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    When the CSMS sends GetConfiguration
+      | key | ["MeterValueSampleInterval"] |
+    Then it answers that MeterValueSampleInterval has the value that was set

@@ -59,3 +59,31 @@ Feature: Each connector has its own sessions
     And before or after that, it stops the transaction of connector 2 because of SoftReset
     And it boots
     And it reports every connector as Finishing or Preparing and connector 0 as Available
+
+  @detachable-cable
+  Scenario: Unlocking one connector ends its session alone
+    Given a session with the known tag runs on connector 1
+    And a session with another tag runs on connector 2
+    When the CSMS sends UnlockConnector
+      | connectorId | 2 |
+    Then it answers Unlocked
+    And it stops the transaction of connector 2 because of UnlockCommand
+    And before or after that, it reports connector 2 as Finishing
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction of connector 1 |
+    Then it answers Accepted
+    And it stops the transaction of connector 1 because of Remote
+    And before or after that, it reports connector 1 as Finishing
+
+  Scenario: One connector goes out of service and another goes on
+    When the CSMS sends ChangeAvailability
+      | connectorId | 2           |
+      | type        | Inoperative |
+    Then it answers Accepted
+    And it reports connector 2 as Unavailable
+    Given a session with the known tag runs on connector 1
+    When the CSMS sends ChangeAvailability
+      | connectorId | 2         |
+      | type        | Operative |
+    Then it answers Accepted
+    And it reports connector 2 as Available

@@ -98,6 +98,20 @@ Feature: The CSMS takes a charge point out of service and restarts it
     And it may report connector 1 as Preparing
     And it may report connector 1 as Finishing
 
+  Scenario: A connector that is to go out of service does so when a reset ends its session
+    Given a session with the known tag runs on connector 1
+    When the CSMS sends ChangeAvailability
+      | connectorId | 1           |
+      | type        | Inoperative |
+    Then it answers Scheduled
+    When the CSMS sends Reset
+      | type | Hard |
+    Then it answers Accepted
+    And it may report connector 1 as Finishing
+    And it may report connector 1 as Unavailable
+    And it boots and stops the transaction because of HardReset, in any order
+    And it reports connector 1 as Unavailable and the others as Available
+
   Scenario: The whole charge point goes out of service
     When the CSMS sends ChangeAvailability
       | connectorId | 0           |

@@ -59,6 +59,13 @@ Feature: A session is started at the charge point
     When connector 1 fails with GroundFailure
     Then it reports connector 1 as Faulted with GroundFailure
 
+  Scenario: The end of a fault is reported
+    When connector 1 fails with GroundFailure
+    Then it reports connector 1 as Faulted with GroundFailure
+    And it may report any connector as Faulted
+    When the fault of connector 1 is over
+    Then it reports connector 1 as Available with NoError
+
   @TC_041_CS
   Scenario: No session starts while the connector is faulty
     When connector 1 fails with GroundFailure

@@ -199,6 +199,13 @@ Feature: The CSMS keeps the books of a session
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS gives another transaction id
 
+  Scenario: A session that begins where one was never stopped has another transaction id
+    Given a session with the known tag runs on connector 1
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS gives another transaction id
+    When it stops the transaction because of Local
+    Then the CSMS acknowledges the end of the transaction
+
   Scenario: A session after a boot has another transaction id
     Given a session with the known tag runs on connector 1
     When it loses its connection and connects again

@@ -464,6 +464,9 @@ impl Pump {
         match event {
             SocketEvent::Opened { .. } => {
                 self.forget_made_up();
+                if let Some(bend) = &mut self.bend {
+                    bend.opens();
+                }
                 let mut log = self.log();
                 if log.connected {
                     log.push(EntryKind::Closed {

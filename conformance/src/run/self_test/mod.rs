@@ -4,6 +4,7 @@
 mod blame;
 mod kill;
 mod print;
+mod pulse;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::blame::Judged;
 use self::kill::Before;
+use self::pulse::Pulse;
 use super::millis;
 use super::play::play;
 use super::progress::Progress;
@@ -45,6 +47,9 @@ const DEFECTS_AT_ONCE: usize = 12;
 
 /// Liberties that are judged at the same time: all scenarios of a side each.
 const LIBERTIES_AT_ONCE: usize = 4;
+
+/// Scenarios of one defect or liberty that are played at the same time.
+const SCENARIOS_AT_ONCE: usize = 32;
 
 /// Scenarios beside those that are meant for a defect, to see how far it shows.
 const SAMPLE: usize = 2;
@@ -76,17 +81,15 @@ pub(crate) async fn run(
         concurrency,
         ..
     } = prepare(&patient, over, ProgressBar::hidden()).await?;
-    let rig = Arc::new(Rig::new(copy(&parts, Between::default())));
-    let no_end = CancellationToken::new();
-    let scenarios = play(
-        &rig,
-        features.clone(),
-        concurrency,
-        &shutdown,
-        &no_end,
-        |_| {},
-    )
-    .await?;
+    let pulse = Pulse::start();
+    let mut scenarios = Vec::new();
+    for side in SIDES {
+        // One side after another: those that measure times are not to wait for those that hash passwords.
+        let features = features::keep(features.clone(), |tags| side_of(tags) == Some(side));
+        let rig = Arc::new(Rig::new(copy(&parts, Between::default())));
+        let no_end = CancellationToken::new();
+        scenarios.extend(play(&rig, features, concurrency, &shutdown, &no_end, |_| {}).await?);
+    }
     let summary = Summary::of(&scenarios);
     let before: Before = scenarios
         .iter()
@@ -99,8 +102,9 @@ pub(crate) async fn run(
             parts: &parts,
             features: of_side(&features, side),
             before: &before,
-            concurrency,
+            concurrency: concurrency.min(SCENARIOS_AT_ONCE),
             shutdown: &shutdown,
+            pulse: &pulse,
         });
         let mut found = judge(&benches, &shutdown).await?;
         for bench in &benches {
@@ -145,7 +149,7 @@ pub(crate) async fn run(
     for path in reports {
         report.write(path)?;
     }
-    print::end(&report, &matrix, judged)?;
+    print::end(&report, &matrix, judged, pulse.most())?;
     if shutdown.is_cancelled() {
         return Ok(Verdict::Interrupted);
     }
@@ -244,6 +248,7 @@ struct Bench<'a> {
     before: &'a Before,
     concurrency: usize,
     shutdown: &'a CancellationToken,
+    pulse: &'a Pulse,
 }
 
 impl Bench<'_> {
@@ -319,6 +324,7 @@ impl Bench<'_> {
     }
 
     async fn play(&self, features: Vec<Feature>, between: Between) -> Result<Vec<ScenarioReport>> {
+        self.pulse.calm().await;
         let rig = Arc::new(Rig::new(copy(self.parts, between)));
         let no_end = CancellationToken::new();
         let (at_once, shutdown) = (self.concurrency, self.shutdown);

@@ -1,16 +1,28 @@
 //! What the terminal shows of the judge's own test.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::blame::Judged;
 use crate::report::matrix::{Blame, Matrix, Row};
 use crate::report::{Report, Status};
+use crate::words::span;
+
+/// A judge that is so late blames systems that are not.
+const LATE: Duration = Duration::from_millis(300);
 
 /// The end of it.
-pub(super) fn end(report: &Report, matrix: &Matrix, judged: bool) -> Result<()> {
+pub(super) fn end(report: &Report, matrix: &Matrix, judged: bool, late: Duration) -> Result<()> {
     let mut out = std::io::stdout().lock();
+    if late >= LATE {
+        writeln!(
+            out,
+            "the machine did not keep up: a task had its turn {} late; what measures times may be red for that",
+            span(late)
+        )?;
+    }
     for scenario in report
         .scenarios
         .iter()

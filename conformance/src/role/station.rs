@@ -114,7 +114,7 @@ impl StationRole {
             id: self.id.clone(),
             password: csms.password.clone(),
             tls: csms.tls.clone(),
-            subprotocols: Some(subprotocols.to_owned()).filter(|offer| !offer.is_empty()),
+            subprotocols: Some(self.rig.offer(subprotocols)).filter(|offer| !offer.is_empty()),
         };
         let welcome = connect(&knock, self.sockets, self.events.clone())
             .await

@@ -465,6 +465,9 @@ impl Pump {
             SocketEvent::Opened { .. } => {
                 self.end_of_socket();
                 self.forget_made_up();
+                if let Some(bend) = &mut self.bend {
+                    bend.opens();
+                }
                 let mut log = self.log();
                 if log.connected {
                     log.push(EntryKind::Closed {

@@ -75,8 +75,6 @@ pub(super) async fn play_and_tell(
         // A tag such as @retry is a word of the user's: each scenario runs once.
         .retry_options(|_, _, _, _| None)
         .max_concurrent_scenarios(concurrency)
-        // A tag named `retry` is a tag like any other here: what has failed has failed.
-        .retry_options(|_, _, _, _| None)
         .before(move |feature, _, scenario, world: &mut World| {
             begins(&scenario.name);
             world.rig = Some(Arc::clone(&before));

@@ -74,8 +74,13 @@ fn without_values(text: &str) -> String {
                 bracket = letter == '[';
                 words.push(letter);
             }
-            // Of a number, an address or a time; a name such as `ocpp16` has its digits.
-            digit if digit.is_ascii_digit() && !bracket && !before.is_alphanumeric() => {
+            // Of a number, an address or a time; a name such as `ocpp16` or `RFC 3339` has its digits.
+            digit
+                if digit.is_ascii_digit()
+                    && !bracket
+                    && !before.is_alphanumeric()
+                    && !words.ends_with("RFC ") =>
+            {
                 if words.ends_with("….") || words.ends_with("…:") {
                     words.pop();
                 }
@@ -174,8 +179,8 @@ mod tests {
     #[test]
     fn a_cause_has_no_values_but_names_and_sections() {
         assert_eq!(
-            without_values("at http://127.0.0.1:80/x it said 1.5 of ocpp16 [1.6 §4.2]; no"),
-            "at http://…/x it said … of ocpp16 [1.6 §4.2]; no"
+            without_values("at http://127.0.0.1:80/x it said 1.5 of ocpp16, RFC 3339 [1.6 §4.2]"),
+            "at http://…/x it said … of ocpp16, RFC 3339 [1.6 §4.2]"
         );
     }
 }

@@ -203,6 +203,10 @@ impl Record {
         if let Some(found) = self.of_schema(text) {
             return found;
         }
+        let errors = self.of_error(text, u64::MAX);
+        if !errors.is_empty() {
+            return errors;
+        }
         let whole = |(frame, _): (usize, &Read)| (frame, self.place(frame, "", true));
         let unreadable = self.forwards().filter(|(_, read)| !read.is_readable);
         if text.contains("no OCPP-J frame") {
@@ -261,6 +265,29 @@ impl Record {
         }
         let place = |(frame, _)| (frame, self.place(frame, &full, missing.is_none()));
         Some(found.into_iter().map(place).collect())
+    }
+
+    /// The errors that a text names: all such answers to a message (`… A … with the error E`), or else the last one (`the
+    /// answer is the error E`).
+    fn of_error(&self, text: &str, until: u64) -> Vec<(usize, Place)> {
+        let Some((before, rest)) = text.split_once(" the error ") else {
+            return Vec::new();
+        };
+        let code = rest.split(|letter: char| !letter.is_alphanumeric()).next();
+        let errors = self
+            .backwards(until)
+            .filter(|(_, read)| read.root == "/4" && read.json[2].as_str() == code);
+        let place = |(frame, _)| {
+            let pointer = "/2".to_owned();
+            let missing = None;
+            (frame, Place { pointer, missing })
+        };
+        if before.ends_with(" with") {
+            let named = |read: &Read| !read.action.is_empty() && text.contains(&read.action);
+            errors.filter(|(_, read)| named(read)).map(place).collect()
+        } else {
+            errors.take(1).map(place).collect()
+        }
     }
 
     /// The texts that are quoted, where the system under test said them.
@@ -334,6 +361,10 @@ impl Record {
 
     /// Where a body is not as a step wants it: `a.b is 1, not 2; …`, `a.b is missing; …`; or the message that is quoted.
     fn of_body(&self, text: &str, until: u64) -> Vec<(usize, Place)> {
+        let errors = self.of_error(text, until);
+        if !errors.is_empty() {
+            return errors;
+        }
         let is_http = |read: &Read| read.root.is_empty() && read.is_readable;
         if let Some((path, rest)) = text.split_once(' ')
             && rest.starts_with("is ")
@@ -551,6 +582,32 @@ mod tests {
         let mut late = failed(&frames, "Then x", error);
         late.frames[1].at = 10;
         assert_eq!(Evidence::of(&late).marks, []);
+    }
+
+    #[test]
+    fn an_error_is_marked_by_its_code_where_it_answers_the_message_that_is_named() {
+        let call = |id: &str, action: &str| format!(r#"[2,"{id}","{action}",{{"a":1}}]"#);
+        let error = |id: &str| format!(r#"[4,"{id}","InternalError","",{{}}]"#);
+        let texts = [
+            call("1", "MeterValues"),
+            error("1"),
+            call("2", "MeterValues"),
+            error("2"),
+            call("3", "Heartbeat"),
+            error("3"),
+        ];
+        let ways = ["to_sut", "from_sut"].into_iter().cycle();
+        let frames: Vec<_> = ways.zip(texts.iter().map(String::as_str)).collect();
+        let code = |frame| (frame, "/2".to_owned());
+        let each =
+            r#"the CSMS answered MeterValues {"a":1} with the error InternalError; and 1 more"#;
+        assert_eq!(marked(&frames, "Then x", each), [code(3), code(1)]);
+        let breach = "it answered Heartbeat with the error InternalError (\"\"), not with a result";
+        assert_eq!(marked(&frames, RULE, breach), [code(5)]);
+        let last = "the answer is the error InternalError (\"\")";
+        assert_eq!(marked(&frames, "Then x", last), [code(5)]);
+        let other = "it reports Faulted with the error code NoError";
+        assert_eq!(marked(&frames, RULE, other), []);
     }
 
     #[test]

@@ -72,7 +72,9 @@ impl Sequence {
                     label: format!("✗ {}", step.text),
                     frame: None,
                 };
-                all.push((step.ended_ms.saturating_mul(1_000), arrow));
+                // It ends behind what came in the same millisecond.
+                let end = step.ended_ms.saturating_mul(1_000).saturating_add(999);
+                all.push((end, arrow));
             }
         }
         let labels = labels(&scenario.frames);
@@ -110,14 +112,31 @@ impl Sequence {
 
 /// What the rig plays, and what is under test.
 fn ends(scenario: &ScenarioReport) -> (&'static str, String) {
-    let identity = &scenario.identity;
-    if scenario.tests(Side::ChargePoint) {
-        ("rig as CSMS", format!("charge point {identity}"))
-    } else if scenario.tests(Side::Api) {
-        ("rig as clients", "REST API".into())
-    } else {
-        ("rig as charge point", "CSMS".into())
+    let charger = format!("charge point {}", scenario.identity);
+    match (scenario.tests(Side::Api), peer(scenario)) {
+        (false, CHARGER) => ("rig as CSMS", charger),
+        (false, _) => ("rig as charge point", "CSMS".into()),
+        (true, _) if scenario.frames.iter().all(|frame| frame.http.is_some()) => {
+            ("rig as clients", "REST API".into())
+        }
+        (true, CHARGER) => ("rig as clients and between", format!("REST API, {charger}")),
+        (true, _) => ("rig as clients and charge point", "REST API, CSMS".into()),
     }
+}
+
+const CHARGER: &str = "charger";
+
+/// Who is at the other end of the OCPP line. Beside the REST API under test it can be either: whoever calls first is the
+/// charge point.
+pub(super) fn peer(scenario: &ScenarioReport) -> &'static str {
+    let is_charger = if scenario.tests(Side::Api) {
+        let mut line = scenario.frames.iter().filter(|frame| frame.http.is_none());
+        let call = line.find(|frame| matches!(Message::read(&frame.raw), Message::Call { .. }));
+        call.is_some_and(|call| call.direction == "from_sut")
+    } else {
+        scenario.tests(Side::ChargePoint)
+    };
+    if is_charger { CHARGER } else { "CSMS" }
 }
 
 /// A note about the operator or the driver: who, whether it is their answer, and what was said.
@@ -209,7 +228,7 @@ mod tests {
         scenario.started_ms = 1_000;
         for (index, frame) in scenario.frames.iter_mut().enumerate() {
             frame.at = 1_000 + 250 * index as u64;
-            frame.at_us = frame.at * 1_000;
+            frame.at_us = frame.at * 1_000 + 500;
         }
         for (at, text) in [
             (1_001, "operator: plug in"),
@@ -227,7 +246,7 @@ mod tests {
             status: Status::Failed,
             error: None,
             started_ms: 1_600,
-            ended_ms: 1_800,
+            ended_ms: 1_750,
             started_us: 1_600_000,
         });
         let drawing = Sequence::of(&scenario, &Evidence::default());
@@ -263,7 +282,7 @@ mod tests {
                 ),
                 ("out", "0.500", "Reset", Some(2)),
                 ("in answer", "0.750", "Rejected to Reset", Some(3)),
-                ("event broken", "0.800", "✗ Then it answers Accepted", None),
+                ("event broken", "0.750", "✗ Then it answers Accepted", None),
                 ("in", "1.000", "no OCPP-J frame", Some(4)),
             ]
         );
@@ -271,6 +290,20 @@ mod tests {
             (drawing.hand, drawing.rig, drawing.sut.as_str()),
             (Some("operator"), "rig as CSMS", "charge point CP")
         );
+    }
+
+    #[test]
+    fn beside_the_rest_api_whoever_calls_first_is_the_charge_point() {
+        let beat = r#"[2,"1","Heartbeat",{}]"#;
+        let ends = |direction| ends(&scenario(&["api"], Status::Passed, &[(direction, beat)]));
+        assert_eq!(ends("from_sut").1, "REST API, charge point CP");
+        let (rig, sut) = ends("to_sut");
+        assert_eq!(
+            (rig, sut.as_str()),
+            ("rig as clients and charge point", "REST API, CSMS")
+        );
+        let alone = scenario(&["api"], Status::Passed, &[]);
+        assert_eq!(super::ends(&alone).1, "REST API");
     }
 
     #[test]

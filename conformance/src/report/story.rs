@@ -6,9 +6,8 @@ use jiff::Timestamp;
 
 use super::evidence::{Evidence, Expected, body};
 use super::pretty::{Place, Span, pretty};
-use super::sequence::asked;
+use super::sequence::{asked, peer};
 use super::{FrameReport, ScenarioReport, Status};
-use crate::case::side::Side;
 use crate::wire::entry::Message;
 
 /// A line of the story.
@@ -112,11 +111,7 @@ fn shown_by(evidence: &Evidence, step: usize, error: Option<&str>) -> Vec<usize>
 }
 
 fn frame_rows(scenario: &ScenarioReport, evidence: &Evidence) -> impl Iterator<Item = (u64, Row)> {
-    let peer = if scenario.tests(Side::ChargePoint) {
-        "charger"
-    } else {
-        "CSMS"
-    };
+    let peer = peer(scenario);
     let mut asked: HashMap<(&'static str, String), String> = HashMap::new();
     let frames = scenario.frames.iter().enumerate();
     frames.map(move |(index, frame)| {

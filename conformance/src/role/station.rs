@@ -11,6 +11,7 @@ use super::rig::{CsmsUnderTest, Identity, Rig};
 use super::talk::{Seen, Talk};
 use crate::case::side::Side;
 use crate::dialect::v16::answers::StationAnswers;
+use crate::dialect::v16::commands;
 use crate::failure::{Failure, StepResult};
 use crate::hand::driver::{Order as Ordered, Refusal};
 use crate::peer::station::{Knock, Welcome, connect};
@@ -63,6 +64,18 @@ pub(crate) struct Asked {
     pub(crate) payload: Value,
     /// A careful CSMS may refuse to send it.
     pub(crate) if_it_can: bool,
+}
+
+impl Asked {
+    /// The command as it may come.
+    pub(crate) fn expected(&self) -> Expected {
+        commands::ordered(&self.action, &self.payload)
+    }
+
+    /// The connector that was meant, when the command that `came` leaves it to the charge point.
+    pub(crate) fn connector_left_open(&self, came: &Value) -> Option<u64> {
+        commands::connector_left_open(&self.payload, came)
+    }
 }
 
 impl StationRole {

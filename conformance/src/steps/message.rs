@@ -11,7 +11,6 @@ use super::csms::CONNECTORS;
 use super::csms::command::{expect_command, expect_if_it_can, last_command, order};
 use super::world::World;
 use crate::case::tags::TagWord;
-use crate::dialect::v16::commands::{connector_left_open, ordered};
 use crate::failure::{DONE, Failure, StepResult};
 use crate::role::station::Asked;
 
@@ -54,13 +53,13 @@ async fn sends(world: &mut World, action: String, step: &Step) -> StepResult {
 }
 
 async fn expect_ordered(world: &mut World, asked: Asked) -> StepResult {
-    let expected = ordered(&asked.action, &asked.payload);
+    let expected = asked.expected();
     if asked.if_it_can {
         expect_if_it_can(world, expected).await?;
     } else {
         expect_command(world, expected).await?;
     }
-    if let Some(connector) = connector_left_open(&asked.payload, &last_command(world)?) {
+    if let Some(connector) = asked.connector_left_open(&last_command(world)?) {
         world.warn(format!(
             "the CSMS left the connector of its {} open; connector {connector} was meant",
             asked.action

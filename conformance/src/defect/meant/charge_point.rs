@@ -153,6 +153,7 @@ pub(super) const CHARGE_POINT: Table = &[
                 "Availability survives a hard reset",
                 "Availability survives a power cut",
                 "Availability survives a soft reset",
+                "A connector that is to go out of service does so when a reset ends its session",
                 "The whole charge point stays out of service through a power cut",
             ],
         )],
@@ -915,5 +916,45 @@ pub(super) const CHARGE_POINT: Table = &[
             "NoSuchSettingAnywhere among the unknown keys",
             &["A key that nobody knows is named as unknown"],
         )],
+    ),
+    (
+        "unlocks the first connector whichever is named",
+        &[words(
+            "StopTransaction",
+            &["Unlocking one connector ends its session alone"],
+        )],
+    ),
+    (
+        "takes the first connector out of service whichever is named",
+        &[words(
+            "StatusNotification",
+            &["One connector goes out of service and another goes on"],
+        )],
+    ),
+    (
+        "hides that a fault is over",
+        &[words(
+            "no StatusNotification with connectorId 1",
+            &["The end of a fault is reported"],
+        )],
+    ),
+    (
+        "keeps the error code when the fault is over",
+        &[words("NoError", &["The end of a fault is reported"])],
+    ),
+    (
+        "keeps the pace of its heartbeats",
+        &[words(
+            "Heartbeat",
+            &["Heartbeats keep the interval that was set"],
+        )],
+    ),
+    (
+        "forgets a setting in a power cut",
+        &[words(
+            "MeterValueSampleInterval",
+            &["A value that was written outlives a power cut"],
+        )
+        .only_warns()],
     ),
 ];

@@ -838,4 +838,19 @@ pub(super) const CSMS: Table = &[
             ],
         )],
     ),
+    (
+        "takes a second start of a tag for the first",
+        &[words(
+            "transaction",
+            &["A session that begins where one was never stopped has another transaction id"],
+        )],
+    ),
+    (
+        "gives all refused starts one transaction id",
+        &[rule(
+            "ocpp16-refused-start-has-its-own-id",
+            &["A session of the blocked tag is booked and refused, told at once or later"],
+        )
+        .only_warns()],
+    ),
 ];

@@ -1,5 +1,6 @@
 //! Ways in which charge points get it wrong.
 
+mod connector;
 mod session;
 mod setting;
 
@@ -185,7 +186,7 @@ fn lacks_key(key: &'static str) -> Box<dyn Bend> {
 
 /// All of them.
 pub(in crate::defect) fn seeds() -> impl Iterator<Item = &'static Frames> {
-    let all = [SEEDS, session::SEEDS, setting::SEEDS];
+    let all = [SEEDS, connector::SEEDS, session::SEEDS, setting::SEEDS];
     all.into_iter().flatten()
 }
 

@@ -37,7 +37,7 @@ fn asks_first(from_boot: u32) -> Box<dyn Bend> {
 }
 
 /// Says no more of a connector that is free again after it was in this state.
-fn hides_that_it_is_free_after(state: &'static str) -> Box<dyn Bend> {
+pub(super) fn hides_that_it_is_free_after(state: &'static str) -> Box<dyn Bend> {
     let mut last = [Value::Null, Value::Null, Value::Null];
     habit(move |direction, action, message| match message {
         Message::Call { id, payload, .. }

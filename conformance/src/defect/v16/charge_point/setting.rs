@@ -1,9 +1,9 @@
 //! Settings that are taken and not heeded, or taken though they make no sense.
 
 use dynamo_protocol::trace::Direction;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{nothing, only_says_that_it_set, swallowed};
+use super::{keys_of, nothing, only_says_that_it_set, swallowed};
 use crate::defect::{Frames, answers, becomes, habit};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -49,6 +49,47 @@ pub(super) fn behaves_as_if(key: &'static str, value: &'static str) -> Box<dyn B
         }
         Message::Result { id, .. } if direction == Direction::FromSut && id == SETS => {
             Some(Fate::default())
+        }
+        _ => None,
+    })
+}
+
+/// Says that it has set a key, and leaves it.
+fn only_says_that_it_sets(key: &'static str) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "ChangeConfiguration"
+                && payload["key"] == key =>
+        {
+            Some(swallowed(id, &json!({"status": "Accepted"})))
+        }
+        _ => None,
+    })
+}
+
+/// After a later boot a setting is what it was before.
+fn forgets(key: &'static str) -> Box<dyn Bend> {
+    let (mut boots, mut old) = (0, Value::Null);
+    habit(move |direction, action, message| match message {
+        Message::Call { .. } if action == "BootNotification" => {
+            boots += 1;
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "GetConfiguration" =>
+        {
+            let mut payload = payload.clone();
+            let keys = keys_of(&mut payload)?;
+            let told = keys.iter_mut().find(|told| told["key"] == key)?;
+            if old.is_null() {
+                old = told["value"].clone();
+            }
+            if boots < 2 || told["value"] == old {
+                return None;
+            }
+            told["value"] = old.clone();
+            Some(becomes(json!([3, id, payload])))
         }
         _ => None,
     })
@@ -124,6 +165,16 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "stops without the car whatever the setting",
         breaks: "StopTransactionOnEVSideDisconnect says what an unplugged car means [1.6 §9.1.23]",
         make: || only_says_that_it_set("StopTransactionOnEVSideDisconnect", "false"),
+    },
+    Frames {
+        name: "keeps the pace of its heartbeats",
+        breaks: "HeartbeatInterval says how often a heartbeat is sent [1.6 §9.1.9]",
+        make: || only_says_that_it_sets("HeartbeatInterval"),
+    },
+    Frames {
+        name: "forgets a setting in a power cut",
+        breaks: "a setting that was accepted stays until it is set again [1.6 §5.3]",
+        make: || forgets("MeterValueSampleInterval"),
     },
     Frames {
         name: "waits for no answer to its statuses",

@@ -69,6 +69,49 @@ fn makes_two_of_one() -> Box<dyn Bend> {
     })
 }
 
+/// A tag has one session at a time: a second start is the first one.
+fn knows_one_session_per_tag() -> Box<dyn Bend> {
+    let (mut tag, mut running) = (Value::Null, Vec::<(Value, Value)>::new());
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. } if direction == Direction::ToSut => {
+            match action {
+                "StartTransaction" => tag = payload["idTag"].clone(),
+                "StopTransaction" => running.retain(|(_, id)| *id != payload["transactionId"]),
+                _ => {}
+            }
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            let Some((_, given)) = running.iter().find(|(of, _)| *of == tag) else {
+                running.push((tag.clone(), payload["transactionId"].clone()));
+                return None;
+            };
+            let mut payload = payload.clone();
+            payload["transactionId"] = given.clone();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// A refused start has no id of its own.
+fn gives_refused_starts_no_id() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut
+                && action == "StartTransaction"
+                && payload["idTagInfo"]["status"] != "Accepted" =>
+        {
+            let mut payload = payload.clone();
+            payload["transactionId"] = 0.into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "refuses a tag while it charges",
@@ -84,6 +127,16 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "makes two transactions of one that is told twice",
         breaks: "a message that was not answered is sent again [1.6 §3.7.1]",
         make: makes_two_of_one,
+    },
+    Frames {
+        name: "takes a second start of a tag for the first",
+        breaks: "each transaction has an id of its own [1.6 §4.8]",
+        make: knows_one_session_per_tag,
+    },
+    Frames {
+        name: "gives all refused starts one transaction id",
+        breaks: "a refused start is told its end under its id [1.6 §4.8]",
+        make: gives_refused_starts_no_id,
     },
     Frames {
         name: "takes no session that pauses",

@@ -1,0 +1,68 @@
+//! Connectors that are mixed up, and states that are not told as they are.
+
+use dynamo_protocol::trace::Direction;
+use serde_json::{Value, json};
+
+use super::session::hides_that_it_is_free_after;
+use crate::defect::{Frames, becomes, habit};
+use crate::wire::entry::Message;
+use crate::wire::fate::Bend;
+
+/// Does to connector 1 what it is told to do to connector 2.
+fn does_to_the_first(wanted: &'static str) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == wanted && payload["connectorId"] == 2 =>
+        {
+            let mut payload = payload.clone();
+            payload["connectorId"] = 1.into();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Keeps the error code of a connector when its fault is over.
+fn keeps_the_error_code() -> Box<dyn Bend> {
+    let mut code = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut
+                && action == "StatusNotification"
+                && payload["connectorId"] == 1 =>
+        {
+            if payload["errorCode"] != "NoError" {
+                code = payload["errorCode"].clone();
+                return None;
+            }
+            let kept = Some(&code).filter(|code| !code.is_null())?;
+            let mut payload = payload.clone();
+            payload["errorCode"] = kept.clone();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+pub(super) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "unlocks the first connector whichever is named",
+        breaks: "UnlockConnector is for the connector that it names [1.6 §5.18]",
+        make: || does_to_the_first("UnlockConnector"),
+    },
+    Frames {
+        name: "takes the first connector out of service whichever is named",
+        breaks: "ChangeAvailability is for the connector that it names [1.6 §5.2]",
+        make: || does_to_the_first("ChangeAvailability"),
+    },
+    Frames {
+        name: "hides that a fault is over",
+        breaks: "a change of state is reported [1.6 §4.9]",
+        make: || hides_that_it_is_free_after("Faulted"),
+    },
+    Frames {
+        name: "keeps the error code when the fault is over",
+        breaks: "NoError is the code of a connector without a fault [1.6 §7.6]",
+        make: keeps_the_error_code,
+    },
+];

@@ -23,6 +23,8 @@ pub(crate) struct Tags {
 pub(crate) const ANOTHER_TAG: &str = "RFID-USER-7C11";
 /// A tag that belongs to the same group as the known one, once a scenario says so.
 pub(crate) const SIBLING_TAG: &str = "RFID-USER-9B3E";
+/// A tag of twenty characters of all sorts, which nobody accepts [1.6 §3.9].
+pub(crate) const ODD_TAG: &str = "#1 odd/Tag:20-ch.a_r";
 /// The tag of test transactions of the platform.
 pub(crate) const COMMISSIONING_TAG: &str = "COMMISSIONING";
 /// The group of both.
@@ -34,6 +36,9 @@ pub(crate) enum TagWord {
     Known,
     Another,
     Sibling,
+    /// The name of the group of the known and the sibling tag: no tag itself.
+    Group,
+    Odd,
     Unknown,
     Blocked,
     Expired,
@@ -49,6 +54,8 @@ impl FromStr for TagWord {
             "the known tag" => Self::Known,
             "another tag" => Self::Another,
             "the sibling tag" => Self::Sibling,
+            "the group tag" => Self::Group,
+            "the odd tag" => Self::Odd,
             "the unknown tag" => Self::Unknown,
             "the blocked tag" => Self::Blocked,
             "the expired tag" => Self::Expired,
@@ -65,6 +72,8 @@ impl TagWord {
             Self::Known => tags.known.first().cloned().ok_or("needs --id-tag"),
             Self::Another => Ok(ANOTHER_TAG.into()),
             Self::Sibling => Ok(SIBLING_TAG.into()),
+            Self::Group => Ok(GROUP_TAG.into()),
+            Self::Odd => Ok(ODD_TAG.into()),
             Self::Unknown => Ok(tags.unknown.clone()),
             Self::Blocked => tags.blocked.clone().ok_or("needs --blocked-id-tag"),
             Self::Commissioning => Ok(COMMISSIONING_TAG.into()),

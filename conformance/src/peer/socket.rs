@@ -107,6 +107,10 @@ where
                     let _ = sink.flush().await;
                     break (by, close_reason(frame.as_ref()));
                 }
+                Some(Ok(Message::Pong(bytes))) => {
+                    let text = String::from_utf8_lossy(&bytes).as_ref().into();
+                    let _ = events.send(SocketEvent::Pong { text }).await;
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => break (by, format!("lost: {error}")),
                 None => break (by, "lost without a close frame".to_owned()),

@@ -91,6 +91,14 @@ impl Bend for Watched {
     fn opens(&mut self) {
         self.bend.opens();
     }
+
+    fn pongs(&mut self) -> bool {
+        let pongs = self.bend.pongs();
+        if !pongs {
+            self.bent.store(true, Ordering::Relaxed);
+        }
+        pongs
+    }
 }
 
 /// Shared by all scenarios of a run.
@@ -260,9 +268,10 @@ impl Rig {
         NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The first transaction id of a scripted central system; scenarios do not share ids.
+    /// The first transaction id of a scripted central system; scenarios do not share ids. An id is an integer
+    /// [1.6 §6.46]: whoever keeps fewer than 31 bits of it, or takes it for a float, tells another one.
     pub(crate) fn first_transaction(&self) -> i64 {
-        i64::from(NEXT_TRANSACTION.fetch_add(100, Ordering::Relaxed)) + 1_000
+        i64::from(NEXT_TRANSACTION.fetch_add(101, Ordering::Relaxed)) + 2_000_000_000
     }
 
     /// Gives the run up when the CSMS has let nobody in so far; once all scenarios had their turn, a single refusal

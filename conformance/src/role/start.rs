@@ -74,7 +74,9 @@ impl CsmsRole {
     /// Waits for a boot and for its answer: before that a CSMS has nothing to say [1.6 §4.2].
     pub(crate) async fn boot(&mut self) -> Result<Seen, Failure> {
         let boot = Expected::call("BootNotification");
-        let patience = self.rig.reboot.max(self.talk.patience);
+        // It may be without its network still.
+        let outage = self.outage.map_or(Duration::ZERO, |(_, length)| length);
+        let patience = self.rig.reboot.max(self.talk.patience) + outage;
         let seen = self
             .talk
             .expect_within(Order::Next, &boot, patience)

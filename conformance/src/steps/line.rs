@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
-use crate::wire::entry::Message;
-use crate::words::words;
+use crate::wire::entry::{Entry, EntryKind, Message};
+use crate::wire::line::pong;
+use crate::words::{quoted, span, words};
 
 /// Texts that are no frame, or frames that answer nothing.
 const RUBBISH: [&str; 8] = [
@@ -37,6 +38,34 @@ async fn rubbish(world: &mut World) -> StepResult {
         talk.line.send(text.to_owned()).await;
     }
     DONE
+}
+
+/// What each ping of the rig holds.
+const PING: &str = "who is there";
+
+#[when(regex = r"^(?:the CSMS|it) sends a ping$")]
+async fn sends_ping(world: &mut World) -> StepResult {
+    world.talk()?.line.ping(PING).await;
+    DONE
+}
+
+/// With what the ping held [RFC 6455 §5.5.3].
+#[then(regex = r"^(?:the CSMS|it) answers the ping$")]
+async fn answers_ping(world: &mut World) -> StepResult {
+    let talk = world.talk()?;
+    let pong = pong(PING);
+    let is_pong = |entry: &Entry| matches!(&entry.kind, EntryKind::Note(text) if *text == pong);
+    let came = talk.line.wait(talk.patience, |log| {
+        log.entries.iter().any(is_pong).then_some(())
+    });
+    match came.await {
+        Some(()) => DONE,
+        None => Err(Failure::new(format!(
+            "no pong with {} came within {} [1.6J §5.3]",
+            quoted(PING),
+            span(talk.patience)
+        ))),
+    }
 }
 
 #[then(regex = r"^(?:the CSMS|it) answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]

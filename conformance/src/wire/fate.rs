@@ -41,6 +41,11 @@ pub(crate) trait Bend: Send {
 
     /// A new connection begins.
     fn opens(&mut self) {}
+
+    /// Whether a ping is answered.
+    fn pongs(&mut self) -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for dyn Bend {

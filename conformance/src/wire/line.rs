@@ -70,6 +70,7 @@ pub(crate) struct Log {
 enum Command {
     /// Acknowledged once it stands in the record.
     Send(String, oneshot::Sender<()>),
+    Ping(String),
     HangUp {
         abruptly: bool,
     },
@@ -285,6 +286,12 @@ impl Line {
         let _ = recorded.await;
     }
 
+    /// Asks whether the other end lives; its answer is recorded as a note, see [`pong`].
+    pub(crate) async fn ping(&self, text: &str) {
+        self.note(format!("rig: ping {text}"));
+        let _ = self.commands.send(Command::Ping(text.to_owned())).await;
+    }
+
     /// Answers a held call.
     pub(crate) async fn answer(&self, id: &str, answer: &Answer) {
         if let Some(raw) = answer_text(id, answer) {
@@ -322,6 +329,11 @@ impl Line {
         );
         (post, entries)
     }
+}
+
+/// How the answer to a ping that held this stands in the record.
+pub(crate) fn pong(text: &str) -> String {
+    format!("pong {text}")
 }
 
 /// The text of an answer; `None` where none is to be sent.
@@ -381,6 +393,9 @@ impl Pump {
                         self.pass_on(&raw, &post).await;
                         let _ = written.send(());
                     }
+                    Some(Command::Ping(text)) => if let Some((_, writer)) = &post.open {
+                        writer.ping(&text).await;
+                    },
                     Some(Command::HangUp { abruptly }) => if let Some((_, writer)) = &post.open {
                         if abruptly { writer.cut().await } else { writer.close().await }
                     },
@@ -447,6 +462,7 @@ impl Pump {
         match event {
             SocketEvent::Opened { .. } => log.connected = true,
             SocketEvent::Closed { .. } => log.connected = post.open.is_some(),
+            SocketEvent::Pong { .. } => {}
             SocketEvent::Text { .. } => {
                 if let Some(unrecorded) = &mut log.flood {
                     *unrecorded += 1;
@@ -478,6 +494,11 @@ impl Pump {
                 log.push(EntryKind::Opened);
                 log.connected = true;
                 log.sockets += 1;
+            }
+            SocketEvent::Pong { text } => {
+                if self.bend.as_mut().is_none_or(|bend| bend.pongs()) {
+                    self.log().push(EntryKind::Note(pong(&text)));
+                }
             }
             SocketEvent::Closed { by, reason, .. } => {
                 if post.open.is_none() {

@@ -28,6 +28,10 @@ pub(crate) enum SocketEvent {
         socket: u64,
         text: Arc<str>,
     },
+    /// The answer to a ping, with what the ping held.
+    Pong {
+        text: Arc<str>,
+    },
     Closed {
         socket: u64,
         by: End,
@@ -56,6 +60,15 @@ impl SocketWriter {
             .commands
             .send(SocketCommand::Send(Message::Text(text.into())));
         // A peer that does not read for that long gets nothing more.
+        let _ = timeout(WRITE_MAX, sent).await;
+    }
+
+    /// Asks whether the other end lives [RFC 6455 §5.5.2].
+    pub(crate) async fn ping(&self, text: &str) {
+        let text = text.as_bytes().to_vec();
+        let sent = self
+            .commands
+            .send(SocketCommand::Send(Message::Ping(text.into())));
         let _ = timeout(WRITE_MAX, sent).await;
     }
 
@@ -95,7 +108,7 @@ impl Post {
             SocketEvent::Closed { socket, .. } => {
                 self.open.take_if(|(open, _)| open == socket);
             }
-            SocketEvent::Text { .. } => {}
+            SocketEvent::Text { .. } | SocketEvent::Pong { .. } => {}
         }
         Some(event)
     }

@@ -38,6 +38,8 @@ pub(crate) struct Script {
     always: BTreeMap<String, Answer>,
     /// How long an answer takes, the shortest and the longest: a peer that does not wait for it is seen.
     pub(crate) delay: (Duration, Duration),
+    /// How it writes the time.
+    pub(crate) clock: fn() -> String,
     random: StdRng,
     /// The calls that steps are about to see, action and members: a step answers them.
     pub(crate) awaited: Vec<(String, Value)>,
@@ -57,6 +59,7 @@ impl Script {
             once: VecDeque::new(),
             always: BTreeMap::new(),
             delay: (DELAY_MIN, DELAY_MAX),
+            clock: now,
             random: StdRng::seed_from_u64(seed),
             awaited: Vec::new(),
             by_itself,
@@ -84,10 +87,10 @@ impl Script {
         if let Some(index) = self.once.iter().position(|(wanted, _)| wanted == action)
             && let Some((_, answer)) = self.once.remove(index)
         {
-            return of_now(answer);
+            return self.of_now(answer);
         }
         if let Some(answer) = self.always.get(action) {
-            return of_now(answer.clone());
+            return self.of_now(answer.clone());
         }
         let mut awaited = self.awaited.iter();
         match awaited.position(|awaited| is_awaited(awaited, action, payload)) {
@@ -95,19 +98,22 @@ impl Script {
                 self.awaited.remove(index);
                 Answer::Held
             }
-            None => self.by_itself.answer(action, payload),
+            None => {
+                let answer = self.by_itself.answer(action, payload);
+                self.of_now(answer)
+            }
         }
     }
-}
 
-/// A prepared answer tells the time of its sending.
-fn of_now(mut answer: Answer) -> Answer {
-    if let Answer::Result(payload) = &mut answer
-        && let Some(time) = payload.get_mut("currentTime")
-    {
-        *time = now().into();
+    /// An answer tells the time of its sending, as this peer writes it.
+    fn of_now(&self, mut answer: Answer) -> Answer {
+        if let Answer::Result(payload) = &mut answer
+            && let Some(time) = payload.get_mut("currentTime")
+        {
+            *time = (self.clock)().into();
+        }
+        answer
     }
-    answer
 }
 
 /// The order of a step names some members; the peer may add others.
@@ -130,6 +136,14 @@ fn is_the_same(wanted: &Value, is: Option<&Value>) -> bool {
             .all(|wanted| is.iter().any(|is| is_the_same(wanted, Some(is)))),
         (wanted, is) => is == Some(wanted),
     }
+}
+
+/// Now, five hours and a half east of Greenwich.
+pub(crate) fn now_in_the_east() -> String {
+    const EAST_S: i32 = 19_800;
+    let now = jiff::Timestamp::now();
+    let east = jiff::tz::Offset::from_seconds(EAST_S).unwrap_or(jiff::tz::Offset::UTC);
+    format!("{:.3}", now.display_with_offset(east))
 }
 
 /// Now, as the rig writes it.

@@ -23,10 +23,7 @@ pub(super) const CHARGE_POINT: Table = &[
         "keeps connector 0 to itself",
         &[words(
             "no StatusNotification with connectorId 0",
-            &[
-                "A charge point that is refused waits before it asks again",
-                "The whole charge point goes out of service",
-            ],
+            &["A charge point that is refused waits before it asks again"],
         )],
     ),
     (
@@ -195,7 +192,7 @@ pub(super) const CHARGE_POINT: Table = &[
         &[words(
             "it answered Accepted, not Rejected",
             &[
-                "A key that can only be read is not written",
+                "The key NumberOfConnectors can only be read",
                 "A value that makes no sense is refused [value=-1]",
                 "A value that makes no sense is refused [value=often]",
             ],
@@ -282,7 +279,10 @@ pub(super) const CHARGE_POINT: Table = &[
         "loses the stop it queued",
         &[words(
             "no StopTransaction with",
-            &["A session that ended during an outage is told afterwards"],
+            &[
+                "A session that ended during an outage is told afterwards",
+                "What waits for the connection outlives a power cut",
+            ],
         )],
     ),
     (
@@ -446,6 +446,7 @@ pub(super) const CHARGE_POINT: Table = &[
             &[
                 "The end of a session that was not answered survives a reset",
                 "The end of a session that the CSMS cannot process is sent again",
+                "The end of a session whose answer was lost with the line is told again",
             ],
         )],
     ),
@@ -481,10 +482,16 @@ pub(super) const CHARGE_POINT: Table = &[
     ),
     (
         "overlooks the end of an acceptance",
-        &[words(
-            "no Authorize with idTag",
-            &["A tag is asked about again when its time in the cache is over"],
-        )],
+        &[
+            words(
+                "no Authorize with idTag",
+                &["A tag is asked about again when its time in the cache is over"],
+            ),
+            words(
+                "it sent StartTransaction",
+                &["A tag whose time in the cache is over starts nothing offline"],
+            ),
+        ],
     ),
     (
         "forgets bad news of a tag",
@@ -634,7 +641,7 @@ pub(super) const CHARGE_POINT: Table = &[
     (
         "loses the first sample",
         &[words(
-            "the first sample was taken 4000 ms after the start",
+            "ms after the start, not 2000 ms",
             &["Samples come at the interval that was set"],
         )],
     ),
@@ -645,6 +652,7 @@ pub(super) const CHARGE_POINT: Table = &[
             &[
                 "Samples come at the interval that was set",
                 "Clock-aligned values stand on the aligned instants",
+                "Samples hold no more than was asked for",
             ],
         )],
     ),
@@ -725,14 +733,87 @@ pub(super) const CHARGE_POINT: Table = &[
         "stops for a stranger",
         &[words(
             "it sent StopTransaction",
-            &["Only the tag that started stops the session"],
+            &[
+                "Only the tag that started stops the session",
+                "A tag that reads like the group stops nothing",
+            ],
         )],
     ),
     (
         "takes any word for true or false",
         &[words(
             "it answered Accepted, not Rejected",
-            &["A value of the wrong kind is refused [key=LocalPreAuthorize, value=perhaps]"],
+            &[
+                "A value of the wrong kind is refused [key=LocalPreAuthorize, value=perhaps]",
+                "A value of the wrong kind is refused [key=LocalAuthorizeOffline, value=perhaps]",
+                "A value of the wrong kind is refused [key=StopTransactionOnInvalidId, value=perhaps]",
+            ],
+        )],
+    ),
+    (
+        "takes any word for a number",
+        &[words(
+            "it answered Accepted, not Rejected",
+            &[
+                "A value of the wrong kind is refused [key=ClockAlignedDataInterval, value=often]",
+                "A value of the wrong kind is refused [key=ConnectionTimeOut, value=-5]",
+                "A value of the wrong kind is refused [key=HeartbeatInterval, value=-1]",
+                "A value of the wrong kind is refused [key=TransactionMessageAttempts, value=often]",
+                "A value of the wrong kind is refused [key=TransactionMessageRetryInterval, value=-1]",
+            ],
+        )],
+    ),
+    (
+        "lets keys be written that are to be read",
+        &[words(
+            "it answered Accepted, not Rejected",
+            &[
+                "The key GetConfigurationMaxKeys can only be read",
+                "The key NumberOfConnectors can only be read",
+                "The key SupportedFeatureProfiles can only be read",
+            ],
+        )],
+    ),
+    (
+        "minds the case of keys that are set",
+        &[words(
+            "it answered NotSupported",
+            &["The names of keys have no case when they are set"],
+        )],
+    ),
+    (
+        "tells faults of the first connector whichever has failed",
+        &[words(
+            "no StatusNotification with connectorId 2, status \"Faulted\"",
+            &["A fault of one connector is told of that one"],
+        )],
+    ),
+    (
+        "gives no more energy once the car was away",
+        &[words(
+            "status \"Charging\" within",
+            &["A session that pauses goes on when the car is back"],
+        )
+        .only_warns()],
+    ),
+    (
+        "starts when the time for the cable is over",
+        &[words(
+            "it sent StartTransaction",
+            &[
+                "A remote start without a cable lapses",
+                "Identification without a cable lapses",
+            ],
+        )],
+    ),
+    (
+        "tells all that it can measure at the end",
+        &[words(
+            "was asked for [1.6 §9.1.25, §9.1.27]",
+            &[
+                "The end of a session tells the samples that were asked for",
+                "The end of a session tells the values of the clock that were asked for",
+            ],
         )],
     ),
     (
@@ -914,20 +995,23 @@ pub(super) const CHARGE_POINT: Table = &[
         "says nothing of keys that it does not know",
         &[words(
             "NoSuchSettingAnywhere among the unknown keys",
-            &["A key that nobody knows is named as unknown"],
+            &[
+                "A key that nobody knows is named as unknown",
+                "A known and an unknown key are told apart",
+            ],
         )],
     ),
     (
         "unlocks the first connector whichever is named",
         &[words(
-            "StopTransaction",
+            "no StopTransaction with transactionId",
             &["Unlocking one connector ends its session alone"],
         )],
     ),
     (
         "takes the first connector out of service whichever is named",
         &[words(
-            "StatusNotification",
+            "no StatusNotification with connectorId 2, status \"Unavailable\"",
             &["One connector goes out of service and another goes on"],
         )],
     ),
@@ -940,21 +1024,109 @@ pub(super) const CHARGE_POINT: Table = &[
     ),
     (
         "keeps the error code when the fault is over",
-        &[words("NoError", &["The end of a fault is reported"])],
+        &[words(
+            "errorCode is \"GroundFailure\", not \"NoError\"",
+            &["The end of a fault is reported"],
+        )],
     ),
     (
         "keeps the pace of its heartbeats",
         &[words(
-            "Heartbeat",
+            "not the interval of 4 s",
             &["Heartbeats keep the interval that was set"],
         )],
     ),
     (
         "forgets a setting in a power cut",
         &[words(
-            "MeterValueSampleInterval",
+            "as it was set",
             &["A value that was written outlives a power cut"],
         )
         .only_warns()],
+    ),
+    (
+        "leaves pings unanswered",
+        &[words(
+            "no pong with",
+            &["A ping is answered by a charge point"],
+        )],
+    ),
+    (
+        "answers while it is refused",
+        &[words(
+            "it answers nothing [1.6 §4.2]",
+            &["A charge point that is refused answers no command"],
+        )],
+    ),
+    (
+        "reads a time without its offset",
+        &[rule(
+            "ocpp16-stamp-of-now",
+            &["A time with an offset is the same time"],
+        )],
+    ),
+    (
+        "reads ASCII alone",
+        &[words(
+            "FormationViolation",
+            &["Texts in any script are read by a charge point"],
+        )],
+    ),
+    (
+        "takes a text for a number",
+        &[words(
+            "is expected, not",
+            &["A text where a number belongs is refused by a charge point"],
+        )],
+    ),
+    (
+        "unlocks connector 0",
+        &[words(
+            "it answered Unlocked",
+            &["Connector 0 has nothing to unlock"],
+        )],
+    ),
+    (
+        "takes any ping interval",
+        &[words(
+            "it answered Accepted",
+            &["A ping interval below nought is refused"],
+        )],
+    ),
+    (
+        "refuses a remote start with a charging profile",
+        &[words(
+            "it answered Rejected",
+            &["A remote start may carry a charging profile"],
+        )
+        .only_warns()],
+    ),
+    (
+        "reads letters and digits of a tag alone",
+        &[words(
+            "no Authorize with idTag",
+            &["A tag may hold any character"],
+        )],
+    ),
+    (
+        "tells words for numbers",
+        &[words(
+            "which is no integer",
+            &["Every key of the Core profile is there"],
+        )],
+    ),
+    (
+        "starts again when the car is back",
+        &[words(
+            "it sent StartTransaction",
+            &["A car that comes back after its session has ended starts nothing"],
+        )],
+    ),
+    (
+        "takes one connector out of service for the whole",
+        &[words(
+            "no StatusNotification with connectorId 0, status \"Unavailable\"",
+            &["The whole charge point goes out of service"],
+        )],
     ),
 ];

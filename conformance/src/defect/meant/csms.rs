@@ -841,7 +841,7 @@ pub(super) const CSMS: Table = &[
     (
         "takes a second start of a tag for the first",
         &[words(
-            "transaction",
+            "transaction id",
             &["A session that begins where one was never stopped has another transaction id"],
         )],
     ),
@@ -852,5 +852,30 @@ pub(super) const CSMS: Table = &[
             &["A session of the blocked tag is booked and refused, told at once or later"],
         )
         .only_warns()],
+    ),
+    (
+        "takes whoever starts for the one whom it has started",
+        &[words(
+            "answered Accepted, not Invalid",
+            &["A start after a remote start that was refused is judged by its own tag"],
+        )],
+    ),
+    (
+        "knows no session whose connector is free",
+        &[words(
+            "PropertyConstraintViolation",
+            &["The end of a session is taken when its connector is free already"],
+        )],
+    ),
+    (
+        "leaves pings unanswered",
+        &[words("no pong with", &["A ping is answered by a CSMS"])],
+    ),
+    (
+        "plays the charge point",
+        &[words(
+            "NotSupported or NotImplemented is expected",
+            &["A command of the other side is no call for a CSMS"],
+        )],
     ),
 ];

@@ -54,6 +54,59 @@ pub(crate) const PROFILE_KEYS: [(&str, &str, Option<bool>); 7] = [
     ("SmartCharging", "MaxChargingProfilesInstalled", Some(true)),
 ];
 
+/// What the value of a key is [1.6 §9].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Boolean,
+    Integer,
+}
+
+impl Kind {
+    /// Whether this is such a value. `true` and `false` may be written large.
+    pub(crate) fn fits(self, value: &str) -> bool {
+        match self {
+            Self::Boolean => ["true", "false"]
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(value)),
+            Self::Integer => value.parse::<i64>().is_ok(),
+        }
+    }
+}
+
+/// Standard keys whose values are no texts [1.6 §9.1, §9.2, §9.4].
+pub(crate) const KINDS: [(&str, Kind); 30] = [
+    ("AllowOfflineTxForUnknownId", Kind::Boolean),
+    ("AuthorizationCacheEnabled", Kind::Boolean),
+    ("AuthorizeRemoteTxRequests", Kind::Boolean),
+    ("BlinkRepeat", Kind::Integer),
+    ("ChargeProfileMaxStackLevel", Kind::Integer),
+    ("ChargingScheduleMaxPeriods", Kind::Integer),
+    ("ClockAlignedDataInterval", Kind::Integer),
+    ("ConnectionTimeOut", Kind::Integer),
+    ("ConnectorSwitch3to1PhaseSupported", Kind::Boolean),
+    ("GetConfigurationMaxKeys", Kind::Integer),
+    ("HeartbeatInterval", Kind::Integer),
+    ("LightIntensity", Kind::Integer),
+    ("LocalAuthListEnabled", Kind::Boolean),
+    ("LocalAuthListMaxLength", Kind::Integer),
+    ("LocalAuthorizeOffline", Kind::Boolean),
+    ("LocalPreAuthorize", Kind::Boolean),
+    ("MaxChargingProfilesInstalled", Kind::Integer),
+    ("MaxEnergyOnInvalidId", Kind::Integer),
+    ("MeterValueSampleInterval", Kind::Integer),
+    ("MinimumStatusDuration", Kind::Integer),
+    ("NumberOfConnectors", Kind::Integer),
+    ("ReserveConnectorZeroSupported", Kind::Boolean),
+    ("ResetRetries", Kind::Integer),
+    ("SendLocalListMaxLength", Kind::Integer),
+    ("StopTransactionOnEVSideDisconnect", Kind::Boolean),
+    ("StopTransactionOnInvalidId", Kind::Boolean),
+    ("TransactionMessageAttempts", Kind::Integer),
+    ("TransactionMessageRetryInterval", Kind::Integer),
+    ("UnlockConnectorOnEVSideDisconnect", Kind::Boolean),
+    ("WebSocketPingInterval", Kind::Integer),
+];
+
 /// Whether every charge point must take new values of this key.
 pub(crate) fn must_be_writable(key: &str) -> bool {
     CORE_KEYS.contains(&(key, Some(false)))
@@ -97,6 +150,21 @@ pub(crate) fn value_in(result: &Value, key: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_value_of_a_key_is_of_its_kind() {
+        assert!(Kind::Integer.fits("-1") && Kind::Integer.fits("86400"));
+        assert!(Kind::Boolean.fits("true") && Kind::Boolean.fits("False"));
+        for (kind, value) in [
+            (Kind::Integer, "5 minutes"),
+            (Kind::Integer, "1.5"),
+            (Kind::Integer, ""),
+            (Kind::Boolean, "1"),
+            (Kind::Boolean, "yes"),
+        ] {
+            assert!(!kind.fits(value), "{kind:?} {value}");
+        }
+    }
 
     #[test]
     fn an_interval_is_stretched_to_the_smallest_that_the_charge_point_takes() {

@@ -27,10 +27,14 @@ static FRAME: Rule = Rule::must("ocppj-frame");
 static PAYLOAD: Rule = Rule::must("ocpp16-payload");
 static ERROR_CODE: Rule = Rule::must("ocppj-error-code");
 static FAULT_NAMED: Rule = Rule::must("ocpp16-fault-named");
+static EV_COMMUNICATION: Rule = Rule::must("ocpp16-ev-communication-error");
 static NAMED_TWICE: Rule = Rule::must("json-member-named-twice");
 static STAMP_OF_NOW: Rule = Rule::must("ocpp16-stamp-of-now");
 static ACCOUNTED_FOR: Rule = Rule::must("accounted-for");
 static LATE_STATUS: Rule = Rule::should("ocpp16-no-late-status");
+
+/// The statuses beside which a car may fail to talk [1.6 §4.9].
+const WITH_A_CAR: [&str; 4] = ["Preparing", "SuspendedEV", "SuspendedEVSE", "Finishing"];
 
 /// Characters of the description of an error [1.6J §4.2.3].
 const DESCRIPTION_CHARS_MAX: usize = 255;
@@ -74,6 +78,16 @@ pub(super) fn frames_are_valid(
                     found.push(FAULT_NAMED.broken(
                         "it reports Faulted with the error code NoError; a fault has a code [1.6 §4.9]",
                     ));
+                }
+                if action == "StatusNotification"
+                    && payload["errorCode"] == "EVCommunicationError"
+                    && !WITH_A_CAR.iter().any(|status| payload["status"] == *status)
+                {
+                    found.push(EV_COMMUNICATION.broken(format!(
+                        "it reports EVCommunicationError with the status {}; it goes with {} alone [1.6 §4.9]",
+                        payload["status"],
+                        WITH_A_CAR.join(", ")
+                    )));
                 }
                 if let Some(wrong) = wrong_call(action, payload, circumstances) {
                     found.push(PAYLOAD.broken(format!("its {action} {wrong}")));
@@ -490,6 +504,43 @@ mod tests {
         let mut found = Vec::new();
         nothing_is_unaccounted(&[entry], &circumstances, &mut found);
         found.is_empty()
+    }
+
+    #[test]
+    fn a_car_that_does_not_talk_is_told_beside_a_status_with_a_car() {
+        let found = |status: &str| {
+            let raw = format!(
+                r#"[2,"s","StatusNotification",{{"connectorId":1,"errorCode":"EVCommunicationError","status":"{status}"}}]"#
+            );
+            let entry = Entry {
+                at: SystemTime::now(),
+                kind: EntryKind::Frame {
+                    direction: Direction::FromSut,
+                    message: Message::read(&raw),
+                    raw: raw.into(),
+                },
+                consumed: true,
+            };
+            let errors_expected = HashSet::new();
+            let circumstances = Circumstances {
+                side: Side::ChargePoint,
+                allowed: &[],
+                errors_expected: &errors_expected,
+                whole: true,
+                newest: true,
+                connectors: 2,
+                moved_clock: false,
+                schemas: None,
+            };
+            let mut found = Vec::new();
+            frames_are_valid(&[entry], &circumstances, &mut found);
+            found
+                .iter()
+                .map(|breach| breach.rule.id)
+                .collect::<Vec<_>>()
+        };
+        assert!(found("SuspendedEV").is_empty());
+        assert_eq!(found("Available"), ["ocpp16-ev-communication-error"]);
     }
 
     #[test]

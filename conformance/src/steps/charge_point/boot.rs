@@ -15,7 +15,7 @@ use crate::role::talk::Seen;
 use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::entry::Message;
-use crate::wire::script::{Answer, now};
+use crate::wire::script::{Answer, now, now_in_the_east};
 use crate::words::span;
 
 /// What a charge point may wait beyond an interval, and what its clock may differ.
@@ -80,6 +80,13 @@ async fn answers_boot(
         script.answer_once("BootNotification", answer);
     }
     drop(script);
+    DONE
+}
+
+/// The same instant may be written with any offset [1.6 §3.15].
+#[given("the CSMS tells the time with the offset +05:30")]
+async fn tells_the_time_in_the_east(world: &mut World) -> StepResult {
+    world.csms()?.talk.line.script().clock = now_in_the_east;
     DONE
 }
 

@@ -7,7 +7,7 @@ use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
 use crate::wire::entry::Message;
-use crate::words::words;
+use crate::words::{duration, words};
 
 #[then(regex = r"^it answers ([A-Z]\w+(?:, [A-Z]\w+)*(?: or [A-Z]\w+)?)$")]
 async fn answers(world: &mut World, wanted: String) -> StepResult {
@@ -34,23 +34,49 @@ async fn answers_unknown_vendor(world: &mut World) -> StepResult {
         world.warn("it accepted data of a vendor that nobody knows; UnknownVendorId is expected [1.6 §4.3]");
         return DONE;
     }
+    if !result["data"].is_null() {
+        return Err(Failure::new(format!(
+            "its answer {result} carries data; there are none for a vendor that nobody knows [1.6 §4.3]"
+        )));
+    }
     status_is(
         &result,
         &["UnknownVendorId", "UnknownMessageId", "Rejected"].map(str::to_owned),
     )
 }
 
-#[then("it answers Rejected or with an error")]
-async fn answers_rejected_or_error(world: &mut World) -> StepResult {
+/// While it is refused a charge point answers nothing [1.6 §4.2].
+#[then(regex = r"^it does not answer for (\d+) (\w+)$")]
+async fn does_not_answer(world: &mut World, number: u64, unit: String) -> StepResult {
+    let talk = &mut world.csms()?.talk;
+    let id = talk.last_call.as_ref().map(|(id, _)| id.clone());
+    let id = id.ok_or_else(|| Failure::new("no command was sent before this step"))?;
+    let answered = talk
+        .line
+        .wait(duration(number, &unit)?, |log| log.answer_to(&id))
+        .await;
+    match answered {
+        Some(_) => Err(Failure::new(
+            "it answered; while its boot is Rejected it answers nothing [1.6 §4.2]",
+        )),
+        None => {
+            talk.errors_expected.insert(id);
+            DONE
+        }
+    }
+}
+
+#[then(regex = r"^it answers ([A-Z]\w+(?:, [A-Z]\w+)*) or with an error$")]
+async fn answers_or_error(world: &mut World, wanted: String) -> StepResult {
     let talk = world.talk()?;
     match talk.answer().await? {
-        Message::Result { payload, .. } => status_is(&payload, &["Rejected".to_owned()]),
+        Message::Result { payload, .. } => status_is(&payload, &words(&wanted)),
         Message::Error { id, .. } => {
             talk.errors_expected.insert(id);
             DONE
         }
         other => Err(Failure::new(format!(
-            "Rejected or an error is expected, not {other}"
+            "{wanted} or an error is expected, not {other}"
         ))),
     }
 }

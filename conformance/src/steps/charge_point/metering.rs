@@ -1,6 +1,7 @@
 //! Meter values: how often, when, and in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::once;
 use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::{given, then};
@@ -25,6 +26,8 @@ const SAMPLE_SLACK_MS: i64 = 700;
 struct Reading {
     at_ms: i64,
     energy_wh: f64,
+    /// What its last digit stands for.
+    digit_wh: f64,
 }
 
 /// The readings in a MeterValues call that have the wanted context. A missing context means `Sample.Periodic`, a
@@ -58,6 +61,7 @@ fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
             found.push(Reading {
                 at_ms: unix_ms(stamp),
                 energy_wh: energy_wh(sample)?,
+                digit_wh: digit_wh(sample),
             });
         }
     }
@@ -74,6 +78,26 @@ fn energy_wh(sample: &Value) -> Result<f64, Failure> {
     } else {
         number
     })
+}
+
+/// What the last digit of a reading stands for, in Wh: it may be rounded, or cut off.
+fn digit_wh(sample: &Value) -> f64 {
+    let text = sample["value"].as_str().unwrap_or_default();
+    let decimals = text.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let unit = if sample["unit"].as_str() == Some("kWh") {
+        1_000.0
+    } else {
+        1.0
+    };
+    unit * 0.1_f64.powi(i32::try_from(decimals).unwrap_or(i32::MAX))
+}
+
+/// How far two readings may be apart that read the same: meterStart and meterStop are whole Wh [1.6 §6.45, §6.49], and a
+/// reading may be rounded up where another is cut off.
+fn slack_wh(all: &[Reading]) -> f64 {
+    const FLOAT: f64 = 0.001;
+    let digits = all.iter().map(|reading| reading.digit_wh);
+    digits.fold(1.0, f64::max) + FLOAT
 }
 
 /// Waits for MeterValues of the scenario's transaction until `enough` readings of this context are there; the whole
@@ -504,26 +528,27 @@ async fn never_backwards(world: &mut World) -> StepResult {
             .and_then(|told| told[member].as_f64());
         told.ok_or_else(|| Failure::new(format!("there was no {action} before this step")))
     };
-    let mut all = vec![number("StartTransaction", "meterStart")?];
+    let start = number("StartTransaction", "meterStart")?;
     let stop = number("StopTransaction", "meterStop")?;
     let payloads = payloads_of(csms);
     let ours = csms.talk.transaction;
+    let mut between = Vec::new();
     for payload in payloads
         .iter()
         .filter(|payload| payload["transactionId"].as_i64() == ours)
     {
-        let readings = readings(payload, "Sample.Periodic")?;
-        all.extend(readings.iter().map(|reading| reading.energy_wh));
+        between.extend(readings(payload, "Sample.Periodic")?);
     }
-    all.push(stop);
-    // meterStart and meterStop are whole numbers; the samples between may be finer [1.6 §6.45, §6.49].
-    match all.windows(2).find(|pair| pair[1] <= pair[0] - 1.0) {
+    let slack = slack_wh(&between);
+    let registers = between.iter().map(|reading| reading.energy_wh);
+    let all: Vec<f64> = once(start).chain(registers).chain(once(stop)).collect();
+    match all.windows(2).find(|pair| pair[1] < pair[0] - slack) {
         Some(pair) => Err(Failure::new(format!(
             "the meter went from {} Wh back to {} Wh",
             pair[0], pair[1]
         ))),
         None => {
-            if stop <= all[0] {
+            if stop <= start {
                 world.warn(format!(
                     "the meter stayed at {stop} Wh while the session ran"
                 ));
@@ -566,6 +591,11 @@ async fn stop_holds(world: &mut World, least: usize) -> StepResult {
         return DONE;
     }
     let data = json!({"meterValue": data});
+    if let Some(other) = beyond_the_register(&data) {
+        return Err(Failure::new(format!(
+            "its StopTransaction holds the sample {other}; only {ENERGY} was asked for [1.6 §9.1.25, §9.1.27]"
+        )));
+    }
     let mut found = Vec::new();
     for context in [
         "Transaction.Begin",
@@ -581,9 +611,10 @@ async fn stop_holds(world: &mut World, least: usize) -> StepResult {
             found.len()
         )));
     }
+    let slack = slack_wh(&found);
     let beside = found
         .iter()
-        .find(|reading| reading.energy_wh <= begun - 1.0 || reading.energy_wh >= ended + 1.0);
+        .find(|reading| reading.energy_wh < begun - slack || reading.energy_wh > ended + slack);
     match beside {
         Some(reading) => Err(Failure::new(format!(
             "its StopTransaction holds a reading of {} Wh; the session went from {begun} Wh to {ended} Wh",
@@ -591,6 +622,20 @@ async fn stop_holds(world: &mut World, least: usize) -> StepResult {
         ))),
         None => DONE,
     }
+}
+
+/// A sample of another measurand than the energy register. What a meter signs, and what it tells of the begin and the end,
+/// is another matter.
+fn beyond_the_register(data: &Value) -> Option<&Value> {
+    let values = data["meterValue"].as_array()?.iter();
+    let mut samples =
+        values.flat_map(|value| value["sampledValue"].as_array().into_iter().flatten());
+    samples.find(|sample| {
+        let context = sample["context"].as_str().unwrap_or("Sample.Periodic");
+        ["Sample.Periodic", "Sample.Clock"].contains(&context)
+            && sample["measurand"].as_str().unwrap_or(ENERGY) != ENERGY
+            && sample["format"] != "SignedData"
+    })
 }
 
 /// Nobody has asked for samples [1.6 §3.16.5]. What a meter signs at the begin and the end is another matter.

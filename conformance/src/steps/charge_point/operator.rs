@@ -116,8 +116,10 @@ pub(super) async fn present(
     connector_id: Option<u32>,
 ) -> StepResult {
     let id_tag = world.tag(word).await?;
-    if matches!(word, TagWord::Another | TagWord::Sibling)
-        && matches!(world.csms()?.operator, Operator::Prompt(_))
+    if matches!(
+        word,
+        TagWord::Another | TagWord::Sibling | TagWord::Group | TagWord::Odd
+    ) && matches!(world.csms()?.operator, Operator::Prompt(_))
     {
         return Err(world.cannot_run(format!("needs a card with the number {id_tag}")));
     }

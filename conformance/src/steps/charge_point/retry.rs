@@ -90,9 +90,10 @@ async fn sends_again(world: &mut World, action: String) -> StepResult {
     let action = action_of(&action)?;
     let csms = world.csms()?;
     let told = told(csms, action);
+    let patience = csms.talk.patience + csms.outage.map_or(Duration::ZERO, |(_, length)| length);
     let seen = csms
         .talk
-        .expect(Order::Next, &Expected::call(action))
+        .expect_within(Order::Next, &Expected::call(action), patience)
         .await?;
     if action == "StartTransaction" {
         super::transaction::adopt(csms, &seen).await?;

@@ -58,6 +58,24 @@ Feature: A charge point announces itself
     Given the setting HeartbeatInterval is 4
     Then it sends 3 heartbeats, 4 seconds apart
 
+  Scenario: A charge point that is refused answers no command
+    Given the CSMS answers the next boot with Rejected and an interval of 4 seconds
+    When the charge point is power cycled
+    Then it boots
+    When the CSMS sends GetConfiguration
+      | key | ["HeartbeatInterval"] |
+    Then it does not answer for 1500 milliseconds
+    And it boots again no sooner than 4 seconds after the answer
+    And it reports connector 0 and every connector as Available
+
+  Scenario: A time with an offset is the same time
+    Given the CSMS tells the time with the offset +05:30
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+
   Scenario: A lost connection alone is no boot
     When the charge point loses its connection for 1 second
     Then it comes back without a boot

@@ -13,6 +13,7 @@ Feature: The CSMS reads and writes the configuration
     Then it answers with its configuration
     And no key is named twice and none is unknown
     And every required key of the profiles it claims is there, read-only where it must be
+    And each value of a standard key is of its kind
     And NumberOfConnectors is the number of connectors it has reported
     When the CSMS sends GetConfiguration
       | key | ["GetConfigurationMaxKeys"] |
@@ -50,16 +51,31 @@ Feature: The CSMS reads and writes the configuration
       | -1    |
       | often |
 
-  Scenario: A key that can only be read is not written
+  Scenario Outline: The key <key> can only be read
     When the CSMS sends ChangeConfiguration
-      | key   | NumberOfConnectors |
-      | value | "7"                |
+      | key   | <key>     |
+      | value | "<value>" |
     Then it answers Rejected
+    When the CSMS sends GetConfiguration
+      | key | ["<key>"] |
+    Then it answers that <key> has the value it had
+
+    Examples:
+      | key                      | value               |
+      | NumberOfConnectors       | 7                   |
+      | GetConfigurationMaxKeys  | 7                   |
+      | SupportedFeatureProfiles | Core,RemoteTrigger  |
 
   Scenario: A key that nobody knows is named as unknown
     When the CSMS sends GetConfiguration
       | key | ["NoSuchSettingAnywhere"] |
     Then it answers that NoSuchSettingAnywhere is unknown
+
+  Scenario: A known and an unknown key are told apart
+    When the CSMS sends GetConfiguration
+      | key | ["HeartbeatInterval", "NoSuchSettingAnywhere"] |
+    Then it answers with a value of HeartbeatInterval
+    And it answers that NoSuchSettingAnywhere is unknown
 
   @TC_062_CS
   Scenario: Data of a vendor it does not know is refused
@@ -78,9 +94,15 @@ Feature: The CSMS reads and writes the configuration
     Then it answers that <key> has the value it had
 
     Examples:
-      | key               | value   |
-      | HeartbeatInterval | -1      |
-      | LocalPreAuthorize | perhaps |
+      | key                            | value   |
+      | HeartbeatInterval              | -1      |
+      | LocalPreAuthorize              | perhaps |
+      | ConnectionTimeOut              | -5      |
+      | ClockAlignedDataInterval       | often   |
+      | TransactionMessageAttempts     | often   |
+      | TransactionMessageRetryInterval | -1     |
+      | LocalAuthorizeOffline          | perhaps |
+      | StopTransactionOnInvalidId     | perhaps |
 
   Scenario Outline: A measurand that it cannot measure is refused
     When the CSMS sends ChangeConfiguration
@@ -103,6 +125,13 @@ Feature: The CSMS reads and writes the configuration
       | key | ["HEARTBEATINTERVAL"] |
     Then it answers with a value of HeartbeatInterval
 
+  Scenario: The names of keys have no case when they are set
+    When the CSMS sets METERVALUESAMPLEINTERVAL to another value
+    Then it answers Accepted or RebootRequired
+    When the CSMS sends GetConfiguration
+      | key | ["MeterValueSampleInterval"] |
+    Then it answers that MeterValueSampleInterval has the value that was set
+
   Scenario: A long message id comes back as it was
     When the CSMS reads HeartbeatInterval with a message id of 36 characters
     Then it answers with a value of HeartbeatInterval
@@ -117,3 +146,9 @@ Feature: The CSMS reads and writes the configuration
     When the CSMS sends GetConfiguration
       | key | ["MeterValueSampleInterval"] |
     Then it answers that MeterValueSampleInterval has the value that was set
+
+  Scenario: A ping interval below nought is refused
+    When the CSMS sends ChangeConfiguration
+      | key   | WebSocketPingInterval |
+      | value | "-1"                  |
+    Then it answers Rejected or NotSupported

@@ -33,19 +33,19 @@ Feature: Each connector has its own sessions
   Scenario: Two sessions run at the same time
     Given the setting ClockAlignedDataInterval is 0
     And the setting MeterValueSampleInterval is 1
-    And a session with the known tag runs on connector 1
-    And a session with another tag runs on connector 2
-    When the CSMS sends RemoteStopTransaction
-      | transactionId | the transaction of connector 1 |
-    Then it answers Accepted
-    And it stops the transaction of connector 1 because of Remote
-    And before or after that, it reports connector 1 as Finishing
-    And it sends 2 meter values of the transaction, sampled 1 second apart
+    And a session with the known tag runs on connector 2
+    And a session with another tag runs on connector 1
     When the CSMS sends RemoteStopTransaction
       | transactionId | the transaction of connector 2 |
     Then it answers Accepted
     And it stops the transaction of connector 2 because of Remote
     And before or after that, it reports connector 2 as Finishing
+    And it sends 2 meter values of the transaction, sampled 1 second apart
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction of connector 1 |
+    Then it answers Accepted
+    And it stops the transaction of connector 1 because of Remote
+    And before or after that, it reports connector 1 as Finishing
 
   Scenario: A soft reset ends all sessions
     Given a session with the known tag runs on connector 1
@@ -87,3 +87,10 @@ Feature: Each connector has its own sessions
       | type        | Operative |
     Then it answers Accepted
     And it reports connector 2 as Available
+
+  Scenario: A fault of one connector is told of that one
+    When connector 2 fails with GroundFailure
+    Then it reports connector 2 as Faulted with GroundFailure
+    And it may report any connector as Faulted
+    When the fault of connector 2 is over
+    Then it reports connector 2 as Available with NoError

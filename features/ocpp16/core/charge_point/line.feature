@@ -17,6 +17,23 @@ Feature: The line keeps its rules whatever comes
       | type | Gentle |
     Then it answers with the error PropertyConstraintViolation, FormationViolation or TypeConstraintViolation
 
+  Scenario: A text where a number belongs is refused by a charge point
+    When the CSMS sends ChangeAvailability
+      | connectorId | "one"       |
+      | type        | Inoperative |
+    Then it answers with the error TypeConstraintViolation, PropertyConstraintViolation or FormationViolation
+
+  Scenario: A ping is answered by a charge point
+    When the CSMS sends a ping
+    Then it answers the ping
+
+  Scenario: Texts in any script are read by a charge point
+    When the CSMS sends DataTransfer
+      | vendorId | org.example.nobody        |
+      | data     | Grüße aus Köln, 充電ステーション |
+    Then it answers UnknownVendorId, UnknownMessageId or Rejected; Accepted is warned about
+
+  @robustness
   Scenario: Rubbish on the line does not end it
     When the CSMS sends rubbish
     And the CSMS sends GetConfiguration

@@ -15,6 +15,15 @@ Feature: Energy is measured and reported
     And its samples hold the measurands it is set to and nothing else
     And no meter values name another transaction
 
+  Scenario: Samples hold no more than was asked for
+    Given the setting MeterValuesSampledData is Energy.Active.Import.Register
+    And the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And the sampled measurands are those it is set to
+    And a session with the known tag runs on connector 1
+    Then it sends 2 meter values of the transaction, sampled 1 second apart
+    And its samples hold the measurands it is set to and nothing else
+
   @TC_071_CS
   Scenario: Clock-aligned values stand on the aligned instants
     Given the setting MeterValueSampleInterval is 0

@@ -121,3 +121,17 @@ Feature: The connection is lost and comes back
     And the driver presents the known tag at connector 1
     Then it comes back without a boot
     And it sends no StartTransaction for 1500 milliseconds
+
+  Scenario: A tag whose time in the cache is over starts nothing offline
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalAuthorizeOffline is true
+    And the setting AllowOfflineTxForUnknownId is false where there is one
+    And the CSMS accepts the known tag for 8 seconds
+    And the known tag is in the authorization cache
+    When 9 seconds have gone by since the CSMS said so
+    And the charge point loses its connection for 4 seconds
+    And the driver plugs in at connector 1
+    And the driver presents the known tag at connector 1
+    Then it may report connector 1 as Preparing
+    And it comes back without a boot
+    And it sends no StartTransaction for 1500 milliseconds

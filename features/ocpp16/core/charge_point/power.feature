@@ -31,3 +31,13 @@ Feature: Power is lost during a session
     And it boots again no sooner than 2 seconds after the answer
     And it reports connector 1 in a session or after one and the others as Available
     And it stops the transaction because of PowerLoss, or goes on until the known tag stops it
+
+  @local-stop
+  Scenario: What waits for the connection outlives a power cut
+    Given a session with the known tag runs on connector 1
+    When the charge point loses its connection for 4 seconds
+    And the driver presents the known tag at connector 1
+    And the charge point is power cycled
+    Then it boots
+    And it reports connector 1 as Finishing or Preparing and the others as Available
+    And before or after that, it stops the transaction because of Local with the known tag, ended during the outage

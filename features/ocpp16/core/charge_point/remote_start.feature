@@ -62,6 +62,9 @@ Feature: A session is started by the CSMS
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
     And it reports connector 1 as Available, 2 seconds after it reported Preparing
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    And it sends no StartTransaction for 1500 milliseconds
 
   @TC_007_2_CS
   Scenario: A remote start with a tag in the cache asks nothing
@@ -139,3 +142,16 @@ Feature: A session is started by the CSMS
       | connectorId | a connector that is not there |
     Then it answers Rejected or with an error
     And it sends no StartTransaction for 1 second
+
+  @recommended
+  Scenario: A remote start may carry a charging profile
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the CSMS sends RemoteStartTransaction
+      | idTag           | the known tag |
+      | connectorId     | 1             |
+      | chargingProfile | {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]}} |
+    Then it answers Accepted
+    And it may ask about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging

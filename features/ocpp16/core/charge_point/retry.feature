@@ -76,3 +76,15 @@ Feature: Transaction messages get through
     And it may report connector 1 as Finishing
     And it boots and sends the same StopTransaction again, in any order
     And it reports connector 1 as Finishing or Preparing and the others as Available
+
+  Scenario: The end of a session whose answer was lost with the line is told again
+    Given a session with the known tag runs on connector 1
+    And the CSMS does not answer the next StopTransaction
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And it may report connector 1 as Finishing
+    When the charge point loses its connection for 2 seconds
+    Then it may report connector 1 as Finishing
+    And it sends the same StopTransaction again

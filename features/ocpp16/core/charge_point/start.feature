@@ -31,6 +31,16 @@ Feature: A session is started at the charge point
     And before or after that, it reports connector 1 as Preparing
     And it sends no StartTransaction for 1 second
     And it reports connector 1 as Available, 2 seconds after it reported Preparing
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    And it sends no StartTransaction for 1500 milliseconds
+
+  Scenario: A tag may hold any character
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the odd tag at connector 1
+    Then it asks about the odd tag
+    And it sends no StartTransaction for 1500 milliseconds
 
   @TC_023_4_CS
   Scenario: An unknown tag starts nothing

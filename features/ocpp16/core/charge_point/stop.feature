@@ -26,6 +26,18 @@ Feature: A session is stopped
     When the driver unplugs at the station on connector 1
     Then it reports connector 1 as Available
 
+  Scenario: A car that comes back after its session has ended starts nothing
+    Given the setting StopTransactionOnEVSideDisconnect is true
+    And the setting UnlockConnectorOnEVSideDisconnect is false
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it stops the transaction because of EVDisconnected
+    And before or after that, it may report connector 1 as Finishing
+    And it may report connector 1 as Available
+    When the driver plugs in at connector 1
+    Then it may report connector 1 as Preparing
+    And it sends no StartTransaction for 1500 milliseconds
+
   @TC_005_2_CS @detachable-cable
   Scenario: Unplugging at the car stops the session and the cable stays locked
     Given the setting StopTransactionOnEVSideDisconnect is true
@@ -98,6 +110,17 @@ Feature: A session is stopped
     And before or after that, it reports connector 1 as Finishing
 
   @local-stop
+  Scenario: A tag that reads like the group stops nothing
+    Given the known tag and the sibling tag belong to one group
+    And a session with the known tag runs on connector 1
+    When the driver presents the group tag at connector 1
+    Then it may ask about the group tag
+    And it sends no StopTransaction for 1500 milliseconds
+    When the driver presents the known tag at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+
+  @local-stop
   Scenario: A tag has no case
     Given a session with the known tag runs on connector 1
     When the driver presents the known tag in lower case at connector 1
@@ -134,3 +157,19 @@ Feature: A session is stopped
     Then it reports connector 1 as SuspendedEV
     And it sends no StopTransaction for 1 second
     And the cable cannot be taken out at the station on connector 1
+
+  @recommended
+  Scenario: A session that pauses goes on when the car is back
+    Given the setting StopTransactionOnEVSideDisconnect is false
+    And the setting UnlockConnectorOnEVSideDisconnect is false
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as SuspendedEV
+    When the driver plugs in at connector 1
+    Then it may report connector 1 as SuspendedEVSE
+    And it reports connector 1 as Charging
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing

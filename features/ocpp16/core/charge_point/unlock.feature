@@ -57,3 +57,8 @@ Feature: The CSMS unlocks a connector
     When the CSMS sends UnlockConnector
       | connectorId | a connector that is not there |
     Then it answers NotSupported
+
+  Scenario: Connector 0 has nothing to unlock
+    When the CSMS sends UnlockConnector
+      | connectorId | 0 |
+    Then it answers NotSupported, UnlockFailed or with an error

@@ -68,6 +68,18 @@ Feature: The CSMS sends what its operator wants, and copes with every answer
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS answers that the tag is Accepted and gives a transaction id
 
+  Scenario: A start after a remote start that was refused is judged by its own tag
+    When the operator has the CSMS send RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
+    Then the CSMS sends that command
+    When it answers Rejected
+    Then the CSMS sends nothing more and still serves
+    When it starts a transaction on connector 1 with the unknown tag
+    Then the CSMS answers that the tag is Invalid and gives a transaction id
+    When it stops the transaction because of DeAuthorized
+    Then the CSMS acknowledges the end of the transaction
+
   @TC_012_CSMS
   Scenario: A remote stop
     Given a session with the known tag runs on connector 1

@@ -56,3 +56,12 @@ Feature: The CSMS keeps the rules of the line whatever comes
   Scenario: An answer has the id of its call, whatever it is made of
     When it sends heartbeats under ids of every kind
     Then the CSMS acknowledges each
+
+  Scenario: A ping is answered by a CSMS
+    When it sends a ping
+    Then the CSMS answers the ping
+
+  Scenario: A command of the other side is no call for a CSMS
+    When it sends Reset
+      | type | Soft |
+    Then the CSMS answers with the error NotSupported or NotImplemented

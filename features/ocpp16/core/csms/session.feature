@@ -216,6 +216,15 @@ Feature: The CSMS keeps the books of a session
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS gives another transaction id
 
+  Scenario: The end of a session is taken when its connector is free already
+    Given a session with the known tag runs on connector 1
+    When it reports connector 1 as Finishing
+    Then the CSMS acknowledges
+    When it reports connector 1 as Available
+    Then the CSMS acknowledges
+    When it stops the transaction because of EVDisconnected
+    Then the CSMS acknowledges the end of the transaction
+
   Scenario: A session without energy is booked
     Given a session with the known tag runs on connector 1
     When it stops the transaction where its meter began because of EVDisconnected

@@ -4,15 +4,17 @@ use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use super::session::hides_that_it_is_free_after;
-use crate::defect::{Frames, becomes, habit};
+use crate::defect::{Frames, becomes, calls, habit};
 use crate::wire::entry::Message;
 use crate::wire::fate::Bend;
 
-/// Does to connector 1 what it is told to do to connector 2.
-fn does_to_the_first(wanted: &'static str) -> Box<dyn Bend> {
+/// Does to connector 1 what it is told to do to another, or to the whole charge point (0).
+fn does_to_the_first(wanted: &'static str, instead_of: u32) -> Box<dyn Bend> {
     habit(move |direction, action, message| match message {
         Message::Call { id, payload, .. }
-            if direction == Direction::ToSut && action == wanted && payload["connectorId"] == 2 =>
+            if direction == Direction::ToSut
+                && action == wanted
+                && payload["connectorId"] == instead_of =>
         {
             let mut payload = payload.clone();
             payload["connectorId"] = 1.into();
@@ -44,16 +46,41 @@ fn keeps_the_error_code() -> Box<dyn Bend> {
     })
 }
 
+/// Tells of connector 1 that connector 2 has failed, and that it is well again.
+fn fails_at_the_first() -> Box<dyn Bend> {
+    let mut failed = false;
+    calls("StatusNotification", move |payload| {
+        if payload["connectorId"] != 2 {
+            return;
+        }
+        let fails = payload["status"] == "Faulted";
+        if fails || failed {
+            payload["connectorId"] = 1.into();
+        }
+        failed = fails;
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "unlocks the first connector whichever is named",
         breaks: "UnlockConnector is for the connector that it names [1.6 §5.18]",
-        make: || does_to_the_first("UnlockConnector"),
+        make: || does_to_the_first("UnlockConnector", 2),
     },
     Frames {
         name: "takes the first connector out of service whichever is named",
         breaks: "ChangeAvailability is for the connector that it names [1.6 §5.2]",
-        make: || does_to_the_first("ChangeAvailability"),
+        make: || does_to_the_first("ChangeAvailability", 2),
+    },
+    Frames {
+        name: "takes one connector out of service for the whole",
+        breaks: "connector 0 is the whole charge point [1.6 §5.2]",
+        make: || does_to_the_first("ChangeAvailability", 0),
+    },
+    Frames {
+        name: "tells faults of the first connector whichever has failed",
+        breaks: "a status names its connector [1.6 §6.47]",
+        make: fails_at_the_first,
     },
     Frames {
         name: "hides that a fault is over",

@@ -1,6 +1,7 @@
 //! Ways in which charge points get it wrong.
 
 mod connector;
+mod line;
 mod session;
 mod setting;
 
@@ -186,7 +187,13 @@ fn lacks_key(key: &'static str) -> Box<dyn Bend> {
 
 /// All of them.
 pub(in crate::defect) fn seeds() -> impl Iterator<Item = &'static Frames> {
-    let all = [SEEDS, connector::SEEDS, session::SEEDS, setting::SEEDS];
+    let all = [
+        SEEDS,
+        connector::SEEDS,
+        line::SEEDS,
+        session::SEEDS,
+        setting::SEEDS,
+    ];
     all.into_iter().flatten()
 }
 
@@ -521,6 +528,11 @@ static SEEDS: &[Frames] = &[
         name: "tells samples of another session at the end",
         breaks: "StopTransaction holds samples of its session [1.6 §6.49, §9.1.27]",
         make: tells_other_samples,
+    },
+    Frames {
+        name: "tells all that it can measure at the end",
+        breaks: "StopTransaction holds what StopTxnSampledData asks for [1.6 §9.1.27]",
+        make: measures_more_at_the_end,
     },
     Frames {
         name: "tells one sample at the end",
@@ -1188,6 +1200,22 @@ fn errors_on_data() -> Box<dyn Bend> {
             Some(becomes(json!([4, id, "InternalError", "", {}])))
         }
         _ => None,
+    })
+}
+
+/// Tells at the end all that it can measure.
+fn measures_more_at_the_end() -> Box<dyn Bend> {
+    calls("StopTransaction", |payload| {
+        let data = payload
+            .get_mut("transactionData")
+            .and_then(Value::as_array_mut);
+        for value in data.into_iter().flatten() {
+            if let Some(samples) = value["sampledValue"].as_array_mut() {
+                let context = samples[0]["context"].clone();
+                samples
+                    .push(json!({"value": "21", "measurand": "Temperature", "context": context}));
+            }
+        }
     })
 }
 

@@ -36,6 +36,64 @@ fn asks_first(from_boot: u32) -> Box<dyn Bend> {
     })
 }
 
+/// Once the car was away it gives no more energy.
+fn stays_suspended() -> Box<dyn Bend> {
+    let mut suspended = false;
+    never_calls(
+        "StatusNotification",
+        move |payload| {
+            if payload["status"] != "Charging" {
+                suspended = payload["status"] == "SuspendedEV";
+            }
+            suspended && payload["status"] == "Charging"
+        },
+        nothing,
+    )
+}
+
+/// What a connector goes through before a car that comes starts a session that nobody asked for.
+#[derive(Clone, Copy)]
+enum Since {
+    /// Nobody has plugged in in time.
+    TheLapse,
+    /// The car has left its session.
+    TheCarLeft,
+}
+
+/// Starts a session for who was the last when a car comes.
+fn starts_unasked(since: Since) -> Box<dyn Bend> {
+    let (mut last, mut tag, mut may) = (Value::Null, Value::Null, false);
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut => match action {
+            "Authorize" | "StartTransaction" => {
+                tag = payload["idTag"].clone();
+                None
+            }
+            "StopTransaction" => {
+                may |= matches!(since, Since::TheCarLeft) && payload["reason"] == "EVDisconnected";
+                None
+            }
+            "StatusNotification" if payload["connectorId"] == 1 => {
+                let status = payload["status"].clone();
+                let lapsed = last == "Preparing" && status == "Available";
+                may |= matches!(since, Since::TheLapse) && lapsed;
+                last = status;
+                (may && last == "Preparing").then(|| {
+                    may = false;
+                    let start = json!([2, "nobody-asked", "StartTransaction", {"connectorId": 1, "idTag": tag,
+                        "meterStart": 0, "timestamp": crate::wire::script::now()}]);
+                    Fate {
+                        made_up: vec![start.to_string()],
+                        ..becomes(json!([2, id, action, payload]))
+                    }
+                })
+            }
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 /// Says no more of a connector that is free again after it was in this state.
 pub(super) fn hides_that_it_is_free_after(state: &'static str) -> Box<dyn Bend> {
     let mut last = [Value::Null, Value::Null, Value::Null];
@@ -142,6 +200,21 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "only says that it stops",
         breaks: "an accepted remote stop ends the session [1.6 §5.12]",
         make: || only_says("RemoteStopTransaction", || json!({"status": "Accepted"})),
+    },
+    Frames {
+        name: "gives no more energy once the car was away",
+        breaks: "a car that is back may charge on [1.6 §9.1.23]",
+        make: stays_suspended,
+    },
+    Frames {
+        name: "starts when the time for the cable is over",
+        breaks: "ConnectionTimeOut ends what was authorized [1.6 §9.1.6]",
+        make: || starts_unasked(Since::TheLapse),
+    },
+    Frames {
+        name: "starts again when the car is back",
+        breaks: "a session that has ended gives no more energy [1.6 §4.10]",
+        make: || starts_unasked(Since::TheCarLeft),
     },
     Frames {
         name: "unlocks and charges on",

@@ -68,6 +68,20 @@ fn only_says_that_it_sets(key: &'static str) -> Box<dyn Bend> {
     })
 }
 
+/// Sets a key only by the name that it gives it.
+fn minds_the_case_of_keys_that_are_set() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == "ChangeConfiguration" =>
+        {
+            let key = payload["key"].as_str()?;
+            let unknown = json!({"status": "NotSupported"});
+            (key == key.to_uppercase()).then(|| swallowed(id, &unknown))
+        }
+        _ => None,
+    })
+}
+
 /// After a later boot a setting is what it was before.
 fn forgets(key: &'static str) -> Box<dyn Bend> {
     let (mut boots, mut old) = (0, Value::Null);
@@ -113,17 +127,6 @@ fn waits_for_no_answer() -> Box<dyn Bend> {
     })
 }
 
-/// Closes the line when something comes that is no frame.
-fn hangs_up_on_rubbish() -> Box<dyn Bend> {
-    habit(|direction, _, message| {
-        let is_rubbish = matches!(message, Message::Unreadable(_));
-        (direction == Direction::ToSut && is_rubbish).then(|| Fate {
-            close: true,
-            ..Fate::default()
-        })
-    })
-}
-
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "says nothing of keys that it does not know",
@@ -139,7 +142,42 @@ pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "takes any word for true or false",
         breaks: "a value that makes no sense is Rejected [1.6 §5.3]",
-        make: || takes_any(&["LocalPreAuthorize"]),
+        make: || {
+            takes_any(&[
+                "LocalAuthorizeOffline",
+                "LocalPreAuthorize",
+                "StopTransactionOnInvalidId",
+            ])
+        },
+    },
+    Frames {
+        name: "takes any word for a number",
+        breaks: "a value that makes no sense is Rejected [1.6 §5.3]",
+        make: || {
+            takes_any(&[
+                "ClockAlignedDataInterval",
+                "ConnectionTimeOut",
+                "HeartbeatInterval",
+                "TransactionMessageAttempts",
+                "TransactionMessageRetryInterval",
+            ])
+        },
+    },
+    Frames {
+        name: "lets keys be written that are to be read",
+        breaks: "a key that can only be read is not written [1.6 §9.1]",
+        make: || {
+            takes_any(&[
+                "GetConfigurationMaxKeys",
+                "NumberOfConnectors",
+                "SupportedFeatureProfiles",
+            ])
+        },
+    },
+    Frames {
+        name: "minds the case of keys that are set",
+        breaks: "names of keys have no case [1.6 §7.17]",
+        make: minds_the_case_of_keys_that_are_set,
     },
     Frames {
         name: "takes any measurand for its samples",
@@ -172,6 +210,18 @@ pub(super) static SEEDS: &[Frames] = &[
         make: || only_says_that_it_sets("HeartbeatInterval"),
     },
     Frames {
+        name: "tells words for numbers",
+        breaks: "the value of a key is of the kind of the standard [1.6 §9.1]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                let keys = keys_of(payload).into_iter().flatten();
+                for told in keys.filter(|told| told["key"] == "ConnectionTimeOut") {
+                    told["value"] = "one minute".into();
+                }
+            })
+        },
+    },
+    Frames {
         name: "forgets a setting in a power cut",
         breaks: "a setting that was accepted stays until it is set again [1.6 §5.3]",
         make: || forgets("MeterValueSampleInterval"),
@@ -180,10 +230,5 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "waits for no answer to its statuses",
         breaks: "the next call waits for the answer to the one before [1.6J §4.1.1]",
         make: waits_for_no_answer,
-    },
-    Frames {
-        name: "hangs up on rubbish",
-        breaks: "what is no frame ends nothing [1.6J §4.2]",
-        make: hangs_up_on_rubbish,
     },
 ];

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use dynamo_protocol::trace::Direction;
+use serde_json::json;
 
 use super::refuses;
+use crate::defect::v16::NeverPongs;
 use crate::defect::{Frames, habit};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -100,7 +102,31 @@ fn has_room_for(action: &'static str, member: &'static str, length: usize) -> Bo
     })
 }
 
+/// Does what a charge point is told.
+fn plays_the_charge_point() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, .. } if direction == Direction::ToSut && action == "Reset" => {
+            let answer = json!([3, id, {"status": "Accepted"}]).to_string();
+            Some(Fate {
+                back: vec![answer],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "leaves pings unanswered",
+        breaks: "a ping is answered with a pong [1.6J §5.3]",
+        make: || Box::new(NeverPongs),
+    },
+    Frames {
+        name: "plays the charge point",
+        breaks: "Reset is the CSMS's [1.6J §4.2.3]",
+        make: plays_the_charge_point,
+    },
     Frames {
         name: "hangs up on rubbish",
         breaks: "what is no frame ends nothing [1.6J §4.2]",

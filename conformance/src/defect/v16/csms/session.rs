@@ -96,6 +96,56 @@ fn knows_one_session_per_tag() -> Box<dyn Bend> {
     })
 }
 
+/// Takes whoever starts next for the person whom it has started.
+fn knows_whom_it_started() -> Box<dyn Bend> {
+    let (mut expects, mut is_it) = (false, false);
+    habit(move |direction, action, message| match message {
+        Message::Call { .. } if action == "RemoteStartTransaction" => {
+            expects = true;
+            None
+        }
+        Message::Call { .. } if direction == Direction::ToSut && action == "StartTransaction" => {
+            is_it = std::mem::take(&mut expects);
+            None
+        }
+        Message::Result { id, payload }
+            if is_it && direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            let mut payload = payload.clone();
+            payload["idTagInfo"]["status"] = "Accepted".into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// A session is over for it when its connector is free; it knows no stop of it after that.
+fn ends_with_the_status() -> Box<dyn Bend> {
+    let mut free = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. } if direction == Direction::ToSut => {
+            match action {
+                "StartTransaction" => free = false,
+                "StatusNotification" => free = payload["status"] == "Available",
+                _ => {}
+            }
+            None
+        }
+        Message::Result { id, .. }
+            if free && direction == Direction::FromSut && action == "StopTransaction" =>
+        {
+            Some(becomes(json!([
+                4,
+                id,
+                "PropertyConstraintViolation",
+                "unknown transaction",
+                {}
+            ])))
+        }
+        _ => None,
+    })
+}
+
 /// A refused start has no id of its own.
 fn gives_refused_starts_no_id() -> Box<dyn Bend> {
     habit(|direction, action, message| match message {
@@ -132,6 +182,16 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "takes a second start of a tag for the first",
         breaks: "each transaction has an id of its own [1.6 §4.8]",
         make: knows_one_session_per_tag,
+    },
+    Frames {
+        name: "takes whoever starts for the one whom it has started",
+        breaks: "the tag of a start is checked again [1.6 §4.8]",
+        make: knows_whom_it_started,
+    },
+    Frames {
+        name: "knows no session whose connector is free",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: ends_with_the_status,
     },
     Frames {
         name: "gives all refused starts one transaction id",

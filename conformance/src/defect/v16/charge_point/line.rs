@@ -1,0 +1,166 @@
+//! What is read wrong, answered when it should not be, or not answered.
+
+use dynamo_protocol::trace::Direction;
+use serde_json::{Value, json};
+
+use super::swallowed;
+use crate::defect::v16::NeverPongs;
+use crate::defect::{Frames, becomes, calls, habit};
+use crate::wire::entry::Message;
+use crate::wire::fate::{Bend, Fate};
+
+/// Answers a command of this kind like this, and does nothing.
+fn answers_to(
+    wanted: &'static str,
+    kind: fn(&Value) -> bool,
+    answer: fn() -> Value,
+) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == wanted && kind(payload) =>
+        {
+            Some(swallowed(id, &answer()))
+        }
+        _ => None,
+    })
+}
+
+/// Answers questions also while its boot is refused.
+fn answers_while_it_is_refused() -> Box<dyn Bend> {
+    let mut refused = false;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. } if action == "BootNotification" => {
+            refused = payload["status"] == "Rejected";
+            None
+        }
+        Message::Call { id, .. }
+            if refused && direction == Direction::ToSut && action == "GetConfiguration" =>
+        {
+            Some(swallowed(id, &json!({"configurationKey": []})))
+        }
+        _ => None,
+    })
+}
+
+/// Reads of a time its date and its clock alone.
+fn reads_no_offset() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload } if direction == Direction::ToSut => {
+            let (instant, _) = payload["currentTime"].as_str()?.split_once('+')?;
+            let mut payload = payload.clone();
+            payload["currentTime"] = format!("{instant}Z").into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Cannot read what is written in another script.
+fn reads_ascii_alone() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && !payload.to_string().is_ascii() =>
+        {
+            let error = json!([4, id, "FormationViolation", "", {}]).to_string();
+            Some(Fate {
+                back: vec![error],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Closes the line when something comes that is no frame.
+fn hangs_up_on_rubbish() -> Box<dyn Bend> {
+    habit(|direction, _, message| {
+        let is_rubbish = matches!(message, Message::Unreadable(_));
+        (direction == Direction::ToSut && is_rubbish).then(|| Fate {
+            close: true,
+            ..Fate::default()
+        })
+    })
+}
+
+pub(super) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "answers while it is refused",
+        breaks: "while it is Rejected it answers nothing [1.6 §4.2]",
+        make: answers_while_it_is_refused,
+    },
+    Frames {
+        name: "reads a time without its offset",
+        breaks: "times may have an offset [1.6 §3.15]",
+        make: reads_no_offset,
+    },
+    Frames {
+        name: "reads ASCII alone",
+        breaks: "messages are UTF-8 [1.6J §4.1.2]",
+        make: reads_ascii_alone,
+    },
+    Frames {
+        name: "takes a text for a number",
+        breaks: "a value of the wrong type is refused [1.6J §4.2.3]",
+        make: || {
+            answers_to(
+                "ChangeAvailability",
+                |payload| payload["connectorId"].is_string(),
+                || json!({"status": "Accepted"}),
+            )
+        },
+    },
+    Frames {
+        name: "unlocks connector 0",
+        breaks: "connector 0 has nothing to unlock [1.6 §6.53]",
+        make: || {
+            answers_to(
+                "UnlockConnector",
+                |payload| payload["connectorId"] == 0,
+                || json!({"status": "Unlocked"}),
+            )
+        },
+    },
+    Frames {
+        name: "takes any ping interval",
+        breaks: "a negative ping interval is Rejected [1.6 §9.1.34]",
+        make: || {
+            answers_to(
+                "ChangeConfiguration",
+                |payload| payload["key"] == "WebSocketPingInterval",
+                || json!({"status": "Accepted"}),
+            )
+        },
+    },
+    Frames {
+        name: "refuses a remote start with a charging profile",
+        breaks: "without SmartCharging a profile is passed over [1.6 §5.11]",
+        make: || {
+            answers_to(
+                "RemoteStartTransaction",
+                |payload| payload.get("chargingProfile").is_some(),
+                || json!({"status": "Rejected"}),
+            )
+        },
+    },
+    Frames {
+        name: "reads letters and digits of a tag alone",
+        breaks: "a tag is any text of up to 20 characters [1.6 §3.9]",
+        make: || {
+            calls("Authorize", |payload| {
+                let tag = payload["idTag"].as_str().unwrap_or_default();
+                let read = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+                payload["idTag"] = tag.chars().filter(read).collect::<String>().into();
+            })
+        },
+    },
+    Frames {
+        name: "leaves pings unanswered",
+        breaks: "a ping is answered with a pong [1.6J §5.3]",
+        make: || Box::new(NeverPongs),
+    },
+    Frames {
+        name: "hangs up on rubbish",
+        breaks: "what is no frame ends nothing [1.6J §4.2]",
+        make: hangs_up_on_rubbish,
+    },
+];

@@ -14,10 +14,10 @@
 //! | `peer` | sockets and HTTP on both ends |
 //! | `watch` | what a step wants to see |
 //! | `case` | features, tags, the catalogue, capabilities |
-//! | `rules` | what every scenario demands without saying so |
 //! | `dialect` | how each version of OCPP says things |
-//! | `defect`, `benign` | seeded defects; liberties that a right system may take |
+//! | `rules` | what every scenario demands without saying so |
 //! | `hand` | who makes a system under test do something: operator and driver |
+//! | `defect`, `benign` | seeded defects; liberties that a right system may take |
 //! | `role` | what the rig plays in a scenario: a CSMS, a charge point, a caller of the REST API |
 //! | `report` | what a run has to say |
 //! | `steps` | the words of the features |

@@ -67,7 +67,7 @@ pub(super) async fn play_and_tell(
             .unwrap_or_else(PoisonError::into_inner)
             .push(scenario.clone());
     });
-    let (before, after) = (Arc::clone(rig), ());
+    let before = Arc::clone(rig);
     let cucumber = World::cucumber::<&str>()
         .with_parser(Ready)
         .with_writer(gatherer)
@@ -80,7 +80,12 @@ pub(super) async fn play_and_tell(
             world.rig = Some(Arc::clone(&before));
             world.tags = all_tags(feature, scenario);
             world.scenario.clone_from(&scenario.name);
-            Box::pin(std::future::ready(after))
+            let needs_the_known_tag = needs_the_known_tag(feature, scenario);
+            Box::pin(async move {
+                if needs_the_known_tag {
+                    world.lease().await;
+                }
+            })
         })
         .after(move |feature, _, scenario, ended, world| {
             let passed = matches!(ended, cucumber::event::ScenarioFinished::StepPassed);
@@ -108,6 +113,21 @@ pub(super) async fn play_and_tell(
         _ if ends.enough.is_cancelled() => with_the_rest(ended, &planned, enough()),
         Some(given_up) => with_the_rest(ended, &planned, &given_up.reason),
         None => in_order(ended, &planned),
+    })
+}
+
+/// Whether a step speaks of the known tag, of which there may be one for all. A scenario has it before it begins: nobody
+/// waits for it with a silent line.
+fn needs_the_known_tag(feature: &Feature, scenario: &Scenario) -> bool {
+    const WORDS: &str = "the known tag";
+    let background = feature.background.iter().flat_map(|one| &one.steps);
+    let mut steps = background.chain(&scenario.steps);
+    steps.any(|step| {
+        let mut cells = step
+            .table
+            .iter()
+            .flat_map(|table| table.rows.iter().flatten());
+        step.value.contains(WORDS) || cells.any(|cell| cell.contains(WORDS))
     })
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::args::{Args, Sut};
 
-/// Flags that have no meaning for this run are refused rather than ignored.
+/// Flags of the other side are refused rather than ignored.
 pub(super) fn refuse_strays(args: &Args) -> Result<()> {
     let csms = [
         ("--url", args.url.is_some()),
@@ -23,12 +23,10 @@ pub(super) fn refuse_strays(args: &Args) -> Result<()> {
         ("--cert", args.cert.is_some()),
         ("--key", args.key.is_some()),
     ];
-    let restart = [("--reboot-timeout", args.reboot_timeout.is_some())];
-    let prefix = [("--id-prefix", args.id_prefix.is_some())];
     let strays: Vec<(&str, bool)> = match args.sut {
         None => [&csms[..], &charger, &either].concat(),
-        Some(Sut::Csms) => [&charger[..], &restart].concat(),
-        Some(Sut::ChargePoint) => [&csms[..], &prefix].concat(),
+        Some(Sut::Csms) => charger.to_vec(),
+        Some(Sut::ChargePoint) => csms.to_vec(),
     };
     match strays.iter().find(|(_, given)| *given) {
         Some((flag, _)) if args.sut.is_none() => bail!("{flag} needs --sut: csms or charge-point"),
@@ -36,29 +34,56 @@ pub(super) fn refuse_strays(args: &Args) -> Result<()> {
         None if args.driver.is_none() && !args.driver_header.is_empty() => {
             bail!("--driver-header needs --driver")
         }
-        None => {}
+        None => Ok(()),
     }
-    if args.id_prefix.is_some() && args.charge_point_id.is_some() {
-        bail!("--id-prefix has no meaning with --charge-point-id; leave one of them out");
-    }
-    if args.concurrency.is_some_and(|most| most > 1) && is_serial(args) {
-        bail!(
-            "--concurrency has no meaning here: a charge point, a single --charge-point-id and a person have one \
-             scenario at a time; leave it out"
-        );
-    }
-    let of_verdicts = [
-        ("--strict", args.strict.is_some()),
-        ("--waivers", args.waivers.is_some()),
-        ("--fail-fast", args.fail_fast.is_some()),
-        ("--allow-not-run", args.allow_not_run),
+}
+
+/// A remark on each flag that changes nothing in this run. It may be of several runs, or of the environment, so it is no
+/// error.
+pub(super) fn idle_flags(args: &Args) -> Vec<String> {
+    let against_a_csms = args.sut == Some(Sut::Csms);
+    let has_one_identity = args.sut == Some(Sut::ChargePoint) || args.charge_point_id.is_some();
+    let judges_itself = "--self-test judges the judge";
+    let flags = [
+        (
+            "--reboot-timeout",
+            args.reboot_timeout.is_some() && against_a_csms,
+            "no charge point is under test",
+        ),
+        (
+            "--id-prefix",
+            args.id_prefix.is_some() && has_one_identity,
+            "there is one identity",
+        ),
+        (
+            "--concurrency",
+            args.concurrency.is_some_and(|most| most > 1) && is_serial(args),
+            "a charge point, a single --charge-point-id and a person have one scenario at a time",
+        ),
+        (
+            "--strict",
+            args.strict.is_some() && args.self_test,
+            judges_itself,
+        ),
+        (
+            "--waivers",
+            args.waivers.is_some() && args.self_test,
+            judges_itself,
+        ),
+        (
+            "--fail-fast",
+            args.fail_fast.is_some() && args.self_test,
+            judges_itself,
+        ),
+        (
+            "--allow-not-run",
+            args.allow_not_run && args.self_test,
+            judges_itself,
+        ),
     ];
-    match of_verdicts.iter().find(|(_, given)| *given) {
-        Some((flag, _)) if args.self_test => {
-            bail!("{flag} has no meaning with --self-test, which judges the judge; leave it out")
-        }
-        _ => Ok(()),
-    }
+    let idle = flags.into_iter().filter(|(_, is_idle, _)| *is_idle);
+    idle.map(|(flag, _, reason)| format!("{flag} changes nothing here: {reason}"))
+        .collect()
 }
 
 /// Whether scenarios take turns.
@@ -82,16 +107,25 @@ mod tests {
         args: Args,
     }
 
-    fn complaint(line: &str) -> String {
+    fn args(line: &str) -> Args {
         let line = std::iter::once("conformance").chain(line.split(' '));
-        let args = <Line as clap::Parser>::parse_from(line).args;
-        refuse_strays(&args)
-            .err()
-            .map_or_else(String::new, |error| error.to_string())
+        <Line as clap::Parser>::parse_from(line).args
     }
 
     #[test]
-    fn a_flag_that_would_be_ignored_is_refused_by_its_name() {
+    fn a_flag_of_the_other_side_is_refused_by_its_name() {
+        for (line, flag) in [
+            ("--operator prompt", "--operator"),
+            ("--sut csms --listen 127.0.0.1:0", "--listen"),
+            ("--sut charge-point --driver prompt", "--driver"),
+        ] {
+            let complaint = refuse_strays(&args(line)).unwrap_err().to_string();
+            assert!(complaint.starts_with(flag), "{line}: {complaint}");
+        }
+    }
+
+    #[test]
+    fn a_flag_that_changes_nothing_is_remarked_on() {
         for (line, flag) in [
             (
                 "--sut csms --url ws://h --reboot-timeout 10s",
@@ -115,17 +149,23 @@ mod tests {
             ("--self-test --waivers w.yaml", "--waivers"),
             ("--self-test --fail-fast 1", "--fail-fast"),
             ("--self-test --allow-not-run", "--allow-not-run"),
-            ("--operator prompt", "--operator"),
         ] {
-            let complaint = complaint(line);
-            assert!(complaint.starts_with(flag), "{line}: {complaint}");
+            let args = args(line);
+            assert!(refuse_strays(&args).is_ok(), "{line}");
+            let remarks = idle_flags(&args);
+            assert!(
+                remarks.len() == 1 && remarks[0].starts_with(flag),
+                "{line}: {remarks:?}"
+            );
         }
         for line in [
             "--reboot-timeout 10s --concurrency 8",
             "--sut charge-point --reboot-timeout 10s --concurrency 1",
             "--sut csms --concurrency 8 --id-prefix X --strict --fail-fast 1",
         ] {
-            assert_eq!(complaint(line), "", "{line}");
+            let args = args(line);
+            assert!(refuse_strays(&args).is_ok(), "{line}");
+            assert_eq!(idle_flags(&args), Vec::<String>::new(), "{line}");
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::role::rest::under_test::ApiUnderTest;
 use crate::role::rig::{Between, ChargerUnderTest, CsmsUnderTest, Identity, RigParts};
 use crate::rules::schemas::Schemas;
 use crate::run::args::{Args, Sut};
-use crate::run::strays::{is_serial, refuse_strays};
+use crate::run::strays::{idle_flags, is_serial, refuse_strays};
 use crate::words::{quoted, span};
 
 /// How long a connection to what is under test, and an answer of a driver or an operator, may take.
@@ -94,6 +94,9 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared> {
     let capabilities = Capabilities::read(args.capabilities.as_deref())?;
     refuse_strays(args)?;
+    for remark in idle_flags(args) {
+        bar.suspend(|| tell(&remark));
+    }
     // Before anybody is waited for.
     let schemas = args.schemas.as_deref().map(Schemas::read).transpose()?;
     let mut prepared = match args.sut {

@@ -91,14 +91,20 @@ impl World {
             .ok_or_else(|| Failure::new("the scenario runs outside a rig"))
     }
 
-    /// The tag behind the words, or the end of the scenario where this run has none. Waits for the known tag, where
-    /// another scenario has it.
+    /// Waits until this scenario has a known tag for itself.
+    pub(crate) async fn lease(&mut self) {
+        if self.lease.is_none()
+            && let Ok(rig) = self.rig()
+        {
+            self.lease = rig.pool.lease().await;
+        }
+    }
+
+    /// The tag behind the words, or the end of the scenario where this run has none.
     pub(crate) async fn tag(&mut self, word: TagWord) -> Result<String, Failure> {
         let rig = self.rig()?;
         if word == TagWord::Known {
-            if self.lease.is_none() {
-                self.lease = rig.pool.lease().await;
-            }
+            self.lease().await;
             if let Some(lease) = &self.lease {
                 return Ok(lease.tag.clone());
             }

@@ -17,6 +17,7 @@ Feature: The line keeps its rules whatever comes
       | type | Gentle |
     Then it answers with the error PropertyConstraintViolation, FormationViolation or TypeConstraintViolation
 
+  @robustness
   Scenario: A text where a number belongs is refused by a charge point
     When the CSMS sends ChangeAvailability
       | connectorId | "one"       |

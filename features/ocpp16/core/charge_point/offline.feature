@@ -122,6 +122,7 @@ Feature: The connection is lost and comes back
     Then it comes back without a boot
     And it sends no StartTransaction for 1500 milliseconds
 
+  @recommended
   Scenario: A tag whose time in the cache is over starts nothing offline
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalAuthorizeOffline is true

@@ -3,7 +3,11 @@ Feature: What is forgiven of a charge point's messages is there to read
 
   Scenario: A status whose time has no offset
     Given a connected charge point of the organization
-    When it sends StatusNotification with the time "2030-01-31T12:00:00"
+    When it sends StatusNotification
+      | connectorId | 1                   |
+      | errorCode   | NoError             |
+      | status      | Available           |
+      | timestamp   | 2030-01-31T12:00:00 |
     Then the CSMS acknowledges
     When a key that may only read sends GET /api/v1/ocpp16/charge_points/{charge point}/deviations
     Then the answer is 200

@@ -29,7 +29,7 @@ Feature: Stops that stopped nothing are kept and listed
     Then the answer is 400
     And the error has the code validation_error and names the field page
 
-  Scenario: Another organization sees none of it
+  Scenario: Another organization sees no stop of nobody
     Given a charge point of the organization that is offline
     When another organization sends GET /api/v1/ocpp16/charge_points/{charge point}/orphan_stops
     Then the answer is 404

@@ -41,7 +41,7 @@ Feature: The status of all charge points
       | Faulted   | 0     |
       | offline   | 0     |
 
-  Scenario Outline: A list with a wrong <field> is refused
+  Scenario Outline: A list of statuses with a wrong <field> is refused
     When the organization sends GET /api/v1/ocpp16/charge_points/status?<query>
     Then the answer is 400
     And the error has the code validation_error and names the field <field>

@@ -37,7 +37,7 @@ Feature: Wishes for a connection to somebody else's system
       | integration_type | "magic" | "A hub" |
       | partner_name     | "emsp"  | ""      |
 
-  Scenario: A list from page zero is refused
+  Scenario: A list of requests from page zero is refused
     When the organization sends GET /api/v1/integration-requests?page=0
     Then the answer is 400
     And the error has the code validation_error and names the field page

@@ -25,7 +25,24 @@ Feature: Sites, where charge points stand
       {"total": 1, "page": 1, "per_page": 1, "sites": [{"id": "{site}"}]}
       """
 
-  Scenario: What is left out of a change stays
+  Scenario: The second page goes on where the first ends
+    Given the organization sends POST /api/v1/sites
+      """
+      {"name": "Back yard", "address": "13 Riverside Way"}
+      """
+    And its id is remembered as {yard}
+    When the organization sends GET /api/v1/sites?page=1&per_page=1
+    Then its JSON contains
+      """
+      {"total": 2, "page": 1, "sites": [{"id": "{site}"}]}
+      """
+    When the organization sends GET /api/v1/sites?page=2&per_page=1
+    Then its JSON contains
+      """
+      {"total": 2, "page": 2, "sites": [{"id": "{yard}"}]}
+      """
+
+  Scenario: What is left out of a change of a site stays
     When the organization sends PUT /api/v1/sites/{site}
       """
       {"name": "The old car park"}
@@ -35,8 +52,13 @@ Feature: Sites, where charge points stand
       """
       {"name": "The old car park", "address": "12 Riverside Way", "latitude": 51.4545}
       """
+    When the organization sends GET /api/v1/sites/{site}
+    Then its JSON contains
+      """
+      {"name": "The old car park", "address": "12 Riverside Way", "latitude": 51.4545}
+      """
 
-  Scenario Outline: A change with a wrong <field> is refused
+  Scenario Outline: A change of a site with a wrong <field> is refused
     When the organization sends PUT /api/v1/sites/{site}
       """
       {<body>}
@@ -58,7 +80,7 @@ Feature: Sites, where charge points stand
     Then the answer is 400
     And the error has the code validation_error and names the field address
 
-  Scenario: A list from page zero is refused
+  Scenario: A list of sites from page zero is refused
     When the organization sends GET /api/v1/sites?page=0
     Then the answer is 400
     And the error has the code validation_error and names the field page

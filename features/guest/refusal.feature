@@ -68,7 +68,7 @@ Feature: What a guest cannot have is refused
     Then the answer is 422
     And the error has the code connector_unavailable
 
-  Scenario: A charge point that is not connected
+  Scenario: A guest at a charge point that is not connected
     Given a charge point of the organization that is offline
     And the organization sends PUT /api/v1/chargepoints/{charge point}/tariff
       """

@@ -91,7 +91,7 @@ Feature: Installers register charge points and look after them
       | project=prj_other       | 0     |
       | site_id=site_other      | 0     |
 
-  Scenario Outline: A list with a wrong <field> is refused
+  Scenario Outline: A list of charge points with a wrong <field> is refused
     When the installer sends GET /api/v1/installer/charge-points?<query>
     Then the answer is 400
     And the error has the code validation_error and names the field <field>

@@ -86,30 +86,47 @@ impl ChargerTraits {
     }
 
     /// Why a scenario with these tags does not apply: the file denies what it presupposes, or where the file says
-    /// nothing, the charger does. `key` gives the value of a configuration key.
-    pub(crate) fn denies(&self, tags: &[String], key: &Keys<'_>) -> Option<String> {
+    /// nothing, the charger does. Where the charger denies what the file claims nobody knows. `key` gives the value of a
+    /// configuration key.
+    pub(crate) fn denies(&self, tags: &[String], key: &Keys<'_>) -> Option<Denial> {
         for gate in Gate::ALL {
             if !tags.iter().any(|tag| tag == gate.tag) {
                 continue;
             }
             match ((gate.claimed)(self), (gate.told)(key)) {
                 (Some(false), _) => {
-                    return Some(format!(
+                    return Some(Denial::NotApplicable(format!(
                         "the capabilities say that the charge point has no such thing (needs charge_point: {{ {} }})",
                         gate.line
-                    ));
+                    )));
                 }
                 (None, Some(false)) => {
-                    return Some(format!(
+                    return Some(Denial::NotApplicable(format!(
                         "the charge point says that it has no such thing (needs charge_point: {{ {} }})",
                         gate.line
-                    ));
+                    )));
+                }
+                (Some(true), Some(false)) => {
+                    return Some(Denial::Disputed(format!(
+                        "the capabilities say charge_point: {{ {} }}, and the charge point says that it has no such \
+                         thing: correct one of them",
+                        gate.line
+                    )));
                 }
                 _ => {}
             }
         }
         None
     }
+}
+
+/// Why a scenario is not tried.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Denial {
+    /// The charger has no such thing.
+    NotApplicable(String),
+    /// The file and the charger say different things.
+    Disputed(String),
 }
 
 /// Gives the value of a configuration key, where the charger has told one.

@@ -17,7 +17,7 @@ mod meant;
 mod rest;
 mod v16;
 
-pub(crate) use meant::{is_meant, meant_for};
+pub(crate) use meant::{By, Catch, is_meant, meant_for};
 
 /// A defect as it is listed: its name, the rule it breaks, and how it is made.
 #[derive(Clone, Copy, Debug)]
@@ -36,29 +36,21 @@ pub(crate) enum Make {
     Frames(fn() -> Box<dyn Bend>),
     /// At the REST API.
     Http(fn() -> Box<dyn HttpBend>),
+    /// In the handshake: the offered subprotocols as the system under test reads them.
+    Offer(fn(&str) -> String),
 }
-
-/// Defects with the scenarios that have to catch them, by name.
-type Table = &'static [(&'static str, &'static [&'static str])];
 
 /// Defects that are tried with scenarios of this side.
 pub(crate) fn of(side: Side) -> Vec<Seed> {
-    let (frames, http): (&[Frames], &[Http]) = match side {
-        Side::ChargePoint => (v16::charge_point::SEEDS, &[]),
-        Side::Csms => (v16::csms::SEEDS, &[]),
-        Side::Api => (&[], rest::SEEDS),
-    };
-    let frames = frames.iter().map(|seed| Seed {
-        name: seed.name,
-        breaks: seed.breaks,
-        make: Make::Frames(seed.make),
-    });
-    let http = http.iter().map(|seed| Seed {
-        name: seed.name,
-        breaks: seed.breaks,
-        make: Make::Http(seed.make),
-    });
-    frames.chain(http).collect()
+    match side {
+        Side::ChargePoint => v16::charge_point::seeds().map(Seed::from).collect(),
+        Side::Csms => {
+            let on_the_line = v16::csms::seeds().map(Seed::from);
+            let of_the_handshake = v16::csms::offers().map(Seed::from);
+            on_the_line.chain(of_the_handshake).collect()
+        }
+        Side::Api => rest::seeds().map(Seed::from).collect(),
+    }
 }
 
 /// A defect on the line.
@@ -73,6 +65,43 @@ struct Http {
     name: &'static str,
     breaks: &'static str,
     make: fn() -> Box<dyn HttpBend>,
+}
+
+/// A defect of the handshake.
+struct Offers {
+    name: &'static str,
+    breaks: &'static str,
+    make: fn(&str) -> String,
+}
+
+impl From<&Frames> for Seed {
+    fn from(seed: &Frames) -> Self {
+        Self {
+            name: seed.name,
+            breaks: seed.breaks,
+            make: Make::Frames(seed.make),
+        }
+    }
+}
+
+impl From<&Http> for Seed {
+    fn from(seed: &Http) -> Self {
+        Self {
+            name: seed.name,
+            breaks: seed.breaks,
+            make: Make::Http(seed.make),
+        }
+    }
+}
+
+impl From<&Offers> for Seed {
+    fn from(seed: &Offers) -> Self {
+        Self {
+            name: seed.name,
+            breaks: seed.breaks,
+            make: Make::Offer(seed.make),
+        }
+    }
 }
 
 /// The names of a side are in the kill matrix, so they must differ; the rules they break must be cited.

@@ -1,5 +1,6 @@
 //! The voice at the CSMS under test: makes it send a command to its charge point.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +49,15 @@ pub(crate) struct Order {
     task: JoinHandle<Option<Refusal>>,
     /// What the driver said, once it is known: `None` inside is no refusal.
     said: Option<Option<Refusal>>,
+    /// Nobody waits for the command any more: it has come, or the scenario is over.
+    over: Arc<AtomicBool>,
+}
+
+/// A driver that was busy is not asked again for what has come.
+impl Drop for Order {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A driver that does not do as it is told.
@@ -69,14 +79,19 @@ impl Order {
         if self.said.is_none() && self.task.is_finished() {
             self.said = Some((&mut self.task).await.ok().flatten());
         }
-        self.said.flatten().map(|refusal| refusal.reason)
+        self.said.take().flatten().map(|refusal| refusal.reason)
+    }
+
+    /// Comes back when the driver has said what comes of it. Safe to cancel.
+    pub(crate) async fn settled(&mut self) {
+        if self.said.is_none() {
+            self.said = Some((&mut self.task).await.ok().flatten());
+        }
     }
 
     /// Comes back when the driver refuses; not at all if it does not. Safe to cancel.
     pub(crate) async fn refused(&mut self) -> Refusal {
-        if self.said.is_none() {
-            self.said = Some((&mut self.task).await.ok().flatten());
-        }
+        self.settled().await;
         match self.said.clone().flatten() {
             Some(refusal) => refusal,
             None => std::future::pending().await,
@@ -144,11 +159,14 @@ impl Driver {
             action.to_owned(),
             payload.clone(),
         );
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&over);
         Order {
             action: action.to_owned(),
+            over,
             task: tokio::spawn(async move {
                 let refusal = driver
-                    .have_it_sent(&id, &ordered, &payload, &scenario)
+                    .have_it_sent(&id, &ordered, &payload, &scenario, &is_over)
                     .await;
                 tell(match &refusal {
                     None => "driver answered: done".to_owned(),
@@ -158,6 +176,11 @@ impl Driver {
             }),
             said: None,
         }
+    }
+
+    /// Orders pass through the hands of a person, who takes the time that it takes.
+    pub(crate) fn is_a_person(&self) -> bool {
+        matches!(self.way, Way::Prompt(_))
     }
 
     /// Whether it has ever taken the rig's word: then a single refusal is that order's own.
@@ -171,13 +194,14 @@ impl Driver {
             .any(|exchange| !matches!(exchange.status, 401 | 403))
     }
 
-    /// Gives the order; a driver that is busy is asked again for a while.
+    /// Gives the order; a driver that is busy is asked again for a while, unless the command has come all the same.
     async fn have_it_sent(
         &self,
         id: &str,
         action: &str,
         payload: &Value,
         scenario: &str,
+        is_over: &AtomicBool,
     ) -> Option<Refusal> {
         let (client, request) = match &self.way {
             Way::Prompt(person) => return ask(person, id, action, payload).await,
@@ -222,6 +246,9 @@ impl Driver {
             Err(error) => return Some(unreachable(&error)),
         };
         for again in 0.. {
+            if again > 0 && is_over.load(Ordering::Relaxed) {
+                return None;
+            }
             let Some(request) = request.try_clone() else {
                 break;
             };

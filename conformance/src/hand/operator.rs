@@ -7,6 +7,7 @@ use dynamo_simulator::charge_point::{Action, CableSide};
 use dynamo_simulator::{Handle, OperateError};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::peer::http::{beginning, in_words};
 
@@ -133,6 +134,8 @@ pub(crate) struct Person {
     bar: ProgressBar,
     /// Something was done to the charger since it was last tidied up; before the first question nobody knows.
     has_acted: Arc<AtomicBool>,
+    /// One question at a time: a second one would take the answer to the first.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Person {
@@ -141,6 +144,7 @@ impl Person {
             charge_point_id: charge_point_id.to_owned(),
             bar,
             has_acted: Arc::new(AtomicBool::new(true)),
+            turn: Arc::default(),
         }
     }
 
@@ -161,12 +165,15 @@ impl Person {
              done: ",
             self.charge_point_id
         );
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let drawn = !self.bar.is_hidden();
         if drawn {
             self.bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let answer = tokio::task::spawn_blocking(move || {
             use std::io::Write as _;
+            // Also where nobody waits for the answer any more: it is still to be typed.
+            let _turn = turn;
             let mut out = std::io::stderr().lock();
             // The question takes the line of the progress.
             let clean = if drawn { "\r\x1b[2K" } else { "" };

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 use dynamo_protocol::ChargePointId;
 use dynamo_simulator::charge_point::{Action, CableSide, Hardware, Setup};
 use dynamo_simulator::{Clock, Handle, RigClock, Station, spawn};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Closed;
 use super::rig::{ChargerUnderTest, Rig};
 use super::talk::Talk;
-use crate::case::capabilities::ChargerTraits;
+use crate::case::capabilities::{ChargerTraits, Denial};
 use crate::case::side::Side;
 use crate::case::tags::ANOTHER_TAG;
 use crate::dialect::v16::answers::CsmsAnswers;
@@ -21,10 +21,16 @@ use crate::failure::{Failure, StepResult};
 use crate::hand::operator::{Operator, OperatorError, describe};
 use crate::peer::station::{Knock, Welcome, connect};
 use crate::watch::expected::{Expected, Order, Want};
-use crate::wire::entry::Entry;
-use crate::wire::line::{Line, Log};
+use crate::wire::entry::{Entry, OPERATOR};
+use crate::wire::line::Line;
 use crate::wire::post::post;
 use crate::wire::script::Script;
+
+/// Under this name a scenario remembers the last transaction of each connector: its id and its start.
+pub(crate) const RUNNING: &str = "the transactions by connector";
+
+/// Under this name a scenario remembers the value that was there before it set one.
+pub(crate) const HAD: &str = "the value it had";
 
 /// How long the bundled charge point takes from power to network: long enough to be a reboot, short for the reader.
 const BOOT_MS: u64 = 300;
@@ -53,7 +59,7 @@ pub(crate) struct CsmsRole {
     /// What intervals of the scenario are multiplied by: the charge point under test may not take smaller ones.
     pub(crate) stretch: u32,
     /// Settings the scenario has changed, with the values they had.
-    settings_before: Vec<(String, String)>,
+    pub(super) settings_before: Vec<(String, String)>,
 }
 
 /// What a scenario demands of its charge point, from its tags.
@@ -130,8 +136,12 @@ impl CsmsRole {
                 device,
             } => {
                 let told = |key: &str| device.get()?.value(key).map(str::to_owned);
-                if let Some(reason) = traits.denies(tags, &told) {
-                    return Err(Closed::NotApplicable(reason));
+                match traits.denies(tags, &told) {
+                    Some(Denial::NotApplicable(reason)) => {
+                        return Err(Closed::NotApplicable(reason));
+                    }
+                    Some(Denial::Disputed(reason)) => return Err(Closed::NotRun(reason)),
+                    None => {}
                 }
                 if demands.moved_clock {
                     return Err(Closed::NotApplicable(
@@ -230,7 +240,7 @@ impl CsmsRole {
     /// Lets the operator do something. `Err(NotRun)` when this charger cannot.
     pub(crate) async fn operate(&mut self, action: Action) -> Result<(), Closed> {
         self.talk.begin_act();
-        let text = format!("operator: {}", describe(&action));
+        let text = format!("{OPERATOR}{}", describe(&action));
         match action {
             Action::Disconnect { .. } => self.talk.line.cut(text, false),
             Action::PowerCycle { .. } | Action::Reboot => self.talk.line.cut(text, true),
@@ -273,6 +283,30 @@ impl CsmsRole {
         Ok(now)
     }
 
+    /// Sends a command of a step. What it changes for longer than the scenario is remembered first.
+    pub(crate) async fn command(&mut self, action: &str, payload: Value) -> StepResult {
+        match action {
+            "RemoteStartTransaction" => self.talk.mark("remote start"),
+            "ChangeConfiguration" => {
+                let key = payload["key"].as_str().unwrap_or_default();
+                let had = self.remember(key).await?;
+                self.talk.told.insert(HAD, json!(had));
+            }
+            _ => {}
+        }
+        self.talk.command(action, payload).await;
+        Ok(())
+    }
+
+    /// The id of the last transaction of a connector, and its start.
+    pub(crate) fn transaction_on(&self, connector: u32) -> Result<(i64, Value), Failure> {
+        let running = self.talk.told.get(RUNNING);
+        let transaction = running.map(|running| &running[connector.to_string()]);
+        transaction
+            .and_then(|one| Some((one["id"].as_i64()?, one["start"].clone())))
+            .ok_or_else(|| Failure::new(format!("no transaction runs on connector {connector}")))
+    }
+
     /// Sets a configuration key of the charge point under test for the length of the scenario. A charge point that
     /// lacks an optional key, or may keep it read-only, cannot run the scenario.
     pub(crate) async fn configure(&mut self, key: &str, value: &str) -> Result<(), Closed> {
@@ -303,7 +337,9 @@ impl CsmsRole {
     pub(crate) async fn tidy_up(&mut self) {
         let operator = self.operator.clone();
         if let Operator::Prompt(person) = &operator {
-            self.talk.line.note("operator: tidies the charger up");
+            self.talk
+                .line
+                .note(format!("{OPERATOR}tidies the charger up"));
             person.tidy_up().await;
         }
         if !operator.is_a_machine() {
@@ -317,54 +353,20 @@ impl CsmsRole {
                 Action::FreeLock { connector_id },
                 Action::ClearFault { connector_id },
                 unplug(CableSide::Ev),
-                unplug(CableSide::Station),
             ] {
                 let _ = self.operate(action).await;
             }
-        }
-    }
-
-    /// Leaves a charger as it was found: no session, and the settings it had. What it says to that is not judged.
-    async fn leave_as_found(&mut self) {
-        let stopped = |log: &Log, id: i64| {
-            let mut calls = log.entries.iter().filter_map(Entry::call_from_sut);
-            calls.any(|(_, action, payload)| {
-                action == "StopTransaction" && payload["transactionId"] == id
-            })
-        };
-        if let Some(id) = self
-            .talk
-            .transaction
-            .filter(|id| !stopped(&self.talk.line.log(), *id))
-        {
-            self.talk
-                .command("RemoteStopTransaction", json!({"transactionId": id}))
-                .await;
-            let accepted = self
-                .talk
-                .result()
-                .await
-                .is_ok_and(|result| result["status"] == "Accepted");
-            if accepted {
+            let out = self.operate(unplug(CableSide::Station)).await;
+            // Its lock may hold the cable for an owner who is gone [1.6 §3.5.4].
+            if matches!(out, Err(Closed::Refused(_))) && self.talk.line.log().connected {
+                let payload = json!({"connectorId": connector_id});
                 self.talk
-                    .line
-                    .wait(self.talk.patience, |log| stopped(log, id).then_some(()))
+                    .command_that_may_fail("UnlockConnector", payload)
                     .await;
+                let _ = self.talk.answer().await;
+                let _ = self.operate(unplug(CableSide::Station)).await;
             }
         }
-        // Last first: a key that was set twice ends with the value it had before the scenario.
-        for (key, value) in std::mem::take(&mut self.settings_before).into_iter().rev() {
-            self.talk
-                .command("ChangeConfiguration", json!({"key": key, "value": value}))
-                .await;
-            if let Err(failure) = self.talk.result().await {
-                self.talk
-                    .line
-                    .note(format!("rig: {key} could not be set back: {failure}"));
-            }
-        }
-        // An answer that we still owe would be asked for again in the next scenario.
-        self.talk.owe_nothing().await;
     }
 
     /// The charge point took a value that counts after a restart: restarts it, and makes sure that the value is there.
@@ -381,10 +383,10 @@ impl CsmsRole {
                 result["status"]
             )));
         }
-        self.talk
-            .expect(Order::Next, &Expected::call("BootNotification"))
-            .await?;
-        self.statuses(0, &["Available"], Order::Next).await?;
+        self.boot().await?;
+        self.statuses(1, &["Available"], Order::Next).await?;
+        let main = Expected::call("StatusNotification").with("connectorId", 0);
+        self.talk.allow(main);
         self.talk
             .command("GetConfiguration", json!({"key": [key]}))
             .await;
@@ -425,7 +427,7 @@ impl CsmsRole {
     pub(crate) async fn close(mut self) -> Vec<Entry> {
         let foreign = self.station.is_none();
         let judged = self.talk.line.log().entries.len();
-        if foreign && self.talk.line.log().connected {
+        if foreign {
             self.leave_as_found().await;
         }
         self.operator = Operator::Absent;

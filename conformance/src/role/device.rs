@@ -11,6 +11,8 @@ pub(crate) struct Device {
     pub(crate) boot: Value,
     /// Its configuration keys with their values, where they have one.
     pub(crate) keys: BTreeMap<String, Option<String>>,
+    /// The last of the connectors whose status it has told by then.
+    pub(crate) reported: Option<u32>,
 }
 
 impl Device {
@@ -21,8 +23,10 @@ impl Device {
         found.1.as_deref()
     }
 
-    /// How many connectors it says it has.
+    /// How many connectors it says it has, or where it does not say, how many it has told of.
     pub(crate) fn connectors(&self) -> Option<u32> {
-        self.value("NumberOfConnectors")?.trim().parse().ok()
+        let said = self.value("NumberOfConnectors");
+        let said = said.and_then(|number| number.trim().parse().ok());
+        said.or(self.reported)
     }
 }

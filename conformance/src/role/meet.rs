@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::csms::CsmsRole;
 use super::device::Device;
 use crate::failure::Failure;
-use crate::wire::entry::Message;
+use crate::wire::entry::{Entry, Message};
 
 impl CsmsRole {
     /// Waits for the boot of a charge point that has just come, and asks it what it is.
@@ -38,6 +38,13 @@ impl CsmsRole {
                 }
             }
         }
+        let log = self.talk.line.log();
+        let calls = log.entries.iter().filter_map(Entry::call_from_sut);
+        let reported = calls
+            .filter(|(_, action, _)| *action == "StatusNotification")
+            .filter_map(|(_, _, payload)| u32::try_from(payload["connectorId"].as_u64()?).ok());
+        device.reported = reported.max().filter(|last| *last > 0);
+        drop(log);
         Ok(device)
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod csms;
 pub(crate) mod device;
+mod leave;
 mod meet;
 pub(crate) mod rest;
 pub(crate) mod rig;

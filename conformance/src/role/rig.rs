@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
+use dynamo_protocol::trace::Direction;
 use dynamo_simulator::ClientTls;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,8 @@ use crate::hand::driver::Driver;
 use crate::hand::operator::Operator;
 use crate::peer::csms::CsmsServer;
 use crate::rules::schemas::Schemas;
-use crate::wire::fate::Bend;
+use crate::wire::entry::Message;
+use crate::wire::fate::{Bend, Fate};
 use crate::wire::http::HttpBend;
 use crate::wire::post::Post;
 
@@ -61,10 +63,34 @@ static NEXT_IDENTITY: AtomicU32 = AtomicU32::new(1);
 static NEXT_TRANSACTION: AtomicU32 = AtomicU32::new(1);
 
 /// What stands between a system under test and the rig: nothing, but in the judge's own test.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Between {
     pub(crate) frames: Option<fn() -> Box<dyn Bend>>,
     pub(crate) http: Option<fn() -> Box<dyn HttpBend>>,
+    /// The offered subprotocols as the CSMS under test reads them.
+    pub(crate) offer: Option<fn(&str) -> String>,
+    /// A frame was bent.
+    pub(crate) bent: Arc<AtomicBool>,
+}
+
+/// A bend that remembers whether there was an occasion for it.
+struct Watched {
+    bend: Box<dyn Bend>,
+    bent: Arc<AtomicBool>,
+}
+
+impl Bend for Watched {
+    fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate> {
+        let fate = self.bend.fate(direction, action, message);
+        if fate.is_some() {
+            self.bent.store(true, Ordering::Relaxed);
+        }
+        fate
+    }
+
+    fn opens(&mut self) {
+        self.bend.opens();
+    }
 }
 
 /// Shared by all scenarios of a run.
@@ -218,7 +244,15 @@ impl Rig {
 
     /// What bends the frames of a new line.
     pub(crate) fn bend(&self) -> Option<Box<dyn Bend>> {
-        self.between.frames.map(|make| make())
+        let bend = self.between.frames?();
+        let bent = Arc::clone(&self.between.bent);
+        Some(Box::new(Watched { bend, bent }))
+    }
+
+    /// The subprotocols that a charge point offers, as the CSMS under test reads them.
+    pub(crate) fn offer(&self, offer: &str) -> String {
+        let bend = self.between.offer;
+        bend.map_or_else(|| offer.to_owned(), |bend| bend(offer))
     }
 
     /// A number that no other scenario of this process gets.

@@ -16,11 +16,14 @@ use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::entry::{Entry, EntryKind, Message};
 use crate::words::span;
 
-/// How long a charger that has just connected may take to boot.
+/// How long a charger that has just connected may take to boot, at least.
 const FIRST_BOOT: Duration = Duration::from_secs(10);
 
 /// How long the status of connector 0 is waited for once those of the others are there.
 const MAIN_STATUS: Duration = Duration::from_secs(5);
+
+/// How long a charger may take to see from the answer to its boot that it is accepted, where it says nothing then.
+const TAKEN_IN: Duration = Duration::from_millis(300);
 
 impl CsmsRole {
     /// Brings the charge point to its beginnings: booted, and all connectors free.
@@ -42,7 +45,7 @@ impl CsmsRole {
         let main = Expected::call("StatusNotification")
             .with("connectorId", 0)
             .want("status", Want::OneOf(vec![json!("Available")]));
-        let patience = self.talk.patience.min(MAIN_STATUS);
+        let patience = self.talk.patience.min(MAIN_STATUS.max(self.talk.settle));
         if self.rig.was_said(NO_MAIN_STATUS) {
             self.talk
                 .look_for(Order::BesideLast, &main, Duration::ZERO)
@@ -63,12 +66,7 @@ impl CsmsRole {
     /// to no scenario.
     fn socket_of(&self, boot: &Seen) -> usize {
         let log = self.talk.line.log();
-        let is_boot = |entry: &Entry| {
-            entry
-                .call_from_sut()
-                .is_some_and(|(id, _, _)| id == boot.id)
-        };
-        let until = log.entries.iter().position(is_boot).unwrap_or(0);
+        let until = boot.index;
         let opened = |entry: &Entry| matches!(entry.kind, EntryKind::Opened);
         log.entries[..until].iter().rposition(opened).unwrap_or(0)
     }
@@ -82,6 +80,16 @@ impl CsmsRole {
             .expect_within(Order::Next, &boot, patience)
             .await?;
         self.talk.answered(&seen).await?;
+        // It has to take the answer in before it can obey: its next word shows that it has.
+        let answered = self.talk.line.log().entries.len();
+        let said = |entry: &Entry| entry.frame(Direction::FromSut).is_some();
+        self.talk
+            .line
+            .wait(TAKEN_IN, |log| {
+                let later = log.entries.get(answered..).unwrap_or_default();
+                later.iter().any(said).then_some(())
+            })
+            .await;
         Ok(seen)
     }
 
@@ -105,7 +113,8 @@ impl CsmsRole {
 
     /// A charger that has just come has to boot before it is told anything. One that was here before stays accepted.
     pub(super) async fn first_boot(&self) {
-        let accepted = self.talk.line.wait(FIRST_BOOT, |log| {
+        let patience = self.talk.patience.max(FIRST_BOOT);
+        let accepted = self.talk.line.wait(patience, |log| {
             let accepted = |entry: &Entry| match entry.frame(Direction::ToSut) {
                 Some(Message::Result { payload, .. }) => payload["status"] == "Accepted",
                 _ => false,

@@ -44,6 +44,8 @@ pub(crate) struct StationRole {
     pub(crate) accepted: bool,
     /// Its register, Wh.
     pub(crate) meter_wh: i64,
+    /// The last command that a step has ordered.
+    pub(crate) asked: Option<Asked>,
     /// Orders to the driver whose refusal would explain a missing command.
     pub(crate) orders: Vec<Ordered>,
     /// What it answers by itself.
@@ -52,6 +54,15 @@ pub(crate) struct StationRole {
     pub(crate) cannot: Option<String>,
     events: mpsc::Sender<SocketEvent>,
     sockets: u64,
+}
+
+/// A command that the operator of the CSMS under test wants sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) action: String,
+    pub(crate) payload: Value,
+    /// A careful CSMS may refuse to send it.
+    pub(crate) if_it_can: bool,
 }
 
 impl StationRole {
@@ -80,6 +91,7 @@ impl StationRole {
             held: Vec::new(),
             accepted: false,
             meter_wh: 1_000,
+            asked: None,
             orders: Vec::new(),
             answers,
             cannot: None,
@@ -102,7 +114,7 @@ impl StationRole {
             id: self.id.clone(),
             password: csms.password.clone(),
             tls: csms.tls.clone(),
-            subprotocols: Some(subprotocols.to_owned()).filter(|offer| !offer.is_empty()),
+            subprotocols: Some(self.rig.offer(subprotocols)).filter(|offer| !offer.is_empty()),
         };
         let welcome = connect(&knock, self.sockets, self.events.clone())
             .await
@@ -237,7 +249,6 @@ impl StationRole {
             if let Err(failure) = self.talk.answer().await {
                 let note = format!("rig: the transaction stays open: {failure}");
                 self.talk.line.note(note);
-                return;
             }
         }
     }
@@ -270,6 +281,11 @@ impl StationRole {
             lines.push(older.finish().await.1);
         }
         let judged = self.talk.line.log().entries.len();
+        // Where the line is down in the middle of a session, the tag would stay in use.
+        let away = !self.talk.line.log().connected;
+        if away && !self.running().is_empty() && self.talk.line.log().sockets > 0 {
+            let _ = self.connect().await;
+        }
         if self.talk.line.log().connected {
             self.stop_what_runs().await;
             self.talk.line.hang_up(false).await;

@@ -26,6 +26,20 @@ pub(crate) struct Seen {
     pub(crate) id: String,
     pub(crate) payload: Value,
     pub(crate) at: SystemTime,
+    /// Its place in the record: its id means nothing on another connection [1.6J §4.1.4].
+    pub(crate) index: usize,
+}
+
+impl Seen {
+    /// What it was answered with, once it is.
+    pub(crate) fn answer<'a>(&self, log: &'a Log) -> Option<&'a Message> {
+        let later = log.entries.get(self.index + 1..)?.iter();
+        let mut same_line = later.take_while(|entry| !matches!(entry.kind, EntryKind::Opened));
+        same_line.find_map(|entry| match entry.frame(Direction::ToSut)? {
+            Message::Call { .. } => None,
+            answer => (answer.id() == Some(&self.id)).then_some(answer),
+        })
+    }
 }
 
 /// One line of a scenario, and what the scenario remembers of it.
@@ -165,6 +179,7 @@ impl Talk {
                 id: id.to_owned(),
                 payload: payload.clone(),
                 at,
+                index,
             })
         };
         let seen = self.line.wait(patience, look).await;
@@ -176,15 +191,9 @@ impl Talk {
 
     /// Waits until a call of the system under test is answered: only then may it know what comes of it.
     pub(crate) async fn answered(&self, seen: &Seen) -> StepResult {
-        let answered = self.line.wait(self.patience, |log| {
-            let mut entries = log.entries.iter();
-            let is_it = |entry: &Entry| {
-                let message = entry.frame(Direction::ToSut);
-                !matches!(message, Some(Message::Call { .. }))
-                    && message.and_then(Message::id) == Some(&seen.id)
-            };
-            entries.any(is_it).then_some(())
-        });
+        let answered = self
+            .line
+            .wait(self.patience, |log| seen.answer(log).map(|_| ()));
         let missing = || Failure::new("the rig did not answer it");
         answered.await.ok_or_else(missing)
     }

@@ -33,7 +33,8 @@ pub(super) fn nobody_hangs_up(entries: &[Entry], side: Side, found: &mut Vec<Bre
                 )));
             }
             EntryKind::Closed { .. } => line.was_down = true,
-            EntryKind::Opened => {}
+            // An id means a call of its own connection [1.6J §4.1.4]. A reset is still carried out.
+            EntryKind::Opened => line.boot = None,
             EntryKind::Note(_) | EntryKind::Http { .. } => {}
         }
     }
@@ -71,6 +72,7 @@ impl State {
             // An accepted boot ends a restart; one that is refused may be the last word for a while [1.6 §4.2].
             (_, Message::Result { id, payload }) if self.boot.as_ref() == Some(id) => {
                 self.may_end = payload["status"] == "Rejected";
+                self.boot = None;
                 self.reset = None;
             }
             // Whoever talks again without a boot has its network back.

@@ -52,14 +52,14 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    const fn must(id: &'static str) -> Self {
+    pub(crate) const fn must(id: &'static str) -> Self {
         Self {
             id,
             weight: Weight::Must,
         }
     }
 
-    const fn should(id: &'static str) -> Self {
+    pub(crate) const fn should(id: &'static str) -> Self {
         Self {
             id,
             weight: Weight::Should,
@@ -97,6 +97,9 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
         if !circumstances.moved_clock {
             v16::time_stamps_are_of_now(entries, &mut found);
         }
+    }
+    if circumstances.side == Side::Csms {
+        v16::transaction_ids_are_given_once(entries, &mut found);
     }
     if circumstances.newest {
         hang_up::nobody_hangs_up(entries, circumstances.side, &mut found);

@@ -36,6 +36,7 @@ pub(super) fn calls_are_answered_once(
     found: &mut Vec<Breach>,
 ) {
     let mut answers: HashMap<&str, usize> = HashMap::new();
+    let mut errors: HashSet<&str> = HashSet::new();
     let mut asked: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
         if let Some((id, action, _)) = entry.call_to_sut() {
@@ -50,6 +51,7 @@ pub(super) fn calls_are_answered_once(
                 ..
             }) => {
                 *answers.entry(id).or_default() += 1;
+                errors.insert(id);
                 let names_a_call = asked.contains_key(id.as_str());
                 if names_a_call && !circumstances.errors_expected.contains(id) {
                     let action = asked.get(id.as_str()).copied().unwrap_or("something");
@@ -83,7 +85,7 @@ pub(super) fn calls_are_answered_once(
     let sent_rubbish = entries.iter().any(rubbish);
     for id in answers.keys().filter(|id| !asked.contains_key(*id)) {
         // Rubbish has no id that an error could name; what stands there then is left to the peer.
-        if sent_rubbish && *id == "-1" {
+        if sent_rubbish && errors.contains(id) {
             continue;
         }
         found.push(ANSWERS_A_CALL.broken(format!(
@@ -135,9 +137,12 @@ pub(super) fn one_call_is_open(entries: &[Entry], found: &mut Vec<Breach>) {
 }
 
 fn answered_later(entries: &[Entry], index: usize, id: &str) -> bool {
-    entries[index..]
+    let other_line =
+        |entry: &&Entry| matches!(entry.kind, EntryKind::Opened | EntryKind::Closed { .. });
+    let mut same_line = entries[index..]
         .iter()
-        .any(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(id))
+        .take_while(|entry| !other_line(entry));
+    same_line.any(|entry| entry.frame(Direction::ToSut).and_then(Message::id) == Some(id))
 }
 
 pub(super) fn ids_are_used_once(entries: &[Entry], found: &mut Vec<Breach>) {

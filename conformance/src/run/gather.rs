@@ -38,7 +38,7 @@ pub(crate) fn not_run(
 }
 
 /// Scenarios with these tags ask for more than the standard: they can only warn.
-const RECOMMENDED: [&str; 2] = ["recommended", "robustness"];
+pub(super) const RECOMMENDED: [&str; 2] = ["recommended", "robustness"];
 
 /// A cucumber writer that builds the report.
 pub(crate) struct Gatherer<F> {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{Result, bail};
 use cucumber::codegen::{Regex, StepConstructor as _, WorldInventory};
-use gherkin::{Feature, Step};
+use gherkin::{Feature, Step, Table};
 
 use crate::case::features::{place, read};
 use crate::steps::world::World;
@@ -15,25 +15,22 @@ struct KnownStep {
     /// The keyword and the words, what varies as the pattern says.
     pattern: String,
     example: String,
+    table: Option<Table>,
 }
 
 /// All steps of the rig, each with an example from the embedded features.
 fn all() -> Result<Vec<KnownStep>> {
     let features = read(&[], false)?;
-    let used: Vec<String> = features
-        .iter()
-        .flat_map(steps_of)
-        .map(|step| step.value.clone())
-        .collect();
+    let used: Vec<&Step> = features.iter().flat_map(steps_of).collect();
     let step = |keyword: &str, regex: Regex| {
-        let example = used
-            .iter()
-            .find(|words| regex.is_match(words))
-            .cloned()
-            .unwrap_or_default();
+        let fits = |step: &&&Step| regex.is_match(&step.value);
+        // A table shows more than the words alone.
+        let best = used.iter().find(|step| fits(step) && step.table.is_some());
+        let example = best.or_else(|| used.iter().find(fits));
         KnownStep {
             pattern: format!("{keyword} {}", words_of(regex.as_str())),
-            example: format!("{keyword} {example}"),
+            example: example.map_or_else(String::new, |step| format!("{keyword} {}", step.value)),
+            table: example.and_then(|step| step.table.clone()),
         }
     };
     let mut all = Vec::new();
@@ -58,6 +55,9 @@ pub(crate) fn print() -> Result<()> {
         writeln!(out, "{}", step.pattern)?;
         if step.example != step.pattern {
             writeln!(out, "    {}", step.example)?;
+        }
+        for row in step.table.iter().flat_map(|table| &table.rows) {
+            writeln!(out, "      | {} |", row.join(" | "))?;
         }
     }
     writeln!(out, "{} steps", all.len())?;
@@ -187,6 +187,17 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_feature_uses_each_step() {
+        let unused: Vec<String> = all()
+            .unwrap()
+            .into_iter()
+            .filter(|step| step.example.is_empty())
+            .map(|step| step.pattern)
+            .collect();
+        assert_eq!(unused, Vec::<String>::new());
     }
 
     #[test]

@@ -46,7 +46,11 @@ pub(crate) async fn play(
         .with_parser(Ready)
         .with_writer(gatherer)
         .with_default_cli()
+        // A tag such as @retry is a word of the user's: each scenario runs once.
+        .retry_options(|_, _, _, _| None)
         .max_concurrent_scenarios(concurrency)
+        // A tag named `retry` is a tag like any other here: what has failed has failed.
+        .retry_options(|_, _, _, _| None)
         .before(move |feature, _, scenario, world: &mut World| {
             world.rig = Some(Arc::clone(&before));
             world.tags = all_tags(feature, scenario);
@@ -166,6 +170,53 @@ mod tests {
         assert_eq!(passed.count(), 1);
     }
 
+    #[tokio::test]
+    async fn a_scenario_that_fails_is_played_once_whatever_its_tags() {
+        let text = "@csms @retry\nFeature: x\n  Scenario: a\n    Given a charge point that is booted and idle\n";
+        let mut feature = Feature::parse(text, gherkin::GherkinEnv::default()).unwrap();
+        feature.path = Some("x.feature".into());
+        let over = CancellationToken::new();
+        let mut parts = parts(over.clone(), Between::default()).await;
+        parts.charger = None;
+        let no = CancellationToken::new();
+        let played = play(
+            &Arc::new(Rig::new(parts)),
+            vec![feature],
+            1,
+            &no,
+            &no,
+            |_| {},
+        )
+        .await;
+        over.cancel();
+        let ended: Vec<Status> = played.unwrap().iter().map(|one| one.status).collect();
+        assert_eq!(ended, [Status::Failed]);
+    }
+
+    /// The bundled charge point, with something before it.
+    async fn parts(over: CancellationToken, between: Between) -> RigParts {
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = CsmsServer::listen(local, over, Door::default()).await;
+        RigParts {
+            charger: Some(ChargerUnderTest::Bundled),
+            server: Some(server.unwrap()),
+            csms: None,
+            api: None,
+            tags: Tags {
+                known: vec!["RFID-USER-4A2F".into()],
+                shared: true,
+                unknown: "NO-SUCH-TAG".into(),
+                blocked: None,
+                expired: None,
+            },
+            patience: Duration::from_secs(10),
+            settle: Duration::ZERO,
+            reboot: Duration::from_secs(10),
+            schemas: None,
+            between,
+        }
+    }
+
     /// A charge point whose settings count after a restart.
     struct NeedsRestart;
 
@@ -189,31 +240,11 @@ mod tests {
     #[tokio::test]
     async fn a_charge_point_that_needs_a_restart_for_a_setting_is_restarted_and_judged() {
         let over = CancellationToken::new();
-        let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = CsmsServer::listen(local, over.clone(), Door::default())
-            .await
-            .unwrap();
-        let parts = RigParts {
-            charger: Some(ChargerUnderTest::Bundled),
-            server: Some(server),
-            csms: None,
-            api: None,
-            tags: Tags {
-                known: vec!["RFID-USER-4A2F".into()],
-                shared: true,
-                unknown: "NO-SUCH-TAG".into(),
-                blocked: None,
-                expired: None,
-            },
-            patience: Duration::from_secs(10),
-            settle: Duration::ZERO,
-            reboot: Duration::from_secs(10),
-            schemas: None,
-            between: Between {
-                frames: Some(|| Box::new(NeedsRestart)),
-                http: None,
-            },
+        let between = Between {
+            frames: Some(|| Box::new(NeedsRestart)),
+            ..Between::default()
         };
+        let parts = parts(over.clone(), between).await;
         let rig = Arc::new(Rig::new(parts));
         let features = features::keep(features::read(&[], false).unwrap(), |tags| {
             tags.iter().any(|tag| tag == "TC_004_2_CS")

@@ -41,8 +41,12 @@ async fn rubbish(world: &mut World) -> StepResult {
 
 #[then(regex = r"^(?:the CSMS|it) answers with the error (\w+(?:, \w+)*(?: or \w+)?)$")]
 async fn answers_error(world: &mut World, wanted: String) -> StepResult {
-    match world.talk()?.answer().await? {
-        Message::Error { code, .. } if words(&wanted).contains(&code) => DONE,
+    let talk = world.talk()?;
+    match talk.answer().await? {
+        Message::Error { id, code, .. } if words(&wanted).contains(&code) => {
+            talk.errors_expected.insert(id);
+            DONE
+        }
         other => Err(Failure::new(format!(
             "the error {wanted} is expected, not {other}"
         ))),

@@ -5,5 +5,6 @@
 mod charge_point;
 mod csms;
 mod line;
+mod message;
 mod rest;
 pub(crate) mod world;

@@ -1,6 +1,6 @@
 //! What cucumber carries from step to step: the roles that the rig plays in a scenario.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::case::side::Side;
@@ -14,7 +14,7 @@ use crate::role::rig::Rig;
 use crate::role::station::StationRole;
 use crate::role::talk::Talk;
 use crate::rules::schemas::Schemas;
-use crate::rules::{Circumstances, FLOOD, breaches};
+use crate::rules::{Breach, Circumstances, FLOOD, breaches};
 use crate::watch::expected::Allowance;
 use crate::wire::entry::{Entry, EntryKind};
 
@@ -223,10 +223,9 @@ impl Judge {
                 outcome.breaches.extend(breaches(line, &circumstances));
             }
         }
-        let more = outcome.breaches.len().saturating_sub(BREACHES_SHOWN);
-        if more > 0 {
-            outcome.breaches.truncate(BREACHES_SHOWN);
-            outcome.warnings.push(format!("and {more} more breaches"));
+        for (rule, more) in show_some_of_each(&mut outcome.breaches) {
+            let text = format!("and {more} more breaches of the rule {rule}");
+            outcome.warnings.push(text);
         }
         outcome.entries.extend(lines.into_iter().flatten());
         if let Some(flood) = &outcome.flood {
@@ -237,6 +236,21 @@ impl Judge {
             show_the_beginning(&mut outcome.entries, ENTRIES_SHOWN, BYTES_SHOWN);
         }
     }
+}
+
+/// Leaves so many breaches of each rule as a reader can take in: none hides another. Gives what was left out.
+fn show_some_of_each(breaches: &mut Vec<Breach>) -> BTreeMap<&'static str, usize> {
+    let mut so_far: BTreeMap<&'static str, usize> = BTreeMap::new();
+    breaches.retain(|breach| {
+        let so_far = so_far.entry(breach.rule.id).or_default();
+        *so_far += 1;
+        *so_far <= BREACHES_SHOWN
+    });
+    so_far.retain(|_, times| *times > BREACHES_SHOWN);
+    for times in so_far.values_mut() {
+        *times -= BREACHES_SHOWN;
+    }
+    so_far
 }
 
 /// Of a long record the report shows the beginning: a run has many scenarios, and its reader is a person.
@@ -253,8 +267,8 @@ fn show_the_beginning(entries: &mut Vec<Entry>, entries_max: usize, bytes_max: u
     entries.shrink_to_fit();
 }
 
-/// Breaches of one scenario that are told one by one.
-const BREACHES_SHOWN: usize = 50;
+/// Breaches of one rule in a scenario that are told one by one.
+const BREACHES_SHOWN: usize = 10;
 
 /// Entries and bytes of any other record that are shown: no scenario makes as many on its own.
 const ENTRIES_SHOWN: usize = 2_000;
@@ -272,5 +286,23 @@ pub(crate) trait OrEnd<T> {
 impl<T> OrEnd<T> for Result<T, Closed> {
     fn or_end(self, world: &mut World) -> Result<T, Failure> {
         self.map_err(|closed| world.end(closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rule;
+
+    #[test]
+    fn many_breaches_of_one_rule_hide_no_other() {
+        static LOUD: Rule = Rule::should("loud");
+        static GRAVE: Rule = Rule::must("grave");
+        let mut breaches: Vec<Breach> = (0..60).map(|_| LOUD.broken("again")).collect();
+        breaches.push(GRAVE.broken("once"));
+        let left_out = show_some_of_each(&mut breaches);
+        assert_eq!(left_out, BTreeMap::from([("loud", 50)]));
+        assert!(breaches.iter().any(|breach| breach.rule.id == "grave"));
+        assert_eq!(breaches.len(), 11);
     }
 }

@@ -1,5 +1,6 @@
 //! What a step wants to see on the wire, compared as raw JSON.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::Value;
@@ -67,27 +68,31 @@ impl fmt::Display for Want {
 /// A call as a step wants to see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
-    action: &'static str,
-    members: Vec<(&'static str, Want)>,
+    action: Cow<'static, str>,
+    members: Vec<(Cow<'static, str>, Want)>,
 }
 
 impl Expected {
     /// Any call of this action.
-    pub(crate) fn call(action: &'static str) -> Self {
+    pub(crate) fn call(action: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            action,
+            action: action.into(),
             members: Vec::new(),
         }
     }
 
     /// …whose member is exactly this.
-    pub(crate) fn with(self, member: &'static str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(
+        self,
+        member: impl Into<Cow<'static, str>>,
+        value: impl Into<Value>,
+    ) -> Self {
         self.want(member, Want::Is(value.into()))
     }
 
     /// …whose member is as wanted. The member is named by its path, `/` between the levels.
-    pub(crate) fn want(mut self, member: &'static str, want: Want) -> Self {
-        self.members.push((member, want));
+    pub(crate) fn want(mut self, member: impl Into<Cow<'static, str>>, want: Want) -> Self {
+        self.members.push((member.into(), want));
         self
     }
 
@@ -102,8 +107,8 @@ impl Expected {
     }
 
     /// The action alone.
-    pub(crate) fn action(&self) -> &'static str {
-        self.action
+    pub(crate) fn action(&self) -> &str {
+        &self.action
     }
 
     /// The first member that is not as wanted.
@@ -120,7 +125,7 @@ impl Expected {
 
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.action)?;
+        f.write_str(&self.action)?;
         for (index, (member, want)) in self.members.iter().enumerate() {
             write!(
                 f,

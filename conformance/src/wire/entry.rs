@@ -52,6 +52,9 @@ pub(crate) enum EntryKind {
     },
 }
 
+/// What a note begins with that says what was done at the charge point under test.
+pub(crate) const OPERATOR: &str = "operator: ";
+
 /// One of the two ends of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {

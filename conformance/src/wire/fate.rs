@@ -38,6 +38,9 @@ pub(crate) trait Bend: Send {
     /// What becomes of a frame; `None` lets it pass. `action` is the action of the call, or of the call that an
     /// answer answers.
     fn fate(&mut self, direction: Direction, action: &str, message: &Message) -> Option<Fate>;
+
+    /// A new connection begins.
+    fn opens(&mut self) {}
 }
 
 impl std::fmt::Debug for dyn Bend {

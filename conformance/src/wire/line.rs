@@ -463,7 +463,11 @@ impl Pump {
     async fn on_event(&mut self, event: SocketEvent, post: &Post) {
         match event {
             SocketEvent::Opened { .. } => {
+                self.end_of_socket();
                 self.forget_made_up();
+                if let Some(bend) = &mut self.bend {
+                    bend.opens();
+                }
                 let mut log = self.log();
                 if log.connected {
                     log.push(EntryKind::Closed {
@@ -476,15 +480,8 @@ impl Pump {
                 log.sockets += 1;
             }
             SocketEvent::Closed { by, reason, .. } => {
-                // What was held up came before the end.
-                let late = std::mem::take(&mut self.late);
-                for (due, what) in late {
-                    match what {
-                        Late::FromSut(raw) => self.record_from_sut(raw.into()),
-                        other => {
-                            self.late.insert(due, other);
-                        }
-                    }
+                if post.open.is_none() {
+                    self.end_of_socket();
                 }
                 // The end of an older socket says nothing about the open one.
                 let mut log = self.log();
@@ -528,6 +525,23 @@ impl Pump {
         self.record_more(fate.made_up, fate.released);
         if fate.close {
             self.close(post);
+        }
+    }
+
+    /// What was held up came before the end; what was still to be said to this socket is said to no other.
+    fn end_of_socket(&mut self) {
+        for what in std::mem::take(&mut self.late).into_values() {
+            match what {
+                Late::FromSut(raw) => self.record_from_sut(raw.into()),
+                Late::Answer(_) => self.log().answers_pending -= 1,
+                Late::ToSut(_) => {}
+            }
+        }
+        // Answers to what was just recorded belong to that socket as well.
+        for what in std::mem::take(&mut self.late).into_values() {
+            if let Late::Answer(_) = what {
+                self.log().answers_pending -= 1;
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 //! OCPP 1.6.
 
 pub(crate) mod answers;
+pub(crate) mod commands;
 pub(crate) mod keys;

@@ -71,7 +71,6 @@ pub(crate) struct Rest {
     pub(crate) words: BTreeMap<String, String>,
     /// Of the next request.
     pub(crate) next_headers: Vec<(String, String)>,
-    pub(crate) next_content_type: Option<String>,
     /// Who listens for webhooks.
     pub(crate) sink: Option<Sink>,
     /// A request whose answer has not come yet.
@@ -152,7 +151,6 @@ impl Rest {
             credentials: HashMap::new(),
             words: BTreeMap::new(),
             next_headers: Vec::new(),
-            next_content_type: None,
             sink: None,
             pending: None,
             answers: Vec::new(),
@@ -279,7 +277,6 @@ impl Rest {
         body: Option<&str>,
     ) -> Result<Request, Failure> {
         let credential = self.credential(actor).await?;
-        let kind = self.next_content_type.take();
         let body = body.map(|body| self.expand(body)).transpose()?;
         let headers = std::mem::take(&mut self.next_headers);
         let headers: Result<Vec<_>, Failure> = headers
@@ -292,7 +289,7 @@ impl Rest {
             method: method_of(method)?,
             path: self.expand(path)?.replace(' ', "%20"),
             headers: headers?,
-            body: body.map(|body| (kind.unwrap_or_else(|| "application/json".into()), body)),
+            body: body.map(|body| ("application/json".into(), body)),
         })
     }
 

@@ -16,10 +16,13 @@ pub(in crate::rules) fn nothing_is_said_before_acceptance(
     for (index, entry) in entries.iter().enumerate() {
         match &entry.kind {
             EntryKind::Cut { power: true, .. } => state.restarts = true,
-            // A record that begins with a connection begins with a charge point that has just started.
-            EntryKind::Opened if state.restarts || index == 0 => {
-                state.accepted = false;
-                state.restarts = false;
+            EntryKind::Opened => {
+                state.forget_ids();
+                // A record that begins with a connection begins with a charge point that has just started.
+                if state.restarts || index == 0 {
+                    state.accepted = false;
+                    state.restarts = false;
+                }
             }
             EntryKind::Frame {
                 direction: Direction::FromSut,
@@ -65,6 +68,13 @@ impl Default for State {
 }
 
 impl State {
+    /// An id means a call of its own connection; the next one may use it again [1.6J §4.1.4].
+    fn forget_ids(&mut self) {
+        self.boot = None;
+        self.reset = None;
+        self.trigger = None;
+    }
+
     /// Gives the action of a call that it should not have made.
     fn said<'a>(&mut self, message: &'a Message) -> Option<&'a str> {
         match message {
@@ -100,6 +110,7 @@ impl State {
     fn heard(&mut self, message: &Message) {
         match message {
             Message::Result { id, payload } if self.boot.as_ref() == Some(id) => {
+                self.boot = None;
                 self.accepted = payload["status"] == "Accepted";
                 self.triggered.clear();
             }
@@ -173,6 +184,19 @@ mod tests {
             heartbeat(),
         ];
         assert_eq!(breaches(&reset), 1);
+    }
+
+    #[test]
+    fn an_id_may_be_used_again_on_the_next_connection() {
+        let again = [
+            frame(IN, r#"[2,"1","BootNotification",{}]"#),
+            frame(OUT, r#"[3,"1",{"status":"Accepted"}]"#),
+            entry(EntryKind::Opened),
+            frame(IN, r#"[2,"1","StartTransaction",{}]"#),
+            frame(OUT, r#"[3,"1",{"transactionId":7}]"#),
+            frame(IN, r#"[2,"2","MeterValues",{}]"#),
+        ];
+        assert_eq!(breaches(&again), 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! acceptance and tells the time it was told, and nobody says what no step accounts for.
 
 mod acceptance;
+mod given_once;
 mod readings;
 
 use std::collections::{HashMap, HashSet};
@@ -18,7 +19,7 @@ use super::schemas::in_words;
 use super::{Breach, Circumstances, Rule};
 use crate::case::side::Side;
 use crate::dialect::v16::answers::was_given;
-use crate::wire::entry::{Entry, EntryKind, Message};
+use crate::wire::entry::{Entry, EntryKind, Message, OPERATOR};
 use crate::wire::json::member_named_twice;
 use crate::words::quoted;
 
@@ -35,6 +36,7 @@ static LATE_STATUS: Rule = Rule::should("ocpp16-no-late-status");
 const DESCRIPTION_CHARS_MAX: usize = 255;
 
 pub(super) use acceptance::nothing_is_said_before_acceptance;
+pub(super) use given_once::transaction_ids_are_given_once;
 pub(super) use readings::are_in_order as readings_are_in_order;
 
 pub(super) fn frames_are_valid(
@@ -205,23 +207,16 @@ pub(super) fn nothing_is_unaccounted(
     circumstances: &Circumstances<'_>,
     found: &mut Vec<Breach>,
 ) {
-    let mut charger = Habits {
-        // A day of a moved clock has a day's chatter.
-        chatter_max: if circumstances.moved_clock {
-            usize::MAX
-        } else {
-            CHATTER_MAX
-        },
-        ..Habits::default()
-    };
+    let mut charger = Habits::default();
+    let mut csms = Reasons::default();
     let mut allowed = circumstances.allowed.to_vec();
     for (index, entry) in entries.iter().enumerate() {
-        if let EntryKind::Closed { .. } = entry.kind {
-            charger.was_away = true;
-        }
+        charger.see(entry);
+        csms.see(entry);
         let Some((_, action, payload)) = entry.call_from_sut() else {
             continue;
         };
+        charger.chatter_max = circumstances.chatter_max(entries[0].at, entry.at);
         let accounted = entry.consumed
             || allowed.iter_mut().any(|allowed| {
                 let is_it = allowed.times > 0
@@ -232,7 +227,7 @@ pub(super) fn nothing_is_unaccounted(
             })
             || match circumstances.side {
                 Side::ChargePoint => charger.may(action, payload),
-                Side::Csms => CSMS_MAY.contains(&action),
+                Side::Csms => csms.may(action, payload),
                 // There the scenario knows who asks for what: a command that it does not await should not be.
                 Side::Api => false,
             };
@@ -241,7 +236,7 @@ pub(super) fn nothing_is_unaccounted(
             continue;
         }
         let text = format!("it sent {action} {payload}, which no step expects");
-        let historic = charger.was_away && action == "StatusNotification";
+        let historic = action == "StatusNotification" && charger.is_of_the_outage(payload);
         found.push(if historic {
             LATE_STATUS.broken(format!(
                 "{text}: a status of the time without connection is not told later [1.6 §4.9]"
@@ -252,8 +247,9 @@ pub(super) fn nothing_is_unaccounted(
     }
 }
 
-/// Questions a CSMS may put to a charge point at any time; its commands it may not invent.
-pub(crate) const CSMS_MAY: [&str; 11] = [
+/// What a CSMS may see to by itself at any time: questions, settings, lists, files, certificates. What concerns a driver
+/// or a session it may not invent.
+pub(crate) const CSMS_MAY: [&str; 22] = [
     "GetConfiguration",
     "ChangeConfiguration",
     "ChangeAvailability",
@@ -265,7 +261,66 @@ pub(crate) const CSMS_MAY: [&str; 11] = [
     "SetChargingProfile",
     "ClearChargingProfile",
     "GetCompositeSchedule",
+    "GetDiagnostics",
+    "UpdateFirmware",
+    "CancelReservation",
+    // Of the white paper on security, which OCPP 1.6 systems speak as well.
+    "ExtendedTriggerMessage",
+    "GetLog",
+    "SignedUpdateFirmware",
+    "CertificateSigned",
+    "InstallCertificate",
+    "DeleteCertificate",
+    "GetInstalledCertificateIds",
+    "GetCertificateStatus",
 ];
+
+/// What a CSMS has reason to send.
+#[derive(Default)]
+struct Reasons<'a> {
+    /// What it was ordered to send since the last boot: it carries an order out once.
+    carried_out: Vec<(&'a str, &'a Value)>,
+    /// Transactions whose start it has refused.
+    refused: HashSet<i64>,
+}
+
+impl<'a> Reasons<'a> {
+    fn see(&mut self, entry: &'a Entry) {
+        if let Some((_, "BootNotification", _)) = entry.call_to_sut() {
+            self.carried_out.clear();
+        }
+        if entry.consumed
+            && let Some((_, action, payload)) = entry.call_from_sut()
+        {
+            self.carried_out.push((action, payload));
+        }
+        if let Some(Message::Result { payload, .. }) = entry.frame(Direction::FromSut)
+            && let Some(id) = payload["transactionId"].as_i64()
+            && payload["idTagInfo"]["status"] != "Accepted"
+        {
+            self.refused.insert(id);
+        }
+    }
+
+    /// What a CSMS may send unasked: what it sees to by itself, but no order twice, and nothing that takes a connector out
+    /// of service; and the end of a session that it has refused.
+    fn may(&self, action: &str, payload: &Value) -> bool {
+        const QUESTIONS: [&str; 4] = [
+            "GetConfiguration",
+            "GetLocalListVersion",
+            "GetCompositeSchedule",
+            "TriggerMessage",
+        ];
+        let out_of_service = action == "ChangeAvailability" && payload["type"] == "Inoperative";
+        let again = !QUESTIONS.contains(&action) && self.carried_out.contains(&(action, payload));
+        // Many chargers go on with a session that was refused.
+        let ends_refused = action == "RemoteStopTransaction"
+            && payload["transactionId"]
+                .as_i64()
+                .is_some_and(|id| self.refused.contains(&id));
+        (CSMS_MAY.contains(&action) || ends_refused) && !out_of_service && !again
+    }
+}
 
 /// What is known of a charge point that tells what no step expects.
 #[derive(Default)]
@@ -279,20 +334,65 @@ struct Habits {
     /// How often it said what it may say at any time.
     chatter: HashMap<String, usize>,
     chatter_max: usize,
-    /// It has been without a connection.
+    /// It was without a connection, and since it is back nothing was done to it.
     was_away: bool,
+    /// When its last connection was opened, while that is open.
+    open_since: Option<SystemTime>,
 }
 
-/// How often a charge point may say one and the same thing in a scenario without being asked.
+/// What a stamp may differ from the rig's clock: some are of whole seconds.
+const STAMP_SLACK: Duration = Duration::from_secs(2);
+
+/// How often a charge point may say one and the same thing in a scenario without being asked, and so often more for each
+/// second and connector.
 const CHATTER_MAX: usize = 100;
 
+impl Circumstances<'_> {
+    /// How often a charge point may have said one and the same thing by now.
+    fn chatter_max(&self, begun: SystemTime, now: SystemTime) -> usize {
+        // A day of a moved clock has a day's chatter.
+        if self.moved_clock {
+            return usize::MAX;
+        }
+        let seconds = now.duration_since(begun).unwrap_or_default().as_secs();
+        let connectors = u64::from(self.connectors.max(1));
+        CHATTER_MAX + usize::try_from(seconds * connectors).unwrap_or(usize::MAX / 2)
+    }
+}
+
 impl Habits {
+    fn see(&mut self, entry: &Entry) {
+        match &entry.kind {
+            EntryKind::Opened => self.open_since = Some(entry.at),
+            EntryKind::Closed { .. } => {
+                self.open_since = None;
+                self.was_away = true;
+            }
+            // What follows from an act is news.
+            EntryKind::Note(text) if self.open_since.is_some() && text.starts_with(OPERATOR) => {
+                self.was_away = false;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a status is one of the time without connection: told soon after it, or dated in it.
+    fn is_of_the_outage(&self, payload: &Value) -> bool {
+        let dated = payload["timestamp"].as_str();
+        let dated = dated.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let before = |opened: SystemTime| {
+            dated.is_none_or(|dated| SystemTime::from(dated) <= opened + STAMP_SLACK)
+        };
+        self.was_away && self.open_since.is_none_or(before)
+    }
+
     fn take(&mut self, action: &str, payload: &Value) {
         match action {
             "BootNotification" => {
                 self.status_of.clear();
                 self.told.clear();
                 self.untold = true;
+                self.was_away = false;
             }
             "StartTransaction" => self.starts += 1,
             "StatusNotification" => {
@@ -408,5 +508,104 @@ mod tests {
             Side::Csms,
             r#"[2,"a","Reset",{"type":"Soft"}]"#
         ));
+    }
+
+    #[test]
+    fn a_csms_carries_an_order_out_once() {
+        let call = |raw: &str, consumed| Entry {
+            at: SystemTime::now(),
+            kind: EntryKind::Frame {
+                direction: Direction::FromSut,
+                raw: raw.into(),
+                message: Message::read(raw),
+            },
+            consumed,
+        };
+        let clear = r#"[2,"a","ClearCache",{}]"#;
+        let ask = r#"[2,"b","GetConfiguration",{}]"#;
+        let entries = [
+            call(clear, true),
+            call(ask, true),
+            call(ask, false),
+            call(clear, false),
+        ];
+        let errors_expected = HashSet::new();
+        let circumstances = Circumstances {
+            side: Side::Csms,
+            allowed: &[],
+            errors_expected: &errors_expected,
+            whole: true,
+            newest: true,
+            connectors: 0,
+            moved_clock: false,
+            schemas: None,
+        };
+        let mut found = Vec::new();
+        nothing_is_unaccounted(&entries, &circumstances, &mut found);
+        let texts: Vec<_> = found.iter().map(|breach| breach.text.as_str()).collect();
+        assert_eq!(texts, ["it sent ClearCache {}, which no step expects"]);
+        let out = r#"[2,"c","ChangeAvailability",{"connectorId":1,"type":"Inoperative"}]"#;
+        assert!(!is_accounted(Side::Csms, out));
+        let logs = r#"[2,"d","GetDiagnostics",{"location":"ftp://x/"}]"#;
+        assert!(is_accounted(Side::Csms, logs));
+        let given = r#"[3,"s",{"transactionId":7,"idTagInfo":{"status":"Blocked"}}]"#;
+        let stop = |id| format!(r#"[2,"e","RemoteStopTransaction",{{"transactionId":{id}}}]"#);
+        let end = |id| {
+            let entries = [call(given, false), call(&stop(id), false)];
+            let mut found = Vec::new();
+            nothing_is_unaccounted(&entries, &circumstances, &mut found);
+            found.len()
+        };
+        assert_eq!((end(7), end(8)), (0, 1));
+    }
+
+    #[test]
+    fn a_status_of_an_outage_is_late_and_one_of_now_is_wrong() {
+        let now = SystemTime::now();
+        let status = |at: SystemTime| {
+            let stamp = jiff::Timestamp::try_from(at).unwrap();
+            let raw = format!(
+                r#"[2,"s","StatusNotification",{{"connectorId":1,"errorCode":"NoError","status":"Finishing","timestamp":"{stamp}"}}]"#
+            );
+            EntryKind::Frame {
+                direction: Direction::FromSut,
+                message: Message::read(&raw),
+                raw: raw.into(),
+            }
+        };
+        let closed = || EntryKind::Closed {
+            by: crate::wire::entry::End::Rig,
+            reason: String::new(),
+        };
+        let weight = |kinds: Vec<EntryKind>| {
+            let entry = |kind| Entry {
+                at: now,
+                kind,
+                consumed: false,
+            };
+            let entries: Vec<Entry> = kinds.into_iter().map(entry).collect();
+            let errors_expected = HashSet::new();
+            let circumstances = Circumstances {
+                side: Side::ChargePoint,
+                allowed: &[],
+                errors_expected: &errors_expected,
+                whole: true,
+                newest: true,
+                connectors: 2,
+                moved_clock: false,
+                schemas: None,
+            };
+            let mut found = Vec::new();
+            nothing_is_unaccounted(&entries, &circumstances, &mut found);
+            found[0].rule.id
+        };
+        let minute = Duration::from_secs(60);
+        let late = vec![closed(), EntryKind::Opened, status(now - minute)];
+        assert_eq!(weight(late), "ocpp16-no-late-status");
+        let news = vec![closed(), EntryKind::Opened, status(now + minute)];
+        assert_eq!(weight(news), "accounted-for");
+        let act = EntryKind::Note(format!("{OPERATOR}plug the cable in"));
+        let after_an_act = vec![closed(), EntryKind::Opened, act, status(now - minute)];
+        assert_eq!(weight(after_an_act), "accounted-for");
     }
 }

@@ -29,9 +29,10 @@ pub(in crate::rules) fn are_in_order(entries: &[Entry], connectors: u32, found: 
     for entry in entries {
         if let Some((id, action, payload)) = entry.call_from_sut() {
             match action {
+                "StatusNotification" => check_connector(action, payload, 0, connectors, found),
                 "MeterValues" => {
                     transactions.check(payload, found);
-                    check_connector(payload, connectors, found);
+                    check_connector(action, payload, 0, connectors, found);
                     check_values(
                         &payload["connectorId"],
                         &payload["meterValue"],
@@ -40,7 +41,7 @@ pub(in crate::rules) fn are_in_order(entries: &[Entry], connectors: u32, found: 
                     );
                 }
                 "StartTransaction" => {
-                    check_connector(payload, connectors, found);
+                    check_connector(action, payload, 1, connectors, found);
                     transactions.begin(id, payload);
                 }
                 "StopTransaction" => {
@@ -96,13 +97,19 @@ impl Transactions {
         self.known.get(&id).map(|(connector, _)| *connector)
     }
 
+    fn has_begun_on(&self, connector: &Value) -> bool {
+        let mut connectors = self.known.values().map(|(connector, _)| *connector);
+        connectors.any(|begun| *connector == begun)
+    }
+
     fn check(&self, payload: &Value, found: &mut Vec<Breach>) {
         let Some(id) = payload["transactionId"].as_i64() else {
             return;
         };
         let wrong = match self.known.get(&id) {
-            // One that ran before this record began is none of its business.
-            None if was_given(id) => return,
+            // One that ran before this record began is none of its business, until the next one begins there.
+            None if was_given(id) && !self.has_begun_on(&payload["connectorId"]) => return,
+            None if was_given(id) => "which another one has followed there".to_owned(),
             None => "which nobody was given".to_owned(),
             Some((connector, _)) if payload["connectorId"] != *connector => {
                 format!("which runs on connector {connector}")
@@ -117,13 +124,24 @@ impl Transactions {
     }
 }
 
-fn check_connector(payload: &Value, connectors: u32, found: &mut Vec<Breach>) {
+/// Connectors count from 1; 0 is the charge point as a whole, which reports and meters and starts nothing [1.6 §2.2].
+fn check_connector(
+    action: &str,
+    payload: &Value,
+    first: i64,
+    connectors: u32,
+    found: &mut Vec<Breach>,
+) {
+    // Nobody knows yet how many it has.
+    if connectors == 0 {
+        return;
+    }
     let connector = payload["connectorId"].as_i64();
     if let Some(connector) =
-        connector.filter(|number| !(0..=i64::from(connectors)).contains(number))
+        connector.filter(|number| !(first..=i64::from(connectors)).contains(number))
     {
         found.push(OF_A_CONNECTOR.broken(format!(
-            "it speaks of connector {connector}; it has connectors 1 to {connectors} [1.6 §2.2]"
+            "its {action} speaks of connector {connector}; it has connectors 1 to {connectors} [1.6 §2.2]"
         )));
     }
 }
@@ -145,7 +163,8 @@ fn check_values(
             continue;
         }
         let text = sample["value"].as_str().unwrap_or_default();
-        let Ok(number) = text.parse::<f64>() else {
+        let number = text.parse::<f64>().ok();
+        let Some(number) = number.filter(|number| number.is_finite()) else {
             found.push(VALUE.broken(format!(
                 "a reading has the value {}, which is no number [1.6 §7.43]",
                 quoted(text)
@@ -154,9 +173,7 @@ fn check_values(
         };
         let measurand = sample["measurand"].as_str().unwrap_or(ENERGY);
         let units = units_of(measurand);
-        if let Some(unit) = sample["unit"]
-            .as_str()
-            .or((!units.is_empty()).then_some("Wh"))
+        if let Some(unit) = sample["unit"].as_str()
             && !units.is_empty()
             && !units.contains(&unit)
         {
@@ -195,7 +212,7 @@ fn check_values(
     }
 }
 
-/// The units that a measurand can be in; none where any will do [1.6 §7.31, §7.45]. Energy without a unit is in Wh.
+/// The units that a measurand can be in; none where any will do [1.6 §7.31, §7.45].
 fn units_of(measurand: &str) -> &'static [&'static str] {
     match measurand {
         "Energy.Active.Export.Register"
@@ -289,7 +306,18 @@ mod tests {
         let far = values(9, None, r#"{"value":"1"}"#);
         assert!(record(&[(IN, &text)])[0].contains("no number"));
         assert_eq!(record(&[(IN, &signed)]), Vec::<String>::new());
+        for no_number in ["NaN", "inf", "-infinity"] {
+            let endless = values(1, None, &format!(r#"{{"value":"{no_number}"}}"#));
+            assert!(record(&[(IN, &endless)])[0].contains("no number"));
+        }
+        let reactive = r#"{"value":"1","measurand":"Energy.Reactive.Import.Register"}"#;
+        let reactive = values(1, None, reactive);
+        assert_eq!(record(&[(IN, &reactive)]), Vec::<String>::new());
         assert!(record(&[(IN, &watts)])[0].contains("Wh and kWh would fit"));
         assert!(record(&[(IN, &far)])[0].contains("connectors 1 to 2"));
+        let status = r#"[2,"n","StatusNotification",{"connectorId":3,"status":"Available"}]"#;
+        assert!(record(&[(IN, status)])[0].contains("StatusNotification speaks of connector 3"));
+        let whole = r#"[2,"s","StartTransaction",{"connectorId":0,"idTag":"x"}]"#;
+        assert!(record(&[(IN, whole)])[0].contains("StartTransaction speaks of connector 0"));
     }
 }

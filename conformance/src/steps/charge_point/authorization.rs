@@ -78,15 +78,16 @@ async fn asked_nothing(world: &mut World, moment: String) -> StepResult {
     }
 }
 
-#[given(regex = r"^the CSMS answers every Authorize with (\w+)$")]
-async fn answers_authorize(world: &mut World, status: String) -> StepResult {
+#[given(regex = r"^the CSMS answers (every|the next) Authorize with (\w+)$")]
+async fn answers_authorize(world: &mut World, which: String, status: String) -> StepResult {
     let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
-    world
-        .csms()?
-        .talk
-        .line
-        .script()
-        .answer_always("Authorize", answer);
+    let mut script = world.csms()?.talk.line.script();
+    if which == "every" {
+        script.answer_always("Authorize", answer);
+    } else {
+        script.answer_once("Authorize", answer);
+    }
+    drop(script);
     DONE
 }
 
@@ -154,7 +155,9 @@ async fn knows_by_itself(world: &mut World) -> StepResult {
     let version = csms.talk.result().await?["listVersion"]
         .as_i64()
         .unwrap_or(0);
-    let list = json!({"listVersion": version.max(0) + 1, "updateType": "Full",
+    // The tags that the list of its owner holds stay there. One without a list takes a whole one.
+    let update = if version > 0 { "Differential" } else { "Full" };
+    let list = json!({"listVersion": version.max(0) + 1, "updateType": update,
         "localAuthorizationList": [{"idTag": tag, "idTagInfo": {"status": "Accepted"}}]});
     csms.talk.command("SendLocalList", list).await;
     let result = csms.talk.result().await?;
@@ -192,23 +195,5 @@ async fn acceptance_is_over(world: &mut World, seconds: u64) -> StepResult {
     let left = over.duration_since(SystemTime::now()).unwrap_or_default();
     let _: Option<()> = csms.talk.line.wait(left, |_| None).await;
     csms.answers.tag(&tag, json!({"status": "Accepted"}));
-    DONE
-}
-
-#[given(regex = r"^the CSMS answers the next Authorize with (\w+)$")]
-async fn answers_next_authorize(world: &mut World, status: String) -> StepResult {
-    let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
-    world
-        .csms()?
-        .talk
-        .line
-        .script()
-        .answer_once("Authorize", answer);
-    DONE
-}
-
-#[when("the CSMS clears the authorization cache")]
-async fn clear_cache(world: &mut World) -> StepResult {
-    world.csms()?.talk.command("ClearCache", json!({})).await;
     DONE
 }

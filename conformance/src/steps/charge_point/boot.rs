@@ -51,25 +51,6 @@ async fn statuses_at_once(csms: &mut CsmsRole) -> StepResult {
     DONE
 }
 
-/// Waits for the status of connectors `from` to the last, in whatever order they come.
-pub(super) async fn statuses(
-    csms: &mut CsmsRole,
-    from: u32,
-    words: &[&str],
-    order: Order,
-) -> StepResult {
-    let mut order = order;
-    for connector in from..=csms.traits.connectors {
-        let wanted = words.iter().map(|word| json!(word)).collect();
-        let expected = Expected::call("StatusNotification")
-            .with("connectorId", connector)
-            .want("status", Want::OneOf(wanted));
-        csms.talk.expect(order, &expected).await?;
-        order = Order::BesideLast;
-    }
-    DONE
-}
-
 /// The answer to a boot. An accepted charge point takes its heartbeat interval from it: no smaller one than it can.
 fn registration(csms: &mut CsmsRole, status: &str, seconds: u32) -> Answer {
     let mut interval = seconds;
@@ -81,25 +62,24 @@ fn registration(csms: &mut CsmsRole, status: &str, seconds: u32) -> Answer {
     Answer::Result(json!({"status": status, "currentTime": now(), "interval": interval}))
 }
 
-#[given(regex = r"^the CSMS answers the next boot with (\w+) and an interval of (\d+) seconds?$")]
-async fn next_boot(world: &mut World, status: String, seconds: u32) -> StepResult {
+#[given(
+    regex = r"^the CSMS answers (the next boot|later boots) with (\w+) and an interval of (\d+) seconds?$"
+)]
+async fn answers_boot(
+    world: &mut World,
+    which: String,
+    status: String,
+    seconds: u32,
+) -> StepResult {
     let csms = world.csms()?;
     let answer = registration(csms, &status, seconds);
-    csms.talk
-        .line
-        .script()
-        .answer_once("BootNotification", answer);
-    DONE
-}
-
-#[given(regex = r"^the CSMS answers later boots with (\w+) and an interval of (\d+) seconds?$")]
-async fn later_boots(world: &mut World, status: String, seconds: u32) -> StepResult {
-    let csms = world.csms()?;
-    let answer = registration(csms, &status, seconds);
-    csms.talk
-        .line
-        .script()
-        .answer_always("BootNotification", answer);
+    let mut script = csms.talk.line.script();
+    if which == "later boots" {
+        script.answer_always("BootNotification", answer);
+    } else {
+        script.answer_once("BootNotification", answer);
+    }
+    drop(script);
     DONE
 }
 
@@ -181,6 +161,7 @@ fn last_boot_answer(csms: &CsmsRole) -> Result<SystemTime, Failure> {
 async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult {
     const OFF: Duration = Duration::from_millis(700);
     let csms = world.csms()?;
+    let off = OFF.max(csms.talk.settle);
     let interval = Duration::from_secs(seconds) * csms.stretch;
     let mut before: Option<SystemTime> = None;
     for _ in 0..count {
@@ -203,7 +184,7 @@ async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult
                 calls.map_or(before, |entry| entry.at.max(before))
             };
             let since = |moment: SystemTime| seen.at.duration_since(moment).unwrap_or_default();
-            if since(before) + OFF < interval || since(last_word) > interval + OFF {
+            if since(before) + off < interval || since(last_word) > interval + off {
                 return Err(Failure::new(format!(
                     "two heartbeats are {} apart, not the interval of {} that it was given [1.6 §4.6]",
                     span(since(before)),
@@ -236,12 +217,22 @@ async fn comes_back(world: &mut World) -> StepResult {
             (log.connected && log.sockets > sockets).then_some(())
         })
         .await;
-    back.ok_or_else(|| {
-        Failure::new(format!(
-            "it did not connect again within {}",
-            span(patience)
-        ))
-    })?;
+    if back.is_none() {
+        let log = csms.talk.line.log();
+        let never_away = log.connected && log.sockets == sockets;
+        drop(log);
+        return Err(if never_away {
+            world.cannot_run(
+                "the charge point did not notice the outage: its socket lived through it; let it ping, or take the \
+                 network away for longer",
+            )
+        } else {
+            Failure::new(format!(
+                "it did not connect again within {}",
+                span(patience)
+            ))
+        });
+    }
 
     let booted = csms
         .talk
@@ -270,13 +261,13 @@ async fn all_and_whole(world: &mut World, words: String, whole: String) -> StepR
     csms.talk.expect(Order::Next, &expected).await?;
     let words = crate::words::words(&words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    statuses(csms, 1, &words, Order::BesideLast).await
+    csms.statuses(1, &words, Order::BesideLast).await
 }
 
 /// The status of connector 0 and of all others, after a boot or a change of availability.
 #[then(regex = r"^it reports connector 0 and every connector as (\w+)$")]
 async fn every_connector(world: &mut World, status: String) -> StepResult {
-    statuses(world.csms()?, 0, &[&status], Order::Next).await
+    world.csms()?.statuses(0, &[&status], Order::Next).await
 }
 
 /// What a connector may be after the power was away while a session ran: the session goes on, or it is over.

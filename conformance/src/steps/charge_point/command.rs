@@ -1,83 +1,13 @@
 //! Commands of the central system and how a charge point answers them.
 
-use cucumber::{then, when};
-use serde_json::{Value, json};
+use cucumber::then;
+use serde_json::Value;
 
-use crate::case::tags::TagWord;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
 use crate::wire::entry::Message;
 use crate::words::words;
-
-#[when(
-    regex = r"^the CSMS starts a session remotely with (the \w+ tag|another tag) on connector (\d+)$"
-)]
-async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word).await?;
-    start_remotely(world, &tag, connector).await
-}
-
-#[when(
-    regex = r"^the CSMS starts a session remotely with (the \w+ tag) on a connector that is not there$"
-)]
-async fn remote_start_nowhere(world: &mut World, word: TagWord) -> StepResult {
-    let tag = world.tag(word).await?;
-    let connector = not_there(world)?;
-    start_remotely(world, &tag, connector).await
-}
-
-/// The first number that no connector has.
-pub(super) fn not_there(world: &mut World) -> Result<u32, Failure> {
-    Ok(world.csms()?.traits.connectors + 1)
-}
-
-/// The step behind it says which answers are right.
-async fn start_remotely(world: &mut World, tag: &str, connector: u32) -> StepResult {
-    let csms = world.csms()?;
-    csms.talk.mark("remote start");
-    let request = json!({"connectorId": connector, "idTag": tag});
-    csms.talk
-        .command_that_may_fail("RemoteStartTransaction", request)
-        .await;
-    DONE
-}
-
-#[when("the CSMS stops the session remotely")]
-async fn remote_stop(world: &mut World) -> StepResult {
-    let csms = world.csms()?;
-    let id = csms
-        .talk
-        .transaction
-        .ok_or_else(|| Failure::new("no transaction runs"))?;
-    csms.talk
-        .command("RemoteStopTransaction", json!({"transactionId": id}))
-        .await;
-    DONE
-}
-
-#[when("the CSMS stops a session remotely that does not run")]
-async fn remote_stop_unknown(world: &mut World) -> StepResult {
-    let csms = world.csms()?;
-    let other = csms.talk.transaction.unwrap_or(0) + 7_919;
-    csms.talk
-        .command("RemoteStopTransaction", json!({"transactionId": other}))
-        .await;
-    DONE
-}
-
-#[when(regex = r"^the CSMS sends data of the vendor (\S+)$")]
-async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
-    world
-        .csms()?
-        .talk
-        .command(
-            "DataTransfer",
-            json!({"vendorId": vendor, "data": "anything"}),
-        )
-        .await;
-    DONE
-}
 
 #[then(regex = r"^it answers ([A-Z]\w+(?:, [A-Z]\w+)*(?: or [A-Z]\w+)?)$")]
 async fn answers(world: &mut World, wanted: String) -> StepResult {
@@ -112,9 +42,13 @@ async fn answers_unknown_vendor(world: &mut World) -> StepResult {
 
 #[then("it answers Rejected or with an error")]
 async fn answers_rejected_or_error(world: &mut World) -> StepResult {
-    match world.csms()?.talk.answer().await? {
+    let talk = world.talk()?;
+    match talk.answer().await? {
         Message::Result { payload, .. } => status_is(&payload, &["Rejected".to_owned()]),
-        Message::Error { .. } => DONE,
+        Message::Error { id, .. } => {
+            talk.errors_expected.insert(id);
+            DONE
+        }
         other => Err(Failure::new(format!(
             "Rejected or an error is expected, not {other}"
         ))),

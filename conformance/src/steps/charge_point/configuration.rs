@@ -9,11 +9,11 @@ use cucumber::{given, then, when};
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
-use crate::role::csms::CsmsRole;
+use crate::role::csms::{CsmsRole, HAD};
 use crate::steps::world::{OrEnd, World};
 use crate::wire::entry::{Entry, Message};
 use crate::words::{list, quoted};
@@ -45,31 +45,34 @@ pub(super) async fn set(world: &mut World, key: &str, value: &str) -> StepResult
     if INTERVALS.contains(&key)
         && let Ok(interval) = value.parse::<u32>()
     {
-        let stretch = stretch(interval, csms.traits.min_interval);
-        csms.stretch = csms.stretch.max(stretch);
+        // One measure for the whole scenario: its steps speak of intervals as it has written them.
+        let stretch = csms
+            .stretch
+            .max(stretch(interval, csms.traits.min_interval));
+        csms.stretch = stretch;
         value = (interval * stretch).to_string();
+        // What counts from the moment of this setting, and not from midnight, stands far from the aligned instants.
+        if key == ALIGNED && interval > 0 && csms.clock.is_none() {
+            between_instants(Duration::from_secs((interval * stretch).into())).await;
+        }
     }
     csms.configure(key, &value).await.or_end(world)
 }
 
-#[when("the CSMS reads the whole configuration")]
-async fn read_all(world: &mut World) -> StepResult {
-    world
-        .csms()?
-        .talk
-        .command("GetConfiguration", json!({}))
-        .await;
-    DONE
-}
+/// The interval that is counted from midnight [1.6 §9.1.5].
+const ALIGNED: &str = "ClockAlignedDataInterval";
 
-#[when(regex = r"^the CSMS reads ([A-Z]\w+)$")]
-async fn read(world: &mut World, key: String) -> StepResult {
-    world
-        .csms()?
-        .talk
-        .command("GetConfiguration", json!({"key": [key]}))
-        .await;
-    DONE
+/// Waits for the middle between two instants of the clock that are so far apart.
+async fn between_instants(interval: Duration) {
+    let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let into = Duration::from_nanos_u128(since_epoch.as_nanos() % interval.as_nanos());
+    let until = (interval + interval / 2).saturating_sub(into);
+    let once = if until >= interval {
+        until - interval
+    } else {
+        until
+    };
+    tokio::time::sleep(once).await;
 }
 
 #[when("the CSMS reads as many keys at once as it allows")]
@@ -110,20 +113,6 @@ fn names(list: &Value) -> Vec<String> {
         .filter_map(|entry| entry["key"].as_str().map(str::to_owned))
         .collect()
 }
-
-#[when(regex = r"^the CSMS sets (\w+) to (\S+)$")]
-async fn write(world: &mut World, key: String, value: String) -> StepResult {
-    let csms = world.csms()?;
-    let had = csms.remember(&key).await?;
-    csms.talk.told.insert(HAD, json!(had));
-    csms.talk
-        .command("ChangeConfiguration", json!({"key": key, "value": value}))
-        .await;
-    DONE
-}
-
-/// Under this name the scenario remembers the value that was there before it set one.
-const HAD: &str = "the value it had";
 
 /// What was refused is not there [1.6 §5.3].
 #[then(regex = r"^it answers that (\w+) has the value it had$")]
@@ -289,21 +278,6 @@ async fn answers_unknown(world: &mut World, key: String) -> StepResult {
     } else {
         Err(Failure::new(format!(
             "its answer to {key} is {result}; {key} among the unknown keys and no value is expected"
-        )))
-    }
-}
-
-#[then(regex = r"^it answers that (\w+) is (\d+)$")]
-async fn answers_that(world: &mut World, key: String, value: String) -> StepResult {
-    let result = world.csms()?.talk.result().await?;
-    let is = value_in(&result, &key)?;
-    if is == value {
-        DONE
-    } else {
-        Err(Failure::new(format!(
-            "{key} is {}, not {}",
-            quoted(&is),
-            quoted(&value)
         )))
     }
 }

@@ -316,12 +316,7 @@ fn measurands_by_time(
     wanted: &BTreeSet<&str>,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let start = csms.talk.told.get("StartTransaction").cloned();
-    let connector = start.map_or(Value::Null, |start| start["connectorId"].clone());
-    for payload in payloads_of(csms)
-        .iter()
-        .filter(|payload| payload["connectorId"] == connector)
-    {
+    for payload in payloads_of_session(csms) {
         for value in payload["meterValue"].as_array().into_iter().flatten() {
             let time = value["timestamp"].as_str().unwrap_or_default();
             for sample in value["sampledValue"].as_array().into_iter().flatten() {
@@ -399,11 +394,8 @@ async fn first_came(world: &mut World, seconds: i64) -> StepResult {
     let begun = super::transaction::stamp(&start)?;
     let begun_ms = i64::try_from(crate::wire::entry::unix_ms(begun)).unwrap_or(i64::MAX);
     let mut first = None;
-    for payload in payloads_of(csms)
-        .iter()
-        .filter(|payload| payload["connectorId"] == start["connectorId"])
-    {
-        first = first.or(readings(payload, "Sample.Periodic")?.first().copied());
+    for payload in payloads_of_session(csms) {
+        first = first.or(readings(&payload, "Sample.Periodic")?.first().copied());
     }
     let first = first.ok_or_else(|| Failure::new("no sample has come"))?;
     let took = first.at_ms - begun_ms;
@@ -481,6 +473,23 @@ fn payloads_of(csms: &CsmsRole) -> Vec<Value> {
         .filter(|(_, action, _)| *action == "MeterValues")
         .map(|(_, _, payload)| payload.clone())
         .collect()
+}
+
+/// The meter values of the scenario's transaction: they name it, or no other one and are of its connector and its time.
+fn payloads_of_session(csms: &CsmsRole) -> Vec<Value> {
+    let id = csms.talk.transaction.map_or(Value::Null, Value::from);
+    let start = csms.talk.told.get("StartTransaction");
+    let begun = start.and_then(|start| super::transaction::stamp(start).ok());
+    let mut payloads = payloads_of(csms);
+    payloads.retain(|payload| match &payload["transactionId"] {
+        Value::Null => {
+            let first = super::transaction::stamp(&payload["meterValue"][0]);
+            let since = first.is_ok_and(|first| begun.is_some_and(|begun| first >= begun));
+            since && start.is_some_and(|start| start["connectorId"] == payload["connectorId"])
+        }
+        other => *other == id,
+    });
+    payloads
 }
 
 /// All readings of the transaction, from its start to its end, never fall.

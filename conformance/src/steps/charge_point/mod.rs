@@ -1,7 +1,6 @@
 //! Steps of scenarios that put a charge point to the test: the rig is its central system.
 
 mod authorization;
-mod availability;
 mod boot;
 mod command;
 mod configuration;

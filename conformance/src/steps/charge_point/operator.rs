@@ -14,7 +14,7 @@ use crate::failure::{Failure, StepResult};
 use crate::role::Closed;
 use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Allowance, Expected, Order};
-use crate::wire::entry::{Entry, EntryKind};
+use crate::wire::entry::{Entry, EntryKind, OPERATOR};
 use crate::words::{duration, span};
 
 async fn operate(world: &mut World, action: Action) -> StepResult {
@@ -142,6 +142,11 @@ async fn fails(world: &mut World, connector_id: u32, error_code: String) -> Step
         },
     )
     .await
+}
+
+#[when(regex = r"^the fault of connector (\d+) is over$")]
+async fn recovers(world: &mut World, connector_id: u32) -> StepResult {
+    operate(world, Action::ClearFault { connector_id }).await
 }
 
 /// The cable is in and seen; what the charge point says of it is no matter of this scenario.
@@ -288,10 +293,8 @@ pub(super) fn presented_in_outage(csms: &CsmsRole) -> Vec<Moment> {
         let EntryKind::Note(text) = &entry.kind else {
             continue;
         };
-        if text.starts_with("operator: ") {
-            asked = text
-                .starts_with("operator: present the tag")
-                .then_some(entry.at);
+        if let Some(what) = text.strip_prefix(OPERATOR) {
+            asked = what.starts_with("present the tag").then_some(entry.at);
         } else if text.starts_with("operator answered: ")
             && let Some(asked) = asked.take()
             && begun.is_none_or(|begun| entry.at >= begun)

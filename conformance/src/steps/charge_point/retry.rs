@@ -46,6 +46,8 @@ async fn can_process_none(world: &mut World, action: String) -> StepResult {
     let action = action_of(&action)?;
     let csms = world.csms()?;
     csms.talk.line.script().answer_always(action, CANNOT);
+    // What was answered well before is not what it sends again.
+    csms.talk.begin_act();
     DONE
 }
 

@@ -2,19 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use cucumber::{given, then, when};
-use dynamo_protocol::trace::Direction;
+use cucumber::{given, then};
 use serde_json::{Value, json};
 
 use super::operator::{Moment, presented_in_outage};
 use crate::case::tags::TagWord;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
-use crate::role::csms::CsmsRole;
+use crate::role::csms::{CsmsRole, RUNNING};
 use crate::role::talk::Seen;
 use crate::steps::world::World;
 use crate::watch::expected::{Allowance, Expected, Order, Want};
-use crate::wire::entry::{Entry, Message};
+use crate::wire::entry::{Entry, EntryKind, Message};
 use crate::words::quoted;
 
 /// What the clocks of a charge point and of the rig may differ.
@@ -52,15 +51,10 @@ pub(super) fn stop(csms: &CsmsRole, reason: &str) -> Expected {
 /// Takes a start in, once it is answered: the scenario speaks of this transaction from now on.
 pub(super) async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
     let answer = csms.talk.line.wait(csms.talk.patience, |log| {
-        log.entries
-            .iter()
-            .find_map(|entry| match entry.frame(Direction::ToSut)? {
-                Message::Result { id, payload } if *id == seen.id => {
-                    Some(payload["transactionId"].as_i64())
-                }
-                Message::Error { id, .. } if *id == seen.id => Some(None),
-                _ => None,
-            })
+        seen.answer(log).map(|answer| match answer {
+            Message::Result { payload, .. } => payload["transactionId"].as_i64(),
+            _ => None,
+        })
     });
     let answer = answer.await;
     csms.talk.transaction = answer.ok_or_else(|| Failure::new("the start was not answered"))?;
@@ -74,35 +68,13 @@ pub(super) async fn adopt(csms: &mut CsmsRole, seen: &Seen) -> StepResult {
     DONE
 }
 
-/// Under this name the scenario remembers the last transaction of each connector: its id and its start.
-const RUNNING: &str = "the transactions by connector";
-
-/// The id of the last transaction of a connector, and its start.
-fn transaction_on(csms: &CsmsRole, connector: u32) -> Result<(i64, Value), Failure> {
-    let running = csms.talk.told.get(RUNNING);
-    let transaction = running.map(|running| &running[connector.to_string()]);
-    transaction
-        .and_then(|one| Some((one["id"].as_i64()?, one["start"].clone())))
-        .ok_or_else(|| Failure::new(format!("no transaction runs on connector {connector}")))
-}
-
-#[when(regex = r"^the CSMS stops the session on connector (\d+) remotely$")]
-async fn remote_stop_on(world: &mut World, connector: u32) -> StepResult {
-    let csms = world.csms()?;
-    let (id, _) = transaction_on(csms, connector)?;
-    csms.talk
-        .command("RemoteStopTransaction", json!({"transactionId": id}))
-        .await;
-    DONE
-}
-
 /// Of two that run, the one that was meant.
 #[then(
     regex = r"^(before or after that, )?it stops the transaction of connector (\d+) because of (\w+)$"
 )]
 async fn stops_on(world: &mut World, beside: String, connector: u32, reason: String) -> StepResult {
     let csms = world.csms()?;
-    let (id, start) = transaction_on(csms, connector)?;
+    let (id, start) = csms.transaction_on(connector)?;
     let expected = Expected::call("StopTransaction")
         .with("transactionId", id)
         .with("reason", reason)
@@ -163,7 +135,7 @@ async fn starts(
         .expect_within(Order::of(&beside), &start(connector, &tag), patience)
         .await?;
     if !outage.is_empty() {
-        during_outage(&seen.payload, presented_in_outage(csms).first().copied())?;
+        during_outage(csms, &seen.payload, presented_in_outage(csms).first())?;
     }
     adopt(csms, &seen).await
 }
@@ -196,18 +168,19 @@ async fn stops(
         .expect_within(Order::of(&beside), &expected, patience)
         .await?;
     if !outage.is_empty() {
-        during_outage(&seen.payload, presented_in_outage(csms).last().copied())?;
+        during_outage(csms, &seen.payload, presented_in_outage(csms).last())?;
     }
     csms.talk.told.insert("StopTransaction", seen.payload);
     DONE
 }
 
-/// The message is dated when the tag was presented, long before it could be told: between the moment when somebody was
-/// asked to present it and the moment when that was done.
-fn during_outage(payload: &Value, act: Option<Moment>) -> StepResult {
+/// The message is dated when the session began or ended, before it could be told: not before somebody was asked to present
+/// the tag, and not after the connection was back. A lock and a contactor take their time.
+fn during_outage(csms: &CsmsRole, payload: &Value, act: Option<&Moment>) -> StepResult {
     let act = act.ok_or_else(|| Failure::new("no tag was presented during the outage"))?;
     let at = stamp(payload)?;
-    if at + CLOCK_SLACK < act.asked || at > act.done + CLOCK_SLACK {
+    let latest = back_from_outage(csms).map_or(act.done, |back| back.max(act.done + CLOCK_SLACK));
+    if at + CLOCK_SLACK < act.asked || at > latest {
         return Err(Failure::new(format!(
             "its timestamp is {}, but it happened at {} (the rig's clock), when the tag was presented",
             payload["timestamp"],
@@ -217,6 +190,18 @@ fn during_outage(payload: &Value, act: Option<Moment>) -> StepResult {
         )));
     }
     DONE
+}
+
+/// When the connection was back after the last outage.
+fn back_from_outage(csms: &CsmsRole) -> Option<SystemTime> {
+    let from = csms.talk.marks.get("outage").copied()?;
+    let log = csms.talk.line.log();
+    let opened = |entry: &&Entry| matches!(entry.kind, EntryKind::Opened);
+    log.entries
+        .get(from..)?
+        .iter()
+        .find(opened)
+        .map(|entry| entry.at)
 }
 
 /// The time stamp of a message.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use cucumber::{given, then, when};
-use serde_json::{Value, json};
+use cucumber::{given, then};
+use serde_json::Value;
 
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
@@ -28,26 +28,6 @@ async fn claims(world: &mut World, profile: String) -> StepResult {
             list(&claimed)
         )))
     }
-}
-
-#[when(regex = r"^the CSMS triggers (\w+)(?: of connector (\d+))?$")]
-async fn triggers(world: &mut World, message: String, connector: String) -> StepResult {
-    let mut request = json!({"requestedMessage": message});
-    if let Ok(connector) = connector.parse::<u32>() {
-        request["connectorId"] = connector.into();
-    }
-    let talk = &mut world.csms()?.talk;
-    talk.command("TriggerMessage", request).await;
-    DONE
-}
-
-#[when(regex = r"^the CSMS triggers (\w+) of a connector that is not there$")]
-async fn triggers_nowhere(world: &mut World, message: String) -> StepResult {
-    let connector = super::command::not_there(world)?;
-    let request = json!({"requestedMessage": message, "connectorId": connector});
-    let talk = &mut world.csms()?.talk;
-    talk.command_that_may_fail("TriggerMessage", request).await;
-    DONE
 }
 
 /// The message that the last command asked for. It stands behind the answer: "SHALL first send the confirmation"

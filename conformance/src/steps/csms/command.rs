@@ -1,9 +1,11 @@
 //! Commands that an operator has the CSMS send, and the answers it has to cope with.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cucumber::{then, when};
-use futures_util::future::join_all;
+use dynamo_protocol::trace::Direction;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use crate::case::tags::TagWord;
@@ -12,9 +14,10 @@ use crate::failure::{Failure, StepResult};
 use crate::hand::driver;
 use crate::role::station::{OVERTAKEN, StationRole};
 use crate::rules::ocppj::ERROR_CODES;
-use crate::steps::csms::{CONNECTORS, tag_is_accepted, told};
+use crate::steps::csms::{tag_is_accepted, told};
 use crate::steps::world::World;
-use crate::watch::expected::{Expected, Order, Want};
+use crate::watch::expected::{Expected, Order};
+use crate::wire::entry::{Entry, Message};
 use crate::wire::line::Log;
 use crate::wire::script::Answer;
 use crate::words::span;
@@ -22,8 +25,11 @@ use crate::words::span;
 /// How long the line is watched for what should not come.
 const WATCH: Duration = Duration::from_millis(600);
 
+/// A person may take this long to give a command.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(86_400);
+
 /// Has the driver order a command; `Err` when this run has no driver.
-pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
+pub(in crate::steps) async fn order(world: &mut World, action: &str, payload: Value) -> StepResult {
     let driver = world.station()?.csms()?.driver.clone();
     let Some(driver) = driver else {
         return Err(world.cannot_run("needs --driver"));
@@ -31,6 +37,7 @@ pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> St
     let station = world.station()?;
     // What the CSMS has asked by itself so far is not what is ordered now.
     if station.orders.is_empty() && station.held.is_empty() {
+        is_quiet(station).await;
         station.talk.begin_act();
     }
     station
@@ -44,10 +51,55 @@ pub(super) async fn order(world: &mut World, action: &str, payload: Value) -> St
         .line
         .note(format!("driver: {action} {payload}"));
     let tell = station.talk.line.recorder();
-    let order = driver.order(&station.scenario, &station.id, action, &payload, tell);
+    let mut order = driver.order(&station.scenario, &station.id, action, &payload, tell);
+    if driver.is_a_person() {
+        // What the command may take counts from when it was given; it can be here before the person says so.
+        let from = station.talk.line.log().entries.len();
+        let came = station.talk.line.wait(AS_LONG_AS_IT_TAKES, |log| {
+            let mut calls = log.entries[from..].iter().filter_map(Entry::call_from_sut);
+            calls.any(|(_, other, _)| other == action).then_some(())
+        });
+        tokio::select! {
+            () = order.settled() => {}
+            _ = came => {}
+        }
+    }
     station.orders.push(order);
     DONE
 }
+
+/// Waits until the CSMS is done with what it does by itself after a boot: its own ClearCache is not the one that is ordered.
+async fn is_quiet(station: &StationRole) {
+    let pause = QUIET.max(station.talk.settle);
+    let deadline = SystemTime::now() + station.talk.patience;
+    while SystemTime::now() < deadline {
+        let (last, calls) = {
+            let log = station.talk.line.log();
+            let busy = |entry: &&Entry| match entry.frame(Direction::FromSut) {
+                Some(Message::Call { .. }) => true,
+                Some(Message::Result { payload, .. }) => payload.get("interval").is_some(),
+                _ => false,
+            };
+            let last = log.entries.iter().rev().find(busy).map(|entry| entry.at);
+            (last, log.entries.len())
+        };
+        let since = last.and_then(|last| last.elapsed().ok()).unwrap_or(pause);
+        let Some(left) = pause.checked_sub(since).filter(|left| !left.is_zero()) else {
+            return;
+        };
+        let more = |log: &mut Log| {
+            let later = log.entries.get(calls..).unwrap_or_default();
+            later
+                .iter()
+                .any(|entry| entry.call_from_sut().is_some())
+                .then_some(())
+        };
+        station.talk.line.wait(left, more).await;
+    }
+}
+
+/// So long a CSMS that is done with a charge point that has just booted says nothing.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// What of an ordered command makes it known when it comes, so that a step answers it: what a CSMS may leave out, or
 /// put in another way, does not count. `null` stands for a member that is not there.
@@ -61,108 +113,8 @@ fn awaited(action: &str, payload: &Value) -> Value {
     }
 }
 
-#[when(
-    regex = r"^the operator has the CSMS start a session with (the \w+ tag) on connector (\d+)$"
-)]
-async fn remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word).await?;
-    order(
-        world,
-        "RemoteStartTransaction",
-        json!({"connectorId": connector, "idTag": tag}),
-    )
-    .await
-}
-
-#[when("the operator has the CSMS stop the session")]
-async fn remote_stop(world: &mut World) -> StepResult {
-    let id = world
-        .station()?
-        .talk
-        .transaction
-        .ok_or_else(|| Failure::new("no transaction runs"))?;
-    order(world, "RemoteStopTransaction", json!({"transactionId": id})).await
-}
-
-#[when(regex = r"^the operator has the CSMS reset it (Hard|Soft)$")]
-async fn reset(world: &mut World, kind: String) -> StepResult {
-    order(world, "Reset", json!({"type": kind})).await
-}
-
-#[when(regex = r"^the operator has the CSMS unlock connector (\d+)$")]
-async fn unlock(world: &mut World, connector: u32) -> StepResult {
-    order(world, "UnlockConnector", json!({"connectorId": connector})).await
-}
-
-/// A connector that the charge point has not, next to those it has.
-pub(super) const MISSING_CONNECTOR: u32 = CONNECTORS + 1;
-
-#[when("the operator has the CSMS unlock a connector that is not there, if it can")]
-async fn unlock_missing(world: &mut World) -> StepResult {
-    let payload = json!({"connectorId": MISSING_CONNECTOR});
-    order(world, "UnlockConnector", payload).await
-}
-
-#[then("the CSMS sends UnlockConnector for that connector")]
-async fn sends_unlock_missing(world: &mut World) -> StepResult {
-    let expected = Expected::call("UnlockConnector").with("connectorId", MISSING_CONNECTOR);
-    expect_if_it_can(world, expected).await
-}
-
-#[when(regex = r"^the operator has the CSMS read (its whole configuration|\w+)$")]
-async fn read(world: &mut World, what: String) -> StepResult {
-    let payload = if what.contains(' ') {
-        json!({})
-    } else {
-        json!({"key": [what]})
-    };
-    order(world, "GetConfiguration", payload).await
-}
-
-#[when(regex = r"^the operator has the CSMS set (\w+) to (\S+)$")]
-async fn write(world: &mut World, key: String, value: String) -> StepResult {
-    order(
-        world,
-        "ChangeConfiguration",
-        json!({"key": key, "value": value}),
-    )
-    .await
-}
-
-#[when("the operator has the CSMS clear the authorization cache")]
-async fn clear_cache(world: &mut World) -> StepResult {
-    order(world, "ClearCache", json!({})).await
-}
-
-#[when(regex = r"^the operator has the CSMS make connector (\d+) (Operative|Inoperative)$")]
-async fn make_available(world: &mut World, connector: u32, kind: String) -> StepResult {
-    let payload = json!({"connectorId": connector, "type": kind});
-    order(world, "ChangeAvailability", payload).await
-}
-
-#[then(
-    regex = r"^the CSMS sends ChangeAvailability of connector (\d+) to (Operative|Inoperative)$"
-)]
-async fn sends_availability(world: &mut World, connector: u32, kind: String) -> StepResult {
-    let expected = Expected::call("ChangeAvailability").with("connectorId", connector);
-    expect_command(world, expected.with("type", kind)).await
-}
-
-#[when(regex = r"^the operator has the CSMS send data of the vendor (\S+), if it can$")]
-async fn send_data(world: &mut World, vendor: String) -> StepResult {
-    let payload = json!({"vendorId": vendor, "messageId": "Hello", "data": "anything"});
-    order(world, "DataTransfer", payload).await
-}
-
-#[then(regex = r"^the CSMS sends data of the vendor (\S+)$")]
-async fn sends_data(world: &mut World, vendor: String) -> StepResult {
-    let expected = Expected::call("DataTransfer").want("vendorId", Want::Tag(vendor));
-    let expected = expected.want("messageId", Want::Tag("Hello".into()));
-    expect_if_it_can(world, expected.with("data", "anything")).await
-}
-
 /// Waits for a command and keeps it until a step answers it.
-async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
+pub(in crate::steps) async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
     let station = world.station()?;
     match station.expect(Order::Next, &expected).await {
         Ok(seen) => {
@@ -176,14 +128,17 @@ async fn expect_command(world: &mut World, expected: Expected) -> StepResult {
 }
 
 /// The command that a step has seen last.
-pub(super) fn last_command(world: &mut World) -> Result<Value, Failure> {
+pub(in crate::steps) fn last_command(world: &mut World) -> Result<Value, Failure> {
     let held = world.station()?.held.last();
     let payload = held.map(|(_, _, payload)| payload.clone());
     payload.ok_or_else(|| Failure::new("no command was seen"))
 }
 
 /// Waits for a command that a careful CSMS refuses to send: then the scenario is not run. A silence fails.
-pub(super) async fn expect_if_it_can(world: &mut World, expected: Expected) -> StepResult {
+pub(in crate::steps) async fn expect_if_it_can(
+    world: &mut World,
+    expected: Expected,
+) -> StepResult {
     let station = world.station()?;
     let ordered = station.orders.pop();
     let mut ordered = ordered.ok_or_else(|| Failure::new("no command was ordered"))?;
@@ -208,7 +163,7 @@ pub(super) async fn expect_if_it_can(world: &mut World, expected: Expected) -> S
             station.held.push(held);
             DONE
         }
-        None if refusal.of_the_order => Err(world.cannot_run(format!(
+        None if refusal.cannot || refusal.of_the_order => Err(world.cannot_run(format!(
             "the CSMS cannot be made to send it: {}",
             refusal.reason
         ))),
@@ -226,77 +181,6 @@ async fn with_refusals(station: &mut StationRole, failure: Failure) -> Failure {
         reasons.extend(order.refusal().await);
     }
     Failure(reasons.join("; "))
-}
-
-/// The connector is optional [1.6 §6.33].
-#[then(regex = r"^the CSMS sends RemoteStartTransaction for (the \w+ tag) on connector (\d+)$")]
-async fn sends_remote_start(world: &mut World, word: TagWord, connector: u32) -> StepResult {
-    let tag = world.tag(word).await?;
-    let expected = Expected::call("RemoteStartTransaction").want("idTag", Want::Tag(tag));
-    let connector_id = Want::IsOrAbsent(connector.into());
-    expect_command(world, expected.want("connectorId", connector_id)).await?;
-    if last_command(world)?.get("connectorId").is_none() {
-        world.warn(format!(
-            "the CSMS left the connector to the charge point; connector {connector} was meant"
-        ));
-    }
-    DONE
-}
-
-#[then("the CSMS sends RemoteStopTransaction for the transaction")]
-async fn sends_remote_stop(world: &mut World) -> StepResult {
-    let id = world
-        .station()?
-        .talk
-        .transaction
-        .ok_or_else(|| Failure::new("no transaction runs"))?;
-    expect_command(
-        world,
-        Expected::call("RemoteStopTransaction").with("transactionId", id),
-    )
-    .await
-}
-
-#[then(regex = r"^the CSMS sends Reset with the type (Hard|Soft)$")]
-async fn sends_reset(world: &mut World, kind: String) -> StepResult {
-    expect_command(world, Expected::call("Reset").with("type", kind)).await
-}
-
-#[then(regex = r"^the CSMS sends UnlockConnector for connector (\d+)$")]
-async fn sends_unlock(world: &mut World, connector: u32) -> StepResult {
-    expect_command(
-        world,
-        Expected::call("UnlockConnector").with("connectorId", connector),
-    )
-    .await
-}
-
-#[then("the CSMS sends ClearCache")]
-async fn sends_clear_cache(world: &mut World) -> StepResult {
-    expect_command(world, Expected::call("ClearCache")).await
-}
-
-#[then(regex = r"^the CSMS sends ChangeConfiguration of (\w+) to (\S+)$")]
-async fn sends_change(world: &mut World, key: String, value: String) -> StepResult {
-    expect_command(
-        world,
-        Expected::call("ChangeConfiguration")
-            .want("key", Want::Tag(key))
-            .with("value", value),
-    )
-    .await
-}
-
-/// An empty list means the same as none [1.6 §6.23]; names of keys have no case [1.6 §7.17]. A CSMS may ask for more.
-#[then(regex = r"^the CSMS asks for (the whole configuration|\w+)$")]
-async fn asks_for(world: &mut World, what: String) -> StepResult {
-    let expected = Expected::call("GetConfiguration");
-    let key = if what.contains(' ') {
-        Want::IsOrAbsent(json!([]))
-    } else {
-        Want::Has(what)
-    };
-    expect_command(world, expected.want("key", key)).await
 }
 
 #[when(regex = r"^it answers ([A-Z]\w+)$")]
@@ -401,7 +285,7 @@ async fn answer_in_kind(station: &mut StationRole) -> StepResult {
         .await
 }
 
-/// The next command that is one of these; not waited for when the driver has refused to order any.
+/// The next command that is one of these; not waited for when the driver has refused to order any, or cannot order one.
 async fn next_of(
     station: &mut StationRole,
     actions: &[&str],
@@ -418,24 +302,36 @@ async fn next_of(
         Some((id.to_owned(), action.to_owned(), payload.clone()))
     };
     let ordered = !station.orders.is_empty();
-    let all_refused = join_all(station.orders.iter_mut().map(driver::Order::refused));
-    let patience = tokio::select! {
+    let refused = all_refused(&mut station.orders);
+    let (patience, cannot) = tokio::select! {
         found = station.talk.line.wait(station.talk.patience, look) => match found {
             Some(seen) => return Ok(seen),
-            None => station.talk.patience,
+            None => (station.talk.patience, None),
         },
         // The CALL counts, and it may have overtaken the refusals on another socket.
-        _ = all_refused, if ordered => match station.talk.line.wait(OVERTAKEN, look).await {
+        cannot = refused, if ordered => match station.talk.line.wait(OVERTAKEN, look).await {
             Some(seen) => return Ok(seen),
-            None => OVERTAKEN,
+            None => (OVERTAKEN, cannot),
         },
     };
+    station.cannot = station.cannot.take().or(cannot);
     let failure = Failure::new(format!(
         "neither {} came within {}",
         actions.join(" nor "),
         span(patience)
     ));
     Err(with_refusals(station, failure).await)
+}
+
+/// Comes back when all orders are refused, or with the reason why one cannot be given at all.
+async fn all_refused(orders: &mut [driver::Order]) -> Option<String> {
+    let mut refusals: FuturesUnordered<_> = orders.iter_mut().map(driver::Order::refused).collect();
+    while let Some(refusal) = refusals.next().await {
+        if refusal.cannot {
+            return Some(refusal.reason);
+        }
+    }
+    None
 }
 
 /// Both directions have a call open at the same time, which the standard allows.
@@ -478,14 +374,10 @@ mod tests {
     use crate::role::rig::{CsmsUnderTest, Identity, Rig, RigParts};
     use crate::wire::entry::EntryKind;
 
-    /// A driver that takes no order.
-    async fn refusing_driver() -> String {
-        let refuse = || async {
-            (
-                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
-                "no such charge point",
-            )
-        };
+    /// A driver that takes no order, and says so with this status.
+    async fn refusing_driver(status: u16) -> String {
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        let refuse = move || async move { (status, "no such charge point") };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let routes = axum::Router::new().fallback(refuse);
@@ -494,9 +386,9 @@ mod tests {
     }
 
     /// A rig whose driver takes no order.
-    async fn refused_rig() -> (Driver, Arc<Rig>) {
+    async fn refused_rig(status: u16) -> (Driver, Arc<Rig>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let url = refusing_driver().await;
+        let url = refusing_driver(status).await;
         let driver = Driver::new(&url, &[], reqwest::Client::new()).unwrap();
         let parts = RigParts {
             charger: None,
@@ -527,7 +419,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_a_careful_csms_refuses_to_send_is_not_run_and_any_other_fails() {
-        let (driver, rig) = refused_rig().await;
+        let (driver, rig) = refused_rig(422).await;
         let order = |tell: fn(String)| {
             driver.order("a scenario", "CP-1", "UnlockConnector", &json!({}), tell)
         };
@@ -553,7 +445,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_does_not_come_fails_with_what_the_driver_said() {
-        let (driver, rig) = refused_rig().await;
+        let (driver, rig) = refused_rig(422).await;
         let mut station = StationRole::new(rig, "a scenario").unwrap();
         for action in ["UnlockConnector", "ClearCache"] {
             let tell = station.talk.line.recorder();
@@ -572,5 +464,26 @@ mod tests {
             matches!(&entry.kind, EntryKind::Note(text) if text.starts_with("driver answered"))
         });
         assert_eq!(notes.count(), 2, "what the driver said is on record");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_a_driver_cannot_order_at_all_is_not_run() {
+        let (driver, rig) = refused_rig(501).await;
+        let mut world = World::default();
+        world.station = Some(StationRole::new(Arc::clone(&rig), "a scenario").unwrap());
+        world.rig = Some(rig);
+        let order = |action| driver.order("a scenario", "CP-1", action, &json!({}), |_| {});
+        world.station().unwrap().orders.push(order("DataTransfer"));
+        let expected = Expected::call("DataTransfer");
+        let Failure(text) = expect_if_it_can(&mut world, expected).await.unwrap_err();
+        assert!(
+            text.starts_with("not run: the CSMS cannot be made"),
+            "{text}"
+        );
+        let station = world.station().unwrap();
+        station.orders = vec![order("ClearCache")];
+        let found = next_of(station, &["UnlockConnector", "ClearCache"]).await;
+        assert!(found.is_err());
+        assert!(station.cannot.as_ref().unwrap().contains("501"));
     }
 }

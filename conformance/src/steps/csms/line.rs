@@ -7,51 +7,6 @@ use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
 
-#[when("it sends StatusNotification without its status")]
-async fn without_status(world: &mut World) -> StepResult {
-    let payload = json!({"connectorId": 1, "errorCode": "NoError"});
-    world
-        .station()?
-        .talk
-        .command_that_may_fail("StatusNotification", payload)
-        .await;
-    DONE
-}
-
-#[when(regex = r"^it sends StatusNotification with the status (\w+)$")]
-async fn with_status(world: &mut World, status: String) -> StepResult {
-    let payload = json!({"connectorId": 1, "errorCode": "NoError", "status": status});
-    world
-        .station()?
-        .talk
-        .command_that_may_fail("StatusNotification", payload)
-        .await;
-    DONE
-}
-
-#[when(regex = r#"^it sends StatusNotification with the time "([^"]+)"$"#)]
-async fn with_time(world: &mut World, time: String) -> StepResult {
-    let payload =
-        json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time});
-    world
-        .station()?
-        .talk
-        .command_that_may_fail("StatusNotification", payload)
-        .await;
-    DONE
-}
-
-#[when(regex = r#"^it sends StatusNotification with the connector "(\w+)"$"#)]
-async fn with_connector(world: &mut World, connector: String) -> StepResult {
-    let payload = json!({"connectorId": connector, "errorCode": "NoError", "status": "Available"});
-    world
-        .station()?
-        .talk
-        .command_that_may_fail("StatusNotification", payload)
-        .await;
-    DONE
-}
-
 #[when("it answers a call that nobody made")]
 async fn stray_answer(world: &mut World) -> StepResult {
     world

@@ -1,11 +1,10 @@
 //! Steps of scenarios that put a CSMS to the test: the rig is its charge point.
 
 mod boot;
-mod command;
+pub(super) mod command;
 mod forms;
 mod line;
 mod session;
-mod trigger;
 
 pub(crate) use boot::{accepted_by_csms, accepted_with};
 pub(crate) use session::{session_runs, transaction_begins};
@@ -18,7 +17,7 @@ use crate::failure::{Failure, StepResult};
 use crate::role::station::StationRole;
 
 /// Connectors of the scripted charge point.
-const CONNECTORS: u32 = 2;
+pub(super) const CONNECTORS: u32 = 2;
 
 /// Sends a call and wants it acknowledged: the beginning of many scenarios.
 async fn told(station: &mut StationRole, action: &str, payload: Value) -> Result<Value, Failure> {

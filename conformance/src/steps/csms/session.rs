@@ -227,19 +227,6 @@ async fn meter_values(world: &mut World, which: String, ago: String) -> StepResu
     DONE
 }
 
-#[when(regex = r"^it sends data of the vendor (\S+)$")]
-async fn data_transfer(world: &mut World, vendor: String) -> StepResult {
-    world
-        .station()?
-        .talk
-        .command(
-            "DataTransfer",
-            json!({"vendorId": vendor, "data": "anything"}),
-        )
-        .await;
-    DONE
-}
-
 /// Of a vendor it does not know a CSMS says UnknownVendorId, and sends no data [1.6 §4.3]. One that takes any data, or
 /// refuses them with another word, harms nobody.
 #[then("the CSMS answers UnknownVendorId without data; another word is warned about")]
@@ -284,4 +271,15 @@ pub(crate) async fn transaction_begins(
     let answer = told(station, "StartTransaction", payload).await?;
     tag_is_accepted(&answer)?;
     adopt(station, &answer)
+}
+
+#[when("it sends meter values that were asked for")]
+async fn triggered_values(world: &mut World) -> StepResult {
+    let station = world.station()?;
+    let value = json!({"value": station.meter_wh.to_string(), "context": "Trigger",
+        "measurand": "Energy.Active.Import.Register", "unit": "Wh"});
+    let payload = json!({"connectorId": 1,
+        "meterValue": [{"timestamp": minutes_ago(0), "sampledValue": [value]}]});
+    station.talk.command("MeterValues", payload).await;
+    DONE
 }

@@ -87,12 +87,6 @@ async fn accepted(world: &mut World) -> StepResult {
         .map(|_| ())
 }
 
-#[given(regex = r"^the next request has the content type (\S+)$")]
-async fn with_content_type(world: &mut World, kind: String) -> StepResult {
-    world.rest().await?.next_content_type = Some(kind);
-    DONE
-}
-
 #[when(
     regex = r"^(the installer|another installer|an installer of another organization|the organization|another organization|a key that may only read|a key that may do nothing|a stranger|nobody|the site owner) (sends|begins to send) (GET|POST|PUT|PATCH|DELETE) (/.*)$"
 )]

@@ -23,7 +23,7 @@ Feature: A charge point announces itself
     And the CSMS answers later boots with Accepted and an interval of 2 seconds
     When the charge point is power cycled
     Then it boots
-    When the CSMS reads the whole configuration
+    When the CSMS sends GetConfiguration
     Then it answers with its configuration
     When the CSMS sets MeterValueSampleInterval to another value
     Then it answers Accepted
@@ -35,7 +35,9 @@ Feature: A charge point announces itself
     Given the CSMS answers the next boot with Pending and an interval of 2 seconds
     When the charge point is power cycled
     Then it boots
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Rejected or with an error
     And it has booted again, or boots again, no sooner than 2 seconds after the answer
     And it reports connector 0 and every connector as Available
@@ -47,6 +49,14 @@ Feature: A charge point announces itself
     Then it boots
     And it reports connector 0 and every connector as Available
     And it sends 3 heartbeats, 2 seconds apart
+
+  Scenario: Heartbeats keep the interval that was set
+    Given the CSMS answers later boots with Accepted and an interval of 2 seconds
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    Given the setting HeartbeatInterval is 4
+    Then it sends 3 heartbeats, 4 seconds apart
 
   Scenario: A lost connection alone is no boot
     When the charge point loses its connection for 1 second

@@ -6,14 +6,16 @@ Feature: The CSMS reads and writes the configuration
 
   @TC_019_CS
   Scenario: Every key of the Core profile is there
-    When the CSMS reads SupportedFeatureProfiles
+    When the CSMS sends GetConfiguration
+      | key | ["SupportedFeatureProfiles"] |
     Then it answers with SupportedFeatureProfiles alone
-    When the CSMS reads the whole configuration
+    When the CSMS sends GetConfiguration
     Then it answers with its configuration
     And no key is named twice and none is unknown
     And every required key of the profiles it claims is there, read-only where it must be
     And NumberOfConnectors is the number of connectors it has reported
-    When the CSMS reads GetConfigurationMaxKeys
+    When the CSMS sends GetConfiguration
+      | key | ["GetConfigurationMaxKeys"] |
     Then it answers with GetConfigurationMaxKeys alone
     When the CSMS reads as many keys at once as it allows
     Then it answers with all of them and none unknown
@@ -22,19 +24,25 @@ Feature: The CSMS reads and writes the configuration
   Scenario: A value that was written is read back
     When the CSMS sets MeterValueSampleInterval to another value
     Then it answers Accepted
-    When the CSMS reads MeterValueSampleInterval
+    When the CSMS sends GetConfiguration
+      | key | ["MeterValueSampleInterval"] |
     Then it answers that MeterValueSampleInterval has the value that was set
 
   @TC_040_1_CS
   Scenario: A key that nobody knows cannot be set
-    When the CSMS sets NoSuchSettingAnywhere to 1
+    When the CSMS sends ChangeConfiguration
+      | key   | NoSuchSettingAnywhere |
+      | value | "1"                   |
     Then it answers NotSupported
 
   @TC_040_2_CS
   Scenario Outline: A value that makes no sense is refused
-    When the CSMS sets MeterValueSampleInterval to <value>
+    When the CSMS sends ChangeConfiguration
+      | key   | MeterValueSampleInterval |
+      | value | "<value>"                |
     Then it answers Rejected
-    When the CSMS reads MeterValueSampleInterval
+    When the CSMS sends GetConfiguration
+      | key | ["MeterValueSampleInterval"] |
     Then it answers that MeterValueSampleInterval has the value it had
 
     Examples:
@@ -43,22 +51,30 @@ Feature: The CSMS reads and writes the configuration
       | often |
 
   Scenario: A key that can only be read is not written
-    When the CSMS sets NumberOfConnectors to 7
+    When the CSMS sends ChangeConfiguration
+      | key   | NumberOfConnectors |
+      | value | "7"                |
     Then it answers Rejected
 
   Scenario: A key that nobody knows is named as unknown
-    When the CSMS reads NoSuchSettingAnywhere
+    When the CSMS sends GetConfiguration
+      | key | ["NoSuchSettingAnywhere"] |
     Then it answers that NoSuchSettingAnywhere is unknown
 
   @TC_062_CS
   Scenario: Data of a vendor it does not know is refused
-    When the CSMS sends data of the vendor org.example.nobody
+    When the CSMS sends DataTransfer
+      | vendorId | org.example.nobody |
+      | data     | anything           |
     Then it answers UnknownVendorId, UnknownMessageId or Rejected; Accepted is warned about
 
   Scenario Outline: A value of the wrong kind is refused
-    When the CSMS sets <key> to <value>
+    When the CSMS sends ChangeConfiguration
+      | key   | <key>     |
+      | value | "<value>" |
     Then it answers Rejected
-    When the CSMS reads <key>
+    When the CSMS sends GetConfiguration
+      | key | ["<key>"] |
     Then it answers that <key> has the value it had
 
     Examples:
@@ -67,9 +83,12 @@ Feature: The CSMS reads and writes the configuration
       | LocalPreAuthorize | perhaps |
 
   Scenario Outline: A measurand that it cannot measure is refused
-    When the CSMS sets <key> to Energy.Active.Import.Register,No.Such.Measurand
+    When the CSMS sends ChangeConfiguration
+      | key   | <key>                                             |
+      | value | "Energy.Active.Import.Register,No.Such.Measurand" |
     Then it answers Rejected
-    When the CSMS reads <key>
+    When the CSMS sends GetConfiguration
+      | key | ["<key>"] |
     Then it answers that <key> has the value it had
 
     Examples:
@@ -80,9 +99,21 @@ Feature: The CSMS reads and writes the configuration
       | StopTxnSampledData     |
 
   Scenario: The names of keys have no case
-    When the CSMS reads HEARTBEATINTERVAL
+    When the CSMS sends GetConfiguration
+      | key | ["HEARTBEATINTERVAL"] |
     Then it answers with a value of HeartbeatInterval
 
   Scenario: A long message id comes back as it was
     When the CSMS reads HeartbeatInterval with a message id of 36 characters
     Then it answers with a value of HeartbeatInterval
+
+  @recommended
+  Scenario: A value that was written outlives a power cut
+    When the CSMS sets MeterValueSampleInterval to another value
+    Then it answers Accepted or RebootRequired
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    When the CSMS sends GetConfiguration
+      | key | ["MeterValueSampleInterval"] |
+    Then it answers that MeterValueSampleInterval has the value that was set

@@ -9,16 +9,18 @@ Feature: The line keeps its rules whatever comes
     Then it answers with the error NotImplemented
 
   Scenario: A command that lacks what it needs is refused with the right error
-    When the CSMS sends Reset without its type
+    When the CSMS sends Reset
     Then it answers with the error OccurenceConstraintViolation, FormationViolation or ProtocolError
 
   Scenario: A command with a word that the standard does not know is refused
-    When the CSMS sends Reset of the type Gentle
+    When the CSMS sends Reset
+      | type | Gentle |
     Then it answers with the error PropertyConstraintViolation, FormationViolation or TypeConstraintViolation
 
   Scenario: Rubbish on the line does not end it
     When the CSMS sends rubbish
-    And the CSMS reads HeartbeatInterval
+    And the CSMS sends GetConfiguration
+      | key | ["HeartbeatInterval"] |
     Then it answers with a value of HeartbeatInterval
 
   Scenario: One call is open at a time even when answers are slow

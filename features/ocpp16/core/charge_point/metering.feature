@@ -37,7 +37,8 @@ Feature: Energy is measured and reported
     Given the setting MeterValueSampleInterval is 1
     And a session with the known tag runs on connector 1
     Then it sends 2 meter values of the transaction, sampled 1 second apart
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -49,7 +50,8 @@ Feature: Energy is measured and reported
     And the setting MeterValueSampleInterval is 1
     And a session with the known tag runs on connector 1
     Then it sends 2 meter values of the transaction, sampled 1 second apart
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -70,7 +72,8 @@ Feature: Energy is measured and reported
     And the sampled measurands are those it is set to
     And a session with the known tag runs on connector 1
     Then it sends 2 meter values of the transaction, sampled 1 second apart
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -84,7 +87,8 @@ Feature: Energy is measured and reported
     And the setting ClockAlignedDataInterval is 1
     And a session with the known tag runs on connector 1
     Then it sends 2 meter values aligned to 1 second of the clock, with the transaction or without
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -97,7 +101,8 @@ Feature: Energy is measured and reported
     And the setting MeterValueSampleInterval is 1
     And a session with the known tag runs on connector 1
     Then it sends 2 meter values of the transaction, sampled 1 second apart
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing

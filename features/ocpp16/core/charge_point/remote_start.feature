@@ -8,11 +8,14 @@ Feature: A session is started by the CSMS
 
   @TC_010_CS
   Scenario: Cable first, then the remote start
-    When the CSMS reads AuthorizeRemoteTxRequests
+    When the CSMS sends GetConfiguration
+      | key | ["AuthorizeRemoteTxRequests"] |
     Then it answers with a value of AuthorizeRemoteTxRequests
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And it starts a transaction on connector 1 with the known tag
@@ -22,7 +25,9 @@ Feature: A session is started by the CSMS
     Given the setting AuthorizeRemoteTxRequests is false
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it starts a transaction on connector 1 with the known tag
     And before or after that, it reports connector 1 as Charging
@@ -30,9 +35,12 @@ Feature: A session is started by the CSMS
 
   @TC_011_1_CS
   Scenario: The remote start first, then the cable
-    When the CSMS reads AuthorizeRemoteTxRequests
+    When the CSMS sends GetConfiguration
+      | key | ["AuthorizeRemoteTxRequests"] |
     Then it answers with a value of AuthorizeRemoteTxRequests
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And before or after that, it reports connector 1 as Preparing
@@ -43,9 +51,12 @@ Feature: A session is started by the CSMS
   @TC_011_2_CS
   Scenario: A remote start without a cable lapses
     Given the setting ConnectionTimeOut is 2
-    When the CSMS reads AuthorizeRemoteTxRequests
+    When the CSMS sends GetConfiguration
+      | key | ["AuthorizeRemoteTxRequests"] |
     Then it answers with a value of AuthorizeRemoteTxRequests
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And before or after that, it reports connector 1 as Preparing
@@ -60,7 +71,9 @@ Feature: A session is started by the CSMS
     And the known tag is in the authorization cache
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it starts a transaction on connector 1 with the known tag
     And before or after that, it reports connector 1 as Charging
@@ -71,16 +84,21 @@ Feature: A session is started by the CSMS
     Given the setting AuthorizeRemoteTxRequests is true
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
-    When the CSMS starts a session remotely with the unknown tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the unknown tag |
+      | connectorId | 1               |
     Then it answers Accepted
     And it asks about the unknown tag
     And it sends no StartTransaction for 1500 milliseconds
 
   @TC_024_CS @detachable-cable
   Scenario: No session begins when the lock of the connector fails
-    When the CSMS reads AuthorizeRemoteTxRequests
+    When the CSMS sends GetConfiguration
+      | key | ["AuthorizeRemoteTxRequests"] |
     Then it answers with a value of AuthorizeRemoteTxRequests
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it asks about the known tag if AuthorizeRemoteTxRequests is true
     And before or after that, it reports connector 1 as Preparing
@@ -91,10 +109,13 @@ Feature: A session is started by the CSMS
   @TC_026_CS
   Scenario Outline: A busy connector takes no remote start
     Given a session with the known tag runs on connector 1
-    When the CSMS starts a session remotely with <tag> on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | <tag> |
+      | connectorId | 1     |
     Then it answers Rejected
     And it sends no StartTransaction for 1 second
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -106,11 +127,15 @@ Feature: A session is started by the CSMS
 
   @TC_027_CS
   Scenario: Connector 0 takes no remote start
-    When the CSMS starts a session remotely with the known tag on connector 0
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 0             |
     Then it answers Rejected or with an error
     And it sends no StartTransaction for 1 second
 
   Scenario: A connector that is not there takes no remote start
-    When the CSMS starts a session remotely with the known tag on a connector that is not there
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag                 |
+      | connectorId | a connector that is not there |
     Then it answers Rejected or with an error
     And it sends no StartTransaction for 1 second

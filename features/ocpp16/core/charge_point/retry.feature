@@ -1,4 +1,4 @@
-@ocpp16 @core @charge-point @offline @retry
+@ocpp16 @core @charge-point @offline @resend
 Feature: Transaction messages get through
   What the CSMS fails to process is sent again, as it was, not at once and not for ever.
 
@@ -22,7 +22,8 @@ Feature: Transaction messages get through
     And the setting TransactionMessageAttempts is 3
     And a session with the known tag runs on connector 1
     And the CSMS cannot process the next StopTransaction
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And it sends the same StopTransaction again
@@ -44,7 +45,8 @@ Feature: Transaction messages get through
     And the setting MeterValueSampleInterval is 0
     And a session with the known tag runs on connector 1
     And the CSMS can process no StopTransaction
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And it may report connector 1 as Finishing
@@ -63,11 +65,13 @@ Feature: Transaction messages get through
   Scenario: The end of a session that was not answered survives a reset
     Given a session with the known tag runs on connector 1
     And the CSMS does not answer the next StopTransaction
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And it may report connector 1 as Finishing
-    When the CSMS resets it Hard
+    When the CSMS sends Reset
+      | type | Hard |
     Then it answers Accepted
     And it may report connector 1 as Finishing
     And it boots and sends the same StopTransaction again, in any order

@@ -59,6 +59,13 @@ Feature: A session is started at the charge point
     When connector 1 fails with GroundFailure
     Then it reports connector 1 as Faulted with GroundFailure
 
+  Scenario: The end of a fault is reported
+    When connector 1 fails with GroundFailure
+    Then it reports connector 1 as Faulted with GroundFailure
+    And it may report any connector as Faulted
+    When the fault of connector 1 is over
+    Then it reports connector 1 as Available with NoError
+
   @TC_041_CS
   Scenario: No session starts while the connector is faulty
     When connector 1 fails with GroundFailure
@@ -91,7 +98,7 @@ Feature: A session is started at the charge point
     Then it reports connector 1 as Preparing
     And it has sent no Authorize since the tag was presented
     And it reports connector 1 as Available
-    When the CSMS clears the authorization cache
+    When the CSMS sends ClearCache
     Then it answers Accepted
     When the driver presents the known tag at connector 1
     Then it asks about the known tag
@@ -105,14 +112,18 @@ Feature: A session is started at the charge point
     And the setting ConnectionTimeOut is 1
     And the setting AuthorizeRemoteTxRequests is true
     And the known tag is in the authorization cache
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it reports connector 1 as Preparing
     And it has sent no Authorize since the remote start
     And it reports connector 1 as Available
-    When the CSMS clears the authorization cache
+    When the CSMS sends ClearCache
     Then it answers Accepted
-    When the CSMS starts a session remotely with the known tag on connector 1
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
     Then it answers Accepted
     And it asks about the known tag
     And before or after that, it reports connector 1 as Preparing

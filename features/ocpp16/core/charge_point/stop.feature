@@ -35,7 +35,8 @@ Feature: A session is stopped
     Then it stops the transaction because of EVDisconnected
     And before or after that, it reports connector 1 as Finishing
     And the cable cannot be taken out at the station on connector 1
-    When the CSMS unlocks connector 1
+    When the CSMS sends UnlockConnector
+      | connectorId | 1 |
     Then it answers Unlocked
     When the driver unplugs at the station on connector 1
     Then it reports connector 1 as Available
@@ -48,7 +49,8 @@ Feature: A session is stopped
     When the driver unplugs at the car on connector 1
     Then it reports connector 1 as SuspendedEV
     And it sends no StopTransaction for 1 second
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -56,7 +58,8 @@ Feature: A session is stopped
   @TC_012_CS
   Scenario: The CSMS stops the session
     Given a session with the known tag runs on connector 1
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -64,10 +67,12 @@ Feature: A session is stopped
   @TC_028_CS
   Scenario: A transaction that does not run cannot be stopped
     Given a session with the known tag runs on connector 1
-    When the CSMS stops a session remotely that does not run
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | a transaction that does not run |
     Then it answers Rejected
     And it sends no StopTransaction for 1 second
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
@@ -112,7 +117,8 @@ Feature: A session is stopped
   @detachable-cable
   Scenario: The cable is free when the CSMS has stopped
     Given a session with the known tag runs on connector 1
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing

@@ -12,7 +12,7 @@ Feature: The CSMS takes a charge point in
     Then the CSMS acknowledges
     When it reports connector 2 as Available
     Then the CSMS acknowledges
-    When it sends a heartbeat
+    When it sends Heartbeat
     Then the CSMS answers with its clock
 
   Scenario: Without a common subprotocol the line is closed at once
@@ -25,7 +25,7 @@ Feature: The CSMS takes a charge point in
 
   Scenario: The clock of the CSMS goes on
     Given a charge point that the CSMS has accepted
-    When it sends a heartbeat
+    When it sends Heartbeat
     Then the clock of the CSMS has gone on 2 seconds later
 
   Scenario: The common subprotocol is confirmed among others
@@ -36,30 +36,32 @@ Feature: The CSMS takes a charge point in
   Scenario: The newest connection of a charge point wins
     Given a charge point that the CSMS has accepted
     When it connects once more while the first line is still open
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
     And the CSMS closes the first line
 
   @driver @robustness
   Scenario: A late answer on the old line does not end the new one
     Given a charge point that the CSMS has accepted
-    When the operator has the CSMS read its whole configuration
-    Then the CSMS asks for the whole configuration
+    When the operator has the CSMS send GetConfiguration
+    Then the CSMS sends that command
     When it connects once more while the first line is still open
     And it answers the command on the first line
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
-    When the operator has the CSMS unlock connector 1
-    Then the CSMS sends UnlockConnector for connector 1
+    When the operator has the CSMS send UnlockConnector
+      | connectorId | 1 |
+    Then the CSMS sends that command
     When it answers Unlocked
 
   @driver
   Scenario: A command goes to a charge point that came back without a boot
     Given a charge point that the CSMS has accepted
     When it loses its connection and connects again
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
-    When the operator has the CSMS unlock connector 1
-    Then the CSMS sends UnlockConnector for connector 1
+    When the operator has the CSMS send UnlockConnector
+      | connectorId | 1 |
+    Then the CSMS sends that command
     When it answers Unlocked
     Then the CSMS sends nothing more and still serves

@@ -9,27 +9,35 @@ Feature: The CSMS keeps the rules of the line whatever comes
     Then the CSMS answers with the error NotImplemented
 
   Scenario: A message that lacks what it needs is refused with the right error
-    When it sends StatusNotification without its status
+    When it sends StatusNotification
+      | connectorId | 1       |
+      | errorCode   | NoError |
     Then the CSMS answers with the error OccurenceConstraintViolation, FormationViolation or ProtocolError
 
   Scenario: A word that the standard does not know is refused
-    When it sends StatusNotification with the status Dancing
+    When it sends StatusNotification
+      | connectorId | 1       |
+      | errorCode   | NoError |
+      | status      | Dancing |
     Then the CSMS answers with the error PropertyConstraintViolation, FormationViolation or TypeConstraintViolation
 
   Scenario: A text where a number belongs is refused
-    When it sends StatusNotification with the connector "one"
+    When it sends StatusNotification
+      | connectorId | "one"     |
+      | errorCode   | NoError   |
+      | status      | Available |
     Then the CSMS answers with the error TypeConstraintViolation, PropertyConstraintViolation or FormationViolation
 
   @robustness
   Scenario: Rubbish on the line does not end it
     When it sends rubbish
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
 
   @robustness
   Scenario: An answer that nobody asked for is dropped
     When it answers a call that nobody made
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
 
   @robustness

@@ -60,21 +60,21 @@ Feature: The CSMS keeps the books of a session
   Scenario: An unknown tag is invalid
     When it asks about the unknown tag
     Then the CSMS answers that the tag is Invalid
-    When it sends a heartbeat
+    When it sends Heartbeat
     Then the CSMS answers with its clock
 
   @TC_023_2_CSMS
   Scenario: An expired tag is expired
     When it asks about the expired tag
     Then the CSMS answers that the tag is Expired
-    When it sends a heartbeat
+    When it sends Heartbeat
     Then the CSMS answers with its clock
 
   @TC_023_3_CSMS
   Scenario: A blocked tag is blocked
     When it asks about the blocked tag
     Then the CSMS answers that the tag is Blocked
-    When it sends a heartbeat
+    When it sends Heartbeat
     Then the CSMS answers with its clock
 
   Scenario: A tag means the same in upper and lower case
@@ -199,6 +199,13 @@ Feature: The CSMS keeps the books of a session
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS gives another transaction id
 
+  Scenario: A session that begins where one was never stopped has another transaction id
+    Given a session with the known tag runs on connector 1
+    When it starts a transaction on connector 1 with the known tag
+    Then the CSMS gives another transaction id
+    When it stops the transaction because of Local
+    Then the CSMS acknowledges the end of the transaction
+
   Scenario: A session after a boot has another transaction id
     Given a session with the known tag runs on connector 1
     When it loses its connection and connects again
@@ -237,5 +244,7 @@ Feature: The CSMS keeps the books of a session
 
   @TC_064_CSMS
   Scenario: Data of a vendor it does not know are refused
-    When it sends data of the vendor org.example.nobody
+    When it sends DataTransfer
+      | vendorId | org.example.nobody |
+      | data     | anything           |
     Then the CSMS answers UnknownVendorId without data; another word is warned about

@@ -8,32 +8,44 @@ Feature: The CSMS asks a charge point for a message
 
   @TC_054_CS
   Scenario: Each message comes when it is asked for
-    When the CSMS triggers MeterValues of connector 1
+    When the CSMS sends TriggerMessage
+      | requestedMessage | MeterValues |
+      | connectorId      | 1           |
     Then it answers Accepted and sends the MeterValues of connector 1 that were asked for, or does not have them
-    When the CSMS triggers Heartbeat
+    When the CSMS sends TriggerMessage
+      | requestedMessage | Heartbeat |
     Then it answers Accepted
     And it sends the Heartbeat that was asked for
-    When the CSMS triggers StatusNotification of connector 1
+    When the CSMS sends TriggerMessage
+      | requestedMessage | StatusNotification |
+      | connectorId      | 1                  |
     Then it answers Accepted
     And it sends the StatusNotification of connector 1 that was asked for
-    When the CSMS triggers DiagnosticsStatusNotification
+    When the CSMS sends TriggerMessage
+      | requestedMessage | DiagnosticsStatusNotification |
     Then it answers Accepted and sends DiagnosticsStatusNotification with Idle, or does not have it
-    When the CSMS triggers FirmwareStatusNotification
+    When the CSMS sends TriggerMessage
+      | requestedMessage | FirmwareStatusNotification |
     Then it answers Accepted and sends FirmwareStatusNotification with Idle, or does not have it
 
   @TC_055_CS
   Scenario: A connector that is not there has nothing to tell
-    When the CSMS triggers MeterValues of a connector that is not there
+    When the CSMS sends TriggerMessage
+      | requestedMessage | MeterValues                   |
+      | connectorId      | a connector that is not there |
     Then it answers Rejected or with an error
     And it sends no meter values of that connector for 1 second
 
   Scenario: Without a connector all are meant
-    When the CSMS triggers StatusNotification
+    When the CSMS sends TriggerMessage
+      | requestedMessage | StatusNotification |
     Then it answers Accepted
     And it reports connector 0 and every connector as Available
 
   Scenario: A connector that does not matter is passed over
-    When the CSMS triggers Heartbeat of connector 1
+    When the CSMS sends TriggerMessage
+      | requestedMessage | Heartbeat |
+      | connectorId      | 1         |
     Then it answers Accepted
     And it sends the Heartbeat that was asked for
 
@@ -41,7 +53,8 @@ Feature: The CSMS asks a charge point for a message
     Given the CSMS answers the next boot with Pending and an interval of 300 seconds
     When the charge point is power cycled
     Then it boots
-    When the CSMS triggers BootNotification
+    When the CSMS sends TriggerMessage
+      | requestedMessage | BootNotification |
     Then it answers Accepted
     And it sends the BootNotification that was asked for
     And it reports connector 0 and every connector as Available
@@ -50,13 +63,18 @@ Feature: The CSMS asks a charge point for a message
     Given the setting ClockAlignedDataInterval is 0
     And the setting MeterValueSampleInterval is 0
     And a session with the known tag runs on connector 1
-    When the CSMS triggers MeterValues of connector 1
+    When the CSMS sends TriggerMessage
+      | requestedMessage | MeterValues |
+      | connectorId      | 1           |
     Then it answers Accepted and sends the MeterValues of connector 1 that were asked for, or does not have them
     And no meter values name another transaction
-    When the CSMS triggers StatusNotification of connector 1
+    When the CSMS sends TriggerMessage
+      | requestedMessage | StatusNotification |
+      | connectorId      | 1                  |
     Then it answers Accepted
     And it sends the StatusNotification of connector 1 that was asked for
-    When the CSMS stops the session remotely
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing

@@ -6,57 +6,71 @@ Feature: The CSMS asks for messages when its operator wants them
 
   @TC_054_CSMS
   Scenario: Each message is asked for and acknowledged
-    When the operator has the CSMS trigger MeterValues of connector 1
-    Then the CSMS sends TriggerMessage for MeterValues of connector 1
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | MeterValues |
+      | connectorId      | 1           |
+    Then the CSMS sends that command
     When it answers Accepted
     And it sends meter values that were asked for
     Then the CSMS acknowledges
-    When the operator has the CSMS trigger Heartbeat
-    Then the CSMS sends TriggerMessage for Heartbeat
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | Heartbeat |
+    Then the CSMS sends that command
     When it answers Accepted
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
-    When the operator has the CSMS trigger StatusNotification of connector 1
-    Then the CSMS sends TriggerMessage for StatusNotification of connector 1
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | StatusNotification |
+      | connectorId      | 1                  |
+    Then the CSMS sends that command
     When it answers Accepted
     And it reports connector 1 as Available
     Then the CSMS acknowledges
-    When the operator has the CSMS trigger DiagnosticsStatusNotification
-    Then the CSMS sends TriggerMessage for DiagnosticsStatusNotification
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | DiagnosticsStatusNotification |
+    Then the CSMS sends that command
     When it answers Accepted
-    And it sends DiagnosticsStatusNotification with the status Idle
+    And it sends DiagnosticsStatusNotification
+      | status | Idle |
     Then the CSMS acknowledges
-    When the operator has the CSMS trigger FirmwareStatusNotification
-    Then the CSMS sends TriggerMessage for FirmwareStatusNotification
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | FirmwareStatusNotification |
+    Then the CSMS sends that command
     When it answers Accepted
-    And it sends FirmwareStatusNotification with the status Idle
+    And it sends FirmwareStatusNotification
+      | status | Idle |
     Then the CSMS acknowledges
 
   @TC_055_CSMS
   Scenario: A trigger that is refused leaves the next one free
-    When the operator has the CSMS trigger MeterValues of a connector that is not there, if it can
-    Then the CSMS sends TriggerMessage for MeterValues of that connector
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | MeterValues                   |
+      | connectorId      | a connector that is not there |
+    Then the CSMS sends that command
     When it answers Rejected
     Then the CSMS sends nothing more and still serves
-    When the operator has the CSMS trigger Heartbeat
-    Then the CSMS sends TriggerMessage for Heartbeat
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | Heartbeat |
+    Then the CSMS sends that command
     When it answers Accepted
-    And it sends a heartbeat
+    And it sends Heartbeat
     Then the CSMS answers with its clock
 
   Scenario: A boot is asked for and acknowledged
-    When the operator has the CSMS trigger BootNotification
-    Then the CSMS sends TriggerMessage for BootNotification
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | BootNotification |
+    Then the CSMS sends that command
     When it answers Accepted
     And it boots
     Then the CSMS answers Accepted with its clock and an interval
 
   Scenario: A trigger that the charge point does not implement leaves the next command free
-    When the operator has the CSMS trigger FirmwareStatusNotification
-    Then the CSMS sends TriggerMessage for FirmwareStatusNotification
+    When the operator has the CSMS send TriggerMessage, if it can
+      | requestedMessage | FirmwareStatusNotification |
+    Then the CSMS sends that command
     When it answers NotImplemented
     Then the CSMS sends nothing more and still serves
-    When the operator has the CSMS clear the authorization cache
-    Then the CSMS sends ClearCache
+    When the operator has the CSMS send ClearCache
+    Then the CSMS sends that command
     When it answers Accepted
     Then the CSMS sends nothing more and still serves

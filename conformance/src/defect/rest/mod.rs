@@ -1,10 +1,13 @@
 //! Ways in which REST APIs get it wrong: what a request asks for becomes something else, or an answer is another one.
 
+mod done;
+mod told;
+
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
 
-use crate::defect::{Http, Table};
+use crate::defect::Http;
 use crate::wire::actor::{Actor, Credential};
 use crate::wire::http::{Answer, HttpBend, Request};
 
@@ -229,7 +232,13 @@ fn ignores_filters() -> Box<dyn HttpBend> {
     })
 }
 
-pub(super) const SEEDS: &[Http] = &[
+/// All of them.
+pub(super) fn seeds() -> impl Iterator<Item = &'static Http> {
+    let all = [SEEDS, told::SEEDS, done::SEEDS];
+    all.into_iter().flatten()
+}
+
+const SEEDS: &[Http] = &[
     Http {
         name: "says 200 where it made something",
         breaks: "what was made is answered 201 [RFC 9110 §15.3.2]",
@@ -405,104 +414,4 @@ pub(super) const SEEDS: &[Http] = &[
             })
         },
     },
-];
-
-pub(super) const MEANT: Table = &[
-    (
-        "says 200 where it made something",
-        &["A project", "A new installer"],
-    ),
-    (
-        "invents a status",
-        &[
-            "A charge point of another organization",
-            "Nobody has this token: GET status",
-        ],
-    ),
-    (
-        "tells errors without their id",
-        &["A project with a wrong name is refused"],
-    ),
-    (
-        "calls all errors by one name",
-        &["A charge point without a tariff"],
-    ),
-    (
-        "tells errors as pages",
-        &["A charge point without a tariff"],
-    ),
-    (
-        "leaves a required member out",
-        &["The sites of an organization, page by page"],
-    ),
-    ("writes numbers as text", &["The transactions of a project"]),
-    (
-        "counts one too many",
-        &[
-            "A transaction that is over",
-            "The sites of an organization, page by page",
-        ],
-    ),
-    (
-        "ignores filters",
-        &["A filter finds 0 charge points with the status Faulted"],
-    ),
-    (
-        "asks nobody who they are",
-        &[
-            "Who shows a key that nobody made is not let in",
-            "Who shows no credentials is not let in",
-        ],
-    ),
-    ("takes any password", &["A wrong password gives none"]),
-    (
-        "shows all to all",
-        &[
-            "A charge point of another organization",
-            "Strangers get nowhere with an id of ours",
-            "The tariff of a project is the business of its installer and its organization",
-        ],
-    ),
-    (
-        "takes site owners for each other",
-        &["Strangers get nowhere with an id of ours"],
-    ),
-    (
-        "lets readers write",
-        &["The tariff of a project is the business of its installer and its organization"],
-    ),
-    ("shows secrets again", &["A webhook shows its secret once"]),
-    (
-        "commands what it refuses",
-        &["trigger_message with a wrong requested_message is not sent"],
-    ),
-    (
-        "commands again under the same key",
-        &["trigger_message under the key of another request"],
-    ),
-    (
-        "has no limit",
-        &["More of reset than a charge point can take"],
-    ),
-    (
-        "does not say when to come again",
-        &["More of reset than a charge point can take"],
-    ),
-    (
-        "forgets what a change leaves out",
-        &["What is left out of a change stays"],
-    ),
-    ("only says that it has deleted", &["An empty site can go"]),
-    (
-        "keeps the first price",
-        &["The tariff is set, replaced and read"],
-    ),
-    (
-        "bills a cent too much",
-        &[
-            "A guest charges, stops and gets a receipt",
-            "A project that was handed over bills",
-            "A session has its price",
-        ],
-    ),
 ];

@@ -1,5 +1,8 @@
 //! Ways in which charge points get it wrong.
 
+mod session;
+mod setting;
+
 use std::time::Duration;
 
 use dynamo_protocol::trace::Direction;
@@ -167,15 +170,26 @@ fn loses_every_other(action: &'static str) -> Box<dyn Bend> {
     )
 }
 
+/// The keys that an answer to GetConfiguration tells, if it tells any.
+fn keys_of(payload: &mut Value) -> Option<&mut Vec<Value>> {
+    payload.get_mut("configurationKey")?.as_array_mut()
+}
+
 fn lacks_key(key: &'static str) -> Box<dyn Bend> {
     answers("GetConfiguration", move |payload| {
-        if let Some(keys) = payload["configurationKey"].as_array_mut() {
+        if let Some(keys) = keys_of(payload) {
             keys.retain(|entry| entry["key"] != key);
         }
     })
 }
 
-pub(in crate::defect) static SEEDS: &[Frames] = &[
+/// All of them.
+pub(in crate::defect) fn seeds() -> impl Iterator<Item = &'static Frames> {
+    let all = [SEEDS, session::SEEDS, setting::SEEDS];
+    all.into_iter().flatten()
+}
+
+static SEEDS: &[Frames] = &[
     Frames {
         name: "boots again without waiting",
         breaks: "after Rejected or Pending it waits the interval [1.6 §4.2]",
@@ -492,11 +506,6 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         make: || only_says_that_it_set("LocalAuthorizeOffline", "false"),
     },
     Frames {
-        name: "charges strangers offline",
-        breaks: "offline an unknown tag starts nothing unless it is allowed to [1.6 §3.5.4]",
-        make: charges_strangers_offline,
-    },
-    Frames {
         name: "leaves out what it has sampled",
         breaks: "StopTransaction holds what StopTxnSampledData asks for [1.6 §9.1.27]",
         make: || {
@@ -601,7 +610,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         breaks: "each key has one value [1.6 §5.8]",
         make: || {
             answers("GetConfiguration", |payload| {
-                if let Some(keys) = payload["configurationKey"].as_array_mut()
+                if let Some(keys) = keys_of(payload)
                     && keys.len() > 1
                 {
                     keys.push(keys[0].clone());
@@ -614,8 +623,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         breaks: "NumberOfConnectors is how many there are [1.6 §9.1.21]",
         make: || {
             answers("GetConfiguration", |payload| {
-                let keys = payload["configurationKey"].as_array_mut();
-                for entry in keys.into_iter().flatten() {
+                for entry in keys_of(payload).into_iter().flatten() {
                     if entry["key"] == "NumberOfConnectors" {
                         entry["value"] = "9".into();
                     }
@@ -628,7 +636,7 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
         breaks: "it tells the keys that were asked for [1.6 §5.8]",
         make: || {
             answers("GetConfiguration", |payload| {
-                if let Some(keys) = payload["configurationKey"].as_array_mut()
+                if let Some(keys) = keys_of(payload)
                     && keys.len() == 1
                 {
                     keys.push(json!({"key": "Mood", "readonly": true, "value": "fine"}));
@@ -773,7 +781,7 @@ fn asks_before_its_own_stop() -> Box<dyn Bend> {
             Some(becomes(asks))
         }
         Message::Result { id, .. } if direction == Direction::ToSut && id == ASKS => Some(Fate {
-            back: stop.take().into_iter().collect(),
+            released: stop.take().into_iter().collect(),
             ..Fate::default()
         }),
         _ => None,
@@ -913,32 +921,6 @@ fn only_says_that_it_set(key: &'static str, value: &'static str) -> Box<dyn Bend
     })
 }
 
-/// Lets strangers charge while it is offline, and does not say so.
-fn charges_strangers_offline() -> Box<dyn Bend> {
-    const SETS: &str = "lets-strangers";
-    const KEY: &str = "AllowOfflineTxForUnknownId";
-    habit(|direction, action, message| match message {
-        Message::Call { id, payload, .. }
-            if direction == Direction::ToSut
-                && action == "GetConfiguration"
-                && payload["key"][0] == KEY =>
-        {
-            let sets = json!([2, SETS, "ChangeConfiguration", {"key": KEY, "value": "true"}]);
-            Some(Fate {
-                on: vec![
-                    json!([2, id, action, payload]).to_string(),
-                    sets.to_string(),
-                ],
-                ..Fate::default()
-            })
-        }
-        Message::Result { id, .. } if direction == Direction::FromSut && id == SETS => {
-            Some(Fate::default())
-        }
-        _ => None,
-    })
-}
-
 /// Adds a sample to each StopTransaction.
 fn adds_samples_to_stops() -> Box<dyn Bend> {
     calls("StopTransaction", |payload| {
@@ -969,11 +951,7 @@ fn keeps_what_it_refused() -> Box<dyn Bend> {
         {
             let (key, value) = kept.as_ref()?;
             let mut payload = payload.clone();
-            for entry in payload["configurationKey"]
-                .as_array_mut()
-                .into_iter()
-                .flatten()
-            {
+            for entry in keys_of(&mut payload).into_iter().flatten() {
                 if entry["key"] == *key {
                     entry["value"] = value.clone();
                 }

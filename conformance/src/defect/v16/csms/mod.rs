@@ -1,10 +1,15 @@
 //! Ways in which CSMS get it wrong.
 
+mod command;
+mod handshake;
+mod line;
+mod session;
+
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use crate::defect::{
-    Frames, answers, answers_twice, becomes, calls, habit, never_answers, swaps_error_codes,
+    Frames, Offers, answers, answers_twice, becomes, calls, habit, never_answers, swaps_error_codes,
 };
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -210,7 +215,7 @@ fn has_offset(payload: &Value) -> bool {
 }
 
 /// Refuses calls of an action that are of a kind.
-fn refuses(wanted: &'static str, kind: fn(&Value) -> bool) -> Box<dyn Bend> {
+fn refuses(wanted: &'static str, kind: impl Fn(&Value) -> bool + Send + 'static) -> Box<dyn Bend> {
     habit(move |direction, action, message| match message {
         Message::Call { id, payload, .. }
             if direction == Direction::ToSut && action == wanted && kind(payload) =>
@@ -249,21 +254,12 @@ fn starts_whom_it_refuses() -> Box<dyn Bend> {
     })
 }
 
-/// After a refusal it sends no command any more.
-fn is_stuck_after_a_refusal() -> Box<dyn Bend> {
-    let mut stuck = false;
-    habit(move |direction, _, message| match message {
-        Message::Result { payload, .. } if direction == Direction::ToSut => {
-            let word = payload["status"].as_str().unwrap_or_default();
-            stuck |= matches!(word, "Rejected" | "NotSupported" | "UnlockFailed");
-            None
-        }
-        Message::Call { id, .. } if direction == Direction::FromSut && stuck => Some(Fate {
-            back: vec![json!([4, id, "GenericError", "", {}]).to_string()],
-            ..Fate::default()
-        }),
-        _ => None,
-    })
+/// A command that stays where it is; who ordered it hears of an error.
+fn not_sent(id: &str) -> Fate {
+    Fate {
+        back: vec![json!([4, id, "GenericError", "", {}]).to_string()],
+        ..Fate::default()
+    }
 }
 
 /// After an error it sends no command any more.
@@ -274,10 +270,7 @@ fn is_stuck_after_an_error() -> Box<dyn Bend> {
             stuck = true;
             None
         }
-        Message::Call { id, .. } if direction == Direction::FromSut && stuck => Some(Fate {
-            back: vec![json!([4, id, "GenericError", "", {}]).to_string()],
-            ..Fate::default()
-        }),
+        Message::Call { id, .. } if direction == Direction::FromSut && stuck => Some(not_sent(id)),
         _ => None,
     })
 }
@@ -431,7 +424,18 @@ fn speaks_for_the_other_side() -> Box<dyn Bend> {
     })
 }
 
-pub(in crate::defect) static SEEDS: &[Frames] = &[
+/// All of them that lie on the line.
+pub(in crate::defect) fn seeds() -> impl Iterator<Item = &'static Frames> {
+    let all = [SEEDS, command::SEEDS, line::SEEDS, session::SEEDS];
+    all.into_iter().flatten()
+}
+
+/// Those of the handshake.
+pub(in crate::defect) fn offers() -> impl Iterator<Item = &'static Offers> {
+    handshake::SEEDS.iter()
+}
+
+static SEEDS: &[Frames] = &[
     Frames {
         name: "tells no time",
         breaks: "the answer to a boot carries the time [1.6 §6.4]",
@@ -535,11 +539,6 @@ pub(in crate::defect) static SEEDS: &[Frames] = &[
                 payload["idTagInfo"] = json!({"status": "Invalid"})
             })
         },
-    },
-    Frames {
-        name: "sends no command after a refusal",
-        breaks: "a refused command is over: the next one follows [1.6J §4.1.1]",
-        make: is_stuck_after_a_refusal,
     },
     Frames {
         name: "stumbles over a charge point with many keys",

@@ -29,6 +29,11 @@ log = logging.getLogger("csms")
 class CentralSystem:
     """What the central system knows, and what it decides."""
 
+    data_status = "UnknownVendorId"
+    heartbeat_seconds = HEARTBEAT_SECONDS
+    ping_seconds = None
+    message_bytes_max = 2**20
+
     def __init__(self):
         self.tags = {"RFID-USER-4A2F": "Accepted", "BLOCKED-TAG": "Blocked", "EXPIRED-TAG": "Expired"}
         self.lines = {}
@@ -41,7 +46,9 @@ class CentralSystem:
         return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def registration(self, identity):
-        return call_result.BootNotification(current_time=self.time(), interval=HEARTBEAT_SECONDS, status="Accepted")
+        return call_result.BootNotification(
+            current_time=self.time(), interval=self.heartbeat_seconds, status="Accepted"
+        )
 
     def tag_info(self, identity, tag):
         """Tags have no case [1.6 §7.28]."""
@@ -73,15 +80,22 @@ class CentralSystem:
     def choose_subprotocol(self, connection, offered):
         return SUBPROTOCOL if SUBPROTOCOL in offered else None
 
+    def line(self, identity, connection):
+        return ChargePointLine(self, identity, connection)
+
+    def replaced(self, old):
+        """The newest connection of a charge point counts."""
+        asyncio.create_task(old.connection.close(REPLACED))
+
     async def take(self, connection):
         if connection.subprotocol is None:
             await connection.close(NO_COMMON_SUBPROTOCOL)
             return
         identity = connection.request.path.split("?")[0].rsplit("/", 1)[1]
-        line = ChargePointLine(self, identity, connection)
+        line = self.line(identity, connection)
         old, self.lines[identity] = self.lines.get(identity), line
         if old:
-            asyncio.create_task(old.connection.close(REPLACED))
+            self.replaced(old)
         try:
             await line.start()
         except ConnectionClosed:
@@ -167,13 +181,13 @@ class ChargePointLine(Line):
 
     @on(Action.data_transfer)
     def on_data(self, **_):
-        return call_result.DataTransfer(status="UnknownVendorId")
+        return call_result.DataTransfer(status=self.system.data_status)
 
 
 async def main(system):
     server = await serve(
         system.take, "127.0.0.1", 0, subprotocols=[SUBPROTOCOL], select_subprotocol=system.choose_subprotocol,
-        ping_interval=None,
+        ping_interval=system.ping_seconds, max_size=system.message_bytes_max,
     )
     driver = hand.serve(0, {"send": system.order}.get)
     port = server.sockets[0].getsockname()[1]

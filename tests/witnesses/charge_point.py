@@ -6,39 +6,17 @@ Says `ready operator=URL` and ends when its standard input is closed. The operat
 
 import asyncio
 
-import variants
-from station import CONNECTORS, Firmware, Station, main
-
-defect, liberty = variants.kinds()
-
-
-@defect("@TC_034_CS", "Availability survives a power cut", in_ci=True)
-class ForgetsAvailability(Firmware):
-    """After a restart everything is operative again."""
-
-    def start(self):
-        self.flash.operative = {str(number): True for number in (0, *CONNECTORS)}
-        super().start()
-
-
-@defect("@retry", "The end of a session that the CSMS cannot process is sent again", in_ci=True)
-class DropsRefusedStops(Firmware):
-    """A StopTransaction that the CSMS fails to process is never sent again."""
-
-    def may_try_again(self, message):
-        return message["action"] != "StopTransaction" and super().may_try_again(message)
-
-
-@defect("@TC_004_2_CS", "Identification without a cable lapses", in_ci=True)
-class WaitsForTheCable(Firmware):
-    """It waits two minutes for the cable, whatever ConnectionTimeOut says."""
-
-    def grant(self, number, tag, parent=None):
-        super().grant(number, tag, parent)
-        if number in self.grants:
-            self.grants[number].ends_at = self.loop.time() + 120
-
+# Their forms enter themselves into `variants.CHARGE_POINT`.
+import defects.charge_point_commands  # noqa: F401
+import defects.charge_point_messages  # noqa: F401
+import defects.charge_point_meters  # noqa: F401
+import defects.charge_point_sessions  # noqa: F401
+import liberties.charge_point  # noqa: F401
+import liberties.charge_point_messages  # noqa: F401
+from firmware import Firmware
+from station import Station, main
+from variants import CHARGE_POINT
 
 if __name__ == "__main__":
-    firmware, (url, identity) = variants.chosen(Firmware, defect, liberty, "url", "identity")
+    firmware, (url, identity) = CHARGE_POINT.chosen(Firmware, "url", "identity")
     asyncio.run(main(Station(f"{url.rstrip('/')}/{identity}", firmware)))

@@ -14,6 +14,14 @@ from ocpp.v16 import ChargePoint
 from ocpp.v16.enums import Action
 
 
+class Lost(Exception):
+    """The connection went away."""
+
+
+class Unanswered(Exception):
+    """The other side answered with an error, or not at all."""
+
+
 class Line(ChargePoint):
     """One connection. What a command brings about begins when its answer has been sent."""
 

@@ -10,7 +10,7 @@ use super::Closed;
 use super::csms::CsmsRole;
 use super::rig::ChargerUnderTest;
 use super::talk::Seen;
-use crate::failure::Failure;
+use crate::failure::{Failure, StepResult};
 use crate::hand::operator::Operator;
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::entry::{Entry, EntryKind, Message};
@@ -81,8 +81,14 @@ impl CsmsRole {
             .talk
             .expect_within(Order::Next, &boot, patience)
             .await?;
-        self.talk.answered(&seen).await?;
-        // It has to take the answer in before it can obey: its next word shows that it has.
+        self.taken_in(&seen).await?;
+        Ok(seen)
+    }
+
+    /// Waits for the answer to a call. The charge point has to take it in before it can obey: its next word shows that it
+    /// has.
+    pub(crate) async fn taken_in(&mut self, seen: &Seen) -> StepResult {
+        self.talk.answered(seen).await?;
         let answered = self.talk.line.log().entries.len();
         let said = |entry: &Entry| entry.frame(Direction::FromSut).is_some();
         self.talk
@@ -92,7 +98,7 @@ impl CsmsRole {
                 later.iter().any(said).then_some(())
             })
             .await;
-        Ok(seen)
+        Ok(())
     }
 
     /// Lets a charger say what it still has to say, as the end of a session that a scenario has left: after the restart

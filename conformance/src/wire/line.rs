@@ -142,20 +142,16 @@ impl Log {
             .any(|entry| matches!(entry.kind, EntryKind::Closed { .. }))
     }
 
-    /// Calls of ours without an answer that still can come.
-    pub(crate) fn unanswered_calls(&self) -> Vec<(usize, String)> {
-        let calls = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter_map(|(index, entry)| {
-                let (id, action, _) = entry.call_to_sut()?;
-                Some((index, id, action))
-            });
+    /// The ids of calls of ours without an answer that still can come.
+    pub(crate) fn unanswered_calls(&self) -> impl Iterator<Item = &str> {
+        let entries = self.entries.iter().enumerate();
+        let calls = entries.filter_map(|(index, entry)| {
+            let (id, _, _) = entry.call_to_sut()?;
+            Some((index, id))
+        });
         calls
-            .filter(|(index, id, _)| self.answer_to(id).is_none() && !self.lost(*index))
-            .map(|(index, _, action)| (index, action.to_owned()))
-            .collect()
+            .filter(|(index, id)| self.answer_to(id).is_none() && !self.lost(*index))
+            .map(|(_, id)| id)
     }
 }
 

@@ -457,6 +457,7 @@ pub(super) const CHARGE_POINT: Table = &[
                 "reason \"DeAuthorized\" within",
                 &[
                     "The session of a tag that is refused when it starts is stopped [status=Blocked]",
+                    "The session of a tag that is refused when it starts is stopped [status=ConcurrentTx]",
                     "The session of a tag that is refused when it starts is stopped [status=Expired]",
                     "The session of a tag that is refused when it starts is stopped [status=Invalid]",
                     "A session that began during an outage is stopped when its tag is refused",
@@ -1128,5 +1129,56 @@ pub(super) const CHARGE_POINT: Table = &[
             "no StatusNotification with connectorId 0, status \"Unavailable\"",
             &["The whole charge point goes out of service"],
         )],
+    ),
+    (
+        "takes an error for a yes",
+        &[words(
+            "it sent StartTransaction",
+            &["A question that the CSMS cannot process lets nobody charge"],
+        )],
+    ),
+    (
+        "sends no heartbeat after an error",
+        &[words(
+            "no Heartbeat within",
+            &["Heartbeats go on after one that the CSMS cannot process"],
+        )],
+    ),
+    (
+        "boots without a pause when it is told no interval",
+        &[words(
+            "it sent BootNotification",
+            &["A charge point that is refused without an interval chooses one"],
+        )],
+    ),
+    (
+        "takes no remote start after a tag was refused",
+        &[words(
+            "it answered Rejected",
+            &["A remote start follows one whose tag was refused"],
+        )],
+    ),
+    (
+        "tells of the first connector whichever is asked for",
+        &[words(
+            "no StatusNotification with connectorId 2",
+            &["The status of another connector is told when it is asked for"],
+        )],
+    ),
+    (
+        "begins at nought after a power cut",
+        &[words(
+            "registers should be told as they",
+            &["The register outlives a power cut"],
+        )
+        .only_warns()],
+    ),
+    (
+        "learns nothing from the answer to a stop",
+        &[words(
+            "it sent StartTransaction",
+            &["A tag that was refused at a stop starts nothing offline"],
+        )
+        .only_warns()],
     ),
 ];

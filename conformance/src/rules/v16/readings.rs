@@ -1,7 +1,7 @@
 //! Meter values wherever they come: of a connector that is there, of a transaction that runs, dated, in a unit that fits,
 //! and of a register that does not fall [1.6 §4.7, §7.43].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use dynamo_protocol::trace::Direction;
 use serde_json::Value;
@@ -26,6 +26,8 @@ const ROUNDING_WH: f64 = 1.0;
 pub(in crate::rules) fn are_in_order(entries: &[Entry], connectors: u32, found: &mut Vec<Breach>) {
     let mut transactions = Transactions::default();
     let mut registers: HashMap<String, f64> = HashMap::new();
+    // What was not answered well is told again as it was, after what was measured since.
+    let mut told: HashSet<String> = HashSet::new();
     for entry in entries {
         if let Some((id, action, payload)) = entry.call_from_sut() {
             match action {
@@ -33,10 +35,12 @@ pub(in crate::rules) fn are_in_order(entries: &[Entry], connectors: u32, found: 
                 "MeterValues" => {
                     transactions.check(payload, found);
                     check_connector(action, payload, 0, connectors, found);
+                    let told_again = &mut HashMap::new();
+                    let is_new = told.insert(payload.to_string());
                     check_values(
                         &payload["connectorId"],
                         &payload["meterValue"],
-                        &mut registers,
+                        if is_new { &mut registers } else { told_again },
                         found,
                     );
                 }

@@ -184,6 +184,15 @@ async fn accepts_for(world: &mut World, seconds: i64) -> StepResult {
     DONE
 }
 
+/// A person takes a while between two acts, and hardware may need it. Nothing can be seen meanwhile.
+#[when(regex = r"^(\d+) seconds have gone by$")]
+async fn a_while(world: &mut World, seconds: u64) -> StepResult {
+    let length = Duration::from_secs(seconds);
+    let line = &world.csms()?.talk.line;
+    let _: Option<()> = line.wait(length, |_| None).await;
+    DONE
+}
+
 /// Watches the line until that acceptance has ended; then the CSMS accepts the tag without an end.
 #[when(regex = r"^(\d+) seconds have gone by since the CSMS said so$")]
 async fn acceptance_is_over(world: &mut World, seconds: u64) -> StepResult {

@@ -60,6 +60,7 @@ async fn does_not_answer(world: &mut World, number: u64, unit: String) -> StepRe
             "it answered; while its boot is Rejected it answers nothing [1.6 §4.2]",
         )),
         None => {
+            talk.silence_expected.insert(id.clone());
             talk.errors_expected.insert(id);
             DONE
         }

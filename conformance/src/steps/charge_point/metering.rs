@@ -611,6 +611,14 @@ async fn stop_holds(world: &mut World, least: usize) -> StepResult {
             found.len()
         )));
     }
+    let stamps: BTreeSet<i64> = found.iter().map(|reading| reading.at_ms).collect();
+    if stamps.len() < least.min(found.len()) {
+        return Err(Failure::new(format!(
+            "the {} readings of its StopTransaction carry {} times; each is of its own [1.6 §7.33]",
+            found.len(),
+            stamps.len()
+        )));
+    }
     let slack = slack_wh(&found);
     let beside = found
         .iter()

@@ -14,6 +14,7 @@ use crate::role::talk::Seen;
 use crate::steps::world::World;
 use crate::watch::expected::{Allowance, Expected, Order, Want};
 use crate::wire::entry::{Entry, EntryKind, Message};
+use crate::wire::script::Answer;
 use crate::words::quoted;
 
 /// What the clocks of a charge point and of the rig may differ.
@@ -243,7 +244,8 @@ async fn session_runs(world: &mut World, word: TagWord, connector: u32) -> StepR
     csms.talk
         .expect(Order::BesideLast, &status("Charging"))
         .await?;
-    adopt(csms, &seen).await
+    adopt(csms, &seen).await?;
+    csms.taken_in(&seen).await
 }
 
 /// Accounts for one such call among those that came since the last act and before what the last step has seen.
@@ -264,6 +266,15 @@ fn take_in(csms: &CsmsRole, expected: &Expected) {
 #[given(regex = r"^the CSMS answers the next StartTransaction with (\w+)$")]
 async fn answers_start(world: &mut World, status: String) -> StepResult {
     world.csms()?.answers.refuse_next_start(&status);
+    DONE
+}
+
+/// The answer to a stop may say what is known of its tag [1.6 §6.50].
+#[given(regex = r"^the CSMS answers the next StopTransaction with (\w+)$")]
+async fn answers_stop(world: &mut World, status: String) -> StepResult {
+    let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
+    let mut script = world.csms()?.talk.line.script();
+    script.answer_once("StopTransaction", answer);
     DONE
 }
 

@@ -68,6 +68,23 @@ Feature: A charge point announces itself
     And it boots again no sooner than 4 seconds after the answer
     And it reports connector 0 and every connector as Available
 
+  Scenario: A charge point that is refused without an interval chooses one
+    Given the CSMS answers the next boot with Rejected and an interval of 0 seconds
+    When the charge point is power cycled
+    Then it boots
+    And it sends no BootNotification for 500 milliseconds
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+
+  Scenario: Heartbeats go on after one that the CSMS cannot process
+    Given the CSMS answers later boots with Accepted and an interval of 2 seconds
+    And the CSMS cannot process the next Heartbeat
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    And it sends 3 heartbeats, 2 seconds apart
+
   Scenario: A time with an offset is the same time
     Given the CSMS tells the time with the offset +05:30
     When the charge point is power cycled

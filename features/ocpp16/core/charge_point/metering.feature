@@ -102,6 +102,7 @@ Feature: Energy is measured and reported
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
     And its StopTransaction holds at least 2 readings of the energy register, between meterStart and meterStop
+    And it sends no StopTransaction for 1500 milliseconds
 
   Scenario: The end of a session tells no samples that nobody asked for
     Given the setting StopTxnSampledData holds nothing

@@ -39,7 +39,7 @@ Feature: The connection is lost and comes back
     And the driver presents the known tag at connector 1
     Then it starts a transaction on connector 1 with the known tag, begun during the outage
     And it may report connector 1 as Preparing
-    And before or after that, it reports connector 1 as Charging
+    And it may report connector 1 as Charging
     And it reports connector 1 as SuspendedEVSE
     And the register of connector 1 does not rise for 3 seconds
     And it sends no StopTransaction for 1 second
@@ -57,7 +57,7 @@ Feature: The connection is lost and comes back
     And the driver presents the known tag at connector 1
     Then it starts a transaction on connector 1 with the known tag, begun during the outage
     And it may report connector 1 as Preparing
-    And before or after that, it reports connector 1 as Charging
+    And it may report connector 1 as Charging
     And it stops the transaction because of DeAuthorized
     And before or after that, it reports connector 1 as Finishing
 
@@ -74,9 +74,10 @@ Feature: The connection is lost and comes back
   Scenario: A whole session during an outage is told afterwards
     Given the setting LocalAuthorizeOffline is true
     And the charge point knows the known tag by itself
-    When the charge point loses its connection for 4 seconds
+    When the charge point loses its connection for 8 seconds
     And the driver plugs in at connector 1
     And the driver presents the known tag at connector 1
+    And 3 seconds have gone by
     And the driver presents the known tag at connector 1
     Then it starts a transaction on connector 1 with the known tag, begun during the outage
     And it stops the transaction because of Local with the known tag, ended during the outage
@@ -105,6 +106,7 @@ Feature: The connection is lost and comes back
     And it comes back without a boot
     And it sends no StartTransaction for 1500 milliseconds
 
+  @auth-cache
   Scenario: A tag that was refused since starts nothing offline
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is false
@@ -122,7 +124,7 @@ Feature: The connection is lost and comes back
     Then it comes back without a boot
     And it sends no StartTransaction for 1500 milliseconds
 
-  @recommended
+  @recommended @auth-cache
   Scenario: A tag whose time in the cache is over starts nothing offline
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalAuthorizeOffline is true
@@ -131,6 +133,26 @@ Feature: The connection is lost and comes back
     And the known tag is in the authorization cache
     When 9 seconds have gone by since the CSMS said so
     And the charge point loses its connection for 4 seconds
+    And the driver plugs in at connector 1
+    And the driver presents the known tag at connector 1
+    Then it may report connector 1 as Preparing
+    And it comes back without a boot
+    And it sends no StartTransaction for 1500 milliseconds
+
+  @recommended @local-stop @auth-cache
+  Scenario: A tag that was refused at a stop starts nothing offline
+    Given the setting AuthorizationCacheEnabled is true
+    And the setting LocalPreAuthorize is false
+    And the setting LocalAuthorizeOffline is true
+    And the setting AllowOfflineTxForUnknownId is false where there is one
+    And a session with the known tag runs on connector 1
+    And the CSMS answers the next StopTransaction with Blocked
+    When the driver presents the known tag at connector 1
+    Then it stops the transaction because of Local with the known tag
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as Available
+    When the charge point loses its connection for 4 seconds
     And the driver plugs in at connector 1
     And the driver presents the known tag at connector 1
     Then it may report connector 1 as Preparing

@@ -41,3 +41,23 @@ Feature: Power is lost during a session
     Then it boots
     And it reports connector 1 as Finishing or Preparing and the others as Available
     And before or after that, it stops the transaction because of Local with the known tag, ended during the outage
+
+  Scenario: The register outlives a power cut
+    Given a session with the known tag runs on connector 1
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
+    Then it answers Accepted
+    And it stops the transaction because of Remote
+    And before or after that, it reports connector 1 as Finishing
+    When the driver unplugs at the car on connector 1
+    Then it reports connector 1 as Available
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the known tag at connector 1
+    Then it may ask about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+    And its meterStart is not below the meterStop before

@@ -66,7 +66,7 @@ Feature: A session is started by the CSMS
     Then it reports connector 1 as Preparing
     And it sends no StartTransaction for 1500 milliseconds
 
-  @TC_007_2_CS
+  @TC_007_2_CS @auth-cache
   Scenario: A remote start with a tag in the cache asks nothing
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -94,6 +94,24 @@ Feature: A session is started by the CSMS
     And it asks about the unknown tag
     And it sends no StartTransaction for 1500 milliseconds
 
+  Scenario: A remote start follows one whose tag was refused
+    Given the setting AuthorizeRemoteTxRequests is true
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the unknown tag |
+      | connectorId | 1               |
+    Then it answers Accepted
+    And it asks about the unknown tag
+    And it sends no StartTransaction for 1 second
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
+    Then it answers Accepted
+    And it may ask about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+
   @TC_024_CS @detachable-cable
   Scenario: No session begins when the lock of the connector fails
     When the CSMS sends GetConfiguration
@@ -107,6 +125,7 @@ Feature: A session is started by the CSMS
     And before or after that, it reports connector 1 as Preparing
     When the lock of connector 1 jams and the driver plugs in there
     Then it reports connector 1 as Faulted with ConnectorLockFailure
+    And it may report any connector as Faulted
     And it sends no StartTransaction for 1500 milliseconds
 
   @TC_026_CS

@@ -50,6 +50,15 @@ Feature: A session is started at the charge point
     Then it asks about the unknown tag
     And it sends no StartTransaction for 1500 milliseconds
 
+  Scenario: A question that the CSMS cannot process lets nobody charge
+    Given the CSMS cannot process the next Authorize
+    When the driver plugs in at connector 1
+    Then it reports connector 1 as Preparing
+    When the driver presents the unknown tag at connector 1
+    Then it asks about the unknown tag
+    And it may ask about the unknown tag
+    And it sends no StartTransaction for 1500 milliseconds
+
   Scenario Outline: A tag that the CSMS refuses as <status> starts nothing
     Given the CSMS answers every Authorize with <status>
     When the driver plugs in at connector 1
@@ -68,6 +77,7 @@ Feature: A session is started at the charge point
   Scenario: A fault is reported with its code
     When connector 1 fails with GroundFailure
     Then it reports connector 1 as Faulted with GroundFailure
+    And it may report any connector as Faulted
 
   Scenario: The end of a fault is reported
     When connector 1 fails with GroundFailure
@@ -86,7 +96,7 @@ Feature: A session is started at the charge point
     Then it may ask about the known tag
     And it sends no StartTransaction for 1500 milliseconds
 
-  @TC_007_1_CS
+  @TC_007_1_CS @auth-cache
   Scenario: A tag in the cache starts a session without a question
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -98,7 +108,7 @@ Feature: A session is started at the charge point
     And before or after that, it reports connector 1 as Charging
     And it has sent no Authorize since the driver plugged in
 
-  @TC_061_1_CS
+  @TC_061_1_CS @auth-cache
   Scenario: A tag is asked about again when the cache was cleared
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -115,7 +125,7 @@ Feature: A session is started at the charge point
     And before or after that, it reports connector 1 as Preparing
     And it reports connector 1 as Available
 
-  @TC_061_2_CS
+  @TC_061_2_CS @auth-cache
   Scenario: A remote start asks again when the cache was cleared
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -153,10 +163,11 @@ Feature: A session is started at the charge point
     And before or after that, it reports connector 1 as Finishing
 
     Examples:
-      | status  |
-      | Blocked |
-      | Expired |
-      | Invalid |
+      | status       |
+      | Blocked      |
+      | ConcurrentTx |
+      | Expired      |
+      | Invalid      |
 
   Scenario: The session of a tag that is refused when it starts gets no energy
     Given the setting MaxEnergyOnInvalidId is 0 where there is one
@@ -175,7 +186,7 @@ Feature: A session is started at the charge point
     And it sends no StopTransaction for 1 second
     And connector 1 is not reported as Charging for 500 milliseconds
 
-  @recommended
+  @recommended @auth-cache
   Scenario: A tag that was refused at a start is asked about again
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -196,6 +207,7 @@ Feature: A session is started at the charge point
     Then it asks about the known tag
     And before or after that, it reports connector 1 as Preparing
 
+  @auth-cache
   Scenario: A tag in the cache is asked about where the setting says so
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is false
@@ -207,6 +219,7 @@ Feature: A session is started at the charge point
     And it starts a transaction on connector 1 with the known tag
     And before or after that, it reports connector 1 as Charging
 
+  @auth-cache
   Scenario: A cache that is switched off knows nobody
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -227,7 +240,7 @@ Feature: A session is started at the charge point
     And it sends no StartTransaction for 1500 milliseconds
     And the line has stayed open since the tag was presented
 
-  @recommended
+  @recommended @auth-cache
   Scenario: A tag is asked about again when its time in the cache is over
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -241,7 +254,7 @@ Feature: A session is started at the charge point
     And it starts a transaction on connector 1 with the known tag
     And before or after that, it reports connector 1 as Charging
 
-  @recommended
+  @recommended @auth-cache
   Scenario: A tag that was refused is asked about again
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true
@@ -256,7 +269,7 @@ Feature: A session is started at the charge point
     And it starts a transaction on connector 1 with the known tag
     And before or after that, it reports connector 1 as Charging
 
-  @recommended
+  @recommended @auth-cache
   Scenario: The cache outlives a power cut
     Given the setting AuthorizationCacheEnabled is true
     And the setting LocalPreAuthorize is true

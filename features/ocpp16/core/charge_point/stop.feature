@@ -65,7 +65,7 @@ Feature: A session is stopped
       | transactionId | the transaction |
     Then it answers Accepted
     And it stops the transaction because of Remote
-    And before or after that, it reports connector 1 as Finishing
+    And before or after that, it reports connector 1 as Finishing or Available
 
   @TC_012_CS
   Scenario: The CSMS stops the session

@@ -78,3 +78,11 @@ Feature: The CSMS asks a charge point for a message
     Then it answers Accepted
     And it stops the transaction because of Remote
     And before or after that, it reports connector 1 as Finishing
+
+  Scenario: The status of another connector is told when it is asked for
+    Given the charge point has more than one connector
+    When the CSMS sends TriggerMessage
+      | requestedMessage | StatusNotification |
+      | connectorId      | 2                  |
+    Then it answers Accepted
+    And it sends the StatusNotification of connector 2 that was asked for

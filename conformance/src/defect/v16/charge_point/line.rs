@@ -82,7 +82,122 @@ fn hangs_up_on_rubbish() -> Box<dyn Bend> {
     })
 }
 
+/// Takes an error in answer to a question for a yes.
+fn takes_errors_for_a_yes() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Error { id, .. } if direction == Direction::ToSut && action == "Authorize" => {
+            Some(becomes(
+                json!([3, id, {"idTagInfo": {"status": "Accepted"}}]),
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// After a heartbeat that was not answered well sends none.
+fn beats_until_an_error() -> Box<dyn Bend> {
+    let mut dead = false;
+    habit(move |direction, action, message| match message {
+        Message::Error { .. } if direction == Direction::ToSut && action == "Heartbeat" => {
+            dead = true;
+            None
+        }
+        Message::Call { id, .. }
+            if dead && direction == Direction::FromSut && action == "Heartbeat" =>
+        {
+            Some(swallowed(
+                id,
+                &json!({"currentTime": crate::wire::script::now()}),
+            ))
+        }
+        _ => None,
+    })
+}
+
+/// Boots again at once when it is refused and told no interval.
+fn floods_with_boots() -> Box<dyn Bend> {
+    let mut boot = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. } if action == "BootNotification" => {
+            boot = payload.clone();
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::ToSut
+                && action == "BootNotification"
+                && payload["interval"] == 0 =>
+        {
+            let again = json!([2, "at-once", "BootNotification", boot]);
+            Some(Fate {
+                made_up: vec![again.to_string()],
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Answers no second question about the next remote start once a tag was refused.
+fn is_blocked_by_a_refusal() -> Box<dyn Bend> {
+    let mut blocked = false;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::ToSut && action == "Authorize" =>
+        {
+            blocked |= payload["idTagInfo"]["status"] != "Accepted";
+            None
+        }
+        Message::Call { id, .. }
+            if blocked && direction == Direction::ToSut && action == "RemoteStartTransaction" =>
+        {
+            Some(swallowed(id, &json!({"status": "Rejected"})))
+        }
+        _ => None,
+    })
+}
+
+/// Tells of connector 1 when another one was meant.
+fn triggers_the_first() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "TriggerMessage"
+                && payload["connectorId"] == 2 =>
+        {
+            let mut payload = payload.clone();
+            payload["connectorId"] = 1.into();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "takes an error for a yes",
+        breaks: "energy comes only after authorization [1.6 §4.1]",
+        make: takes_errors_for_a_yes,
+    },
+    Frames {
+        name: "sends no heartbeat after an error",
+        breaks: "it sends a heartbeat after each interval [1.6 §4.6]",
+        make: beats_until_an_error,
+    },
+    Frames {
+        name: "boots without a pause when it is told no interval",
+        breaks: "refused with the interval 0 it chooses its own [1.6 §4.2]",
+        make: floods_with_boots,
+    },
+    Frames {
+        name: "takes no remote start after a tag was refused",
+        breaks: "a remote start it can do is Accepted [1.6 §5.11]",
+        make: is_blocked_by_a_refusal,
+    },
+    Frames {
+        name: "tells of the first connector whichever is asked for",
+        breaks: "a trigger names the connector that is meant [1.6 §5.17]",
+        make: triggers_the_first,
+    },
     Frames {
         name: "answers while it is refused",
         breaks: "while it is Rejected it answers nothing [1.6 §4.2]",

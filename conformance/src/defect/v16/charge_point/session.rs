@@ -36,6 +36,22 @@ fn asks_first(from_boot: u32) -> Box<dyn Bend> {
     })
 }
 
+/// The register begins anew with each boot but the first.
+fn begins_at_nought_after_a_boot() -> Box<dyn Bend> {
+    let mut boots = 0;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut => {
+            boots += u32::from(action == "BootNotification");
+            (boots > 1 && action == "StartTransaction").then(|| {
+                let mut payload = payload.clone();
+                payload["meterStart"] = 0.into();
+                becomes(json!([2, id, action, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
 /// Once the car was away it gives no more energy.
 fn stays_suspended() -> Box<dyn Bend> {
     let mut suspended = false;
@@ -215,6 +231,27 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "starts again when the car is back",
         breaks: "a session that has ended gives no more energy [1.6 §4.10]",
         make: || starts_unasked(Since::TheCarLeft),
+    },
+    Frames {
+        name: "begins at nought after a power cut",
+        breaks: "meterStart is what the register of the connector shows [1.6 §6.45]",
+        make: begins_at_nought_after_a_boot,
+    },
+    Frames {
+        name: "learns nothing from the answer to a stop",
+        breaks: "the cache takes in what a StopTransaction is answered [1.6 §3.5.1]",
+        make: || {
+            habit(|direction, action, message| match message {
+                Message::Result { id, payload }
+                    if direction == Direction::ToSut
+                        && action == "StopTransaction"
+                        && payload.get("idTagInfo").is_some() =>
+                {
+                    Some(becomes(json!([3, id, {}])))
+                }
+                _ => None,
+            })
+        },
     },
     Frames {
         name: "unlocks and charges on",

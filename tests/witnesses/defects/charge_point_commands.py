@@ -78,7 +78,7 @@ class RemoteStartNeedsConnector(Firmware):
         return super().remote_start(tag, number) if number else "Rejected"
 
 
-@CHARGE_POINT.defect("@remote-start or @start", None)
+@CHARGE_POINT.defect("@remote-start or @start", "A remote start follows one whose tag was refused")
 class RefusedRemoteStartsBlock(Firmware):
     """After a remote start whose tag is refused the connector takes no other one until the next boot."""
 
@@ -95,7 +95,7 @@ class RefusedRemoteStartsBlock(Firmware):
         return "Rejected" if self.blocked else super().remote_start(tag, number)
 
 
-@CHARGE_POINT.defect("@connectors or @stop", None)
+@CHARGE_POINT.defect("@connectors or @stop", "Two sessions run at the same time")
 class StopsTheOther(Firmware):
     """A remote stop ends the session of the first connector that has one."""
 
@@ -108,7 +108,7 @@ class StopsTheOther(Firmware):
         return "Accepted"
 
 
-@CHARGE_POINT.defect("@trigger", None)
+@CHARGE_POINT.defect("@trigger", "The status of another connector is told when it is asked for")
 class TriggersTheFirst(Firmware):
     """A message that is asked for of connector 2 is told of connector 1."""
 
@@ -116,7 +116,7 @@ class TriggersTheFirst(Firmware):
         return super().trigger(what, 1 if number == 2 else number)
 
 
-@CHARGE_POINT.defect("@boot or @line", None)
+@CHARGE_POINT.defect("@boot or @line", "A charge point that is refused answers no command")
 class AnswersWhileRejected(Firmware):
     """It obeys commands while its boot is Rejected [1.6 §4.2: SHALL NOT respond]."""
 
@@ -151,7 +151,7 @@ class HeartbeatsKeepTheirPace(Firmware):
         return self.pace or super().heartbeat_seconds()
 
 
-@CHARGE_POINT.defect("@configuration", None)
+@CHARGE_POINT.defect("@configuration", "A known and an unknown key are told apart")
 class MixedQuestions(Firmware):
     """Asked for a key that it knows and one that it does not, it names the unknown one only."""
 
@@ -162,7 +162,7 @@ class MixedQuestions(Firmware):
         return answer
 
 
-@CHARGE_POINT.defect("@configuration", None)
+@CHARGE_POINT.defect("@configuration", "A value of the wrong kind is refused [key=ConnectionTimeOut, value=-5]")
 class NegativeTimeOut(Firmware):
     """ConnectionTimeOut takes -5 and often."""
 
@@ -173,7 +173,7 @@ class NegativeTimeOut(Firmware):
         return super().change_configuration(key, value)
 
 
-@CHARGE_POINT.defect("@configuration", None)
+@CHARGE_POINT.defect("@configuration", "The key GetConfigurationMaxKeys can only be read")
 class WritesWhatIsReadOnly(Firmware):
     """GetConfigurationMaxKeys and SupportedFeatureProfiles, which are only read, can be written."""
 
@@ -183,7 +183,7 @@ class WritesWhatIsReadOnly(Firmware):
         return super().change_configuration(key, value)
 
 
-@CHARGE_POINT.defect("@configuration", None)
+@CHARGE_POINT.defect("@configuration", "The names of keys have no case when they are set")
 class KeysHaveCaseInWriting(Firmware):
     """A key in another case cannot be written."""
 

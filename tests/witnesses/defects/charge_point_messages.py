@@ -38,7 +38,7 @@ class NewestFirst(Firmware):
         super().connected()
 
 
-@CHARGE_POINT.defect("@power or @resend or @offline", None)
+@CHARGE_POINT.defect("@power or @resend or @offline", "What waits for the connection outlives a power cut")
 class LosesTheQueue(Firmware):
     """What waits for the CSMS is lost when the power goes, but not in a reset."""
 
@@ -57,7 +57,7 @@ class SmallQueue(Firmware):
         del self.flash.queue[1:-4]
 
 
-@CHARGE_POINT.defect("@offline", None)
+@CHARGE_POINT.defect("@offline", "The end of a session whose answer was lost with the line is told again")
 class RetriesLost(Firmware):
     """A call that was not answered because the connection was lost is not sent again."""
 
@@ -77,7 +77,7 @@ class StopsTwice(Firmware):
             super().enqueue(action, session, **payload)
 
 
-@CHARGE_POINT.defect("@stop or @metering", None)
+@CHARGE_POINT.defect("@stop or @metering", "The CSMS stops the session")
 class SmallTransactionIds(Firmware):
     """It keeps sixteen bits of a transaction id."""
 
@@ -139,7 +139,7 @@ class BootsOnce(Firmware):
             self.boot_at = math.inf
 
 
-@CHARGE_POINT.defect("@boot", None)
+@CHARGE_POINT.defect("@boot", "Heartbeats go on after one that the CSMS cannot process")
 class BeatsOnce(Firmware):
     """A heartbeat that is not answered is the last one."""
 
@@ -150,7 +150,7 @@ class BeatsOnce(Firmware):
             self.heartbeat_at = math.inf
 
 
-@CHARGE_POINT.defect("@boot", None)
+@CHARGE_POINT.defect("@boot", "A charge point that is refused without an interval chooses one")
 class FloodsWithBoots(Firmware):
     """An interval of 0 in a refusal is no wait [1.6 §4.2: it waits as long as it sees fit, and does not flood]."""
 

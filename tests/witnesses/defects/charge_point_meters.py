@@ -67,7 +67,7 @@ class ReadingsOfOthers(Firmware):
         super().stop(number, reason, tag, hold)
 
 
-@CHARGE_POINT.defect("@metering", None)
+@CHARGE_POINT.defect("@metering", "Samples hold no more than was asked for")
 class FixedMeasurands(Firmware):
     """MeterValuesSampledData can be set, and changes nothing."""
 
@@ -83,7 +83,7 @@ class ReadingsOfNobody(Firmware):
         super().enqueue(action, None if action == "MeterValues" else session, **payload)
 
 
-@CHARGE_POINT.defect("@metering", None)
+@CHARGE_POINT.defect("@metering", "The end of a session tells the samples that were asked for")
 class AllMeasurandsAtTheEnd(Firmware):
     """transactionData holds all it can measure."""
 
@@ -116,7 +116,7 @@ class OneSampleTooMany(Firmware):
         return await super().say(payload)
 
 
-@CHARGE_POINT.defect("@metering", None)
+@CHARGE_POINT.defect("@metering", "The end of a session tells the values of the clock that were asked for")
 class ClockReadingsOfTheLastSession(Firmware):
     """Clock-aligned readings name the last transaction of the connector, over or not."""
 
@@ -136,7 +136,7 @@ class ClockReadingsOfTheLastSession(Firmware):
         return await super().say(payload)
 
 
-@CHARGE_POINT.defect("@metering or @power or @reset", None)
+@CHARGE_POINT.defect("@metering or @power or @reset", "The register outlives a power cut", warned=True)
 class MeterForgets(Firmware):
     """Its register begins at 0 after each restart."""
 
@@ -146,7 +146,7 @@ class MeterForgets(Firmware):
         super().start()
 
 
-@CHARGE_POINT.defect("@metering", None)
+@CHARGE_POINT.defect("@metering", "The end of a session tells the samples that were asked for")
 class StampsOfTheEnd(Firmware):
     """All readings of transactionData have the stamp of the stop."""
 

@@ -17,7 +17,7 @@ class WaitsForTheCable(Firmware):
             self.grants[number].ends_at = self.loop.time() + 120
 
 
-@CHARGE_POINT.defect("@TC_004_2_CS or @TC_011_2_CS or @TC_061_1_CS", None)
+@CHARGE_POINT.defect("@TC_004_2_CS or @TC_011_2_CS or @TC_061_1_CS", "Identification without a cable lapses")
 class StartsAfterTheLapse(Firmware):
     """Who plugs in after ConnectionTimeOut charges all the same."""
 
@@ -50,7 +50,7 @@ class AnybodyStops(Firmware):
         await super().take_tag(tag, number)
 
 
-@CHARGE_POINT.defect("@stop", None)
+@CHARGE_POINT.defect("@stop", "A tag that reads like the group stops nothing")
 class GroupsAreTags(Firmware):
     """A tag that reads like the group of the session stops it."""
 
@@ -62,7 +62,7 @@ class GroupsAreTags(Firmware):
         await super().take_tag(tag, number)
 
 
-@CHARGE_POINT.defect("@stop", None)
+@CHARGE_POINT.defect("@stop", "A session that pauses goes on when the car is back", warned=True)
 class StaysSuspended(Firmware):
     """When the car comes back to a session that waits for it, it does not charge."""
 
@@ -72,7 +72,7 @@ class StaysSuspended(Firmware):
         super().plugged_in(socket)
 
 
-@CHARGE_POINT.defect("@start and not @recommended", None)
+@CHARGE_POINT.defect("@start and not @recommended", "A question that the CSMS cannot process lets nobody charge")
 class FailsOpen(Firmware):
     """A question about a tag that the CSMS cannot process counts as Accepted."""
 
@@ -89,7 +89,10 @@ class FailsOpen(Firmware):
         return await super().authorize(tag)
 
 
-@CHARGE_POINT.defect("@start and not @recommended", None)
+@CHARGE_POINT.defect(
+    "@start and not @recommended",
+    "The session of a tag that is refused when it starts is stopped [status=ConcurrentTx]",
+)
 class ConcurrentIsFine(Firmware):
     """A start that is answered with ConcurrentTx goes on."""
 
@@ -99,7 +102,7 @@ class ConcurrentIsFine(Firmware):
         super().started(key, tag, answer)
 
 
-@CHARGE_POINT.defect("@start or @stop or @remote-start", None)
+@CHARGE_POINT.defect("@start or @stop or @remote-start", "A tag may hold any character")
 class ShortTags(Firmware):
     """It keeps sixteen characters of a tag."""
 
@@ -110,7 +113,10 @@ class ShortTags(Firmware):
         return super().remote_start(tag[:16], number)
 
 
-@CHARGE_POINT.defect("@offline and not @resend", None)
+@CHARGE_POINT.defect(
+    "@offline and not @resend",
+    "A tag whose time in the cache is over starts nothing offline", warned=True,
+)
 class ExpiredIsGoodOffline(Firmware):
     """Offline it does not look at the expiry date."""
 
@@ -120,7 +126,7 @@ class ExpiredIsGoodOffline(Firmware):
         return entry if good else None
 
 
-@CHARGE_POINT.defect("@start and not @recommended or @stop", None)
+@CHARGE_POINT.defect("@offline and not @resend", "A tag that was refused at a stop starts nothing offline", warned=True)
 class CacheIgnoresStops(Firmware):
     """What the answer to StopTransaction says about a tag is not learnt."""
 
@@ -131,7 +137,7 @@ class CacheIgnoresStops(Firmware):
         return answer
 
 
-@CHARGE_POINT.defect("@start or @connectors", None)
+@CHARGE_POINT.defect("@start or @connectors", "A fault of one connector is told of that one")
 class FaultOfTheFirst(Firmware):
     """A fault of connector 2 is told of connector 1."""
 

@@ -47,7 +47,7 @@ class OldStartsAreAccepted(CentralSystem):
         return answer
 
 
-@CSMS.defect("@core", None)
+@CSMS.defect("@core", "A start after a remote start that was refused is judged by its own tag")
 class NextStartIsTheOrderedOne(CentralSystem):
     """After a remote start, even one that was refused, the next start gets the tag of the order, whoever it was."""
 
@@ -183,7 +183,7 @@ class BootEndsSessions(ForgetsSessions):
         return super().registration(identity)
 
 
-@CSMS.defect("@core", None)
+@CSMS.defect("@core", "The end of a session is taken when its connector is free already")
 class AvailableEndsSessions(ForgetsSessions):
     """A session ends when its connector is Available: the stop that comes later is an error."""
 

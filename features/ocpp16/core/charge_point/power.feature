@@ -43,7 +43,10 @@ Feature: Power is lost during a session
     And before or after that, it stops the transaction because of Local with the known tag, ended during the outage
 
   Scenario: The register outlives a power cut
-    Given a session with the known tag runs on connector 1
+    Given the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And a session with the known tag runs on connector 1
+    Then it sends 2 meter values of the transaction, sampled 1 second apart
     When the CSMS sends RemoteStopTransaction
       | transactionId | the transaction |
     Then it answers Accepted

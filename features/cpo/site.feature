@@ -26,7 +26,8 @@ Feature: Sites, where charge points stand
       """
 
   Scenario: The second page goes on where the first ends
-    Given the organization sends POST /api/v1/sites
+    Given the organization sends GET /api/v1/sites/{site}
+    And the organization sends POST /api/v1/sites
       """
       {"name": "Back yard", "address": "13 Riverside Way"}
       """

@@ -88,13 +88,12 @@ impl CsmsRole {
     /// Waits for the answer to a call. The charge point has to take it in before it can obey: its next word shows that it
     /// has.
     pub(crate) async fn taken_in(&mut self, seen: &Seen) -> StepResult {
-        self.talk.answered(seen).await?;
-        let answered = self.talk.line.log().entries.len();
+        let answered = self.talk.answered(seen).await?;
         let said = |entry: &Entry| entry.frame(Direction::FromSut).is_some();
         self.talk
             .line
             .wait(TAKEN_IN, |log| {
-                let later = log.entries.get(answered..).unwrap_or_default();
+                let later = log.entries.get(answered + 1..).unwrap_or_default();
                 later.iter().any(said).then_some(())
             })
             .await;

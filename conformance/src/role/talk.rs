@@ -33,12 +33,18 @@ pub(crate) struct Seen {
 impl Seen {
     /// What it was answered with, once it is.
     pub(crate) fn answer<'a>(&self, log: &'a Log) -> Option<&'a Message> {
-        let later = log.entries.get(self.index + 1..)?.iter();
-        let mut same_line = later.take_while(|entry| !matches!(entry.kind, EntryKind::Opened));
-        same_line.find_map(|entry| match entry.frame(Direction::ToSut)? {
-            Message::Call { .. } => None,
-            answer => (answer.id() == Some(&self.id)).then_some(answer),
-        })
+        log.entries[self.answered_at(log)?].frame(Direction::ToSut)
+    }
+
+    /// The place of its answer, once there is one.
+    fn answered_at(&self, log: &Log) -> Option<usize> {
+        let later = log.entries.iter().enumerate().skip(self.index + 1);
+        let mut same_line = later.take_while(|(_, entry)| !matches!(entry.kind, EntryKind::Opened));
+        let is_it = |entry: &Entry| match entry.frame(Direction::ToSut) {
+            None | Some(Message::Call { .. }) => false,
+            Some(answer) => answer.id() == Some(&self.id),
+        };
+        same_line.find_map(|(index, entry)| is_it(entry).then_some(index))
     }
 }
 
@@ -193,10 +199,9 @@ impl Talk {
     }
 
     /// Waits until a call of the system under test is answered: only then may it know what comes of it.
-    pub(crate) async fn answered(&self, seen: &Seen) -> StepResult {
-        let answered = self
-            .line
-            .wait(self.patience, |log| seen.answer(log).map(|_| ()));
+    /// Gives the place of the answer.
+    pub(crate) async fn answered(&self, seen: &Seen) -> Result<usize, Failure> {
+        let answered = self.line.wait(self.patience, |log| seen.answered_at(log));
         let missing = || Failure::new("the rig did not answer it");
         answered.await.ok_or_else(missing)
     }

@@ -995,7 +995,7 @@ pub(super) const CHARGE_POINT: Table = &[
     (
         "says nothing of keys that it does not know",
         &[words(
-            "NoSuchSettingAnywhere among the unknown keys",
+            "NoSuchSettingAnywhere alone among the unknown keys",
             &[
                 "A key that nobody knows is named as unknown",
                 "A known and an unknown key are told apart",

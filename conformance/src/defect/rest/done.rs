@@ -120,7 +120,7 @@ pub(super) const SEEDS: &[Http] = &[
     },
     Http {
         name: "minds the case of addresses",
-        breaks: "an address is the same in capitals and small letters [RFC 5321 §2.4]",
+        breaks: "an account is found by its address, large or small [OpenAPI §4.8.17]",
         make: minds_the_case_of_addresses,
     },
     Http {

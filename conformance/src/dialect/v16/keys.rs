@@ -58,6 +58,7 @@ pub(crate) const PROFILE_KEYS: [(&str, &str, Option<bool>); 7] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Boolean,
+    /// A count, or a time in seconds: none is below nought.
     Integer,
 }
 
@@ -67,14 +68,14 @@ impl Kind {
         match self {
             Self::Boolean => ["true", "false"]
                 .iter()
-                .any(|word| word.eq_ignore_ascii_case(value)),
-            Self::Integer => value.parse::<i64>().is_ok(),
+                .any(|word| word.eq_ignore_ascii_case(value.trim())),
+            Self::Integer => value.trim().parse::<u64>().is_ok(),
         }
     }
 }
 
-/// Standard keys whose values are no texts [1.6 §9.1, §9.2, §9.4].
-pub(crate) const KINDS: [(&str, Kind); 30] = [
+/// Standard keys whose values are no texts [1.6 §9].
+pub(crate) const KINDS: [(&str, Kind); 36] = [
     ("AllowOfflineTxForUnknownId", Kind::Boolean),
     ("AuthorizationCacheEnabled", Kind::Boolean),
     ("AuthorizeRemoteTxRequests", Kind::Boolean),
@@ -83,6 +84,7 @@ pub(crate) const KINDS: [(&str, Kind); 30] = [
     ("ChargingScheduleMaxPeriods", Kind::Integer),
     ("ClockAlignedDataInterval", Kind::Integer),
     ("ConnectionTimeOut", Kind::Integer),
+    ("ConnectorPhaseRotationMaxLength", Kind::Integer),
     ("ConnectorSwitch3to1PhaseSupported", Kind::Boolean),
     ("GetConfigurationMaxKeys", Kind::Integer),
     ("HeartbeatInterval", Kind::Integer),
@@ -93,7 +95,9 @@ pub(crate) const KINDS: [(&str, Kind); 30] = [
     ("LocalPreAuthorize", Kind::Boolean),
     ("MaxChargingProfilesInstalled", Kind::Integer),
     ("MaxEnergyOnInvalidId", Kind::Integer),
+    ("MeterValuesAlignedDataMaxLength", Kind::Integer),
     ("MeterValueSampleInterval", Kind::Integer),
+    ("MeterValuesSampledDataMaxLength", Kind::Integer),
     ("MinimumStatusDuration", Kind::Integer),
     ("NumberOfConnectors", Kind::Integer),
     ("ReserveConnectorZeroSupported", Kind::Boolean),
@@ -101,6 +105,9 @@ pub(crate) const KINDS: [(&str, Kind); 30] = [
     ("SendLocalListMaxLength", Kind::Integer),
     ("StopTransactionOnEVSideDisconnect", Kind::Boolean),
     ("StopTransactionOnInvalidId", Kind::Boolean),
+    ("SupportedFeatureProfilesMaxLength", Kind::Integer),
+    ("StopTxnSampledDataMaxLength", Kind::Integer),
+    ("StopTxnAlignedDataMaxLength", Kind::Integer),
     ("TransactionMessageAttempts", Kind::Integer),
     ("TransactionMessageRetryInterval", Kind::Integer),
     ("UnlockConnectorOnEVSideDisconnect", Kind::Boolean),
@@ -153,10 +160,11 @@ mod tests {
 
     #[test]
     fn the_value_of_a_key_is_of_its_kind() {
-        assert!(Kind::Integer.fits("-1") && Kind::Integer.fits("86400"));
+        assert!(Kind::Integer.fits("0") && Kind::Integer.fits(" 86400"));
         assert!(Kind::Boolean.fits("true") && Kind::Boolean.fits("False"));
         for (kind, value) in [
             (Kind::Integer, "5 minutes"),
+            (Kind::Integer, "-1"),
             (Kind::Integer, "1.5"),
             (Kind::Integer, ""),
             (Kind::Boolean, "1"),

@@ -319,7 +319,9 @@ impl Bench<'_> {
         };
         let bent = Arc::clone(&between.bent);
         let scenarios = self.play(self.features.clone(), between).await?;
-        let bent = bent.load(Ordering::Relaxed);
+        // A choice of scenarios may have no occasion for it.
+        let is_a_choice = !self.defects().1.is_empty();
+        let bent = is_a_choice || bent.load(Ordering::Relaxed);
         Ok(blame::judged(liberty, &scenarios, self.before, bent))
     }
 

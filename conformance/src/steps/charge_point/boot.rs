@@ -83,6 +83,18 @@ async fn answers_boot(
     DONE
 }
 
+/// Told no interval it chooses one, as it likes [1.6 §4.2]; what comes later is the end of it.
+#[then("it does not boot again at once")]
+async fn does_not_flood(world: &mut World) -> StepResult {
+    const AT_ONCE: Duration = Duration::from_millis(500);
+    const LATER: usize = 20;
+    let talk = &mut world.csms()?.talk;
+    talk.expect_none_for(AT_ONCE, |action, _| action == "BootNotification")
+        .await?;
+    talk.allow_times(Expected::call("BootNotification"), LATER);
+    DONE
+}
+
 /// The same instant may be written with any offset [1.6 §3.15].
 #[given("the CSMS tells the time with the offset +05:30")]
 async fn tells_the_time_in_the_east(world: &mut World) -> StepResult {

@@ -249,6 +249,7 @@ async fn of_their_kinds(world: &mut World) -> StepResult {
         };
         let mut kinds = KINDS.iter();
         if let Some((name, kind)) = kinds.find(|(name, _)| name.eq_ignore_ascii_case(key))
+            && !value.is_empty()
             && !kind.fits(value)
         {
             let kind = format!("{kind:?}").to_lowercase();
@@ -296,13 +297,13 @@ async fn answers_unknown(world: &mut World, key: String) -> StepResult {
     let result = csms.talk.result().await?;
     let unknown = result["unknownKey"]
         .as_array()
-        .is_some_and(|keys| keys.iter().any(|other| *other == key));
+        .is_some_and(|keys| keys.len() == 1 && keys[0] == key);
     let known = result["configurationKey"].as_array().map_or(0, Vec::len);
-    if unknown && known <= others {
+    if unknown && known == others {
         DONE
     } else {
         Err(Failure::new(format!(
-            "its answer to {asked} is {result}; {key} among the unknown keys, and no value of it, is expected"
+            "its answer to {asked} is {result}; {key} alone among the unknown keys, and a value of each other one, is expected"
         )))
     }
 }

@@ -614,7 +614,7 @@ async fn stop_holds(world: &mut World, least: usize) -> StepResult {
     let stamps: BTreeSet<i64> = found.iter().map(|reading| reading.at_ms).collect();
     if stamps.len() < least.min(found.len()) {
         return Err(Failure::new(format!(
-            "the {} readings of its StopTransaction carry {} times; each is of its own [1.6 §7.33]",
+            "the {} readings of its StopTransaction carry {} times; there is one for each interval [1.6 §9.1.25, §9.1.27]",
             found.len(),
             stamps.len()
         )));

@@ -33,9 +33,23 @@ fn action_of(name: &str) -> Result<&'static str, Failure> {
     found.ok_or_else(|| Failure::new(format!("{name} is no transaction message")))
 }
 
-/// Any call of a charge point.
+/// Calls of a charge point.
+const CALLS: [&str; 8] = [
+    "Authorize",
+    "BootNotification",
+    "DataTransfer",
+    "Heartbeat",
+    "MeterValues",
+    "StartTransaction",
+    "StatusNotification",
+    "StopTransaction",
+];
+
 #[given(regex = r"^the CSMS cannot process the next (\w+)$")]
 async fn cannot_process(world: &mut World, action: String) -> StepResult {
+    if !CALLS.contains(&action.as_str()) {
+        return Err(Failure::new(format!("a charge point sends no {action}")));
+    }
     let csms = world.csms()?;
     csms.talk.line.script().answer_once(&action, CANNOT);
     DONE

@@ -94,3 +94,4 @@ Feature: Each connector has its own sessions
     And it may report any connector as Faulted
     When the fault of connector 2 is over
     Then it reports connector 2 as Available with NoError
+    And it may report any connector as Available

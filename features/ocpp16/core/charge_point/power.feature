@@ -35,8 +35,9 @@ Feature: Power is lost during a session
   @local-stop
   Scenario: What waits for the connection outlives a power cut
     Given a session with the known tag runs on connector 1
-    When the charge point loses its connection for 4 seconds
+    When the charge point loses its connection for 8 seconds
     And the driver presents the known tag at connector 1
+    And 3 seconds have gone by
     And the charge point is power cycled
     Then it boots
     And it reports connector 1 as Finishing or Preparing and the others as Available

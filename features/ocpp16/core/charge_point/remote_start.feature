@@ -64,6 +64,8 @@ Feature: A session is started by the CSMS
     And it reports connector 1 as Available, 2 seconds after it reported Preparing
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
+    And it may report connector 1 as Finishing
+    And it may report connector 1 as Available
     And it sends no StartTransaction for 1500 milliseconds
 
   @TC_007_2_CS @auth-cache

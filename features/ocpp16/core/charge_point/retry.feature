@@ -63,7 +63,9 @@ Feature: Transaction messages get through
     And before or after that, it reports connector 1 as Charging
 
   Scenario: The end of a session that was not answered survives a reset
-    Given a session with the known tag runs on connector 1
+    Given the setting TransactionMessageRetryInterval is 1
+    And the setting TransactionMessageAttempts is 3
+    And a session with the known tag runs on connector 1
     And the CSMS does not answer the next StopTransaction
     When the CSMS sends RemoteStopTransaction
       | transactionId | the transaction |
@@ -78,7 +80,9 @@ Feature: Transaction messages get through
     And it reports connector 1 as Finishing or Preparing and the others as Available
 
   Scenario: The end of a session whose answer was lost with the line is told again
-    Given a session with the known tag runs on connector 1
+    Given the setting TransactionMessageRetryInterval is 1
+    And the setting TransactionMessageAttempts is 3
+    And a session with the known tag runs on connector 1
     And the CSMS does not answer the next StopTransaction
     When the CSMS sends RemoteStopTransaction
       | transactionId | the transaction |

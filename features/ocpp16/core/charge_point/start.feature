@@ -33,6 +33,8 @@ Feature: A session is started at the charge point
     And it reports connector 1 as Available, 2 seconds after it reported Preparing
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
+    And it may report connector 1 as Finishing
+    And it may report connector 1 as Available
     And it sends no StartTransaction for 1500 milliseconds
 
   Scenario: A tag may hold any character
@@ -51,7 +53,8 @@ Feature: A session is started at the charge point
     And it sends no StartTransaction for 1500 milliseconds
 
   Scenario: A question that the CSMS cannot process lets nobody charge
-    Given the CSMS cannot process the next Authorize
+    Given the setting AllowOfflineTxForUnknownId is false where there is one
+    And the CSMS cannot process the next Authorize
     When the driver plugs in at connector 1
     Then it reports connector 1 as Preparing
     When the driver presents the unknown tag at connector 1
@@ -85,6 +88,7 @@ Feature: A session is started at the charge point
     And it may report any connector as Faulted
     When the fault of connector 1 is over
     Then it reports connector 1 as Available with NoError
+    And it may report any connector as Available
 
   @TC_041_CS
   Scenario: No session starts while the connector is faulty

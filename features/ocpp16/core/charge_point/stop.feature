@@ -109,7 +109,7 @@ Feature: A session is stopped
     And it stops the transaction because of Local with the sibling tag
     And before or after that, it reports connector 1 as Finishing
 
-  @local-stop
+  @recommended @local-stop
   Scenario: A tag that reads like the group stops nothing
     Given the known tag and the sibling tag belong to one group
     And a session with the known tag runs on connector 1

@@ -137,7 +137,7 @@ fn floods_with_boots() -> Box<dyn Bend> {
     })
 }
 
-/// Answers no second question about the next remote start once a tag was refused.
+/// Takes no remote start any more once a tag was refused.
 fn is_blocked_by_a_refusal() -> Box<dyn Bend> {
     let mut blocked = false;
     habit(move |direction, action, message| match message {

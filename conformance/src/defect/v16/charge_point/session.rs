@@ -184,7 +184,7 @@ pub(super) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "asks about tags that are in its cache",
-        breaks: "LocalPreAuthorize lets who is in the cache start unasked [1.6 §9.1.14]",
+        breaks: "LocalPreAuthorize lets who is in the cache start unasked [1.6 §9.1.13]",
         make: || asks_first(0),
     },
     Frames {

@@ -206,7 +206,7 @@ pub(super) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "keeps the pace of its heartbeats",
-        breaks: "HeartbeatInterval says how often a heartbeat is sent [1.6 §9.1.9]",
+        breaks: "HeartbeatInterval says how often a heartbeat is sent [1.6 §9.1.10]",
         make: || only_says_that_it_sets("HeartbeatInterval"),
     },
     Frames {

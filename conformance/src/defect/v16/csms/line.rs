@@ -159,7 +159,7 @@ pub(super) static SEEDS: &[Frames] = &[
     },
     Frames {
         name: "has no room for long names of vendors",
-        breaks: "the name of a vendor has up to 255 characters [1.6 §6.17]",
+        breaks: "the name of a vendor has up to 255 characters [1.6 §6.15]",
         make: || has_room_for("DataTransfer", "vendorId", 100),
     },
 ];

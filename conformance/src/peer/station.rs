@@ -139,6 +139,27 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The opening handshake by hand: the library's own refuses a server that confirms no subprotocol, and just that
 /// server is to be watched. Gives the status and the confirmed subprotocol.
+/// The certificate of the CSMS is from nobody whom the rig trusts: that says nothing about the CSMS.
+#[derive(Debug)]
+pub(crate) struct NotTrusted(String);
+
+impl fmt::Display for NotTrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the certificate of the CSMS is not trusted: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotTrusted {}
+
+fn tls_failure(error: std::io::Error) -> anyhow::Error {
+    let why = error.get_ref().and_then(|why| why.downcast_ref());
+    if let Some(rustls::Error::InvalidCertificate(_)) = why {
+        return NotTrusted(error.to_string()).into();
+    }
+    let port = "the TLS handshake failed; is this port one of TLS (wss), and the certificate the one it wants?";
+    anyhow::Error::new(error).context(port)
+}
+
 async fn shake_hands(
     request: Request,
     tls: Option<&ClientTls>,
@@ -161,7 +182,8 @@ async fn shake_hands(
             let name = ServerName::try_from(host).context("the host is no name for TLS")?;
             let shaking = TlsConnector::from(tls.config()).connect(name, stream);
             let shaken = timeout(HANDSHAKE, shaking).await;
-            Box::new(shaken.context("the TLS handshake was not finished")??)
+            let shaken = shaken.context("the TLS handshake was not finished")?;
+            Box::new(shaken.map_err(tls_failure)?)
         }
         _ => Box::new(stream),
     };

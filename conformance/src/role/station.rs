@@ -14,7 +14,7 @@ use crate::dialect::v16::answers::StationAnswers;
 use crate::dialect::v16::commands;
 use crate::failure::{Failure, StepResult};
 use crate::hand::driver::{Order as Ordered, Refusal};
-use crate::peer::station::{Knock, Welcome, connect};
+use crate::peer::station::{Knock, NotTrusted, Welcome, connect};
 use crate::watch::expected::{Expected, Order};
 use crate::wire::entry::{Entry, Message};
 use crate::wire::line::Line;
@@ -64,6 +64,16 @@ pub(crate) struct Asked {
     pub(crate) payload: Value,
     /// A careful CSMS may refuse to send it.
     pub(crate) if_it_can: bool,
+}
+
+/// A slip of the pen in a feature is no fault of a system under test.
+pub(crate) fn ensure_is_known(action: &str) -> StepResult {
+    if commands::is_known(action) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "OCPP 1.6 has no message {action}; correct the step"
+    )))
 }
 
 impl Asked {
@@ -131,7 +141,15 @@ impl StationRole {
         };
         let welcome = connect(&knock, self.sockets, self.events.clone())
             .await
-            .map_err(|error| Failure::new(format!("{error:#}")))?;
+            .map_err(|error| {
+                if let Some(not_trusted) = error.downcast_ref::<NotTrusted>() {
+                    self.rig.halt.call(
+                        not_trusted.to_string(),
+                        "name whom the rig is to trust with --ca FILE",
+                    );
+                }
+                Failure::new(format!("{error:#}"))
+            })?;
         if matches!(welcome, Welcome::Open { .. }) {
             self.rig.door.opens();
         }
@@ -154,7 +172,8 @@ impl StationRole {
                 subprotocol: Some(subprotocol),
             } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
             Welcome::Refused { status } => {
-                if matches!(status, 401 | 403 | 404) {
+                // Where no line opens there is no CSMS, or nobody it knows.
+                if matches!(status, 200..=399 | 401 | 403 | 404) {
                     self.rig.door.refuses(status);
                     self.rig.look_at_the_door(false);
                 }

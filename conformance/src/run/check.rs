@@ -51,10 +51,21 @@ pub(super) async fn print(
         Ok(device) => device,
         Err(failure) => bail!("{failure}"),
     };
-    show(traits, &device, features)
+    show(traits, &device, features, args.capabilities.is_some())
 }
 
-fn show(traits: &ChargerTraits, device: &Device, features: &[Feature]) -> Result<Verdict> {
+fn show(
+    traits: &ChargerTraits,
+    device: &Device,
+    features: &[Feature],
+    has_file: bool,
+) -> Result<Verdict> {
+    // Without a file some things are taken for granted.
+    let file_says = if has_file {
+        "the file says"
+    } else {
+        "by default"
+    };
     let mut out = std::io::stdout().lock();
     let mut open = 0;
     for gate in Gate::ALL {
@@ -82,7 +93,7 @@ fn show(traits: &ChargerTraits, device: &Device, features: &[Feature]) -> Result
         open += usize::from(!settled);
         writeln!(
             out,
-            "@{:<18} {needed:>3} scenarios  the file says {:<8} the charge point says {:<8} {verdict} (charge_point: {{ {} }})",
+            "@{:<18} {needed:>3} scenarios  {file_says} {:<8} the charge point says {:<8} {verdict} (charge_point: {{ {} }})",
             gate.tag,
             word(file),
             word(told),

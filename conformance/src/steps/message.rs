@@ -12,7 +12,7 @@ use super::csms::command::{expect_command, expect_if_it_can, last_command, order
 use super::world::World;
 use crate::case::tags::TagWord;
 use crate::failure::{DONE, Failure, StepResult};
-use crate::role::station::Asked;
+use crate::role::station::{Asked, ensure_is_known};
 
 /// What the operator of the CSMS under test wants its charge point to be told. A command that a careful CSMS, or one
 /// without a profile, cannot be made to send is not run where the step says `if it can`.
@@ -23,7 +23,7 @@ async fn has_it_sent(
     if_it_can: String,
     step: &Step,
 ) -> StepResult {
-    let payload = payload(world, step).await?;
+    let payload = payload(world, &action, step).await?;
     order(world, &action, payload.clone()).await?;
     world.station()?.asked = Some(Asked {
         action,
@@ -43,7 +43,7 @@ async fn sends_that(world: &mut World) -> StepResult {
 
 #[then(regex = r"^the CSMS sends ([A-Z]\w+)$")]
 async fn sends(world: &mut World, action: String, step: &Step) -> StepResult {
-    let payload = payload(world, step).await?;
+    let payload = payload(world, &action, step).await?;
     let asked = Asked {
         action,
         payload,
@@ -71,20 +71,21 @@ async fn expect_ordered(world: &mut World, asked: Asked) -> StepResult {
 /// The rig's CSMS sends a command to the charge point under test; the step behind it says which answers are right.
 #[when(regex = r"^the CSMS sends ([A-Z]\w+)$")]
 async fn sends_command(world: &mut World, action: String, step: &Step) -> StepResult {
-    let payload = payload(world, step).await?;
+    let payload = payload(world, &action, step).await?;
     world.csms()?.command(&action, payload).await
 }
 
 /// The rig's charge point sends a message to the CSMS under test; the step behind it says which answers are right.
 #[when(regex = r"^it sends ([A-Z]\w+)$")]
 async fn sends_message(world: &mut World, action: String, step: &Step) -> StepResult {
-    let payload = payload(world, step).await?;
+    let payload = payload(world, &action, step).await?;
     world.station()?.talk.command(&action, payload).await;
     DONE
 }
 
 /// The payload that the table of a step describes; without a table an empty one.
-async fn payload(world: &mut World, step: &Step) -> Result<Value, Failure> {
+async fn payload(world: &mut World, action: &str, step: &Step) -> Result<Value, Failure> {
+    ensure_is_known(action)?;
     let mut payload = Value::Object(Map::new());
     let rows = step.table.iter().flat_map(|table| &table.rows);
     for row in rows {

@@ -8,7 +8,7 @@ from flash import ENERGY
 from variants import CHARGE_POINT
 
 
-@CHARGE_POINT.liberty(blamed=True, fixed_cable=True)
+@CHARGE_POINT.liberty(fixed_cable=True)
 class FixedCables(Firmware):
     """Its cables are fixed."""
 
@@ -97,7 +97,7 @@ class CarIsSlow(Firmware):
         return status
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class SlowLock(Firmware):
     """The lock takes a second: a session begins after that, and so does the answer to an unlocking."""
 
@@ -165,7 +165,7 @@ class SessionsOutliveFaults(Firmware):
         self.report()
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class FaultsAreOfTheWhole(Firmware):
     """A fault of a connector is told of the whole charge point too."""
 
@@ -201,7 +201,7 @@ class BeginAndEndReadings(Firmware):
         super().stop(number, reason, tag, hold)
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class OtherReadings(Firmware):
     """Energy is in kWh, rounded, with its phases and of both ends."""
 
@@ -235,7 +235,7 @@ class PlainReadings(Firmware):
         return values
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class TwoReadingsAtOnce(Firmware):
     """Two samples go in one message."""
 

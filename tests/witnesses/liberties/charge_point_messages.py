@@ -159,7 +159,7 @@ class ErrorsForConnectors(Firmware):
         return super().trigger(what, number)
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class ShortStatusesAreNotTold(Firmware):
     """A status that lasts less than half a second is not told [1.6 §9.1 MinimumStatusDuration]."""
 
@@ -176,7 +176,7 @@ class ShortStatusesAreNotTold(Firmware):
         super().report()
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class TransactionsLast(Firmware):
     """Statuses and questions go before the messages of transactions."""
 

@@ -1,8 +1,14 @@
 //! A command as it has to come when it was ordered: what a CSMS may leave out, and how names are compared.
 
+use dynamo_protocol::v16::Action;
 use serde_json::{Value, json};
 
 use crate::watch::expected::{Expected, Want};
+
+/// Whether there is such a message, of either side.
+pub(crate) fn is_known(action: &str) -> bool {
+    Action::from_wire(action).is_some()
+}
 
 /// The command that carries this order out.
 pub(crate) fn ordered(action: &str, payload: &Value) -> Expected {

@@ -57,7 +57,7 @@ Feature: The CSMS takes a charge point out of service and restarts it
       | type | Soft |
     Then it answers Accepted
     And it stops the transaction because of SoftReset
-    And before or after that, it reports connector 1 as Finishing
+    And before or after that, it may report connector 1 as Finishing
     And it boots
     And it reports connector 1 as Finishing or Preparing and the others as Available
 

@@ -240,6 +240,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_certificate_that_nobody_trusts_is_told_from_a_port_without_tls() {
+        let failed = |why: rustls::Error| {
+            let error = std::io::Error::new(std::io::ErrorKind::InvalidData, why);
+            tls_failure(error).context("cannot connect")
+        };
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(failed(unknown).downcast_ref::<NotTrusted>().is_some());
+        let plain = rustls::InvalidMessage::InvalidContentType;
+        let plain = failed(rustls::Error::InvalidMessage(plain));
+        assert!(plain.downcast_ref::<NotTrusted>().is_none());
+        assert!(
+            format!("{plain:#}").contains("is this port one of TLS"),
+            "{plain:#}"
+        );
+    }
+
+    #[test]
     fn the_identity_is_the_last_segment_of_the_path_and_a_query_stays_behind_it() {
         assert_eq!(url_of("ws://h/ocpp", "CP-1"), "ws://h/ocpp/CP-1");
         assert_eq!(url_of("ws://h/ocpp/", "CP 1/2"), "ws://h/ocpp/CP%201%2F2");

@@ -62,6 +62,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_slip_in_the_name_of_a_message_is_noticed() {
+        assert!(is_known("UnlockConnector") && is_known("StatusNotification"));
+        assert!(!is_known("UnlockConnectr"));
+    }
+
+    #[test]
     fn an_order_is_carried_out_in_each_form_that_the_standard_allows_and_in_no_other() {
         let right = [
             ("Reset", json!({"type": "Soft"}), json!({"type": "Soft"})),

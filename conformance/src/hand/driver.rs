@@ -183,7 +183,8 @@ impl Driver {
         matches!(self.way, Way::Prompt(_))
     }
 
-    /// Whether it has ever taken the rig's word: then a single refusal is that order's own.
+    /// Whether it has ever taken the rig's word: then a single refusal is that order's own. It may not know a thing that
+    /// is ordered (404); who knows none of the first orders is not there.
     pub(crate) fn has_listened(&self) -> bool {
         let exchanges = self
             .exchanges
@@ -191,7 +192,17 @@ impl Driver {
             .unwrap_or_else(PoisonError::into_inner);
         exchanges
             .iter()
-            .any(|exchange| !matches!(exchange.status, 401 | 403))
+            .any(|exchange| !matches!(exchange.status, 401 | 403 | 404))
+    }
+
+    /// Whether it has answered that nothing is there, so often that no order can be what it does not know.
+    fn is_nowhere(&self) -> bool {
+        let exchanges = self
+            .exchanges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let missed = exchanges.iter().filter(|exchange| exchange.status == 404);
+        missed.count() >= NOWHERE_MIN
     }
 
     /// Gives the order; a driver that is busy is asked again for a while, unless the command has come all the same.
@@ -286,7 +297,8 @@ impl Driver {
             return None;
         }
         let text = beginning(response).await;
-        let of_everything = matches!(status.as_u16(), 401 | 403);
+        let of_everything =
+            matches!(status.as_u16(), 401 | 403) || (status.as_u16() == 404 && self.is_nowhere());
         let refusal = Refusal {
             reason: format!("the driver at {url} answered {status}: {text}"),
             of_everything,
@@ -296,6 +308,9 @@ impl Driver {
         Some((status.as_u16(), refusal))
     }
 }
+
+/// Orders that end at a wrong address before that is the address's fault.
+const NOWHERE_MIN: usize = 5;
 
 /// A driver that has something else to do says this, and is asked again so often.
 const BUSY: u16 = 409;
@@ -346,4 +361,28 @@ async fn ask(person: &Person, id: &str, action: &str, payload: &Value) -> Option
         of_the_order: false,
         cannot: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_driver_that_knows_none_of_many_orders_is_at_another_address() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/nope", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new()).await });
+        let driver = Driver::new(&url, &[], reqwest::Client::new()).unwrap();
+        for number in 1..=NOWHERE_MIN {
+            let mut order = driver.order("scenario", "CP-1", "Reset", &json!({}), |_| {});
+            let refusal = order.refused().await;
+            assert_eq!(
+                refusal.of_everything,
+                number == NOWHERE_MIN,
+                "order {number}"
+            );
+        }
+        assert!(!driver.has_listened());
+    }
 }

@@ -1,5 +1,6 @@
 //! The beginning of a scenario with a charge point under test: it is restarted, boots, and tells its connectors.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dynamo_protocol::trace::Direction;
@@ -41,7 +42,17 @@ impl CsmsRole {
             self.judged_from = self.judged_from.max(self.socket_of(&boot));
             self.get_to_know(&boot).await?;
         }
-        self.statuses(1, &["Available"], Order::Next).await?;
+        if let Err(failure) = self.statuses(1, &["Available"], Order::Next).await {
+            return Err(match self.is_taken() {
+                // Nobody is there who could.
+                Some((connector, status)) if matches!(self.operator, Operator::Absent) => {
+                    Closed::NotRun(format!(
+                        "connector {connector} is {status}: take the cable out and clear faults, or give --operator"
+                    ))
+                }
+                _ => failure.into(),
+            });
+        }
         let main = Expected::call("StatusNotification")
             .with("connectorId", 0)
             .want("status", Want::OneOf(vec![json!("Available")]));
@@ -60,6 +71,23 @@ impl CsmsRole {
             return Err(Failure::new(NO_MAIN_STATUS).into());
         }
         Ok(())
+    }
+
+    /// A connector that is not free, by what it was reported as last.
+    fn is_taken(&self) -> Option<(i64, String)> {
+        let log = self.talk.line.log();
+        let mut last: BTreeMap<i64, String> = BTreeMap::new();
+        for (_, action, payload) in log.entries.iter().filter_map(Entry::call_from_sut) {
+            if let ("StatusNotification", Some(connector), Some(status)) = (
+                action,
+                payload["connectorId"].as_i64(),
+                payload["status"].as_str(),
+            ) {
+                last.insert(connector, status.to_owned());
+            }
+        }
+        last.into_iter()
+            .find(|(connector, status)| *connector > 0 && status != "Available")
     }
 
     /// Where in the record the socket of this boot was opened: what a charger still had to say before its restart belongs

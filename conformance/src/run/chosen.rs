@@ -39,35 +39,46 @@ impl Chosen {
     /// # Errors
     /// Names it, and an id that is like it.
     pub(super) fn ensure_ids_are_known(&self, features: &[Feature]) -> Result<()> {
-        let all: Vec<String> = features
-            .iter()
-            .flat_map(|feature| {
-                feature
-                    .scenarios
-                    .iter()
-                    .flat_map(|scenario| all_tags(feature, scenario))
-            })
-            .collect();
-        for id in &self.ids {
-            if has_id(&all, id) {
-                continue;
-            }
-            let upper = id.to_uppercase();
-            let near = all
-                .iter()
-                .filter(|tag| tag.contains('_') || tag.contains('-'))
-                .max_by(|one, other| {
-                    let likeness = |tag: &str| strsim::jaro_winkler(&tag.to_uppercase(), &upper);
-                    likeness(one).total_cmp(&likeness(other))
-                });
-            let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
-            bail!(
-                "no scenario has the id {}; {near}--list shows all of them with their tags",
-                quoted(id)
-            );
-        }
-        Ok(())
+        ensure_ids_are_known(self.ids.iter().map(String::as_str), features)
     }
+}
+
+/// An id that no scenario has is a mistake.
+///
+/// # Errors
+/// Names it, and an id that is like it.
+pub(super) fn ensure_ids_are_known<'a>(
+    ids: impl Iterator<Item = &'a str>,
+    features: &[Feature],
+) -> Result<()> {
+    let all: Vec<String> = features
+        .iter()
+        .flat_map(|feature| {
+            feature
+                .scenarios
+                .iter()
+                .flat_map(|scenario| all_tags(feature, scenario))
+        })
+        .collect();
+    for id in ids {
+        if has_id(&all, id) {
+            continue;
+        }
+        let upper = id.to_uppercase();
+        let near = all
+            .iter()
+            .filter(|tag| tag.contains('_') || tag.contains('-'))
+            .max_by(|one, other| {
+                let likeness = |tag: &str| strsim::jaro_winkler(&tag.to_uppercase(), &upper);
+                likeness(one).total_cmp(&likeness(other))
+            });
+        let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+        bail!(
+            "no scenario has the id {}; {near}--list shows all of them with their tags",
+            quoted(id)
+        );
+    }
+    Ok(())
 }
 
 fn has_id(tags: &[String], id: &str) -> bool {

@@ -76,7 +76,9 @@ fn similar<'a>(all: &'a [KnownStep], words: &str) -> Vec<&'a str> {
         .iter()
         .map(|step| {
             let example = step.example.split_once(' ').map_or("", |(_, rest)| rest);
-            (strsim::jaro_winkler(example, words), step.example.as_str())
+            let likeness = strsim::jaro_winkler(example, words)
+                .max(strsim::jaro_winkler(&plain(example), &plain(words)));
+            (likeness, step.example.as_str())
         })
         .filter(|(likeness, _)| *likeness > LIKENESS_MIN)
         .collect();
@@ -85,6 +87,22 @@ fn similar<'a>(all: &'a [KnownStep], words: &str) -> Vec<&'a str> {
         .map(|(_, example)| example)
         .take(SIMILAR_SHOWN)
         .collect()
+}
+
+/// The words without what differs from one use of a step to the next: names of the standard, and numbers.
+fn plain(words: &str) -> String {
+    let is_name = |word: &str| {
+        let mut letters = word.chars();
+        let begins = letters.next().is_some_and(char::is_uppercase);
+        begins && letters.next().is_some_and(char::is_lowercase)
+    };
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let words = words.split_whitespace().map(|word| match word {
+        word if is_name(word) => "Name",
+        word if is_number(word) => "1",
+        word => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// How like two steps must be, from 0 to 1, and how many are offered.
@@ -186,6 +204,25 @@ mod tests {
                     step.value
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_slip_finds_its_step_whatever_message_it_is_about() {
+        let all = all().unwrap();
+        for (slip, step) in [
+            ("the CSMS send UnlockConnector", "the CSMS sends "),
+            ("it anwers Unlocked", "it answers "),
+            (
+                "the driver plugs at connector 2",
+                "the driver plugs in at connector",
+            ),
+        ] {
+            let near = similar(&all, slip);
+            assert!(
+                near.iter().any(|near| near.contains(step)),
+                "{slip}: {near:?}"
+            );
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) mod verdict;
 
 use crate::case::file::read_bounded;
 use crate::case::waivers;
-use chosen::{Chosen, expression};
+use chosen::{Chosen, ensure_ids_are_known, expression};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -104,6 +104,10 @@ pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
         return Ok(Verdict::Passed);
     }
     chosen.ensure_ids_are_known(&features)?;
+    if !args.only_features {
+        let cases = waivers.iter().filter_map(|waiver| waiver.case.as_deref());
+        ensure_ids_are_known(cases, &features).context("--waivers")?;
+    }
     let fits = |tags: &[String]| {
         side_of(tags).is_none_or(|side| is_tested(&args, side)) && chosen.has(tags)
     };

@@ -73,6 +73,10 @@ fn adopt(station: &mut StationRole, result: &Value) -> StepResult {
 }
 
 pub(super) fn start(station: &mut StationRole, connector: u32, tag: &str, begun: String) -> Value {
+    // Within the same millisecond the next start would be the one before, told again.
+    if station.talk.told.contains_key("StartTransaction") {
+        station.meter_wh += 1;
+    }
     let payload = json!({"connectorId": connector, "idTag": tag, "meterStart": station.meter_wh, "timestamp": begun});
     station
         .talk

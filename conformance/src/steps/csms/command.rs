@@ -418,6 +418,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_second_start_in_the_same_instant_is_another_message() {
+        let (_, rig) = refused_rig(404).await;
+        let mut station = StationRole::new(rig, "scenario").unwrap();
+        let now = "2026-01-01T00:00:00.000Z";
+        let mut start = || crate::steps::csms::session::start(&mut station, 1, "A", now.into());
+        assert_ne!(start(), start());
+    }
+
+    #[tokio::test]
     async fn a_command_that_a_careful_csms_refuses_to_send_is_not_run_and_any_other_fails() {
         let (driver, rig) = refused_rig(422).await;
         let order = |tell: fn(String)| {

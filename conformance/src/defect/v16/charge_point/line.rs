@@ -4,8 +4,10 @@ use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use super::swallowed;
-use crate::defect::v16::NeverPongs;
-use crate::defect::{Frames, becomes, calls, habit};
+use crate::defect::v16::{NeverPongs, hangs_up_on_rubbish};
+use crate::defect::{
+    Frames, answers_twice, becomes, calls, habit, never_answers, says, swaps_error_codes,
+};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
 
@@ -68,17 +70,6 @@ fn reads_ascii_alone() -> Box<dyn Bend> {
             })
         }
         _ => None,
-    })
-}
-
-/// Closes the line when something comes that is no frame.
-fn hangs_up_on_rubbish() -> Box<dyn Bend> {
-    habit(|direction, _, message| {
-        let is_rubbish = matches!(message, Message::Unreadable(_));
-        (direction == Direction::ToSut && is_rubbish).then(|| Fate {
-            close: true,
-            ..Fate::default()
-        })
     })
 }
 
@@ -167,6 +158,66 @@ fn triggers_the_first() -> Box<dyn Bend> {
             let mut payload = payload.clone();
             payload["connectorId"] = 1.into();
             Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Sends the next call without waiting for the answer to the one before.
+fn opens_two_calls() -> Box<dyn Bend> {
+    let mut number = 0;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            number += 1;
+            let frame = json!([2, id, action, payload]).to_string();
+            let second = json!([2, format!("beside-{number}"), "Heartbeat", {}]).to_string();
+            Some(Fate {
+                on: vec![frame, second],
+                back: Vec::new(),
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// All calls carry the same id.
+fn uses_one_id() -> Box<dyn Bend> {
+    let mut real = String::new();
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut => {
+            real.clone_from(id);
+            Some(becomes(json!([2, "1", action, payload])))
+        }
+        Message::Result { id, payload } if direction == Direction::ToSut && id == "1" => {
+            Some(becomes(json!([3, real, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Has room for 32 characters of a message id.
+fn cuts_ids_short() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && id.chars().count() > 32 =>
+        {
+            let short: String = id.chars().take(32).collect();
+            Some(becomes(json!([3, short, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Data of a vendor that it does not know is an error to it.
+fn errors_on_data() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, .. }
+            if direction == Direction::FromSut && action == "DataTransfer" =>
+        {
+            Some(becomes(json!([4, id, "InternalError", "", {}])))
         }
         _ => None,
     })
@@ -277,5 +328,45 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "hangs up on rubbish",
         breaks: "what is no frame ends nothing [1.6J §4.2]",
         make: hangs_up_on_rubbish,
+    },
+    Frames {
+        name: "answers twice",
+        breaks: "each call has one answer [1.6J §4.1.1]",
+        make: answers_twice,
+    },
+    Frames {
+        name: "never answers an unlock",
+        breaks: "each call has an answer [1.6J §4.1.1]",
+        make: || never_answers("UnlockConnector"),
+    },
+    Frames {
+        name: "mixes up NotImplemented and NotSupported",
+        breaks: "NotImplemented is for an action nobody knows [1.6J §4.2.3]",
+        make: swaps_error_codes,
+    },
+    Frames {
+        name: "takes data of any vendor",
+        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
+        make: || says("DataTransfer", "UnknownVendorId", "Accepted"),
+    },
+    Frames {
+        name: "is thrown by data of a vendor it does not know",
+        breaks: "an unknown vendor is UnknownVendorId [1.6 §4.3]",
+        make: errors_on_data,
+    },
+    Frames {
+        name: "opens two calls at a time",
+        breaks: "the next call waits for the answer to the one before [1.6J §4.1.1]",
+        make: opens_two_calls,
+    },
+    Frames {
+        name: "uses one id for all calls",
+        breaks: "the id of a call is unique [1.6J §4.1.4]",
+        make: uses_one_id,
+    },
+    Frames {
+        name: "cuts message ids short",
+        breaks: "an id of 36 characters comes back as it was [1.6J §4.1.4]",
+        make: cuts_ids_short,
     },
 ];

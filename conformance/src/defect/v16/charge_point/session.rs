@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::setting::behaves_as_if;
 use super::{QUEUED, age, nothing, swallowed};
-use crate::defect::{Frames, becomes, calls, habit, never_calls, only_says};
+use crate::defect::{Frames, becomes, calls, habit, never_calls, only_says, says};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
 
@@ -172,6 +172,79 @@ fn tells_readings_of_before() -> Box<dyn Bend> {
     })
 }
 
+/// The meter of each session but the first begins at nought.
+fn begins_at_nought() -> Box<dyn Bend> {
+    let mut sessions = 0;
+    calls("StartTransaction", move |payload| {
+        sessions += 1;
+        if sessions > 1 {
+            payload["meterStart"] = 0.into();
+        }
+    })
+}
+
+/// Tells of connector 1 what happens at connector 2.
+fn mixes_up_connectors() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut
+                && ["StartTransaction", "MeterValues"].contains(&action)
+                && payload["connectorId"] == 2 =>
+        {
+            let mut payload = payload.clone();
+            payload["connectorId"] = 1.into();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Ends the session that began last, whichever is over.
+fn stops_the_last_one() -> Box<dyn Bend> {
+    let mut last = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::ToSut && action == "StartTransaction" =>
+        {
+            last = payload["transactionId"].clone();
+            None
+        }
+        Message::Call { id, payload, .. }
+            if direction == Direction::FromSut && action == "StopTransaction" =>
+        {
+            let mut payload = payload.clone();
+            payload["transactionId"] = last.clone();
+            Some(becomes(json!([2, id, action, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// A command that it refuses ends the session, and nobody is told.
+fn ends_in_silence() -> Box<dyn Bend> {
+    let mut ended = false;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut
+                && [
+                    "RemoteStartTransaction",
+                    "RemoteStopTransaction",
+                    "UnlockConnector",
+                ]
+                .contains(&action) =>
+        {
+            ended = payload["status"] == "Rejected" || payload["status"] == "NotSupported";
+            None
+        }
+        Message::Call { id, .. }
+            if ended && direction == Direction::ToSut && action == "RemoteStopTransaction" =>
+        {
+            Some(swallowed(id, &json!({"status": "Rejected"})))
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "starts for another tag",
@@ -288,5 +361,93 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "charges strangers offline",
         breaks: "offline an unknown tag starts nothing unless it is allowed to [1.6 §3.5.4]",
         make: || behaves_as_if("AllowOfflineTxForUnknownId", "true"),
+    },
+    Frames {
+        name: "stops another transaction",
+        breaks: "StopTransaction carries the id that the start was given [1.6 §4.10]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                payload["transactionId"] = 4_711.into()
+            })
+        },
+    },
+    Frames {
+        name: "gives no reason",
+        breaks: "the reason of a stop is left out only for Local [1.6 §4.10]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                payload
+                    .as_object_mut()
+                    .map(|members| members.remove("reason"));
+            })
+        },
+    },
+    Frames {
+        name: "writes numbers as text",
+        breaks: "meterStart is an integer [1.6 §6.45]",
+        make: || {
+            calls("StartTransaction", |payload| {
+                payload["meterStart"] = payload["meterStart"].to_string().into()
+            })
+        },
+    },
+    Frames {
+        name: "leaves the offset out",
+        breaks: "time stamps are RFC 3339 with their offset [1.6 §3.13]",
+        make: || {
+            calls("StartTransaction", |payload| {
+                payload["timestamp"] = "2024-03-10T15:00:00".into()
+            })
+        },
+    },
+    Frames {
+        name: "accepts a start where somebody charges",
+        breaks: "a remote start it cannot do is Rejected [1.6 §5.11]",
+        make: || says("RemoteStartTransaction", "Rejected", "Accepted"),
+    },
+    Frames {
+        name: "accepts the stop of any transaction",
+        breaks: "a remote stop of an unknown transaction is Rejected [1.6 §5.12]",
+        make: || says("RemoteStopTransaction", "Rejected", "Accepted"),
+    },
+    Frames {
+        name: "measures backwards",
+        breaks: "meterStop is what the register shows at the end [1.6 §6.49]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                payload["meterStop"] = (-1).into()
+            })
+        },
+    },
+    Frames {
+        name: "begins each session at nought",
+        breaks: "meterStart is what the register of the connector shows [1.6 §6.45]",
+        make: begins_at_nought,
+    },
+    Frames {
+        name: "tells of connector 1 what happens at connector 2",
+        breaks: "a start names its connector [1.6 §6.45]",
+        make: mixes_up_connectors,
+    },
+    Frames {
+        name: "stops the last of two sessions",
+        breaks: "StopTransaction carries the id of the session that ends [1.6 §6.49]",
+        make: stops_the_last_one,
+    },
+    Frames {
+        name: "ends a session in silence",
+        breaks: "a refused command changes nothing [1.6 §5.11, §5.18]",
+        make: ends_in_silence,
+    },
+    Frames {
+        name: "names another tag in the stop",
+        breaks: "a stop names the tag that asked for it [1.6 §6.49]",
+        make: || {
+            calls("StopTransaction", |payload| {
+                if payload.get("idTag").is_some() {
+                    payload["idTag"] = "SOMEBODY-ELSE".into();
+                }
+            })
+        },
     },
 ];

@@ -3,8 +3,8 @@
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
-use super::{keys_of, nothing, only_says_that_it_set, swallowed};
-use crate::defect::{Frames, answers, becomes, habit};
+use super::{nothing, only_says_that_it_set, swallowed};
+use crate::defect::{Frames, answers, becomes, habit, only_says, says};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
 
@@ -127,6 +127,64 @@ fn waits_for_no_answer() -> Box<dyn Bend> {
     })
 }
 
+/// The keys that an answer to GetConfiguration tells, if it tells any.
+fn keys_of(payload: &mut Value) -> Option<&mut Vec<Value>> {
+    payload.get_mut("configurationKey")?.as_array_mut()
+}
+
+fn lacks_key(key: &'static str) -> Box<dyn Bend> {
+    answers("GetConfiguration", move |payload| {
+        if let Some(keys) = keys_of(payload) {
+            keys.retain(|entry| entry["key"] != key);
+        }
+    })
+}
+
+/// Refuses a value and has it all the same.
+fn keeps_what_it_refused() -> Box<dyn Bend> {
+    let mut asked: Option<(Value, Value)> = None;
+    let mut kept: Option<(Value, Value)> = None;
+    habit(move |direction, action, message| match (action, message) {
+        ("ChangeConfiguration", Message::Call { payload, .. }) => {
+            asked = Some((payload["key"].clone(), payload["value"].clone()));
+            None
+        }
+        ("ChangeConfiguration", Message::Result { payload, .. }) => {
+            if payload["status"] == "Rejected" {
+                kept.clone_from(&asked);
+            }
+            None
+        }
+        ("GetConfiguration", Message::Result { id, payload })
+            if direction == Direction::FromSut =>
+        {
+            let (key, value) = kept.as_ref()?;
+            let mut payload = payload.clone();
+            for entry in keys_of(&mut payload).into_iter().flatten() {
+                if entry["key"] == *key {
+                    entry["value"] = value.clone();
+                }
+            }
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Knows a key only as it writes it itself.
+fn minds_the_case_of_keys() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut && action == "GetConfiguration" =>
+        {
+            let key = payload["key"][0].as_str()?;
+            let unknown = json!({"configurationKey": [], "unknownKey": [key]});
+            (key == key.to_uppercase()).then(|| swallowed(id, &unknown))
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "says nothing of keys that it does not know",
@@ -230,5 +288,74 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "waits for no answer to its statuses",
         breaks: "the next call waits for the answer to the one before [1.6J §4.1.1]",
         make: waits_for_no_answer,
+    },
+    Frames {
+        name: "only says that it has set a key",
+        breaks: "an accepted value is in force [1.6 §5.3]",
+        make: || only_says("ChangeConfiguration", || json!({"status": "Accepted"})),
+    },
+    Frames {
+        name: "sets keys that nobody knows",
+        breaks: "an unknown key is NotSupported [1.6 §5.3]",
+        make: || says("ChangeConfiguration", "NotSupported", "Accepted"),
+    },
+    Frames {
+        name: "takes any value",
+        breaks: "a value that makes no sense is Rejected [1.6 §5.3]",
+        make: || says("ChangeConfiguration", "Rejected", "Accepted"),
+    },
+    Frames {
+        name: "lacks a required key",
+        breaks: "every required Core key is there [1.6 §9.1]",
+        make: || lacks_key("ClockAlignedDataInterval"),
+    },
+    Frames {
+        name: "keeps a value that it has refused",
+        breaks: "a refused value is not in force [1.6 §5.3]",
+        make: keeps_what_it_refused,
+    },
+    Frames {
+        name: "minds the case of keys",
+        breaks: "names of keys have no case [1.6 §7.17]",
+        make: minds_the_case_of_keys,
+    },
+    Frames {
+        name: "names a key twice",
+        breaks: "each key has one value [1.6 §5.8]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                if let Some(keys) = keys_of(payload)
+                    && keys.len() > 1
+                {
+                    keys.push(keys[0].clone());
+                }
+            })
+        },
+    },
+    Frames {
+        name: "miscounts its connectors",
+        breaks: "NumberOfConnectors is how many there are [1.6 §9.1.21]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                for entry in keys_of(payload).into_iter().flatten() {
+                    if entry["key"] == "NumberOfConnectors" {
+                        entry["value"] = "9".into();
+                    }
+                }
+            })
+        },
+    },
+    Frames {
+        name: "tells more keys than it was asked for",
+        breaks: "it tells the keys that were asked for [1.6 §5.8]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                if let Some(keys) = keys_of(payload)
+                    && keys.len() == 1
+                {
+                    keys.push(json!({"key": "Mood", "readonly": true, "value": "fine"}));
+                }
+            })
+        },
     },
 ];

@@ -5,27 +5,11 @@ use std::time::{Duration, Instant};
 use dynamo_protocol::trace::Direction;
 use serde_json::json;
 
-use super::refuses;
-use crate::defect::v16::NeverPongs;
-use crate::defect::{Frames, habit};
+use super::{not_sent, refuses};
+use crate::defect::v16::{NeverPongs, hang_up, hangs_up_on_rubbish};
+use crate::defect::{Frames, answers, answers_twice, becomes, habit, swaps_error_codes};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
-
-/// The line ends here.
-fn hang_up() -> Fate {
-    Fate {
-        close: true,
-        ..Fate::default()
-    }
-}
-
-/// Closes the line when something comes that is no frame.
-fn hangs_up_on_rubbish() -> Box<dyn Bend> {
-    habit(|direction, _, message| {
-        let is_rubbish = matches!(message, Message::Unreadable(_));
-        (direction == Direction::ToSut && is_rubbish).then(hang_up)
-    })
-}
 
 /// Closes the line when an answer comes to no call.
 fn hangs_up_on_stray_answers() -> Box<dyn Bend> {
@@ -77,7 +61,7 @@ impl Bend for WaitsForABoot {
         }
         match (self.until, direction) {
             (Until::ItAnswers, Direction::ToSut) => Some(Fate::default()),
-            (Until::ItCommands, Direction::FromSut) => Some(super::not_sent(id)),
+            (Until::ItCommands, Direction::FromSut) => Some(not_sent(id)),
             _ => None,
         }
     }
@@ -109,6 +93,107 @@ fn plays_the_charge_point() -> Box<dyn Bend> {
             let answer = json!([3, id, {"status": "Accepted"}]).to_string();
             Some(Fate {
                 back: vec![answer],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Keeps so much of a message id.
+fn cuts_ids(length: usize) -> Box<dyn Bend> {
+    habit(move |direction, _, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && id.chars().count() > length =>
+        {
+            let id: String = id.chars().take(length).collect();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Hears nothing while a command of its own is open.
+fn is_deaf_while_it_waits() -> Box<dyn Bend> {
+    let mut open: Option<String> = None;
+    habit(move |direction, _, message| match message {
+        Message::Call { id, .. } if direction == Direction::FromSut => {
+            open = Some(id.clone());
+            None
+        }
+        Message::Call { .. } => open.as_ref().map(|_| Fate::default()),
+        _ if direction == Direction::ToSut && message.id() == open.as_deref() => {
+            open = None;
+            None
+        }
+        _ => None,
+    })
+}
+
+/// Takes messages of any action that lack what they need.
+fn takes_what_lacks() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Error { id, .. }
+            if direction == Direction::FromSut
+                && matches!(action, "MeterValues" | "StopTransaction") =>
+        {
+            Some(becomes(json!([3, id, {}])))
+        }
+        _ => None,
+    })
+}
+
+/// Answers with an id of its own.
+fn answers_with_another_id() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            Some(becomes(json!([3, "another", payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Does not wait for the answer to a command before the next one.
+fn sends_two_commands() -> Box<dyn Bend> {
+    let mut sent = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut && !sent => {
+            sent = true;
+            let second = json!([2, "at-once", "ClearCache", {}]).to_string();
+            Some(Fate {
+                on: vec![json!([2, id, action, payload]).to_string(), second],
+                back: Vec::new(),
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Takes what breaks the schema.
+fn takes_anything() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Error { id, .. }
+            if direction == Direction::FromSut && action == "StatusNotification" =>
+        {
+            Some(becomes(json!([3, id, {}])))
+        }
+        _ => None,
+    })
+}
+
+/// Asks the charge point for what only charge points say.
+fn speaks_for_the_other_side() -> Box<dyn Bend> {
+    habit(|direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
+            let call = json!([2, "mine", "Heartbeat", {}]).to_string();
+            Some(Fate {
+                on: vec![json!([3, id, payload]).to_string(), call],
+                back: Vec::new(),
                 ..Fate::default()
             })
         }
@@ -161,5 +246,55 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "has no room for long names of vendors",
         breaks: "the name of a vendor has up to 255 characters [1.6 §6.15]",
         make: || has_room_for("DataTransfer", "vendorId", 100),
+    },
+    Frames {
+        name: "adds members of its own",
+        breaks: "a payload has no members beyond its schema [1.6J §4.2]",
+        make: || answers("Heartbeat", |payload| payload["mood"] = "fine".into()),
+    },
+    Frames {
+        name: "answers twice",
+        breaks: "each call has one answer [1.6J §4.1.1]",
+        make: answers_twice,
+    },
+    Frames {
+        name: "answers with another id",
+        breaks: "an answer has the id of its call [1.6J §4.2.2]",
+        make: answers_with_another_id,
+    },
+    Frames {
+        name: "sends two commands at once",
+        breaks: "the next call waits for the answer to the one before [1.6J §4.1.1]",
+        make: sends_two_commands,
+    },
+    Frames {
+        name: "mixes up NotImplemented and NotSupported",
+        breaks: "NotImplemented is for an action nobody knows [1.6J §4.2.3]",
+        make: swaps_error_codes,
+    },
+    Frames {
+        name: "takes what breaks the schema",
+        breaks: "a payload that breaks the schema is refused [1.6J §4.2.3]",
+        make: takes_anything,
+    },
+    Frames {
+        name: "cuts message ids",
+        breaks: "an answer has the id of its call, of up to 36 characters [1.6J §4.1.4]",
+        make: || cuts_ids(30),
+    },
+    Frames {
+        name: "is deaf while it waits for an answer",
+        breaks: "each side may call while a call of the other is open [1.6J §4.1.1]",
+        make: is_deaf_while_it_waits,
+    },
+    Frames {
+        name: "takes readings and stops that lack what they need",
+        breaks: "a member that is needed is there [1.6J §4.2.3]",
+        make: takes_what_lacks,
+    },
+    Frames {
+        name: "speaks for the other side",
+        breaks: "Heartbeat is the charge point's [1.6 §4.6]",
+        make: speaks_for_the_other_side,
     },
 ];

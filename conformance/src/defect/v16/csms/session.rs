@@ -1,12 +1,24 @@
-//! Sessions and tags that are judged as they should not be.
+//! Sessions that are begun, kept or ended as they should not be.
 
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
-use super::refuses;
-use crate::defect::{Frames, becomes, habit};
+use super::{refuses, sample, time_of};
+use crate::defect::{Frames, answers, becomes, habit};
 use crate::wire::entry::Message;
-use crate::wire::fate::Bend;
+use crate::wire::fate::{Bend, Fate};
+
+/// Leaves calls of a kind unanswered.
+fn drops(wanted: &'static str, kind: fn(&Value) -> bool) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::ToSut && action == wanted && kind(payload) =>
+        {
+            Some(Fate::default())
+        }
+        _ => None,
+    })
+}
 
 /// Refuses the tag of a session that runs.
 fn refuses_who_charges() -> Box<dyn Bend> {
@@ -162,6 +174,111 @@ fn gives_refused_starts_no_id() -> Box<dyn Bend> {
     })
 }
 
+/// A connector has one transaction id for good.
+fn gives_an_id_again() -> Box<dyn Bend> {
+    let (mut connector, mut ids) = (Value::Null, Vec::<(Value, Value)>::new());
+    habit(move |direction, action, message| match message {
+        Message::Call { payload, .. }
+            if direction == Direction::ToSut && action == "StartTransaction" =>
+        {
+            connector = payload["connectorId"].clone();
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            let given = ids.iter().find(|(of, _)| *of == connector);
+            let Some((_, given)) = given else {
+                ids.push((connector.clone(), payload["transactionId"].clone()));
+                return None;
+            };
+            let mut payload = payload.clone();
+            payload["transactionId"] = given.clone();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Counts from the beginning when the charge point boots.
+fn counts_anew_after_a_boot() -> Box<dyn Bend> {
+    let mut given = 0;
+    habit(move |direction, action, message| match message {
+        Message::Result { .. }
+            if direction == Direction::FromSut && action == "BootNotification" =>
+        {
+            given = 0;
+            None
+        }
+        Message::Result { id, payload }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            given += 1;
+            let mut payload = payload.clone();
+            payload["transactionId"] = given.into();
+            Some(becomes(json!([3, id, payload])))
+        }
+        _ => None,
+    })
+}
+
+/// Refuses a stop that ends where its start began.
+fn wants_energy() -> Box<dyn Bend> {
+    let mut begun = Value::Null;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::ToSut => {
+            if action == "StartTransaction" {
+                begun = payload["meterStart"].clone();
+            }
+            let is_empty = action == "StopTransaction" && payload["meterStop"] == begun;
+            is_empty.then(|| Fate {
+                back: vec![json!([4, id, "PropertyConstraintViolation", "", {}]).to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Whether something was told more than a quarter of an hour after it happened.
+fn is_old(payload: &Value) -> bool {
+    let stamp: Option<jiff::Timestamp> = time_of(payload).parse().ok();
+    stamp.is_some_and(|stamp| {
+        jiff::Timestamp::now().duration_since(stamp) > jiff::SignedDuration::from_mins(15)
+    })
+}
+
+fn refuses_unknown_stops() -> Box<dyn Bend> {
+    let mut known = Vec::new();
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "StartTransaction" =>
+        {
+            known.push(payload["transactionId"].clone());
+            None
+        }
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "StopTransaction"
+                && !known.contains(&payload["transactionId"]) =>
+        {
+            let error = json!([
+                4,
+                id,
+                "PropertyConstraintViolation",
+                "unknown transaction",
+                {}
+            ]);
+            Some(Fate {
+                on: Vec::new(),
+                back: vec![error.to_string()],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "refuses a tag while it charges",
@@ -206,5 +323,86 @@ pub(super) static SEEDS: &[Frames] = &[
                 payload["status"] == "SuspendedEV"
             })
         },
+    },
+    Frames {
+        name: "gives every transaction the same id",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: || {
+            answers("StartTransaction", |payload| {
+                payload["transactionId"] = 1.into()
+            })
+        },
+    },
+    Frames {
+        name: "gives refused starts no id",
+        breaks: "every start is given a transaction id [1.6 §4.8]",
+        make: || {
+            answers("StartTransaction", |payload| {
+                if payload["idTagInfo"]["status"] != "Accepted" {
+                    payload
+                        .as_object_mut()
+                        .map(|members| members.remove("transactionId"));
+                }
+            })
+        },
+    },
+    Frames {
+        name: "refuses stops it does not know",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: refuses_unknown_stops,
+    },
+    Frames {
+        name: "gives a second session the id of the first",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: gives_an_id_again,
+    },
+    Frames {
+        name: "knows no running transaction",
+        breaks: "readings of a transaction are acknowledged [1.6 §4.7]",
+        make: || {
+            refuses("MeterValues", |payload| {
+                payload.get("transactionId").is_some()
+            })
+        },
+    },
+    Frames {
+        name: "leaves odd readings unanswered",
+        breaks: "each call has an answer [1.6J §4.1.1]",
+        make: || drops("MeterValues", |payload| sample(payload)["value"] == "NaN"),
+    },
+    Frames {
+        name: "leaves old starts unanswered",
+        breaks: "each call has an answer [1.6J §4.1.1]",
+        make: || {
+            drops("StartTransaction", |payload| {
+                time_of(payload).starts_with("2000")
+            })
+        },
+    },
+    Frames {
+        name: "takes no old readings",
+        breaks: "what was queued is processed like the rest [1.6 §3.7]",
+        make: || refuses("MeterValues", is_old),
+    },
+    Frames {
+        name: "refuses stops with a tag that it does not know",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: || {
+            refuses("StopTransaction", |payload| {
+                payload["idTag"]
+                    .as_str()
+                    .is_some_and(|tag| !tag.contains("USER"))
+            })
+        },
+    },
+    Frames {
+        name: "counts transactions anew after a boot",
+        breaks: "each transaction has its own id [1.6 §4.8]",
+        make: counts_anew_after_a_boot,
+    },
+    Frames {
+        name: "books no session without energy",
+        breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
+        make: wants_energy,
     },
 ];

@@ -41,5 +41,22 @@ mod wire;
 mod words;
 
 pub use run::args::{Args, Sut};
-pub use run::run;
 pub use run::verdict::Verdict;
+
+use futures_util::future::LocalBoxFuture;
+use tokio_util::sync::CancellationToken;
+
+/// Puts what the arguments name to the test, prints the verdict and writes the reports. When `shutdown` is
+/// cancelled, the scenarios that have not ended are reported as not run.
+///
+/// In a box, so that the judge is compiled in this crate, and not again in the one that runs it.
+///
+/// # Errors
+/// One sentence with the remedy, when the run cannot be made: arguments or files that make no sense, nobody at the
+/// given address, an address that is taken, a report that cannot be written.
+pub fn run(
+    args: Args,
+    shutdown: CancellationToken,
+) -> LocalBoxFuture<'static, anyhow::Result<Verdict>> {
+    Box::pin(run::run(args, shutdown))
+}

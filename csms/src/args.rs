@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use dynamo_protocol::decode::Decoding;
+use futures_util::future::{LocalBoxFuture, ready};
 use rust_decimal::Decimal;
 use tokio_util::sync::CancellationToken;
 
@@ -298,20 +299,33 @@ const LIFETIME_MAX: Duration = Duration::from_hours(366 * 24);
 ///
 /// # Errors
 /// When the CSMS cannot start.
-pub async fn run(args: Args, shutdown: CancellationToken) -> Result<(), StartError> {
-    let csms = open(&args).await?;
-    announce(&csms);
-    shutdown.cancelled().await;
-    tracing::info!("shutting down");
-    csms.shutdown().await;
-    Ok(())
+pub fn run(
+    args: Args,
+    shutdown: CancellationToken,
+) -> LocalBoxFuture<'static, Result<(), StartError>> {
+    Box::pin(async move {
+        let csms = open(&args).await?;
+        announce(&csms);
+        shutdown.cancelled().await;
+        tracing::info!("shutting down");
+        csms.shutdown().await;
+        Ok(())
+    })
 }
 
 /// Starts what these flags mean, and says nothing yet.
 ///
 /// # Errors
 /// When the CSMS cannot start.
-pub async fn open(args: &Args) -> Result<Csms, StartError> {
+pub fn open(args: &Args) -> LocalBoxFuture<'static, Result<Csms, StartError>> {
+    match options(args) {
+        Ok(options) => start(options),
+        Err(error) => Box::pin(ready(Err(error))),
+    }
+}
+
+/// What the flags and the rest of the file say together.
+fn options(args: &Args) -> Result<Options, StartError> {
     check_pairs(args)?;
     let mut options = args.options();
     let rest = args.config.as_deref().map(config::rest).transpose()?;
@@ -319,7 +333,7 @@ pub async fn open(args: &Args) -> Result<Csms, StartError> {
     rest.limits.apply(&mut options);
     rest.retention.apply(&mut options);
     rest.payment.apply(stripe_key()?, &mut options)?;
-    start(options).await
+    Ok(options)
 }
 
 /// Prints a generated API key and the ready line on stdout.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dynamo_protocol::ChargePointId;
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -126,12 +127,12 @@ impl Csms {
     ///
     /// # Errors
     /// When the database fails before it is sent; inside, why there is no good answer.
-    pub async fn send(
-        &self,
-        id: &ChargePointId,
-        command: &Command,
-    ) -> Result<Result<Answer, CallFailure>, StoreError> {
-        Ok(ocpp::send(&self.app, id, command).await?.result)
+    pub fn send<'c>(
+        &'c self,
+        id: &'c ChargePointId,
+        command: &'c Command,
+    ) -> BoxFuture<'c, Result<Result<Answer, CallFailure>, StoreError>> {
+        Box::pin(async move { Ok(ocpp::send(&self.app, id, command).await?.result) })
     }
 
     /// Puts a mail into the outbox; it leaves when SMTP is configured.
@@ -157,7 +158,11 @@ impl Csms {
 
     /// Closes all sockets, commits what is queued, and closes the database. Takes 10 seconds at most, also
     /// when the database or a peer does not answer.
-    pub async fn shutdown(self) {
+    pub fn shutdown(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.drain())
+    }
+
+    async fn drain(self) {
         let presences = self.app.sessions.presences();
         self.app.shutdown.cancel();
         self.tasks.close();

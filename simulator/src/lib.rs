@@ -28,6 +28,7 @@ mod tls;
 mod visitor;
 mod yaml_error;
 
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 pub use args::Args;
@@ -67,14 +68,25 @@ pub enum Verdict {
 /// Runs a fleet as the arguments say, until its time is over or `shutdown` says so; either way sessions are stopped
 /// properly, unless it shall end at once, and reports are written.
 ///
+/// In a box, so that the fleet is compiled in this crate, and not again in each that runs one.
+///
 /// # Errors
 /// One sentence that names the value and the remedy: arguments or files that make no sense, files that cannot be
 /// written, a CSMS to which no connection at all came about, and a run that was ended at once.
-pub async fn run(args: Args, shutdown: impl Into<Shutdown>) -> Result<Verdict, InputError> {
-    let plan = plan::Plan::from_args(&args)?;
-    if args.check {
-        plan.describe()?;
-        return Ok(Verdict::Held);
-    }
-    fleet::run(plan, shutdown.into()).await
+pub fn run(
+    args: Args,
+    shutdown: impl Into<Shutdown>,
+) -> BoxFuture<'static, Result<Verdict, InputError>> {
+    boxed(args, shutdown.into())
+}
+
+fn boxed(args: Args, shutdown: Shutdown) -> BoxFuture<'static, Result<Verdict, InputError>> {
+    Box::pin(async move {
+        let plan = plan::Plan::from_args(&args)?;
+        if args.check {
+            plan.describe()?;
+            return Ok(Verdict::Held);
+        }
+        fleet::run(plan, shutdown).await
+    })
 }

@@ -87,31 +87,13 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
-
-    fn entry(kind: EntryKind) -> Entry {
-        Entry {
-            at: SystemTime::now(),
-            kind,
-            consumed: true,
-        }
-    }
-
-    fn frame(direction: Direction, raw: &str) -> Entry {
-        entry(EntryKind::Frame {
-            direction,
-            raw: raw.into(),
-            message: Message::read(raw),
-        })
-    }
+    use crate::rules::record::{entry, frame, unaccounted};
 
     fn closed(by: End) -> Entry {
-        let mut end = entry(EntryKind::Closed {
+        unaccounted(entry(EntryKind::Closed {
             by,
             reason: "closed with code 1011".into(),
-        });
-        end.consumed = false;
-        end
+        }))
     }
 
     fn breaches(entries: &[Entry]) -> usize {

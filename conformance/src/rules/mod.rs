@@ -3,6 +3,8 @@
 
 mod hang_up;
 pub(crate) mod ocppj;
+#[cfg(test)]
+mod record;
 pub(crate) mod rest;
 pub(crate) mod schemas;
 pub(crate) mod v16;
@@ -119,37 +121,11 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
 mod tests {
     use super::*;
     use dynamo_protocol::trace::Direction;
-    use std::time::SystemTime;
 
-    use crate::wire::entry::{EntryKind, Message};
-
-    fn trace(frames: &[(Direction, &str)]) -> Vec<Entry> {
-        frames
-            .iter()
-            .map(|(direction, raw)| Entry {
-                at: SystemTime::now(),
-                kind: EntryKind::Frame {
-                    direction: *direction,
-                    raw: (*raw).into(),
-                    message: Message::read(raw),
-                },
-                consumed: true,
-            })
-            .collect()
-    }
+    use crate::rules::record::{frames as trace, plain};
 
     fn check(entries: &[Entry]) -> Vec<String> {
-        let circumstances = Circumstances {
-            side: Side::ChargePoint,
-            allowed: &[],
-            errors_expected: &HashSet::new(),
-            whole: true,
-            newest: true,
-            connectors: 2,
-            moved_clock: false,
-            schemas: None,
-        };
-        breaches(entries, &circumstances)
+        breaches(entries, &plain(Side::ChargePoint))
             .into_iter()
             .map(|breach| breach.text)
             .collect()

@@ -59,13 +59,8 @@ use crate::wire::http::HttpExchange;
 use play::{Ends, INTERRUPTED, play_and_tell, scenarios_of, with_the_rest};
 use summary::print_summary;
 
-/// Puts what the arguments name to the test, prints the verdict and writes the reports. When `shutdown` is
-/// cancelled, the scenarios that have not ended are reported as not run.
-///
-/// # Errors
-/// One sentence with the remedy, when the run cannot be made: arguments or files that make no sense, nobody at the
-/// given address, an address that is taken, a report that cannot be written.
-pub async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
+/// See [`crate::run`].
+pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     if let Some(Command::Diff { old, new }) = &args.command {
         return diff::print(old, new);
     }

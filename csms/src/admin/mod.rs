@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use dynamo_protocol::ChargePointId;
 use dynamo_protocol::decode::Decoding;
+use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
@@ -325,7 +326,11 @@ pub async fn admin(args: AdminArgs) -> Result<String, AdminError> {
 ///
 /// # Errors
 /// Also when the answer cannot be written.
-pub async fn admin_to(args: AdminArgs, out: Out<'_>) -> Result<(), AdminError> {
+pub fn admin_to(args: AdminArgs, out: Out<'_>) -> LocalBoxFuture<'_, Result<(), AdminError>> {
+    Box::pin(make(args, out))
+}
+
+async fn make(args: AdminArgs, out: Out<'_>) -> Result<(), AdminError> {
     check(&args.command).map_err(AdminError::Value)?;
     if let AdminCommand::Backup { file } = &args.command {
         let bytes = back_up(&args.database, file).await.map_err(no_backup)?;

@@ -6,6 +6,7 @@ mod tasks;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::LocalBoxFuture;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -34,9 +35,15 @@ use tasks::{begin_lasting, parts_of_outbox};
 
 /// Starts a CSMS; it serves when this returns.
 ///
+/// In a box, so that all of the CSMS is compiled in this crate, and not again in each that starts one.
+///
 /// # Errors
 /// When an address cannot be bound or the database cannot be opened.
-pub async fn start(options: Options) -> Result<Csms, StartError> {
+pub fn start(options: Options) -> LocalBoxFuture<'static, Result<Csms, StartError>> {
+    Box::pin(begin(options))
+}
+
+async fn begin(options: Options) -> Result<Csms, StartError> {
     options::check(&options)?;
     // A second installation is refused, and is of the same kind.
     let _ = rustls::crypto::ring::default_provider().install_default();

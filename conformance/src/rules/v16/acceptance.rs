@@ -131,23 +131,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
-
-    fn entry(kind: EntryKind) -> Entry {
-        Entry {
-            at: SystemTime::now(),
-            kind,
-            consumed: true,
-        }
-    }
-
-    fn frame(direction: Direction, raw: &str) -> Entry {
-        entry(EntryKind::Frame {
-            direction,
-            raw: raw.into(),
-            message: Message::read(raw),
-        })
-    }
+    use crate::rules::record::{entry, frame};
 
     fn breaches(entries: &[Entry]) -> usize {
         let mut found = Vec::new();

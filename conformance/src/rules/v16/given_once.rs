@@ -49,21 +49,10 @@ pub(in crate::rules) fn transaction_ids_are_given_once(entries: &[Entry], found:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
+    use crate::rules::record::frames;
 
-    use crate::wire::entry::EntryKind;
-
-    fn rules(frames: &[(Direction, &str)]) -> Vec<&'static str> {
-        let entry = |(direction, raw): &(Direction, &str)| Entry {
-            at: SystemTime::now(),
-            kind: EntryKind::Frame {
-                direction: *direction,
-                raw: (*raw).into(),
-                message: Message::read(raw),
-            },
-            consumed: true,
-        };
-        let entries: Vec<Entry> = frames.iter().map(entry).collect();
+    fn rules(told: &[(Direction, &str)]) -> Vec<&'static str> {
+        let entries = frames(told);
         let mut found = Vec::new();
         transaction_ids_are_given_once(&entries, &mut found);
         found.iter().map(|breach| breach.rule.id).collect()

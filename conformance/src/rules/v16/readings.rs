@@ -234,23 +234,10 @@ fn units_of(measurand: &str) -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
+    use crate::rules::record::frames;
 
-    use crate::wire::entry::EntryKind;
-
-    fn record(frames: &[(Direction, &str)]) -> Vec<String> {
-        let entries: Vec<Entry> = frames
-            .iter()
-            .map(|(direction, raw)| Entry {
-                at: SystemTime::now(),
-                kind: EntryKind::Frame {
-                    direction: *direction,
-                    raw: (*raw).into(),
-                    message: Message::read(raw),
-                },
-                consumed: true,
-            })
-            .collect();
+    fn record(told: &[(Direction, &str)]) -> Vec<String> {
+        let entries = frames(told);
         let mut found = Vec::new();
         are_in_order(&entries, 2, &mut found);
         found.into_iter().map(|breach| breach.text).collect()

@@ -148,7 +148,12 @@ pub(crate) fn now_in_the_east() -> String {
 
 /// Now, as the rig writes it.
 pub(crate) fn now() -> String {
-    time::text(jiff::Timestamp::now().as_millisecond())
+    minutes_ago(0)
+}
+
+/// The time, some minutes ago, as the rig writes it.
+pub(crate) fn minutes_ago(minutes: i64) -> String {
+    time::text(jiff::Timestamp::now().as_millisecond() - minutes * 60_000)
 }
 
 #[cfg(test)]

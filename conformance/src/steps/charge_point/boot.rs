@@ -111,27 +111,18 @@ async fn it_boots(world: &mut World) -> StepResult {
     boot(world.csms()?).await.map(|_| ())
 }
 
-#[then(regex = r"^it boots again no sooner than (\d+) seconds? after the answer$")]
-async fn it_boots_again(world: &mut World, seconds: u64) -> StepResult {
-    boots_after(world.csms()?, seconds).await
-}
-
-/// Also when it came while the CSMS was still busy with its commands.
+/// "It has booted again, or": also when it came while the CSMS was still busy with its commands.
 #[then(
-    regex = r"^it has booted again, or boots again, no sooner than (\d+) seconds? after the answer$"
+    regex = r"^it (has booted again, or )?boots again,? no sooner than (\d+) seconds? after the answer$"
 )]
-async fn it_has_booted_again(world: &mut World, seconds: u64) -> StepResult {
+async fn it_boots_again(world: &mut World, also_before: String, seconds: u64) -> StepResult {
     let csms = world.csms()?;
-    let (before, _) = last_boot(csms)?;
-    {
+    if !also_before.is_empty() {
+        let (boot, _) = last_boot(csms)?;
         let mut log = csms.talk.line.log();
-        log.cursor = before + 1;
-        log.cursor_before = before + 1;
+        log.cursor = boot + 1;
+        log.cursor_before = boot + 1;
     }
-    boots_after(csms, seconds).await
-}
-
-async fn boots_after(csms: &mut CsmsRole, seconds: u64) -> StepResult {
     let before = last_boot_answer(csms)?;
     let interval = Duration::from_secs(seconds);
     let patience = csms.talk.patience.max(interval + SLACK);

@@ -62,14 +62,19 @@ async fn stays_locked(world: &mut World, connector_id: u32) -> StepResult {
     }
 }
 
-#[when(regex = r"^the driver presents (the \w+ tag|another tag) at connector (\d+)$")]
-async fn presents(world: &mut World, word: TagWord, connector_id: u32) -> StepResult {
-    present(world, word, Some(connector_id)).await
-}
-
 /// Id tags have no case [1.6 §7.28]. A card has: only a machine can present it in another one.
-#[when(regex = r"^the driver presents (the \w+ tag) in lower case at connector (\d+)$")]
-async fn presents_lower(world: &mut World, word: TagWord, connector_id: u32) -> StepResult {
+#[when(
+    regex = r"^the driver presents (the \w+ tag|another tag)( in lower case)? at connector (\d+)$"
+)]
+async fn presents(
+    world: &mut World,
+    word: TagWord,
+    in_lower_case: String,
+    connector_id: u32,
+) -> StepResult {
+    if in_lower_case.is_empty() {
+        return present(world, word, Some(connector_id)).await;
+    }
     let id_tag = world.tag(word).await?.to_lowercase();
     if !world.csms()?.operator.is_a_machine() {
         return Err(world.cannot_run("needs an operator that can present a tag in lower case"));

@@ -263,18 +263,16 @@ fn take_in(csms: &CsmsRole, expected: &Expected) {
     }
 }
 
-#[given(regex = r"^the CSMS answers the next StartTransaction with (\w+)$")]
-async fn answers_start(world: &mut World, status: String) -> StepResult {
-    world.csms()?.answers.refuse_next_start(&status);
-    DONE
-}
-
-/// The answer to a stop may say what is known of its tag [1.6 §6.50].
-#[given(regex = r"^the CSMS answers the next StopTransaction with (\w+)$")]
-async fn answers_stop(world: &mut World, status: String) -> StepResult {
-    let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
-    let mut script = world.csms()?.talk.line.script();
-    script.answer_once("StopTransaction", answer);
+/// The answer to a stop may say what is known of its tag, as that to a start does [1.6 §6.46, §6.50].
+#[given(regex = r"^the CSMS answers the next (StartTransaction|StopTransaction) with (\w+)$")]
+async fn says_of_the_tag(world: &mut World, action: String, status: String) -> StepResult {
+    let csms = world.csms()?;
+    if action == "StartTransaction" {
+        csms.answers.refuse_next_start(&status);
+    } else {
+        let answer = Answer::Result(json!({"idTagInfo": {"status": status}}));
+        csms.talk.line.script().answer_once(&action, answer);
+    }
     DONE
 }
 

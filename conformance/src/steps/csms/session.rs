@@ -1,7 +1,6 @@
 //! Authorization, transactions and meter values that a charge point tells.
 
 use cucumber::{then, when};
-use dynamo_protocol::time;
 use serde_json::{Value, json};
 
 use crate::case::side::Side;
@@ -11,11 +10,7 @@ use crate::failure::{Failure, StepResult};
 use crate::role::station::StationRole;
 use crate::steps::csms::{tag_is_accepted, tag_is_refused, told};
 use crate::steps::world::World;
-
-/// The time, some minutes ago, as a charge point writes it.
-pub(super) fn minutes_ago(minutes: i64) -> String {
-    time::text(jiff::Timestamp::now().as_millisecond() - minutes * 60_000)
-}
+use crate::wire::script::minutes_ago;
 
 /// The first number in the words, 0 where there are none.
 fn minutes_in(words: &str) -> i64 {

@@ -20,25 +20,19 @@ use crate::watch::pattern::{Extent, mismatch};
 use crate::wire::script::Answer;
 use crate::words::{quoted, span};
 
-#[given("a charge point of the organization that is offline")]
-async fn registered(world: &mut World) -> StepResult {
-    world.rest().await?.register_charge_point().await
+#[given(regex = "^a charge point of the (installer|organization) that is offline$")]
+async fn registered(world: &mut World, owner: String) -> StepResult {
+    let api = world.rest().await?;
+    if owner == "installer" {
+        recipe::register(api).await
+    } else {
+        api.register_charge_point().await
+    }
 }
 
-#[given("a charge point of the installer that is offline")]
-async fn installed(world: &mut World) -> StepResult {
-    recipe::register(world.rest().await?).await
-}
-
-#[given("a connected charge point of the installer")]
-async fn installed_and_connected(world: &mut World) -> StepResult {
-    recipe::register(world.rest().await?).await?;
-    connects(world).await
-}
-
-#[given("a connected charge point of the organization")]
-async fn connected(world: &mut World) -> StepResult {
-    world.rest().await?.register_charge_point().await?;
+#[given(regex = "^a connected charge point of the (installer|organization)$")]
+async fn connected(world: &mut World, owner: String) -> StepResult {
+    registered(world, owner).await?;
     connects(world).await
 }
 

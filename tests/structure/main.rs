@@ -54,7 +54,7 @@ fn only_the_rooms_of_ocpp_16_of_the_judge_name_it() {
 }
 
 /// Files outside of the rooms `v16` that name them: those that choose a version.
-const JUDGE_KNOWS_16: [&str; 10] = [
+const JUDGE_KNOWS_16: [&str; 11] = [
     "benign",
     "defect",
     "dialect",
@@ -65,6 +65,7 @@ const JUDGE_KNOWS_16: [&str; 10] = [
     "steps/charge_point/boot",
     "steps/charge_point/configuration",
     "steps/csms/command",
+    "steps/csms/forms",
 ];
 
 #[test]

@@ -5,100 +5,17 @@ use std::iter::once;
 use std::time::{Duration, Instant, SystemTime};
 
 use cucumber::{given, then};
-use dynamo_protocol::time::unix_ms;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::failure::DONE;
-use crate::failure::{Failure, StepResult};
+use crate::failure::{DONE, Failure, StepResult};
 use crate::role::csms::CsmsRole;
 use crate::steps::world::World;
 use crate::watch::expected::{Expected, Order, Want};
-use crate::words::{list, quoted, span};
-
-/// What a missing measurand means [1.6 §7.43].
-const ENERGY: &str = "Energy.Active.Import.Register";
+use crate::watch::reading::{ENERGY, Reading, readings, slack_wh};
+use crate::words::{list, span};
 
 /// What a sample may come early or late.
 const SAMPLE_SLACK_MS: i64 = 700;
-
-/// One reading of the energy register.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Reading {
-    at_ms: i64,
-    energy_wh: f64,
-    /// What its last digit stands for.
-    digit_wh: f64,
-}
-
-/// The readings in a MeterValues call that have the wanted context. A missing context means `Sample.Periodic`, a
-/// missing measurand the energy register [1.6 §7.43].
-fn readings(payload: &Value, context: &str) -> Result<Vec<Reading>, Failure> {
-    let mut found = Vec::new();
-    for value in payload["meterValue"].as_array().into_iter().flatten() {
-        let text = value["timestamp"].as_str().unwrap_or_default();
-        let stamp = dynamo_protocol::DateTime::parse(text).map_err(|_| {
-            Failure::new(format!(
-                "the timestamp {} of a reading is no time",
-                quoted(text)
-            ))
-        })?;
-        let is = |sample: &Value, member: &str, wanted: &str, default: &str| {
-            sample[member].as_str().unwrap_or(default) == wanted
-        };
-        let samples = value["sampledValue"].as_array().into_iter().flatten();
-        let registers: Vec<&Value> = samples
-            .filter(|sample| {
-                is(sample, "context", context, "Sample.Periodic")
-                    && is(sample, "measurand", ENERGY, ENERGY)
-                    && sample["phase"].is_null()
-            })
-            .collect();
-        // The same energy may be read at two places; what left the station is what counts [1.6 §7.27, §7.43].
-        let outlet = registers
-            .iter()
-            .find(|sample| is(sample, "location", "Outlet", "Outlet"));
-        if let Some(sample) = outlet.or(registers.first()) {
-            found.push(Reading {
-                at_ms: unix_ms(stamp),
-                energy_wh: energy_wh(sample)?,
-                digit_wh: digit_wh(sample),
-            });
-        }
-    }
-    Ok(found)
-}
-
-fn energy_wh(sample: &Value) -> Result<f64, Failure> {
-    let text = sample["value"].as_str().unwrap_or_default();
-    let number: f64 = text
-        .parse()
-        .map_err(|_| Failure::new(format!("the reading {} is no number", quoted(text))))?;
-    Ok(if sample["unit"].as_str() == Some("kWh") {
-        number * 1_000.0
-    } else {
-        number
-    })
-}
-
-/// What the last digit of a reading stands for, in Wh: it may be rounded, or cut off.
-fn digit_wh(sample: &Value) -> f64 {
-    let text = sample["value"].as_str().unwrap_or_default();
-    let decimals = text.split_once('.').map_or(0, |(_, digits)| digits.len());
-    let unit = if sample["unit"].as_str() == Some("kWh") {
-        1_000.0
-    } else {
-        1.0
-    };
-    unit * 0.1_f64.powi(i32::try_from(decimals).unwrap_or(i32::MAX))
-}
-
-/// How far two readings may be apart that read the same: meterStart and meterStop are whole Wh [1.6 §6.45, §6.49], and a
-/// reading may be rounded up where another is cut off.
-fn slack_wh(all: &[Reading]) -> f64 {
-    const FLOAT: f64 = 0.001;
-    let digits = all.iter().map(|reading| reading.digit_wh);
-    digits.fold(1.0, f64::max) + FLOAT
-}
 
 /// Waits for MeterValues of the scenario's transaction until `enough` readings of this context are there; the whole
 /// takes no longer than this.
@@ -555,112 +472,5 @@ async fn never_backwards(world: &mut World) -> StepResult {
             }
             DONE
         }
-    }
-}
-
-/// The transactionData of the stop that the steps before have seen.
-fn transaction_data(csms: &CsmsRole) -> Result<Vec<Value>, Failure> {
-    let stop = csms.talk.told.get("StopTransaction");
-    let stop = stop.ok_or_else(|| Failure::new("there was no StopTransaction before this step"))?;
-    Ok(stop["transactionData"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default())
-}
-
-/// What StopTxnSampledData or StopTxnAlignedData asks for [1.6 §9.1.25, §9.1.27], between the begin and the end. The
-/// member itself is optional [1.6 §6.49]: one that never has it is warned about.
-#[then(
-    regex = r"^its StopTransaction holds at least (\d+) readings of the energy register, between meterStart and meterStop$"
-)]
-async fn stop_holds(world: &mut World, least: usize) -> StepResult {
-    let csms = world.csms()?;
-    let number = |action: &str, member: &str| {
-        let told = csms.talk.told.get(action);
-        told.and_then(|told| told[member].as_f64())
-            .unwrap_or_default()
-    };
-    let begun = number("StartTransaction", "meterStart");
-    let ended = number("StopTransaction", "meterStop");
-    let data = transaction_data(csms)?;
-    if data.is_empty() {
-        world.warn(
-            "it took a list of measurands for the end of a session, and its StopTransaction has no transactionData \
-             [1.6 §9.1.25, §9.1.27]",
-        );
-        return DONE;
-    }
-    let data = json!({"meterValue": data});
-    if let Some(other) = beyond_the_register(&data) {
-        return Err(Failure::new(format!(
-            "its StopTransaction holds the sample {other}; only {ENERGY} was asked for [1.6 §9.1.25, §9.1.27]"
-        )));
-    }
-    let mut found = Vec::new();
-    for context in [
-        "Transaction.Begin",
-        "Sample.Periodic",
-        "Sample.Clock",
-        "Transaction.End",
-    ] {
-        found.extend(readings(&data, context)?);
-    }
-    if found.len() < least {
-        return Err(Failure::new(format!(
-            "its StopTransaction holds {} readings of {ENERGY}, not {least}",
-            found.len()
-        )));
-    }
-    let stamps: BTreeSet<i64> = found.iter().map(|reading| reading.at_ms).collect();
-    if stamps.len() < least.min(found.len()) {
-        return Err(Failure::new(format!(
-            "the {} readings of its StopTransaction carry {} times; there is one for each interval [1.6 §9.1.25, §9.1.27]",
-            found.len(),
-            stamps.len()
-        )));
-    }
-    let slack = slack_wh(&found);
-    let beside = found
-        .iter()
-        .find(|reading| reading.energy_wh < begun - slack || reading.energy_wh > ended + slack);
-    match beside {
-        Some(reading) => Err(Failure::new(format!(
-            "its StopTransaction holds a reading of {} Wh; the session went from {begun} Wh to {ended} Wh",
-            reading.energy_wh
-        ))),
-        None => DONE,
-    }
-}
-
-/// A sample of another measurand than the energy register. What a meter signs, and what it tells of the begin and the end,
-/// is another matter.
-fn beyond_the_register(data: &Value) -> Option<&Value> {
-    let values = data["meterValue"].as_array()?.iter();
-    let mut samples =
-        values.flat_map(|value| value["sampledValue"].as_array().into_iter().flatten());
-    samples.find(|sample| {
-        let context = sample["context"].as_str().unwrap_or("Sample.Periodic");
-        ["Sample.Periodic", "Sample.Clock"].contains(&context)
-            && sample["measurand"].as_str().unwrap_or(ENERGY) != ENERGY
-            && sample["format"] != "SignedData"
-    })
-}
-
-/// Nobody has asked for samples [1.6 §3.16.5]. What a meter signs at the begin and the end is another matter.
-#[then("its StopTransaction holds no samples")]
-async fn stop_holds_none(world: &mut World) -> StepResult {
-    let data = transaction_data(world.csms()?)?;
-    let samples = data
-        .iter()
-        .flat_map(|value| value["sampledValue"].as_array().into_iter().flatten());
-    let mut unasked = samples.filter(|sample| {
-        let context = sample["context"].as_str().unwrap_or("Sample.Periodic");
-        ["Sample.Periodic", "Sample.Clock"].contains(&context) && sample["format"] != "SignedData"
-    });
-    match unasked.next() {
-        Some(sample) => Err(Failure::new(format!(
-            "its StopTransaction holds the sample {sample}, and no samples were asked for [1.6 §3.16.5]"
-        ))),
-        None => DONE,
     }
 }

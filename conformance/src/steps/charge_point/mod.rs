@@ -9,5 +9,6 @@ mod metering;
 mod operator;
 mod retry;
 mod status;
+mod stop_samples;
 mod transaction;
 mod trigger;

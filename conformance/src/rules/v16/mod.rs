@@ -3,6 +3,8 @@
 
 mod acceptance;
 mod given_once;
+mod idle;
+mod printable;
 mod readings;
 
 use std::collections::{HashMap, HashSet};
@@ -41,6 +43,8 @@ const DESCRIPTION_CHARS_MAX: usize = 255;
 
 pub(super) use acceptance::nothing_is_said_before_acceptance;
 pub(super) use given_once::transaction_ids_are_given_once;
+pub(super) use idle::is_told_when_asked as idle_is_told_when_asked;
+pub(super) use printable::texts_are as texts_are_printable;
 pub(super) use readings::are_in_order as readings_are_in_order;
 
 pub(super) fn frames_are_valid(

@@ -6,7 +6,7 @@ use dynamo_protocol::trace::Direction;
 use serde_json::json;
 
 use super::refuses;
-use crate::defect::v16::NeverPongs;
+use crate::defect::v16::{NeverPongs, reads_no_spaces};
 use crate::defect::{Frames, habit};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -117,6 +117,11 @@ fn plays_the_charge_point() -> Box<dyn Bend> {
 }
 
 pub(super) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "reads JSON without spaces alone",
+        breaks: "messages are JSON [1.6J §4.1.2]",
+        make: reads_no_spaces,
+    },
     Frames {
         name: "leaves pings unanswered",
         breaks: "a ping is answered with a pong [1.6J §5.3]",

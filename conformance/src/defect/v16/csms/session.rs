@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::refuses;
 use crate::defect::{Frames, becomes, habit};
 use crate::wire::entry::Message;
-use crate::wire::fate::Bend;
+use crate::wire::fate::{Bend, Fate};
 
 /// Refuses the tag of a session that runs.
 fn refuses_who_charges() -> Box<dyn Bend> {
@@ -23,6 +23,25 @@ fn refuses_who_charges() -> Box<dyn Bend> {
             }
             _ => None,
         },
+        _ => None,
+    })
+}
+
+/// Answers with an error what was told before.
+fn refuses_what_comes_again(wanted: &'static str) -> Box<dyn Bend> {
+    let mut told: Vec<Value> = Vec::new();
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::ToSut && action == wanted => {
+            let again = told.contains(payload);
+            told.push(payload.clone());
+            again.then(|| {
+                let error = json!([4, id, "InternalError", "told before", {}]);
+                Fate {
+                    back: vec![error.to_string()],
+                    ..Fate::default()
+                }
+            })
+        }
         _ => None,
     })
 }
@@ -163,6 +182,16 @@ fn gives_refused_starts_no_id() -> Box<dyn Bend> {
 }
 
 pub(super) static SEEDS: &[Frames] = &[
+    Frames {
+        name: "refuses a stop that is told again",
+        breaks: "every StopTransaction is answered [1.6 §4.10]",
+        make: || refuses_what_comes_again("StopTransaction"),
+    },
+    Frames {
+        name: "refuses readings that are told again",
+        breaks: "every MeterValues is answered [1.6 §4.7]",
+        make: || refuses_what_comes_again("MeterValues"),
+    },
     Frames {
         name: "refuses a tag while it charges",
         breaks: "the tag of a session that runs is valid [1.6 §7.2]",

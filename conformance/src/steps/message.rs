@@ -6,13 +6,13 @@
 
 use cucumber::gherkin::Step;
 use cucumber::{then, when};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::charge_point::configuration::schedule;
 use super::csms::CONNECTORS;
 use super::csms::command::{expect_command, expect_if_it_can, last_command, order};
 use super::world::World;
 use crate::case::tags::TagWord;
-use crate::dialect::v16::keys::value_in;
 use crate::failure::{DONE, Failure, StepResult};
 use crate::role::station::{Asked, ensure_is_known};
 
@@ -129,7 +129,7 @@ async fn value(world: &mut World, words: &str) -> Result<Value, Failure> {
         return Ok(world.csms()?.transaction_on(connector)?.0.into());
     }
     match words {
-        "a charging schedule in its unit" => schedule(world).await,
+        "a charging schedule in its unit" => schedule(world.csms()?).await,
         "the transaction" => {
             let running = world.running();
             let running = running.ok_or_else(|| Failure::new("no transaction runs"))?;
@@ -145,26 +145,10 @@ async fn value(world: &mut World, words: &str) -> Result<Value, Failure> {
     }
 }
 
-/// A limit in amperes, or in watts where the charge point takes nothing else [1.6 §9.4.2].
-async fn schedule(world: &mut World) -> Result<Value, Failure> {
-    const KEY: &str = "ChargingScheduleAllowedChargingRateUnit";
-    let talk = &mut world.csms()?.talk;
-    let question = json!({"key": [KEY]});
-    talk.command("GetConfiguration", question).await;
-    let units = value_in(&talk.result().await?, KEY).unwrap_or_default();
-    let units = units.to_lowercase();
-    let (unit, limit) = if units.contains("power") && !units.contains("current") {
-        ("W", 11_000.0)
-    } else {
-        ("A", 16.0)
-    };
-    let periods = json!([{"startPeriod": 0, "limit": limit}]);
-    Ok(json!({"chargingRateUnit": unit, "chargingSchedulePeriod": periods}))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[tokio::test]
     async fn a_cell_is_json_or_a_word_or_a_text() {

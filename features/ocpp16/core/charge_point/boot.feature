@@ -46,13 +46,13 @@ Feature: A charge point announces itself
   @no-backup-power
   Scenario: A pending charge point stops no session for the CSMS
     Given a session with the known tag runs on connector 1
-    And the CSMS answers the next boot with Pending and an interval of 2 seconds
+    And the CSMS answers the next boot with Pending and an interval of 4 seconds
     When the charge point is power cycled
     Then it boots
     When the CSMS sends RemoteStopTransaction
       | transactionId | the transaction |
     Then it answers Rejected or with an error
-    And it has booted again, or boots again, no sooner than 2 seconds after the answer
+    And it has booted again, or boots again, no sooner than 4 seconds after the answer
     And it reports connector 1 in a session or after one and the others as Available
     And it stops the transaction because of PowerLoss, or goes on until the known tag stops it
 

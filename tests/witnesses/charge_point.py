@@ -8,6 +8,7 @@ import asyncio
 
 # Their forms enter themselves into `variants.CHARGE_POINT`.
 import defects.charge_point_commands  # noqa: F401
+import defects.charge_point_makers  # noqa: F401
 import defects.charge_point_messages  # noqa: F401
 import defects.charge_point_meters  # noqa: F401
 import defects.charge_point_sessions  # noqa: F401

@@ -8,6 +8,7 @@ import asyncio
 
 # Their forms enter themselves into `variants.CSMS`.
 import defects.csms_frames  # noqa: F401
+import defects.csms_makers  # noqa: F401
 import defects.csms_sessions  # noqa: F401
 import liberties.csms  # noqa: F401
 from central_system import CentralSystem, main

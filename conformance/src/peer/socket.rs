@@ -111,6 +111,9 @@ where
                     let text = String::from_utf8_lossy(&bytes).as_ref().into();
                     let _ = events.send(SocketEvent::Pong { text }).await;
                 }
+                Some(Ok(Message::Ping(_))) => {
+                    let _ = events.send(SocketEvent::Ping).await;
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => break (by, format!("lost: {error}")),
                 None => break (by, "lost without a close frame".to_owned()),

@@ -35,6 +35,9 @@ pub(crate) const HAD: &str = "the value it had";
 /// How long the bundled charge point takes from power to network: long enough to be a reboot, short for the reader.
 const BOOT_MS: u64 = 300;
 
+/// What the bundled charge point waits before it boots again where the choice is its own.
+const BOOT_RETRY_MS: u64 = 3_000;
+
 /// The rig as a CSMS in one scenario.
 #[derive(Debug)]
 pub(crate) struct CsmsRole {
@@ -217,6 +220,7 @@ impl CsmsRole {
         };
         let mut setup = Setup::default();
         setup.boot_ms = BOOT_MS;
+        setup.boot_retry_ms = BOOT_RETRY_MS;
         setup.reconnect_min_ms = 200;
         setup.reconnect_max_ms = 1_000;
         setup.set_clock = !demands.moved_clock;

@@ -93,8 +93,10 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
     ocppj::calls_are_answered_once(entries, circumstances, &mut found);
     ocppj::one_call_is_open(entries, &mut found);
     ocppj::ids_are_used_once(entries, &mut found);
+    v16::texts_are_printable(entries, &mut found);
     if circumstances.side == Side::ChargePoint {
         v16::nothing_is_said_before_acceptance(entries, &mut found);
+        v16::idle_is_told_when_asked(entries, &mut found);
         v16::readings_are_in_order(entries, circumstances.connectors, &mut found);
         if !circumstances.moved_clock {
             v16::time_stamps_are_of_now(entries, &mut found);

@@ -1,13 +1,16 @@
 //! What should not be on a line, whichever side is under test, and the error it is answered with.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use cucumber::{then, when};
 use serde_json::json;
 
+use crate::case::side::Side;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::steps::world::World;
 use crate::wire::entry::{Entry, EntryKind, Message};
-use crate::wire::line::pong;
+use crate::wire::line::{SPACED, pong};
 use crate::words::{quoted, span, words};
 
 /// Texts that are no frame, or frames that answer nothing.
@@ -38,6 +41,32 @@ async fn rubbish(world: &mut World) -> StepResult {
         talk.line.send(text.to_owned()).await;
     }
     DONE
+}
+
+/// Spaces and escapes change nothing of what a text in JSON says [1.6J §4.1.2, RFC 8259 §2, §7].
+#[when(regex = r"^(?:the CSMS|it) sends a call whose JSON has spaces and escapes$")]
+async fn spaced_call(world: &mut World) -> StepResult {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let talk = world.talk()?;
+    let id = format!("{SPACED}{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let (action, rest) = match talk.side {
+        Side::ChargePoint => (
+            "GetConfiguration",
+            r#""GetConfigur\u0061tion" ,  { "key" : [ "Heartbe\u0061tInterval" ] } ]"#,
+        ),
+        Side::Csms | Side::Api => ("Heartbeat", r#""Heartbe\u0061t" ,  { } ]"#),
+    };
+    talk.begin_act();
+    talk.line
+        .send(format!("[ 2 ,\r\n\t\"{id}\" ,\n{rest}\n"))
+        .await;
+    talk.last_call = Some((id, action.to_owned()));
+    DONE
+}
+
+#[then(regex = r"^(?:the CSMS|it) answers that call$")]
+async fn answers_that(world: &mut World) -> StepResult {
+    world.talk()?.result().await.map(|_| ())
 }
 
 /// What each ping of the rig holds.

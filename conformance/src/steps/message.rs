@@ -1,12 +1,14 @@
 //! Any message, with its members in a table: `| member | value |`, and `/` in the name of a member of a member.
 //!
 //! A value is JSON, or a word of the scenario: a tag, `the transaction`, `the transaction of connector 2`,
-//! `a transaction that does not run`, `a connector that is not there`. What is neither is a text.
+//! `a transaction that does not run`, `a connector that is not there`, `a charging schedule in its unit`. What is neither
+//! is a text.
 
 use cucumber::gherkin::Step;
 use cucumber::{then, when};
 use serde_json::{Map, Value};
 
+use super::charge_point::configuration::schedule;
 use super::csms::CONNECTORS;
 use super::csms::command::{expect_command, expect_if_it_can, last_command, order};
 use super::world::World;
@@ -127,6 +129,7 @@ async fn value(world: &mut World, words: &str) -> Result<Value, Failure> {
         return Ok(world.csms()?.transaction_on(connector)?.0.into());
     }
     match words {
+        "a charging schedule in its unit" => schedule(world.csms()?).await,
         "the transaction" => {
             let running = world.running();
             let running = running.ok_or_else(|| Failure::new("no transaction runs"))?;

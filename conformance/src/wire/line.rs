@@ -25,6 +25,9 @@ pub(crate) const ENTRIES_MAX: usize = 20_000;
 /// Bytes of text kept of one scenario, for the same reason.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Pings kept of one scenario.
+const PINGS_MAX: usize = 1_000;
+
 /// How long the end of a recording may take.
 const END_MAX: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,8 @@ pub(crate) struct Log {
     pub(crate) connected: bool,
     /// Sockets opened so far.
     pub(crate) sockets: usize,
+    /// When the system under test has sent pings: the first of them.
+    pub(crate) pings: Vec<SystemTime>,
     /// Answers of the rig that are still on their way.
     pub(crate) answers_pending: usize,
     /// Bytes of text in the entries.
@@ -191,6 +196,7 @@ impl Line {
             other,
             made_up: HashSet::new(),
             late: BTreeMap::new(),
+            pings: Vec::new(),
             last_answer: Instant::now(),
         };
         Self {
@@ -327,6 +333,9 @@ impl Line {
     }
 }
 
+/// How the id of a call begins whose JSON has spaces and escapes: in the record they are gone.
+pub(crate) const SPACED: &str = "Spaced-";
+
 /// How the answer to a ping that held this stands in the record.
 pub(crate) fn pong(text: &str) -> String {
     format!("pong {text}")
@@ -353,6 +362,8 @@ struct Pump {
     made_up: HashSet<String>,
     /// What is still to happen, in the order of its time; the number keeps apart what has the same.
     late: BTreeMap<(Instant, u64), Late>,
+    /// What our pings held that were not answered yet.
+    pings: Vec<String>,
     /// When the last of our answers is due: answers do not overtake each other.
     last_answer: Instant,
 }
@@ -391,6 +402,7 @@ impl Pump {
                     }
                     Some(Command::Ping(text)) => if let Some((_, writer)) = &post.open {
                         writer.ping(&text).await;
+                        self.pings.push(text);
                     },
                     Some(Command::HangUp { abruptly }) => if let Some((_, writer)) = &post.open {
                         if abruptly { writer.cut().await } else { writer.close().await }
@@ -458,7 +470,7 @@ impl Pump {
         match event {
             SocketEvent::Opened { .. } => log.connected = true,
             SocketEvent::Closed { .. } => log.connected = post.open.is_some(),
-            SocketEvent::Pong { .. } => {}
+            SocketEvent::Ping | SocketEvent::Pong { .. } => {}
             SocketEvent::Text { .. } => {
                 if let Some(unrecorded) = &mut log.flood {
                     *unrecorded += 1;
@@ -491,8 +503,19 @@ impl Pump {
                 log.connected = true;
                 log.sockets += 1;
             }
+            SocketEvent::Ping => {
+                let mut log = self.log();
+                if log.pings.len() < PINGS_MAX {
+                    log.pings.push(SystemTime::now());
+                }
+            }
+            // One that nobody asked for is a sign of life and no more [RFC 6455 §5.5.3].
             SocketEvent::Pong { text } => {
-                if self.bend.as_mut().is_none_or(|bend| bend.pongs()) {
+                let asked = self.pings.iter().position(|ping| **ping == *text);
+                if let Some(asked) = asked
+                    && self.bend.as_mut().is_none_or(|bend| bend.pongs())
+                {
+                    self.pings.swap_remove(asked);
                     self.log().push(EntryKind::Note(pong(&text)));
                 }
             }

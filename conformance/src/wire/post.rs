@@ -28,6 +28,8 @@ pub(crate) enum SocketEvent {
         socket: u64,
         text: Arc<str>,
     },
+    /// The other end asks whether this one lives; the socket answers by itself.
+    Ping,
     /// The answer to a ping, with what the ping held.
     Pong {
         text: Arc<str>,
@@ -108,7 +110,7 @@ impl Post {
             SocketEvent::Closed { socket, .. } => {
                 self.open.take_if(|(open, _)| open == socket);
             }
-            SocketEvent::Text { .. } | SocketEvent::Pong { .. } => {}
+            SocketEvent::Text { .. } | SocketEvent::Ping | SocketEvent::Pong { .. } => {}
         }
         Some(event)
     }

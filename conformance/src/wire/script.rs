@@ -146,6 +146,16 @@ pub(crate) fn now_in_the_east() -> String {
     format!("{:.3}", now.display_with_offset(east))
 }
 
+/// Now, without fractions of a second.
+pub(crate) fn now_in_whole_seconds() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}
+
+/// Now, with more digits than a charge point needs.
+pub(crate) fn now_with_seven_decimals() -> String {
+    format!("{:.7}", jiff::Timestamp::now())
+}
+
 /// Now, as the rig writes it.
 pub(crate) fn now() -> String {
     minutes_ago(0)
@@ -160,6 +170,13 @@ pub(crate) fn minutes_ago(minutes: i64) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_time_has_as_many_digits_as_it_should() {
+        assert_eq!(now_in_whole_seconds().len(), "2026-01-01T00:00:00Z".len());
+        let seven = "2026-01-01T00:00:00.0000000Z";
+        assert_eq!(now_with_seven_decimals().len(), seven.len());
+    }
 
     struct Silent;
 

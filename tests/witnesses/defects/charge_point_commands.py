@@ -23,7 +23,10 @@ class AvailabilityOfTheFirst(Firmware):
         return super().change_availability(1 if number == 2 else number, kind)
 
 
-@CHARGE_POINT.defect("@reset or @power", None)
+@CHARGE_POINT.defect(
+    "@reset or @power",
+    "A connector that is to go out of service does so when a power cut ends its session",
+)
 class ForgetsWhatIsScheduled(Firmware):
     """A power cut makes it forget that a connector was to go out of service when its session is over."""
 

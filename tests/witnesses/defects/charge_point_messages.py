@@ -48,7 +48,7 @@ class LosesTheQueue(Firmware):
         super().die()
 
 
-@CHARGE_POINT.defect("@offline", None)
+@CHARGE_POINT.defect("@offline and not @resend", "Meter values of an outage arrive in the order they were taken")
 class SmallQueue(Firmware):
     """Five messages of transactions are kept: the oldest, and the four newest."""
 
@@ -129,7 +129,7 @@ class StatusBeforeTheBoot(Firmware):
         await super().boot()
 
 
-@CHARGE_POINT.defect("@boot or @resend or @offline", None)
+@CHARGE_POINT.defect("@boot", "A boot that the CSMS cannot process is tried again", warned=True)
 class BootsOnce(Firmware):
     """A boot that the CSMS cannot process is never sent again."""
 

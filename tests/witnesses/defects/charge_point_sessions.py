@@ -172,13 +172,3 @@ class OldErrorCodes(Firmware):
         elif number == 1:
             told.error_code = self.last
         return told
-
-
-@CHARGE_POINT.defect("@start or @reset", None)
-class FaultsEndWithARestart(Firmware):
-    """After a restart a fault that is still there is not told."""
-
-    def start(self):
-        for socket in self.sockets.values():
-            socket.fault = None
-        super().start()

@@ -272,3 +272,23 @@ class MainMeter(Firmware):
             value = {"value": str(total), "context": "Sample.Clock", "measurand": ENERGY, "unit": "Wh"}
             reading = {"timestamp": self.stamp(), "sampled_value": [value]}
             self.enqueue("MeterValues", None, connector_id=0, meter_value=[reading])
+
+
+@CHARGE_POINT.liberty()
+class FaultsEndWithARestart(Firmware):
+    """A restart ends a fault: only Unavailable has to outlive one [1.6 §4.9, §5.14], and a residual current is gone."""
+
+    def start(self):
+        for socket in self.sockets.values():
+            socket.fault = None
+        super().start()
+
+
+@CHARGE_POINT.liberty()
+class OutOfServiceWithoutTheCable(Firmware):
+    """A connector that is to go out of service does so when the cable is out [1.6 §4.9: from Finishing, once the user has done what is left to do]."""
+
+    def status(self, number):
+        told = super().status(number)
+        waits = number and number in self.finishing and self.sockets[number].cable
+        return "Finishing" if told == "Unavailable" and waits else told

@@ -72,7 +72,7 @@ class BeatsWhenQuiet(Firmware):
         return await super().say(payload)
 
 
-@CHARGE_POINT.liberty(blamed=True)
+@CHARGE_POINT.liberty()
 class NoHeartbeats(Firmware):
     """Over a WebSocket heartbeats are not mandatory; one a day is advised [1.6 §4.6]."""
 

@@ -4,6 +4,107 @@ use super::{Table, rule, words};
 
 pub(super) const CHARGE_POINT: Table = &[
     (
+        "forgets in a restart what was scheduled",
+        &[words(
+            "connector 1 was reported as Finishing last",
+            &[
+                "A connector that is to go out of service does so when a power cut ends its session",
+                "A connector that is to go out of service does so when a reset ends its session",
+            ],
+        )],
+    ),
+    (
+        "boots no more after an error",
+        &[words(
+            "no BootNotification within",
+            &["A boot that the CSMS cannot process is tried again"],
+        )],
+    ),
+    (
+        "takes a remote stop while it is pending",
+        &[words(
+            "Rejected",
+            &["A pending charge point stops no session for the CSMS"],
+        )],
+    ),
+    (
+        "tells unasked that its firmware is idle",
+        &[rule(
+            "ocpp16-idle-when-asked",
+            &["A lost connection alone is no boot"],
+        )],
+    ),
+    (
+        "tells unasked that its diagnostics are idle",
+        &[rule(
+            "ocpp16-idle-when-asked",
+            &["A lost connection alone is no boot"],
+        )],
+    ),
+    (
+        "has a vendor with an umlaut",
+        &[rule(
+            "ocpp16-printable-text",
+            &["A lost connection alone is no boot"],
+        )],
+    ),
+    (
+        "takes a text for a payload",
+        &[words(
+            "the error FormationViolation",
+            &["A command with a text for a payload is refused"],
+        )],
+    ),
+    (
+        "sends no pings whatever the setting",
+        &[words(
+            "0 pings came within",
+            &["Pings keep the interval that was set"],
+        )],
+    ),
+    (
+        "goes on with its pings whatever the setting",
+        &[words(
+            "a ping came, and WebSocketPingInterval is 0",
+            &["Pings keep the interval that was set"],
+        )],
+    ),
+    (
+        "turns its phases in words of its own",
+        &[words(
+            "the value of ConnectorPhaseRotation is",
+            &["Every key of the Core profile is there"],
+        )],
+    ),
+    (
+        "charges a car that is back",
+        &[words(
+            "a car that is back gets no energy",
+            &["A car that comes back gets no energy before its next session"],
+        )],
+    ),
+    (
+        "names no transaction that was told late",
+        &[words(
+            "no MeterValues with",
+            &["The readings of a session that began during an outage name it"],
+        )],
+    ),
+    (
+        "keeps the oldest and the newest of an outage",
+        &[words(
+            "two samples are",
+            &["Meter values of an outage arrive in the order they were taken"],
+        )],
+    ),
+    (
+        "measures volts in watts",
+        &[rule(
+            "ocpp16-reading-value",
+            &["Samples come at the interval that was set"],
+        )],
+    ),
+    (
         "boots again without waiting",
         &[
             words(
@@ -29,9 +130,10 @@ pub(super) const CHARGE_POINT: Table = &[
     (
         "sends no heartbeat",
         &[words(
-            "no Heartbeat within",
+            "it sent no heartbeat",
             &["Heartbeats keep the interval that the CSMS gave"],
-        )],
+        )
+        .only_warns()],
     ),
     (
         "asks nobody",
@@ -402,6 +504,41 @@ pub(super) const CHARGE_POINT: Table = &[
                 "Only the tag that started stops the session",
                 "A tag has no case",
             ],
+        )],
+    ),
+    (
+        "charges at its connectors when the whole is out of service",
+        &[words(
+            "it answered Accepted, not Rejected",
+            &["A charge point that is out of service as a whole charges nobody"],
+        )],
+    ),
+    (
+        "reads JSON without spaces alone",
+        &[words(
+            "the answer is",
+            &["A command is read however its JSON is written"],
+        )],
+    ),
+    (
+        "has no room for a long command",
+        &[words(
+            "ChangeConfiguration was not answered",
+            &["A command as long as it may be is read"],
+        )],
+    ),
+    (
+        "wants fractions of a second",
+        &[words(
+            "no StatusNotification",
+            &["A time is read in whole seconds"],
+        )],
+    ),
+    (
+        "reads milliseconds and nothing finer",
+        &[words(
+            "no StatusNotification",
+            &["A time is read with seven decimals"],
         )],
     ),
     (
@@ -934,6 +1071,7 @@ pub(super) const CHARGE_POINT: Table = &[
         &[words(
             "reason \"EVDisconnected\" within",
             &[
+                "A session whose car left during an outage is told as ended afterwards",
                 "Unplugging at the car stops the session and frees the cable",
                 "Unplugging at the car stops the session and the cable stays locked",
             ],

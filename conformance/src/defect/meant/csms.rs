@@ -4,6 +4,27 @@ use super::{Table, rule, words};
 
 pub(super) const CSMS: Table = &[
     (
+        "refuses a stop that is told again",
+        &[words(
+            "the answer is",
+            &["The end of a session that is told twice is acknowledged twice"],
+        )],
+    ),
+    (
+        "refuses readings that are told again",
+        &[words(
+            "the answer is",
+            &["Readings that are told twice are acknowledged twice"],
+        )],
+    ),
+    (
+        "reads JSON without spaces alone",
+        &[words(
+            "the answer is",
+            &["A call is read however its JSON is written"],
+        )],
+    ),
+    (
         "tells no time",
         &[words(
             "the member currentTime is missing",

@@ -4,10 +4,12 @@ pub(super) mod charge_point;
 pub(super) mod csms;
 
 use dynamo_protocol::trace::Direction;
+use serde_json::json;
 
 use crate::defect::habit;
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
+use crate::wire::line::SPACED;
 
 /// Leaves pings unanswered.
 struct NeverPongs;
@@ -20,6 +22,20 @@ impl Bend for NeverPongs {
     fn pongs(&mut self) -> bool {
         false
     }
+}
+
+/// Stumbles over spaces in the JSON of a call.
+fn reads_no_spaces() -> Box<dyn Bend> {
+    habit(|direction, _, message| match message {
+        Message::Call { id, .. } if direction == Direction::ToSut && id.starts_with(SPACED) => {
+            let error = json!([4, id, "FormationViolation", "", {}]).to_string();
+            Some(Fate {
+                back: vec![error],
+                ..Fate::default()
+            })
+        }
+        _ => None,
+    })
 }
 
 /// The line ends here.

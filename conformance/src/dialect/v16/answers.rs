@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use dynamo_protocol::v16::Action;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ pub(crate) struct CsmsAnswers(Arc<Mutex<Known>>);
 struct Known {
     /// `idTagInfo` by id tag in lower case; tags not in it are Invalid.
     tags: BTreeMap<String, Value>,
+    /// For how many seconds a tag is Accepted from the first answer on that says so, and when that was.
+    lapses: BTreeMap<String, (i64, Option<SystemTime>)>,
     next_transaction: i64,
     /// The status that the next starts get for their tags.
     refusals: Vec<String>,
@@ -27,6 +30,7 @@ impl CsmsAnswers {
     pub(crate) fn new(first_transaction: i64) -> Self {
         Self(Arc::new(Mutex::new(Known {
             tags: BTreeMap::new(),
+            lapses: BTreeMap::new(),
             next_transaction: first_transaction,
             refusals: Vec::new(),
         })))
@@ -34,7 +38,20 @@ impl CsmsAnswers {
 
     /// The CSMS knows this tag.
     pub(crate) fn tag(&self, tag: &str, info: Value) {
-        self.known().tags.insert(tag.to_lowercase(), info);
+        let mut known = self.known();
+        known.lapses.remove(&tag.to_lowercase());
+        known.tags.insert(tag.to_lowercase(), info);
+    }
+
+    /// The CSMS accepts this tag for so long, from the first answer on that says so.
+    pub(crate) fn tag_for(&self, tag: &str, seconds: i64) {
+        let lapse = (seconds, None);
+        self.known().lapses.insert(tag.to_lowercase(), lapse);
+    }
+
+    /// When the CSMS has said for the first time that it accepts this tag for a while.
+    pub(crate) fn accepted_at(&self, tag: &str) -> Option<SystemTime> {
+        self.known().lapses.get(&tag.to_lowercase())?.1
     }
 
     /// The next start gets its transaction id, and this status for its tag.
@@ -83,8 +100,15 @@ impl Known {
         json!({"transactionId": id, "idTagInfo": info})
     }
 
-    fn id_tag_info(&self, payload: &Value) -> Value {
+    fn id_tag_info(&mut self, payload: &Value) -> Value {
         let tag = payload["idTag"].as_str().unwrap_or_default().to_lowercase();
+        if let Some((seconds, said)) = self.lapses.get_mut(&tag) {
+            let said = *said.get_or_insert_with(SystemTime::now);
+            let said = jiff::Timestamp::try_from(said).unwrap_or_else(|_| jiff::Timestamp::now());
+            let end = said + jiff::SignedDuration::from_secs(*seconds);
+            let expiry = dynamo_protocol::time::text(end.as_millisecond());
+            return json!({"status": "Accepted", "expiryDate": expiry});
+        }
         self.tags
             .get(&tag)
             .cloned()

@@ -60,7 +60,21 @@ pub(crate) enum Kind {
     Boolean,
     /// A count, or a time in seconds: none is below nought.
     Integer,
+    /// How the phases of each connector are turned: `1.RST, 2.RTS` [1.6 §9.1.7].
+    Rotation,
 }
+
+/// How phases can be turned [1.6 §9.1.7].
+const ROTATIONS: [&str; 8] = [
+    "NotApplicable",
+    "Unknown",
+    "RST",
+    "RTS",
+    "SRT",
+    "STR",
+    "TRS",
+    "TSR",
+];
 
 impl Kind {
     /// Whether this is such a value. `true` and `false` may be written large.
@@ -70,12 +84,17 @@ impl Kind {
                 .iter()
                 .any(|word| word.eq_ignore_ascii_case(value.trim())),
             Self::Integer => value.trim().parse::<u64>().is_ok(),
+            Self::Rotation => value.split(',').all(|one| {
+                let one = one.trim();
+                let (connector, word) = one.split_once('.').unwrap_or(("0", one));
+                connector.parse::<u32>().is_ok() && ROTATIONS.contains(&word)
+            }),
         }
     }
 }
 
 /// Standard keys whose values are no texts [1.6 §9].
-pub(crate) const KINDS: [(&str, Kind); 36] = [
+pub(crate) const KINDS: [(&str, Kind); 37] = [
     ("AllowOfflineTxForUnknownId", Kind::Boolean),
     ("AuthorizationCacheEnabled", Kind::Boolean),
     ("AuthorizeRemoteTxRequests", Kind::Boolean),
@@ -84,6 +103,7 @@ pub(crate) const KINDS: [(&str, Kind); 36] = [
     ("ChargingScheduleMaxPeriods", Kind::Integer),
     ("ClockAlignedDataInterval", Kind::Integer),
     ("ConnectionTimeOut", Kind::Integer),
+    ("ConnectorPhaseRotation", Kind::Rotation),
     ("ConnectorPhaseRotationMaxLength", Kind::Integer),
     ("ConnectorSwitch3to1PhaseSupported", Kind::Boolean),
     ("GetConfigurationMaxKeys", Kind::Integer),
@@ -120,12 +140,13 @@ pub(crate) fn must_be_writable(key: &str) -> bool {
 }
 
 /// Intervals and time-outs in seconds, of which a charge point may have a smallest one.
-pub(crate) const INTERVALS: [&str; 5] = [
+pub(crate) const INTERVALS: [&str; 6] = [
     "ClockAlignedDataInterval",
     "ConnectionTimeOut",
     "HeartbeatInterval",
     "MeterValueSampleInterval",
     "TransactionMessageRetryInterval",
+    "WebSocketPingInterval",
 ];
 
 /// How often a scenario's interval goes into the smallest one of this charge point; 1 where it is long enough, or
@@ -162,7 +183,11 @@ mod tests {
     fn the_value_of_a_key_is_of_its_kind() {
         assert!(Kind::Integer.fits("0") && Kind::Integer.fits(" 86400"));
         assert!(Kind::Boolean.fits("true") && Kind::Boolean.fits("False"));
+        assert!(Kind::Rotation.fits("0.RST, 1.Unknown,2.TSR") && Kind::Rotation.fits("Unknown"));
         for (kind, value) in [
+            (Kind::Rotation, "1.L1L2L3"),
+            (Kind::Rotation, "one.RST"),
+            (Kind::Rotation, "1.RST;2.RST"),
             (Kind::Integer, "5 minutes"),
             (Kind::Integer, "-1"),
             (Kind::Integer, "1.5"),

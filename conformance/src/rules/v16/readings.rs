@@ -227,6 +227,12 @@ fn units_of(measurand: &str) -> &'static [&'static str] {
         | "Energy.Reactive.Import.Register"
         | "Energy.Reactive.Export.Interval"
         | "Energy.Reactive.Import.Interval" => &["varh", "kvarh"],
+        "Power.Active.Export" | "Power.Active.Import" => &["W", "kW"],
+        "Power.Reactive.Export" | "Power.Reactive.Import" => &["var", "kvar"],
+        "Current.Export" | "Current.Import" | "Current.Offered" => &["A"],
+        "Voltage" => &["V"],
+        "SoC" => &["Percent"],
+        "Temperature" => &["Celsius", "Celcius", "Fahrenheit", "K"],
         _ => &[],
     }
 }
@@ -304,6 +310,19 @@ mod tests {
         let reactive = r#"{"value":"1","measurand":"Energy.Reactive.Import.Register"}"#;
         let reactive = values(1, None, reactive);
         assert_eq!(record(&[(IN, &reactive)]), Vec::<String>::new());
+        let volts = |unit| {
+            values(
+                1,
+                None,
+                &format!(r#"{{"value":"230","measurand":"Voltage"{unit}}}"#),
+            )
+        };
+        assert_eq!(record(&[(IN, &volts(""))]), Vec::<String>::new());
+        assert_eq!(
+            record(&[(IN, &volts(r#","unit":"V""#))]),
+            Vec::<String>::new()
+        );
+        assert!(record(&[(IN, &volts(r#","unit":"W""#))])[0].contains("V would fit"));
         assert!(record(&[(IN, &watts)])[0].contains("Wh and kWh would fit"));
         assert!(record(&[(IN, &far)])[0].contains("connectors 1 to 2"));
         let status = r#"[2,"n","StatusNotification",{"connectorId":3,"status":"Available"}]"#;

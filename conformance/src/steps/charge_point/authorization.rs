@@ -172,15 +172,12 @@ async fn knows_by_itself(world: &mut World) -> StepResult {
 }
 
 /// An acceptance that ends: from then on the tag counts as expired [1.6 §3.5.1, §7.27].
+/// From the answer on that says so: a person needs a while for the card.
 #[given(regex = r"^the CSMS accepts the known tag for (\d+) seconds$")]
 async fn accepts_for(world: &mut World, seconds: i64) -> StepResult {
     let tag = world.tag(TagWord::Known).await?;
-    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
-    let expiry = dynamo_protocol::time::text(end.as_millisecond());
     let csms = world.csms()?;
-    csms.talk.mark("acceptance");
-    csms.answers
-        .tag(&tag, json!({"status": "Accepted", "expiryDate": expiry}));
+    csms.answers.tag_for(&tag, seconds);
     DONE
 }
 
@@ -198,8 +195,9 @@ async fn a_while(world: &mut World, seconds: u64) -> StepResult {
 async fn acceptance_is_over(world: &mut World, seconds: u64) -> StepResult {
     let tag = world.tag(TagWord::Known).await?;
     let csms = world.csms()?;
-    let said = csms.talk.acted.get("acceptance").copied();
-    let said = said.ok_or_else(|| Failure::new("no acceptance has an end"))?;
+    let said = csms.answers.accepted_at(&tag);
+    let said =
+        said.ok_or_else(|| Failure::new("the CSMS has not told an acceptance with an end"))?;
     let over = said + Duration::from_secs(seconds);
     let left = over.duration_since(SystemTime::now()).unwrap_or_default();
     let _: Option<()> = csms.talk.line.wait(left, |_| None).await;

@@ -1,6 +1,6 @@
 //! Power on, boot, registration, heartbeat.
 
-use crate::dialect::v16::keys::stretch;
+use crate::dialect::v16::keys::{stretch, value_in};
 use crate::hand::operator::Operator;
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,9 @@ use crate::role::talk::Seen;
 use crate::steps::world::{OrEnd, World};
 use crate::watch::expected::{Expected, Order, Want};
 use crate::wire::entry::Message;
-use crate::wire::script::{Answer, now, now_in_the_east};
+use crate::wire::script::{
+    Answer, now, now_in_the_east, now_in_whole_seconds, now_with_seven_decimals,
+};
 use crate::words::span;
 
 /// What a charge point may wait beyond an interval, and what its clock may differ.
@@ -95,10 +97,16 @@ async fn does_not_flood(world: &mut World) -> StepResult {
     DONE
 }
 
-/// The same instant may be written with any offset [1.6 §3.15].
-#[given("the CSMS tells the time with the offset +05:30")]
-async fn tells_the_time_in_the_east(world: &mut World) -> StepResult {
-    world.csms()?.talk.line.script().clock = now_in_the_east;
+/// The same instant may be written with any offset, and with or without fractions of a second [1.6 §3.15].
+#[given(
+    regex = r"^the CSMS tells the time (with the offset \+05:30|in whole seconds|with seven decimals)$"
+)]
+async fn tells_the_time(world: &mut World, form: String) -> StepResult {
+    world.csms()?.talk.line.script().clock = match form.as_str() {
+        "in whole seconds" => now_in_whole_seconds,
+        "with seven decimals" => now_with_seven_decimals,
+        _ => now_in_the_east,
+    };
     DONE
 }
 
@@ -108,6 +116,12 @@ pub(super) async fn boot(csms: &mut CsmsRole) -> Result<Seen, Failure> {
 
 #[then("it boots")]
 async fn it_boots(world: &mut World) -> StepResult {
+    boot(world.csms()?).await.map(|_| ())
+}
+
+/// When it tries again is its own choice [1.6 §4.2].
+#[then("it boots again")]
+async fn it_tries_again(world: &mut World) -> StepResult {
     boot(world.csms()?).await.map(|_| ())
 }
 
@@ -166,20 +180,36 @@ fn last_boot_answer(csms: &CsmsRole) -> Result<SystemTime, Failure> {
 }
 
 /// Seconds apart, no sooner and no later. Where it says something else in between, it may skip one or count from
-/// there [1.6 §4.6].
+/// there [1.6 §4.6]. One that the CSMS could not process may come again at once, so the first answered one counts.
 #[then(regex = r"^it sends (\d+) heartbeats, (\d+) seconds apart$")]
 async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult {
     const OFF: Duration = Duration::from_millis(700);
     let csms = world.csms()?;
     let off = OFF.max(csms.talk.settle);
     let interval = Duration::from_secs(seconds) * csms.stretch;
+    let patience = interval * 2 + SLACK;
     let mut before: Option<SystemTime> = None;
-    for _ in 0..count {
-        let patience = interval * 2 + SLACK;
-        let seen = csms
+    let (mut beats, mut has_beaten) = (0, false);
+    while beats < count {
+        let beat = csms
             .talk
             .expect_within(Order::Next, &Expected::call("Heartbeat"), patience)
-            .await?;
+            .await;
+        let seen = match beat {
+            Ok(seen) => seen,
+            Err(missing) if has_beaten => return Err(missing),
+            Err(missing) => return without_heartbeats(world, interval, missing).await,
+        };
+        has_beaten = true;
+        let answer = csms.talk.answered(&seen).await?;
+        let failed = matches!(
+            csms.talk.line.log().entries[answer].frame(Direction::ToSut),
+            Some(Message::Error { .. })
+        );
+        if failed {
+            continue;
+        }
+        beats += 1;
         if let Some(before) = before {
             let last_word = {
                 let log = csms.talk.line.log();
@@ -204,6 +234,23 @@ async fn heartbeats(world: &mut World, count: usize, seconds: u64) -> StepResult
         }
         before = Some(seen.at);
     }
+    DONE
+}
+
+/// Over a WebSocket a charge point need not send any heartbeat [1.6 §4.6]. It has taken in the interval all the same
+/// [1.6 §4.2]: another one in its configuration is a pace of its own.
+async fn without_heartbeats(world: &mut World, interval: Duration, missing: Failure) -> StepResult {
+    const KEY: &str = "HeartbeatInterval";
+    let csms = world.csms()?;
+    let question = json!({"key": [KEY]});
+    csms.talk.command("GetConfiguration", question).await;
+    let is = value_in(&csms.talk.result().await?, KEY)?;
+    if is.trim().parse() != Ok(interval.as_secs()) {
+        return Err(missing);
+    }
+    world.warn(format!(
+        "it sent no heartbeat, though {KEY} is {is}: over a WebSocket it need not, and one a day is recommended [1.6 §4.6]"
+    ));
     DONE
 }
 
@@ -289,13 +336,26 @@ const IN_OR_AFTER: [&str; 5] = [
     "Finishing",
 ];
 
-#[then(regex = r"^it reports connector (\d+) in a session or after one and the others as (\w+)$")]
-async fn in_session_or_after(world: &mut World, one: u32, others: String) -> StepResult {
+/// Where it was to go out of service with the end of the session, it may be so already.
+#[then(
+    regex = r"^it reports connector (\d+) in a session(?: or after one|(, after one or out of service)) and the others as (\w+)$"
+)]
+async fn in_session_or_after(
+    world: &mut World,
+    one: u32,
+    out_of_service: String,
+    others: String,
+) -> StepResult {
     let csms = world.csms()?;
     let mut order = Order::Next;
     for connector in 0..=csms.traits.connectors {
         let words: Vec<Value> = if connector == one {
-            IN_OR_AFTER.map(Value::from).to_vec()
+            let out = (!out_of_service.is_empty()).then(|| "Unavailable".into());
+            IN_OR_AFTER
+                .map(Value::from)
+                .into_iter()
+                .chain(out)
+                .collect()
         } else {
             vec![others.clone().into()]
         };

@@ -393,6 +393,23 @@ pub(super) async fn profiles(csms: &mut CsmsRole) -> Result<Vec<String>, Failure
         .collect())
 }
 
+/// A limit in amperes, or in watts where the charge point takes nothing else [1.6 §9.4.2].
+pub(in crate::steps) async fn schedule(csms: &mut CsmsRole) -> Result<Value, Failure> {
+    const KEY: &str = "ChargingScheduleAllowedChargingRateUnit";
+    let talk = &mut csms.talk;
+    let question = json!({"key": [KEY]});
+    talk.command("GetConfiguration", question).await;
+    let units = value_in(&talk.result().await?, KEY).unwrap_or_default();
+    let units = units.to_lowercase();
+    let (unit, limit) = if units.contains("power") && !units.contains("current") {
+        ("W", 11_000.0)
+    } else {
+        ("A", 16.0)
+    };
+    let periods = json!([{"startPeriod": 0, "limit": limit}]);
+    Ok(json!({"chargingRateUnit": unit, "chargingSchedulePeriod": periods}))
+}
+
 fn wrong_key(keys: &[Value], key: &str, readonly: Option<bool>) -> Option<String> {
     match keys.iter().find(|entry| {
         entry["key"]

@@ -188,7 +188,8 @@ async fn after_outage(world: &mut World, count: usize, seconds: i64) -> StepResu
     let begun_ms = i64::try_from(crate::wire::entry::unix_ms(begun)).unwrap_or(i64::MAX);
     let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
     let within = begun_ms - SAMPLE_SLACK_MS..=begun_ms + length_ms + SAMPLE_SLACK_MS;
-    let patience = csms.talk.patience + length;
+    // What was queued is told one by one, while more comes.
+    let patience = patience_for(csms, count, seconds) + length;
     let enough = |all: &[Reading]| {
         let taken = all
             .iter()

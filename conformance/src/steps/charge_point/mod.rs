@@ -3,7 +3,7 @@
 mod authorization;
 mod boot;
 mod command;
-mod configuration;
+pub(super) mod configuration;
 mod line;
 mod metering;
 mod operator;

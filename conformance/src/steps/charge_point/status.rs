@@ -67,6 +67,35 @@ async fn may_report(world: &mut World, connector: u32, word: String) -> StepResu
     DONE
 }
 
+/// What it was told as last counts, whenever that was.
+#[then(regex = r"^connector (\d+) is (\w+) in the end$")]
+async fn is_in_the_end(world: &mut World, connector: u32, word: String) -> StepResult {
+    let wanted = status(connector, &word);
+    let of_connector = Expected::call("StatusNotification").with("connectorId", connector);
+    let talk = &world.csms()?.talk;
+    let mut last = None;
+    let is_it = talk.line.wait(talk.patience, |log| {
+        let mut entries = log.entries.iter_mut().rev();
+        let told = entries.find(|entry| {
+            let call = entry.call_from_sut();
+            call.is_some_and(|(_, action, payload)| of_connector.matches(action, payload))
+        })?;
+        let (_, action, payload) = told.call_from_sut()?;
+        last = payload["status"].as_str().map(str::to_owned);
+        let is_it = wanted.matches(action, payload);
+        told.consumed |= is_it;
+        is_it.then_some(())
+    });
+    if is_it.await.is_some() {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "connector {connector} was reported as {} last, and not as {word} within {}",
+        last.as_deref().unwrap_or("nothing"),
+        span(talk.patience)
+    )))
+}
+
 /// Exactly so long: what it has to wait for may be due soon after.
 #[then(regex = r"^it sends nothing else for (\d+) (\w+)$")]
 async fn nothing_else(world: &mut World, number: u64, unit: String) -> StepResult {

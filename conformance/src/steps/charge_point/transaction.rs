@@ -93,13 +93,8 @@ async fn stops_on(world: &mut World, beside: String, connector: u32, reason: Str
 #[then("its meterStart is not below the meterStop before")]
 async fn register_goes_on(world: &mut World) -> StepResult {
     let csms = world.csms()?;
-    let number = |action: &str, member: &str| {
-        let told = csms.talk.told.get(action);
-        told.and_then(|told| told[member].as_i64())
-            .ok_or_else(|| Failure::new(format!("there was no {action} before this step")))
-    };
-    let begun = number("StartTransaction", "meterStart")?;
-    let ended = number("StopTransaction", "meterStop")?;
+    let begun = told_number(csms, "StartTransaction", "meterStart")?;
+    let ended = told_number(csms, "StopTransaction", "meterStop")?;
     if begun < ended {
         world.warn(format!(
             "the session before ended at {ended} Wh and this one begins at {begun} Wh: registers should be told as they \
@@ -107,6 +102,34 @@ async fn register_goes_on(world: &mut World) -> StepResult {
         ));
     }
     DONE
+}
+
+/// A car that came back after the end of its session got nothing meanwhile [1.6 §4.10]. A meter may count what the
+/// station itself takes, and a coarse one in steps.
+#[then("it has given no energy since the end of the session before")]
+async fn gave_nothing(world: &mut World) -> StepResult {
+    const OF_ITS_OWN_WH: i64 = 3;
+    let csms = world.csms()?;
+    let begun = told_number(csms, "StartTransaction", "meterStart")?;
+    let ended = told_number(csms, "StopTransaction", "meterStop")?;
+    let step = [1_000, 100, 10].into_iter();
+    let step = step
+        .filter(|step| begun % step == 0 && ended % step == 0)
+        .max();
+    if begun - ended <= step.unwrap_or_default().max(OF_ITS_OWN_WH) {
+        return DONE;
+    }
+    Err(Failure::new(format!(
+        "the session before ended at {ended} Wh and this one begins at {begun} Wh: a car that is back gets no energy \
+         without a transaction [1.6 §4.10]"
+    )))
+}
+
+/// A number in the last start or stop that a step has seen.
+fn told_number(csms: &CsmsRole, action: &str, member: &str) -> Result<i64, Failure> {
+    let told = csms.talk.told.get(action);
+    told.and_then(|told| told[member].as_i64())
+        .ok_or_else(|| Failure::new(format!("there was no {action} before this step")))
 }
 
 #[given("the charge point has more than one connector")]
@@ -278,8 +301,10 @@ async fn says_of_the_tag(world: &mut World, action: String, status: String) -> S
 
 /// Both are right after a power cut [1.6 §4.10]: stopped with the reading at the cut, or resumed. A stop that was sent
 /// with the last power may come once more after the boot: nobody knows whether its answer has arrived.
-#[then("it stops the transaction because of PowerLoss, or goes on until the known tag stops it")]
-async fn stopped_or_resumed(world: &mut World) -> StepResult {
+#[then(
+    regex = r"^it stops the transaction because of PowerLoss, or goes on until the known tag stops it(, and may be out of service then)?$"
+)]
+async fn stopped_or_resumed(world: &mut World, out_of_service: String) -> StepResult {
     let csms = world.csms()?;
     let cut = csms.talk.marks.get("power cycle").copied();
     let cut = cut.ok_or_else(|| Failure::new("the power was not away before this step"))?;
@@ -341,11 +366,12 @@ async fn stopped_or_resumed(world: &mut World) -> StepResult {
         .want_reason_local()
         .want("idTag", Want::Tag(tag));
     csms.talk.expect(Order::Next, &expected).await?;
+    let mut words = vec![json!("Finishing"), json!("Preparing")];
+    if !out_of_service.is_empty() {
+        words.push(json!("Unavailable"));
+    }
     let over = Expected::call("StatusNotification")
         .with("connectorId", 1)
-        .want(
-            "status",
-            Want::OneOf(vec![json!("Finishing"), json!("Preparing")]),
-        );
+        .want("status", Want::OneOf(words));
     csms.talk.expect(Order::BesideLast, &over).await.map(|_| ())
 }

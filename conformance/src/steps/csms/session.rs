@@ -163,12 +163,12 @@ async fn stops_unknown(world: &mut World) -> StepResult {
     DONE
 }
 
-#[when(regex = r"^it tells the same (start|stop) once more$")]
+#[when(regex = r"^it tells the same (start|stop|readings) once more$")]
 async fn tells_again(world: &mut World, which: String) -> StepResult {
-    let action = if which == "start" {
-        "StartTransaction"
-    } else {
-        "StopTransaction"
+    let action = match which.as_str() {
+        "start" => "StartTransaction",
+        "stop" => "StopTransaction",
+        _ => "MeterValues",
     };
     let station = world.station()?;
     let payload = station.talk.told.get(action).cloned();
@@ -222,6 +222,7 @@ async fn meter_values(world: &mut World, which: String, ago: String) -> StepResu
     } else {
         payload["connectorId"] = 2.into();
     }
+    station.talk.told.insert("MeterValues", payload.clone());
     station.talk.command("MeterValues", payload).await;
     DONE
 }

@@ -43,6 +43,27 @@ Feature: A charge point announces itself
     And it reports connector 0 and every connector as Available
     And it sends no StartTransaction for 1 second
 
+  @no-backup-power
+  Scenario: A pending charge point stops no session for the CSMS
+    Given a session with the known tag runs on connector 1
+    And the CSMS answers the next boot with Pending and an interval of 4 seconds
+    When the charge point is power cycled
+    Then it boots
+    When the CSMS sends RemoteStopTransaction
+      | transactionId | the transaction |
+    Then it answers Rejected or with an error
+    And it has booted again, or boots again, no sooner than 4 seconds after the answer
+    And it reports connector 1 in a session or after one and the others as Available
+    And it stops the transaction because of PowerLoss, or goes on until the known tag stops it
+
+  @recommended
+  Scenario: A boot that the CSMS cannot process is tried again
+    Given the CSMS cannot process the next BootNotification
+    When the charge point is power cycled
+    Then it boots
+    And it boots again
+    And it reports connector 0 and every connector as Available
+
   Scenario: Heartbeats keep the interval that the CSMS gave
     Given the CSMS answers later boots with Accepted and an interval of 2 seconds
     When the charge point is power cycled
@@ -93,6 +114,18 @@ Feature: A charge point announces itself
     Then it boots
     And it reports connector 0 and every connector as Available
     Given a session with the known tag runs on connector 1
+
+  Scenario Outline: A time is read <form>
+    Given the CSMS tells the time <form>
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 0 and every connector as Available
+    Given a session with the known tag runs on connector 1
+
+    Examples:
+      | form                |
+      | in whole seconds    |
+      | with seven decimals |
 
   Scenario: A lost connection alone is no boot
     When the charge point loses its connection for 1 second

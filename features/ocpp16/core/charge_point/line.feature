@@ -24,6 +24,27 @@ Feature: The line keeps its rules whatever comes
       | type        | Inoperative |
     Then it answers with the error TypeConstraintViolation, PropertyConstraintViolation or FormationViolation
 
+  Scenario: A command is read however its JSON is written
+    When the CSMS sends a call whose JSON has spaces and escapes
+    Then it answers that call
+
+  Scenario: A command as long as it may be is read
+    When the CSMS sends ChangeConfiguration
+      | key   | NoSuchSettingAnywhere-NoSuchSettingAnywhere-NoSuch |
+      | value | "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789" |
+    Then it answers NotSupported
+
+  Scenario: A command with a text for a payload is refused
+    When the CSMS sends ChangeAvailability with a text where its members belong
+    Then it answers with the error FormationViolation, TypeConstraintViolation, ProtocolError, PropertyConstraintViolation or OccurenceConstraintViolation
+
+  Scenario: Pings keep the interval that was set
+    Given the charge point has the setting WebSocketPingInterval
+    And the setting WebSocketPingInterval is 2
+    Then it sends 3 pings, 2 seconds apart
+    Given the setting WebSocketPingInterval is 0
+    Then no ping comes for 5 seconds
+
   Scenario: A ping is answered by a charge point
     When the CSMS sends a ping
     Then it answers the ping

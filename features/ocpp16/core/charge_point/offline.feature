@@ -10,8 +10,8 @@ Feature: The connection is lost and comes back
     Given the setting ClockAlignedDataInterval is 0
     And the setting MeterValueSampleInterval is 1
     And a session with the known tag runs on connector 1
-    When the charge point loses its connection for 4 seconds
-    Then it delivers at least 3 meter values taken during the outage, 1 second apart and oldest first
+    When the charge point loses its connection for 9 seconds
+    Then it delivers at least 6 meter values taken during the outage, 1 second apart and oldest first
     And no meter values name another transaction
 
   @TC_037_1_CS @offline-tx
@@ -24,6 +24,20 @@ Feature: The connection is lost and comes back
     Then it starts a transaction on connector 1 with the known tag, begun during the outage
     And it may report connector 1 as Preparing
     And before or after that, it reports connector 1 as Charging
+
+  @offline-tx
+  Scenario: The readings of a session that began during an outage name it
+    Given the setting LocalAuthorizeOffline is true
+    And the setting ClockAlignedDataInterval is 0
+    And the setting MeterValueSampleInterval is 1
+    And the charge point knows the known tag by itself
+    When the charge point loses its connection for 5 seconds
+    And the driver plugs in at connector 1
+    And the driver presents the known tag at connector 1
+    Then it starts a transaction on connector 1 with the known tag, begun during the outage
+    And it may report connector 1 as Preparing
+    And it may report connector 1 as Charging
+    And it sends 3 meter values of the transaction, sampled 1 second apart
 
   @TC_037_2_CS @offline-tx
   Scenario: A session that began during an outage gets no more energy when its tag is refused
@@ -69,6 +83,15 @@ Feature: The connection is lost and comes back
     Then it stops the transaction because of Local with the known tag, ended during the outage
     And before or after that, it reports connector 1 as Finishing
     And it has sent no Authorize since the tag was presented
+
+  Scenario: A session whose car left during an outage is told as ended afterwards
+    Given the setting StopTransactionOnEVSideDisconnect is true
+    And a session with the known tag runs on connector 1
+    When the charge point loses its connection for 4 seconds
+    And the driver unplugs at the car on connector 1
+    Then it stops the transaction because of EVDisconnected
+    And it may report connector 1 as Finishing
+    And it may report connector 1 as Available
 
   @TC_039_CS @local-stop @offline-tx
   Scenario: A whole session during an outage is told afterwards

@@ -22,6 +22,22 @@ Feature: Power is lost during a session
     And it stops the transaction because of PowerLoss, or goes on until the known tag stops it
 
   @no-backup-power
+  Scenario: A connector that is to go out of service does so when a power cut ends its session
+    Given a session with the known tag runs on connector 1
+    When the CSMS sends ChangeAvailability
+      | connectorId | 1           |
+      | type        | Inoperative |
+    Then it answers Scheduled
+    When the charge point is power cycled
+    Then it boots
+    And it reports connector 1 in a session, after one or out of service and the others as Available
+    And it may report connector 1 as Finishing
+    And it may report connector 1 as Unavailable
+    And it stops the transaction because of PowerLoss, or goes on until the known tag stops it, and may be out of service then
+    When the driver unplugs at the car on connector 1
+    Then connector 1 is Unavailable in the end
+
+  @no-backup-power
   Scenario: What a power cut ended is told once the boot is accepted
     Given a session with the known tag runs on connector 1
     And the CSMS answers the next boot with Rejected and an interval of 2 seconds

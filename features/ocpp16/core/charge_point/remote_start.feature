@@ -171,7 +171,8 @@ Feature: A session is started by the CSMS
     When the CSMS sends RemoteStartTransaction
       | idTag           | the known tag |
       | connectorId     | 1             |
-      | chargingProfile | {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Relative", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]}} |
+      | chargingProfile | {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Relative"} |
+      | chargingProfile/chargingSchedule | a charging schedule in its unit |
     Then it answers Accepted
     And it may ask about the known tag
     And it starts a transaction on connector 1 with the known tag

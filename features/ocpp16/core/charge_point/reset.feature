@@ -89,7 +89,9 @@ Feature: The CSMS takes a charge point out of service and restarts it
     Then it answers Accepted
     And it stops the transaction because of Remote
     And it may report connector 1 as Finishing
-    And before or after that, it reports connector 1 as Unavailable
+    And it may report connector 1 as Unavailable
+    When the driver unplugs at the car on connector 1
+    Then connector 1 is Unavailable in the end
     When the CSMS sends ChangeAvailability
       | connectorId | 1         |
       | type        | Operative |
@@ -110,7 +112,10 @@ Feature: The CSMS takes a charge point out of service and restarts it
     And it may report connector 1 as Finishing
     And it may report connector 1 as Unavailable
     And it boots and stops the transaction because of HardReset, in any order
-    And it reports connector 1 as Unavailable and the others as Available
+    And it reports connector 1 as Unavailable, Finishing or Preparing and the others as Available
+    And it may report connector 1 as Unavailable
+    When the driver unplugs at the car on connector 1
+    Then connector 1 is Unavailable in the end
 
   Scenario: The whole charge point goes out of service
     When the CSMS sends ChangeAvailability
@@ -158,6 +163,21 @@ Feature: The CSMS takes a charge point out of service and restarts it
     Then it may ask about the known tag
     And it sends no StartTransaction for 1500 milliseconds
 
+  Scenario: A charge point that is out of service as a whole charges nobody
+    When the CSMS sends ChangeAvailability
+      | connectorId | 0           |
+      | type        | Inoperative |
+    Then it answers Accepted
+    And it reports connector 0 and every connector as Unavailable
+    When the CSMS sends RemoteStartTransaction
+      | idTag       | the known tag |
+      | connectorId | 1             |
+    Then it answers Rejected
+    When the driver plugs in at connector 1
+    And the driver presents the known tag at connector 1
+    Then it may ask about the known tag
+    And it sends no StartTransaction for 1500 milliseconds
+
   Scenario: A charge point in use goes out of service when the session is over
     Given a session with the known tag runs on connector 1
     When the CSMS sends ChangeAvailability
@@ -172,3 +192,6 @@ Feature: The CSMS takes a charge point out of service and restarts it
     And it stops the transaction because of Remote
     And it may report connector 1 as Finishing
     And it may report any connector as Unavailable
+    When the driver unplugs at the car on connector 1
+    Then connector 1 is Unavailable in the end
+    And connector 0 is Unavailable in the end

@@ -38,6 +38,23 @@ Feature: A session is stopped
     Then it may report connector 1 as Preparing
     And it sends no StartTransaction for 1500 milliseconds
 
+  Scenario: A car that comes back gets no energy before its next session
+    Given the setting StopTransactionOnEVSideDisconnect is true
+    And the setting UnlockConnectorOnEVSideDisconnect is true
+    And a session with the known tag runs on connector 1
+    When the driver unplugs at the car on connector 1
+    Then it stops the transaction because of EVDisconnected
+    And before or after that, it may report connector 1 as Finishing
+    And it may report connector 1 as Available
+    When the driver plugs in at connector 1
+    Then it may report connector 1 as Preparing
+    And it sends no StartTransaction for 4 seconds
+    When the driver presents the known tag at connector 1
+    Then it may ask about the known tag
+    And it starts a transaction on connector 1 with the known tag
+    And before or after that, it reports connector 1 as Charging
+    And it has given no energy since the end of the session before
+
   @TC_005_2_CS @detachable-cable
   Scenario: Unplugging at the car stops the session and the cable stays locked
     Given the setting StopTransactionOnEVSideDisconnect is true

@@ -45,6 +45,10 @@ Feature: The CSMS keeps the rules of the line whatever comes
     When it sends two heartbeats without waiting
     Then the CSMS answers both
 
+  Scenario: A call is read however its JSON is written
+    When it sends a call whose JSON has spaces and escapes
+    Then the CSMS answers that call
+
   Scenario: Every message that lacks a member it needs is refused
     When it sends every message without each member that it needs
     Then the CSMS refuses each

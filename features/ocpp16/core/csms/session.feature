@@ -240,6 +240,20 @@ Feature: The CSMS keeps the books of a session
     When it starts a transaction on connector 1 with the known tag
     Then the CSMS gives another transaction id
 
+  Scenario: The end of a session that is told twice is acknowledged twice
+    Given a session with the known tag runs on connector 1
+    When it stops the transaction because of Local
+    Then the CSMS acknowledges the end of the transaction
+    When it tells the same stop once more
+    Then the CSMS acknowledges the end of the transaction
+
+  Scenario: Readings that are told twice are acknowledged twice
+    Given a session with the known tag runs on connector 1
+    When it sends meter values of the transaction
+    Then the CSMS acknowledges
+    When it tells the same readings once more
+    Then the CSMS acknowledges
+
   Scenario: The end of a transaction that nobody knows is acknowledged
     When it stops a transaction that nobody knows
     Then the CSMS acknowledges the end of the transaction

@@ -122,6 +122,45 @@ fn charges_out_of_service() -> Box<dyn Bend> {
     })
 }
 
+/// After a boot it does not know any more that a connector was to go out of service.
+fn forgets_what_was_scheduled() -> Box<dyn Bend> {
+    let (mut scheduled, mut boots, mut forgets) = (false, 0, false);
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::FromSut && action == "ChangeAvailability" =>
+        {
+            scheduled |= payload["status"] == "Scheduled";
+            None
+        }
+        Message::Call { id, payload, .. } if direction == Direction::FromSut => {
+            boots += u32::from(action == "BootNotification");
+            forgets |= scheduled && boots > 1;
+            (forgets && payload["status"] == "Unavailable").then(|| {
+                let mut payload = payload.clone();
+                payload["status"] = "Finishing".into();
+                becomes(json!([2, id, action, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Out of service as a whole, it takes a remote start for a connector.
+fn charges_below_the_whole() -> Box<dyn Bend> {
+    let mut out = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::ToSut => match action {
+            "ChangeAvailability" => {
+                out = payload["connectorId"] == 0 && payload["type"] == "Inoperative";
+                None
+            }
+            "RemoteStartTransaction" if out => Some(swallowed(id, &json!({"status": "Accepted"}))),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "unlocks the first connector whichever is named",
@@ -198,5 +237,15 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "goes out of service at once in words",
         breaks: "in use it is Scheduled [1.6 §5.2]",
         make: || says("ChangeAvailability", "Scheduled", "Accepted"),
+    },
+    Frames {
+        name: "charges at its connectors when the whole is out of service",
+        breaks: "connector 0 is the charge point and all its connectors [1.6 §5.2]",
+        make: charges_below_the_whole,
+    },
+    Frames {
+        name: "forgets in a restart what was scheduled",
+        breaks: "what was Scheduled happens when the session is over [1.6 §5.2]",
+        make: forgets_what_was_scheduled,
     },
 ];

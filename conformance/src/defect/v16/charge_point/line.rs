@@ -4,7 +4,7 @@ use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
 use super::swallowed;
-use crate::defect::v16::{NeverPongs, hangs_up_on_rubbish};
+use crate::defect::v16::{NeverPongs, hangs_up_on_rubbish, reads_no_spaces};
 use crate::defect::{
     Frames, answers_twice, becomes, calls, habit, never_answers, says, swaps_error_codes,
 };
@@ -223,6 +223,79 @@ fn errors_on_data() -> Box<dyn Bend> {
     })
 }
 
+/// Boots no more once the CSMS could not process its boot.
+fn boots_once() -> Box<dyn Bend> {
+    let mut dead = false;
+    habit(move |direction, action, message| match message {
+        Message::Error { .. } if direction == Direction::ToSut && action == "BootNotification" => {
+            dead = true;
+            None
+        }
+        Message::Call { .. } if direction == Direction::FromSut => dead.then(Fate::default),
+        _ => None,
+    })
+}
+
+/// Takes a remote stop also while it is pending.
+fn stops_while_it_is_pending() -> Box<dyn Bend> {
+    let mut pending = false;
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. } if action == "BootNotification" => {
+            pending = payload["status"] == "Pending";
+            None
+        }
+        Message::Call { id, .. }
+            if pending && direction == Direction::ToSut && action == "RemoteStopTransaction" =>
+        {
+            Some(swallowed(id, &json!({"status": "Accepted"})))
+        }
+        _ => None,
+    })
+}
+
+/// Says Idle as soon as it is accepted.
+fn says_idle(with: &'static str) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Result { id, payload }
+            if direction == Direction::ToSut
+                && action == "BootNotification"
+                && payload["status"] == "Accepted" =>
+        {
+            let idle = json!([2, "idle", with, {"status": "Idle"}]);
+            Some(Fate {
+                made_up: vec![idle.to_string()],
+                ..becomes(json!([3, id, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Loses what is longer than its buffer.
+fn reads_so_much(bytes: usize) -> Box<dyn Bend> {
+    habit(move |direction, _, message| match message {
+        Message::Call { payload, .. } if direction == Direction::ToSut => {
+            (payload.to_string().len() > bytes).then(Fate::default)
+        }
+        _ => None,
+    })
+}
+
+/// Takes no acceptance whose time has fewer or more digits behind the point.
+fn reads_decimals(least: usize, most: usize) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Result { payload, .. }
+            if direction == Direction::ToSut && action == "BootNotification" =>
+        {
+            let time = payload["currentTime"].as_str().unwrap_or_default();
+            let (_, rest) = time.split_once('.').unwrap_or(("", ""));
+            let digits = rest.chars().take_while(char::is_ascii_digit).count();
+            (!(least..=most).contains(&digits)).then(Fate::default)
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "takes an error for a yes",
@@ -368,5 +441,65 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "cuts message ids short",
         breaks: "an id of 36 characters comes back as it was [1.6J §4.1.4]",
         make: cuts_ids_short,
+    },
+    Frames {
+        name: "reads JSON without spaces alone",
+        breaks: "messages are JSON [1.6J §4.1.2]",
+        make: reads_no_spaces,
+    },
+    Frames {
+        name: "has no room for a long command",
+        breaks: "a value has up to 500 characters [1.6 §6.9]",
+        make: || reads_so_much(300),
+    },
+    Frames {
+        name: "wants fractions of a second",
+        breaks: "times may have fractions of a second, or none [1.6 §3.15]",
+        make: || reads_decimals(1, 9),
+    },
+    Frames {
+        name: "reads milliseconds and nothing finer",
+        breaks: "times may have fractions of a second [1.6 §3.15]",
+        make: || reads_decimals(0, 3),
+    },
+    Frames {
+        name: "boots no more after an error",
+        breaks: "it boots until it is accepted [1.6 §4.2]",
+        make: boots_once,
+    },
+    Frames {
+        name: "takes a remote stop while it is pending",
+        breaks: "while it is Pending a remote stop is not allowed [1.6 §4.2]",
+        make: stops_while_it_is_pending,
+    },
+    Frames {
+        name: "tells unasked that its firmware is idle",
+        breaks: "Idle answers a TriggerMessage alone [1.6 §4.5]",
+        make: || says_idle("FirmwareStatusNotification"),
+    },
+    Frames {
+        name: "tells unasked that its diagnostics are idle",
+        breaks: "Idle answers a TriggerMessage alone [1.6 §4.4]",
+        make: || says_idle("DiagnosticsStatusNotification"),
+    },
+    Frames {
+        name: "has a vendor with an umlaut",
+        breaks: "texts of the string types are printable ASCII [1.6 §2.2]",
+        make: || {
+            calls("BootNotification", |payload| {
+                payload["chargePointVendor"] = "Säule".into();
+            })
+        },
+    },
+    Frames {
+        name: "takes a text for a payload",
+        breaks: "a payload is an object [1.6J §4.2.3]",
+        make: || {
+            answers_to(
+                "ChangeAvailability",
+                Value::is_string,
+                || json!({"status": "Accepted"}),
+            )
+        },
     },
 ];

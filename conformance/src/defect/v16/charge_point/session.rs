@@ -1,5 +1,7 @@
 //! Sessions that begin, go on or end as they should not.
 
+use std::time::Duration;
+
 use dynamo_protocol::trace::Direction;
 use serde_json::{Value, json};
 
@@ -245,6 +247,53 @@ fn ends_in_silence() -> Box<dyn Bend> {
     })
 }
 
+/// Charges a car that is back, and counts it in the register alone.
+fn charges_between_sessions() -> Box<dyn Bend> {
+    let mut is_back = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut => {
+            is_back |= payload["reason"] == "EVDisconnected";
+            (is_back && action == "StartTransaction").then(|| {
+                let mut payload = payload.clone();
+                let register = payload["meterStart"].as_i64().unwrap_or_default();
+                payload["meterStart"] = (register + 12).into();
+                becomes(json!([2, id, action, payload]))
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Does not learn the id of a session whose start it could not tell at once.
+fn names_no_late_session() -> Box<dyn Bend> {
+    let mut late = false;
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::FromSut => match action {
+            "StartTransaction" => {
+                late = age(&payload["timestamp"]) > QUEUED;
+                None
+            }
+            "MeterValues" if late => {
+                let mut payload = payload.clone();
+                payload.as_object_mut()?.remove("transactionId");
+                Some(becomes(json!([2, id, action, payload])))
+            }
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// Keeps the readings of the last five seconds, and those before the last seven.
+fn loses_the_middle() -> Box<dyn Bend> {
+    const LOST: std::ops::Range<Duration> = Duration::from_secs(5)..Duration::from_secs(7);
+    never_calls(
+        "MeterValues",
+        |payload| LOST.contains(&age(&payload["meterValue"][0]["timestamp"])),
+        nothing,
+    )
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "starts for another tag",
@@ -446,6 +495,34 @@ pub(super) static SEEDS: &[Frames] = &[
             calls("StopTransaction", |payload| {
                 if payload.get("idTag").is_some() {
                     payload["idTag"] = "SOMEBODY-ELSE".into();
+                }
+            })
+        },
+    },
+    Frames {
+        name: "charges a car that is back",
+        breaks: "without a transaction there is no energy [1.6 §4.10]",
+        make: charges_between_sessions,
+    },
+    Frames {
+        name: "names no transaction that was told late",
+        breaks: "readings of a transaction carry its id [1.6 §4.7]",
+        make: names_no_late_session,
+    },
+    Frames {
+        name: "keeps the oldest and the newest of an outage",
+        breaks: "every message of a transaction is kept for later [1.6 §3.7]",
+        make: loses_the_middle,
+    },
+    Frames {
+        name: "measures volts in watts",
+        breaks: "a unit fits its measurand [1.6 §7.45]",
+        make: || {
+            calls("MeterValues", |payload| {
+                let samples = payload["meterValue"][0]["sampledValue"].as_array_mut();
+                let volts = json!({"value": "230", "measurand": "Voltage", "unit": "W"});
+                if let Some(samples) = samples {
+                    samples.push(volts);
                 }
             })
         },

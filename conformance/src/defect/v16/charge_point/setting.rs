@@ -185,6 +185,21 @@ fn minds_the_case_of_keys() -> Box<dyn Bend> {
     })
 }
 
+/// Says that it has set a key to this value, and leaves it.
+fn only_says_that_it_sets_to(key: &'static str, value: &'static str) -> Box<dyn Bend> {
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. }
+            if direction == Direction::ToSut
+                && action == "ChangeConfiguration"
+                && payload["key"] == key
+                && payload["value"] == value =>
+        {
+            Some(swallowed(id, &json!({"status": "Accepted"})))
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "says nothing of keys that it does not know",
@@ -354,6 +369,28 @@ pub(super) static SEEDS: &[Frames] = &[
                     && keys.len() == 1
                 {
                     keys.push(json!({"key": "Mood", "readonly": true, "value": "fine"}));
+                }
+            })
+        },
+    },
+    Frames {
+        name: "sends no pings whatever the setting",
+        breaks: "WebSocketPingInterval is the time between pings [1.6J §7]",
+        make: || only_says_that_it_sets_to("WebSocketPingInterval", "2"),
+    },
+    Frames {
+        name: "goes on with its pings whatever the setting",
+        breaks: "with WebSocketPingInterval 0 no ping is sent [1.6J §7]",
+        make: || only_says_that_it_sets_to("WebSocketPingInterval", "0"),
+    },
+    Frames {
+        name: "turns its phases in words of its own",
+        breaks: "ConnectorPhaseRotation has eight words [1.6 §9.1.7]",
+        make: || {
+            answers("GetConfiguration", |payload| {
+                let keys = keys_of(payload).into_iter().flatten();
+                for told in keys.filter(|told| told["key"] == "ConnectorPhaseRotation") {
+                    told["value"] = "1.L1L2L3,2.L1L2L3".into();
                 }
             })
         },

@@ -6,7 +6,7 @@ use dynamo_protocol::trace::Direction;
 use serde_json::json;
 
 use super::{not_sent, refuses};
-use crate::defect::v16::{NeverPongs, hang_up, hangs_up_on_rubbish};
+use crate::defect::v16::{NeverPongs, hang_up, hangs_up_on_rubbish, reads_no_spaces};
 use crate::defect::{Frames, answers, answers_twice, becomes, habit, swaps_error_codes};
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
@@ -296,5 +296,10 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "speaks for the other side",
         breaks: "Heartbeat is the charge point's [1.6 §4.6]",
         make: speaks_for_the_other_side,
+    },
+    Frames {
+        name: "reads JSON without spaces alone",
+        breaks: "messages are JSON [1.6J §4.1.2]",
+        make: reads_no_spaces,
     },
 ];

@@ -279,6 +279,25 @@ fn refuses_unknown_stops() -> Box<dyn Bend> {
     })
 }
 
+/// Answers with an error what was told before.
+fn refuses_what_comes_again(wanted: &'static str) -> Box<dyn Bend> {
+    let mut told: Vec<Value> = Vec::new();
+    habit(move |direction, action, message| match message {
+        Message::Call { id, payload, .. } if direction == Direction::ToSut && action == wanted => {
+            let again = told.contains(payload);
+            told.push(payload.clone());
+            again.then(|| {
+                let error = json!([4, id, "InternalError", "told before", {}]);
+                Fate {
+                    back: vec![error.to_string()],
+                    ..Fate::default()
+                }
+            })
+        }
+        _ => None,
+    })
+}
+
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "refuses a tag while it charges",
@@ -404,5 +423,15 @@ pub(super) static SEEDS: &[Frames] = &[
         name: "books no session without energy",
         breaks: "a stop cannot be prevented, only acknowledged [1.6 §4.10]",
         make: wants_energy,
+    },
+    Frames {
+        name: "refuses a stop that is told again",
+        breaks: "every StopTransaction is answered [1.6 §4.10]",
+        make: || refuses_what_comes_again("StopTransaction"),
+    },
+    Frames {
+        name: "refuses readings that are told again",
+        breaks: "every MeterValues is answered [1.6 §4.7]",
+        make: || refuses_what_comes_again("MeterValues"),
     },
 ];

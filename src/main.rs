@@ -203,7 +203,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 /// Signals this close together are one: a wrapper passes on what the terminal has told us already.
 const ONE_SIGNAL: Duration = Duration::from_millis(300);
 
-/// The first Ctrl-C or SIGTERM asks for a clean end, the second one hurries whoever can be hurried, and the next does
+/// The first Ctrl-C, SIGTERM or closed terminal asks for a clean end, the second one hurries whoever can be hurried, and the next does
 /// not ask.
 async fn cancel_on_signal(
     in_order: CancellationToken,
@@ -211,11 +211,17 @@ async fn cancel_on_signal(
 ) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut hang_up = match ignores_hang_up(&status) {
+        false => Some(signal(SignalKind::hangup())?),
+        true => None,
+    };
     let mut last: Option<Instant> = None;
     loop {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            Some(()) = async { hang_up.as_mut()?.recv().await } => {}
         }
         let now = Instant::now();
         if last.is_some_and(|last| now - last < ONE_SIGNAL) {
@@ -231,6 +237,14 @@ async fn cancel_on_signal(
             }
         }
     }
+}
+
+/// Whether SIGHUP is among the signals that this status of a process says are ignored, as `nohup` has it. Where it does not
+/// say, nothing is changed.
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 != 0)
 }
 
 fn start_log(cli: &Cli) -> anyhow::Result<()> {
@@ -273,4 +287,17 @@ fn end_quietly_without_a_reader() {
 /// One line on stderr. A closed stderr is not worth dying for.
 fn say(what: &str, text: &str) {
     let _ = writeln!(io::stderr(), "{what}: {}", text.replace('\n', " "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_terminal_is_heard_unless_somebody_asked_not_to() {
+        let status = |mask: &str| format!("Name:\tdynamo\nSigIgn:\t{mask}\nSigCgt:\t0\n");
+        assert!(!ignores_hang_up(&status("0000000000001000")));
+        assert!(ignores_hang_up(&status("0000000000001001")));
+        assert!(ignores_hang_up("no such line"));
+    }
 }

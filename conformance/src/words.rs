@@ -44,6 +44,30 @@ pub(crate) fn list<T: AsRef<str>>(words: &[T]) -> String {
     }
 }
 
+/// So many things: `1 scenario`, `2 scenarios`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        number => format!("{number} {thing}s"),
+    }
+}
+
+/// How like two words must be, from 0 to 1, to be taken for one another.
+const LIKENESS_MIN: f64 = 0.75;
+
+/// The question whether the one of `all` was meant that is most like `word`; nothing where none is.
+pub(crate) fn did_you_mean<'a>(word: &str, all: impl Iterator<Item = &'a str>) -> String {
+    let upper = word.to_uppercase();
+    let likeness = |other: &str| strsim::jaro_winkler(&other.to_uppercase(), &upper);
+    let near = all
+        .map(|other| (likeness(other), other))
+        .max_by(|one, other| one.0.total_cmp(&other.0));
+    match near {
+        Some((likeness, near)) if likeness >= LIKENESS_MIN => format!("did you mean {near}? "),
+        _ => String::new(),
+    }
+}
+
 /// The words of an enumeration in a sentence: `A`, `A or B`, `A, B or C`.
 pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(", ")
@@ -61,6 +85,15 @@ mod tests {
         assert_eq!(words("Accepted"), ["Accepted"]);
         assert_eq!(words("Finishing or Preparing"), ["Finishing", "Preparing"]);
         assert_eq!(words("A, B or C"), ["A", "B", "C"]);
+    }
+
+    #[test]
+    fn one_thing_is_not_several() {
+        let of = |number| count(number, "scenario");
+        assert_eq!(
+            [of(0), of(1), of(2)],
+            ["0 scenarios", "1 scenario", "2 scenarios"]
+        );
     }
 
     #[test]

@@ -319,6 +319,115 @@ async fn a_csms_that_knows_nobody_ends_the_run() {
     csms.shutdown().await;
 }
 
+/// A server that answers every request with this status, and opens no line.
+async fn closed_door(status: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(byte) => request.push(byte),
+                        Err(_) => return,
+                    }
+                }
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    addr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_csms_that_opens_no_line_is_one_finding_whatever_its_status() {
+    for status in [
+        "503 Service Unavailable",
+        "403 Forbidden",
+        "426 Upgrade Required",
+    ] {
+        let url = format!("ws://{}/ocpp16", closed_door(status).await);
+        let arguments = ["--sut", "csms", "--url", &url];
+        let (verdict, report, took) = judged(&arguments, CancellationToken::new()).await;
+        let (code, _) = status.split_once(' ').expect("a code");
+        let code = format!("HTTP {code}");
+        refused(
+            verdict,
+            &[&code, "--url", "path", "--charge-point-id", "--password"],
+        );
+        assert!(took < Duration::from_secs(15), "{took:?}");
+        let summary = &report["summary"];
+        assert_eq!(summary["scenarios"], summary["not_run"], "{summary}");
+        let why = summary["ended_early"].as_str().unwrap_or_default();
+        assert!(why.contains(&code), "{summary}");
+        let mut reasons = reasons(&report, "not_run");
+        reasons.dedup();
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+    }
+}
+
+/// A CSMS that answers every call with this text, `ID` being that of the call.
+async fn answering_csms(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let Ok(mut ws) = tokio_tungstenite::accept_hdr_async(stream, confirm).await else {
+                    return;
+                };
+                while let Some(Ok(message)) = ws.next().await {
+                    let call: Value =
+                        serde_json::from_slice(&message.into_data()).unwrap_or_default();
+                    if let (Some(2), Some(id)) = (call[0].as_u64(), call[1].as_str())
+                        && ws
+                            .send(Message::text(answer.replace("ID", id)))
+                            .await
+                            .is_err()
+                    {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    addr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_csms_that_lets_nobody_past_the_boot_is_cut_off() {
+    for (answer, cause) in [
+        (r#"[4,"ID","InternalError","no ID",{}]"#, "InternalError"),
+        ("<html>ID</html>", "ocppj-frame"),
+        (
+            r#"[3,"ID",{"status":"Rejected","currentTime":"2020-01-01T00:00:00Z","interval":60}]"#,
+            "clock",
+        ),
+    ] {
+        let url = format!("ws://{}/ocpp16", answering_csms(answer).await);
+        let arguments = [
+            "--sut",
+            "csms",
+            "--url",
+            &url,
+            "--timeout",
+            "500ms",
+            "--settle",
+            "100ms",
+        ];
+        let (verdict, report, _) = judged(&arguments, CancellationToken::new()).await;
+        assert_eq!(verdict.expect("a verdict"), Verdict::Failed, "{answer}");
+        let summary = &report["summary"];
+        let why = summary["ended_early"].as_str().unwrap_or_default();
+        assert!(why.contains(cause), "{summary}");
+        let failed = summary["failed"].as_u64().expect("a number");
+        assert!((5..50).contains(&failed), "{summary}");
+        assert_eq!(summary["warned"], 0, "{summary}");
+    }
+}
+
 /// Knocks until somebody is there; gives what became of the handshake.
 async fn knock(addr: &str, path: &str) -> Result<(), String> {
     loop {

@@ -54,6 +54,46 @@ fn a_fleet_that_is_told_to_end_stops_its_sessions_and_writes_its_report() {
 }
 
 #[test]
+fn a_run_whose_terminal_is_closed_writes_its_report() {
+    // Under `nohup` nobody hears of a closed terminal, and that is what was asked for.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
+    let of_terminal = Some("-HUP").filter(|_| ignored & 1 == 0);
+    for signal in of_terminal.into_iter().chain(["-INT", "-TERM"]) {
+        let folder = tempfile::tempdir().unwrap();
+        let report = folder.path().join("report.json");
+        let judge = Process::start(&mut dynamo(&[
+            "conformance",
+            "--sut",
+            "charge-point",
+            "--listen",
+            "localhost:0",
+            "--charge-point-id",
+            "CP-1",
+            "--report",
+            report.to_str().unwrap(),
+        ]));
+        judge.error("the place where it waits", |line| {
+            line.starts_with("waiting for the charge point CP-1")
+                .then_some(())
+        });
+        judge.signal(signal);
+        let ended = judge.end(PATIENCE);
+        assert_eq!(ended.status.code(), Some(2), "{signal}: {}", ended.stderr);
+        let text = std::fs::read(report).unwrap();
+        let report: Value = serde_json::from_slice(&text).unwrap();
+        let summary = &report["summary"];
+        assert_eq!(
+            summary["scenarios"], summary["not_run"],
+            "{signal}: {summary}"
+        );
+        let why = summary["ended_early"].as_str().unwrap_or_default();
+        assert!(why.contains("interrupted"), "{signal}: {summary}");
+    }
+}
+
+#[test]
 fn logs_go_to_stderr_in_the_form_that_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("x.db").display());

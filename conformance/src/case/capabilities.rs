@@ -4,11 +4,12 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use serde::Deserialize;
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::Error as YamlError;
 
 use crate::case::file::read_bounded;
-use crate::words::{list, quoted};
+use crate::words::{did_you_mean, list, quoted};
 
 /// Connectors a charge point can have.
 const CONNECTORS: RangeInclusive<u32> = 1..=255;
@@ -33,15 +34,18 @@ pub(crate) struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ChargerTraits {
-    /// How many connectors it has; 0 or nothing: what it says itself, or else 2.
+    /// How many connectors it has; where the file says nothing: what it says itself, or else 2.
+    #[serde(deserialize_with = "connectors")]
     pub(crate) connectors: u32,
     pub(crate) fixed_cable: bool,
     pub(crate) backup_power: bool,
     /// How long the backup power lasts, in seconds.
     pub(crate) backup_seconds: u32,
     /// The smallest interval that it takes, in seconds.
+    #[serde(deserialize_with = "min_interval")]
     pub(crate) min_interval: u32,
     /// The profiles it has [default: what it says itself].
+    #[serde(deserialize_with = "profiles")]
     pub(crate) profiles: Option<Vec<String>>,
     /// It has an authorization cache.
     pub(crate) auth_cache: Option<bool>,
@@ -51,6 +55,61 @@ pub(crate) struct ChargerTraits {
     pub(crate) offline_transactions: Option<bool>,
     /// Somebody can keep its lock from moving.
     pub(crate) lock_can_jam: Option<bool>,
+}
+
+/// The profiles of the standard, by their names in SupportedFeatureProfiles [1.6 §9.1.26].
+const PROFILES: [&str; 6] = [
+    "Core",
+    "FirmwareManagement",
+    "LocalAuthListManagement",
+    "Reservation",
+    "SmartCharging",
+    "RemoteTrigger",
+];
+
+fn connectors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(&CONNECTORS, deserializer)
+}
+
+fn min_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(&MIN_INTERVAL_S, deserializer)
+}
+
+/// Reads a whole number with bounds.
+fn within<'de, D: Deserializer<'de>>(
+    range: &RangeInclusive<u32>,
+    deserializer: D,
+) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    let expected = format!("a whole number from {} to {}", range.start(), range.end());
+    Err(D::Error::invalid_value(
+        Unexpected::Unsigned(number.into()),
+        &expected.as_str(),
+    ))
+}
+
+fn profiles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let profiles = Option::<Vec<Profile>>::deserialize(deserializer)?;
+    Ok(profiles.map(|all| all.into_iter().map(|Profile(name)| name).collect()))
+}
+
+/// The name of a profile, in whatever case it is written.
+struct Profile(String);
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if PROFILES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&name))
+        {
+            return Ok(Self(name));
+        }
+        Err(D::Error::unknown_variant(&name, &PROFILES))
+    }
 }
 
 impl Default for ChargerTraits {
@@ -238,19 +297,6 @@ impl Capabilities {
             Ok(read) => read,
             Err(error) => bail!("{file}{error}"),
         };
-        let traits = &read.charge_point;
-        for (name, value, range) in [
-            ("connectors", traits.connectors, UNKNOWN..=*CONNECTORS.end()),
-            ("min_interval", traits.min_interval, MIN_INTERVAL_S),
-        ] {
-            if !range.contains(&value) {
-                bail!(
-                    "{file}: charge_point.{name} is {value}; a whole number from {} to {} is expected",
-                    range.start(),
-                    range.end()
-                );
-            }
-        }
         Ok(read)
     }
 
@@ -283,6 +329,16 @@ fn in_words(error: &YamlError) -> String {
             format!(
                 "{} is no capability; known are {}",
                 quoted(field),
+                list(expected)
+            )
+        }
+        YamlError::SerdeUnknownVariant {
+            variant, expected, ..
+        } => {
+            let near = did_you_mean(variant, expected.iter().copied());
+            format!(
+                "{} is no profile; {near}known are {}",
+                quoted(variant),
                 list(expected)
             )
         }
@@ -370,7 +426,15 @@ mod tests {
             ),
             (
                 "charge_point: { min_interval: 0 }\n",
-                "c.yaml: charge_point.min_interval is 0; a whole number from 1 to 3600 is expected",
+                "c.yaml:1:17: a whole number from 1 to 3600 is expected here",
+            ),
+            (
+                "charge_point:\n  connectors: 0\n",
+                "c.yaml:2:3: a whole number from 1 to 255 is expected here",
+            ),
+            (
+                "charge_point:\n  profiles: [Core, SmartChargin]\n",
+                "c.yaml:2:20: \"SmartChargin\" is no profile; did you mean SmartCharging? known are Core, FirmwareManagement, LocalAuthListManagement, Reservation, SmartCharging and RemoteTrigger",
             ),
         ] {
             assert_eq!(error_of(text), wanted);

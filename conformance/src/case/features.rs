@@ -63,12 +63,20 @@ pub(crate) fn read(folders: &[PathBuf], only: bool) -> Result<Vec<Feature>> {
     Ok(features)
 }
 
-/// Writes the embedded features as files.
+/// Writes the embedded features as files: the scenarios that are wanted by their tags. Gives how many files these are.
 ///
 /// # Errors
-/// One line naming the file that cannot be written, or that is there already.
-pub(crate) fn export(folder: &Path) -> Result<usize> {
-    let texts = embedded(&EMBEDDED);
+/// One line naming the file that cannot be written, or that is there already; no scenario is wanted.
+pub(crate) fn export(folder: &Path, wanted: impl Fn(&[String]) -> bool) -> Result<usize> {
+    let mut texts = Vec::new();
+    for (path, text) in embedded(&EMBEDDED) {
+        if let Some(text) = text_of_wanted(&path, &text, &wanted)? {
+            texts.push((path, text));
+        }
+    }
+    if texts.is_empty() {
+        bail!("no scenario fits; --list shows all of them with their tags");
+    }
     for (path, text) in &texts {
         let file = folder.join(path);
         if file.exists() {
@@ -81,6 +89,52 @@ pub(crate) fn export(folder: &Path) -> Result<usize> {
         std::fs::write(&file, text).with_context(cannot)?;
     }
     Ok(texts.len())
+}
+
+/// The text of a feature file, by the name that scenarios have for it.
+pub(crate) fn source_of(file: &str) -> Option<String> {
+    let embedded = EMBEDDED.get_file(file);
+    let embedded = embedded.and_then(File::contents_utf8).map(str::to_owned);
+    embedded.or_else(|| read_bounded(Path::new(file), "feature").ok())
+}
+
+/// The text of a feature without the scenarios that are not wanted; nothing where none is.
+fn text_of_wanted(
+    path: &Path,
+    text: &str,
+    wanted: impl Fn(&[String]) -> bool,
+) -> Result<Option<String>> {
+    let feature = Feature::parse(text, GherkinEnv::default())
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let lines: Vec<&str> = text.lines().collect();
+    // Tags and remarks above a scenario belong to it.
+    let begin = |scenario: &Scenario| {
+        let above = &lines[..scenario.position.line - 1];
+        let belongs = |line: &&&str| line.trim_start().starts_with(['@', '#']);
+        above.len() - above.iter().rev().take_while(belongs).count()
+    };
+    let is_wanted = |scenario: &Scenario| {
+        let tags = all_tags(&feature, scenario);
+        let of_rows = |tags_of_rows: &[String]| wanted(&[&tags, tags_of_rows].concat());
+        match scenario.examples.as_slice() {
+            [] => wanted(&tags),
+            examples => examples.iter().any(|examples| of_rows(&examples.tags)),
+        }
+    };
+    let mut kept: Vec<&str> = match feature.scenarios.first() {
+        Some(first) => lines[..begin(first)].to_vec(),
+        None => return Ok(None),
+    };
+    let head = kept.len();
+    for (index, scenario) in feature.scenarios.iter().enumerate() {
+        let next = feature.scenarios.get(index + 1);
+        let end = next.map_or(lines.len(), begin);
+        if is_wanted(scenario) {
+            kept.extend(&lines[begin(scenario)..end]);
+        }
+    }
+    let has_some = kept.len() > head;
+    Ok(has_some.then(|| kept.join("\n").trim_end().to_owned() + "\n"))
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<Feature> {
@@ -368,6 +422,40 @@ mod tests {
             .to_string();
         let error = error.replace(&format!("{}/", folder.path().display()), "");
         error.replace(&folder.path().display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn what_is_exported_holds_the_scenarios_that_are_wanted_and_no_other() {
+        let exported = |wanted: &dyn Fn(&[String]) -> bool| {
+            let folder = tempfile::tempdir().unwrap();
+            let files = export(folder.path(), wanted)?;
+            let own = read(&[folder.path().to_owned()], true)?;
+            assert_eq!(files, own.len());
+            let scenarios = own.iter().flat_map(|feature| {
+                feature
+                    .scenarios
+                    .iter()
+                    .map(move |scenario| all_tags(feature, scenario))
+            });
+            anyhow::Ok(scenarios.collect::<Vec<_>>())
+        };
+        let has = |tags: &[String], tag: &str| tags.iter().any(|other| other == tag);
+        let one = exported(&|tags: &[String]| has(tags, "TC_003_CS")).unwrap();
+        assert!(
+            !one.is_empty() && one.iter().all(|tags| has(tags, "TC_003_CS")),
+            "{one:?}"
+        );
+        let embedded = read(&[], false).unwrap();
+        let count = |wanted: &dyn Fn(&[String]) -> bool| {
+            let kept = keep(embedded.clone(), wanted);
+            kept.iter()
+                .map(|feature| feature.scenarios.len())
+                .sum::<usize>()
+        };
+        let robust = |tags: &[String]| has(tags, "robustness");
+        assert_eq!(exported(&robust).unwrap().len(), count(&robust));
+        assert_eq!(exported(&|_| true).unwrap().len(), count(&|_| true));
+        assert!(exported(&|_| false).is_err());
     }
 
     const GOOD: &str = "    Given a charge point that is booted and idle\n";

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::file::read_bounded;
+use crate::words::{did_you_mean, list, quoted};
 
 /// One accepted deviation.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -64,6 +65,48 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Waiver>> {
     Ok(waivers)
 }
 
+/// A waiver of a rule that there is not would never fit.
+///
+/// # Errors
+/// One line with file and line, and a rule that is like it.
+pub(crate) fn ensure_rules_are_known(
+    path: &Path,
+    waivers: &[Waiver],
+    rules: &[&str],
+) -> Result<()> {
+    let unknown = waivers
+        .iter()
+        .filter_map(|waiver| waiver.rule.as_deref())
+        .find(|rule| !rules.contains(rule));
+    if let Some(rule) = unknown {
+        let near = did_you_mean(rule, rules.iter().copied());
+        bail!(
+            "{}: there is no rule {}; {near}the rules are {}",
+            place(path, rule),
+            quoted(rule),
+            list(rules)
+        );
+    }
+    Ok(())
+}
+
+/// `FILE:LINE` of the waiver that names this; the file alone where no line has it.
+pub(crate) fn place(path: &Path, subject: &str) -> String {
+    let text = read_bounded(path, "waiver file").unwrap_or_default();
+    let names = |line: &str| {
+        let line = line.trim_start_matches(['-', ' ', '{']);
+        let value = line
+            .strip_prefix("rule:")
+            .or_else(|| line.strip_prefix("case:"));
+        let value = value.and_then(|value| value.split([',', '}', '#']).next());
+        value.is_some_and(|value| value.trim().trim_matches(['"', '\'']) == subject)
+    };
+    match text.lines().position(names) {
+        Some(index) => format!("{}:{}", path.display(), index + 1),
+        None => path.display().to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +116,27 @@ mod tests {
         let file = folder.path().join("w.yaml");
         std::fs::write(&file, text).unwrap();
         read(&file)
+    }
+
+    #[test]
+    fn a_rule_that_there_is_not_is_named_with_its_place_and_the_one_that_was_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("w.yaml");
+        std::fs::write(
+            &file,
+            "- { case: X, reason: x }\n- rule: 'no-hangup' # known\n  reason: x\n",
+        )
+        .unwrap();
+        let waivers = read(&file).unwrap();
+        let error = |rules: &[&str]| {
+            let known = ensure_rules_are_known(&file, &waivers, rules);
+            known.map_or_else(|error| error.to_string(), |()| String::new())
+        };
+        let said = error(&["flood", "no-hang-up"]);
+        let wanted = "w.yaml:2: there is no rule \"no-hangup\"; did you mean no-hang-up? the rules are flood and no-hang-up";
+        assert!(said.ends_with(wanted), "{said}");
+        assert_eq!(error(&["no-hangup"]), "");
+        assert!(place(&file, "X").ends_with("w.yaml:1"));
     }
 
     #[test]

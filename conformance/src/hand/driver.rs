@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::driver_file::DriverFile;
-use super::operator::{OperatorError, Person};
+use super::operator::{OperatorError, Person, Replies};
 use crate::peer::http::{beginning, in_words};
 use crate::wire::http::HttpExchange;
 use crate::words::quoted;
@@ -347,7 +347,7 @@ fn header_map(headers: &[String]) -> anyhow::Result<HeaderMap> {
 /// Asks the person at the terminal for one command.
 async fn ask(person: &Person, id: &str, action: &str, payload: &Value) -> Option<Refusal> {
     let what = format!("have the CSMS send {action} {payload} to the charge point {id}");
-    let refusal = match person.ask(&what).await {
+    let refusal = match person.ask(&what, Replies::Cannot).await {
         Ok(()) => return None,
         Err(
             OperatorError::Impossible(reason)

@@ -61,7 +61,7 @@ impl Operator {
             } => post(client, url, charge_point_id, &action).await,
             Self::Prompt(person) => {
                 person.has_acted.store(true, Ordering::Relaxed);
-                person.ask(&describe(&action)).await
+                person.ask(&describe(&action), Replies::Locked).await
             }
             Self::Absent => Err(OperatorError::Impossible("needs --operator".into())),
         }
@@ -123,8 +123,49 @@ async fn post(
     )))
 }
 
-/// What a person types when a charger holds a cable.
+/// What a person types when a charger holds a cable, and when something cannot be done.
 const LOCKED: &str = "locked";
+const CANNOT: &str = "cannot";
+
+/// The words that a question takes beside Enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replies {
+    /// The charger may also hold against it.
+    Locked,
+    /// It is done, or it cannot be done.
+    Cannot,
+}
+
+impl Replies {
+    /// What they mean, for the person.
+    fn explained(self) -> String {
+        let locked = match self {
+            Self::Locked => format!("`{LOCKED}`: the charger does not let it happen, "),
+            Self::Cannot => String::new(),
+        };
+        format!("Enter: done, {locked}`{CANNOT}` or any other word: it cannot be done")
+    }
+
+    /// What came of the question. `line`: what was typed.
+    fn read(self, line: &str) -> Result<(), OperatorError> {
+        match line.trim() {
+            "" => Ok(()),
+            word if self == Self::Locked && word.eq_ignore_ascii_case(LOCKED) => Err(
+                OperatorError::Refused(format!("the operator says: {LOCKED}")),
+            ),
+            word => Err(OperatorError::Impossible(format!(
+                "the operator says: {word}"
+            ))),
+        }
+    }
+}
+
+/// What a person is asked before a scenario.
+const TIDY_UP: &str =
+    "take all cables out, clear all faults and free all locks, as far as there are any";
+
+/// The input is at its end.
+const NOBODY: &str = "nobody is at the terminal";
 
 /// Somebody at the charger who reads the terminal.
 #[derive(Clone, Debug)]
@@ -148,22 +189,32 @@ impl Person {
         }
     }
 
-    /// Has the charger tidied up, in one question, and only if something was done to it.
-    pub(crate) async fn tidy_up(&self) {
-        if self.has_acted.swap(false, Ordering::Relaxed) {
-            // What cannot be done was not needed, or shows in the scenario.
-            let _ = self
-                .ask("take all cables out, clear all faults and free all locks")
-                .await;
+    /// Has the charger tidied up, in one question, and only if something was done to it. Where that cannot be done, the
+    /// next scenario asks again.
+    ///
+    /// # Errors
+    /// It cannot be done. That nobody is there is none: what nobody does was perhaps not needed.
+    pub(crate) async fn tidy_up(&self) -> Result<(), OperatorError> {
+        if !self.has_acted.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tidied = self.ask(TIDY_UP, Replies::Cannot).await;
+        match tidied {
+            Err(OperatorError::Impossible(reason)) if reason == NOBODY => Ok(()),
+            Err(error) => {
+                self.has_acted.store(true, Ordering::Relaxed);
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
     }
 
-    /// Asks for one thing; an empty line means done, anything else that it cannot be done.
-    pub(crate) async fn ask(&self, what: &str) -> Result<(), OperatorError> {
+    /// Asks for one thing; an empty line means done.
+    pub(crate) async fn ask(&self, what: &str, replies: Replies) -> Result<(), OperatorError> {
         let question = format!(
-            "{}: {what}. Enter when done, `{LOCKED}` if the charger does not let it happen, any other word if it cannot be \
-             done: ",
-            self.charge_point_id
+            "{}: {what}. {}: ",
+            self.charge_point_id,
+            replies.explained()
         );
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let drawn = !self.bar.is_hidden();
@@ -189,17 +240,8 @@ impl Person {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         match answer {
-            Ok(Ok((read, line))) if read > 0 && line.trim().is_empty() => Ok(()),
-            Ok(Ok((0, _))) => Err(OperatorError::Impossible(
-                "nobody is at the terminal".into(),
-            )),
-            Ok(Ok((_, line))) if line.trim().eq_ignore_ascii_case(LOCKED) => {
-                Err(OperatorError::Refused("the operator says: locked".into()))
-            }
-            Ok(Ok((_, line))) => Err(OperatorError::Impossible(format!(
-                "the operator says: {}",
-                line.trim()
-            ))),
+            Ok(Ok((0, _))) => Err(OperatorError::Impossible(NOBODY.into())),
+            Ok(Ok((_, line))) => replies.read(&line),
             Ok(Err(error)) => Err(OperatorError::Failed(format!(
                 "cannot read the terminal: {error}"
             ))),
@@ -284,6 +326,33 @@ mod tests {
         .expect("writable");
         assert_eq!(name, "present_id_tag");
         assert_eq!(body, json!({"charge_point_id": "CP-1", "id_tag": "A"}));
+    }
+
+    #[test]
+    fn each_question_names_the_words_it_takes_and_takes_them() {
+        let outcome = |replies: Replies, line: &str| match replies.read(line) {
+            Ok(()) => "done",
+            Err(OperatorError::Impossible(_)) => "cannot",
+            Err(OperatorError::Refused(_)) => "locked",
+            Err(OperatorError::Failed(_)) => "failed",
+        };
+        for (line, at_a_charger, elsewhere) in [
+            ("\n", "done", "done"),
+            ("cannot\n", "cannot", "cannot"),
+            ("no\n", "cannot", "cannot"),
+            ("Locked\r\n", "locked", "cannot"),
+        ] {
+            assert_eq!(outcome(Replies::Locked, line), at_a_charger, "{line:?}");
+            assert_eq!(outcome(Replies::Cannot, line), elsewhere, "{line:?}");
+        }
+        let (both, one) = (Replies::Locked.explained(), Replies::Cannot.explained());
+        for word in ["Enter", CANNOT] {
+            assert!(both.contains(word) && one.contains(word), "{both} {one}");
+        }
+        assert!(
+            both.contains(LOCKED) && !one.contains(LOCKED),
+            "{both} {one}"
+        );
     }
 
     #[test]

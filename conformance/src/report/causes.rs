@@ -8,8 +8,11 @@ use crate::rules::Weight;
 /// A cause and the scenarios that failed for it, by their places in the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
-    /// What they have in common: a rule's id and how it was not kept, or the words of the failure, without its values.
+    /// What they have in common: a rule's id and how it was not kept, or the words of the failure. Values in which they
+    /// differ are left out.
     pub(crate) name: String,
+    /// They differ in values: each has more to say than the name.
+    pub(crate) differs: bool,
     pub(crate) scenarios: Vec<usize>,
 }
 
@@ -23,14 +26,28 @@ pub(crate) fn causes(scenarios: &[ScenarioReport]) -> Vec<Cause> {
     }
     let mut causes: Vec<Cause> = causes
         .into_iter()
-        .map(|(name, scenarios)| Cause { name, scenarios })
+        .map(|(masked, of_cause)| {
+            let said = what_failed(&scenarios[of_cause[0]]);
+            let mut others = of_cause[1..].iter().map(|index| &scenarios[*index]);
+            let differs = others.any(|other| what_failed(other) != said);
+            Cause {
+                name: if differs { masked } else { said },
+                differs,
+                scenarios: of_cause,
+            }
+        })
         .collect();
     causes.sort_by_key(|cause| (usize::MAX - cause.scenarios.len(), cause.scenarios[0]));
     causes
 }
 
-/// What made it fail: the rule that weighs most, and in what way it was not kept, or else the step.
+/// What made it fail, without the values in which other scenarios differ.
 pub(crate) fn cause_of(scenario: &ScenarioReport) -> String {
+    without_values(&what_failed(scenario))
+}
+
+/// What made it fail: the rule that weighs most, and in what way it was not kept, or else the step.
+pub(crate) fn what_failed(scenario: &ScenarioReport) -> String {
     let step = scenario
         .steps
         .iter()
@@ -40,11 +57,11 @@ pub(crate) fn cause_of(scenario: &ScenarioReport) -> String {
     // A recommendation fails only what nothing else fails.
     let breach = must.or_else(|| scenario.breaches.first().filter(|_| step.is_none()));
     if let Some(breach) = breach {
-        return format!("{}: {}", breach.rule, without_values(&breach.text));
+        return format!("{}: {}", breach.rule, breach.text);
     }
     let reason = scenario.reason.as_deref().unwrap_or("no reason");
     let words = step.and_then(|step| step.error.as_deref());
-    without_values(words.unwrap_or(reason))
+    words.unwrap_or(reason).to_owned()
 }
 
 /// The words of a failure, with `…` for the JSON, the numbers and the quoted texts in it. Sections of the standard, in
@@ -151,6 +168,25 @@ mod tests {
     }
 
     #[test]
+    fn values_are_left_out_only_where_scenarios_differ_in_them() {
+        let said = |text: &str| failed(text, Vec::new());
+        let of = |all: &[ScenarioReport]| {
+            let found = causes(all);
+            assert_eq!(found.len(), 1);
+            (found[0].name.clone(), found[0].differs)
+        };
+        let refused = said("it refused with HTTP 503");
+        let whole = ("it refused with HTTP 503".to_owned(), false);
+        assert_eq!(of(std::slice::from_ref(&refused)), whole);
+        assert_eq!(of(&[refused.clone(), refused.clone()]), whole);
+        let other = said("it refused with HTTP 502");
+        assert_eq!(
+            of(&[refused, other]),
+            ("it refused with HTTP …".to_owned(), true)
+        );
+    }
+
+    #[test]
     fn the_cause_is_what_made_it_fail_and_not_a_recommendation_beside_it() {
         let late = || breach("ocpp16-no-late-status", Weight::Should, "it is late");
         let mut by_step = failed("Then x: it answered Rejected", vec![late()]);
@@ -161,6 +197,7 @@ mod tests {
             started_ms: 0,
             ended_ms: 0,
             started_us: 0,
+            line: 0,
         };
         by_step.steps.push(step("Then x", "it answered Rejected"));
         assert_eq!(cause_of(&by_step), "it answered Rejected");

@@ -484,6 +484,7 @@ mod tests {
             started_ms: 0,
             ended_ms: 1,
             started_us: 1,
+            line: 0,
         });
         scenario
     }

@@ -12,7 +12,7 @@ use crate::case::side::Side;
 use crate::report::causes::causes;
 use crate::report::evidence::Evidence;
 use crate::report::rest_coverage::ApiCoverage;
-use crate::report::sequence::Sequence;
+use crate::report::sequence::{ARROWS_MAX, Sequence, peer};
 use crate::report::story::{Row, rows, seconds};
 use crate::report::{Report, ScenarioReport, Status, Summary};
 
@@ -22,6 +22,8 @@ struct Page<'a> {
     report: &'a Report,
     started: String,
     took: String,
+    /// How many arrows a drawing has at most.
+    arrows_max: usize,
     /// What failed, over all sides, by its cause.
     causes: Vec<CauseView<'a>>,
     /// What was warned about.
@@ -37,6 +39,8 @@ struct Page<'a> {
 /// A cause and the scenarios that failed for it.
 struct CauseView<'a> {
     name: String,
+    /// Each says something else, within one cause.
+    differs: bool,
     links: Vec<Link<'a>>,
 }
 
@@ -76,6 +80,8 @@ struct ScenarioView<'a> {
     class: &'static str,
     began: String,
     took: String,
+    /// Who is at the other end of the line.
+    peer: &'static str,
     drawing: Sequence,
     rows: Vec<Row>,
 }
@@ -112,10 +118,12 @@ pub(super) fn render(report: &Report) -> Result<String> {
         report,
         started: to_the_second(&report.started_at),
         took: seconds(report.duration_ms),
+        arrows_max: ARROWS_MAX,
         causes: causes(&report.scenarios)
             .into_iter()
             .map(|cause| CauseView {
                 name: cause.name,
+                differs: cause.differs,
                 links: cause
                     .scenarios
                     .into_iter()
@@ -292,14 +300,30 @@ fn class(status: Status) -> &'static str {
 
 fn scenario_view(index: usize, scenario: &ScenarioReport) -> ScenarioView<'_> {
     let evidence = Evidence::of(scenario);
+    let mut rows = rows(scenario, &evidence);
+    if scenario.status != Status::Failed {
+        for row in &mut rows {
+            leave_out_what_follows(row, peer(scenario));
+        }
+    }
     ScenarioView {
         index,
         scenario,
         class: class(scenario.status),
         began: to_the_millisecond(&scenario.started_at),
         took: seconds(scenario.duration_ms),
+        peer: peer(scenario),
         drawing: Sequence::of(scenario, &evidence),
-        rows: rows(scenario, &evidence),
+        rows,
+    }
+}
+
+/// Most scenarios of a run are of interest to nobody: the page makes what follows from the rest when they are opened.
+fn leave_out_what_follows(row: &mut Row, peer: &str) {
+    row.clock.clear();
+    let of_ocpp = [format!("rig → {peer}"), format!("{peer} → rig")];
+    if row.frame.is_some() && of_ocpp.contains(&row.who) {
+        row.who.clear();
     }
 }
 
@@ -343,6 +367,7 @@ mod tests {
             started_ms: 12,
             ended_ms: 13,
             started_us: 12_345,
+            line: 0,
         });
         for text in [
             "operator: plug the cable in at connector 1",
@@ -391,11 +416,37 @@ mod tests {
             "plug the cable in at connector 1",
             "from the driver",
             "rig → charger",
-            "answer to Reset",
+            "Rejected to Reset",
         ] {
             assert!(page.contains(text), "{text} is not in\n{page}");
         }
         assert!(!page.contains("123456"), "nanoseconds");
+    }
+
+    #[test]
+    fn what_did_not_fail_holds_each_fact_once_and_what_the_script_needs_for_the_rest() {
+        let (frame, mut one) = (
+            r#"[2,"1","Reset",{"type":"Soft"}]"#,
+            scenario(&["charge-point"], Status::Passed, &[]),
+        );
+        let page = |scenario: ScenarioReport| render(&report(vec![scenario])).unwrap();
+        one.frames = scenario(&[], Status::Passed, &[("to_sut", frame)]).frames;
+        (one.started_ms, one.frames[0].at) = (1_000, 1_012);
+        let mut failed = one.clone();
+        failed.status = Status::Failed;
+        let (passed, failed) = (page(one), page(failed));
+        let facts = r#" data-began="1000" data-peer="charger""#;
+        assert!(
+            passed.contains(facts) && !failed.contains(facts),
+            "{passed}"
+        );
+        for text in ["00:00:01.012", "<u>rig → charger</u>", r##"href="#s0f0""##] {
+            assert!(failed.contains(text) && !passed.contains(text), "{text}");
+        }
+        assert!(
+            passed.contains("<i>0.012 s</i><b>Reset</b><pre>[2,"),
+            "{passed}"
+        );
     }
 
     #[test]
@@ -436,7 +487,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_marked_and_what_was_expected_stands_beside_it() {
         let page = page();
-        let mark = "<mark>&#34;Rejected&#34;</mark>";
+        let mark = "<mark>\"Rejected\"</mark>";
         let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}\n{page}"));
         let frame = at(r#"id="s2f1""#);
         assert!(frame < at(mark), "{page}");
@@ -455,12 +506,14 @@ mod tests {
             .insert("HeartbeatInterval".into(), Some("300".into()));
         report.environment.capabilities = serde_json::json!({"charge_point": {"connectors": 1}});
         report.summary.problems = vec!["a waiver fits nothing".into()];
+        report.summary.ended_early = Some("the run was ended early: silence".into());
         let page = render(&report).unwrap();
         for text in [
             "chargePointModel</td><td>Wallbox &#60;1&#62;",
             "HeartbeatInterval</td><td>300",
             "&#34;connectors&#34;: 1",
             "a waiver fits nothing",
+            "the run was ended early: silence",
         ] {
             assert!(page.contains(text), "{text} is not in\n{page}");
         }

@@ -47,7 +47,7 @@ fn suite(report: &Report, file: &str) -> TestSuite {
         ));
         ms += scenario.duration_ms;
         // Rows of an outline can have the same name: each has its number.
-        let name = name(scenario);
+        let name = scenario.name_with_ids();
         let times = names.entry(name.clone()).or_insert(0_usize);
         *times += 1;
         suite.add_test_case(case(scenario, numbered(&name, *times)));
@@ -95,11 +95,22 @@ fn case(scenario: &ScenarioReport, name: String) -> TestCase {
     };
     let mut case = TestCase::new(name, status);
     if scenario.status == Status::Warned {
-        case.set_system_out(format!("warned: {}", scenario.warnings.join("; ")));
+        case.set_system_out(format!("warned: {}", warnings(scenario)));
     }
     case.set_classname(class_name(&scenario.file))
         .set_time(Duration::from_millis(scenario.duration_ms));
     case
+}
+
+/// What was not kept, each once: the reason is one of the warnings, or has one in it.
+fn warnings(scenario: &ScenarioReport) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    for text in scenario.reason.iter().chain(&scenario.warnings) {
+        if !all.iter().any(|said| said.contains(text.as_str())) {
+            all.push(text);
+        }
+    }
+    all.join("; ")
 }
 
 /// The file as a class in packages, which is how CI systems group: `ocpp16.core.csms.boot`.
@@ -110,12 +121,6 @@ fn class_name(file: &str) -> String {
         .map(|part| part.replace('.', "_"))
         .collect::<Vec<_>>()
         .join(".")
-}
-
-/// The scenario's name with the ids of known test cases that it carries.
-fn name(scenario: &ScenarioReport) -> String {
-    let ids: String = scenario.ids().map(|id| format!("{id} ")).collect();
-    format!("{ids}{}", scenario.name)
 }
 
 fn numbered(name: &str, times: usize) -> String {
@@ -154,6 +159,22 @@ fn evidence(scenario: &ScenarioReport) -> String {
 mod tests {
     use super::*;
     use crate::report::tests::{report, scenario};
+
+    #[test]
+    fn each_warning_is_told_once_that_of_a_recommendation_too() {
+        let warned = |reason: &str, warnings: &[&str]| {
+            let mut one = scenario(&["csms"], Status::Warned, &[]);
+            one.reason = Some(reason.into());
+            one.warnings = warnings.iter().map(|text| (*text).to_owned()).collect();
+            super::warnings(&one)
+        };
+        assert_eq!(warned("late", &["late", "late", "early"]), "late; early");
+        assert_eq!(
+            warned("waived (known): late", &["late"]),
+            "waived (known): late"
+        );
+        assert_eq!(warned("Then x: it hung up", &[]), "Then x: it hung up");
+    }
 
     #[test]
     fn the_xml_is_well_formed_and_counts_and_names_are_right() {

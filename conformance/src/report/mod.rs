@@ -3,6 +3,7 @@
 
 pub(crate) mod causes;
 mod coverage;
+mod document;
 mod evidence;
 mod html;
 mod junit;
@@ -119,6 +120,9 @@ pub(crate) struct Summary {
     /// What makes the run fail beside its scenarios: what it left out, waivers that do not fit any more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) problems: Vec<String>,
+    /// Why not all scenarios had their turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_early: Option<String>,
     /// The exit code is 0.
     pub(crate) success: bool,
 }
@@ -130,6 +134,8 @@ pub(crate) struct ScenarioReport {
     pub(crate) feature: String,
     pub(crate) file: String,
     pub(crate) name: String,
+    /// Where it stands in the file: for a row of an outline, that of the row.
+    pub(crate) line: usize,
     pub(crate) tags: Vec<String>,
     /// Identity of the charge point on the line.
     pub(crate) identity: String,
@@ -179,6 +185,9 @@ pub(crate) struct StepReport {
     /// For the order of things that happen in one millisecond.
     #[serde(skip)]
     pub(crate) started_us: u64,
+    /// Where it stands in its file; 0 for what is demanded in every scenario.
+    #[serde(skip)]
+    pub(crate) line: usize,
 }
 
 /// A frame; `at` is Unix milliseconds.
@@ -220,6 +229,7 @@ impl Summary {
             not_run: count(Status::NotRun),
             not_applicable: count(Status::NotApplicable),
             problems: Vec::new(),
+            ended_early: None,
             success: count(Status::Failed) == 0,
         }
     }
@@ -234,6 +244,12 @@ impl ScenarioReport {
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         let tags = self.tags.iter().map(String::as_str);
         tags.filter(|tag| tag.starts_with("TC_"))
+    }
+
+    /// Its name, with these ids before it.
+    pub(crate) fn name_with_ids(&self) -> String {
+        let ids: String = self.ids().map(|id| format!("{id} ")).collect();
+        format!("{ids}{}", self.name)
     }
 
     /// Whether it puts this side to the test.
@@ -318,6 +334,7 @@ pub(crate) mod tests {
             feature: "F".into(),
             file: "f.feature".into(),
             name: "S".into(),
+            line: 1,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             identity: "CP".into(),
             status,

@@ -23,6 +23,22 @@ pub(super) struct Span {
     pub(super) marked: bool,
 }
 
+impl Span {
+    /// The text as it stands between two tags. Quotation marks need no sign of their own there, and JSON has many of them.
+    pub(super) fn html(&self) -> String {
+        let mut html = String::with_capacity(self.text.len());
+        for letter in self.text.chars() {
+            match letter {
+                '&' => html.push_str("&amp;"),
+                '<' => html.push_str("&lt;"),
+                '>' => html.push_str("&gt;"),
+                letter => html.push(letter),
+            }
+        }
+        html
+    }
+}
+
 /// The text with lines, and with these places marked.
 pub(super) fn pretty(raw: &str, places: &[Place]) -> Vec<Span> {
     // Whatever is read below is valid, and not deeper than the parser goes.

@@ -10,7 +10,7 @@ use crate::case::side::Side;
 use crate::wire::entry::Message;
 
 /// Arrows of a drawing: the record below it has the rest.
-const ARROWS_MAX: usize = 300;
+pub(super) const ARROWS_MAX: usize = 300;
 
 /// The drawing of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub(super) fn asked(note: &str) -> Option<(&'static str, bool, &str)> {
 }
 
 /// Each frame's kind for the style sheet, and its words.
-fn labels(frames: &[FrameReport]) -> Vec<(&'static str, String)> {
+pub(super) fn labels(frames: &[FrameReport]) -> Vec<(&'static str, String)> {
     let mut asked: HashMap<(&'static str, String), String> = HashMap::new();
     let label = |frame: &FrameReport| {
         if let Some(head) = &frame.http {
@@ -248,6 +248,7 @@ mod tests {
             started_ms: 1_600,
             ended_ms: 1_750,
             started_us: 1_600_000,
+            line: 0,
         });
         let drawing = Sequence::of(&scenario, &Evidence::default());
         let arrows: Vec<(&str, &str, &str, Option<usize>)> = drawing

@@ -1,14 +1,11 @@
 //! The story of a scenario for the page: its steps, the frames and what was asked of people, in the order of time.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 
 use super::evidence::{Evidence, Expected, body};
 use super::pretty::{Place, Span, pretty};
-use super::sequence::{asked, peer};
+use super::sequence::{asked, labels, peer};
 use super::{FrameReport, ScenarioReport, Status};
-use crate::wire::entry::Message;
 
 /// A line of the story.
 #[derive(Debug, Default)]
@@ -112,73 +109,50 @@ fn shown_by(evidence: &Evidence, step: usize, error: Option<&str>) -> Vec<usize>
 
 fn frame_rows(scenario: &ScenarioReport, evidence: &Evidence) -> impl Iterator<Item = (u64, Row)> {
     let peer = peer(scenario);
-    let mut asked: HashMap<(&'static str, String), String> = HashMap::new();
-    let frames = scenario.frames.iter().enumerate();
-    frames.map(move |(index, frame)| {
-        let marks = || evidence.marks.iter().filter(|mark| mark.frame == index);
-        let places: Vec<Place> = marks().map(|mark| mark.place.clone()).collect();
-        let mut wrong: Vec<String> = marks().map(|mark| mark.why.clone()).collect();
-        wrong.dedup();
-        let mut row = Row {
-            at: seconds(frame.at.saturating_sub(scenario.started_ms)),
-            clock: clock(frame.at),
-            frame: Some(index),
-            wrong,
-            expected: expected(evidence, |one| one.frame == Some(index)),
-            ..Row::default()
-        };
-        if frame.http.is_some() {
-            fill_in_http(&mut row, frame, &places);
-            return (frame.at_us, row);
-        }
-        let to_sut = frame.direction == "to_sut";
-        row.text = match Message::read(&frame.raw) {
-            Message::Call { id, action, .. } => {
-                asked.insert((frame.direction, id), action.clone());
-                action
+    let frames = scenario.frames.iter().zip(labels(&scenario.frames));
+    frames
+        .enumerate()
+        .map(move |(index, (frame, (kind, label)))| {
+            let marks = || evidence.marks.iter().filter(|mark| mark.frame == index);
+            let places: Vec<Place> = marks().map(|mark| mark.place.clone()).collect();
+            let mut wrong: Vec<String> = marks().map(|mark| mark.why.clone()).collect();
+            wrong.dedup();
+            let mut row = Row {
+                at: seconds(frame.at.saturating_sub(scenario.started_ms)),
+                clock: clock(frame.at),
+                frame: Some(index),
+                wrong,
+                expected: expected(evidence, |one| one.frame == Some(index)),
+                class: match (frame.direction, kind) {
+                    ("to_sut", "") => "out",
+                    ("to_sut", _) => "out answer",
+                    (_, "") => "in",
+                    _ => "in answer",
+                },
+                ..Row::default()
+            };
+            row.text = label;
+            if frame.http.is_some() {
+                fill_in_http(&mut row, frame, &places);
+                return (frame.at_us, row);
             }
-            message => {
-                let other_way = if to_sut { "from_sut" } else { "to_sut" };
-                let call = message.id().map(|id| (other_way, id.to_owned()));
-                let call = call.and_then(|call| asked.get(&call));
-                title(&message, call.map(String::as_str))
-            }
-        };
-        row.spans = pretty(&frame.raw, &places);
-        (row.class, row.who) = if to_sut {
-            ("frame out", format!("rig → {peer}"))
-        } else {
-            ("frame in", format!("{peer} → rig"))
-        };
-        (frame.at_us, row)
-    })
+            row.spans = pretty(&frame.raw, &places);
+            row.who = match frame.direction {
+                "to_sut" => format!("rig → {peer}"),
+                _ => format!("{peer} → rig"),
+            };
+            (frame.at_us, row)
+        })
 }
 
 /// A request, or an answer of the REST API.
 fn fill_in_http(row: &mut Row, frame: &FrameReport, places: &[Place]) {
     let Some(head) = &frame.http else { return };
-    let asked = format!("{} {}", head.method, head.path);
-    (row.class, row.who, row.text) = match head.status {
-        None => ("frame out", format!("{} → API", head.who), asked),
-        Some(status) => (
-            "frame in",
-            "API → rig".to_owned(),
-            format!("{status} to {asked}"),
-        ),
+    row.who = match head.status {
+        None => format!("{} → API", head.who),
+        Some(_) => "API → rig".to_owned(),
     };
     row.spans = pretty(body(&frame.raw), places);
-}
-
-/// What a frame that is no call is, and which call it belongs to.
-fn title(message: &Message, action: Option<&str>) -> String {
-    let to = action
-        .map(|action| format!(" to {action}"))
-        .unwrap_or_default();
-    match message {
-        Message::Error { code, .. } => format!("error {code}{to}"),
-        Message::Unreadable(_) => "no OCPP-J frame".into(),
-        Message::Call { .. } | Message::Result { .. } => format!("answer{to}"),
-    }
 }
 
 /// A remark, or what the operator or the driver was asked and answered.

@@ -338,16 +338,24 @@ impl CsmsRole {
     }
 
     /// Cables out, faults cleared, locks free, as far as somebody is there to do it.
-    pub(crate) async fn tidy_up(&mut self) {
+    ///
+    /// # Errors
+    /// A person says that it cannot be done: then the charger is not as the scenario needs it.
+    pub(crate) async fn tidy_up(&mut self) -> Result<(), Closed> {
         let operator = self.operator.clone();
         if let Operator::Prompt(person) = &operator {
             self.talk
                 .line
                 .note(format!("{OPERATOR}tidies the charger up"));
-            person.tidy_up().await;
+            person.tidy_up().await.map_err(|error| {
+                let (OperatorError::Impossible(reason)
+                | OperatorError::Refused(reason)
+                | OperatorError::Failed(reason)) = error;
+                Closed::NotRun(format!("the charger is not tidied up: {reason}"))
+            })?;
         }
         if !operator.is_a_machine() {
-            return;
+            return Ok(());
         }
         // Nothing was plugged in, nothing was jammed, or this charger has no such part: all the same.
         // Before the charger was asked nobody knows how many connectors it has.
@@ -371,6 +379,7 @@ impl CsmsRole {
                 let _ = self.operate(unplug(CableSide::Station)).await;
             }
         }
+        Ok(())
     }
 
     /// The charge point took a value that counts after a restart: restarts it, and makes sure that the value is there.

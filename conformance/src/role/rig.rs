@@ -286,19 +286,39 @@ impl Rig {
             Identity::One(id) => id.clone(),
             Identity::Prefix(prefix) => format!("{prefix}000001…"),
         };
-        let remedy = match status {
-            401 | 403 => format!(
-                "register {id} there and give its password with --password, or an identity it knows with \
-                 --charge-point-id"
-            ),
-            _ => format!(
-                "register {id} there, or give an identity it knows with --charge-point-id (and --password), or \
-                 correct the path of --url; `dynamo csms` lets all in with --accept-unknown=charge-points"
-            ),
-        };
         self.halt.call(
             format!("the CSMS refuses every identity with HTTP {status}"),
-            remedy,
+            remedy_of_refusals(status, &id),
         );
+    }
+
+    /// Whether the CSMS under test has let nobody in: then no scenario has shown anything of it.
+    pub(crate) fn nobody_was_let_in(&self) -> bool {
+        self.csms.is_some() && self.door.shut(1).is_some()
+    }
+}
+
+/// What to look at where every handshake ends with this status. `id`: the identity that was refused.
+fn remedy_of_refusals(status: u16, id: &str) -> String {
+    match status {
+        200..=399 => {
+            "no WebSocket answers at --url: correct its scheme, host, port and path".to_owned()
+        }
+        401 | 403 => format!(
+            "register {id} there and give its password with --password, or an identity it knows with \
+             --charge-point-id; and look at the path of --url"
+        ),
+        404 => format!(
+            "register {id} there, or give an identity it knows with --charge-point-id (and --password), or \
+             correct the path of --url; `dynamo csms` lets all in with --accept-unknown=charge-points"
+        ),
+        500.. => format!(
+            "look at what the CSMS, or a proxy before it, writes to its log about {id}; then at the host, port and \
+             path of --url, at --charge-point-id or --id-prefix, and at --password"
+        ),
+        _ => format!(
+            "look at the scheme, host, port and path of --url, at the identity {id} (--charge-point-id, \
+             --id-prefix), and at --password"
+        ),
     }
 }

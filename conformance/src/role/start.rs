@@ -182,7 +182,11 @@ impl CsmsRole {
         if !known {
             self.first_boot().await;
         }
-        self.tidy_up().await;
+        if let Err(closed) = self.tidy_up().await {
+            // What it said so far belongs to the scenario before.
+            self.judged_from = usize::MAX;
+            return Err(closed);
+        }
         let operative = json!({"connectorId": 0, "type": "Operative"});
         // What it says to these two is not judged here.
         self.talk

@@ -172,11 +172,9 @@ impl StationRole {
                 subprotocol: Some(subprotocol),
             } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
             Welcome::Refused { status } => {
-                // Where no line opens there is no CSMS, or nobody it knows.
-                if matches!(status, 200..=399 | 401 | 403 | 404) {
-                    self.rig.door.refuses(status);
-                    self.rig.look_at_the_door(false);
-                }
+                // Where no line opens there is no CSMS, one that is not well, or nobody it knows.
+                self.rig.door.refuses(status);
+                self.rig.look_at_the_door(false);
                 return Err(Failure::new(format!(
                     "the CSMS refused the handshake of {} with HTTP {status}",
                     self.id

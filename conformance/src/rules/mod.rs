@@ -86,6 +86,35 @@ pub(crate) struct Breach {
 /// A system that says too much to be judged.
 pub(crate) static FLOOD: Rule = Rule::must("flood");
 
+/// The ids of all rules, which waivers can name.
+pub(crate) const IDS: [&str; 25] = [
+    "accounted-for",
+    "flood",
+    "json-member-named-twice",
+    "no-hang-up",
+    "ocpp16-ev-communication-error",
+    "ocpp16-fault-named",
+    "ocpp16-no-late-status",
+    "ocpp16-payload",
+    "ocpp16-reading-value",
+    "ocpp16-readings-of-a-connector",
+    "ocpp16-readings-of-their-transaction",
+    "ocpp16-refused-start-has-its-own-id",
+    "ocpp16-register-grows",
+    "ocpp16-silent-before-acceptance",
+    "ocpp16-stamp-of-now",
+    "ocpp16-transaction-id-given-once",
+    "ocppj-answered",
+    "ocppj-answered-once",
+    "ocppj-answers-a-call",
+    "ocppj-error-code",
+    "ocppj-frame",
+    "ocppj-id-used-once",
+    "ocppj-one-open-call",
+    "ocppj-result-not-error",
+    "rest-document",
+];
+
 /// Every breach of the unspoken rules.
 pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> Vec<Breach> {
     let mut found = Vec::new();
@@ -122,6 +151,32 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The ids that the sources of this room write.
+    fn written(folder: &std::path::Path) -> Vec<String> {
+        let mut ids = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                ids.extend(written(&path));
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let rules = text.lines().filter(|line| {
+                line.starts_with("static ") || line.starts_with("pub(crate) static ")
+            });
+            let rules = rules.filter(|line| line.contains(": Rule = Rule::"));
+            ids.extend(rules.filter_map(|line| Some(line.split('"').nth(1)?.to_owned())));
+        }
+        ids.sort();
+        ids
+    }
+
+    #[test]
+    fn the_list_of_rules_is_whole() {
+        let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
+        assert_eq!(written(&here), IDS);
+    }
     use dynamo_protocol::trace::Direction;
 
     use crate::rules::record::{frames as trace, plain};

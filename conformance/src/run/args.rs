@@ -1,6 +1,6 @@
 //! The arguments of `dynamo conformance`.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,8 +50,8 @@ pub struct Args {
     )]
     pub driver_header: Vec<String>,
 
-    /// Where the charge point under test connects to; port 0 picks a free one
-    #[arg(long, env = "DYNAMO_LISTEN", value_name = "ADDR")]
+    /// Where the charge point under test connects to, such as 0.0.0.0:9000; port 0 picks a free one
+    #[arg(long, env = "DYNAMO_LISTEN", value_name = "ADDR", value_parser = address)]
     pub listen: Option<SocketAddr>,
 
     /// Identity of the charge point under test; or the one identity to use against a CSMS, one scenario at a time
@@ -215,6 +215,27 @@ fn settle(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An address to listen on: `IP:PORT`, or `HOST:PORT` for a name of this machine.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    const SUCH_AS: &str =
+        "give IP:PORT or HOST:PORT, such as 0.0.0.0:9000, [::]:9000 or localhost:9000";
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let is_host = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !is_host {
+        return Err(format!("it is no address; {SUCH_AS}"));
+    }
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|error| format!("{error}; {SUCH_AS}"))?;
+    found
+        .next()
+        .ok_or_else(|| format!("nothing has this name; {SUCH_AS}"))
+}
+
 fn timeout(text: &str) -> Result<Duration, String> {
     let timeout = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout) {
@@ -248,6 +269,29 @@ pub enum Sut {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_may_name_the_host_and_what_is_none_is_told_how_to_write_one() {
+        for (text, loopback) in [
+            ("127.0.0.1:9000", true),
+            ("[::]:9000", false),
+            ("localhost:0", true),
+        ] {
+            let found = address(text).unwrap();
+            assert_eq!(found.ip().is_loopback(), loopback, "{text}");
+        }
+        for wrong in [
+            "9000",
+            "localhost",
+            "127.0.0.1",
+            ":9000",
+            "localhost:x",
+            "ws://localhost:1",
+        ] {
+            let error = address(wrong).unwrap_err();
+            assert!(error.contains("such as 0.0.0.0:9000"), "{wrong}: {error}");
+        }
+    }
 
     #[test]
     fn a_timeout_has_bounds() {

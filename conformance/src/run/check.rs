@@ -16,6 +16,7 @@ use crate::case::features::all_tags;
 use crate::role::csms::CsmsRole;
 use crate::role::device::Device;
 use crate::role::rig::{ChargerUnderTest, Rig};
+use crate::words::count;
 
 /// Prints a line for each gate that some scenario needs. The verdict is bad where neither answers one.
 ///
@@ -66,7 +67,7 @@ fn show(
     } else {
         "by default"
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     let mut open = 0;
     for gate in Gate::ALL {
         let needed = features
@@ -82,6 +83,7 @@ fn show(
         if needed == 0 {
             continue;
         }
+        let needed = count(needed, "scenario");
         let file = (gate.claimed)(traits);
         let told = (gate.told)(&|key| device.value(key).map(str::to_owned));
         let word = |says: Option<bool>| match says {
@@ -93,7 +95,7 @@ fn show(
         open += usize::from(!settled);
         writeln!(
             out,
-            "@{:<18} {needed:>3} scenarios  {file_says} {:<8} the charge point says {:<8} {verdict} (charge_point: {{ {} }})",
+            "@{:<18} {needed:<13}  {file_says} {:<8} the charge point says {:<8} {verdict} (charge_point: {{ {} }})",
             gate.tag,
             word(file),
             word(told),

@@ -1,5 +1,7 @@
 //! Which scenarios a run is about: by the ids of test cases, and by tags.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, anyhow, bail};
 use cucumber::tag::Ext as _;
 use gherkin::Feature;
@@ -7,7 +9,7 @@ use gherkin::tagexpr::TagOperation;
 
 use super::args::Args;
 use crate::case::features::all_tags;
-use crate::words::quoted;
+use crate::words::{did_you_mean, quoted};
 
 /// What the arguments choose.
 pub(super) struct Chosen {
@@ -32,6 +34,15 @@ impl Chosen {
     pub(super) fn has(&self, tags: &[String]) -> bool {
         let by_id = self.ids.is_empty() || self.ids.iter().any(|id| has_id(tags, id));
         by_id && self.tags.as_ref().is_none_or(|wanted| wanted.eval(tags))
+    }
+
+    /// A tag that no scenario has is a mistake.
+    ///
+    /// # Errors
+    /// Names it, and a tag that is like it.
+    pub(super) fn ensure_tags_are_known(&self, features: &[Feature]) -> Result<()> {
+        let mut tags = self.tags.iter();
+        tags.try_for_each(|tags| ensure_tags_are_known("--tags", tags, features))
     }
 
     /// An id that no scenario has is a mistake.
@@ -64,19 +75,52 @@ pub(super) fn ensure_ids_are_known<'a>(
         if has_id(&all, id) {
             continue;
         }
-        let upper = id.to_uppercase();
-        let near = all
+        let ids = all
             .iter()
-            .filter(|tag| tag.contains('_') || tag.contains('-'))
-            .max_by(|one, other| {
-                let likeness = |tag: &str| strsim::jaro_winkler(&tag.to_uppercase(), &upper);
-                likeness(one).total_cmp(&likeness(other))
-            });
-        let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+            .filter(|tag| tag.contains('_') || tag.contains('-'));
+        let near = did_you_mean(id, ids.map(String::as_str));
         bail!(
             "no scenario has the id {}; {near}--list shows all of them with their tags",
             quoted(id)
         );
+    }
+    Ok(())
+}
+
+/// A tag that no scenario has is a mistake.
+///
+/// # Errors
+/// Names the flag and the tag, and one that is like it.
+pub(super) fn ensure_tags_are_known(
+    flag: &str,
+    wanted: &TagOperation,
+    features: &[Feature],
+) -> Result<()> {
+    let all: BTreeSet<&str> = features
+        .iter()
+        .flat_map(|feature| {
+            let of_scenarios = feature.scenarios.iter().flat_map(|one| &one.tags);
+            feature.tags.iter().chain(of_scenarios)
+        })
+        .map(String::as_str)
+        .collect();
+    let mut open = vec![wanted];
+    while let Some(operation) = open.pop() {
+        match operation {
+            TagOperation::And(one, other) | TagOperation::Or(one, other) => {
+                open.extend([&**other, &**one]);
+            }
+            TagOperation::Not(one) => open.push(one),
+            TagOperation::Tag(tag) if !all.contains(tag.as_str()) => {
+                let near = did_you_mean(tag, all.iter().copied());
+                // A tag is written with its sign.
+                let near = near.replacen("mean ", "mean @", 1);
+                bail!(
+                    "{flag}: no scenario has the tag @{tag}; {near}--list shows all of them with their tags"
+                );
+            }
+            TagOperation::Tag(_) => {}
+        }
     }
     Ok(())
 }
@@ -101,4 +145,34 @@ pub(super) fn expression(flag: &str, text: &str) -> Result<Option<TagOperation>>
             quoted(text)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::features;
+
+    #[test]
+    fn a_tag_that_no_scenario_has_is_named_with_the_one_that_was_meant() {
+        let features = features::read(&[], false).unwrap();
+        let says = |text: &str| {
+            let wanted = expression("--tags", text).unwrap().unwrap();
+            match ensure_tags_are_known("--tags", &wanted, &features) {
+                Ok(()) => String::new(),
+                Err(error) => error.to_string(),
+            }
+        };
+        assert_eq!(says("@core and not (@driver or @TC_003_CS)"), "");
+        for (text, wanted) in [
+            ("@corre", "the tag @corre; did you mean @core?"),
+            (
+                "@core and not @drivers",
+                "the tag @drivers; did you mean @driver?",
+            ),
+            ("@Core", "the tag @Core; did you mean @core?"),
+            ("@core or @xyzzy", "the tag @xyzzy; --list"),
+        ] {
+            assert!(says(text).contains(wanted), "{text}: {}", says(text));
+        }
+    }
 }

@@ -19,13 +19,13 @@ const REPORT_BYTES_MAX: u64 = 1 << 30;
 pub(super) fn print(old: &Path, new: &Path) -> Result<Verdict> {
     let (old, new) = (scenarios_of(old)?, scenarios_of(new)?);
     let changes = changes(&old, &new);
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     for change in &changes {
         writeln!(
             out,
             "{}: {} ({} → {})",
             change.word(),
-            change.name,
+            named(&change.name, &change.ids),
             change.old,
             change.new
         )?;
@@ -60,8 +60,16 @@ pub(super) fn print(old: &Path, new: &Path) -> Result<Verdict> {
 /// The status of a scenario that one of the reports does not have.
 const GONE: &str = "absent";
 
+/// A name with the ids of known test cases before it.
+fn named(name: &str, ids: &[String]) -> String {
+    let ids: String = ids.iter().map(|id| format!("{id} ")).collect();
+    format!("{ids}{name}")
+}
+
 #[derive(Clone, Debug, PartialEq)]
 struct Ended {
+    /// The ids of known test cases that it carries.
+    ids: Vec<String>,
     status: String,
     reason: Option<String>,
 }
@@ -69,6 +77,7 @@ struct Ended {
 #[derive(Clone, Debug, PartialEq)]
 struct Change {
     name: String,
+    ids: Vec<String>,
     old: String,
     new: String,
     reason: Option<String>,
@@ -124,6 +133,10 @@ fn changes(old: &BTreeMap<String, Ended>, new: &BTreeMap<String, Ended>) -> Vec<
         .into_iter()
         .map(|name| Change {
             name: name.clone(),
+            ids: new
+                .get(name)
+                .or_else(|| old.get(name))
+                .map_or_else(Vec::new, |ended| ended.ids.clone()),
             old: status(old, name),
             new: status(new, name),
             reason: new.get(name).and_then(|ended| ended.reason.clone()),
@@ -166,7 +179,13 @@ fn by_name(scenarios: &[Value]) -> BTreeMap<String, Ended> {
             text(&scenario["feature"]),
             text(&scenario["name"])
         );
+        let tags = scenario["tags"].as_array().into_iter().flatten();
+        let ids = tags.filter_map(Value::as_str);
         let ended = Ended {
+            ids: ids
+                .filter(|tag| tag.starts_with("TC_"))
+                .map(str::to_owned)
+                .collect(),
             status: text(&scenario["status"]),
             reason: scenario["reason"].as_str().map(str::to_owned),
         };
@@ -185,6 +204,7 @@ mod tests {
 
     fn report(rows: &[(&str, &str)]) -> BTreeMap<String, Ended> {
         let ended = |status: &str| Ended {
+            ids: Vec::new(),
             status: status.into(),
             reason: None,
         };
@@ -224,6 +244,16 @@ mod tests {
         }
         let worse = changes.iter().take_while(|change| change.word() == "worse");
         assert_eq!(worse.count(), 6);
+    }
+
+    #[test]
+    fn a_change_has_the_ids_of_its_test_cases_also_where_it_is_gone() {
+        let tagged = |status: &str| serde_json::json!({"feature": "F", "name": "S", "status": status, "tags": ["core", "TC_001_CS"]});
+        let (old, new) = (by_name(&[tagged("passed")]), by_name(&[tagged("failed")]));
+        for now in [new, by_name(&[])] {
+            let change = &changes(&old, &now)[0];
+            assert_eq!(named(&change.name, &change.ids), "TC_001_CS F: S");
+        }
     }
 
     #[test]

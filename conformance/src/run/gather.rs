@@ -5,7 +5,7 @@ use crate::report::outcome::Collector;
 use crate::report::outcome::Key;
 use crate::report::outcome::{Ended, Outcome};
 use dynamo_protocol::time;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -133,6 +133,7 @@ impl Running {
             started_ms: unix_ms(self.step_started),
             ended_ms: unix_ms(at),
             started_us: unix_us(self.step_started),
+            line: step.position.line,
         });
     }
 
@@ -160,6 +161,7 @@ impl Running {
                 started_ms: unix_ms(at),
                 ended_ms: unix_ms(at),
                 started_us: unix_us(at),
+                line: 0,
             });
         }
         let mut rules: Vec<&'static str> = outcome
@@ -173,6 +175,8 @@ impl Running {
         let light = |breach: &&Breach| breach.rule.weight == Weight::Should;
         let light = outcome.breaches.iter().filter(light);
         warnings.extend(light.map(|breach| breach.text.clone()));
+        let mut told = HashSet::new();
+        warnings.retain(|text| told.insert(text.clone()));
         let (frames, notes) = split(&outcome.entries);
         let breaches = outcome.breaches.into_iter().map(|breach| BreachReport {
             rule: breach.rule.id,
@@ -188,6 +192,7 @@ impl Running {
                 .map(|path| path.display().to_string())
                 .unwrap_or_default(),
             name: scenario.name.clone(),
+            line: scenario.position.line,
             tags,
             identity: outcome.identity,
             status,
@@ -216,6 +221,9 @@ impl Running {
         };
         if let Some(reason) = &outcome.flood {
             return (Status::Failed, Some(reason.clone()));
+        }
+        if let Some(reason) = self.what_did_not_come_about().filter(|_| recommended) {
+            return (Status::NotRun, Some(reason));
         }
         let heavy = |breach: &&Breach| breach.rule.weight == Weight::Must;
         let breach = outcome.breaches.iter().find(heavy);
@@ -248,6 +256,16 @@ impl Running {
         }
     }
 
+    /// Why a scenario never came to what it asks for: it failed at its beginning, which others ask for.
+    fn what_did_not_come_about(&self) -> Option<String> {
+        let first = self.steps.first()?;
+        let is_beginning = first.text.starts_with("Given ");
+        (is_beginning && first.status == Status::Failed).then(|| {
+            let error = first.error.as_deref().unwrap_or_default();
+            format!("its beginning did not come about ({}: {error})", first.text)
+        })
+    }
+
     /// Steps behind the one that ended the scenario are listed too, so that the reader sees what was to come.
     fn list_steps_that_did_not_come(
         &mut self,
@@ -272,6 +290,7 @@ impl Running {
                 started_ms: 0,
                 ended_ms: 0,
                 started_us: 0,
+                line: step.position.line,
             });
         }
     }
@@ -364,3 +383,49 @@ impl<F: FnMut(&mut ScenarioReport)> Writer<World> for Gatherer<F> {
 
 impl<F> cucumber::writer::NonTransforming for Gatherer<F> {}
 impl<F> cucumber::writer::Normalized for Gatherer<F> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rule;
+
+    fn ended(steps: &[(&str, Status)], recommended: bool) -> Status {
+        let now = SystemTime::now();
+        let steps = steps.iter().map(|(text, status)| StepReport {
+            text: (*text).into(),
+            status: *status,
+            error: (*status == Status::Failed).then(|| "refused".into()),
+            started_ms: 0,
+            ended_ms: 0,
+            started_us: 0,
+            line: 0,
+        });
+        let running = Running {
+            started: now,
+            steps: steps.collect(),
+            step_started: now,
+            broken: None,
+        };
+        static RULE: Rule = Rule::must("ocppj-frame");
+        let outcome = Outcome {
+            breaches: vec![RULE.broken("rubbish")],
+            ..Outcome::default()
+        };
+        running.verdict(&outcome, recommended).0
+    }
+
+    #[test]
+    fn a_recommendation_is_not_tried_where_its_beginning_does_not_come_about() {
+        let accepted = "Given a charge point that the CSMS has accepted";
+        let at_once = [(accepted, Status::Failed)];
+        assert_eq!(ended(&at_once, true), Status::NotRun);
+        assert_eq!(ended(&at_once, false), Status::Failed);
+        let later = [
+            (accepted, Status::Passed),
+            ("When it sends rubbish", Status::Failed),
+        ];
+        assert_eq!(ended(&later, true), Status::Warned);
+        let in_itself = [("When a charge point offers ocpp9.9", Status::Failed)];
+        assert_eq!(ended(&in_itself, true), Status::Warned);
+    }
+}

@@ -1,12 +1,14 @@
 //! A system under test with which no scenario gets anywhere ends the run early: one finding is told once, not by every
 //! scenario.
 //!
-//! A system that gets a single scenario past its first step is never cut off.
+//! A system that gets a single scenario past its beginnings is never cut off. Beginnings are the first step, and what the
+//! rig does by itself, as connecting and booting. Rubbish and errors get nobody anywhere.
 
 use std::collections::HashMap;
 
-use crate::report::causes::cause_of;
-use crate::report::{ScenarioReport, Status};
+use crate::report::causes::{cause_of, what_failed};
+use crate::report::{FrameReport, ScenarioReport, Status, StepReport};
+use crate::wire::entry::Message;
 
 /// Scenarios that have to fail in the same way.
 const STUCK_MIN: usize = 5;
@@ -31,11 +33,7 @@ impl Hopeless {
     /// Looks at a scenario that has ended. Says why the others need no turn, once that is clear.
     pub(super) fn look_at(&mut self, scenario: &ScenarioReport) -> Option<String> {
         let first = scenario.steps.first()?.status;
-        let said_something = scenario
-            .frames
-            .iter()
-            .any(|frame| frame.direction == "from_sut");
-        self.answers |= first == Status::Passed && said_something;
+        self.answers |= got_somewhere(scenario);
         if self.answers || first != Status::Failed || scenario.status != Status::Failed {
             return None;
         }
@@ -50,12 +48,34 @@ impl Hopeless {
         let again = same.iter().any(|stuck| stuck.began_ms >= first_end);
         (same.len() >= STUCK_MIN && again).then(|| {
             format!(
-                "the run was ended early: no scenario that has ended came past its first step, and {} failed there for \
-                 one reason: {cause}",
-                same.len()
+                "the run was ended early: no scenario that has ended came past its beginnings, and {} failed there for \
+                 one reason, such as: {}",
+                same.len(),
+                what_failed(scenario)
             )
         })
     }
+}
+
+/// Whether the system said something that is no error, and the scenario went on from there.
+fn got_somewhere(scenario: &ScenarioReport) -> bool {
+    let passed = |step: &&StepReport| step.status == Status::Passed;
+    // What comes about (Given) or is seen (Then) needs the system; what the rig does (When) does not.
+    let (mut begun, mut kind) = (false, "");
+    for step in scenario.steps.iter().take_while(passed) {
+        let keyword = step.text.split(' ').next().unwrap_or_default();
+        if !matches!(keyword, "And" | "But" | "*") {
+            kind = keyword;
+        }
+        begun |= kind != "When";
+    }
+    let speaks = |frame: &FrameReport| {
+        let says = Message::read(&frame.raw);
+        frame.direction == "from_sut"
+            && (frame.http.is_some()
+                || matches!(says, Message::Call { .. } | Message::Result { .. }))
+    };
+    begun && scenario.frames.iter().any(speaks)
 }
 
 #[cfg(test)]
@@ -76,6 +96,7 @@ mod tests {
             started_ms: began_ms,
             ended_ms: began_ms + 10,
             started_us: began_ms * 1_000,
+            line: 0,
         });
         scenario
     }
@@ -128,6 +149,28 @@ mod tests {
         assert_eq!(hopeless.look_at(&mute), None);
         let mut ends = (0..6).map(|turn| hopeless.look_at(&stuck(SILENT, turn * 10)));
         assert!(ends.any(|end| end.is_some()));
+    }
+
+    #[test]
+    fn what_the_rig_does_by_itself_and_rubbish_and_errors_get_nobody_anywhere() {
+        let got = |steps: &[&str], frame: &str| {
+            let mut one = scenario(&["csms"], Status::Failed, &[("from_sut", frame)]);
+            for text in steps {
+                let mut step = stuck("", 0).steps.remove(0);
+                (step.status, step.text) = (Status::Passed, (*text).into());
+                one.steps.push(step);
+            }
+            got_somewhere(&one)
+        };
+        let connects = ["When a charge point connects", "And it boots"];
+        let seen = ["When it boots", "Then the CSMS answers Accepted"];
+        let accepted = ["Given a charge point that the CSMS has accepted"];
+        let answer = r#"[3,"1",{"status":"Rejected"}]"#;
+        assert!(!got(&connects, answer));
+        assert!(got(&seen, answer) && got(&accepted, answer));
+        for nothing in [r#"[4,"1","InternalError","",{}]"#, "<html>", "[]"] {
+            assert!(!got(&accepted, nothing), "{nothing}");
+        }
     }
 
     #[test]

@@ -6,14 +6,16 @@ use anyhow::{Result, bail};
 use cucumber::codegen::{Regex, StepConstructor as _, WorldInventory};
 use gherkin::{Feature, Step, Table};
 
+use super::names;
 use crate::case::features::{place, read};
 use crate::steps::world::World;
-use crate::words::quoted;
+use crate::words::{count, quoted};
 
 /// A step as it is written in the code, and how a feature uses it.
 struct KnownStep {
     /// The keyword and the words, what varies as the pattern says.
     pattern: String,
+    regex: Regex,
     example: String,
     table: Option<Table>,
 }
@@ -26,11 +28,12 @@ fn all() -> Result<Vec<KnownStep>> {
         let fits = |step: &&&Step| regex.is_match(&step.value);
         // A table shows more than the words alone.
         let best = used.iter().find(|step| fits(step) && step.table.is_some());
-        let example = best.or_else(|| used.iter().find(fits));
+        let example = best.or_else(|| used.iter().find(fits)).copied();
         KnownStep {
             pattern: format!("{keyword} {}", words_of(regex.as_str())),
             example: example.map_or_else(String::new, |step| format!("{keyword} {}", step.value)),
             table: example.and_then(|step| step.table.clone()),
+            regex,
         }
     };
     let mut all = Vec::new();
@@ -49,7 +52,7 @@ fn all() -> Result<Vec<KnownStep>> {
 
 /// Prints all steps.
 pub(crate) fn print() -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     let all = all()?;
     for step in &all {
         writeln!(out, "{}", step.pattern)?;
@@ -122,8 +125,17 @@ fn steps_of(feature: &Feature) -> impl Iterator<Item = &Step> {
     )
 }
 
+/// Looks at features of the user's before anything runs.
+///
+/// # Errors
+/// One line with file and line: a step that nobody knows, a table that its step does not take, a name in braces that stands
+/// for nothing, a scenario without steps.
 pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
     let known = <World as cucumber::World>::collection();
+    if features.is_empty() {
+        return Ok(());
+    }
+    let all = all()?;
     for feature in features {
         let background = feature
             .background
@@ -135,7 +147,10 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
             .flat_map(|scenario| &scenario.steps);
         for step in background.chain(steps) {
             let wrong = match known.find(step) {
-                Ok(Some(_)) => continue,
+                Ok(Some(_)) => {
+                    ensure_table_fits(feature, step, &all)?;
+                    continue;
+                }
                 Ok(None) => "no step of the rig has these words",
                 Err(_) => "several steps of the rig have these words",
             };
@@ -158,6 +173,37 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
                 quoted(&empty.name)
             );
         }
+    }
+    names::ensure_they_stand_for_something(features)
+}
+
+/// A step takes a table as wide as that of its example, or none.
+fn ensure_table_fits(feature: &Feature, step: &Step, all: &[KnownStep]) -> Result<()> {
+    let Some(table) = &step.table else {
+        return Ok(());
+    };
+    let here = place(feature, step.position.line);
+    let known = all.iter().find(|known| known.regex.is_match(&step.value));
+    let Some(known) = known else {
+        return Ok(());
+    };
+    let Some(example) = &known.table else {
+        bail!(
+            "{here}: the step {} takes no table; take it out",
+            quoted(&step.value)
+        );
+    };
+    let (wanted, is) = (example.row_width(), table.row_width());
+    if wanted != is {
+        let row = example
+            .rows
+            .first()
+            .map_or_else(String::new, |row| row.join(" | "));
+        bail!(
+            "{here}: the rows of this table have {}; the step {} takes {wanted}, such as | {row} |",
+            count(is, "cell"),
+            quoted(&step.value)
+        );
     }
     Ok(())
 }
@@ -250,6 +296,14 @@ mod tests {
             (
                 "  Scenario: b\n",
                 "a.feature:4: the scenario \"b\" has no steps",
+            ),
+            (
+                "    When the CSMS sends Reset\n      | type | Soft | now |\n",
+                "a.feature:4: the rows of this table have 3 cells; the step \"the CSMS sends Reset\" takes 2, such as | ",
+            ),
+            (
+                "    When the charge point is power cycled\n      | type | Soft |\n",
+                "a.feature:4: the step \"the charge point is power cycled\" takes no table",
             ),
         ] {
             std::fs::write(&file, format!("{head}{rest}")).unwrap();

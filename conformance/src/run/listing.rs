@@ -10,10 +10,11 @@ use crate::case::features::all_tags;
 use crate::report::Form;
 use crate::run::args::Args;
 use crate::run::verdict::Verdict;
+use crate::words::count;
 
 /// Prints the list; `--report FILE.json` writes it too.
 pub(crate) fn print(features: &[Feature], args: &Args) -> Result<Verdict> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     let mut list = Vec::new();
     for feature in features {
         let file = feature
@@ -38,7 +39,7 @@ pub(crate) fn print(features: &[Feature], args: &Args) -> Result<Verdict> {
             );
         }
     }
-    writeln!(out, "{} scenarios", list.len())?;
+    writeln!(out, "{}", count(list.len(), "scenario"))?;
     if args.sut.is_some() {
         writeln!(
             out,

@@ -9,6 +9,7 @@ mod gather;
 mod hopeless;
 mod known_steps;
 mod listing;
+mod names;
 mod play;
 mod progress;
 mod secrets;
@@ -20,8 +21,10 @@ mod sut;
 pub(crate) mod verdict;
 
 use crate::case::file::read_bounded;
-use crate::case::waivers;
-use chosen::{Chosen, ensure_ids_are_known, expression};
+use crate::case::waivers::{self, Waiver};
+use crate::rules;
+use crate::words::count;
+use chosen::{Chosen, ensure_ids_are_known, ensure_tags_are_known, expression};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -42,6 +45,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use dynamo_protocol::time;
 use gherkin::Feature;
+use gherkin::tagexpr::TagOperation;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -49,12 +53,12 @@ use crate::case::features::all_tags;
 use crate::case::features::{self};
 use crate::case::side::Side;
 use crate::report::rest_coverage::{ApiCoverage, of_passed};
-use crate::report::{Coverage, DISCLAIMER, Form, Report, ScenarioReport, Summary};
+use crate::report::{Coverage, DISCLAIMER, Form, Report, ScenarioReport, Status, Summary};
 use crate::role::rig::{GivenUp, Rig};
 use crate::run::args::{Args, Sut};
 use crate::run::sut::{Prepared, description, prepare};
 use crate::run::verdict::{Verdict, gaps, is_of_everything, verdict};
-use crate::terminal::tell;
+use crate::terminal::{results, tell};
 use crate::wire::http::HttpExchange;
 use play::{Ends, INTERRUPTED, play_and_tell, scenarios_of, with_the_rest};
 use summary::print_summary;
@@ -63,15 +67,6 @@ use summary::print_summary;
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdict> {
     if let Some(Command::Diff { old, new }) = &args.command {
         return diff::print(old, new);
-    }
-    if let Some(folder) = &args.export_features {
-        let count = features::export(folder)?;
-        writeln!(
-            std::io::stdout(),
-            "{count} features written to {}",
-            folder.display()
-        )?;
-        return Ok(Verdict::Passed);
     }
     let reports = reports(&args)?;
     let chosen = Chosen::of(&args)?;
@@ -99,13 +94,16 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
         return Ok(Verdict::Passed);
     }
     chosen.ensure_ids_are_known(&features)?;
-    if !args.only_features {
-        let cases = waivers.iter().filter_map(|waiver| waiver.case.as_deref());
-        ensure_ids_are_known(cases, &features).context("--waivers")?;
-    }
+    ensure_what_is_named_is_there(&args, &chosen, strict.as_ref(), &waivers, &features)?;
     let fits = |tags: &[String]| {
         side_of(tags).is_none_or(|side| is_tested(&args, side)) && chosen.has(tags)
     };
+    if let Some(folder) = &args.export_features {
+        let written = features::export(folder, fits)?;
+        let written = count(written, "feature");
+        writeln!(results(), "{written} written to {}", folder.display())?;
+        return Ok(Verdict::Passed);
+    }
     let features = features::keep(features, fits);
     if args.list {
         return listing::print(&features, &args);
@@ -154,10 +152,15 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
         exchanges,
         api,
         given_up,
+        mut ended_early,
         device,
         cut,
     } = played;
-    hide_secrets(&mut scenarios, &Secrets::of(&args));
+    let secrets = Secrets::of(&args);
+    hide_secrets(&mut scenarios, &secrets);
+    if let Some(why) = &mut ended_early {
+        secrets.hide_in(why);
+    }
     if let Some(device) = device {
         environment.device = device.boot;
         environment.configuration = device.keys;
@@ -188,6 +191,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
         Vec::new()
     };
     let outdated = settling.complaints(cut);
+    report.summary.ended_early = ended_early;
     report.summary.problems = [&left_out[..], &outdated].concat();
     let verdict = verdict(
         &report.summary,
@@ -209,6 +213,38 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
     }
 }
 
+/// What the arguments name by tag, rule or case has to be there: a slip of the pen would choose nothing, or let nothing go.
+///
+/// # Errors
+/// One line that names it, and what is like it.
+fn ensure_what_is_named_is_there(
+    args: &Args,
+    chosen: &Chosen,
+    strict: Option<&Option<TagOperation>>,
+    waivers: &[Waiver],
+    features: &[Feature],
+) -> Result<()> {
+    // A tag of the embedded features may be excluded from a run without them.
+    let all = if args.only_features {
+        [features, &features::read(&[], false)?].concat()
+    } else {
+        features.to_vec()
+    };
+    chosen.ensure_tags_are_known(&all)?;
+    if let Some(Some(strict)) = strict {
+        ensure_tags_are_known("--strict", strict, &all)?;
+    }
+    let Some(file) = &args.waivers else {
+        return Ok(());
+    };
+    waivers::ensure_rules_are_known(file, waivers, &rules::IDS)?;
+    for id in waivers.iter().filter_map(|waiver| waiver.case.as_deref()) {
+        ensure_ids_are_known(std::iter::once(id), &all)
+            .with_context(|| waivers::place(file, id))?;
+    }
+    Ok(())
+}
+
 /// The verdict of a run that was given up. A charge point that was here and failed is judged, whatever became of it then.
 ///
 /// # Errors
@@ -220,6 +256,18 @@ fn given_up_verdict(args: &Args, report: &Report, given_up: &GivenUp) -> Result<
         return Ok(Verdict::Failed);
     }
     bail!("the run was given up: {reason}; {remedy}");
+}
+
+/// Why scenarios had no turn where somebody interrupted the run.
+const ENDED_BY_SOMEBODY: &str = "the run was interrupted: scenarios that had not ended are not run";
+
+/// Where nobody was let in, no scenario has shown anything: that is one finding, and not one of each.
+fn not_run_at_all(scenarios: &mut [ScenarioReport], reason: &str) {
+    for scenario in scenarios {
+        scenario.status = Status::NotRun;
+        scenario.reason = Some(reason.to_owned());
+        scenario.warnings.clear();
+    }
 }
 
 /// Whether the system under test has said anything in a scenario.
@@ -274,6 +322,8 @@ struct Played {
     api: Option<ApiCoverage>,
     /// Why it ended before its time, unless somebody interrupted it.
     given_up: Option<GivenUp>,
+    /// The same in a sentence, for whatever reason.
+    ended_early: Option<String>,
     /// What a charge point from outside said of itself.
     device: Option<Device>,
     /// Not all scenarios had their turn.
@@ -288,6 +338,7 @@ impl Played {
             exchanges: Vec::new(),
             api: None,
             given_up: None,
+            ended_early: Some(ENDED_BY_SOMEBODY.to_owned()),
             device: None,
             cut: true,
         }
@@ -333,6 +384,18 @@ async fn play_all(
     };
     let scenarios = play_and_tell(&rig, features, concurrency, &ends, begins, finished).await?;
     rig.look_at_the_door(true);
+    let mut scenarios = scenarios;
+    let given_up = rig.halt.why().cloned();
+    if let Some(given_up) = given_up.as_ref().filter(|_| rig.nobody_was_let_in()) {
+        not_run_at_all(&mut scenarios, &given_up.reason);
+    }
+    let ended_early = match &given_up {
+        _ if shutdown.is_cancelled() => Some(ENDED_BY_SOMEBODY.to_owned()),
+        Some(GivenUp { reason, remedy }) => {
+            Some(format!("the run was given up: {reason}; {remedy}"))
+        }
+        None => why.get().cloned(),
+    };
     let driver = rig.csms.as_ref().and_then(|csms| csms.driver.as_ref());
     let of_driver = driver.map_or_else(Vec::new, |driver| {
         driver
@@ -354,9 +417,10 @@ async fn play_all(
         scenarios,
         exchanges,
         api,
-        given_up: rig.halt.why().cloned(),
+        cut: enough.is_cancelled() || shutdown.is_cancelled() || given_up.is_some(),
+        given_up,
+        ended_early,
         device: rig.device(),
-        cut: enough.is_cancelled() || shutdown.is_cancelled() || rig.halt.why().is_some(),
     })
 }
 
@@ -420,7 +484,6 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Status;
     use crate::report::tests::{report, scenario};
 
     #[derive(clap::Parser)]
@@ -485,6 +548,7 @@ mod tests {
             started_ms: 0,
             ended_ms: 0,
             started_us: 0,
+            line: 0,
         });
         hide_secrets(std::slice::from_mut(&mut one), &Secrets::of(&args(&line)));
         let text = serde_json::to_string(&one).unwrap();

@@ -11,7 +11,7 @@ use crate::report::{ScenarioReport, Status};
 use crate::terminal::tell;
 
 /// Characters of a reason that are shown while the run goes on: all of it stands at its end.
-const REASON_CHARS_MAX: usize = 300;
+const REASON_CHARS_MAX: usize = 160;
 
 /// What a person at the terminal sees while scenarios run.
 pub(crate) struct Progress {
@@ -135,14 +135,13 @@ impl Turns {
 
 /// A failure on one line.
 fn failure(scenario: &ScenarioReport) -> String {
-    let ids: String = scenario.ids().map(|id| format!("{id} ")).collect();
     let reason = scenario.reason.as_deref().unwrap_or("no reason");
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown: String = reason.chars().take(REASON_CHARS_MAX).collect();
     if shown.len() < reason.len() {
         shown.push('…');
     }
-    format!("failed: {ids}{}: {shown}", scenario.name)
+    format!("failed: {}: {shown}", scenario.name_with_ids())
 }
 
 #[cfg(test)]

@@ -127,7 +127,6 @@ impl Settling {
             scenario.status = Status::Warned;
             let failed = scenario.reason.take().unwrap_or_default();
             scenario.reason = Some(format!("waived ({reason}): {failed}"));
-            scenario.warnings.extend(scenario.reason.clone());
         }
     }
 

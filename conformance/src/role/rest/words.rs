@@ -28,6 +28,12 @@ pub(crate) fn expand(words: &BTreeMap<String, String>, text: &str) -> Result<Str
     Ok(expanded)
 }
 
+/// The names in braces of a text, which [`expand`] looks for.
+pub(crate) fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('{')
+        .filter_map(|(at, _)| name_at(&text[at..]))
+}
+
 /// The name between the brace that the text begins with and its partner.
 fn name_at(text: &str) -> Option<&str> {
     let end = text.find('}')?;

@@ -155,6 +155,7 @@ mod tests {
                 started_ms: 0,
                 ended_ms: 0,
                 started_us: 0,
+                line: 0,
             });
             caught(by_rule, failed).killed_by.len()
         };

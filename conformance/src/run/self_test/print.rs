@@ -15,7 +15,7 @@ const LATE: Duration = Duration::from_millis(300);
 
 /// The end of it.
 pub(super) fn end(report: &Report, matrix: &Matrix, judged: bool, late: Duration) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     if late >= LATE {
         writeln!(
             out,
@@ -56,7 +56,7 @@ pub(super) fn end(report: &Report, matrix: &Matrix, judged: bool, late: Duration
 
 /// A line of the kill matrix, as soon as it is known.
 pub(super) fn row(row: &Row) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     match row.killed_by.as_slice() {
         [] => {
             let idle = if row.bent { "" } else { " (it bent no frame)" };
@@ -80,7 +80,7 @@ pub(super) fn row(row: &Row) -> Result<()> {
 
 /// A right system that was blamed or warned, as soon as it is known.
 pub(super) fn judged(judged: &Judged) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::terminal::results();
     let told = [("BLAMED   ", &judged.alarm), ("warned   ", &judged.warning)];
     for (word, blame) in told {
         let Some(Blame { name, because, by }) = blame else {

@@ -87,15 +87,17 @@ pub(crate) struct Breach {
 pub(crate) static FLOOD: Rule = Rule::must("flood");
 
 /// The ids of all rules, which waivers can name.
-pub(crate) const IDS: [&str; 25] = [
+pub(crate) const IDS: [&str; 27] = [
     "accounted-for",
     "flood",
     "json-member-named-twice",
     "no-hang-up",
     "ocpp16-ev-communication-error",
     "ocpp16-fault-named",
+    "ocpp16-idle-when-asked",
     "ocpp16-no-late-status",
     "ocpp16-payload",
+    "ocpp16-printable-text",
     "ocpp16-reading-value",
     "ocpp16-readings-of-a-connector",
     "ocpp16-readings-of-their-transaction",
@@ -152,6 +154,10 @@ pub(crate) fn breaches(entries: &[Entry], circumstances: &Circumstances<'_>) -> 
 mod tests {
     use super::*;
 
+    use dynamo_protocol::trace::Direction;
+
+    use crate::rules::record::{frames as trace, plain};
+
     /// The ids that the sources of this room write.
     fn written(folder: &std::path::Path) -> Vec<String> {
         let mut ids = Vec::new();
@@ -177,9 +183,6 @@ mod tests {
         let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
         assert_eq!(written(&here), IDS);
     }
-    use dynamo_protocol::trace::Direction;
-
-    use crate::rules::record::{frames as trace, plain};
 
     fn check(entries: &[Entry]) -> Vec<String> {
         breaches(entries, &plain(Side::ChargePoint))

@@ -203,8 +203,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 /// Signals this close together are one: a wrapper passes on what the terminal has told us already.
 const ONE_SIGNAL: Duration = Duration::from_millis(300);
 
-/// The first Ctrl-C, SIGTERM or closed terminal asks for a clean end, the second one hurries whoever can be hurried, and the next does
-/// not ask.
+/// The first Ctrl-C, SIGTERM or closed terminal asks for a clean end, the second one hurries whoever can be hurried, and
+/// the next does not ask.
 async fn cancel_on_signal(
     in_order: CancellationToken,
     at_once: Option<CancellationToken>,
@@ -264,6 +264,8 @@ fn start_log(cli: &Cli) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // Where stderr is gone with its terminal, it would say so there, and panic.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     match cli.log_format {
         LogFormat::Text => log.finish().with(without_frames).init(),

@@ -19,17 +19,23 @@ pub(crate) struct UntilNobodyReads<W>(W);
 impl<W: Write> Write for UntilNobodyReads<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.0.write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            Err(error) if nobody_reads(&error) => Ok(bytes.len()),
             written => written,
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self.0.flush() {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if nobody_reads(&error) => Ok(()),
             flushed => flushed,
         }
     }
+}
+
+/// A pipe whose other end is closed, or a terminal that is gone.
+fn nobody_reads(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(EIO)
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
 }
 
 impl CatalogueCoverage {
-    /// For the last line of a run: `Core test case ids: CSMS 36 of 36, charge point 53 of 53`.
+    /// For the last line of a run: `test case ids: CSMS 36 of 36, charge point 53 of 53`.
     pub(crate) fn sentence(&self) -> String {
         let sides: Vec<String> = self
             .sides
@@ -181,9 +181,9 @@ impl CatalogueCoverage {
             .map(|side| format!("{} {} of {}", side.side.name(), side.covered, side.all))
             .collect();
         if sides.is_empty() {
-            return "no Core test case ids".into();
+            return "no test case ids".into();
         }
-        format!("Core test case ids: {}", sides.join(", "))
+        format!("test case ids: {}", sides.join(", "))
     }
 }
 
@@ -227,17 +227,14 @@ mod tests {
         };
         let (csms, charger) = (ids(Side::Csms), ids(Side::ChargePoint));
         let alone = of(std::slice::from_ref(&csms));
-        assert_eq!(alone.sentence(), "Core test case ids: CSMS 36 of 36");
+        assert_eq!(alone.sentence(), "test case ids: CSMS 36 of 36");
         assert_eq!((alone.covered.len(), alone.missing.len()), (36, 0));
         let alone = of(std::slice::from_ref(&charger));
-        assert_eq!(
-            alone.sentence(),
-            "Core test case ids: charge point 53 of 53"
-        );
+        assert_eq!(alone.sentence(), "test case ids: charge point 53 of 53");
         let both = of(&[csms, charger]);
         assert_eq!(
             both.sentence(),
-            "Core test case ids: CSMS 36 of 36, charge point 53 of 53"
+            "test case ids: CSMS 36 of 36, charge point 53 of 53"
         );
         let json = serde_json::to_value(&both).unwrap();
         assert_eq!(
@@ -245,6 +242,6 @@ mod tests {
             serde_json::json!({"side": "csms", "covered": 36, "all": 36})
         );
         let failed = scenario(&["csms", "TC_001_CSMS"], Status::NotRun, &[]);
-        assert_eq!(of(&[failed]).sentence(), "Core test case ids: CSMS 0 of 36");
+        assert_eq!(of(&[failed]).sentence(), "test case ids: CSMS 0 of 36");
     }
 }

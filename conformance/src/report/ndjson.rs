@@ -39,7 +39,7 @@ fn messages(report: &Report) -> Result<Vec<Value>> {
         "runtime": {"name": report.tool},
         "os": {"name": std::env::consts::OS},
         "cpu": {"name": std::env::consts::ARCH}}})];
-    let documents = documents(report)?;
+    let documents = documents(report);
     for document in documents.values() {
         messages.push(
             json!({"source": {"uri": document.file, "data": document.text,
@@ -67,20 +67,21 @@ fn messages(report: &Report) -> Result<Vec<Value>> {
     Ok(messages)
 }
 
-/// The feature files, by their names. A file that is gone by now has no document.
-fn documents(report: &Report) -> Result<BTreeMap<&str, Document<'_>>> {
+/// The feature files, by their names. A file that is gone or cannot be read any more has no document.
+fn documents(report: &Report) -> BTreeMap<&str, Document<'_>> {
     let mut documents = BTreeMap::new();
     for scenario in &report.scenarios {
         let file = scenario.file.as_str();
         if documents.contains_key(file) {
             continue;
         }
-        if let Some(text) = source_of(file) {
-            let number = documents.len();
-            documents.insert(file, Document::read(number, file, text)?);
+        let number = documents.len();
+        let document = source_of(file).and_then(|text| Document::read(number, file, text).ok());
+        if let Some(document) = document {
+            documents.insert(file, document);
         }
     }
-    Ok(documents)
+    documents
 }
 
 /// A demand of every scenario, which stands in no file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dynamo_protocol::trace::Direction;
 use dynamo_simulator::ClientTls;
@@ -169,7 +169,11 @@ pub(crate) struct Door {
     opened: AtomicBool,
     refused: AtomicU32,
     last_status: AtomicU16,
+    first: OnceLock<Instant>,
 }
+
+/// A CSMS that is busy or just starting may refuse the first handshakes, which come together [RFC 9110 §15.6.4].
+const BUSY_MAX: Duration = Duration::from_secs(3);
 
 impl Door {
     /// Somebody was let in.
@@ -179,6 +183,7 @@ impl Door {
 
     /// Somebody was refused as a stranger.
     pub(crate) fn refuses(&self, status: u16) {
+        self.first.get_or_init(Instant::now);
         self.last_status.store(status, Ordering::Relaxed);
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -187,7 +192,10 @@ impl Door {
     fn shut(&self, least: u32) -> Option<u16> {
         let shut =
             !self.opened.load(Ordering::Relaxed) && self.refused.load(Ordering::Relaxed) >= least;
-        shut.then(|| self.last_status.load(Ordering::Relaxed))
+        let status = self.last_status.load(Ordering::Relaxed);
+        let may_pass = status == 429 || status >= 500;
+        let since = self.first.get().map(Instant::elapsed).unwrap_or_default();
+        (shut && (!may_pass || since >= BUSY_MAX)).then_some(status)
     }
 }
 

@@ -228,11 +228,12 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     if !is_host {
         return Err(format!("it is no address; {SUCH_AS}"));
     }
-    let mut found = text
+    let found = text
         .to_socket_addrs()
         .map_err(|error| format!("{error}; {SUCH_AS}"))?;
+    // Where a name has both, most chargers come by IPv4.
     found
-        .next()
+        .min_by_key(SocketAddr::is_ipv6)
         .ok_or_else(|| format!("nothing has this name; {SUCH_AS}"))
 }
 

@@ -9,6 +9,7 @@ use gherkin::tagexpr::TagOperation;
 
 use super::args::Args;
 use crate::case::features::all_tags;
+use crate::terminal::tell;
 use crate::words::{did_you_mean, quoted};
 
 /// What the arguments choose.
@@ -87,7 +88,7 @@ pub(super) fn ensure_ids_are_known<'a>(
     Ok(())
 }
 
-/// A tag that no scenario has is a mistake.
+/// A tag that no scenario has is a mistake; where it is to be left out, it may be, and is remarked on.
 ///
 /// # Errors
 /// Names the flag and the tag, and one that is like it.
@@ -104,22 +105,25 @@ pub(super) fn ensure_tags_are_known(
         })
         .map(String::as_str)
         .collect();
-    let mut open = vec![wanted];
-    while let Some(operation) = open.pop() {
+    let unknown = |tag: &str| {
+        let near = did_you_mean(tag, all.iter().copied());
+        // A tag is written with its sign.
+        let near = near.replacen("mean ", "mean @", 1);
+        format!(
+            "{flag}: no scenario has the tag @{tag}; {near}--list shows all of them with their tags"
+        )
+    };
+    let mut open = vec![(wanted, false)];
+    while let Some((operation, left_out)) = open.pop() {
         match operation {
             TagOperation::And(one, other) | TagOperation::Or(one, other) => {
-                open.extend([&**other, &**one]);
+                open.extend([(&**other, left_out), (&**one, left_out)]);
             }
-            TagOperation::Not(one) => open.push(one),
-            TagOperation::Tag(tag) if !all.contains(tag.as_str()) => {
-                let near = did_you_mean(tag, all.iter().copied());
-                // A tag is written with its sign.
-                let near = near.replacen("mean ", "mean @", 1);
-                bail!(
-                    "{flag}: no scenario has the tag @{tag}; {near}--list shows all of them with their tags"
-                );
-            }
-            TagOperation::Tag(_) => {}
+            TagOperation::Not(one) => open.push((one, true)),
+            TagOperation::Tag(tag) if all.contains(tag.as_str()) => {}
+            // What is to be left out need not be there any more.
+            TagOperation::Tag(tag) if left_out => tell(&unknown(tag)),
+            TagOperation::Tag(tag) => bail!(unknown(tag)),
         }
     }
     Ok(())
@@ -163,12 +167,10 @@ mod tests {
             }
         };
         assert_eq!(says("@core and not (@driver or @TC_003_CS)"), "");
+        assert_eq!(says("@core and not @quarantine"), "");
         for (text, wanted) in [
             ("@corre", "the tag @corre; did you mean @core?"),
-            (
-                "@core and not @drivers",
-                "the tag @drivers; did you mean @driver?",
-            ),
+            ("@drivers", "the tag @drivers; did you mean @driver?"),
             ("@Core", "the tag @Core; did you mean @core?"),
             ("@core or @xyzzy", "the tag @xyzzy; --list"),
         ] {

@@ -222,7 +222,9 @@ impl Running {
         if let Some(reason) = &outcome.flood {
             return (Status::Failed, Some(reason.clone()));
         }
-        if let Some(reason) = self.what_did_not_come_about().filter(|_| recommended) {
+        // Who ended it himself says why.
+        let begins = outcome.ended.is_none() && recommended;
+        if let Some(reason) = self.what_did_not_come_about().filter(|_| begins) {
             return (Status::NotRun, Some(reason));
         }
         let heavy = |breach: &&Breach| breach.rule.weight == Weight::Must;
@@ -256,7 +258,7 @@ impl Running {
         }
     }
 
-    /// Why a scenario never came to what it asks for: it failed at its beginning, which others ask for.
+    /// Why a scenario never came to what it asks for: its first step, which only sets it up, has failed.
     fn what_did_not_come_about(&self) -> Option<String> {
         let first = self.steps.first()?;
         let is_beginning = first.text.starts_with("Given ");
@@ -390,6 +392,10 @@ mod tests {
     use crate::rules::Rule;
 
     fn ended(steps: &[(&str, Status)], recommended: bool) -> Status {
+        ended_by(steps, recommended, None)
+    }
+
+    fn ended_by(steps: &[(&str, Status)], recommended: bool, by: Option<Ended>) -> Status {
         let now = SystemTime::now();
         let steps = steps.iter().map(|(text, status)| StepReport {
             text: (*text).into(),
@@ -407,8 +413,14 @@ mod tests {
             broken: None,
         };
         static RULE: Rule = Rule::must("ocppj-frame");
+        let breaches = if by.is_none() {
+            vec![RULE.broken("rubbish")]
+        } else {
+            Vec::new()
+        };
         let outcome = Outcome {
-            breaches: vec![RULE.broken("rubbish")],
+            breaches,
+            ended: by,
             ..Outcome::default()
         };
         running.verdict(&outcome, recommended).0
@@ -427,5 +439,7 @@ mod tests {
         assert_eq!(ended(&later, true), Status::Warned);
         let in_itself = [("When a charge point offers ocpp9.9", Status::Failed)];
         assert_eq!(ended(&in_itself, true), Status::Warned);
+        let gate = Ended::NotApplicable("it has no cache".into());
+        assert_eq!(ended_by(&at_once, true, Some(gate)), Status::NotApplicable);
     }
 }

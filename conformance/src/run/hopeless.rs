@@ -1,7 +1,7 @@
 //! A system under test with which no scenario gets anywhere ends the run early: one finding is told once, not by every
 //! scenario.
 //!
-//! A system that gets a single scenario past its beginnings is never cut off. Beginnings are the first step, and what the
+//! A system that gets one of the first scenarios past its beginnings is never cut off. Beginnings are the first step, and what the
 //! rig does by itself, as connecting and booting. Rubbish and errors get nobody anywhere.
 
 use std::collections::HashMap;

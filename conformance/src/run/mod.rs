@@ -231,8 +231,11 @@ fn ensure_what_is_named_is_there(
         features.to_vec()
     };
     chosen.ensure_tags_are_known(&all)?;
-    if let Some(Some(strict)) = strict {
-        ensure_tags_are_known("--strict", strict, &all)?;
+    // A pipeline may be stricter than the features are today.
+    if let Some(Some(strict)) = strict
+        && let Err(error) = ensure_tags_are_known("--strict", strict, &all)
+    {
+        tell(&format!("{error:#}"));
     }
     let Some(file) = &args.waivers else {
         return Ok(());
@@ -261,9 +264,14 @@ fn given_up_verdict(args: &Args, report: &Report, given_up: &GivenUp) -> Result<
 /// Why scenarios had no turn where somebody interrupted the run.
 const ENDED_BY_SOMEBODY: &str = "the run was interrupted: scenarios that had not ended are not run";
 
-/// Where nobody was let in, no scenario has shown anything: that is one finding, and not one of each.
+/// Where nobody was let in, a scenario that was refused as well has shown nothing: that is one finding, and not one of
+/// each.
 fn not_run_at_all(scenarios: &mut [ScenarioReport], reason: &str) {
-    for scenario in scenarios {
+    let was_refused = |scenario: &&mut ScenarioReport| {
+        let mut errors = scenario.steps.iter().filter_map(|step| step.error.as_ref());
+        errors.any(|error| error.contains("refused the handshake"))
+    };
+    for scenario in scenarios.iter_mut().filter(was_refused) {
         scenario.status = Status::NotRun;
         scenario.reason = Some(reason.to_owned());
         scenario.warnings.clear();

@@ -10,13 +10,23 @@ use crate::case::side::{Side, side_of};
 use crate::role::rest::words::names_in;
 use crate::words::{did_you_mean, list, quoted};
 
+/// Names that steps give, whether the embedded features use them or not.
+const GIVEN_BY_THE_RIG: [&str; 6] = [
+    "invitation",
+    "listener",
+    "project",
+    "secret",
+    "site owner",
+    "transaction",
+];
+
 /// Looks at features of the user's before anything runs. That a name is given before it is used shows in the run.
 ///
 /// # Errors
 /// One line with file and line: a name that no feature gives and the rig does not give either.
 pub(super) fn ensure_they_stand_for_something(features: &[Feature]) -> Result<()> {
     let embedded = read(&[], false)?;
-    let mut known: BTreeSet<&str> = BTreeSet::new();
+    let mut known = BTreeSet::from(GIVEN_BY_THE_RIG);
     for (_, step) in steps(&embedded) {
         known.extend(texts(step).flat_map(names_in));
     }
@@ -99,6 +109,7 @@ mod tests {
         let wanted = "a.feature:4: nothing is called \"charge piont\"; did you mean charge point? there are ";
         assert!(error.contains(wanted), "{error}");
         assert_eq!(says("@charge-point", slip), "");
+        assert_eq!(says("@api", "    When it calls GET /x/{secret}\n"), "");
         assert_eq!(
             says("@api", "    When it calls GET /x/{now - 5 minutes}\n"),
             ""

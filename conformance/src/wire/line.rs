@@ -505,9 +505,10 @@ impl Pump {
             }
             SocketEvent::Ping => {
                 let mut log = self.log();
-                if log.pings.len() < PINGS_MAX {
-                    log.pings.push(SystemTime::now());
+                if log.pings.len() == PINGS_MAX {
+                    log.pings.drain(..PINGS_MAX / 2);
                 }
+                log.pings.push(SystemTime::now());
             }
             // One that nobody asked for is a sign of life and no more [RFC 6455 §5.5.3].
             SocketEvent::Pong { text } => {

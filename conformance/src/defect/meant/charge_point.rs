@@ -81,7 +81,8 @@ pub(super) const CHARGE_POINT: Table = &[
         &[words(
             "a car that is back gets no energy",
             &["A car that comes back gets no energy before its next session"],
-        )],
+        )
+        .only_warns()],
     ),
     (
         "names no transaction that was told late",

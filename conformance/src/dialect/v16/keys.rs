@@ -86,7 +86,10 @@ impl Kind {
             Self::Integer => value.trim().parse::<u64>().is_ok(),
             Self::Rotation => value.split(',').all(|one| {
                 let one = one.trim();
-                let (connector, word) = one.split_once('.').unwrap_or(("0", one));
+                // Where nothing is known there is nothing to tell of each.
+                let Some((connector, word)) = one.split_once('.') else {
+                    return ["NotApplicable", "Unknown"].contains(&one);
+                };
                 connector.parse::<u32>().is_ok() && ROTATIONS.contains(&word)
             }),
         }

@@ -10,7 +10,7 @@ use crate::words::quoted;
 static PRINTABLE: Rule = Rule::must("ocpp16-printable-text");
 
 /// The members of these types. What is written for people, as the data of DataTransfer, may be in any script.
-const MEMBERS: [&str; 18] = [
+const MEMBERS: [&str; 19] = [
     "chargeBoxSerialNumber",
     "chargePointModel",
     "chargePointSerialNumber",
@@ -22,6 +22,7 @@ const MEMBERS: [&str; 18] = [
     "imsi",
     "info",
     "key",
+    "messageId",
     "meterSerialNumber",
     "meterType",
     "parentIdTag",
@@ -52,7 +53,11 @@ pub(in crate::rules) fn texts_are(entries: &[Entry], found: &mut Vec<Breach>) {
 fn unprintable(value: &Value) -> Option<(&str, &str)> {
     match value {
         Value::Object(members) => members.iter().find_map(|(name, value)| {
-            let told = MEMBERS.contains(&name.as_str()).then(|| text_in(value));
+            // What a meter signs is in the form of its maker.
+            let signed =
+                name == "value" && members.get("format").is_some_and(|f| f == "SignedData");
+            let bound = MEMBERS.contains(&name.as_str()) && !signed;
+            let told = bound.then(|| text_in(value));
             let told = told.flatten().map(|text| (name.as_str(), text));
             told.or_else(|| unprintable(value))
         }),
@@ -84,6 +89,9 @@ mod tests {
         assert!(!is_fine(json!({"chargePointVendor": "Säule"})));
         assert!(!is_fine(json!({"info": "two\nlines"})));
         assert!(!is_fine(json!({"unknownKey": ["a", "ä"]})));
+        assert!(is_fine(
+            json!({"value": "<a>\n</a>", "format": "SignedData"})
+        ));
         let nested = json!({"configurationKey": [{"key": "a", "value": "ä"}]});
         assert_eq!(unprintable(&nested), Some(("value", "ä")));
     }

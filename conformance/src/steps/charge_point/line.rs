@@ -48,10 +48,9 @@ async fn pings(world: &mut World, count: usize, seconds: u64) -> StepResult {
     let csms = world.csms()?;
     let talk = &csms.talk;
     let interval = Duration::from_secs(seconds) * csms.stretch;
-    let off = OFF.max(talk.settle);
     let begun = SystemTime::now();
     let times = u32::try_from(count + 1).unwrap_or(u32::MAX);
-    let patience = interval * times + off + talk.settle;
+    let patience = interval * times + OFF + talk.settle;
     let found = talk.line.wait(patience, |log| {
         let pings = pings_since(log, begun);
         (pings.len() >= count).then_some(pings)
@@ -66,7 +65,7 @@ async fn pings(world: &mut World, count: usize, seconds: u64) -> StepResult {
     };
     for pair in pings.windows(2) {
         let apart = pair[1].duration_since(pair[0]).unwrap_or_default();
-        if apart + off < interval || apart > interval + off {
+        if apart + OFF < interval || apart > interval + OFF {
             return Err(Failure::new(format!(
                 "two pings are {} apart; WebSocketPingInterval is {} [1.6J §7]",
                 span(apart),

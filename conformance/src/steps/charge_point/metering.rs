@@ -403,6 +403,18 @@ async fn does_not_rise(world: &mut World, connector: u32, seconds: u64) -> StepR
     DONE
 }
 
+/// Also those that were taken before the CSMS had given the transaction its id [1.6 §4.7].
+#[then("every reading of the session names it")]
+async fn all_name_it(world: &mut World) -> StepResult {
+    let payloads = payloads_of_session(world.csms()?);
+    match payloads.iter().find(|one| one["transactionId"].is_null()) {
+        Some(one) => Err(Failure::new(format!(
+            "its MeterValues {one} of the session name no transaction [1.6 §4.7]"
+        ))),
+        None => DONE,
+    }
+}
+
 fn names(measurands: &BTreeSet<&str>) -> String {
     list(&measurands.iter().collect::<Vec<_>>())
 }

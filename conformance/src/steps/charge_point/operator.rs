@@ -290,8 +290,14 @@ pub(super) struct Moment {
     pub(super) done: SystemTime,
 }
 
-/// The moments at which tags were presented since the last outage began.
-pub(super) fn presented_in_outage(csms: &CsmsRole) -> Vec<Moment> {
+/// How an order to the operator begins that says to present a tag.
+pub(super) const PRESENT: &str = "present the tag";
+
+/// How one begins that says to take a cable out.
+pub(super) const TAKE_OUT: &str = "take the cable";
+
+/// The moments at which such an order was carried out since the last outage began.
+pub(super) fn done_in_outage(csms: &CsmsRole, order: &str) -> Vec<Moment> {
     let begun = csms.outage.map(|(begun, _)| begun);
     let log = csms.talk.line.log();
     let mut asked = None;
@@ -301,7 +307,7 @@ pub(super) fn presented_in_outage(csms: &CsmsRole) -> Vec<Moment> {
             continue;
         };
         if let Some(what) = text.strip_prefix(OPERATOR) {
-            asked = what.starts_with("present the tag").then_some(entry.at);
+            asked = what.starts_with(order).then_some(entry.at);
         } else if text.starts_with("operator answered: ")
             && let Some(asked) = asked.take()
             && begun.is_none_or(|begun| entry.at >= begun)

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use cucumber::{given, then};
 use serde_json::{Value, json};
 
-use super::operator::{Moment, presented_in_outage};
+use super::operator::{Moment, PRESENT, TAKE_OUT, done_in_outage};
 use crate::case::tags::TagWord;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
@@ -159,7 +159,7 @@ async fn starts(
         .expect_within(Order::of(&beside), &start(connector, &tag), patience)
         .await?;
     if !outage.is_empty() {
-        during_outage(csms, &seen.payload, presented_in_outage(csms).first())?;
+        during_outage(csms, &seen.payload, done_in_outage(csms, PRESENT).first())?;
     }
     adopt(csms, &seen).await
 }
@@ -192,21 +192,26 @@ async fn stops(
         .expect_within(Order::of(&beside), &expected, patience)
         .await?;
     if !outage.is_empty() {
-        during_outage(csms, &seen.payload, presented_in_outage(csms).last())?;
+        let order = if reason == "EVDisconnected" {
+            TAKE_OUT
+        } else {
+            PRESENT
+        };
+        during_outage(csms, &seen.payload, done_in_outage(csms, order).last())?;
     }
     csms.talk.told.insert("StopTransaction", seen.payload);
     DONE
 }
 
-/// The message is dated when the session began or ended, before it could be told: not before somebody was asked to present
-/// the tag, and not after the connection was back. A lock and a contactor take their time.
+/// The message is dated when the session began or ended, before it could be told: not before somebody was asked to do
+/// what began or ended it, and not after the connection was back. A lock and a contactor take their time.
 fn during_outage(csms: &CsmsRole, payload: &Value, act: Option<&Moment>) -> StepResult {
-    let act = act.ok_or_else(|| Failure::new("no tag was presented during the outage"))?;
+    let act = act.ok_or_else(|| Failure::new("nothing was done during the outage"))?;
     let at = stamp(payload)?;
     let latest = back_from_outage(csms).map_or(act.done, |back| back.max(act.done + CLOCK_SLACK));
     if at + CLOCK_SLACK < act.asked || at > latest {
         return Err(Failure::new(format!(
-            "its timestamp is {}, but it happened at {} (the rig's clock), when the tag was presented",
+            "its timestamp is {}, but it happened at {} (the rig's clock), in the outage",
             payload["timestamp"],
             jiff::Timestamp::try_from(act.done)
                 .map(|done| format!("{done:.3}"))

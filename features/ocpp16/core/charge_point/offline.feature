@@ -38,6 +38,7 @@ Feature: The connection is lost and comes back
     And it may report connector 1 as Preparing
     And it may report connector 1 as Charging
     And it sends 3 meter values of the transaction, sampled 1 second apart
+    And every reading of the session names it
 
   @TC_037_2_CS @offline-tx
   Scenario: A session that began during an outage gets no more energy when its tag is refused
@@ -89,7 +90,7 @@ Feature: The connection is lost and comes back
     And a session with the known tag runs on connector 1
     When the charge point loses its connection for 4 seconds
     And the driver unplugs at the car on connector 1
-    Then it stops the transaction because of EVDisconnected
+    Then it stops the transaction because of EVDisconnected, ended during the outage
     And it may report connector 1 as Finishing
     And it may report connector 1 as Available
 

@@ -21,7 +21,7 @@ Feature: Power is lost during a session
     And it reports connector 1 in a session or after one and the others as Available
     And it stops the transaction because of PowerLoss, or goes on until the known tag stops it
 
-  @no-backup-power
+  @no-backup-power @recommended
   Scenario: A connector that is to go out of service does so when a power cut ends its session
     Given a session with the known tag runs on connector 1
     When the CSMS sends ChangeAvailability

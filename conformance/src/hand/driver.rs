@@ -1,7 +1,7 @@
 //! The voice at the CSMS under test: makes it send a command to its charge point.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -51,6 +51,8 @@ pub(crate) struct Order {
     said: Option<Option<Refusal>>,
     /// Nobody waits for the command any more: it has come, or the scenario is over.
     over: Arc<AtomicBool>,
+    /// What the driver has said last while it was asked again.
+    busy: Arc<OnceLock<String>>,
 }
 
 /// A driver that was busy is not asked again for what has come.
@@ -80,6 +82,17 @@ impl Order {
             self.said = Some((&mut self.task).await.ok().flatten());
         }
         self.said.take().flatten().map(|refusal| refusal.reason)
+    }
+
+    /// What is known of the driver while nothing has come of the order; nothing where it said that it was done.
+    pub(crate) fn so_far(&self) -> Option<String> {
+        match (self.busy.get(), &self.said) {
+            (Some(busy), _) => Some(busy.clone()),
+            (None, None) if !self.task.is_finished() => {
+                Some("the driver had not answered by then".to_owned())
+            }
+            _ => None,
+        }
     }
 
     /// Comes back when the driver has said what comes of it. Safe to cancel.
@@ -161,12 +174,15 @@ impl Driver {
         );
         let over = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&over);
+        let busy = Arc::new(OnceLock::new());
+        let is_busy = Arc::clone(&busy);
         Order {
             action: action.to_owned(),
             over,
+            busy,
             task: tokio::spawn(async move {
                 let refusal = driver
-                    .have_it_sent(&id, &ordered, &payload, &scenario, &is_over)
+                    .have_it_sent(&id, &ordered, &payload, &scenario, (&is_over, &is_busy))
                     .await;
                 tell(match &refusal {
                     None => "driver answered: done".to_owned(),
@@ -212,7 +228,7 @@ impl Driver {
         action: &str,
         payload: &Value,
         scenario: &str,
-        is_over: &AtomicBool,
+        (is_over, is_busy): (&AtomicBool, &OnceLock<String>),
     ) -> Option<Refusal> {
         let (client, request) = match &self.way {
             Way::Prompt(person) => return ask(person, id, action, payload).await,
@@ -264,7 +280,10 @@ impl Driver {
                 break;
             };
             match self.send(client, request, scenario).await {
-                Some((BUSY, _)) if again < BUSY_TIMES => sleep(BUSY_PAUSE).await,
+                Some((BUSY, refusal)) if again < BUSY_TIMES => {
+                    is_busy.get_or_init(|| refusal.reason);
+                    sleep(BUSY_PAUSE).await;
+                }
                 said => return said.map(|(_, refusal)| refusal),
             }
         }
@@ -300,7 +319,7 @@ impl Driver {
         let of_everything =
             matches!(status.as_u16(), 401 | 403) || (status.as_u16() == 404 && self.is_nowhere());
         let refusal = Refusal {
-            reason: format!("the driver at {url} answered {status}: {text}"),
+            reason: format!("the driver at {url} answered {status}: {}", text.trim()),
             of_everything,
             of_the_order: status.is_client_error() && !of_everything && status.as_u16() != BUSY,
             cannot: status.as_u16() == 501,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::file::read_bounded;
+use crate::dialect::{is_message, message_like};
 use crate::words::{list, quoted};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/drivers");
@@ -54,7 +55,18 @@ fn post() -> String {
 
 impl Ordering {
     fn method(&self) -> Result<Method> {
-        Ok(Method::from_bytes(self.method.to_uppercase().as_bytes())?)
+        const METHODS: [Method; 5] = [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ];
+        let named = |method: &Method| method.as_str().eq_ignore_ascii_case(&self.method);
+        METHODS
+            .into_iter()
+            .find(named)
+            .with_context(|| format!("{} is none of {}", quoted(&self.method), list(&METHODS)))
     }
 }
 
@@ -114,6 +126,10 @@ impl DriverFile {
                 .with_context(|| wrong(format!("the header {header} has no possible value")))?;
         }
         for (action, ordering) in &file.actions {
+            if action != "*" && !is_message(action) {
+                let what = format!("{} is no message of OCPP", quoted(action));
+                bail!("{}; {}correct it", wrong(what), message_like(action));
+            }
             ordering
                 .method()
                 .with_context(|| wrong(format!("the method of {action} is none of HTTP")))?;

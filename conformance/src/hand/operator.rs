@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dynamo_simulator::charge_point::{Action, CableSide};
 use dynamo_simulator::{Handle, OperateError};
 use indicatif::{ProgressBar, ProgressDrawTarget};
+use rustix::termios::{QueueSelector, tcflush};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -143,19 +144,21 @@ impl Replies {
             Self::Locked => format!("`{LOCKED}`: the charger does not let it happen, "),
             Self::Cannot => String::new(),
         };
-        format!("Enter: done, {locked}`{CANNOT}` or any other word: it cannot be done")
+        format!("Enter: done, {locked}`{CANNOT}`: it cannot be done")
     }
 
-    /// What came of the question. `line`: what was typed.
-    fn read(self, line: &str) -> Result<(), OperatorError> {
-        match line.trim() {
-            "" => Ok(()),
-            word if self == Self::Locked && word.eq_ignore_ascii_case(LOCKED) => Err(
-                OperatorError::Refused(format!("the operator says: {LOCKED}")),
-            ),
-            word => Err(OperatorError::Impossible(format!(
+    /// What came of the question; nothing where it has to be asked again. `line`: what was typed.
+    fn read(self, line: &str) -> Option<Result<(), OperatorError>> {
+        let word = line.trim().to_lowercase();
+        match word.as_str() {
+            "" | "done" | "yes" => Some(Ok(())),
+            LOCKED if self == Self::Locked => Some(Err(OperatorError::Refused(format!(
+                "the operator says: {LOCKED}"
+            )))),
+            CANNOT | LOCKED | "no" => Some(Err(OperatorError::Impossible(format!(
                 "the operator says: {word}"
-            ))),
+            )))),
+            _ => None,
         }
     }
 }
@@ -222,26 +225,34 @@ impl Person {
             self.bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         let answer = tokio::task::spawn_blocking(move || {
-            use std::io::Write as _;
+            use std::io::{IsTerminal as _, Write as _};
             // Also where nobody waits for the answer any more: it is still to be typed.
             let _turn = turn;
-            let mut out = std::io::stderr().lock();
             // The question takes the line of the progress.
             let clean = if drawn { "\r\x1b[2K" } else { "" };
-            let _ = write!(out, "{clean}{question}").and_then(|()| out.flush());
-            drop(out);
-            let mut line = String::new();
-            std::io::stdin()
-                .read_line(&mut line)
-                .map(|read| (read, line))
+            // What was typed before the question is no answer to it.
+            if std::io::stdin().is_terminal() {
+                let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+            }
+            loop {
+                let mut out = std::io::stderr().lock();
+                let _ = write!(out, "{clean}{question}").and_then(|()| out.flush());
+                drop(out);
+                let mut line = String::new();
+                if std::io::stdin().read_line(&mut line)? == 0 {
+                    return Ok(Err(OperatorError::Impossible(NOBODY.into())));
+                }
+                if let Some(answer) = replies.read(&line) {
+                    return std::io::Result::Ok(answer);
+                }
+            }
         });
         let answer = answer.await;
         if drawn {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         match answer {
-            Ok(Ok((0, _))) => Err(OperatorError::Impossible(NOBODY.into())),
-            Ok(Ok((_, line))) => replies.read(&line),
+            Ok(Ok(answer)) => answer,
             Ok(Err(error)) => Err(OperatorError::Failed(format!(
                 "cannot read the terminal: {error}"
             ))),
@@ -331,16 +342,19 @@ mod tests {
     #[test]
     fn each_question_names_the_words_it_takes_and_takes_them() {
         let outcome = |replies: Replies, line: &str| match replies.read(line) {
-            Ok(()) => "done",
-            Err(OperatorError::Impossible(_)) => "cannot",
-            Err(OperatorError::Refused(_)) => "locked",
-            Err(OperatorError::Failed(_)) => "failed",
+            None => "again",
+            Some(Ok(())) => "done",
+            Some(Err(OperatorError::Impossible(_))) => "cannot",
+            Some(Err(OperatorError::Refused(_))) => "locked",
+            Some(Err(OperatorError::Failed(_))) => "failed",
         };
         for (line, at_a_charger, elsewhere) in [
             ("\n", "done", "done"),
             ("cannot\n", "cannot", "cannot"),
             ("no\n", "cannot", "cannot"),
             ("Locked\r\n", "locked", "cannot"),
+            ("yes\n", "done", "done"),
+            ("cannto\n", "again", "again"),
         ] {
             assert_eq!(outcome(Replies::Locked, line), at_a_charger, "{line:?}");
             assert_eq!(outcome(Replies::Cannot, line), elsewhere, "{line:?}");

@@ -172,7 +172,7 @@ pub(crate) struct Door {
     first: OnceLock<Instant>,
 }
 
-/// A CSMS that is busy or just starting may refuse the first handshakes, which come together [RFC 9110 §15.6.4].
+/// How long a CSMS may refuse everybody because it is busy or just starting [RFC 9110 §15.6.4].
 const BUSY_MAX: Duration = Duration::from_secs(3);
 
 impl Door {
@@ -183,9 +183,15 @@ impl Door {
 
     /// Somebody was refused as a stranger.
     pub(crate) fn refuses(&self, status: u16) {
-        self.first.get_or_init(Instant::now);
         self.last_status.store(status, Ordering::Relaxed);
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a refusal with this status may pass: nobody was let in yet, and that may change soon.
+    pub(crate) fn may_open(&self, status: u16) -> bool {
+        let begun = self.first.get_or_init(Instant::now);
+        let is_busy = status == 429 || status >= 500;
+        is_busy && !self.opened.load(Ordering::Relaxed) && begun.elapsed() < BUSY_MAX
     }
 
     /// The status with which it refused all of at least `least` identities.
@@ -193,9 +199,7 @@ impl Door {
         let shut =
             !self.opened.load(Ordering::Relaxed) && self.refused.load(Ordering::Relaxed) >= least;
         let status = self.last_status.load(Ordering::Relaxed);
-        let may_pass = status == 429 || status >= 500;
-        let since = self.first.get().map(Instant::elapsed).unwrap_or_default();
-        (shut && (!may_pass || since >= BUSY_MAX)).then_some(status)
+        shut.then_some(status)
     }
 }
 

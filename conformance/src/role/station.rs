@@ -66,6 +66,9 @@ pub(crate) struct Asked {
     pub(crate) if_it_can: bool,
 }
 
+/// How long a CSMS that is busy has until somebody knocks again.
+const KNOCK_AGAIN: Duration = Duration::from_millis(300);
+
 /// A slip of the pen in a feature is no fault of a system under test.
 pub(crate) fn ensure_is_known(action: &str) -> StepResult {
     if commands::is_known(action) {
@@ -167,7 +170,15 @@ impl StationRole {
     /// Connects with OCPP 1.6 and waits until the line is open.
     pub(crate) async fn connect(&mut self) -> StepResult {
         let sockets = self.talk.line.log().sockets;
-        match self.knock(dynamo_protocol::SUBPROTOCOL_16).await? {
+        let welcome = loop {
+            match self.knock(dynamo_protocol::SUBPROTOCOL_16).await? {
+                Welcome::Refused { status } if self.rig.door.may_open(status) => {
+                    tokio::time::sleep(KNOCK_AGAIN).await;
+                }
+                welcome => break welcome,
+            }
+        };
+        match welcome {
             Welcome::Open {
                 subprotocol: Some(subprotocol),
             } if subprotocol == dynamo_protocol::SUBPROTOCOL_16 => {}
@@ -233,7 +244,11 @@ impl StationRole {
                 refusal.reason
             )));
         }
-        Err(Failure::new(self.talk.missing(order, expected, patience)))
+        let missing = self.talk.missing(order, expected, patience);
+        Err(Failure::new(match ordered.so_far() {
+            Some(so_far) => format!("{missing}; {so_far}"),
+            None => missing,
+        }))
     }
 
     /// A driver that never took an order, and would refuse any other in the same way, ends the run.

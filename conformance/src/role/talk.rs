@@ -334,15 +334,23 @@ impl Talk {
             .clone()
             .ok_or_else(|| Failure::new("no call was sent before this step"))?;
         let found = self.line.wait(self.patience, |log| {
-            let index = log.answer_to(&id)?;
+            let Some(index) = log.answer_to(&id) else {
+                // Nothing comes any more on a line that is down.
+                return (!log.connected).then_some(None);
+            };
             log.entries[index].consumed = true;
-            log.entries[index].frame(Direction::FromSut).cloned()
+            Some(log.entries[index].frame(Direction::FromSut).cloned())
         });
         let found = found.await;
-        found.ok_or_else(|| {
+        let is_down = matches!(found, Some(None));
+        found.flatten().ok_or_else(|| {
             let flood = self.line.log().flood();
             Failure::new(flood.unwrap_or_else(|| {
-                format!("{action} was not answered within {}", span(self.patience))
+                if is_down {
+                    format!("{action} was not answered: the connection has ended")
+                } else {
+                    format!("{action} was not answered within {}", span(self.patience))
+                }
             }))
         })
     }

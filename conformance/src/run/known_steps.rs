@@ -8,6 +8,7 @@ use gherkin::{Feature, Step, Table};
 
 use super::names;
 use crate::case::features::{place, read};
+use crate::dialect::{is_message, message_like};
 use crate::steps::world::World;
 use crate::words::{count, quoted};
 
@@ -149,6 +150,7 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
             let wrong = match known.find(step) {
                 Ok(Some(_)) => {
                     ensure_table_fits(feature, step, &all)?;
+                    ensure_message_is_known(feature, step)?;
                     continue;
                 }
                 Ok(None) => "no step of the rig has these words",
@@ -175,6 +177,31 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
         }
     }
     names::ensure_they_stand_for_something(features)
+}
+
+/// What is sent is a message of the protocol.
+fn ensure_message_is_known(feature: &Feature, step: &Step) -> Result<()> {
+    let mut words = step.value.split_whitespace();
+    let sent = words.find(|word| ["send", "sends"].contains(word));
+    let Some(message) = sent
+        .and(words.next())
+        .filter(|word| is_named_like_one(word))
+    else {
+        return Ok(());
+    };
+    if is_message(message) {
+        return Ok(());
+    }
+    bail!(
+        "{}: OCPP 1.6 has no message {message}; {}correct the step",
+        place(feature, step.position.line),
+        message_like(message)
+    );
+}
+
+/// Names of messages are words that are put together, each with a capital.
+fn is_named_like_one(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(char::is_alphanumeric)
 }
 
 /// A step takes a table as wide as that of its example, or none.
@@ -300,6 +327,10 @@ mod tests {
             (
                 "    When the CSMS sends Reset\n      | type | Soft | now |\n",
                 "a.feature:4: the rows of this table have 3 cells; the step \"the CSMS sends Reset\" takes 2, such as | ",
+            ),
+            (
+                "    When the CSMS sends Rset\n",
+                "a.feature:4: OCPP 1.6 has no message Rset; did you mean Reset? correct the step",
             ),
             (
                 "    When the charge point is power cycled\n      | type | Soft |\n",

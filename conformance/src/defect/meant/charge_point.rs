@@ -32,14 +32,16 @@ pub(super) const CHARGE_POINT: Table = &[
         &[rule(
             "ocpp16-idle-when-asked",
             &["A lost connection alone is no boot"],
-        )],
+        )
+        .only_warns()],
     ),
     (
         "tells unasked that its diagnostics are idle",
         &[rule(
             "ocpp16-idle-when-asked",
             &["A lost connection alone is no boot"],
-        )],
+        )
+        .only_warns()],
     ),
     (
         "has a vendor with an umlaut",

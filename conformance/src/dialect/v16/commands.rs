@@ -10,6 +10,11 @@ pub(crate) fn is_known(action: &str) -> bool {
     Action::from_wire(action).is_some()
 }
 
+/// The names of all messages, of both sides.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    Action::ALL.iter().map(|action| action.as_str())
+}
+
 /// The command that carries this order out.
 pub(crate) fn ordered(action: &str, payload: &Value) -> Expected {
     let mut expected = Expected::call(action.to_owned());

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::rules::{Breach, Rule};
 use crate::wire::entry::Entry;
 
-static IDLE: Rule = Rule::must("ocpp16-idle-when-asked");
+/// Many charge points tell it after each boot, and it harms nobody.
+static IDLE: Rule = Rule::should("ocpp16-idle-when-asked");
 
 /// The messages that have the word.
 const HAVE_IDLE: [&str; 2] = [

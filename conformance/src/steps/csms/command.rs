@@ -352,7 +352,7 @@ async fn crossing(world: &mut World) -> StepResult {
 async fn both_answered(world: &mut World) -> StepResult {
     let station = world.station()?;
     let result = station.talk.result().await?;
-    tag_is_accepted(&result)?;
+    tag_is_accepted(station, &result)?;
     station
         .answer_held(&Answer::Result(json!({"status": "Accepted"})))
         .await?;
@@ -466,7 +466,7 @@ mod tests {
             .unwrap_err();
         let wanted = "neither UnlockConnector nor ClearCache came within 1 s; ";
         assert!(text.starts_with(wanted), "{text}");
-        assert_eq!(text.matches("422").count(), 2, "{text}");
+        assert_eq!(text.matches(" 422 ").count(), 2, "{text}");
         assert!(text.contains("no such charge point"), "{text}");
         let log = station.talk.line.log();
         let notes = log.entries.iter().filter(|entry| {

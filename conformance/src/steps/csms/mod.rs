@@ -15,6 +15,8 @@ use crate::case::side::Side;
 use crate::failure::DONE;
 use crate::failure::{Failure, StepResult};
 use crate::role::station::StationRole;
+use crate::wire::entry::Entry;
+use crate::words::quoted;
 
 /// Connectors of the scripted charge point.
 pub(super) const CONNECTORS: u32 = 2;
@@ -40,8 +42,23 @@ fn status_is(result: &Value, pointer: &str, wanted: &[String]) -> StepResult {
 /// The words with which a tag is refused [1.6 §7.2].
 const REFUSALS: [&str; 4] = ["Blocked", "Expired", "Invalid", "ConcurrentTx"];
 
-/// The tag is accepted, and not one whose time is over: that is no acceptance [1.6 §7.27].
-fn tag_is_accepted(result: &Value) -> StepResult {
+/// The tag of our last call is accepted.
+fn tag_is_accepted(station: &StationRole, result: &Value) -> StepResult {
+    is_acceptance(result).map_err(|failure| {
+        let log = station.talk.line.log();
+        let mut calls = log.entries.iter().rev().filter_map(Entry::call_to_sut);
+        match calls.find_map(|(_, _, payload)| payload["idTag"].as_str()) {
+            Some(tag) => Failure::new(format!(
+                "{failure}; the tag was {}, and the CSMS has to accept the tags of --id-tag",
+                quoted(tag)
+            )),
+            None => failure,
+        }
+    })
+}
+
+/// It is one, and its time is not over: that is no acceptance [1.6 §7.27].
+fn is_acceptance(result: &Value) -> StepResult {
     status_is(result, "/idTagInfo/status", &["Accepted".to_owned()])?;
     let Some(until) = result.pointer("/idTagInfo/expiryDate") else {
         return DONE;
@@ -77,11 +94,11 @@ mod tests {
     #[test]
     fn an_acceptance_that_is_over_is_none() {
         let with = |until: Value| json!({"idTagInfo": {"status": "Accepted", "expiryDate": until}});
-        assert!(tag_is_accepted(&json!({"idTagInfo": {"status": "Accepted"}})).is_ok());
-        assert!(tag_is_accepted(&with(json!("2999-01-01T00:00:00+02:00"))).is_ok());
-        assert!(tag_is_accepted(&with(json!("2001-01-01T00:00:00Z"))).is_err());
-        assert!(tag_is_accepted(&with(json!("tomorrow"))).is_err());
-        assert!(tag_is_accepted(&json!({"idTagInfo": {"status": "Blocked"}})).is_err());
+        assert!(is_acceptance(&json!({"idTagInfo": {"status": "Accepted"}})).is_ok());
+        assert!(is_acceptance(&with(json!("2999-01-01T00:00:00+02:00"))).is_ok());
+        assert!(is_acceptance(&with(json!("2001-01-01T00:00:00Z"))).is_err());
+        assert!(is_acceptance(&with(json!("tomorrow"))).is_err());
+        assert!(is_acceptance(&json!({"idTagInfo": {"status": "Blocked"}})).is_err());
     }
 
     #[test]

@@ -41,7 +41,7 @@ async fn answers_tag(world: &mut World, status: String, transaction: String) -> 
     let station = world.station()?;
     let result = station.talk.result().await?;
     let remark = if status == "Accepted" {
-        tag_is_accepted(&result)?;
+        tag_is_accepted(station, &result)?;
         None
     } else {
         tag_is_refused(&result, &status, station.talk.side)?
@@ -203,7 +203,7 @@ async fn acknowledges_end(world: &mut World) -> StepResult {
     let tag = |payload: &Value| payload["idTag"].as_str().map(str::to_lowercase);
     let is_own = tag(&stopped_with).is_some() && started_with.and_then(tag) == tag(&stopped_with);
     if is_own && station.talk.side == Side::Csms && result.get("idTagInfo").is_some() {
-        tag_is_accepted(&result)?;
+        tag_is_accepted(station, &result)?;
     }
     DONE
 }
@@ -255,7 +255,7 @@ pub(crate) async fn session_runs(world: &mut World, word: TagWord, connector: u3
         |word: &str| json!({"connectorId": connector, "status": word, "errorCode": "NoError"});
     told(station, "StatusNotification", status("Preparing")).await?;
     let answer = told(station, "Authorize", json!({"idTag": tag})).await?;
-    tag_is_accepted(&answer)?;
+    tag_is_accepted(station, &answer)?;
     transaction_begins(station, &tag, connector).await?;
     told(station, "StatusNotification", status("Charging")).await?;
     DONE
@@ -269,7 +269,7 @@ pub(crate) async fn transaction_begins(
 ) -> StepResult {
     let payload = start(station, connector, tag, minutes_ago(0));
     let answer = told(station, "StartTransaction", payload).await?;
-    tag_is_accepted(&answer)?;
+    tag_is_accepted(station, &answer)?;
     adopt(station, &answer)
 }
 

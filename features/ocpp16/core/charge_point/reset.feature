@@ -194,4 +194,3 @@ Feature: The CSMS takes a charge point out of service and restarts it
     And it may report any connector as Unavailable
     When the driver unplugs at the car on connector 1
     Then connector 1 is Unavailable in the end
-    And connector 0 is Unavailable in the end

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::case::file::read_bounded;
-use crate::dialect::{is_message, message_like};
-use crate::words::{list, quoted};
+use crate::dialect::{is_message, members, message_like};
+use crate::words::{did_you_mean, list, quoted};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/drivers");
 
@@ -133,6 +133,17 @@ impl DriverFile {
             ordering
                 .method()
                 .with_context(|| wrong(format!("the method of {action} is none of HTTP")))?;
+            let body = ordering.body.as_ref().map(Value::to_string);
+            let texts = [Some(ordering.path.as_str()), body.as_deref()];
+            let names = texts.into_iter().flatten().flat_map(names_in);
+            let mut unknown = names.filter(|name| !is_known_word(name));
+            if let Some(name) = unknown.next() {
+                let near = did_you_mean(name, members().chain(OWN_WORDS));
+                bail!(
+                    "{}; {near}a word is charge_point_id, action, payload or a member of the command",
+                    wrong(format!("{{{name}}} of {action} stands for nothing"))
+                );
+            }
         }
         Ok(file)
     }
@@ -169,6 +180,23 @@ impl DriverFile {
             body: ordering.body.as_ref().and_then(|body| filled(body, &word)),
         })
     }
+}
+
+/// What stands for something else than a member of the command.
+const OWN_WORDS: [&str; 3] = ["charge_point_id", "action", "payload"];
+
+fn is_known_word(name: &str) -> bool {
+    OWN_WORDS.contains(&name) || members().any(|member| member == name)
+}
+
+/// The words in braces. What holds other signs is no word, but JSON.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    let behind = text.split('{').skip(1);
+    let names = behind.filter_map(|rest| Some(rest.split_once('}')?.0));
+    names.filter(|name| {
+        let is_sign = |c: char| !(c.is_alphanumeric() || c == '_');
+        !name.is_empty() && !name.contains(is_sign)
+    })
 }
 
 /// A text with its words put in, each as `written` has it.
@@ -302,5 +330,28 @@ mod tests {
                 "{error}"
             );
         }
+    }
+    #[test]
+    fn a_slip_in_an_action_or_a_word_is_told_with_what_was_meant() {
+        let error = |action: &str, path: &str, body: &str| {
+            let text = format!(
+                "base: http://h\nactions: {{ '{action}': {{ path: '{path}', body: '{body}' }} }}\n"
+            );
+            let read = DriverFile::read("f", &text);
+            read.map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        let path = "/{charge_point_id}/{action}";
+        assert_eq!(error("Reset", path, "{type}"), "");
+        assert_eq!(error("*", path, "[1, {payload}]"), "");
+        let slip = error("Rest", path, "{type}");
+        assert!(
+            slip.contains("\"Rest\" is no message of OCPP; did you mean Reset?"),
+            "{slip}"
+        );
+        let slip = error("Reset", "/{charge_pont_id}", "{type}");
+        let wanted = "{charge_pont_id} of Reset stands for nothing; did you mean charge_point_id?";
+        assert!(slip.contains(wanted), "{slip}");
+        let slip = error("Reset", path, "{typ}");
+        assert!(slip.contains("did you mean type?"), "{slip}");
     }
 }

@@ -129,7 +129,7 @@ pub(super) fn ensure_tags_are_known(
     Ok(())
 }
 
-fn has_id(tags: &[String], id: &str) -> bool {
+pub(super) fn has_id(tags: &[String], id: &str) -> bool {
     let id = id.trim_start_matches('@');
     tags.iter().any(|tag| tag.eq_ignore_ascii_case(id))
 }

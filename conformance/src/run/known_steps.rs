@@ -6,9 +6,8 @@ use anyhow::{Result, bail};
 use cucumber::codegen::{Regex, StepConstructor as _, WorldInventory};
 use gherkin::{Feature, Step, Table};
 
-use super::names;
+use super::{names, slips};
 use crate::case::features::{place, read};
-use crate::dialect::{is_message, message_like};
 use crate::steps::world::World;
 use crate::words::{count, quoted};
 
@@ -149,8 +148,12 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
         for step in background.chain(steps) {
             let wrong = match known.find(step) {
                 Ok(Some(_)) => {
-                    ensure_table_fits(feature, step, &all)?;
-                    ensure_message_is_known(feature, step)?;
+                    let pattern = all.iter().find(|known| known.regex.is_match(&step.value));
+                    if let Some(known) = pattern {
+                        ensure_table_fits(feature, step, known)?;
+                        let here = place(feature, step.position.line);
+                        slips::ensure_words_are_right(&here, &known.regex, &step.value)?;
+                    }
                     continue;
                 }
                 Ok(None) => "no step of the rig has these words",
@@ -179,41 +182,12 @@ pub(crate) fn ensure_steps_are_known(features: &[Feature]) -> Result<()> {
     names::ensure_they_stand_for_something(features)
 }
 
-/// What is sent is a message of the protocol.
-fn ensure_message_is_known(feature: &Feature, step: &Step) -> Result<()> {
-    let mut words = step.value.split_whitespace();
-    let sent = words.find(|word| ["send", "sends"].contains(word));
-    let Some(message) = sent
-        .and(words.next())
-        .filter(|word| is_named_like_one(word))
-    else {
-        return Ok(());
-    };
-    if is_message(message) {
-        return Ok(());
-    }
-    bail!(
-        "{}: OCPP 1.6 has no message {message}; {}correct the step",
-        place(feature, step.position.line),
-        message_like(message)
-    );
-}
-
-/// Names of messages are words that are put together, each with a capital.
-fn is_named_like_one(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(char::is_alphanumeric)
-}
-
 /// A step takes a table as wide as that of its example, or none.
-fn ensure_table_fits(feature: &Feature, step: &Step, all: &[KnownStep]) -> Result<()> {
+fn ensure_table_fits(feature: &Feature, step: &Step, known: &KnownStep) -> Result<()> {
     let Some(table) = &step.table else {
         return Ok(());
     };
     let here = place(feature, step.position.line);
-    let known = all.iter().find(|known| known.regex.is_match(&step.value));
-    let Some(known) = known else {
-        return Ok(());
-    };
     let Some(example) = &known.table else {
         bail!(
             "{here}: the step {} takes no table; take it out",
@@ -330,7 +304,7 @@ mod tests {
             ),
             (
                 "    When the CSMS sends Rset\n",
-                "a.feature:4: OCPP 1.6 has no message Rset; did you mean Reset? correct the step",
+                "a.feature:4: OCPP has no message Rset; did you mean Reset?",
             ),
             (
                 "    When the charge point is power cycled\n      | type | Soft |\n",
@@ -342,5 +316,11 @@ mod tests {
             let error = ensure_steps_are_known(&features).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn the_embedded_features_have_no_slips() {
+        let embedded = read(&[], false).unwrap();
+        ensure_steps_are_known(&embedded).unwrap();
     }
 }

@@ -15,6 +15,7 @@ mod progress;
 mod secrets;
 mod self_test;
 mod settle;
+mod slips;
 mod strays;
 mod summary;
 mod sut;
@@ -23,7 +24,7 @@ pub(crate) mod verdict;
 use crate::case::file::read_bounded;
 use crate::case::waivers::{self, Waiver};
 use crate::rules;
-use crate::words::count;
+use crate::words::{count, list};
 use chosen::{Chosen, ensure_ids_are_known, ensure_tags_are_known, expression};
 use std::io::Write as _;
 use std::path::Path;
@@ -118,7 +119,10 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
         return self_test::run(&args, features, &reports, shutdown, over).await;
     }
     if features.is_empty() {
-        bail!("no scenario fits; --list shows all of them with their tags");
+        bail!(
+            "no scenario fits{}; --list shows all of them with their tags",
+            of_another_side(&args)?
+        );
     }
     let today = jiff::Timestamp::now()
         .to_zoned(jiff::tz::TimeZone::UTC)
@@ -203,7 +207,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
     for path in &reports {
         report.write(path)?;
     }
-    print_summary(&report, &left_out, &outdated, &reports)?;
+    print_summary(&report, &left_out, &outdated, &reports)
+        .context("the verdict cannot be written to standard output; the reports are written")?;
     if shutdown.is_cancelled() {
         return Ok(Verdict::Interrupted);
     }
@@ -439,6 +444,25 @@ fn is_tested(args: &Args, side: Side) -> bool {
         Some(Sut::Csms) => side == Side::Csms,
         Some(Sut::ChargePoint) => side == Side::ChargePoint,
     }
+}
+
+/// Where a case that was named puts another side to the test than `--sut` says: what to give instead.
+fn of_another_side(args: &Args) -> Result<String> {
+    let embedded = features::read(&args.features, args.only_features)?;
+    let mut scenarios = embedded.iter().flat_map(|feature| {
+        let tags = |scenario| all_tags(feature, scenario);
+        feature.scenarios.iter().map(tags).collect::<Vec<_>>()
+    });
+    let named = |tags: &Vec<String>| args.ids.iter().any(|id| chosen::has_id(tags, id));
+    let side = scenarios.find(named).and_then(|tags| side_of(&tags));
+    let other = side.filter(|side| !is_tested(args, *side));
+    Ok(other.map_or_else(String::new, |side| {
+        format!(
+            ": {} is about a {}, and --sut names another side",
+            list(&args.ids),
+            side.name()
+        )
+    }))
 }
 
 /// The files to write; their endings are checked before anything runs.

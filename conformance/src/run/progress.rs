@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use gherkin::Feature;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +13,9 @@ use crate::terminal::tell;
 
 /// Characters of a reason that are shown while the run goes on: all of it stands at its end.
 const REASON_CHARS_MAX: usize = 160;
+
+/// How often a log hears how far a long run is.
+const TOLD_EACH: Duration = Duration::from_secs(30);
 
 /// What a person at the terminal sees while scenarios run.
 pub(crate) struct Progress {
@@ -27,6 +31,8 @@ struct Turns {
     failed: usize,
     /// By their names.
     running: Vec<String>,
+    /// When it was last told how far the run is, where no bar shows it.
+    told: Option<Instant>,
 }
 
 impl Progress {
@@ -70,15 +76,18 @@ impl Progress {
 
     /// A scenario has ended; a failure is told at once.
     pub(super) fn ends(&self, scenario: &ScenarioReport) {
-        let message = {
+        let (message, so_far) = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             turns.end(scenario);
-            turns.message()
+            (turns.message(), turns.so_far(Instant::now()))
         };
         self.bar.inc(1);
         self.bar.set_message(message);
         if scenario.status == Status::Failed {
             self.say(&failure(scenario));
+        }
+        if let Some(so_far) = so_far.filter(|_| self.bar.is_hidden()) {
+            tell(&so_far);
         }
     }
 
@@ -109,6 +118,19 @@ impl Turns {
             "scenario {begun} of {all}, {} left after it: {name}",
             all.saturating_sub(begun)
         )
+    }
+
+    /// How far the run is, when a while has passed since it was told.
+    fn so_far(&mut self, now: Instant) -> Option<String> {
+        let told = *self.told.get_or_insert(now);
+        let ended = self.begun - self.running.len();
+        (now.duration_since(told) >= TOLD_EACH && ended < self.all).then(|| {
+            self.told = Some(now);
+            format!(
+                "{ended} of {} scenarios so far, {} failed",
+                self.all, self.failed
+            )
+        })
     }
 
     fn end(&mut self, scenario: &ScenarioReport) {
@@ -170,5 +192,24 @@ mod tests {
             "{line}"
         );
         assert!(line.ends_with("x…") && !line.contains('\n'), "{line}");
+    }
+    #[test]
+    fn a_log_hears_now_and_then_how_far_a_run_is() {
+        let mut turns = Turns {
+            all: 3,
+            ..Turns::default()
+        };
+        let begun = Instant::now();
+        let later = begun + TOLD_EACH;
+        for name in ["A", "B"] {
+            turns.begin(name);
+        }
+        assert_eq!(turns.so_far(begun), None);
+        let mut ended = scenario(&["csms"], Status::Passed, &[]);
+        ended.name = "A".into();
+        turns.end(&ended);
+        let told = turns.so_far(later);
+        assert_eq!(told.as_deref(), Some("1 of 3 scenarios so far, 0 failed"));
+        assert_eq!(turns.so_far(later), None, "once in a while");
     }
 }

@@ -116,3 +116,36 @@ pub(crate) const PHASES: [&str; 10] = [
 
 /// How it is written [1.6 §7.49].
 pub(crate) const FORMATS: [(&str, &str); 2] = [("Raw", "1000"), ("SignedData", "3A7F00C2D4")];
+
+/// The members of the commands to charge points [1.6 §6].
+pub(crate) const COMMAND_MEMBERS: [&str; 29] = [
+    "chargingProfile",
+    "chargingProfilePurpose",
+    "chargingRateUnit",
+    "connectorId",
+    "csChargingProfiles",
+    "data",
+    "duration",
+    "expiryDate",
+    "id",
+    "idTag",
+    "key",
+    "listVersion",
+    "localAuthorizationList",
+    "location",
+    "messageId",
+    "parentIdTag",
+    "requestedMessage",
+    "reservationId",
+    "retries",
+    "retrieveDate",
+    "retryInterval",
+    "stackLevel",
+    "startTime",
+    "stopTime",
+    "transactionId",
+    "type",
+    "updateType",
+    "value",
+    "vendorId",
+];

@@ -19,6 +19,41 @@ pub(crate) struct Tags {
     pub(crate) expired: Option<String>,
 }
 
+/// Characters of an id tag [1.6 §3.9].
+const TAG_CHARS_MAX: usize = 20;
+
+impl Tags {
+    /// What is wrong with them, and which flag gives another.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let known = self.known.iter().map(|tag| ("--id-tag", tag));
+        let others = [
+            ("--invalid-id-tag", Some(&self.unknown)),
+            ("--blocked-id-tag", self.blocked.as_ref()),
+            ("--expired-id-tag", self.expired.as_ref()),
+        ];
+        let others = others.map(|(flag, tag)| tag.map(|tag| (flag, tag)));
+        let others = others.into_iter().flatten();
+        let is_wrong = |tag: &str| !(1..=TAG_CHARS_MAX).contains(&tag.chars().count());
+        let mut all = known.chain(others.clone());
+        if let Some((flag, tag)) = all.find(|(_, tag)| is_wrong(tag)) {
+            return Some(format!(
+                "{flag} {}: a tag has 1 to {TAG_CHARS_MAX} characters [1.6 §3.9]",
+                quoted(tag)
+            ));
+        }
+        let both = |(_, tag): &(&str, &String)| {
+            self.known
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(tag))
+        };
+        let (flag, tag) = others.into_iter().find(both)?;
+        Some(format!(
+            "{flag} {}: this tag is accepted as well (--id-tag); give another one",
+            quoted(tag)
+        ))
+    }
+}
+
 /// A second tag that the scripted central system accepts.
 pub(crate) const ANOTHER_TAG: &str = "RFID-USER-7C11";
 /// A tag that belongs to the same group as the known one, once a scenario says so.
@@ -161,5 +196,22 @@ mod tests {
         let shared = pool(&["A"], true);
         let (one, other) = (shared.lease().await.unwrap(), shared.lease().await.unwrap());
         assert_eq!((one.tag.as_str(), other.tag.as_str()), ("A", "A"));
+    }
+    #[test]
+    fn a_tag_fits_its_type_and_is_not_two_things() {
+        let tags = |known: &str, unknown: &str| Tags {
+            known: vec![known.into()],
+            shared: false,
+            unknown: unknown.into(),
+            blocked: Some("BLOCKED".into()),
+            expired: None,
+        };
+        let complaint = |known, unknown| tags(known, unknown).complaint().unwrap_or_default();
+        assert_eq!(complaint("A", "B"), "");
+        let long = "X".repeat(21);
+        assert!(complaint(&long, "B").starts_with("--id-tag \"XXX"));
+        assert!(complaint("A", "").starts_with("--invalid-id-tag \"\""));
+        assert!(complaint("A", "a").contains("accepted as well"));
+        assert!(complaint("BLOCKED", "B").starts_with("--blocked-id-tag"));
     }
 }

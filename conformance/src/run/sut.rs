@@ -94,6 +94,9 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared> {
     let capabilities = Capabilities::read(args.capabilities.as_deref())?;
     refuse_strays(args)?;
+    if let Some(complaint) = tags(args, &capabilities, true).complaint() {
+        bail!(complaint);
+    }
     for remark in idle_flags(args) {
         bar.suspend(|| tell(&remark));
     }

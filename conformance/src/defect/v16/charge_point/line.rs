@@ -253,18 +253,22 @@ fn stops_while_it_is_pending() -> Box<dyn Bend> {
     })
 }
 
-/// Says Idle as soon as it is accepted.
+/// Says Idle once it has told its three statuses behind a boot.
 fn says_idle(with: &'static str) -> Box<dyn Bend> {
+    let mut told = 0;
     habit(move |direction, action, message| match message {
-        Message::Result { id, payload }
-            if direction == Direction::ToSut
-                && action == "BootNotification"
-                && payload["status"] == "Accepted" =>
-        {
-            let idle = json!([2, "idle", with, {"status": "Idle"}]);
-            Some(Fate {
-                made_up: vec![idle.to_string()],
-                ..becomes(json!([3, id, payload]))
+        Message::Result { id, payload } if direction == Direction::ToSut => {
+            match action {
+                "BootNotification" => told = 0,
+                "StatusNotification" => told += 1,
+                _ => return None,
+            }
+            (action == "StatusNotification" && told == 3).then(|| {
+                let idle = json!([2, "idle", with, {"status": "Idle"}]);
+                Fate {
+                    made_up: vec![idle.to_string()],
+                    ..becomes(json!([3, id, payload]))
+                }
             })
         }
         _ => None,

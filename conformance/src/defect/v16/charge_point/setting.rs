@@ -185,21 +185,6 @@ fn minds_the_case_of_keys() -> Box<dyn Bend> {
     })
 }
 
-/// Says that it has set a key to this value, and leaves it.
-fn only_says_that_it_sets_to(key: &'static str, value: &'static str) -> Box<dyn Bend> {
-    habit(move |direction, action, message| match message {
-        Message::Call { id, payload, .. }
-            if direction == Direction::ToSut
-                && action == "ChangeConfiguration"
-                && payload["key"] == key
-                && payload["value"] == value =>
-        {
-            Some(swallowed(id, &json!({"status": "Accepted"})))
-        }
-        _ => None,
-    })
-}
-
 pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "says nothing of keys that it does not know",
@@ -376,12 +361,12 @@ pub(super) static SEEDS: &[Frames] = &[
     Frames {
         name: "sends no pings whatever the setting",
         breaks: "WebSocketPingInterval is the time between pings [1.6J §7]",
-        make: || only_says_that_it_sets_to("WebSocketPingInterval", "2"),
+        make: || only_says_that_it_set("WebSocketPingInterval", "2"),
     },
     Frames {
         name: "goes on with its pings whatever the setting",
         breaks: "with WebSocketPingInterval 0 no ping is sent [1.6J §7]",
-        make: || only_says_that_it_sets_to("WebSocketPingInterval", "0"),
+        make: || only_says_that_it_set("WebSocketPingInterval", "0"),
     },
     Frames {
         name: "turns its phases in words of its own",

@@ -1,4 +1,5 @@
-//! What travels between a charge point and a CSMS, and the rules of the line it travels on.
+//! What travels between a charge point and a CSMS, and the rules of the line it travels on; and what travels between
+//! platforms ([`ocpi`]).
 //!
 //! This crate is the one door to `ocpp-kit` (message types, frame grammar, error codes): nothing else in
 //! the workspace names that crate. It adds what a rig and a fleet need on top: the pure [`link`] with one
@@ -11,6 +12,7 @@ pub mod decode;
 pub mod frame;
 mod identity;
 pub mod link;
+pub mod ocpi;
 mod payload;
 pub mod time;
 mod timers;

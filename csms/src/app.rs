@@ -12,7 +12,7 @@ use crate::ocpp::sessions::Sessions;
 use crate::public::PublicUrls;
 use crate::store::{Probe, Store};
 use crate::tls::authority::Authority;
-use crate::{Options, commissioning, guest, ocpp, outbox, password, payment, rest};
+use crate::{Options, commissioning, guest, ocpi, ocpp, outbox, password, payment, rest};
 
 /// What everything inside shares.
 pub(crate) struct App {
@@ -51,6 +51,7 @@ pub(crate) struct App {
     pub runs: commissioning::runs::Runs,
     pub payments: Arc<dyn payment::Gateway>,
     pub guests: Arc<guest::desks::Guests>,
+    pub partners: ocpi::Partners,
 }
 
 impl App {

@@ -100,6 +100,14 @@ pub struct Args {
         hide_env_values = true
     )]
     pub api_key: Option<String>,
+    /// Token (A) with which a first partner registers over OCPI with the default organization, 8 to 64 characters
+    #[arg(
+        long,
+        env = "DYNAMO_OCPI_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub ocpi_token: Option<String>,
     /// Registers a valid id tag; can be repeated
     #[arg(long, env = "DYNAMO_ID_TAG", value_name = "TAG", value_delimiter = ',')]
     pub id_tag: Vec<String>,
@@ -232,6 +240,7 @@ impl Args {
             .unwrap_or_default(),
             demo: self.demo,
             api_key: self.api_key.clone(),
+            ocpi_token: self.ocpi_token.clone(),
             id_tags: self.id_tag.clone(),
             accept_unknown: AcceptUnknown {
                 charge_points: lets_in(Unknown::ChargePoints),

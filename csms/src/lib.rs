@@ -1,8 +1,8 @@
-//! A Charge Station Management System: OCPP 1.6J server, small REST API, SQLite or PostgreSQL.
+//! A Charge Station Management System: OCPP 1.6J server, REST API, OCPI 2.2.1 as a CPO, SQLite or PostgreSQL.
 //!
 //! [`run`] is the command `dynamo csms`, [`admin`] is `dynamo csms admin`, and [`start`] gives a CSMS inside
-//! the process, for tests and for the judge. What it deliberately does not do: speak OCPI, or
-//! know other OCPP versions.
+//! the process, for tests and for the judge. What it deliberately does not do: know
+//! other OCPP versions, or be an eMSP.
 
 mod address;
 mod admin;
@@ -16,6 +16,7 @@ pub mod domain;
 mod guest;
 mod listen;
 mod metrics;
+mod ocpi;
 mod ocpp;
 mod options;
 mod outbox;
@@ -23,6 +24,7 @@ mod parse;
 mod password;
 mod payment;
 mod public;
+mod public_only;
 mod random;
 mod receipt;
 mod rest;

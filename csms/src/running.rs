@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::clock::Clock;
 use crate::demo;
 use crate::domain::charge_points::certificate::Issued;
 use crate::domain::command::{Answer, CallFailure, Command};
@@ -223,6 +224,36 @@ pub(crate) async fn write_presences(
                 _ => {}
             }
         }
+    }
+}
+
+/// How long it is waited for others that come or go too.
+const TURNS_PAUSE: Duration = Duration::from_millis(50);
+
+/// Writes down who comes and goes: partners are told of it.
+pub(crate) async fn write_turns(
+    sessions: Arc<Sessions>,
+    store: Store,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let turned = tokio::select! {
+            turned = sessions.turned() => turned,
+            () = shutdown.cancelled() => return,
+        };
+        let now_ms = clock.now_ms();
+        let turns = turned.into_iter().map(|id| {
+            let is_online = sessions.is_online(&id);
+            (id.as_str().to_owned(), is_online, now_ms)
+        });
+        match store.turned(turns.collect()).await {
+            Err(error) if !error.is_in_the_log() => tracing::warn!(
+                cause = %error, "it was not written down who came and went"
+            ),
+            _ => {}
+        }
+        tokio::time::sleep(TURNS_PAUSE).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! needs at the next message or request.
 
 mod list;
+mod partner;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,12 +15,14 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
+use partner::{OcpiPartnerCommand, OcpiTokenCommand};
+
 use crate::StartError;
 use crate::clock::{Clock, rfc3339};
 use crate::domain::charge_points::security::{SecurityProfile, wrong_password};
 use crate::domain::occurrence::{Kind, Occurrence};
 use crate::domain::tags::tag::{TagStatus, check_parent_tag, check_tag};
-use crate::domain::tags::token::TokenKind;
+use crate::domain::tags::token::{Party, TokenKind};
 use crate::domain::transactions::ending::{self, Closing};
 use crate::parse::parse_decoding;
 use crate::password::{hash_beside, key};
@@ -73,6 +76,12 @@ pub enum AdminCommand {
     /// Transactions
     #[command(subcommand)]
     Transaction(TransactionCommand),
+    /// Tokens with which partners register over OCPI
+    #[command(subcommand)]
+    OcpiToken(OcpiTokenCommand),
+    /// Partners over OCPI
+    #[command(subcommand)]
+    OcpiPartner(OcpiPartnerCommand),
     /// Mail and webhooks on their way
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -158,6 +167,15 @@ pub enum OrganizationCommand {
         /// Whether installers may open accounts with it; only the default organization is open from the beginning
         #[arg(long, value_name = "WHETHER", env = "DYNAMO_SIGN_UP")]
         sign_up: Option<SignUp>,
+        /// The party that it is to partners over OCPI, country and id; GB/DYN from the beginning
+        #[arg(long, value_name = "CC/PID", env = "DYNAMO_OCPI_PARTY", value_parser = parse_party)]
+        ocpi_party: Option<Party>,
+        /// Where its sites are unless they say so, by the name of the time zone; Europe/London from the beginning
+        #[arg(long, value_name = "ZONE", env = "DYNAMO_TIME_ZONE", value_parser = parse_zone)]
+        time_zone: Option<String>,
+        /// Its page, which partners are told
+        #[arg(long, value_name = "URL", env = "DYNAMO_WEBSITE", value_parser = parse_url)]
+        website: Option<String>,
     },
     /// Prints all organizations, one JSON object per line, by id
     #[command(after_help = "Example:\n  dynamo csms admin organization list")]
@@ -376,6 +394,7 @@ fn check(command: &AdminCommand) -> Result<(), String> {
         AdminCommand::Organization(OrganizationCommand::Set { name, .. }) => {
             name.as_deref().map_or(Ok(()), check_name)
         }
+        AdminCommand::OcpiPartner(command) => partner::check(command),
         AdminCommand::IdTag(IdTagCommand::Set { tag, parent, .. }) => {
             check_tag(tag)?;
             parent.as_deref().map_or(Ok(()), check_parent_tag)
@@ -407,6 +426,30 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn parse_party(text: &str) -> Result<Party, String> {
+    let party = text.split_once('/');
+    let party = party.and_then(|(country, party)| Party::new(country, party));
+    party.ok_or_else(|| {
+        "two letters and three letters or digits, such as GB/GWY, are wanted".to_owned()
+    })
+}
+
+fn parse_zone(text: &str) -> Result<String, String> {
+    match jiff::tz::TimeZone::get(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("the name of a time zone, such as Europe/Berlin, is wanted".to_owned()),
+    }
+}
+
+fn parse_url(text: &str) -> Result<String, String> {
+    match dynamo_protocol::ocpi::form::is_url(text) && text.len() <= 255 {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "a URL such as https://example.com, of at most 255 characters, is wanted".to_owned(),
+        ),
+    }
+}
+
 /// A time; one after the last instant that can be kept, on the last two days of the year 9999, becomes that.
 fn parse_expiry(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
@@ -432,15 +475,31 @@ async fn change(
             store.create_organization(&id, &name).await?;
             json!({"id": id, "name": name})
         }
-        AdminCommand::Organization(OrganizationCommand::Set { id, name, sign_up }) => {
+        AdminCommand::Organization(OrganizationCommand::Set {
+            id,
+            name,
+            sign_up,
+            ocpi_party,
+            time_zone,
+            website,
+        }) => {
             let setting = OrganizationSetting {
                 id: id.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
                 name,
                 takes_sign_ups: sign_up.map(|sign_up| sign_up == SignUp::Open),
+                party: ocpi_party,
+                time_zone,
+                website,
+                ..OrganizationSetting::default()
             };
             let is = store.set_organization(setting).await?;
             let sign_up = if is.takes_sign_ups { "open" } else { "closed" };
-            json!({"id": is.id, "name": is.name, "sign_up": sign_up})
+            let own = store.own_party(&is.id).await?;
+            json!({
+                "id": is.id, "name": is.name, "sign_up": sign_up,
+                "ocpi_party": format!("{}/{}", own.country_code, own.party_id),
+                "time_zone": own.time_zone, "website": own.business.website,
+            })
         }
         AdminCommand::Organization(OrganizationCommand::List) => {
             list::organizations(store, out).await?;
@@ -468,6 +527,8 @@ async fn change(
         AdminCommand::ChargePoint(command) => {
             return charge_point(store, place, command, out).await;
         }
+        AdminCommand::OcpiToken(command) => partner::token(store, command).await?,
+        AdminCommand::OcpiPartner(command) => return partner::partner(store, command, out).await,
         AdminCommand::Outbox(OutboxCommand::List) => outbox(store).await?,
         // Done without an open store.
         AdminCommand::Backup { .. } => return Ok(None),

@@ -13,6 +13,7 @@ pub(crate) mod letters;
 pub(crate) mod money;
 pub(crate) mod occurrence;
 pub(crate) mod projects;
+pub(crate) mod roaming;
 pub mod tags;
 pub mod transactions;
 

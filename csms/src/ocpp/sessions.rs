@@ -3,13 +3,13 @@
 //! The map has one handle per identity, of its newest connection. Every connection has a generation; what an
 //! older generation does at its end touches the map only if the map still speaks of that generation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use dynamo_protocol::{ChargePointId, MESSAGE_BYTES_MAX, Millis, RawValue};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -85,6 +85,9 @@ pub struct Sessions {
     generations: AtomicU64,
     call_timeout: Duration,
     metrics: Arc<Metrics>,
+    /// Who came or went since it was looked at.
+    turned: Mutex<HashSet<ChargePointId>>,
+    somebody_turned: Notify,
 }
 
 impl Sessions {
@@ -95,6 +98,8 @@ impl Sessions {
             generations: AtomicU64::new(1),
             call_timeout,
             metrics,
+            turned: Mutex::default(),
+            somebody_turned: Notify::new(),
         }
     }
 
@@ -131,8 +136,9 @@ impl Sessions {
         };
         map.handles.insert(id.clone(), handle);
         drop(map);
-        if let Some(before) = before {
-            before.replaced.cancel();
+        match before {
+            Some(before) => before.replaced.cancel(),
+            None => self.turn(id),
         }
         seat
     }
@@ -154,7 +160,32 @@ impl Sessions {
             }
             map.left.insert(id.clone(), handle.inbox);
         }
+        drop(map);
+        self.turn(id);
         true
+    }
+
+    fn turn(&self, id: &ChargePointId) {
+        let mut turned = self.turned.lock().unwrap_or_else(PoisonError::into_inner);
+        turned.insert(id.clone());
+        drop(turned);
+        self.somebody_turned.notify_one();
+    }
+
+    fn take_turned(&self) -> HashSet<ChargePointId> {
+        let mut turned = self.turned.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *turned)
+    }
+
+    /// Waits until somebody came or went, and says who since the last time.
+    pub(crate) async fn turned(&self) -> HashSet<ChargePointId> {
+        loop {
+            let taken = self.take_turned();
+            if !taken.is_empty() {
+                return taken;
+            }
+            self.somebody_turned.notified().await;
+        }
     }
 
     /// Closes the connection of a charge point if this certificate let it in.

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::Options;
 use crate::address::host_of;
+use crate::domain::roaming::registration::wrong_token;
 use crate::rest::token;
 use crate::start::error::StartError;
 
@@ -39,6 +40,11 @@ pub(crate) fn check(options: &Options) -> Result<(), StartError> {
         return Err(StartError::Value(format!(
             "the API key (--api-key) has {chars} characters and must have at least \
              {API_KEY_CHARS_MIN}; leave it out to get a generated one"
+        )));
+    }
+    if let Some(why) = options.ocpi_token.as_deref().and_then(wrong_token) {
+        return Err(StartError::Value(format!(
+            "the token for partners (--ocpi-token) {why}"
         )));
     }
     Ok(())

@@ -76,6 +76,8 @@ pub struct Options {
     /// The key of the default organization on a database without keys, at least 8 characters; generated
     /// when `None`.
     pub api_key: Option<String>,
+    /// With which a first partner registers with the default organization, 8 to 64 characters.
+    pub ocpi_token: Option<String>,
     /// Whether the data of the demo is loaded.
     pub demo: bool,
     /// Tags that are accepted from the start.
@@ -157,6 +159,7 @@ impl Default for Options {
             password_key: None,
             minimum_security_profile: SecurityProfile::None,
             api_key: None,
+            ocpi_token: None,
             demo: false,
             id_tags: Vec::new(),
             accept_unknown: AcceptUnknown::default(),

@@ -12,7 +12,6 @@
 mod announce;
 mod deliver;
 mod mail;
-mod public_only;
 mod webhook;
 
 use std::sync::Arc;
@@ -28,8 +27,7 @@ use crate::store::Store;
 pub(crate) use announce::{Outbox, write_announced};
 pub(crate) use deliver::deliver;
 pub(crate) use mail::{Mail, mail};
-pub(crate) use public_only::refused_address;
-pub(crate) use webhook::{Webhooks, check_url};
+pub(crate) use webhook::{Webhooks, check_url, said};
 
 /// How often the webhooks that another process made are looked for.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);

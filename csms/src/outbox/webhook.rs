@@ -7,9 +7,9 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
-use super::public_only::{PublicOnly, refused_address};
 use crate::domain::attempt::Attempt;
 use crate::domain::occurrence::signature;
+use crate::public_only::{PublicOnly, refused_address};
 
 /// Characters of a URL.
 pub(crate) const URL_CHARS_MAX: usize = 2048;
@@ -73,7 +73,7 @@ impl Webhooks {
 }
 
 /// What went wrong, down to its cause.
-pub(super) fn said(error: &dyn std::error::Error) -> String {
+pub(crate) fn said(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

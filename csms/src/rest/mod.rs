@@ -57,6 +57,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let (api, mut description) = api().split_for_parts();
     openapi::complete(&mut description);
     let figures = app.metrics.clone();
+    let ocpi = crate::ocpi::router(&app);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -70,6 +71,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(|| async { ApiError::NotFound("there is no such path".to_owned()) })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(middleware::from_fn(finish_errors))
+        .merge(ocpi)
         .layer(middleware::from_fn_with_state(figures, metrics::count))
         .with_state(app)
 }

@@ -19,7 +19,8 @@ use super::stamp::Stamp;
 use crate::App;
 use crate::domain::letters::WEBHOOKS_MAX;
 use crate::domain::occurrence::Kind;
-use crate::outbox::{check_url, refused_address};
+use crate::outbox::check_url;
+use crate::public_only::refused_address;
 use crate::store::{Webhook, random_text};
 
 pub(super) fn router() -> OpenApiRouter<Arc<App>> {

@@ -22,13 +22,14 @@ use crate::public::PublicUrls;
 use crate::running::Csms;
 use crate::sessions::Sessions;
 use crate::store::{
-    DEFAULT_ORGANIZATION, NewApiKey, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store, StoreError,
-    TagSetting, without_password,
+    DEFAULT_ORGANIZATION, NewApiKey, NewPartner, Opener, Probe, SCOPE_READ, SCOPE_WRITE, Store,
+    StoreError, TagSetting, without_password,
 };
 use crate::tls::authority::{Authority, AuthorityError};
 use crate::tls::{self, Door, DoorParts, TlsDoor};
 use crate::{
-    Options, commissioning, demo, listen, ocpp, options, outbox, password, payment, rest, store,
+    Options, commissioning, demo, listen, ocpi, ocpp, options, outbox, password, payment, rest,
+    store,
 };
 use error::StartError;
 use tasks::{begin_lasting, parts_of_outbox};
@@ -62,6 +63,9 @@ async fn begin(options: Options) -> Result<Csms, StartError> {
     let metrics = Arc::new(Metrics::default());
     let store = open_store(&options.database, Opener::Csms(metrics.store.clone())).await?;
     demo::check(&store, &options).await?;
+    if !store.has_several_writers() {
+        store.nobody_is_online(options.clock.now_ms()).await?;
+    }
     let password_key = {
         let given = options.password_key.as_deref();
         password::key::of_server(&store, &options.database, given).await?
@@ -111,6 +115,7 @@ async fn begin(options: Options) -> Result<Csms, StartError> {
         runs: commissioning::runs::Runs::default(),
         payments,
         guests: Arc::default(),
+        partners: ocpi::Partners::new(options.letter_timeout, options.webhooks_to_private_networks),
         outbox: Arc::new(outbox),
         rest_store: store.for_rest(),
         store,
@@ -256,6 +261,17 @@ async fn prepare(store: &Store, options: &Options) -> Result<(String, bool), Sta
         check_tag(tag).map_err(|why| StartError::Value(format!("--id-tag: {why}")))?;
         // Only one that is not there yet: what an operator blocked stays blocked.
         store.add_tag(TagSetting::accepted(tag)).await?;
+    }
+    if let Some(token) = &options.ocpi_token {
+        // Once: what it invited to is done, or is still to be done.
+        let invited = NewPartner {
+            id: format!("ptn_{}", store::random_text(18)),
+            organization_id: DEFAULT_ORGANIZATION.to_owned(),
+            name: "partner".to_owned(),
+            token_hash: store::key_hash(token),
+            now_ms: options.clock.now_ms(),
+        };
+        store.invite_partner(invited).await?;
     }
     let scopes = vec![SCOPE_READ.to_owned(), SCOPE_WRITE.to_owned()];
     let mut new = NewApiKey::generate(DEFAULT_ORGANIZATION, scopes);

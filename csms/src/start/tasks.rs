@@ -7,8 +7,8 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::ocpp::registrations;
 use crate::outbox::{Mail, Webhooks};
-use crate::running::{lasting, mark_served, write_presences};
-use crate::{commissioning, guest, outbox, retention, settling};
+use crate::running::{lasting, mark_served, write_presences, write_turns};
+use crate::{commissioning, guest, ocpi, outbox, retention, settling};
 
 /// Begins all of them. Mail waits where there is no way for it.
 pub(super) fn begin_lasting(tasks: &TaskTracker, app: &Arc<App>, mail: Option<Arc<Mail>>) {
@@ -44,11 +44,29 @@ pub(super) fn begin_lasting(tasks: &TaskTracker, app: &Arc<App>, mail: Option<Ar
         of_presences,
         |(sessions, store, pause, shutdown)| write_presences(sessions, store, pause, shutdown),
     );
+    let of_turns = (
+        app.sessions.clone(),
+        store.clone(),
+        options.clock.clone(),
+        shutdown.clone(),
+    );
+    last(
+        tasks,
+        "who comes and goes",
+        of_turns,
+        |(sessions, store, clock, shutdown)| write_turns(sessions, store, clock, shutdown),
+    );
     last(
         tasks,
         "commissioning",
         app.clone(),
         commissioning::take_up_all,
+    );
+    last(
+        tasks,
+        "registrations with partners",
+        app.clone(),
+        ocpi::register_asked,
     );
     last(tasks, "guest sessions", app.clone(), guest::take_up_all);
     last(

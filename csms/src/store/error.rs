@@ -48,6 +48,12 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(format!("JSON that is none: {error}"))
+    }
+}
+
 impl StoreError {
     /// Whether the writer has told the log already.
     pub(crate) const fn is_in_the_log(&self) -> bool {

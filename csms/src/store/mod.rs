@@ -15,6 +15,7 @@ mod idempotency;
 mod letters;
 mod money;
 mod people;
+mod roaming;
 mod transactions;
 mod upkeep;
 
@@ -68,6 +69,8 @@ pub(crate) use people::invitation::Invitation;
 pub(crate) use people::project::{OwnedProject, Project};
 pub(crate) use people::site::{Site, SiteChange};
 pub use people::tag::TagSetting;
+pub(crate) use roaming::partner::{NewPartner, OutgoingPartner, OwnParty};
+pub(crate) use roaming::token::{KeptToken, TokenKey};
 pub(crate) use transactions::ending::{Left, Open, TransactionFacts};
 pub(crate) use transactions::meter::NewReading;
 pub(crate) use transactions::orphan_stop::{OrphanStop, OrphanStopRow};

@@ -64,7 +64,10 @@ async fn name_open_and_close(rig: &Rig) {
         run(rig, &arguments).await
     };
     let named = set(&["--name", "Acme Charging"]).await.unwrap();
-    let is = json!({"id": "org_default", "name": "Acme Charging", "sign_up": "open"});
+    let is = json!({
+        "id": "org_default", "name": "Acme Charging", "sign_up": "open", "ocpi_party": "GB/DYN",
+        "time_zone": "Europe/London", "website": null,
+    });
     assert_eq!(named, is);
     assert_eq!(set(&[]).await.unwrap(), is);
     let made = run(rig, &["organization", "create", "Other"]).await;
@@ -81,8 +84,22 @@ async fn name_open_and_close(rig: &Rig) {
     let (status, body) = sign_up("b@example.com", Some(other)).await;
     assert_eq!((status.as_u16(), &body["code"]), (403, &json!("forbidden")));
     let opened = set(&[other, "--sign-up", "open"]).await.unwrap();
-    let is = json!({"id": other, "name": "Other", "sign_up": "open"});
-    assert_eq!(opened, is);
+    assert_eq!(
+        (&opened["name"], &opened["sign_up"]),
+        (&json!("Other"), &json!("open"))
+    );
+    let roams = [
+        "--ocpi-party",
+        "nl/oth",
+        "--time-zone",
+        "Europe/Amsterdam",
+        "--website",
+        "https://x.example",
+    ];
+    let roaming = set(&[&[other], &roams[..]].concat()).await.unwrap();
+    assert_eq!(roaming["ocpi_party"], "NL/OTH");
+    assert_eq!(roaming["website"], "https://x.example");
+    assert_eq!(roaming["time_zone"], "Europe/Amsterdam");
     let (status, body) = sign_up("b@example.com", Some(other)).await;
     assert_eq!(
         (status.as_u16(), &body["organization_id"]),

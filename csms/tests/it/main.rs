@@ -31,6 +31,7 @@ mod late_starts;
 mod line;
 mod mail;
 mod messages;
+mod ocpi;
 mod ocpp16;
 mod passwords;
 mod payment;

@@ -72,6 +72,20 @@ impl Party {
     }
 }
 
+impl Party {
+    /// Two letters.
+    #[must_use]
+    pub fn country_code(&self) -> &str {
+        &self.country_code
+    }
+
+    /// Three letters or digits.
+    #[must_use]
+    pub fn party_id(&self) -> &str {
+        &self.party_id
+    }
+}
+
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.country_code, self.party_id)

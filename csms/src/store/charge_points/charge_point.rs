@@ -365,6 +365,40 @@ impl Store {
         .await
     }
 
+    /// Writes down who has a connection since when, and who has none; what is so already stays as it is.
+    pub(crate) async fn turned(&self, mut turns: Vec<(String, bool, i64)>) -> Result<()> {
+        turns.sort_unstable();
+        self.write(turns, |turns, conn| {
+            Box::pin(async move {
+                for chunk in chunks(turns) {
+                    let text = TURNED.for_rows(conn, chunk.len());
+                    run_on_db!(&mut *conn, db => {
+                        let mut query = sqlx::query(text);
+                        for (id, is_online, at_ms) in chunk {
+                            query = query.bind(id).bind(*is_online).bind(*at_ms);
+                        }
+                        query.execute(db)
+                    })?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Writes down that nobody has a connection, as when a server begins that is the only one.
+    pub(crate) async fn nobody_is_online(&self, now_ms: i64) -> Result<()> {
+        self.write(now_ms, |now_ms, conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update charge_point set is_online = $1, online_changed_at_ms = $2 where is_online")
+                    .bind(false).bind(*now_ms)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
     /// A part of an owner's charge points with their connectors, by identity, and how many there are in all.
     pub(crate) async fn statuses(
         &self,
@@ -575,6 +609,13 @@ static HEARD_OF: Many = Many::new(
      update charge_point set last_seen_at_ms = r.seen_at_ms,
          last_heartbeat_at_ms = coalesce(r.heartbeat_at_ms, last_heartbeat_at_ms)
      from r where id = r.point and coalesce(last_seen_at_ms, 0) <= r.seen_at_ms",
+    3,
+);
+
+static TURNED: Many = Many::new(
+    "with r (point, is_there, at_ms) as (values {rows})
+     update charge_point set is_online = r.is_there, online_changed_at_ms = r.at_ms
+     from r where id = r.point and is_online <> r.is_there",
     3,
 );
 

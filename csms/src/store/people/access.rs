@@ -1,8 +1,10 @@
 //! Organizations and API keys.
 
+use dynamo_protocol::ocpi::credentials::Image;
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::system_ms;
+use crate::domain::tags::token::Party;
 use crate::random::random_text;
 use crate::store::{Conn, DEFAULT_ORGANIZATION, Result, Store, StoreError, on_db, run_on_db};
 
@@ -31,6 +33,14 @@ pub struct OrganizationSetting {
     pub name: Option<String>,
     /// Whether installers who name it may open accounts with it.
     pub takes_sign_ups: Option<bool>,
+    /// The party that it is to its partners.
+    pub party: Option<Party>,
+    /// Where its sites are unless they say so.
+    pub time_zone: Option<String>,
+    /// Its page.
+    pub website: Option<String>,
+    /// Its sign.
+    pub logo: Option<Image>,
 }
 
 /// A key as the API needs it.
@@ -115,11 +125,17 @@ impl Store {
     pub async fn set_organization(&self, setting: OrganizationSetting) -> Result<Organization> {
         self.write(setting, |setting, conn| {
             Box::pin(async move {
+                let logo = setting.logo.as_ref().map(serde_json::to_string).transpose()?;
+                let party = setting.party.as_ref();
                 let changed: Option<Organization> = on_db!(conn, db => sqlx::query_as(
                     "update organization set name = coalesce($2, name),
-                         takes_sign_ups = coalesce($3, takes_sign_ups)
+                         takes_sign_ups = coalesce($3, takes_sign_ups), country_code = coalesce($4, country_code),
+                         party_id = coalesce($5, party_id), time_zone = coalesce($6, time_zone),
+                         website = coalesce($7, website), logo = coalesce($8, logo)
                      where id = $1 returning id, name, takes_sign_ups")
                     .bind(&setting.id).bind(&setting.name).bind(setting.takes_sign_ups)
+                    .bind(party.map(Party::country_code)).bind(party.map(Party::party_id))
+                    .bind(&setting.time_zone).bind(&setting.website).bind(&logo)
                     .fetch_optional(db))?;
                 changed.ok_or_else(|| {
                     StoreError::Missing(format!("the organization {:?}", setting.id))

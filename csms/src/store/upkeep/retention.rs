@@ -12,6 +12,7 @@
 //! | `certificate` | by age after its expiry |
 //! | `webhook` | after it was deleted, when no letter to it is left |
 //! | `idempotent_answer` | after a day, as the API says |
+//! | `roaming_grant` | a day after its end: what is told late may need it |
 //!
 //! Everything else stays: bills (`charge_transaction`, `transaction_cost`, `tariff`), and what people or operators made and
 //! end themselves (see [`STAYS`]).
@@ -51,10 +52,11 @@ pub(crate) enum Dropping {
     Certificate,
     Webhook,
     IdempotentAnswer,
+    RoamingGrant,
 }
 
 impl Dropping {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::MeterValue,
         Self::ConnectorHistory,
         Self::ChargePointEvent,
@@ -67,6 +69,7 @@ impl Dropping {
         Self::Certificate,
         Self::Webhook,
         Self::IdempotentAnswer,
+        Self::RoamingGrant,
     ];
 
     /// The table's name.
@@ -84,13 +87,14 @@ impl Dropping {
             Self::Certificate => "certificate",
             Self::Webhook => "webhook",
             Self::IdempotentAnswer => "idempotent_answer",
+            Self::RoamingGrant => "roaming_grant",
         }
     }
 }
 
 /// Tables from which nothing is dropped, and why they do not grow without end.
 #[cfg(test)]
-const STAYS: [(&str, &str); 23] = [
+const STAYS: [(&str, &str); 28] = [
     ("organization", "an operator makes each"),
     ("api_key", "an operator makes each"),
     (
@@ -105,6 +109,17 @@ const STAYS: [(&str, &str); 23] = [
         "id_tag",
         "an operator registers each; --accept-unknown takes what comes, and is for demos",
     ),
+    (
+        "partner",
+        "an operator invites or asks each; one that was removed says what there was",
+    ),
+    ("partner_party", "a partner has a few"),
+    (
+        "partner_token",
+        "its issuer owns each, and never deletes one",
+    ),
+    ("roaming_session", "bills"),
+    ("cdr", "bills"),
     ("registration_change", "one row"),
     ("charge_transaction", "bills"),
     ("transaction_cost", "bills"),

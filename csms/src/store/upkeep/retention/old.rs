@@ -46,11 +46,12 @@ pub(crate) enum Old {
     Certificate,
     Webhook,
     IdempotentAnswer,
+    RoamingGrant,
 }
 
 impl Old {
     /// In this order: a run after its entries.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::SentLetter,
         Self::FailedLetter,
         Self::CommissioningEntry,
@@ -60,6 +61,7 @@ impl Old {
         Self::Certificate,
         Self::Webhook,
         Self::IdempotentAnswer,
+        Self::RoamingGrant,
     ];
 
     pub(crate) const fn table(self) -> Dropping {
@@ -128,6 +130,14 @@ impl Old {
                 read_key: "r.organization_id, r.key",
                 condition: "r.created_at_ms <= $1",
                 order: "r.created_at_ms",
+            },
+            Self::RoamingGrant => Rule {
+                table: Dropping::RoamingGrant,
+                key: "charge_point_id, tag_key",
+                from: "roaming_grant r",
+                read_key: "r.charge_point_id, r.tag_key",
+                condition: "r.until_ms <= $1",
+                order: "r.until_ms",
             },
         }
     }

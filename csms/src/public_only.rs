@@ -1,4 +1,4 @@
-//! Which addresses webhooks may reach: those of the public internet, unless the operator says otherwise.
+//! Which addresses webhooks and partners may have: those of the public internet, unless the operator says otherwise.
 //!
 //! Names are looked up for each connection and what they lead to is judged then, so that a name which leads
 //! somewhere else by now opens no door. Not here: what a proxy from the environment does with a name; that is the
@@ -11,7 +11,7 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Looks names up and leaves out what is not public.
-pub(super) struct PublicOnly;
+pub(crate) struct PublicOnly;
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
@@ -49,7 +49,8 @@ pub(crate) fn refused_address(url: &str) -> Option<String> {
 
 fn refusal(address: IpAddr) -> String {
     format!(
-        "{address}, no address of the public internet: only --webhooks-to-private-networks lets webhooks reach it"
+        "{address}, no address of the public internet: only --webhooks-to-private-networks lets webhooks and partners be \
+         there"
     )
 }
 

@@ -147,3 +147,33 @@ create table cdr (
 );
 create index cdr_partner on cdr (partner_id, created_at_ms, id);
 create unique index cdr_session on cdr (session_id) where credit_of is null;
+
+-- Orders of partners. result: what became of it, null until that is known. due_at_ms: when the result is tried to be told
+-- to response_url; without a result, when it is taken for a time-out; null once it was told, or given up.
+create table roaming_command (
+    id text primary key not null,
+    partner_id text not null references partner (id),
+    kind text not null,
+    response_url text not null,
+    result text,
+    message text,
+    created_at_ms bigint not null,
+    due_at_ms bigint,
+    attempts bigint not null default 0,
+    told_at_ms bigint,
+    last_error text
+);
+create index roaming_command_due on roaming_command (due_at_ms) where due_at_ms is not null;
+create index roaming_command_told on roaming_command (created_at_ms) where due_at_ms is null;
+
+-- EVSEs that partners keep for somebody. number: by which the charge point knows it.
+create table roaming_reservation (
+    partner_id text not null references partner (id),
+    reservation_key text not null,
+    number bigint not null unique,
+    charge_point_id text not null,
+    evse_id bigint not null,
+    expires_at_ms bigint not null,
+    primary key (partner_id, reservation_key)
+);
+create index roaming_reservation_end on roaming_reservation (expires_at_ms);

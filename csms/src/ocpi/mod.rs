@@ -7,12 +7,16 @@
 mod answer;
 mod caller;
 mod client;
+mod commands;
 mod credentials;
 mod exchange;
 mod finish;
 mod input;
 mod locations;
+pub(crate) mod real_time;
 mod register;
+mod results;
+mod sessions;
 mod tariffs;
 mod tokens;
 mod versions;
@@ -30,6 +34,7 @@ use answer::Refused;
 
 pub(crate) use client::Partners;
 pub(crate) use register::register_asked;
+pub(crate) use results::tell_results;
 
 /// Where the modules are.
 const BASE: &str = "/cpo/2.2.1";
@@ -60,7 +65,9 @@ pub(crate) fn versions_url(app: &App) -> String {
 fn modules() -> Router<Arc<App>> {
     Router::new()
         .merge(credentials::router())
+        .merge(commands::router())
         .merge(locations::router())
+        .merge(sessions::router())
         .merge(tariffs::router())
         .merge(tokens::router())
 }

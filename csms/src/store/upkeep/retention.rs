@@ -12,7 +12,8 @@
 //! | `certificate` | by age after its expiry |
 //! | `webhook` | after it was deleted, when no letter to it is left |
 //! | `idempotent_answer` | after a day, as the API says |
-//! | `roaming_grant` | a day after its end: what is told late may need it |
+//! | `roaming_grant`, `roaming_reservation` | a day after its end: what is told late may need it |
+//! | `roaming_command` | 30 days after its result was told, or given up |
 //!
 //! Everything else stays: bills (`charge_transaction`, `transaction_cost`, `tariff`), and what people or operators made and
 //! end themselves (see [`STAYS`]).
@@ -53,10 +54,12 @@ pub(crate) enum Dropping {
     Webhook,
     IdempotentAnswer,
     RoamingGrant,
+    RoamingCommand,
+    RoamingReservation,
 }
 
 impl Dropping {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::MeterValue,
         Self::ConnectorHistory,
         Self::ChargePointEvent,
@@ -70,6 +73,8 @@ impl Dropping {
         Self::Webhook,
         Self::IdempotentAnswer,
         Self::RoamingGrant,
+        Self::RoamingCommand,
+        Self::RoamingReservation,
     ];
 
     /// The table's name.
@@ -88,6 +93,8 @@ impl Dropping {
             Self::Webhook => "webhook",
             Self::IdempotentAnswer => "idempotent_answer",
             Self::RoamingGrant => "roaming_grant",
+            Self::RoamingCommand => "roaming_command",
+            Self::RoamingReservation => "roaming_reservation",
         }
     }
 }

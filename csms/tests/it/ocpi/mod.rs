@@ -1,7 +1,9 @@
 //! OCPI, as a partner meets it.
 
 mod emsp;
+mod orders;
 mod places;
+mod real_time;
 mod registration;
 mod tokens;
 

@@ -7,7 +7,9 @@
 //! 1. Rounded half up along the session, so that all times together are the rounded length of the session.
 //! 2. Cut after four decimals, the sum of each kind of time at every period: rounding up to blocks then mends them.
 //! 3. Rounded as in 1, but with ten decimals: where a price per hour is not followed by any block, four cannot do it.
-//! 4. Cut as in 2, but with ten decimals.
+//! 4. As in 2 with ten decimals, but TIME, which has no block where parking is priced, is rounded up: an amount of which
+//!    half a digit is left then stays above that half.
+//! 5. As in 2, but with ten decimals.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -41,14 +43,28 @@ pub(crate) fn of(periods: &[Period]) -> Vec<Decimal> {
             .collect();
         Costs::of(periods, &read_ms).rounded() == costs
     };
-    let ways = [(along as Way, FEW), (by_kind, FEW), (along, MANY)];
+    let ways: [(Way, u32); 4] = [
+        (along, FEW),
+        (cut, FEW),
+        (along, MANY),
+        (cut_but_charging, MANY),
+    ];
     let mut hours = ways.into_iter().map(|(way, digits)| way(periods, digits));
-    hours
-        .find(says_so)
-        .unwrap_or_else(|| by_kind(periods, MANY))
+    hours.find(says_so).unwrap_or_else(|| cut(periods, MANY))
 }
 
 type Way = fn(&[Period], u32) -> Vec<Decimal>;
+
+fn cut(periods: &[Period], digits: u32) -> Vec<Decimal> {
+    by_kind(periods, digits, |_| RoundingStrategy::ToZero)
+}
+
+fn cut_but_charging(periods: &[Period], digits: u32) -> Vec<Decimal> {
+    by_kind(periods, digits, |kind| match kind {
+        Use::Charging => RoundingStrategy::AwayFromZero,
+        Use::Reserved | Use::Expired | Use::Parking => RoundingStrategy::ToZero,
+    })
+}
 
 fn along(periods: &[Period], digits: u32) -> Vec<Decimal> {
     let (mut sum_ms, mut before) = (0, Decimal::ZERO);
@@ -62,7 +78,7 @@ fn along(periods: &[Period], digits: u32) -> Vec<Decimal> {
     hours.collect()
 }
 
-fn by_kind(periods: &[Period], digits: u32) -> Vec<Decimal> {
+fn by_kind(periods: &[Period], digits: u32, strategy: fn(Use) -> RoundingStrategy) -> Vec<Decimal> {
     let kinds = [Use::Reserved, Use::Expired, Use::Charging, Use::Parking];
     let mut sums = kinds.map(|kind| (kind, 0_i64, Decimal::ZERO));
     let hours = periods.iter().map(|period| {
@@ -71,7 +87,7 @@ fn by_kind(periods: &[Period], digits: u32) -> Vec<Decimal> {
             return Decimal::ZERO;
         };
         *sum_ms += period.time_ms;
-        let sum = round(*sum_ms, digits, RoundingStrategy::ToZero);
+        let sum = round(*sum_ms, digits, strategy(period.time_is));
         let hours = sum - *before;
         *before = sum;
         hours

@@ -204,7 +204,7 @@ fn is_close(one: Decimal, other: Decimal, tolerance: Decimal) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_amount_is_negative_and_gross_is_not_below_net(tariff in any_tariff(), charge in any_charge()) {
@@ -216,6 +216,7 @@ proptest! {
         }
     }
 
+    /// OCPI-MONEY-23.
     #[test]
     fn the_parts_are_the_total(tariff in any_tariff(), charge in any_charge()) {
         let tariff = Tariff { min_price: None, max_price: None, ..tariff };
@@ -228,6 +229,7 @@ proptest! {
         prop_assert!(is_close(gross, bill.total_cost.incl_vat.unwrap().0, rounded));
     }
 
+    /// OCPI-MONEY-22.
     #[test]
     fn periods_cover_the_charge_and_add_up(tariff in any_tariff(), charge in any_charge()) {
         let bill = price(&tariff, &charge);

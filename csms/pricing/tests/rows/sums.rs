@@ -177,6 +177,26 @@ fn money_11_no_vat_field_is_no_tax() {
 }
 
 #[test]
+fn money_24_what_a_session_costs_so_far_never_falls_and_ends_at_the_bill() {
+    let components = json!([
+        taxed("FLAT", 1.0, 20.0),
+        taxed("ENERGY", 0.30, 20.0),
+        taxed("PARKING_TIME", 6.0, 20.0),
+    ]);
+    let tariff = tariff(json!([always(components)]));
+    let so_far = (1..=60).map(|minute| (minute, 200 * minute, true));
+    let sessions = so_far.map(|charging| vec![charging]);
+    let idle = (1..=30).map(|minute| vec![(60, 12_000, true), (minute, 0, false)]);
+    let costs: Vec<_> = sessions
+        .chain(idle)
+        .map(|parts| price(&tariff, &at_noon(&parts)).total_cost)
+        .collect();
+    assert!(costs.is_sorted_by_key(|cost| cost.excl_vat));
+    assert!(costs.is_sorted_by_key(|cost| cost.incl_vat));
+    assert_eq!(both(*costs.last().unwrap()), pair("7.6", "9.12"));
+}
+
+#[test]
 fn money_26_rounding_happens_once_at_the_end() {
     let components = json!([
         component("FLAT", 0.105, 1),

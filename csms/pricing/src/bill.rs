@@ -6,7 +6,7 @@ use dynamo_protocol::ocpi::{DateTime, Number, Price};
 use rust_decimal::Decimal;
 
 use crate::charge::Charge;
-use crate::costs::Costs;
+use crate::costs::{Costs, Reading};
 use crate::element::{Elements, Use};
 use crate::hours;
 use crate::periods::{Period, periods};
@@ -47,7 +47,7 @@ pub fn price(tariff: &Tariff, charge: &Charge) -> Bill {
         .map(|period| Decimal::from(period.time_ms))
         .collect();
     let [fixed, energy, time, parking, reservation, total] =
-        Costs::of(&periods, &times_ms).rounded();
+        Costs::of(&periods, &times_ms, Reading::Exact).rounded();
     let said = periods.iter().zip(hours::of(&periods));
     let time_of = |uses: &[Use]| {
         let of = periods

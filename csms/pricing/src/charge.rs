@@ -22,13 +22,13 @@ pub struct Stretch {
     pub is_charging: bool,
     /// In kW; `None`: the mean of the stretch counts.
     pub power_kw: Option<Decimal>,
-    /// In amperes, the sum of all phases. `None`: 0 without charging and energy; otherwise nobody knows it, and bounds
-    /// of the current hold nothing back, as for who reads a period without a current.
+    /// In amperes, the sum of all phases. `None` is 0 where the car does not charge and takes nothing. Elsewhere it means
+    /// that nobody knows; bounds of the current then do not count, as for who reads a period without a current.
     pub current_a: Option<Decimal>,
 }
 
 /// A session, a reservation that a session followed, or a reservation that nobody used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
     time_zone: TimeZone,
     stretches: Vec<Stretch>,

@@ -63,6 +63,14 @@ impl Amount {
     }
 }
 
+/// How a total time is taken before it is rounded up to a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reading {
+    Exact,
+    /// Without the rest of a millisecond.
+    WholeMilliseconds,
+}
+
 /// What a charge costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Costs {
@@ -75,7 +83,7 @@ pub(crate) struct Costs {
 
 impl Costs {
     /// Of periods with so many milliseconds each, which may be rounded ones.
-    pub(crate) fn of(periods: &[Period], times_ms: &[Decimal]) -> Self {
+    pub(crate) fn of(periods: &[Period], times_ms: &[Decimal], reading: Reading) -> Self {
         let timed = || periods.iter().zip(times_ms.iter().copied());
         let fees = |is_reservation: bool| {
             let of = periods
@@ -98,16 +106,19 @@ impl Costs {
         let reservation = timed()
             .filter(|(period, _)| period.time_is.is_reservation())
             .map(|(period, ms)| (ms, period.prices.time));
-        let second = Decimal::ONE_THOUSAND;
         let (energy, parking) = (Line::of(energy), Line::of(parking));
         let (time, reservation) = (Line::of(time), Line::of(reservation));
         Self {
             fixed: fees(false),
-            energy: energy.cost(Decimal::from(WH_PARTS), Some(Decimal::ONE)),
+            energy: energy.cost(Decimal::from(WH_PARTS))
+                + energy.surplus(Decimal::ONE, Reading::Exact, Decimal::from(WH_PARTS)),
             // Where parking is priced, only parking is rounded up.
-            time: time.cost(Decimal::ONE, parking.last.is_none().then_some(second)),
-            parking: parking.cost(Decimal::ONE, Some(second)),
-            reservation: fees(true) + reservation.cost(Decimal::ONE, Some(second)),
+            time: match parking.last {
+                Some(_) => time.cost(Decimal::ONE),
+                None => time.cost(Decimal::ONE) + time.seconds(reading),
+            },
+            parking: parking.cost(Decimal::ONE) + parking.seconds(reading),
+            reservation: fees(true) + reservation.cost(Decimal::ONE) + reservation.seconds(reading),
         }
     }
 
@@ -153,22 +164,37 @@ impl Line {
         line
     }
 
-    /// A volume has so many parts each; a step has so many volumes, or is not taken into account.
-    fn cost(&self, parts: Decimal, step: Option<Decimal>) -> Amount {
-        let volumes = self.priced.iter();
-        let cost = volumes.fold(Amount::default(), |sum, (volume, component)| {
-            sum + Amount::of(component, volume.saturating_mul(parts))
-        });
-        let Some(((component, total), step)) = self.last.zip(step) else {
-            return cost;
+    /// Of volumes that have so many parts each.
+    fn cost(&self, parts: Decimal) -> Amount {
+        let costs = self
+            .priced
+            .iter()
+            .map(|(volume, component)| Amount::of(component, volume.saturating_mul(parts)));
+        costs.fold(Amount::default(), Add::add)
+    }
+
+    /// What rounding up to steps of seconds adds to a cost.
+    fn seconds(&self, reading: Reading) -> Amount {
+        self.surplus(Decimal::ONE_THOUSAND, reading, Decimal::ONE)
+    }
+
+    /// What rounding up to steps adds to a cost, where a unit of a step is so many volumes with so many parts each.
+    fn surplus(&self, unit: Decimal, reading: Reading, parts: Decimal) -> Amount {
+        let Some((component, total)) = self.last else {
+            return Amount::default();
         };
-        let block = Decimal::from(component.step_size).saturating_mul(step);
-        cost + Amount::of(&component, surplus(total, block).saturating_mul(parts))
+        let block = Decimal::from(component.step_size).saturating_mul(unit);
+        let whole = match reading {
+            Reading::Exact => total,
+            Reading::WholeMilliseconds => total.floor(),
+        };
+        let missing = missing(whole, block).saturating_sub(total.saturating_sub(whole));
+        Amount::of(&component, missing.saturating_mul(parts))
     }
 }
 
 /// What is missing to a multiple of a block; nothing where there is no block.
-fn surplus(total: Decimal, block: Decimal) -> Decimal {
+fn missing(total: Decimal, block: Decimal) -> Decimal {
     if block <= Decimal::ZERO {
         return Decimal::ZERO;
     }

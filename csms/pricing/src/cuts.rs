@@ -36,17 +36,10 @@ impl Bounds {
         bounds
     }
 
-    /// Instants from one time to another, in Unix milliseconds, for what began at `begin_ms`. Instants outside of the
-    /// two times may be among them.
-    pub(crate) fn instants(
-        &self,
-        zone: &TimeZone,
-        from_ms: i64,
-        to_ms: i64,
-        begin_ms: i64,
-    ) -> BTreeSet<i64> {
+    /// Instants for what lasts from one time to another, in Unix milliseconds. Others may be among them.
+    pub(crate) fn instants(&self, zone: &TimeZone, from_ms: i64, to_ms: i64) -> BTreeSet<i64> {
         let lasts_ms = self.lasts_ms.iter();
-        let mut instants: BTreeSet<i64> = lasts_ms.map(|ms| begin_ms.saturating_add(*ms)).collect();
+        let mut instants: BTreeSet<i64> = lasts_ms.map(|ms| from_ms.saturating_add(*ms)).collect();
         if !self.times.is_empty() {
             self.add_times(zone, from_ms, to_ms, &mut instants);
         }

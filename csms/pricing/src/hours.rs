@@ -2,18 +2,18 @@
 //!
 //! Ten minutes are no such number. Rounded to 0.1667 hours they are 600.12 seconds, which somebody who reads the bill and
 //! rounds up to blocks of a minute takes for eleven minutes. So a bill is read back here before it is written: its hours
-//! are the first of these that cost the same, in every part.
+//! are the first of these that cost the same in every part, whether a reader keeps times exactly or by the millisecond.
 //!
 //! 1. Rounded half up along the session, so that all times together are the rounded length of the session.
-//! 2. Cut after four decimals, the sum of each kind of time at every period: rounding up to blocks then mends them.
-//! 3. Rounded as in 1, but with ten decimals: where a price per hour is not followed by any block, four cannot do it.
-//! 4. As in 2 with ten decimals, but TIME, which has no block where parking is priced, is rounded up: an amount of which
-//!    half a digit is left then stays above that half.
-//! 5. As in 2, but with ten decimals.
+//! 2. By kind, so that the times of one kind together are its length, either cut after four decimals or rounded up to
+//!    them. What is cut is mended by who rounds up to blocks.
+//! 3. As 1 and then 2 with ten decimals: where a price per hour is not followed by any block, four cannot do it.
+//!
+//! Where an amount is a half of its last digit, it may be that none of them does; then the last way is cutting.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::costs::Costs;
+use crate::costs::{Costs, Reading};
 use crate::element::Use;
 use crate::periods::Period;
 
@@ -35,36 +35,58 @@ pub(crate) fn of(periods: &[Period]) -> Vec<Decimal> {
         .iter()
         .map(|period| Decimal::from(period.time_ms))
         .collect();
-    let costs = Costs::of(periods, &exact_ms).rounded();
+    let costs = Costs::of(periods, &exact_ms, Reading::Exact).rounded();
     let says_so = |hours: &Vec<Decimal>| {
         let read_ms: Vec<Decimal> = hours
             .iter()
             .map(|hours| hours.saturating_mul(Decimal::from(HOUR_MS)))
             .collect();
-        Costs::of(periods, &read_ms).rounded() == costs
+        [Reading::Exact, Reading::WholeMilliseconds]
+            .iter()
+            .all(|reading| Costs::of(periods, &read_ms, *reading).rounded() == costs)
     };
-    let ways: [(Way, u32); 4] = [
-        (along, FEW),
-        (cut, FEW),
-        (along, MANY),
-        (cut_but_charging, MANY),
-    ];
-    let mut hours = ways.into_iter().map(|(way, digits)| way(periods, digits));
-    hours.find(says_so).unwrap_or_else(|| cut(periods, MANY))
+    let mut ways = [FEW, MANY].into_iter().flat_map(|digits| {
+        let by_kind = WAYS.iter().map(move |way| by_kind(periods, digits, *way));
+        std::iter::once(along(periods, digits)).chain(by_kind)
+    });
+    ways.find(says_so)
+        .unwrap_or_else(|| by_kind(periods, MANY, WAYS[0]))
 }
 
-type Way = fn(&[Period], u32) -> Vec<Decimal>;
-
-fn cut(periods: &[Period], digits: u32) -> Vec<Decimal> {
-    by_kind(periods, digits, |_| RoundingStrategy::ToZero)
+/// How times are rounded, by kind.
+#[derive(Clone, Copy)]
+struct Way {
+    charging: RoundingStrategy,
+    parking: RoundingStrategy,
+    reservation: RoundingStrategy,
 }
 
-fn cut_but_charging(periods: &[Period], digits: u32) -> Vec<Decimal> {
-    by_kind(periods, digits, |kind| match kind {
-        Use::Charging => RoundingStrategy::AwayFromZero,
-        Use::Reserved | Use::Expired | Use::Parking => RoundingStrategy::ToZero,
-    })
-}
+const CUT: RoundingStrategy = RoundingStrategy::ToZero;
+const UP: RoundingStrategy = RoundingStrategy::AwayFromZero;
+
+const WAYS: [Way; 8] = {
+    const fn way(
+        charging: RoundingStrategy,
+        parking: RoundingStrategy,
+        reservation: RoundingStrategy,
+    ) -> Way {
+        Way {
+            charging,
+            parking,
+            reservation,
+        }
+    }
+    [
+        way(CUT, CUT, CUT),
+        way(UP, CUT, CUT),
+        way(CUT, UP, CUT),
+        way(UP, UP, CUT),
+        way(CUT, CUT, UP),
+        way(UP, CUT, UP),
+        way(CUT, UP, UP),
+        way(UP, UP, UP),
+    ]
+};
 
 fn along(periods: &[Period], digits: u32) -> Vec<Decimal> {
     let (mut sum_ms, mut before) = (0, Decimal::ZERO);
@@ -78,7 +100,7 @@ fn along(periods: &[Period], digits: u32) -> Vec<Decimal> {
     hours.collect()
 }
 
-fn by_kind(periods: &[Period], digits: u32, strategy: fn(Use) -> RoundingStrategy) -> Vec<Decimal> {
+fn by_kind(periods: &[Period], digits: u32, way: Way) -> Vec<Decimal> {
     let kinds = [Use::Reserved, Use::Expired, Use::Charging, Use::Parking];
     let mut sums = kinds.map(|kind| (kind, 0_i64, Decimal::ZERO));
     let hours = periods.iter().map(|period| {
@@ -87,7 +109,12 @@ fn by_kind(periods: &[Period], digits: u32, strategy: fn(Use) -> RoundingStrateg
             return Decimal::ZERO;
         };
         *sum_ms += period.time_ms;
-        let sum = round(*sum_ms, digits, strategy(period.time_is));
+        let strategy = match period.time_is {
+            Use::Charging => way.charging,
+            Use::Parking => way.parking,
+            Use::Reserved | Use::Expired => way.reservation,
+        };
+        let sum = round(*sum_ms, digits, strategy);
         let hours = sum - *before;
         *before = sum;
         hours

@@ -12,6 +12,9 @@
 //!   last [OCPI 2.2.1 §10.3.1]. A dimension is rounded up where its last price ends, also when it goes on without a
 //!   price.
 //! - A fee (FLAT) is paid once in a session: that of the first element that holds and has one.
+//! - Hours have four decimals, rounded such that who prices the periods once more comes to the same costs; only where no
+//!   four decimals do that have they ten (`hours.rs`). Energy between two readings is estimated to a tenth of a Wh.
+//! - Where nobody knows the current, an element holds as if it had no bound of the current.
 //! - A reservation has its own fee and its own time, which is rounded up by itself.
 //! - Nothing panics on odd tariffs. A price or tax below zero counts as zero, a step below one as no step, and a time
 //!   of day that cannot be read makes its element never hold. Amounts that no decimal can hold stay at the largest.

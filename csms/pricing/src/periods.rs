@@ -5,7 +5,7 @@
 //! bound of the energy is passed, the reading is that bound. Prices follow from these readings, not from finer ones, so
 //! that who adds up the volumes finds the same bounds passed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dynamo_protocol::ocpi::tariffs::PriceComponent;
 use jiff::Timestamp;
@@ -70,7 +70,8 @@ pub(crate) fn periods(elements: &Elements, charge: &Charge) -> Vec<Period> {
         elements,
         bounds: Bounds::of(elements),
         charge,
-        begin_ms: charge.begin_ms(),
+        begin_ms: 0,
+        instants: BTreeSet::new(),
         energy_wh: Decimal::ZERO,
         is_fee_paid: false,
         periods: Vec::new(),
@@ -89,12 +90,12 @@ pub(crate) fn periods(elements: &Elements, charge: &Charge) -> Vec<Period> {
             true => Use::Expired,
             false => Use::Reserved,
         };
+        cutter.begin(from_ms, to_ms);
         cutter.cut(&reserved, time_is);
     }
-    cutter.is_fee_paid = false;
-    cutter.begin_ms = session
-        .first()
-        .map_or(cutter.begin_ms, |first| first.from_ms);
+    if let Some(first) = session.first() {
+        cutter.begin(first.from_ms, charge.end_ms());
+    }
     for stretch in session {
         let time_is = match stretch.is_charging {
             true => Use::Charging,
@@ -111,6 +112,8 @@ struct Cutter<'a> {
     charge: &'a Charge,
     /// Of the session, or of the reservation.
     begin_ms: i64,
+    /// Where a clock may start or end prices.
+    instants: BTreeSet<i64>,
     /// The reading so far.
     energy_wh: Decimal,
     is_fee_paid: bool,
@@ -118,6 +121,14 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
+    /// A session or a reservation begins: its duration, and its fee.
+    fn begin(&mut self, from_ms: i64, to_ms: i64) {
+        let zone = self.charge.time_zone();
+        self.begin_ms = from_ms;
+        self.instants = self.bounds.instants(zone, from_ms, to_ms);
+        self.is_fee_paid = false;
+    }
+
     fn cut(&mut self, stretch: &Stretch, time_is: Use) {
         let end_wh = self.energy_wh + Decimal::from(stretch.energy_wh);
         let cuts = self.cuts(stretch, end_wh);
@@ -132,10 +143,9 @@ impl Cutter<'_> {
     /// Instants within a stretch, each with its reading.
     fn cuts(&self, stretch: &Stretch, end_wh: Decimal) -> Vec<(i64, Decimal)> {
         let (from_ms, to_ms) = (stretch.from_ms, stretch.to_ms);
-        let zone = self.charge.time_zone();
-        let instants = self.bounds.instants(zone, from_ms, to_ms, self.begin_ms);
         let inside = from_ms.saturating_add(1)..to_ms.max(from_ms.saturating_add(1));
-        let mut cuts: BTreeMap<i64, Option<Decimal>> = instants
+        let mut cuts: BTreeMap<i64, Option<Decimal>> = self
+            .instants
             .range(inside.clone())
             .map(|at| (*at, None))
             .collect();

@@ -156,24 +156,13 @@ impl Cutter<'_> {
                 cuts.insert(at_ms, Some(*bound));
             }
         }
-        // No estimate is beyond the next bound that is known to be passed later.
-        let mut most_wh = end_wh;
-        let mut readings: Vec<_> = cuts
-            .into_iter()
-            .rev()
-            .map(|(at_ms, passed)| {
-                most_wh = passed.unwrap_or(most_wh);
-                let estimate = self.energy_wh + estimated_wh(stretch, at_ms);
-                (at_ms, passed.unwrap_or(estimate).min(most_wh))
-            })
-            .collect();
-        readings.reverse();
         let mut least_wh = self.energy_wh;
-        for (_, reading) in &mut readings {
-            least_wh = least_wh.max(*reading);
-            *reading = least_wh;
-        }
-        readings
+        let readings = cuts.into_iter().map(|(at_ms, passed)| {
+            let estimate = self.energy_wh + estimated_wh(stretch, at_ms);
+            least_wh = least_wh.max(passed.unwrap_or(estimate));
+            (at_ms, least_wh)
+        });
+        readings.collect()
     }
 
     fn add(

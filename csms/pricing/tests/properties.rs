@@ -302,7 +302,7 @@ proptest! {
         charge in any_charge(),
         odd in select(vec![Decimal::MAX, Decimal::MIN, -Decimal::ONE, Decimal::new(1, 28)]),
         step in select(vec![i64::MIN, -1, 0, i64::MAX]),
-        place in 0_usize..6,
+        place in 0_usize..7,
     ) {
         let mut tariff = tariff;
         let element = &mut tariff.elements[0];
@@ -314,10 +314,11 @@ proptest! {
             2 => component.step_size = step,
             3 => (restrictions.min_kwh, restrictions.max_kwh) = (Some(Number(odd)), Some(Number(odd))),
             4 => (restrictions.min_duration, restrictions.max_duration) = (Some(step), Some(step)),
+            5 => tariff.max_price = Some(Price { excl_vat: Number(odd), incl_vat: None }),
             _ => (restrictions.min_power, restrictions.max_current) = (Some(Number(odd)), Some(Number(odd))),
         }
         let is_wrong = match place {
-            0 => odd < Decimal::ZERO,
+            0 | 5 => odd < Decimal::ZERO,
             1 => !(Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&odd),
             2 => step < 1,
             // A range from a bound to the same bound has nothing in it.

@@ -16,7 +16,7 @@ pub(crate) enum Verdict {
     Half,
     /// A price ended before what it is for (MONEY-08), and without what came for free they are the same.
     SameWithoutFree,
-    /// The same, but they still differ: the energy that came for free ends other prices.
+    /// They still differ without it, because energy that is left out also starts or ends other prices.
     BecameFree,
     Other(String),
 }
@@ -70,8 +70,19 @@ pub(crate) fn compare(tariff: &Tariff, charge: &Charge, bill: &Bill) -> Verdict 
     let told = without_free(bill, free_from);
     match priced(tariff, charge, &told).map(|report| verdict(bill, &report)) {
         Ok(Verdict::Same | Verdict::Half) => Verdict::SameWithoutFree,
-        _ => Verdict::BecameFree,
+        // Energy that is not told passes no bound.
+        _ if free_from[0].is_some() && has_energy_bounds(tariff) => Verdict::BecameFree,
+        Ok(other) => other,
+        Err(refused) => Verdict::Other(refused),
     }
+}
+
+fn has_energy_bounds(tariff: &Tariff) -> bool {
+    let mut restrictions = tariff
+        .elements
+        .iter()
+        .filter_map(|element| element.restrictions.as_ref());
+    restrictions.any(|when| when.min_kwh.is_some() || when.max_kwh.is_some())
 }
 
 fn priced(tariff: &Tariff, charge: &Charge, bill: &Bill) -> Result<Report, String> {

@@ -16,8 +16,8 @@ use crate::cuts::{Bounds, reached};
 use crate::element::{Elements, Prices, Use};
 use crate::when::Moment;
 
-/// Watt-milliseconds of a kWh, by Wh: mean power in kW is this times Wh by ms.
-const WH_PER_MS_IN_KW: i64 = 3_600;
+/// Mean power in kW is so many times the energy in Wh, divided by the time in ms.
+const KW_OF_WH_PER_MS: i64 = 3_600;
 
 /// A part in which the same prices hold.
 #[derive(Clone, Debug)]
@@ -237,7 +237,7 @@ fn in_digits(value: Decimal) -> Decimal {
 
 fn power_kw(stretch: &Stretch) -> Decimal {
     let mean = || {
-        let energy = Decimal::from(stretch.energy_wh) * Decimal::from(WH_PER_MS_IN_KW);
+        let energy = Decimal::from(stretch.energy_wh) * Decimal::from(KW_OF_WH_PER_MS);
         energy.checked_div(Decimal::from(stretch.to_ms - stretch.from_ms))
     };
     in_digits(stretch.power_kw.or_else(mean).unwrap_or_default())

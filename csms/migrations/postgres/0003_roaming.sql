@@ -128,7 +128,10 @@ create table roaming_session (
     authorization_reference text,
     location text not null,
     tariffs text not null,
+    -- Of the tariff of the REST API, which OCPI has no word for.
+    free_idle_minutes bigint not null,
     currency text not null,
+    time_zone text not null,
     body text,
     created_at_ms bigint not null,
     updated_at_ms bigint not null

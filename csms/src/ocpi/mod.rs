@@ -6,6 +6,7 @@
 
 mod answer;
 mod caller;
+mod cdrs;
 mod client;
 mod commands;
 mod credentials;
@@ -65,6 +66,7 @@ pub(crate) fn versions_url(app: &App) -> String {
 fn modules() -> Router<Arc<App>> {
     Router::new()
         .merge(credentials::router())
+        .merge(cdrs::router())
         .merge(commands::router())
         .merge(locations::router())
         .merge(sessions::router())

@@ -12,6 +12,7 @@ use super::answer::{Answer, Refused};
 use super::caller::Caller;
 use super::input::{InPath, Json, Paging};
 use crate::App;
+use crate::domain::roaming::bill::bill;
 use crate::store::Seen;
 
 pub(super) fn router() -> Router<Arc<App>> {
@@ -24,7 +25,11 @@ pub(super) fn router() -> Router<Arc<App>> {
 pub(super) fn shown(session: &Seen, party: (&str, &str), now_ms: i64) -> Value {
     match session {
         Seen::Final(body) => body.clone(),
-        Seen::SoFar(kept) => json!(kept.session(party, now_ms)),
+        Seen::SoFar(so_far) => {
+            let (kept, facts) = &**so_far;
+            let (bill, _) = bill(kept, facts, kept.ended_at_ms.unwrap_or(now_ms));
+            json!(kept.session(party, bill))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Roaming: partners and what their drivers do here, without OCPI's paths and headers.
 
+pub(crate) mod bill;
+pub(crate) mod charge;
 pub(crate) mod command;
 pub(crate) mod driver;
 pub(crate) mod ids;

@@ -1,13 +1,12 @@
 //! What partners see of their drivers' sessions [OCPI 2.2.1 §9]. Location, token and tariff are kept as they were when it
 //! began; the rest is made of the transaction.
 
+use dynamo_pricing::Bill;
 use dynamo_protocol::ocpi::cdrs::CdrLocation;
 use dynamo_protocol::ocpi::locations::Location;
-use dynamo_protocol::ocpi::sessions::{
-    AuthMethod, CdrToken, ChargingPeriod, Dimension, DimensionType, Session, SessionStatus,
-};
+use dynamo_protocol::ocpi::sessions::{AuthMethod, CdrToken, Session, SessionStatus};
 use dynamo_protocol::ocpi::tariffs::Tariff;
-use dynamo_protocol::ocpi::{CiString, DateTime, Number};
+use dynamo_protocol::ocpi::{CiString, DateTime};
 use rust_decimal::Decimal;
 
 use crate::domain::roaming::driver::Driver;
@@ -15,9 +14,6 @@ use crate::domain::roaming::location::cut;
 use crate::domain::roaming::location::{Operator, Place, Spot};
 use crate::domain::roaming::tariff::Published;
 use crate::store::{Conn, Result, random_text};
-
-/// Milliseconds of an hour, the unit of time in periods.
-const HOUR_MS: i64 = 3_600_000;
 
 /// A session that begins with a transaction.
 #[derive(Clone, Debug)]
@@ -28,7 +24,9 @@ pub(crate) struct NewSession {
     pub driver: Driver,
     pub location: CdrLocation,
     pub tariffs: Vec<Tariff>,
+    pub free_idle_minutes: i64,
     pub currency: String,
+    pub time_zone: String,
     pub now_ms: i64,
 }
 
@@ -41,10 +39,17 @@ pub(crate) struct Kept {
     pub reference: Option<CiString>,
     pub location: CdrLocation,
     pub tariffs: Vec<Tariff>,
+    pub free_idle_minutes: i64,
     pub currency: String,
+    pub time_zone: String,
     pub is_over: bool,
+    pub charge_point_id: String,
+    pub connector_id: Option<i64>,
+    pub transaction_id: i64,
     pub started_at_ms: i64,
     pub ended_at_ms: Option<i64>,
+    pub meter_start_wh: i64,
+    /// That is billed.
     pub energy_wh: i64,
     pub updated_at_ms: i64,
 }
@@ -95,7 +100,12 @@ pub(in crate::domain) async fn begin(
         driver,
         location,
         tariffs,
+        free_idle_minutes: tariff.map_or(0, |tariff| tariff.tariff.free_idle_minutes),
         currency: currency.unwrap_or_else(|| CURRENCY.to_owned()),
+        time_zone: place
+            .time_zone
+            .clone()
+            .unwrap_or_else(|| own.time_zone.clone()),
         now_ms: at.now_ms,
     };
     conn.insert_roaming_session(&session).await
@@ -153,23 +163,15 @@ fn cdr_location(place: &Place, operator: Operator<'_>, spot: Option<&Spot>) -> C
 }
 
 impl Kept {
-    /// What partners see while it is made of its transaction.
-    pub(crate) fn session(&self, (country_code, party_id): (&str, &str), now_ms: i64) -> Session {
-        let kwh = Decimal::new(self.energy_wh.max(0), 3);
-        let until_ms = self.ended_at_ms.unwrap_or(now_ms);
-        let spent_ms = until_ms.saturating_sub(self.started_at_ms).max(0);
-        let hours = (Decimal::from(spent_ms) / Decimal::from(HOUR_MS)).round_dp(4);
-        let dimension = |r#type, volume: Decimal| Dimension {
-            r#type,
-            volume: Number(volume.normalize()),
-        };
+    /// What partners see, by a bill of what happened until now or until the end.
+    pub(crate) fn session(&self, (country_code, party_id): (&str, &str), bill: Bill) -> Session {
         Session {
             country_code: country_code.into(),
             party_id: party_id.into(),
             id: self.id.as_str().into(),
             start_date_time: DateTime(self.started_at_ms),
             end_date_time: self.ended_at_ms.filter(|_| self.is_over).map(DateTime),
-            kwh: Number(kwh.normalize()),
+            kwh: bill.total_energy,
             cdr_token: self.token.clone(),
             auth_method: self.auth_method,
             authorization_reference: self.reference.clone(),
@@ -177,15 +179,8 @@ impl Kept {
             evse_uid: self.location.evse_uid.clone(),
             connector_id: self.location.connector_id.clone(),
             currency: self.currency.clone(),
-            charging_periods: vec![ChargingPeriod {
-                start_date_time: DateTime(self.started_at_ms),
-                dimensions: vec![
-                    dimension(DimensionType::Energy, kwh),
-                    dimension(DimensionType::Time, hours),
-                ],
-                tariff_id: self.tariffs.first().map(|tariff| tariff.id.clone()),
-            }],
-            total_cost: None,
+            charging_periods: bill.periods,
+            total_cost: Some(bill.total_cost),
             status: match self.is_over {
                 true => SessionStatus::Completed,
                 false => SessionStatus::Active,

@@ -26,7 +26,8 @@ impl Scene {
         let cpo = cpo().await;
         let (emsp, key) = cpo.registered().await;
         let body = Some(charge_point("CP-1"));
-        cpo.request(Method::POST, "/api/v1/chargepoints", body, KEY).await;
+        cpo.request(Method::POST, "/api/v1/chargepoints", body, KEY)
+            .await;
         let mut station = cpo.connect("CP-1").await;
         station.boot().await;
         Self {
@@ -39,7 +40,10 @@ impl Scene {
 
     async fn push(&self, token: &Value) {
         let path = format!("{BASE}/tokens/DE/RIG/{}", token["uid"].as_str().unwrap());
-        let answer = self.cpo.ocpi(&self.key, Method::PUT, &path, Some(token.clone())).await;
+        let answer = self
+            .cpo
+            .ocpi(&self.key, Method::PUT, &path, Some(token.clone()))
+            .await;
         assert_eq!(answer.code().1, 1000);
     }
 
@@ -50,13 +54,20 @@ impl Scene {
     }
 
     async fn present(&mut self, tag: &str) -> String {
-        let answer = self.station.call("Authorize", json!({"idTag": tag})).await.unwrap();
+        let answer = self
+            .station
+            .call("Authorize", json!({"idTag": tag}))
+            .await
+            .unwrap();
         answer["idTagInfo"]["status"].as_str().unwrap().to_owned()
     }
 
     fn questions(&self) -> usize {
         let asked = self.emsp.asked();
-        asked.iter().filter(|asked| asked.path.contains("/authorize")).count()
+        asked
+            .iter()
+            .filter(|asked| asked.path.contains("/authorize"))
+            .count()
     }
 }
 
@@ -65,23 +76,44 @@ async fn a_token_that_is_never_on_the_list_is_asked_for_each_time() {
     let mut scene = Scene::set().await;
     let card = token("CARD 1", "NEVER", false);
     let path = format!("{BASE}/tokens/DE/RIG/CARD%201");
-    scene.cpo.ocpi(&scene.key, Method::PUT, &path, Some(card.clone())).await;
-    scene.says(200, 1000, &json!({"allowed": "ALLOWED", "token": card, "authorization_reference": "REF-2"}));
+    scene
+        .cpo
+        .ocpi(&scene.key, Method::PUT, &path, Some(card.clone()))
+        .await;
+    scene.says(
+        200,
+        1000,
+        &json!({"allowed": "ALLOWED", "token": card, "authorization_reference": "REF-2"}),
+    );
     assert_eq!(scene.present("CARD 1").await, "Accepted");
     assert_eq!(scene.present("CARD 1").await, "Accepted");
     let asked = scene.emsp.asked().remove(0);
     assert_eq!(asked.path, "/at/tokens/CARD%201/authorize?type=RFID");
-    assert_eq!(asked.body, json!({"location_id": "CP-1", "evse_uids": ["CP-1-1", "CP-1-2"]}));
+    assert_eq!(
+        asked.body,
+        json!({"location_id": "CP-1", "evse_uids": ["CP-1-1", "CP-1-2"]})
+    );
     assert_eq!(asked.header("ocpi-to-party-id"), Some("RIG"));
-    let begun = scene.station.start(1, "CARD 1", "2026-11-30T12:00:00Z", 0).await;
+    let begun = scene
+        .station
+        .start(1, "CARD 1", "2026-11-30T12:00:00Z", 0)
+        .await;
     // What begins long before it was asked for is not meant.
     assert_eq!(begun["idTagInfo"]["status"], "Invalid");
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string();
     let begun = scene.station.start(2, "CARD 1", &now, 0).await;
     assert_eq!(begun["idTagInfo"]["status"], "Accepted");
-    let sessions = scene.cpo.ocpi(&scene.key, Method::GET, &format!("{BASE}/sessions"), None).await;
+    let sessions = scene
+        .cpo
+        .ocpi(&scene.key, Method::GET, &format!("{BASE}/sessions"), None)
+        .await;
     let sessions = sessions.body["data"].as_array().unwrap().clone();
-    let asked_for: Vec<&Value> = sessions.iter().filter(|one| one["auth_method"] == "AUTH_REQUEST").collect();
+    let asked_for: Vec<&Value> = sessions
+        .iter()
+        .filter(|one| one["auth_method"] == "AUTH_REQUEST")
+        .collect();
     assert_eq!(asked_for[0]["authorization_reference"], "REF-2");
 
     for (word, status) in [
@@ -113,7 +145,11 @@ async fn elsewhere_is_not_here() {
         (json!([]), "Accepted"),
     ] {
         let place = json!({"location_id": "cp-1", "evse_uids": evses});
-        scene.says(200, 1000, &json!({"allowed": "ALLOWED", "token": card, "location": place}));
+        scene.says(
+            200,
+            1000,
+            &json!({"allowed": "ALLOWED", "token": card, "location": place}),
+        );
         assert_eq!(scene.present("CARD").await, status, "{evses}");
     }
 }
@@ -124,7 +160,11 @@ async fn where_the_partner_is_away_the_whitelist_decides() {
     scene.push(&token("OFFLINE", "ALLOWED_OFFLINE", true)).await;
     scene.push(&token("GONE", "ALLOWED_OFFLINE", false)).await;
     scene.push(&token("ALLOWED", "ALLOWED", true)).await;
-    scene.says(200, 1000, &json!({"allowed": "BLOCKED", "token": token("OFFLINE", "ALLOWED_OFFLINE", true)}));
+    scene.says(
+        200,
+        1000,
+        &json!({"allowed": "BLOCKED", "token": token("OFFLINE", "ALLOWED_OFFLINE", true)}),
+    );
     assert_eq!(scene.present("OFFLINE").await, "Blocked");
     scene.says(503, 3000, &Value::Null);
     assert_eq!(scene.present("OFFLINE").await, "Accepted");
@@ -147,12 +187,28 @@ async fn an_unknown_card_is_asked_for_and_an_own_one_is_not() {
     foreign["party_id"] = json!("OTH");
     scene.says(200, 1000, &json!({"allowed": "ALLOWED", "token": foreign}));
     assert_eq!(scene.present("UNKNOWN").await, "Invalid");
-    scene.says(200, 1000, &json!({"allowed": "ALLOWED", "token": {"uid": "UNKNOWN"}}));
+    scene.says(
+        200,
+        1000,
+        &json!({"allowed": "ALLOWED", "token": {"uid": "UNKNOWN"}}),
+    );
     assert_eq!(scene.present("UNKNOWN").await, "Invalid");
-    scene.says(200, 1000, &json!({"allowed": "ALLOWED", "token": token("UNKNOWN", "NEVER", true)}));
+    scene.says(
+        200,
+        1000,
+        &json!({"allowed": "ALLOWED", "token": token("UNKNOWN", "NEVER", true)}),
+    );
     assert_eq!(scene.present("UNKNOWN").await, "Accepted");
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string();
     scene.station.start(1, "UNKNOWN", &now, 0).await;
-    let sessions = scene.cpo.ocpi(&scene.key, Method::GET, &format!("{BASE}/sessions"), None).await;
-    assert_eq!(sessions.body["data"][0]["cdr_token"]["contract_id"], "DE-RIG-C1");
+    let sessions = scene
+        .cpo
+        .ocpi(&scene.key, Method::GET, &format!("{BASE}/sessions"), None)
+        .await;
+    assert_eq!(
+        sessions.body["data"][0]["cdr_token"]["contract_id"],
+        "DE-RIG-C1"
+    );
 }

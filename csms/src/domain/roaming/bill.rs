@@ -13,6 +13,7 @@ use dynamo_protocol::ocpi::{DateTime, Number};
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use crate::domain::money::price::in_coins;
 use crate::domain::roaming::charge::{Facts, charge, stretches};
 use crate::domain::roaming::session::Kept;
 use crate::store::{Conn, FinalSession, Result, random_text};
@@ -138,12 +139,15 @@ pub(in crate::domain) async fn conclude(conn: &mut Conn, transaction: i64) -> Re
     let own = conn.own_party(&open.organization_id).await?;
     let party = (&*own.country_code, &*own.party_id);
     let cdr = cdr(&kept, party, &bill, tariff);
+    let total = bill.total_cost.incl_vat.unwrap_or(bill.total_cost.excl_vat);
+    let total = in_coins(total.0, &kept.currency);
     let session = kept.session(party, bill);
     conn.finish_roaming_session(FinalSession {
         id: &kept.id,
         session: json!(session),
         cdr_id: cdr.id.as_str(),
         cdr: json!(cdr),
+        cost: (kept.transaction_id, &kept.currency, kept.energy_wh, total),
         at_ms: kept.updated_at_ms,
     })
     .await

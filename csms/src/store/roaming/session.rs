@@ -1,6 +1,7 @@
 //! Sessions of partners' drivers.
 
 use dynamo_protocol::ocpi::sessions::AuthMethod;
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::domain::roaming::charge::Facts;
@@ -40,6 +41,9 @@ struct SessionRow {
     changed_ms: i64,
 }
 
+/// In the place of a tariff of the REST API: the bill is that of OCPI.
+const NO_TARIFF: &str = r#"{"currency":"EUR","price_per_kwh":"0","session_fee":"0","idle_fee_per_minute":"0","free_idle_minutes":0}"#;
+
 /// A session whose end is final by now.
 pub(crate) struct OpenSession {
     pub organization_id: String,
@@ -52,6 +56,8 @@ pub(crate) struct FinalSession<'a> {
     pub session: Value,
     pub cdr_id: &'a str,
     pub cdr: Value,
+    /// What the operator sees of it: transaction, currency, energy and the sum with tax.
+    pub cost: (i64, &'a str, i64, Decimal),
     pub at_ms: i64,
 }
 
@@ -248,6 +254,12 @@ impl Conn {
              select $1, organization_id, partner_id, id, $3, $4 from roaming_session where id = $2
              on conflict do nothing")
             .bind(done.cdr_id).bind(done.id).bind(&cdr).bind(done.at_ms)
+            .execute(db))?;
+        let (transaction, currency, energy_wh, total) = done.cost;
+        run_on_db!(self, db => sqlx::query(
+            "insert into transaction_cost (transaction_id, currency, tariff, energy_wh, idle_minutes, total)
+             values ($1, $2, $3, $4, 0, $5) on conflict do nothing")
+            .bind(transaction).bind(currency).bind(NO_TARIFF).bind(energy_wh).bind(total.to_string())
             .execute(db))
     }
 }

@@ -1,5 +1,6 @@
 //! OCPI, as a partner meets it.
 
+mod bills;
 mod emsp;
 mod orders;
 mod places;

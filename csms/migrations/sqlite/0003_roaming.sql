@@ -63,10 +63,12 @@ create table partner (
     last_told_at_ms bigint,
     last_error text,
     last_error_at_ms bigint,
-    -- Until then it is not called: it answered 429, 503 or 401.
+    -- Until then it is not called: it did not answer, or could not.
     quiet_until_ms bigint,
-    -- When its tokens were pulled last.
-    tokens_pulled_at_ms bigint
+    -- How often in a row that was so.
+    failures bigint not null default 0,
+    -- Changes from before that are looked at.
+    looked_until_ms bigint
 );
 create index partner_organization on partner (organization_id, created_at_ms, id);
 create index partner_asked on partner (id) where is_asked;
@@ -149,6 +151,29 @@ create table cdr (
     created_at_ms bigint not null
 );
 create index cdr_partner on cdr (partner_id, created_at_ms, id);
+-- What a partner is to be told of an object, and what it was told. kind: location, evse, session, cdr, tariff. changed_at_ms:
+-- of the state that is to be told; told_at_ms: of the one that was told last. due_at_ms: when it is tried; null where
+-- there is nothing to tell, or the partner refused it.
+create table roaming_push (
+    partner_id text not null references partner (id),
+    kind text not null,
+    object_id text not null,
+    changed_at_ms bigint not null,
+    told_at_ms bigint,
+    due_at_ms bigint,
+    -- What goes on is not told more often.
+    not_before_ms bigint not null default 0,
+    attempts bigint not null default 0,
+    refusal text,
+    primary key (partner_id, kind, object_id)
+);
+create index roaming_push_due on roaming_push (partner_id, due_at_ms) where due_at_ms is not null;
+create index roaming_session_changed on roaming_session (partner_id, updated_at_ms);
+create index connector_changed on connector (changed_at_ms);
+create index charge_point_changed on charge_point (organization_id, updated_at_ms);
+create index charge_point_turned on charge_point (organization_id, online_changed_at_ms);
+create index site_changed on site (organization_id, updated_at_ms);
+
 create unique index cdr_session on cdr (session_id) where credit_of is null;
 
 -- Orders of partners. result: what became of it, null until that is known. due_at_ms: when the result is tried to be told

@@ -14,6 +14,7 @@ mod exchange;
 mod finish;
 mod input;
 mod locations;
+mod push;
 pub(crate) mod real_time;
 mod register;
 mod results;
@@ -34,6 +35,7 @@ use crate::App;
 use answer::Refused;
 
 pub(crate) use client::Partners;
+pub(crate) use push::push_changes;
 pub(crate) use register::register_asked;
 pub(crate) use results::tell_results;
 

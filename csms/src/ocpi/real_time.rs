@@ -206,7 +206,8 @@ impl<'a> Asking<'a> {
         };
         let answered = match self.app.partners.call(call).await {
             Ok(answered) => answered,
-            Err(why) => {
+            Err(unanswered) => {
+                let why = unanswered.why;
                 tracing::info!(
                     partner = partner.id,
                     cause = why,

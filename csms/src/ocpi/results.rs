@@ -93,7 +93,8 @@ async fn tell(app: Arc<App>, outcome: Outcome) -> Result<()> {
     match app.partners.call(call).await {
         Ok(answered) if answered.is_success() => done(None, None).await,
         Ok(answered) => done(Some(answered.refusal()), None).await,
-        Err(why) => {
+        Err(unanswered) => {
+            let why = unanswered.why;
             let pause_ms = usize::try_from(outcome.attempts - 1).ok();
             let pause_ms = pause_ms.and_then(|tried| PAUSES_MS.get(tried));
             let again_ms = pause_ms.map(|pause| app.clock().now_ms().saturating_add(*pause));

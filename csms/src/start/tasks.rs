@@ -74,6 +74,7 @@ pub(super) fn begin_lasting(tasks: &TaskTracker, app: &Arc<App>, mail: Option<Ar
         app.clone(),
         ocpi::tell_results,
     );
+    last(tasks, "pushes to partners", app.clone(), ocpi::push_changes);
     last(tasks, "guest sessions", app.clone(), guest::take_up_all);
     last(
         tasks,

@@ -71,6 +71,7 @@ pub(crate) use people::site::{Site, SiteChange};
 pub use people::tag::TagSetting;
 pub(crate) use roaming::command::RoamingReservation;
 pub(crate) use roaming::partner::{NewPartner, OutgoingPartner, OwnParty};
+pub(crate) use roaming::push::{Due, Pushed};
 pub(crate) use roaming::session::{FinalSession, Seen};
 pub(crate) use roaming::token::{KeptToken, TokenKey};
 pub(crate) use transactions::ending::{Left, Open, TransactionFacts};

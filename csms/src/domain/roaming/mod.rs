@@ -7,6 +7,7 @@ pub(crate) mod driver;
 pub(crate) mod ids;
 pub(crate) mod location;
 pub(crate) mod partner;
+pub(crate) mod push;
 pub(crate) mod registration;
 pub(crate) mod session;
 pub(crate) mod tariff;

@@ -174,6 +174,15 @@ impl Conn {
         self.place(organization, &id, Which::All).await
     }
 
+    /// A place with what partners see of it.
+    pub(in crate::store) async fn seen_place(
+        &mut self,
+        organization: &str,
+        id: &PlaceId,
+    ) -> Result<Place> {
+        self.place(organization, id, Which::Seen).await
+    }
+
     /// A place with everything that stands there.
     async fn place(&mut self, organization: &str, id: &PlaceId, which: Which) -> Result<Place> {
         let rows: Vec<PointRow> = on_db!(&mut *self, db => sqlx::query_as(concat!(

@@ -106,14 +106,7 @@ impl Store {
             .fetch_all(db))?;
         let mut sessions = Vec::with_capacity(rows.len());
         for row in rows {
-            sessions.push(match &row.body {
-                Some(body) => Seen::Final(serde_json::from_str(body)?),
-                None => {
-                    let kept = kept_of(row)?.kept;
-                    let facts = conn.roaming_facts(&kept).await?;
-                    Seen::SoFar(Box::new((kept, facts)))
-                }
-            });
+            sessions.push(conn.seen_session(row).await?);
         }
         Ok((sessions, total))
     }
@@ -209,6 +202,31 @@ impl Conn {
             .bind(&location).bind(&tariffs).bind(&new.currency).bind(new.now_ms)
             .bind(new.free_idle_minutes).bind(&new.time_zone)
             .execute(db))
+    }
+
+    async fn seen_session(&mut self, row: SessionRow) -> Result<Seen> {
+        if let Some(body) = &row.body {
+            return Ok(Seen::Final(serde_json::from_str(body)?));
+        }
+        let kept = kept_of(row)?.kept;
+        let facts = self.roaming_facts(&kept).await?;
+        Ok(Seen::SoFar(Box::new((kept, facts))))
+    }
+
+    /// A session of a partner.
+    pub(crate) async fn roaming_session(
+        &mut self,
+        partner: &str,
+        id: &str,
+    ) -> Result<Option<Seen>> {
+        let row: Option<SessionRow> = on_db!(&mut *self, db => sqlx::query_as(sessions!(
+            "s.partner_id = $1 and s.id = $2", "select * from seen"))
+            .bind(partner).bind(id)
+            .fetch_optional(db))?;
+        match row {
+            Some(row) => self.seen_session(row).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The session of a transaction, as long as it has no bill.

@@ -5,8 +5,7 @@ use dynamo_protocol::ocpi::sessions::{AuthMethod, CdrToken};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::domain::roaming::charge::Facts;
-use crate::domain::roaming::session::{Kept, NewSession};
+use crate::domain::roaming::kept::{Facts, Kept, NewSession};
 use crate::domain::transactions::claims::{Claims, energy_wh};
 use crate::domain::transactions::energy::billed_wh;
 use crate::store::transactions::meter::{LastMeter, last_meter_columns};

@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::input::{InPath, Json, OptionalJson, checked, object};
 use crate::App;
 use crate::domain::tags::token::{Party, TokenKind};
-use crate::store::{KeptToken, TokenKey};
+use crate::store::{KeptToken, TokenChange, TokenKey};
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -115,19 +115,25 @@ async fn change(
     Json(body): Json,
 ) -> Answer {
     let key = key(&caller, place, kind(&uri)?)?;
-    let known = app.rest_store.partner_token(&caller.organization_id, &key);
-    let mut token = known.await?.ok_or_else(unknown)?;
     let mut change = checked("Token", body, Extent::Part, caller.is_strict)?;
+    let now_ms = app.clock().now_ms();
     if change.get("last_updated").is_none() {
         if caller.is_strict {
             return Err(Refused::invalid("/last_updated is missing"));
         }
-        change["last_updated"] = json!(DateTime(app.clock().now_ms()));
+        change["last_updated"] = json!(DateTime(now_ms));
     }
-    if let (Value::Object(members), Value::Object(change)) = (&mut token, change) {
-        members.extend(change);
+    let changed = app.rest_store.change_partner_token(TokenChange {
+        organization_id: caller.organization_id.clone(),
+        partner_id: caller.id.clone(),
+        key,
+        change,
+        now_ms,
+    });
+    match changed.await?.ok_or_else(unknown)? {
+        Ok(()) => Ok(Done::nothing()),
+        Err(why) => Err(Refused::invalid(why)),
     }
-    store(&app, &caller, key, token).await
 }
 
 /// Keeps a token that is whole.

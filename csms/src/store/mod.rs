@@ -73,7 +73,7 @@ pub(crate) use roaming::command::RoamingReservation;
 pub(crate) use roaming::partner::{NewPartner, OutgoingPartner, OwnParty};
 pub(crate) use roaming::push::{Due, Pushed};
 pub(crate) use roaming::session::{FinalSession, Seen};
-pub(crate) use roaming::token::{KeptToken, TokenKey};
+pub(crate) use roaming::token::{KeptToken, TokenChange, TokenKey};
 pub(crate) use transactions::ending::{Left, Open, TransactionFacts};
 pub(crate) use transactions::meter::NewReading;
 pub(crate) use transactions::orphan_stop::{OrphanStop, OrphanStopRow};

@@ -1,7 +1,9 @@
 //! Tokens of partners: how charge points know them, and what they are worth without asking.
 
 use dynamo_protocol::ocpi::CiString;
+use dynamo_protocol::ocpi::form::{Extent, read};
 use dynamo_protocol::ocpi::tokens::Token;
+use serde_json::Value;
 
 use crate::domain::content_hash;
 use crate::domain::tags::tag::TagStatus;
@@ -42,6 +44,19 @@ pub(crate) const fn status(token: &Token) -> TagStatus {
         true => TagStatus::Accepted,
         false => TagStatus::Blocked,
     }
+}
+
+/// A token of which some members were changed; what is wrong with it then.
+pub(crate) fn changed(mut known: Value, change: &Value) -> Result<(Value, Token), String> {
+    if let (Value::Object(members), Value::Object(change)) = (&mut known, change) {
+        members.extend(change.clone());
+    }
+    let read = read("Token", known, Extent::Whole);
+    if let Some(fault) = read.faults.first() {
+        return Err(fault.to_string());
+    }
+    let token = serde_json::from_value(read.value.clone()).map_err(|error| error.to_string())?;
+    Ok((read.value, token))
 }
 
 #[cfg(test)]

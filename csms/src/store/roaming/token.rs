@@ -4,7 +4,7 @@ use dynamo_protocol::ocpi::CiString;
 use dynamo_protocol::ocpi::tokens::Token;
 use serde_json::Value;
 
-use crate::domain::roaming::token::{group_tag, id_tag, status};
+use crate::domain::roaming::token::{changed, group_tag, id_tag, status};
 use crate::domain::tags::tag::tag_key;
 use crate::domain::tags::token::{Party, TokenKind};
 use crate::store::{Conn, Result, Store, StoreError, TagSetting, on_db, run_on_db};
@@ -29,7 +29,56 @@ pub(crate) struct KeptToken {
     pub now_ms: i64,
 }
 
+/// Members of a token to change.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenChange {
+    pub organization_id: String,
+    pub partner_id: String,
+    pub key: TokenKey,
+    pub change: Value,
+    pub now_ms: i64,
+}
+
 impl Store {
+    /// Changes some members of a token: what is wrong with it then, in words, if anything. `None` when there is no such
+    /// token.
+    pub(crate) async fn change_partner_token(
+        &self,
+        change: TokenChange,
+    ) -> Result<Option<std::result::Result<(), String>>> {
+        self.write(change, |change, conn| {
+            Box::pin(async move {
+                let known = conn
+                    .partner_token(&change.organization_id, &change.key)
+                    .await?;
+                let Some(known) = known else { return Ok(None) };
+                let (body, token) = match changed(known, &change.change) {
+                    Ok(changed) => changed,
+                    Err(why) => return Ok(Some(Err(why))),
+                };
+                let party = Party::new(token.country_code.as_str(), token.party_id.as_str());
+                let is_same = token.uid == change.key.uid
+                    && token.r#type == change.key.kind.as_str()
+                    && party.as_ref() == Some(&change.key.party);
+                if !is_same {
+                    let why = "a change leaves uid, type, country_code and party_id as they are";
+                    return Ok(Some(Err(why.to_owned())));
+                }
+                let kept = KeptToken {
+                    organization_id: change.organization_id.clone(),
+                    partner_id: change.partner_id.clone(),
+                    key: change.key.clone(),
+                    body,
+                    token,
+                    now_ms: change.now_ms,
+                };
+                conn.keep_partner_token(&kept).await?;
+                Ok(Some(Ok(())))
+            })
+        })
+        .await
+    }
+
     /// A token, as its issuer gave it.
     pub(crate) async fn partner_token(
         &self,

@@ -443,6 +443,7 @@ fn is_tested(args: &Args, side: Side) -> bool {
         None => true,
         Some(Sut::Csms) => side == Side::Csms,
         Some(Sut::ChargePoint) => side == Side::ChargePoint,
+        Some(Sut::Cpo) => side == Side::Cpo,
     }
 }
 

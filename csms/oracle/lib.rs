@@ -1,1 +1,1 @@
-//! Nothing but tests: see `tests/prices.rs`.
+//! Nothing but tests: see `tests/prices.rs` and `tests/roaming/`.

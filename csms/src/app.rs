@@ -52,6 +52,8 @@ pub(crate) struct App {
     pub payments: Arc<dyn payment::Gateway>,
     pub guests: Arc<guest::desks::Guests>,
     pub partners: ocpi::Partners,
+    /// A result of an order is to be told.
+    pub outcomes: tokio::sync::Notify,
 }
 
 impl App {

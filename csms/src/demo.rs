@@ -453,6 +453,7 @@ async fn begin(store: &Store, open: &Open, now_ms: i64) -> Result<()> {
             started_at_ms: now_ms - open.minutes * MINUTE_MS,
             meter_start_wh: Some(open.meter_start_wh),
             unknown_tags: UnknownTags::Refuse,
+            tax_rate: Decimal::from(20),
             now_ms,
             deviations: Vec::new(),
             occurrence: None,

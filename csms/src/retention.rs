@@ -43,7 +43,8 @@ impl Retention {
             // Later than its last letter, whether that was sent or given up.
             Old::Webhook => self.sent_notifications.max(self.failed_notifications) + days(7),
             // As the API promises.
-            Old::IdempotentAnswer | Old::RoamingGrant => days(1),
+            Old::IdempotentAnswer | Old::RoamingGrant | Old::RoamingReservation => days(1),
+            Old::RoamingCommand => days(30),
         }
     }
 }

@@ -63,10 +63,12 @@ create table partner (
     last_told_at_ms bigint,
     last_error text,
     last_error_at_ms bigint,
-    -- Until then it is not called: it answered 429, 503 or 401.
+    -- Until then it is not called: it did not answer, or could not.
     quiet_until_ms bigint,
-    -- When its tokens were pulled last.
-    tokens_pulled_at_ms bigint
+    -- How often in a row that was so.
+    failures bigint not null default 0,
+    -- Changes from before that are looked at.
+    looked_until_ms bigint
 );
 create index partner_organization on partner (organization_id, created_at_ms, id);
 create index partner_asked on partner (id) where is_asked;
@@ -128,7 +130,10 @@ create table roaming_session (
     authorization_reference text,
     location text not null,
     tariffs text not null,
+    -- Of the tariff of the REST API, which OCPI has no word for.
+    free_idle_minutes bigint not null,
     currency text not null,
+    time_zone text not null,
     body text,
     created_at_ms bigint not null,
     updated_at_ms bigint not null
@@ -146,7 +151,60 @@ create table cdr (
     created_at_ms bigint not null
 );
 create index cdr_partner on cdr (partner_id, created_at_ms, id);
+-- What a partner is to be told of an object, and what it was told. kind: location, evse, session, cdr, tariff. changed_at_ms:
+-- of the state that is to be told; told_at_ms: of the one that was told last. due_at_ms: when it is tried; null where
+-- there is nothing to tell, or the partner refused it.
+create table roaming_push (
+    partner_id text not null references partner (id),
+    kind text not null,
+    object_id text not null,
+    changed_at_ms bigint not null,
+    told_at_ms bigint,
+    due_at_ms bigint,
+    -- What goes on is not told more often.
+    not_before_ms bigint not null default 0,
+    attempts bigint not null default 0,
+    refusal text,
+    primary key (partner_id, kind, object_id)
+);
+create index roaming_push_due on roaming_push (partner_id, due_at_ms) where due_at_ms is not null;
+create index roaming_session_changed on roaming_session (partner_id, updated_at_ms);
+create index connector_changed on connector (changed_at_ms);
+create index charge_point_changed on charge_point (organization_id, updated_at_ms);
+create index charge_point_turned on charge_point (organization_id, online_changed_at_ms);
+create index site_changed on site (organization_id, updated_at_ms);
+
 create unique index cdr_session on cdr (session_id) where credit_of is null;
+
+-- Orders of partners. result: what became of it, null until that is known. due_at_ms: when the result is tried to be told
+-- to response_url; without a result, when it is taken for a time-out; null once it was told, or given up.
+create table roaming_command (
+    id text primary key not null,
+    partner_id text not null references partner (id),
+    kind text not null,
+    response_url text not null,
+    result text,
+    message text,
+    created_at_ms bigint not null,
+    due_at_ms bigint,
+    attempts bigint not null default 0,
+    told_at_ms bigint,
+    last_error text
+);
+create index roaming_command_due on roaming_command (due_at_ms) where due_at_ms is not null;
+create index roaming_command_told on roaming_command (created_at_ms) where due_at_ms is null;
+
+-- EVSEs that partners keep for somebody. number: by which the charge point knows it.
+create table roaming_reservation (
+    partner_id text not null references partner (id),
+    reservation_key text not null,
+    number bigint not null unique,
+    charge_point_id text not null,
+    evse_id bigint not null,
+    expires_at_ms bigint not null,
+    primary key (partner_id, reservation_key)
+);
+create index roaming_reservation_end on roaming_reservation (expires_at_ms);
 
 -- Texts are compared and sorted byte by byte, as SQLite does it, whatever the locale of the database is. What a
 -- generated column is made of cannot be changed here: it has its collation where it is made.

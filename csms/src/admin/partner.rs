@@ -66,6 +66,14 @@ pub enum OcpiPartnerCommand {
         /// Its id
         id: String,
     },
+    /// Tells a partner once more what it refused, and says how many objects that are
+    #[command(
+        after_help = "Example:\n  dynamo csms admin ocpi-partner resend ptn_01HX3K9VZAB2C4DEFG"
+    )]
+    Resend {
+        /// Its id
+        id: String,
+    },
     /// Prints partners without their tokens, one JSON object per line, oldest first
     #[command(after_help = "Example:\n  dynamo csms admin ocpi-partner list")]
     List {
@@ -138,6 +146,13 @@ pub(super) async fn partner(
                 true => outcome(store, &id).await.map(Some),
                 false => Err(missing(&id)),
             }
+        }
+        OcpiPartnerCommand::Resend { id } => {
+            store.partner(&id).await?.ok_or_else(|| missing(&id))?;
+            let objects = store
+                .push_refused_again(&id, Clock::default().now_ms())
+                .await?;
+            Ok(Some(json!({"id": id, "objects": objects})))
         }
         OcpiPartnerCommand::List { list } => {
             for partner in store.partners(list.organization.as_deref()).await? {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName};
 use dynamo_protocol::ocpi::envelope::{Said, read_answer};
 use dynamo_protocol::ocpi::header::{TokenEncoding, write_token};
@@ -51,6 +51,32 @@ pub(crate) struct Answered {
     pub status: StatusCode,
     /// Of a success: what it says.
     pub said: Said,
+    /// How long the partner wants to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// There was no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Unanswered {
+    /// In words.
+    pub why: String,
+    /// The partner may have read what was sent.
+    pub was_reached: bool,
+}
+
+impl From<String> for Unanswered {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            was_reached: false,
+        }
+    }
+}
+
+impl From<Unanswered> for String {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.why
+    }
 }
 
 impl Answered {
@@ -95,8 +121,8 @@ impl Partners {
     /// Calls a partner.
     ///
     /// # Errors
-    /// A sentence, when there was no answer.
-    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Answered, String> {
+    /// When there was no answer.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Answered, Unanswered> {
         let client = self.client.as_ref().map_err(Clone::clone)?;
         let mut url = Url::parse(call.url).map_err(|_| format!("{:?} is no URL", call.url))?;
         // The same over all redirects of one call, but each request has an id of its own.
@@ -105,7 +131,7 @@ impl Partners {
             if !self.to_private_networks
                 && let Some(why) = refused_address(url.as_str())
             {
-                return Err(format!("the partner is at {why}"));
+                return Err(format!("the partner is at {why}").into());
             }
             let mut request = client
                 .request(call.method.clone(), url.clone())
@@ -125,13 +151,21 @@ impl Partners {
                     .body(body.to_string());
             }
             let answer = request.send().await;
-            let answer = answer.map_err(|error| said(&error.without_url()))?;
+            let answer = answer.map_err(|error| Unanswered {
+                was_reached: !error.is_connect(),
+                why: said(&error.without_url()),
+            })?;
             match redirected(&call.method, &url, &answer)? {
                 Some(next) => url = next,
-                None => return read(answer).await,
+                None => {
+                    return read(answer).await.map_err(|why| Unanswered {
+                        why,
+                        was_reached: true,
+                    });
+                }
             }
         }
-        Err("the partner redirects without end".to_owned())
+        Err("the partner redirects without end".to_owned().into())
     }
 }
 
@@ -163,6 +197,7 @@ fn redirected(method: &Method, from: &Url, answer: &Response) -> Result<Option<U
 
 async fn read(mut answer: Response) -> Result<Answered, String> {
     let status = answer.status();
+    let retry_after = text(answer.headers(), &RETRY_AFTER).and_then(|text| text.parse().ok());
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
@@ -179,6 +214,7 @@ async fn read(mut answer: Response) -> Result<Answered, String> {
     Ok(Answered {
         status,
         said: read_answer(&body),
+        retry_after: retry_after.map(Duration::from_secs),
     })
 }
 

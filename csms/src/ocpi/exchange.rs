@@ -155,7 +155,8 @@ impl Of<'_> {
         };
         let cannot =
             |why: String| Failure(StatusCode::CannotUseClient, format!("GET {url}: {why}"));
-        let answered = self.partners.call(call).await.map_err(cannot)?;
+        let answered = self.partners.call(call).await;
+        let answered = answered.map_err(|unanswered| cannot(unanswered.why))?;
         if !answered.is_success() {
             return Err(NotAnswered {
                 failure: cannot(answered.refusal()),

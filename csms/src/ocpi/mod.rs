@@ -6,13 +6,19 @@
 
 mod answer;
 mod caller;
+mod cdrs;
 mod client;
+mod commands;
 mod credentials;
 mod exchange;
 mod finish;
 mod input;
 mod locations;
+mod push;
+pub(crate) mod real_time;
 mod register;
+mod results;
+mod sessions;
 mod tariffs;
 mod tokens;
 mod versions;
@@ -29,7 +35,9 @@ use crate::App;
 use answer::Refused;
 
 pub(crate) use client::Partners;
+pub(crate) use push::push_changes;
 pub(crate) use register::register_asked;
+pub(crate) use results::tell_results;
 
 /// Where the modules are.
 const BASE: &str = "/cpo/2.2.1";
@@ -60,7 +68,10 @@ pub(crate) fn versions_url(app: &App) -> String {
 fn modules() -> Router<Arc<App>> {
     Router::new()
         .merge(credentials::router())
+        .merge(cdrs::router())
+        .merge(commands::router())
         .merge(locations::router())
+        .merge(sessions::router())
         .merge(tariffs::router())
         .merge(tokens::router())
 }

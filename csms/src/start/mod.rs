@@ -115,6 +115,7 @@ async fn begin(options: Options) -> Result<Csms, StartError> {
         runs: commissioning::runs::Runs::default(),
         payments,
         guests: Arc::default(),
+        outcomes: tokio::sync::Notify::new(),
         partners: ocpi::Partners::new(options.letter_timeout, options.webhooks_to_private_networks),
         outbox: Arc::new(outbox),
         rest_store: store.for_rest(),

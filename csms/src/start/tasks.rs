@@ -68,6 +68,13 @@ pub(super) fn begin_lasting(tasks: &TaskTracker, app: &Arc<App>, mail: Option<Ar
         app.clone(),
         ocpi::register_asked,
     );
+    last(
+        tasks,
+        "results of partners' commands",
+        app.clone(),
+        ocpi::tell_results,
+    );
+    last(tasks, "pushes to partners", app.clone(), ocpi::push_changes);
     last(tasks, "guest sessions", app.clone(), guest::take_up_all);
     last(
         tasks,

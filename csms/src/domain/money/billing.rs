@@ -44,7 +44,7 @@ pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[Begun]) -> Result
     let bills: Vec<_> = begun
         .iter()
         .filter_map(|new| match &new.payer {
-            Payer::Nobody => None,
+            Payer::Nobody | Payer::Partner => None,
             Payer::Holder => Some((new.id, new.began_ms, None)),
             Payer::HolderThough(though) => Some((new.id, new.began_ms, Some(though.as_str()))),
         })
@@ -52,7 +52,7 @@ pub(in crate::domain) async fn begin(conn: &mut Conn, begun: &[Begun]) -> Result
     conn.bill(&bills).await?;
     let told_late: Vec<_> = begun
         .iter()
-        .filter(|new| !matches!(new.payer, Payer::Nobody))
+        .filter(|new| !matches!(new.payer, Payer::Nobody | Payer::Partner))
         .filter(|new| new.received_ms.saturating_sub(new.began_ms) > PROMPT_MS)
         .map(|new| (new.id, new.began_ms))
         .collect();
@@ -319,6 +319,7 @@ mod tests {
             started_at_ms: 0,
             meter_start_wh: Some(1_000),
             unknown_tags: UnknownTags::Accept,
+            tax_rate: Decimal::from(20),
             deviations: Vec::new(),
             occurrence: None,
             now_ms: 0,

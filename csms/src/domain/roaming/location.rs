@@ -5,9 +5,9 @@
 //! organization's, the city the last part but one of the address, a connector what follows from the type and the power that
 //! were registered. What has no place on the map is not told at all.
 
-use dynamo_protocol::ocpi::DateTime;
 use dynamo_protocol::ocpi::credentials::BusinessDetails;
 use dynamo_protocol::ocpi::locations::{Connector, Evse, GeoLocation, Location, Status};
+use dynamo_protocol::ocpi::{CiString, DateTime};
 use serde::Serialize;
 
 use crate::domain::charge_points::evse::{self, Evses};
@@ -70,6 +70,15 @@ pub(crate) struct Operator<'a> {
     pub business: &'a BusinessDetails,
 }
 
+/// Where a partner's word leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub charge_point: String,
+    pub evse_id: i64,
+    /// The connector of the EVSE, and the same by the count of OCPP 1.6.
+    pub connector: (i64, i64),
+}
+
 impl Place {
     /// What partners are told; `None` where nobody knows where it is.
     pub(crate) fn location(&self, operator: Operator<'_>) -> Option<Location> {
@@ -117,6 +126,57 @@ impl Place {
             }
         }
         told
+    }
+
+    /// What a partner means by the id of an EVSE, and maybe that of a connector; without one the first connector.
+    pub(crate) fn spot(&self, evse_uid: &CiString, connector: Option<&CiString>) -> Option<Spot> {
+        let there = self.points.iter().filter(|point| !point.is_deleted);
+        for point in there {
+            for evse in point.evses.iter() {
+                if *evse_uid != *point.uid(evse.evse_id) {
+                    continue;
+                }
+                let is_meant = |one: &&evse::Connector| {
+                    connector.is_none_or(|id| id.as_str() == one.connector_id.to_string())
+                };
+                let connector = evse.connectors.iter().find(is_meant)?;
+                return Some(Spot {
+                    charge_point: point.id.clone(),
+                    evse_id: evse.evse_id,
+                    connector: (connector.connector_id, connector.connector_1_6),
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Place {
+    /// Where a connector by the count of OCPP 1.6 is.
+    pub(crate) fn spot_at(&self, charge_point: &str, connector_1_6: i64) -> Option<Spot> {
+        let mut there = self.points.iter().filter(|point| !point.is_deleted);
+        let point = there.find(|point| point.id == charge_point)?;
+        point.evses.iter().find_map(|evse| {
+            let mut connectors = evse.connectors.iter();
+            let connector = connectors.find(|one| one.connector_1_6 == connector_1_6)?;
+            Some(Spot {
+                charge_point: point.id.clone(),
+                evse_id: evse.evse_id,
+                connector: (connector.connector_id, connector.connector_1_6),
+            })
+        })
+    }
+
+    /// The id of the EVSE there.
+    pub(crate) fn uid_at(&self, spot: &Spot) -> String {
+        let point = self
+            .points
+            .iter()
+            .find(|point| point.id == spot.charge_point);
+        point.map_or_else(
+            || evse_uid(&spot.charge_point, spot.evse_id),
+            |point| point.uid(spot.evse_id),
+        )
     }
 }
 
@@ -246,8 +306,6 @@ fn alpha_3(country_code: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dynamo_protocol::ocpi::CiString;
-
     use super::*;
 
     fn operator(business: &BusinessDetails) -> Operator<'_> {
@@ -309,6 +367,9 @@ mod tests {
         assert_eq!(statuses, [Status::Available, Status::OutOfOrder]);
         assert_eq!(location.evses[0].uid, CiString::from("evse_cp001_1"));
         assert_eq!(location.evses[1].evse_id, CiString::from("GB*GWY*ECP001*2"));
+        let spot = place.spot(&"EVSE_CP001_1".into(), None).unwrap();
+        assert_eq!((spot.evse_id, spot.connector), (1, (1, 1)));
+        assert_eq!(place.spot(&"cp_001-2".into(), Some(&"2".into())), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::domain::guest::judge_guest_tag;
 use crate::domain::tags::access::access_at;
-use crate::domain::tags::tag::{Tag, UnknownTags, Verdict, judge};
+use crate::domain::tags::tag::{Tag, TagStatus, UnknownTags, Verdict, judge, tag_key};
 use crate::domain::tags::test_tag::judge_test_tag;
 use crate::store::{Conn, Result, Store, StoreError};
 
@@ -27,6 +27,16 @@ pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
     let guest = judge_guest_tag(&mut conn, &shown.charge_point_id, &shown.id_tag, now_ms).await?;
     if let Some(verdict) = guest {
         return Ok(verdict);
+    }
+    let key = tag_key(&shown.id_tag);
+    let roaming = [(&*shown.charge_point_id, &*shown.organization_id, &*key)];
+    let roaming = conn.roaming_tags(&roaming).await?.into_values().next();
+    if roaming.is_some_and(|tag| tag.grant_at(now_ms).is_some()) {
+        return Ok(Verdict {
+            status: TagStatus::Accepted,
+            parent_tag: None,
+            expires_at_ms: None,
+        });
     }
     let known = conn.tag(&shown.organization_id, &shown.id_tag).await?;
     if known.is_some() || !shown.unknown_tags.records(&shown.id_tag) {

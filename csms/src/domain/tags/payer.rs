@@ -22,6 +22,8 @@ pub(crate) enum Payer {
     Nobody,
     /// Whose tag it is.
     Holder,
+    /// The partner whose driver it is: by the tariff that partners see, see `domain/roaming`.
+    Partner,
     /// Whose tag it is, though it might not charge.
     HolderThough(Though),
 }

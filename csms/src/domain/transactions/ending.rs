@@ -24,6 +24,7 @@ use crate::clock::rfc3339;
 use crate::domain::charge_points::identity::public_id;
 use crate::domain::money::billing;
 use crate::domain::occurrence::Occurrence;
+use crate::domain::roaming::bill;
 use crate::domain::transactions::claims::energy_wh;
 use crate::domain::transactions::leaving::{
     EndedBy, Stamped, available_abandons, is_from_before, is_over_before,
@@ -178,6 +179,9 @@ pub(in crate::domain) async fn conclude(
     let ids: Vec<i64> = ends.iter().map(|(id, _)| *id).collect();
     for id in conn.billed_among(&ids).await? {
         billing::settle(conn, id).await?;
+    }
+    for id in conn.roaming_among(&ids).await? {
+        bill::conclude(conn, id).await?;
     }
     for (id, occurrence) in ends {
         if let Some(occurrence) = occurrence {

@@ -1,5 +1,7 @@
 //! The facts that charge points report of transactions: starts, readings and stops, in the words of no OCPP version.
 
+use rust_decimal::Decimal;
+
 use crate::domain::content_hash;
 use crate::domain::occurrence::Occurrence;
 use crate::domain::tags::tag::UnknownTags;
@@ -23,6 +25,8 @@ pub(crate) struct Start {
     pub started_at_ms: i64,
     pub meter_start_wh: Option<i64>,
     pub unknown_tags: UnknownTags,
+    /// The tax in prices, in percent: partners see them without.
+    pub tax_rate: Decimal,
     pub now_ms: i64,
     /// The names of what was forgiven of the message.
     pub deviations: Vec<&'static str>,

@@ -10,6 +10,8 @@
 //!   clock stands or shows whole seconds. The unique key says so, not a look before.
 //! - A boot or a lost socket ends nothing. What is left without a stop has its rules in `ending`.
 
+use dynamo_protocol::ocpi::sessions::AuthMethod;
+use dynamo_protocol::ocpi::tokens::Whitelist;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 
@@ -17,6 +19,8 @@ use crate::clock::rfc3339;
 use crate::domain::guest::{judge_guest_start, may_be_guest};
 use crate::domain::money::billing;
 use crate::domain::projects::commissioning::is_test_tag;
+use crate::domain::roaming::driver::{Driver, RoamingTag};
+use crate::domain::roaming::session::{self, Begins};
 use crate::domain::tags::authorization::{from_stored, stored};
 use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
 use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
@@ -79,6 +83,8 @@ struct Beginning<'a> {
     /// By what this server believes of its stamp.
     began_ms: i64,
     place: StartPlace,
+    /// What partners said of its tag.
+    roaming: RoamingTag,
 }
 
 /// Begins transactions at different charge points. Most starts only want to know what their tag is now: they are judged
@@ -93,14 +99,26 @@ async fn begin_all(starts: &[&Start], conn: &mut Conn) -> Result<Vec<Begun>> {
         })
         .collect();
     let places = conn.start_places(&asked).await?;
+    let shown: Vec<(&str, &str, &str)> = asked
+        .iter()
+        .zip(&places)
+        .filter_map(|((point, tag, _), place)| {
+            Some((*point, place.now.organization_id.as_str(), tag.as_deref()?))
+        })
+        .collect();
+    let mut roaming = conn.roaming_tags(&shown).await?;
     let beginnings: Vec<Beginning<'_>> = starts
         .iter()
         .zip(asked)
         .zip(places)
-        .map(|((start, (.., began_ms)), place)| Beginning {
-            start,
-            began_ms,
-            place,
+        .map(|((start, (point, tag, began_ms)), place)| {
+            let key = (point.to_owned(), tag.unwrap_or_default());
+            Beginning {
+                start,
+                began_ms,
+                place,
+                roaming: roaming.remove(&key).unwrap_or_default(),
+            }
         })
         .collect();
     let plain: Vec<Option<&str>> = beginnings.iter().map(Beginning::plain_tag).collect();
@@ -141,7 +159,9 @@ async fn begin_all(starts: &[&Start], conn: &mut Conn) -> Result<Vec<Begun>> {
 impl Beginning<'_> {
     /// The tag, where nothing but itself decides about it.
     fn plain_tag(&self) -> Option<&str> {
-        let is_plain = !self.place.has_changed && self.place.now.project_id.is_none();
+        let is_roaming = self.roaming.grant.is_some() || self.roaming.known.is_some();
+        let is_plain =
+            !is_roaming && !self.place.has_changed && self.place.now.project_id.is_none();
         let tag = self.start.id_tag.as_deref().filter(|_| is_plain)?;
         (!is_test_tag(tag) && !may_be_guest(tag)).then_some(tag)
     }
@@ -182,6 +202,17 @@ async fn keep_starts(
         conn.mark_deviations(id, &start.deviations).await?;
         if let Some(session) = &judged.guest {
             conn.guest_began(session, id).await?;
+        }
+        if let Some(driver) = &judged.driver {
+            let at = Begins {
+                organization_id: &begin.place.then.organization_id,
+                charge_point_id: &start.charge_point_id,
+                connector_id: start.connector_id,
+                transaction_id: id,
+                now_ms: start.now_ms,
+                tax_rate: start.tax_rate,
+            };
+            session::begin(conn, at, driver.clone()).await?;
         }
         bills.push(billing::Begun {
             id,
@@ -233,6 +264,8 @@ struct Judged {
     by_command: bool,
     /// The guest session that begins with it.
     guest: Option<GuestSession>,
+    /// The driver of a partner who charges.
+    driver: Option<Driver>,
 }
 
 impl Judged {
@@ -273,10 +306,34 @@ async fn judge_shown(begin: &Beginning<'_>, tag: &str, conn: &mut Conn) -> Resul
             ..Judged::default()
         });
     }
-    let (verdict, payer) = judge_start(start, tag, &begin.place, began_ms, conn).await?;
+    if let Some(grant) = begin.roaming.grant_at(began_ms) {
+        let verdict = Verdict {
+            status: TagStatus::Accepted,
+            parent_tag: None,
+            expires_at_ms: None,
+        };
+        return Ok(Judged {
+            verdict: Some(verdict),
+            payer: Payer::Partner,
+            by_command: grant.driver.auth_method == AuthMethod::Command,
+            driver: Some(grant.driver.clone()),
+            ..Judged::default()
+        });
+    }
+    let (mut verdict, payer) = judge_start(start, tag, &begin.place, began_ms, conn).await?;
+    if begin.roaming.must_ask() == Some(Whitelist::Never) {
+        // Its issuer was not asked, and wants to be, every time.
+        verdict.status = TagStatus::Invalid;
+    }
+    let driver = begin.roaming.driver_at(began_ms);
+    let driver = driver.filter(|_| !matches!(payer, Payer::Nobody));
     Ok(Judged {
         verdict: Some(verdict),
-        payer,
+        payer: match driver.is_some() {
+            true => Payer::Partner,
+            false => payer,
+        },
+        driver,
         ..Judged::default()
     })
 }

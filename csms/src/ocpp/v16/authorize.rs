@@ -6,6 +6,7 @@ use dynamo_protocol::{CallError, time};
 use super::super::routes::Cx;
 use crate::domain::tags::authorization::{self, Shown};
 use crate::domain::tags::tag::{TagStatus, Verdict};
+use crate::ocpi::real_time;
 
 pub(super) async fn authorize(
     cx: Cx,
@@ -18,8 +19,13 @@ pub(super) async fn authorize(
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
         now_ms: cx.app.clock().now_ms(),
     };
-    let verdict = authorization::authorize(&cx.app.store, shown);
-    Ok(AuthorizeResponse::new(id_tag_info(&verdict.await?)))
+    // Before and outside of everything that the database does: a partner takes its time.
+    let refused = real_time::ask(&cx.app, &shown).await?;
+    let verdict = match refused {
+        Some(verdict) => verdict,
+        None => authorization::authorize(&cx.app.store, shown).await?,
+    };
+    Ok(AuthorizeResponse::new(id_tag_info(&verdict)))
 }
 
 pub(super) fn id_tag_info(verdict: &Verdict) -> IdTagInfo {

@@ -40,6 +40,7 @@ pub(super) async fn start_transaction(
         started_at_ms: time::unix_ms(request.timestamp),
         meter_start_wh: Some(i64::from(request.meter_start)),
         unknown_tags: cx.app.options.accept_unknown.unknown_tags(),
+        tax_rate: cx.app.options.tax_rate,
         now_ms: cx.app.clock().now_ms(),
         deviations: cx.deviations.clone(),
         occurrence: cx.occurrence(Kind::TransactionStarted),

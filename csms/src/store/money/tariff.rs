@@ -151,7 +151,8 @@ macro_rules! tariff_at {
 
 static BILLED_AMONG: Many = Many::new(
     "with r (number) as (values {rows})
-     select c.transaction_id from r join transaction_cost c on c.transaction_id = r.number",
+     select c.transaction_id from r join transaction_cost c on c.transaction_id = r.number
+     where not exists (select 1 from roaming_session s where s.transaction_id = r.number)",
     1,
 );
 

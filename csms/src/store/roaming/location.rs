@@ -116,7 +116,7 @@ impl Store {
             .fetch_all(db))?;
         let mut places = Vec::with_capacity(ids.len());
         for id in &ids {
-            places.push(conn.place(organization, id).await?);
+            places.push(conn.place(organization, id, Which::Seen).await?);
         }
         Ok((places, total))
     }
@@ -141,15 +141,50 @@ impl Store {
             ids.find(|place| id_of(&place.id).eq_ignore_ascii_case(id))
         });
         match meant {
-            Some(meant) => conn.place(organization, meant).await.map(Some),
+            Some(meant) => conn.place(organization, meant, Which::Seen).await.map(Some),
             None => Ok(None),
         }
     }
 }
 
+/// Which charge points of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// Those that partners see.
+    Seen,
+    All,
+}
+
 impl Conn {
+    /// The place where a charge point stands, seen by partners or not.
+    pub(crate) async fn place_of_point(
+        &mut self,
+        organization: &str,
+        charge_point: &str,
+    ) -> Result<Place> {
+        let site: Option<Option<String>> = on_db!(&mut *self, db => sqlx::query_scalar(
+            "select s.id from charge_point p left join site s on s.id = p.site_id where p.id = $1")
+            .bind(charge_point)
+            .fetch_optional(db))?;
+        let site = site.flatten();
+        let id = PlaceId {
+            is_site: site.is_some(),
+            id: site.unwrap_or_else(|| charge_point.to_owned()),
+        };
+        self.place(organization, &id, Which::All).await
+    }
+
+    /// A place with what partners see of it.
+    pub(in crate::store) async fn seen_place(
+        &mut self,
+        organization: &str,
+        id: &PlaceId,
+    ) -> Result<Place> {
+        self.place(organization, id, Which::Seen).await
+    }
+
     /// A place with everything that stands there.
-    pub(crate) async fn place(&mut self, organization: &str, id: &PlaceId) -> Result<Place> {
+    async fn place(&mut self, organization: &str, id: &PlaceId, which: Which) -> Result<Place> {
         let rows: Vec<PointRow> = on_db!(&mut *self, db => sqlx::query_as(concat!(
             "select p.id, p.connector_count, p.connector_type, p.max_power_kw, p.name, p.address, p.latitude, p.longitude,
                  p.deleted_at_ms is not null as is_deleted, p.is_online, p.online_changed_at_ms, p.updated_at_ms,
@@ -162,8 +197,9 @@ impl Conn {
                          and n.deleted_at_ms is null
                      order by n.owner_kind, n.since_ms desc limit 1)
                      and (p.project_id is null or j.handed_over_at_ms is not null)
-             where ", seen!(), " and ", place!(), " = $2 order by p.created_at_ms, p.id"))
-            .bind(organization).bind(&id.id)
+             where p.organization_id = $1 and ($3 or (", seen!(), ")) and ", place!(), " = $2
+             order by p.created_at_ms, p.id"))
+            .bind(organization).bind(&id.id).bind(which == Which::All)
             .fetch_all(db))?;
         let mut place = Place {
             id: id.id.clone(),

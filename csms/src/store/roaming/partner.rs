@@ -200,7 +200,8 @@ impl Store {
                     "update partner set state = $3, previous_hash = case when state = $3 then token_hash end,
                          previous_until_ms = case when state = $3 then $8 end, token_hash = $4, their_token = $5,
                          versions_url = $6, endpoints = $7, registered_at_ms = coalesce(registered_at_ms, $9),
-                         updated_at_ms = $9, last_error = null, last_error_at_ms = null, quiet_until_ms = null
+                         updated_at_ms = $9, last_error = null, last_error_at_ms = null, quiet_until_ms = null,
+                         failures = 0
                      where id = $1 and token_hash = $2 and state in ('invited', 'registered') returning id")
                     .bind(&new.partner_id).bind(&new.known_by_hash).bind(state).bind(&new.token_hash)
                     .bind(&new.their_token).bind(&new.versions_url).bind(&endpoints)
@@ -295,7 +296,7 @@ impl Store {
                     "update partner set state = $3, token_hash = pending_hash, pending_hash = null, is_asked = $4,
                          previous_hash = null, their_token = $5, versions_url = $6, endpoints = $7,
                          registered_at_ms = coalesce(registered_at_ms, $8), updated_at_ms = $8, last_error = null,
-                         last_error_at_ms = null, quiet_until_ms = null
+                         last_error_at_ms = null, quiet_until_ms = null, failures = 0
                      where id = $1 and pending_hash = $2 returning id")
                     .bind(&new.partner_id).bind(&new.known_by_hash).bind(PartnerState::Registered.as_str())
                     .bind(false).bind(&new.their_token).bind(&new.versions_url).bind(&endpoints).bind(new.now_ms)

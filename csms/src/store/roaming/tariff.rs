@@ -2,7 +2,7 @@
 
 use crate::domain::money::price::Tariff;
 use crate::domain::roaming::tariff::{Published, tariff_id};
-use crate::store::{Result, Store, amount, on_db};
+use crate::store::{Conn, Result, Store, amount, on_db};
 
 #[derive(sqlx::FromRow)]
 struct TariffRow {
@@ -49,19 +49,42 @@ impl Store {
              order by h.made_ms, t.owner_id limit $4 offset $5"))
             .bind(organization).bind(from_ms).bind(to_ms).bind(limit).bind(offset)
             .fetch_all(db))?;
-        let tariffs = rows.into_iter().map(|row| {
-            Ok(Published {
-                id: row.public_id.unwrap_or_else(|| tariff_id(&row.owner_id)),
-                tariff: Tariff {
-                    currency: row.currency,
-                    price_per_kwh: amount(&row.price_per_kwh)?,
-                    session_fee: amount(&row.session_fee)?,
-                    idle_fee_per_minute: amount(&row.idle_fee_per_minute)?,
-                    free_idle_minutes: row.free_idle_minutes,
-                },
-                updated_at_ms: row.updated_at_ms,
-            })
-        });
+        let tariffs = rows.into_iter().map(published_of);
         Ok((tariffs.collect::<Result<_>>()?, total))
     }
+}
+
+impl Conn {
+    /// The tariff that holds now at a charge point, as partners see it.
+    pub(crate) async fn published_tariff_of(
+        &mut self,
+        charge_point: &str,
+    ) -> Result<Option<Published>> {
+        let row: Option<TariffRow> = on_db!(self, db => sqlx::query_as(
+            "select t.owner_id, t.public_id, t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
+                 t.free_idle_minutes, t.updated_at_ms
+             from charge_point p left join project j on j.id = p.project_id
+                 join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
+                     or (t.owner_kind = 'project' and t.owner_id = p.project_id)
+             where p.id = $1 and t.deleted_at_ms is null
+                 and (p.project_id is null or j.handed_over_at_ms is not null)
+             order by t.owner_kind, t.since_ms desc limit 1")
+            .bind(charge_point)
+            .fetch_optional(db))?;
+        row.map(published_of).transpose()
+    }
+}
+
+fn published_of(row: TariffRow) -> Result<Published> {
+    Ok(Published {
+        id: row.public_id.unwrap_or_else(|| tariff_id(&row.owner_id)),
+        tariff: Tariff {
+            currency: row.currency,
+            price_per_kwh: amount(&row.price_per_kwh)?,
+            session_fee: amount(&row.session_fee)?,
+            idle_fee_per_minute: amount(&row.idle_fee_per_minute)?,
+            free_idle_minutes: row.free_idle_minutes,
+        },
+        updated_at_ms: row.updated_at_ms,
+    })
 }

@@ -12,7 +12,8 @@
 //! | `certificate` | by age after its expiry |
 //! | `webhook` | after it was deleted, when no letter to it is left |
 //! | `idempotent_answer` | after a day, as the API says |
-//! | `roaming_grant` | a day after its end: what is told late may need it |
+//! | `roaming_grant`, `roaming_reservation` | a day after its end: what is told late may need it |
+//! | `roaming_command` | 30 days after its result was told, or given up |
 //!
 //! Everything else stays: bills (`charge_transaction`, `transaction_cost`, `tariff`), and what people or operators made and
 //! end themselves (see [`STAYS`]).
@@ -53,10 +54,12 @@ pub(crate) enum Dropping {
     Webhook,
     IdempotentAnswer,
     RoamingGrant,
+    RoamingCommand,
+    RoamingReservation,
 }
 
 impl Dropping {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::MeterValue,
         Self::ConnectorHistory,
         Self::ChargePointEvent,
@@ -70,6 +73,8 @@ impl Dropping {
         Self::Webhook,
         Self::IdempotentAnswer,
         Self::RoamingGrant,
+        Self::RoamingCommand,
+        Self::RoamingReservation,
     ];
 
     /// The table's name.
@@ -88,13 +93,15 @@ impl Dropping {
             Self::Webhook => "webhook",
             Self::IdempotentAnswer => "idempotent_answer",
             Self::RoamingGrant => "roaming_grant",
+            Self::RoamingCommand => "roaming_command",
+            Self::RoamingReservation => "roaming_reservation",
         }
     }
 }
 
 /// Tables from which nothing is dropped, and why they do not grow without end.
 #[cfg(test)]
-const STAYS: [(&str, &str); 28] = [
+const STAYS: [(&str, &str); 29] = [
     ("organization", "an operator makes each"),
     ("api_key", "an operator makes each"),
     (
@@ -119,6 +126,10 @@ const STAYS: [(&str, &str); 28] = [
         "its issuer owns each, and never deletes one",
     ),
     ("roaming_session", "bills"),
+    (
+        "roaming_push",
+        "a partner has one row for each object, which stays as well",
+    ),
     ("cdr", "bills"),
     ("registration_change", "one row"),
     ("charge_transaction", "bills"),

@@ -1,7 +1,11 @@
 //! OCPI, as a partner meets it.
 
+mod bills;
 mod emsp;
+mod orders;
 mod places;
+mod pushes;
+mod real_time;
 mod registration;
 mod tokens;
 
@@ -88,6 +92,19 @@ impl Rig {
         emsp.forget();
         (emsp, token)
     }
+}
+
+/// What the command `dynamo csms admin` says.
+async fn admin(rig: &Rig, command: &[&str]) -> Result<String, dynamo_csms::AdminError> {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        admin: dynamo_csms::AdminArgs,
+    }
+    let words = ["admin", "--database", rig.database()];
+    let words = words.into_iter().chain(command.iter().copied());
+    let line = <Line as clap::Parser>::try_parse_from(words).unwrap();
+    dynamo_csms::admin(line.admin).await
 }
 
 /// A charge point where partners see it.

@@ -210,24 +210,11 @@ async fn paths_and_methods_that_are_not_served_say_so_in_the_envelope() {
 
 #[tokio::test]
 async fn this_side_registers_with_a_partner() {
-    use dynamo_csms::{AdminArgs, admin};
-
     let cpo = cpo().await;
     let emsp = Emsp::start().await;
     let answer = json!({"data": emsp.credentials("token-c-of-the-rig"), "status_code": 1000});
     emsp.answers(Method::POST, "/at/credentials", 200, &answer);
-    let database = cpo.database().to_owned();
-    let ask = async |command: &[&str]| {
-        #[derive(clap::Parser)]
-        struct Line {
-            #[command(flatten)]
-            admin: AdminArgs,
-        }
-        let words = ["admin", "--database", &database];
-        let words = words.into_iter().chain(command.iter().copied());
-        let line = <Line as clap::Parser>::try_parse_from(words).unwrap();
-        admin(line.admin).await
-    };
+    let ask = async |command: &[&str]| super::admin(&cpo, command).await;
     let register = [
         "ocpi-partner",
         "register",

@@ -47,11 +47,13 @@ pub(crate) enum Old {
     Webhook,
     IdempotentAnswer,
     RoamingGrant,
+    RoamingCommand,
+    RoamingReservation,
 }
 
 impl Old {
     /// In this order: a run after its entries.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::SentLetter,
         Self::FailedLetter,
         Self::CommissioningEntry,
@@ -62,6 +64,8 @@ impl Old {
         Self::Webhook,
         Self::IdempotentAnswer,
         Self::RoamingGrant,
+        Self::RoamingCommand,
+        Self::RoamingReservation,
     ];
 
     pub(crate) const fn table(self) -> Dropping {
@@ -138,6 +142,20 @@ impl Old {
                 read_key: "r.charge_point_id, r.tag_key",
                 condition: "r.until_ms <= $1",
                 order: "r.until_ms",
+            },
+            Self::RoamingCommand => by_id(
+                Dropping::RoamingCommand,
+                "roaming_command r",
+                "r.due_at_ms is null and r.created_at_ms < $1",
+                "r.created_at_ms",
+            ),
+            Self::RoamingReservation => Rule {
+                table: Dropping::RoamingReservation,
+                key: "partner_id, reservation_key",
+                from: "roaming_reservation r",
+                read_key: "r.partner_id, r.reservation_key",
+                condition: "r.expires_at_ms <= $1",
+                order: "r.expires_at_ms",
             },
         }
     }

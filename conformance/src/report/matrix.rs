@@ -191,7 +191,7 @@ mod tests {
         assert!(!matrix.is_bad());
         assert_eq!(
             matrix.line(),
-            "killed 1 of 1 charge point defects, 0 of 0 CSMS defects, 0 of 0 REST API defects (1 not tried: none of \
+            "killed 1 of 1 charge point defects, 0 of 0 CSMS defects, 0 of 0 REST API defects, 0 of 0 CPO defects (1 not tried: none of \
              the chosen scenarios is meant for them); 2 of 2 benign variants passed"
         );
         let missed = SideMatrix::of(vec![row("red by chance", false)], Vec::new());

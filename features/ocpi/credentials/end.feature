@@ -1,7 +1,7 @@
 @cpo
 Feature: A partner ends its registration
 
-  @OCPI-CRED-14 @conformance @ends-registration
+  @OCPI-CRED-14 @conformance @ends-first-registration
   Scenario: After the end the token opens nothing, and the partner hears nothing
     Given P1 is registered
     When P1 ends its registration

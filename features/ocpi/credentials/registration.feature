@@ -1,31 +1,28 @@
 @cpo
 Feature: A partner registers with the CPO
 
-  @OCPI-CRED-01 @conformance @invited @uses-invitation
-  Scenario: A registration gives a new token
+  @OCPI-CRED-01 @OCPI-CRED-02 @OCPI-AUTH-04 @OCPI-ENV-04 @OCPI-ENV-06 @conformance @invited @uses-invitation
+  Scenario: A registration gives a new token, once the CPO has read versions and details with that of the partner
     Given P1 has an invitation
     When P1 registers
     Then P1 is answered 200 with 1000
     And the data is credentials of a CPO with a token that is new to P1
-
-  @OCPI-CRED-02 @conformance @invited @uses-invitation
-  Scenario: Before it answers, the CPO reads versions and details of the partner with its token
-    Given P1 has an invitation
-    When P1 registers
-    Then meanwhile P1 was asked for its versions and then for its details, with token B
+    And meanwhile P1 was asked for its versions and then for its details, with token B
 
   @OCPI-CRED-03 @conformance
   Scenario: The new token opens everything, and the invitation opens nothing any more
     Given P1 is registered
     When P1 sends these requests
-      | GET | {versions}    |
-      | GET | {credentials} |
-      | GET | {locations}   |
-      | GET | {tariffs}     |
+      | GET | {versions}                                |  |
+      | GET | {credentials}                             |  |
+      | GET | {locations}                               |  |
+      | GET | {tariffs}                                 |  |
+      | GET | {cdrs}                                    |  |
+      | GET | {sessions}?date_from=2000-01-01T00:00:00Z |  |
     Then each of the answers is 200 with 1000
     When P1 sends these requests with token A
-      | GET | {versions}  |
-      | GET | {locations} |
+      | GET | {versions}  |  |
+      | GET | {locations} |  |
     Then each of the answers is 401
 
   @OCPI-CRED-04 @conformance
@@ -104,7 +101,7 @@ Feature: A partner registers with the CPO
     When P1 registers
     Then P1 is answered 200 with 1000 or 200 with 3003
 
-  @OCPI-CRED-13 @conformance @invited @uses-invitation
+  @OCPI-CRED-13 @conformance @invited
   Scenario Outline: Credentials in which <fault> are refused
     Given P1 has an invitation
     When P1 registers with these members changed

@@ -6,20 +6,20 @@ Feature: What every message of OCPI has in common
     Given P1 is registered
     And P1 sees at least 1 place with tariffs
     When P1 sends these requests
-      | GET | {versions}                                      |
-      | GET | {details}                                       |
-      | GET | {credentials}                                   |
-      | GET | {locations}                                     |
-      | GET | {locations}?date_from=2100-01-01T00:00:00Z      |
-      | GET | {locations}/{location}                          |
-      | GET | {locations}/{location}/{evse}                   |
-      | GET | {locations}/{location}/{evse}/{connector}       |
-      | GET | {tariffs}                                       |
+      | GET | {versions}                                 |  |
+      | GET | {details}                                  |  |
+      | GET | {credentials}                              |  |
+      | GET | {locations}                                |  |
+      | GET | {locations}?date_from=2100-01-01T00:00:00Z |  |
+      | GET | {locations}/{location}                     |  |
+      | GET | {locations}/{location}/{evse}              |  |
+      | GET | {locations}/{location}/{evse}/{connector}  |  |
+      | GET | {tariffs}                                  |  |
     Then each of the answers is 200 with 1000
     When P1 sends these requests
-      | GET   | {locations}/no-such     |      |
-      | PATCH | {locations}/{location}  | {}   |
-      | PUT   | {tokens}/DE/RIG/T-1     | {    |
+      | GET   | {locations}/no-such    |  |
+      | PATCH | {locations}/{location} | {} |
+      | PUT   | {tokens}/DE/RIG/T-1    | { |
     Then each of the answers is 4xx
 
   @OCPI-ENV-03 @conformance
@@ -38,13 +38,6 @@ Feature: What every message of OCPI has in common
       | rig:1/2 x                            | GET {tokens}/DE/RIG/NO-SUCH          | 404 or 200    |
       | 3f0c5b1e-8a53-4c12-9d30-333333333333 | GET {locations} with the token none  | 401           |
       | 3f0c5b1e-8a53-4c12-9d30-444444444444 | DELETE {tokens}/DE/RIG/NO-SUCH       | 405 or 404    |
-
-  @OCPI-ENV-04 @OCPI-ENV-06 @conformance @invited @uses-invitation
-  Scenario: Requests of the CPO have ids of their own, and name nobody before there is a registration
-    Given P1 has an invitation
-    When P1 registers
-    Then P1 is answered 200 with 1000
-    And meanwhile P1 was asked for its versions and then for its details, with token B
 
   @OCPI-ENV-05 @recommended
   Scenario: An answer goes back to whom the request came from
@@ -87,8 +80,9 @@ Feature: What every message of OCPI has in common
   Scenario: A body that is no JSON is refused by HTTP
     Given P1 is registered
     When P1 sends these requests
-      | PUT | {tokens}/DE/RIG/RIG-ENV-09 | {"uid": "RIG- |
-      | PUT | {tokens}/DE/RIG/RIG-ENV-09 | hello         |
+      | PUT  | {tokens}/DE/RIG/RIG-ENV-09 | {"uid": "RIG- |
+      | PUT  | {tokens}/DE/RIG/RIG-ENV-09 | hello |
+      | POST | {commands}/START_SESSION   | hello |
     Then each of the answers is 400
     When P1 sends GET {tokens}/DE/RIG/RIG-ENV-09
     Then P1 is answered 404; 200 with 2004 only warns
@@ -96,19 +90,22 @@ Feature: What every message of OCPI has in common
   @OCPI-ENV-10 @conformance
   Scenario Outline: JSON that says something wrong is answered by a status code of OCPI, here <fault>
     Given P1 is registered
-    When P1 sends PUT {tokens}/DE/RIG/RIG-ENV-10
+    When P1 sends <request>
       """
       <body>
       """
     Then P1 is answered 200 with 2001; 200 with 2xxx or 20x with 1000 only warns
 
     Examples:
-      | fault                   | body |
-      | no whitelist            | {"country_code": "DE", "party_id": "RIG", "uid": "RIG-ENV-10", "type": "RFID", "contract_id": "C", "issuer": "Rig", "valid": true, "last_updated": "2026-01-01T00:00:00Z"} |
-      | a text for true         | {"country_code": "DE", "party_id": "RIG", "uid": "RIG-ENV-10", "type": "RFID", "contract_id": "C", "issuer": "Rig", "valid": "yes", "whitelist": "ALWAYS", "last_updated": "2026-01-01T00:00:00Z"} |
-      | a type that nobody knows | {"country_code": "DE", "party_id": "RIG", "uid": "RIG-ENV-10", "type": "SPACESHIP", "contract_id": "C", "issuer": "Rig", "valid": true, "whitelist": "ALWAYS", "last_updated": "2026-01-01T00:00:00Z"} |
-      | a list                  | [1, 2] |
-      | null                    | null   |
+      | fault | request | body |
+      | no whitelist | PUT {tokens}/DE/RIG/RIG-ENV-10 | {"country_code": "DE", "party_id": "RIG", "uid": "RIG-ENV-10", "type": "RFID", "contract_id": "C", "issuer": "Rig", "valid": true, "last_updated": "2026-01-01T00:00:00Z"} |
+      | a text for true | PUT {tokens}/DE/RIG/RIG-ENV-10 | {"country_code": "DE", "party_id": "RIG", "uid": "RIG-ENV-10", "type": "RFID", "contract_id": "C", "issuer": "Rig", "valid": "yes", "whitelist": "ALWAYS", "last_updated": "2026-01-01T00:00:00Z"} |
+      | a type that nobody knows | PUT {tokens}/DE/RIG/RIG-ENV-10 | {"country_code": "DE", "party_id": "RIG", "uid": "RIG-ENV-10", "type": "SPACESHIP", "contract_id": "C", "issuer": "Rig", "valid": true, "whitelist": "ALWAYS", "last_updated": "2026-01-01T00:00:00Z"} |
+      | a list | PUT {tokens}/DE/RIG/RIG-ENV-10 | [1, 2] |
+      | null | PUT {tokens}/DE/RIG/RIG-ENV-10 | null |
+      | a start without anything | POST {commands}/START_SESSION | {} |
+      | a place that is a number | POST {commands}/START_SESSION | {"location_id": 7} |
+      | a stop of nothing | POST {commands}/STOP_SESSION | {"response_url": "http://127.0.0.1:9/nobody"} |
 
   @OCPI-ENV-12 @conformance
   Scenario: A point in time is understood in every form that the standard allows
@@ -170,13 +167,13 @@ Feature: What every message of OCPI has in common
     Given P1 is registered
     And P1 sees at least 1 place with tariffs
     When P1 sends these requests
-      | GET | {locations}/{location}                                     |
-      | GET | {locations}/{location in the other case}                   |
+      | GET | {locations}/{location}                   |  |
+      | GET | {locations}/{location in the other case} |  |
     Then each of the answers is 200 with 1000
     And the data of all answers is the same
     When P1 sends these requests
-      | GET | {locations}/{location}/{evse}                                     |
-      | GET | {locations}/{location in the other case}/{evse in the other case} |
+      | GET | {locations}/{location}/{evse}                                     |  |
+      | GET | {locations}/{location in the other case}/{evse in the other case} |  |
     Then each of the answers is 200 with 1000
     And the data of all answers is the same
     When P1 sends PUT {tokens}/DE/RIG/RIG-ENV-16
@@ -229,10 +226,12 @@ Feature: What every message of OCPI has in common
       | POST   | {locations}/{location}     | {} |
       | PUT    | {locations}/{location}     | {} |
       | PATCH  | {locations}/{location}     | {} |
-      | DELETE | {locations}/{location}     |    |
+      | DELETE | {locations}/{location}     |  |
       | PUT    | {tariffs}                  | {} |
+      | POST   | {cdrs}                     | {} |
+      | GET    | {commands}/START_SESSION   |  |
       | POST   | {tokens}/DE/RIG/RIG-ENV-19 | {} |
-      | DELETE | {tokens}/DE/RIG/RIG-ENV-19 |    |
+      | DELETE | {tokens}/DE/RIG/RIG-ENV-19 |  |
       | PATCH  | {credentials}              | {} |
     Then each of the answers is 405 or 404
     When P1 sends GET {locations}/{location}

@@ -20,12 +20,12 @@ Feature: Partners see where they can charge
     Given P1 is registered
     And P1 sees at least 2 places with tariffs
     When P1 sends these requests
-      | GET | {locations}/no-such                    |
-      | GET | {locations}/{location}/no-such         |
-      | GET | {locations}/{location}/{evse}/99       |
-      | GET | {locations}/{location 2}/{evse}        |
-      | GET | {locations}/a%2Fb                      |
-      | GET | {locations}/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa |
+      | GET | {locations}/no-such                                                                                                                                                                                                                                                                      |  |
+      | GET | {locations}/{location}/no-such                                                                                                                                                                                                                                                           |  |
+      | GET | {locations}/{location}/{evse}/99                                                                                                                                                                                                                                                         |  |
+      | GET | {locations}/{location 2}/{evse}                                                                                                                                                                                                                                                          |  |
+      | GET | {locations}/a%2Fb                                                                                                                                                                                                                                                                        |  |
+      | GET | {locations}/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa |  |
     Then each of the answers is 404; 200 with 2003 only warns
 
   @OCPI-LOC-13 @recommended

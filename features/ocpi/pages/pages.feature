@@ -18,6 +18,8 @@ Feature: Lists come in pages and in windows of time
       | list      |
       | locations |
       | tariffs   |
+      | sessions  |
+      | cdrs      |
 
   @OCPI-PAGE-02 @conformance
   Scenario Outline: A page of <list> links to the next one, and the last to none
@@ -61,16 +63,18 @@ Feature: Lists come in pages and in windows of time
       | list      |
       | locations |
       | tariffs   |
+      | sessions  |
+      | cdrs      |
 
   @OCPI-PAGE-06 @recommended
   Scenario: What makes no sense in a query does no harm
     When P1 sends these requests
-      | GET | {locations}?limit=0            |
-      | GET | {locations}?limit=-1           |
-      | GET | {locations}?limit=abc          |
-      | GET | {locations}?offset=-1          |
-      | GET | {locations}?offset=1e3         |
-      | GET | {locations}?date_from=yesterday |
+      | GET | {locations}?limit=0             |  |
+      | GET | {locations}?limit=-1            |  |
+      | GET | {locations}?limit=abc           |  |
+      | GET | {locations}?offset=-1           |  |
+      | GET | {locations}?offset=1e3          |  |
+      | GET | {locations}?date_from=yesterday |  |
     Then each of the answers is 200 with 2001 or 200 with 1000; 400 only warns
     When P1 sends GET {locations}?date_from=2100-01-01T00:00:00Z&date_to=2000-01-01T00:00:00Z
     Then P1 is answered 200 with 2001 or 200 with 1000; 400 only warns
@@ -89,6 +93,8 @@ Feature: Lists come in pages and in windows of time
       | list      |
       | locations |
       | tariffs   |
+      | sessions  |
+      | cdrs      |
 
   @OCPI-PAGE-08 @conformance
   Scenario Outline: A window of <list> holds what was changed at its beginning
@@ -120,14 +126,14 @@ Feature: Lists come in pages and in windows of time
   @OCPI-PAGE-14 @compatibility
   Scenario: A slash at the end and encoded colons mean nothing
     When P1 sends these requests
-      | GET | {tariffs}?limit=1                                                    |
-      | GET | {tariffs}/?limit=1                                                   |
+      | GET | {tariffs}?limit=1  |  |
+      | GET | {tariffs}/?limit=1 |  |
     Then each of the answers is 200 with 1000
     And the data of all answers is the same
     When P1 sends these requests
-      | GET | {tariffs}                                    |
-      | GET | {tariffs}/                                   |
-      | GET | {tariffs}?date_from=2020-01-01T00:00:00Z     |
-      | GET | {tariffs}?date_from=2020-01-01T00%3A00%3A00Z |
+      | GET | {tariffs}                                    |  |
+      | GET | {tariffs}/                                   |  |
+      | GET | {tariffs}?date_from=2020-01-01T00:00:00Z     |  |
+      | GET | {tariffs}?date_from=2020-01-01T00%3A00%3A00Z |  |
     Then each of the answers is 200 with 1000
     And the data of all answers is the same

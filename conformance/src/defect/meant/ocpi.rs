@@ -63,14 +63,18 @@ pub(super) const CPO: Table = &[
         "writes tokens for URLs",
         &[rule(
             "ocpi-authorization",
-            &["The CPO writes the token of its partner as base64 with padding, after one blank"],
+            &[
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
+            ],
         )],
     ),
     (
         "writes a line feed behind its token",
         &[rule(
             "ocpi-authorization",
-            &["The CPO writes the token of its partner as base64 with padding, after one blank"],
+            &[
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
+            ],
         )],
     ),
     (
@@ -106,7 +110,7 @@ pub(super) const CPO: Table = &[
         &[rule(
             "ocpi-request-id",
             &[
-                "Requests of the CPO have ids of their own, and name nobody before there is a registration",
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
             ],
         )],
     ),
@@ -122,7 +126,7 @@ pub(super) const CPO: Table = &[
         &[rule(
             "ocpi-no-routing",
             &[
-                "Requests of the CPO have ids of their own, and name nobody before there is a registration",
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
             ],
         )],
     ),
@@ -206,7 +210,7 @@ pub(super) const CPO: Table = &[
     (
         "closes the discovery to registered partners",
         &[words(
-            "is expected",
+            "no version 2.2.1 is listed",
             &["Versions and details can be read after the registration as before it"],
         )],
     ),
@@ -222,7 +226,7 @@ pub(super) const CPO: Table = &[
         &[words(
             "is expected",
             &[
-                "A registration gives a new token",
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
                 "A partner with more versions and modules registers all the same",
                 "A partner without modules is taken or told so",
             ],
@@ -232,7 +236,9 @@ pub(super) const CPO: Table = &[
         "gives back what it was given",
         &[words(
             "the token is one that is known already",
-            &["A registration gives a new token"],
+            &[
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
+            ],
         )],
     ),
     (
@@ -240,7 +246,7 @@ pub(super) const CPO: Table = &[
         &[rule(
             "ocpi-authorization",
             &[
-                "Before it answers, the CPO reads versions and details of the partner with its token",
+                "A registration gives a new token, once the CPO has read versions and details with that of the partner",
             ],
         )],
     ),
@@ -557,7 +563,7 @@ pub(super) const CPO: Table = &[
     (
         "has one token for all types",
         &[words(
-            "type is",
+            "contract_id is",
             &["Tokens of two types with one uid are two tokens"],
         )],
     ),
@@ -616,7 +622,7 @@ pub(super) const CPO: Table = &[
     (
         "has one token for all partners",
         &[words(
-            "party_id is",
+            "contract_id is",
             &["One uid of two partners is two tokens"],
         )],
     ),

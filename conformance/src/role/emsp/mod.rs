@@ -130,6 +130,11 @@ impl Roaming {
             return Ok(());
         }
         match self.under_test.kept(name) {
+            Some(kept) if kept.ended => {
+                return Err(Closed::NotRun(format!(
+                    "{name} has ended its registration, and has no other token A"
+                )));
+            }
             Some(kept) => self.take(name, kept),
             None => self.invite(name).await?,
         }

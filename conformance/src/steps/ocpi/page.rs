@@ -18,16 +18,6 @@ async fn have_places(world: &mut World, name: Name, count: usize) -> StepResult 
     made.or_end(world)
 }
 
-/// All pages, as the links lead.
-#[when(regex = r"^(P1|P2) walks through (\S+)$")]
-async fn walks(world: &mut World, name: Name, url: String) -> StepResult {
-    let roaming = world.roaming().await?;
-    roaming.begin();
-    let url = roaming.expand(&url)?;
-    roaming.answers = roaming.walk(name, &url).await?;
-    DONE
-}
-
 #[when(regex = r"^(P1|P2) follows the link$")]
 async fn follows(world: &mut World, name: Name) -> StepResult {
     let roaming = world.roaming().await?;

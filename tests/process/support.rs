@@ -295,6 +295,17 @@ impl Csms {
     }
 
     /// The same with another key or token.
+    pub(crate) fn request_as(
+        &self,
+        authorization: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Value) {
+        ask_as(&self.http, authorization, method, path, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}; {}", self.process.errors()))
+    }
+
     pub(crate) fn request_with(
         &self,
         token: &str,
@@ -339,12 +350,23 @@ pub(crate) fn ask(
     path: &str,
     body: &str,
 ) -> std::io::Result<(u16, Value)> {
+    ask_as(http, &format!("Bearer {token}"), method, path, body)
+}
+
+/// The same with this value of the header `Authorization`.
+pub(crate) fn ask_as(
+    http: &str,
+    authorization: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect(http)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: {http}\r\nAuthorization: Bearer {token}\r\n\
+        "{method} {path} HTTP/1.0\r\nHost: {http}\r\nAuthorization: {authorization}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
     )?;
     let mut answer = String::new();

@@ -92,7 +92,9 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
                 let word: String = chars[begin..at].iter().collect();
                 let is_raw = matches!(word.as_str(), "r" | "br" | "cr");
                 let sign = chars.get(at).copied().unwrap_or(' ');
-                if is_raw && (sign == '"' || sign == '#') {
+                // `r#type` is a name.
+                let behind = chars[at..].iter().find(|c| **c != '#');
+                if is_raw && behind == Some(&'"') {
                     at = after_raw_string(&chars, at);
                 } else if !(sign == '"' && matches!(word.as_str(), "b" | "c")) {
                     tokens.push(word);

@@ -44,7 +44,7 @@ pub enum OcpiPartnerCommand {
         #[arg(
             long,
             value_name = "TOKEN",
-            env = "DYNAMO_OCPI_TOKEN_A",
+            env = "DYNAMO_TOKEN",
             hide_env_values = true
         )]
         token: String,

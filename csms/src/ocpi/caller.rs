@@ -12,7 +12,8 @@ use axum::http::request::Parts;
 use dynamo_protocol::ocpi::header::read_tokens;
 
 use super::answer::Refused;
-use super::finish::{Between, FROM_COUNTRY, FROM_PARTY, Route, TO_COUNTRY, TO_PARTY};
+use super::finish::{Between, Route};
+use super::headers::{FROM_COUNTRY, FROM_PARTY, TO_COUNTRY, TO_PARTY};
 use crate::App;
 use crate::domain::roaming::partner::{Partner, PartnerState};
 use crate::store::{OwnParty, key_hash};

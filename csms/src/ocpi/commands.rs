@@ -36,8 +36,8 @@ use crate::domain::tags::token::{Party, TokenKind};
 use crate::ocpp;
 use crate::store::{RoamingReservation, TokenKey, random_text};
 
-/// How much longer than a charge point may take for its answer a partner waits for the result.
-const MARGIN: Duration = Duration::from_secs(5);
+/// How much longer than a charge point may take for its answer a partner waits for the result: others may be before it.
+const MARGIN: Duration = Duration::from_secs(20);
 
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new().route("/commands/{command}", post(order))

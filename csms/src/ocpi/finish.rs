@@ -5,21 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use dynamo_protocol::ocpi::DateTime;
 use dynamo_protocol::ocpi::envelope::Envelope;
 
 use super::answer::Unwritten;
+use super::headers::{CORRELATION_ID, FROM_COUNTRY, FROM_PARTY, REQUEST_ID, TO_COUNTRY, TO_PARTY};
 use crate::App;
-
-pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(super) static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
-pub(super) static TO_COUNTRY: HeaderName = HeaderName::from_static("ocpi-to-country-code");
-pub(super) static TO_PARTY: HeaderName = HeaderName::from_static("ocpi-to-party-id");
-pub(super) static FROM_COUNTRY: HeaderName = HeaderName::from_static("ocpi-from-country-code");
-pub(super) static FROM_PARTY: HeaderName = HeaderName::from_static("ocpi-from-party-id");
 
 /// Between whom a message of a functional module goes; its handler's caller says it.
 #[derive(Clone, Debug, Default)]

@@ -12,6 +12,7 @@ mod commands;
 mod credentials;
 mod exchange;
 mod finish;
+mod headers;
 mod input;
 mod locations;
 mod push;

@@ -102,9 +102,11 @@ async fn tell(app: &Arc<App>, partner: Partner) -> Result<()> {
     let (mut changes, until_ms) = found.await?;
     changes.retain(|change| receives(&partner, change.kind));
     let now_ms = app.clock().now_ms();
-    app.store
-        .keep_changes(&partner.id, changes, until_ms, now_ms)
-        .await?;
+    if let Some(until_ms) = until_ms {
+        app.store
+            .keep_changes(&partner.id, changes, until_ms, now_ms)
+            .await?;
+    }
     let lease = (now_ms, LEASE_MS);
     let due = app
         .store

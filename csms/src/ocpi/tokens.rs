@@ -195,10 +195,28 @@ async fn authorize(
         _ => Allowed::Blocked,
     };
     let mut info = json!({"allowed": allowed, "token": token});
+    let place = match place {
+        Some(place) => Some(place),
+        // Nobody asked for a place: where it is in use, if it is.
+        None => in_use(&app, &caller, &uid).await?,
+    };
     if let Some(place) = place {
         info["location"] = both_forms(&place);
     }
     Ok(Done::with(info))
+}
+
+/// Where a token of the caller charges at the moment.
+async fn in_use(
+    app: &App,
+    caller: &Caller,
+    uid: &str,
+) -> Result<Option<LocationReferences>, Refused> {
+    let location = app.rest_store.roaming_location_of(&caller.id, uid).await?;
+    Ok(location.map(|location| LocationReferences {
+        location_id: location.id,
+        evse_uids: vec![location.evse_uid],
+    }))
 }
 
 /// A place in the words of OCPI, and in those of the API's documents.

@@ -67,7 +67,7 @@ use people::account::owner_conditions;
 pub(crate) use people::account::{Account, Role, email_key, owned};
 pub(crate) use people::invitation::Invitation;
 pub(crate) use people::project::{OwnedProject, Project};
-pub(crate) use people::site::{Site, SiteChange};
+pub(crate) use people::site::{Site, SiteChange, SitePlace};
 pub use people::tag::TagSetting;
 pub(crate) use roaming::command::RoamingReservation;
 pub(crate) use roaming::partner::{NewPartner, OutgoingPartner, OwnParty};
@@ -81,7 +81,7 @@ pub(crate) use transactions::transaction::{
     ActiveTransaction, Ended, NewTransaction, Stop, TransactionFilter, TransactionRow,
     TransactionState,
 };
-pub(crate) use upkeep::demo::Past;
+pub(crate) use upkeep::demo::{DemoPartner, Past};
 pub(crate) use upkeep::listing::{
     ApiKeyRow, ChargePointRow, IdTagRow, Listed, ListedTransaction, OrganizationRow, PAGE_ROWS,
 };

@@ -14,8 +14,8 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use crate::domain::money::price::in_coins;
-use crate::domain::roaming::charge::{Facts, charge, stretches};
-use crate::domain::roaming::session::Kept;
+use crate::domain::roaming::charge::{charge, stretches};
+use crate::domain::roaming::kept::{Facts, Kept};
 use crate::store::{Conn, FinalSession, Result, random_text};
 
 const MINUTE_MS: i64 = 60_000;

@@ -10,17 +10,8 @@ use jiff::tz::TimeZone;
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Deserialize;
 
-use crate::domain::roaming::session::Kept;
+use crate::domain::roaming::kept::{Facts, Kept};
 use crate::domain::transactions::register::exact_wh;
-
-/// What is known of the time of a session beside its transaction.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    /// Times and samples, in the order of their times.
-    pub readings: Vec<(i64, String)>,
-    /// Since when the connector was in which phase, in the order of their times; the first one may be from before.
-    pub phases: Vec<(i64, Option<String>)>,
-}
 
 #[derive(Deserialize)]
 struct Sample {

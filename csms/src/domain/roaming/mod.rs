@@ -5,6 +5,7 @@ pub(crate) mod charge;
 pub(crate) mod command;
 pub(crate) mod driver;
 pub(crate) mod ids;
+pub(crate) mod kept;
 pub(crate) mod location;
 pub(crate) mod partner;
 pub(crate) mod push;

@@ -1,58 +1,17 @@
 //! What partners see of their drivers' sessions [OCPI 2.2.1 §9]. Location, token and tariff are kept as they were when it
 //! began; the rest is made of the transaction.
 
-use dynamo_pricing::Bill;
 use dynamo_protocol::ocpi::cdrs::CdrLocation;
 use dynamo_protocol::ocpi::locations::Location;
-use dynamo_protocol::ocpi::sessions::{AuthMethod, CdrToken, Session, SessionStatus};
 use dynamo_protocol::ocpi::tariffs::Tariff;
-use dynamo_protocol::ocpi::{CiString, DateTime};
 use rust_decimal::Decimal;
 
 use crate::domain::roaming::driver::Driver;
+use crate::domain::roaming::kept::NewSession;
 use crate::domain::roaming::location::cut;
 use crate::domain::roaming::location::{Operator, Place, Spot};
 use crate::domain::roaming::tariff::Published;
 use crate::store::{Conn, Result, random_text};
-
-/// A session that begins with a transaction.
-#[derive(Clone, Debug)]
-pub(crate) struct NewSession {
-    pub id: String,
-    pub organization_id: String,
-    pub transaction_id: i64,
-    pub driver: Driver,
-    pub location: CdrLocation,
-    pub tariffs: Vec<Tariff>,
-    pub free_idle_minutes: i64,
-    pub currency: String,
-    pub time_zone: String,
-    pub now_ms: i64,
-}
-
-/// A session as it is kept, with its transaction.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    pub id: String,
-    pub token: CdrToken,
-    pub auth_method: AuthMethod,
-    pub reference: Option<CiString>,
-    pub location: CdrLocation,
-    pub tariffs: Vec<Tariff>,
-    pub free_idle_minutes: i64,
-    pub currency: String,
-    pub time_zone: String,
-    pub is_over: bool,
-    pub charge_point_id: String,
-    pub connector_id: Option<i64>,
-    pub transaction_id: i64,
-    pub started_at_ms: i64,
-    pub ended_at_ms: Option<i64>,
-    pub meter_start_wh: i64,
-    /// That is billed.
-    pub energy_wh: i64,
-    pub updated_at_ms: i64,
-}
 
 /// Where a transaction begins.
 pub(crate) struct Begins<'a> {
@@ -159,33 +118,5 @@ fn cdr_location(place: &Place, operator: Operator<'_>, spot: Option<&Spot>) -> C
         connector_standard: word(connector.map(|one| &one.standard), "IEC_62196_T2"),
         connector_format: word(connector.map(|one| &one.format), "SOCKET"),
         connector_power_type: word(connector.map(|one| &one.power_type), "AC_3_PHASE"),
-    }
-}
-
-impl Kept {
-    /// What partners see, by a bill of what happened until now or until the end.
-    pub(crate) fn session(&self, (country_code, party_id): (&str, &str), bill: Bill) -> Session {
-        Session {
-            country_code: country_code.into(),
-            party_id: party_id.into(),
-            id: self.id.as_str().into(),
-            start_date_time: DateTime(self.started_at_ms),
-            end_date_time: self.ended_at_ms.filter(|_| self.is_over).map(DateTime),
-            kwh: bill.total_energy,
-            cdr_token: self.token.clone(),
-            auth_method: self.auth_method,
-            authorization_reference: self.reference.clone(),
-            location_id: self.location.id.clone(),
-            evse_uid: self.location.evse_uid.clone(),
-            connector_id: self.location.connector_id.clone(),
-            currency: self.currency.clone(),
-            charging_periods: bill.periods,
-            total_cost: Some(bill.total_cost),
-            status: match self.is_over {
-                true => SessionStatus::Completed,
-                false => SessionStatus::Active,
-            },
-            last_updated: DateTime(self.updated_at_ms),
-        }
     }
 }

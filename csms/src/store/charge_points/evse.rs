@@ -44,6 +44,35 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Gives an EVSE of a grouping its id for partners, and its name for people.
+    pub(crate) async fn name_evse(
+        &self,
+        charge_point: &str,
+        evse: i64,
+        (uid, name): (&str, &str),
+        now_ms: i64,
+    ) -> Result<()> {
+        let input = (
+            charge_point.to_owned(),
+            evse,
+            uid.to_owned(),
+            name.to_owned(),
+            now_ms,
+        );
+        self.write(input, |(charge_point, evse, uid, name, now_ms), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "update evse set uid = $3, public_id = $4, updated_at_ms = $5
+                     where charge_point_id = $1 and evse_id = $2")
+                    .bind(charge_point).bind(*evse).bind(uid).bind(name).bind(*now_ms)
+                    .execute(db))
+            })
+        })
+        .await
+    }
+}
+
 impl Conn {
     /// The grouping of a charge point's connectors, in order; empty where nobody grouped them.
     pub(crate) async fn evses(&mut self, charge_point: &str) -> Result<Vec<Evse>> {

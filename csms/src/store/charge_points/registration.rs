@@ -83,7 +83,8 @@ macro_rules! kept_columns {
          registered_vendor, registered_model, registered_serial_number, ocpp_version, id_was_generated, \
          installer_id, project_id, site_id, latitude, longitude, address, map_cell, connector_count, \
          connector_type, max_power_kw, configured_at_ms, connected_at_ms, commissioned_at_ms, \
-         security_profile, identity_verified, tls_enabled, deleted_at_ms"
+         security_profile, identity_verified, tls_enabled, deleted_at_ms, is_published, is_online, \
+         online_changed_at_ms"
     };
 }
 

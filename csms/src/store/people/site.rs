@@ -26,6 +26,19 @@ pub(crate) struct SiteChange {
     pub now_ms: i64,
 }
 
+/// What partners are told of a site beside the rest. What is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SitePlace {
+    pub city: Option<String>,
+    pub postal_code: Option<String>,
+    pub state: Option<String>,
+    /// Three letters.
+    pub country: Option<String>,
+    /// By its name.
+    pub time_zone: Option<String>,
+    pub is_published: Option<bool>,
+}
+
 /// The condition that a site is the owner's; bind organization, installer and site owner as $1 to $3. No site
 /// belongs to a site owner. What the organization made with its key is not its installers': anybody can sign up as one.
 macro_rules! owned_site {
@@ -95,6 +108,32 @@ impl Store {
                     .bind(change.place.map(|place| place.latitude))
                     .bind(change.place.map(|place| place.longitude)).bind(change.now_ms)
                     .fetch_optional(db))
+            })
+        })
+        .await
+    }
+
+    /// Changes what partners are told of a site of this owner.
+    pub(crate) async fn place_site(
+        &self,
+        owner: &Owner,
+        id: &str,
+        place: SitePlace,
+        now_ms: i64,
+    ) -> Result<()> {
+        let input = (owner.clone(), id.to_owned(), place, now_ms);
+        self.write(input, |(owner, id, place, now_ms), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(concat!(
+                    "update site set city = coalesce($5, city), postal_code = coalesce($6, postal_code),
+                         state = coalesce($7, state), country = coalesce($8, country),
+                         time_zone = coalesce($9, time_zone), is_published = coalesce($10, is_published),
+                         updated_at_ms = $11
+                     where id = $4 and ", owned_site!()))
+                    .bind(&owner.organization_id).bind(&owner.installer_id).bind(&owner.site_owner_id)
+                    .bind(id).bind(&place.city).bind(&place.postal_code).bind(&place.state)
+                    .bind(&place.country).bind(&place.time_zone).bind(place.is_published).bind(*now_ms)
+                    .execute(db))
             })
         })
         .await

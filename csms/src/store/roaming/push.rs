@@ -7,8 +7,10 @@ use crate::domain::roaming::tariff::{Published, tariff_id};
 use crate::store::roaming::location::PlaceId;
 use crate::store::{Conn, Result, Seen, Store, StoreError, on_db, run_on_db};
 
-/// Changes that are looked at in one go.
-const CHANGES_MAX: i64 = 1_000;
+/// Changes of one kind that are looked at in one go: more than a fleet has connectors.
+const CHANGES_MAX: i64 = 100_000;
+/// How far it may be looked before that is written down, where nothing is to be told.
+const UNWRITTEN_MS: i64 = 10_000;
 /// Of how long before the last look changes are looked at once more: what is stamped earlier may be committed later.
 const OVERLAP_MS: i64 = 5_000;
 
@@ -55,12 +57,12 @@ struct DueRow {
 
 impl Store {
     /// What changed for a partner since it was looked at last: places and tariffs of its organization, sessions and bills of
-    /// its drivers.
+    /// its drivers. And until when that is, where it is worth to be written down.
     pub(crate) async fn changes_for(
         &self,
         partner: &str,
         organization: &str,
-    ) -> Result<(Vec<Changed>, i64)> {
+    ) -> Result<(Vec<Changed>, Option<i64>)> {
         let mut conn = self.reader().await?;
         let since_ms: Option<i64> = on_db!(&mut conn, db => sqlx::query_scalar(
             "select coalesce(looked_until_ms, registered_at_ms) from partner where id = $1")
@@ -80,7 +82,18 @@ impl Store {
             .fetch_one(db))?;
         changes.retain(|change| registered_ms.is_none_or(|at_ms| change.at_ms > at_ms));
         let newest = changes.iter().map(|change| change.at_ms).max();
-        Ok((changes, newest.unwrap_or(since_ms).max(since_ms)))
+        let known: Vec<(String, String, i64)> = on_db!(&mut conn, db => sqlx::query_as(
+            "select kind, object_id, changed_at_ms from roaming_push where partner_id = $1 and changed_at_ms > $2")
+            .bind(partner).bind(from_ms)
+            .fetch_all(db))?;
+        changes.retain(|change| {
+            known.iter().all(|(kind, id, at_ms)| {
+                kind != change.kind.as_str() || *id != change.object_id || *at_ms < change.at_ms
+            })
+        });
+        let until_ms = newest.unwrap_or(since_ms).max(since_ms);
+        let is_worth = !changes.is_empty() || until_ms.saturating_sub(since_ms) > UNWRITTEN_MS;
+        Ok((changes, is_worth.then_some(until_ms)))
     }
 
     /// Writes down what a partner is to be told, and until when that was looked at.
@@ -127,6 +140,15 @@ impl Store {
         (now_ms, lease_ms): (i64, i64),
         limit: i64,
     ) -> Result<Vec<Due>> {
+        let mut conn = self.reader().await?;
+        let any: Option<i32> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select 1 from roaming_push where partner_id = $1 and due_at_ms <= $2 limit 1")
+            .bind(partner).bind(now_ms)
+            .fetch_optional(db))?;
+        drop(conn);
+        if any.is_none() {
+            return Ok(Vec::new());
+        }
         let input = (partner.to_owned(), now_ms, lease_ms, limit);
         self.write(input, |(partner, now_ms, lease_ms, limit), conn| {
             Box::pin(async move {

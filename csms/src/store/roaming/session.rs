@@ -1,11 +1,11 @@
 //! Sessions of partners' drivers.
 
-use dynamo_protocol::ocpi::sessions::AuthMethod;
+use dynamo_protocol::ocpi::cdrs::CdrLocation;
+use dynamo_protocol::ocpi::sessions::{AuthMethod, CdrToken};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::domain::roaming::charge::Facts;
-use crate::domain::roaming::session::{Kept, NewSession};
+use crate::domain::roaming::kept::{Facts, Kept, NewSession};
 use crate::domain::transactions::claims::{Claims, energy_wh};
 use crate::domain::transactions::energy::billed_wh;
 use crate::store::transactions::meter::{LastMeter, last_meter_columns};
@@ -74,12 +74,14 @@ macro_rules! sessions {
         concat!(
             "with seen as (
                  select s.id, s.organization_id, s.token, s.auth_method, s.authorization_reference, s.location, s.tariffs,
-                     s.free_idle_minutes, s.currency, s.time_zone, s.body, s.created_at_ms, t.id as transaction_id,
-                     t.charge_point_id, t.connector_id, t.state, t.started_at_ms, t.stopped_at_ms, t.meter_start_wh,
-                     t.meter_stop_wh, ", last_meter_columns!(), ", t.received_at_ms, t.provisional_since_ms,
+                     s.free_idle_minutes, s.currency, s.time_zone, s.body, s.created_at_ms,
+                     coalesce(t.id, 0) as transaction_id, coalesce(t.charge_point_id, '') as charge_point_id,
+                     t.connector_id, coalesce(t.state, 'stopped') as state, coalesce(t.started_at_ms, 0) as started_at_ms,
+                     t.stopped_at_ms, t.meter_start_wh, t.meter_stop_wh, ", last_meter_columns!(), ",
+                     coalesce(t.received_at_ms, 0) as received_at_ms, t.provisional_since_ms,
                      case when s.body is not null or s.updated_at_ms > t.updated_at_ms then s.updated_at_ms
                          else t.updated_at_ms end as changed_ms
-                 from roaming_session s join charge_transaction t on t.id = s.transaction_id
+                 from roaming_session s left join charge_transaction t on t.id = s.transaction_id
                  where ", $condition, ") ",
             $then
         )
@@ -154,6 +156,27 @@ impl Store {
             .bind(partner).bind(session)
             .fetch_optional(db))?;
         Ok(found.is_some())
+    }
+
+    /// Where a token of a partner charges at the moment.
+    pub(crate) async fn roaming_location_of(
+        &self,
+        partner: &str,
+        uid: &str,
+    ) -> Result<Option<CdrLocation>> {
+        let mut conn = self.reader().await?;
+        let open: Vec<(String, String)> = on_db!(&mut conn, db => sqlx::query_as(
+            "select s.token, s.location from roaming_session s join charge_transaction t on t.id = s.transaction_id
+             where s.partner_id = $1 and s.body is null and t.state = 'open'")
+            .bind(partner)
+            .fetch_all(db))?;
+        for (token, location) in open {
+            let token: CdrToken = serde_json::from_str(&token)?;
+            if token.uid == *uid {
+                return Ok(Some(serde_json::from_str(&location)?));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a transaction is open on a connector.

@@ -3,6 +3,8 @@
 //! Loading it again changes nothing: what is there stays as it is, also what somebody changed. The charge points are
 //! not made here; [`Station`] says what each of them must be like, and whoever has some connects them.
 
+mod roaming;
+
 use rust_decimal::Decimal;
 
 use crate::domain::charge_points::details::{Hardware, NewChargePoint};
@@ -158,6 +160,7 @@ pub(crate) async fn load(store: &Store, now_ms: i64) -> Result<Vec<Station>> {
     for open in &OPEN {
         begin(store, open, now_ms).await?;
     }
+    roaming::load(store, now_ms).await?;
     let owner = Owner::organization(DEFAULT_ORGANIZATION.to_owned());
     let mut stations = stations();
     for station in &mut stations {
@@ -218,6 +221,11 @@ fn stations() -> Vec<Station> {
         Station {
             waiting_car: Some(1),
             ..of("cp_001", "ABB Terra AC W22", "SN-20240115-001")
+        },
+        Station {
+            connectors: 1,
+            max_power_w: 7_400,
+            ..of(roaming::POINT, "ABB Terra AC W7", "SN-20240120-001")
         },
         // Its commissioning finds a car to charge.
         Station {

@@ -4,9 +4,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::Roaming;
 use super::partner::{Name, other_case};
-use super::under_test::Tenant;
-use super::{Roaming, no_set_up};
+use super::under_test::{Tenant, no_set_up};
 use crate::failure::Failure;
 use crate::role::Closed;
 

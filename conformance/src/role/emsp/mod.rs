@@ -16,7 +16,6 @@ pub(crate) mod partner;
 pub(crate) mod under_test;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -75,7 +74,7 @@ impl Roaming {
         let under_test = Arc::clone(rig.cpo.as_ref().ok_or_else(missing)?);
         let ledger = Ledger::default();
         let bend = rig.between.ocpi.map(|make| Arc::new(Mutex::new(make())));
-        let tenant = under_test.tenant(rig).await?;
+        let tenant = under_test.tenant(rig.number()).await?;
         let mut words = BTreeMap::new();
         words.insert("versions".to_owned(), under_test.versions.clone());
         // A card of this scenario alone.
@@ -398,8 +397,4 @@ fn put(
         replaced.push(known);
     }
     Ok(())
-}
-
-fn no_set_up(error: impl fmt::Display) -> Failure {
-    Failure::new(format!("the scenario cannot be set up: {error}"))
 }

@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dynamo_csms::store::{NewApiKey, Store};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
-use super::no_set_up;
 use super::partner::{Name, Partner};
 use crate::failure::Failure;
 use crate::peer::emsp::Emsp;
 use crate::role::Closed;
-use crate::role::rig::Rig;
 
 /// How long a CPO may take for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -101,12 +99,12 @@ impl CpoUnderTest {
         })
     }
 
-    /// An organization for one scenario.
-    pub(super) async fn tenant(&self, rig: &Arc<Rig>) -> Result<Option<Tenant>, Failure> {
+    /// An organization for one scenario, told from all others by its number.
+    pub(super) async fn tenant(&self, number: u32) -> Result<Option<Tenant>, Failure> {
         let Whose::Bundled { base, store } = &self.whose else {
             return Ok(None);
         };
-        let organization = format!("cpo-{:06}", rig.number());
+        let organization = format!("cpo-{number:06}");
         let made = store.create_organization(&organization, &organization);
         made.await.map_err(no_set_up)?;
         let scopes = ["read:charge_points", "write:charge_points"];
@@ -212,6 +210,10 @@ impl CpoUnderTest {
 
 /// What only a person could do at a CPO of somebody's.
 const BY_HAND: &str = "nobody can tell this CPO to register with the rig, or to renew its token";
+
+pub(super) fn no_set_up(error: impl fmt::Display) -> Failure {
+    Failure::new(format!("the scenario cannot be set up: {error}"))
+}
 
 async fn serve(name: Name, host: IpAddr) -> Result<Emsp, Failure> {
     Emsp::serve(&name.to_string(), name.party(), host).await

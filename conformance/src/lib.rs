@@ -1,4 +1,4 @@
-//! The judge: runs Gherkin scenarios over the wire against a CSMS or a charge point, bundled or foreign.
+//! The judge: runs Gherkin scenarios over the wire against a CSMS, a charge point or a CPO, bundled or foreign.
 //!
 //! The rig plays the other side of the line with scripted peers that can break every rule, records each frame, and
 //! `Then` steps look at that record only. It never asks an API whether something happened; where the REST API itself is
@@ -18,7 +18,7 @@
 //! | `rules` | what every scenario demands without saying so |
 //! | `hand` | who makes a system under test do something: operator and driver |
 //! | `defect`, `benign` | seeded defects; liberties that a right system may take |
-//! | `role` | what the rig plays in a scenario: a CSMS, a charge point, a caller of the REST API |
+//! | `role` | what the rig plays in a scenario: a CSMS, a charge point, a caller of the REST API, an eMSP or two |
 //! | `report` | what a run has to say |
 //! | `steps` | the words of the features |
 //! | `run` | from arguments to the verdict |

@@ -24,7 +24,7 @@ pub(crate) fn of(side: Side) -> &'static [Liberty] {
     match side {
         Side::ChargePoint => v16::charge_point::ALL,
         Side::Csms => v16::csms::ALL,
-        Side::Api => &[],
+        Side::Api | Side::Cpo => &[],
     }
 }
 

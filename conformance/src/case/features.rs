@@ -382,13 +382,14 @@ mod tests {
                 let tags = all_tags(&feature, scenario);
                 let sides = tags
                     .iter()
-                    .filter(|tag| ["charge-point", "csms", "api"].contains(&tag.as_str()))
+                    .filter(|tag| ["charge-point", "csms", "api", "cpo"].contains(&tag.as_str()))
                     .count();
                 assert_eq!(sides, 1, "{}", scenario.name);
-                ids.extend(tags.into_iter().filter(|tag| tag.starts_with("TC_")));
+                let is_id = |tag: &String| tag.starts_with("TC_") || tag.starts_with("OCPI-");
+                ids.extend(tags.into_iter().filter(is_id));
             }
         }
-        let known: BTreeSet<String> = [Side::ChargePoint, Side::Csms]
+        let known: BTreeSet<String> = [Side::ChargePoint, Side::Csms, Side::Cpo]
             .into_iter()
             .flat_map(crate::case::catalogue::ids_of)
             .map(|id| (*id).to_owned())

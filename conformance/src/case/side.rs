@@ -7,10 +7,12 @@ pub(crate) enum Side {
     Csms,
     /// Not the line: what the CSMS offers beside it.
     Api,
+    /// What it offers to partners that roam with it.
+    Cpo,
 }
 
 /// All of them, in the order of the kill matrix.
-pub(crate) const SIDES: [Side; 3] = [Side::ChargePoint, Side::Csms, Side::Api];
+pub(crate) const SIDES: [Side; 4] = [Side::ChargePoint, Side::Csms, Side::Api, Side::Cpo];
 
 impl Side {
     /// The tag that marks its scenarios.
@@ -19,6 +21,7 @@ impl Side {
             Self::ChargePoint => "charge-point",
             Self::Csms => "csms",
             Self::Api => "api",
+            Self::Cpo => "cpo",
         }
     }
 
@@ -28,6 +31,7 @@ impl Side {
             Self::ChargePoint => "charge point",
             Self::Csms => "CSMS",
             Self::Api => "REST API",
+            Self::Cpo => "CPO",
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::wire::bend::{
 };
 use crate::wire::fate::Bend;
 use crate::wire::http::HttpBend;
+use crate::wire::ocpi::OcpiBend;
 
 mod meant;
+mod ocpi;
 mod rest;
 mod v16;
 
@@ -36,6 +38,8 @@ pub(crate) enum Make {
     Frames(fn() -> Box<dyn Bend>),
     /// At the REST API.
     Http(fn() -> Box<dyn HttpBend>),
+    /// Between a platform and its partners.
+    Ocpi(fn() -> Box<dyn OcpiBend>),
     /// In the handshake: the offered subprotocols as the system under test reads them.
     Offer(fn(&str) -> String),
 }
@@ -50,6 +54,7 @@ pub(crate) fn of(side: Side) -> Vec<Seed> {
             on_the_line.chain(of_the_handshake).collect()
         }
         Side::Api => rest::seeds().map(Seed::from).collect(),
+        Side::Cpo => ocpi::seeds().map(Seed::from).collect(),
     }
 }
 
@@ -65,6 +70,13 @@ struct Http {
     name: &'static str,
     breaks: &'static str,
     make: fn() -> Box<dyn HttpBend>,
+}
+
+/// A defect of a platform that roams.
+struct Roams {
+    name: &'static str,
+    breaks: &'static str,
+    make: fn() -> Box<dyn OcpiBend>,
 }
 
 /// A defect of the handshake.
@@ -90,6 +102,16 @@ impl From<&Http> for Seed {
             name: seed.name,
             breaks: seed.breaks,
             make: Make::Http(seed.make),
+        }
+    }
+}
+
+impl From<&Roams> for Seed {
+    fn from(seed: &Roams) -> Self {
+        Self {
+            name: seed.name,
+            breaks: seed.breaks,
+            make: Make::Ocpi(seed.make),
         }
     }
 }

@@ -149,7 +149,7 @@ fn outcome_of(payload: &Value) -> String {
 /// An id is covered when every scenario that carries it passed. A side is under test when it has a scenario.
 fn catalogue_coverage(scenarios: &[ScenarioReport]) -> CatalogueCoverage {
     let mut coverage = CatalogueCoverage::default();
-    for side in [Side::Csms, Side::ChargePoint] {
+    for side in [Side::Csms, Side::ChargePoint, Side::Cpo] {
         if !scenarios.iter().any(|scenario| scenario.tests(side)) {
             continue;
         }

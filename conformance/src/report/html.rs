@@ -8,7 +8,7 @@ use askama::Template;
 use serde_json::Value;
 
 use crate::case::catalogue;
-use crate::case::side::Side;
+use crate::case::side::{SIDES, Side};
 use crate::report::causes::causes;
 use crate::report::evidence::Evidence;
 use crate::report::rest_coverage::ApiCoverage;
@@ -108,6 +108,7 @@ pub(super) fn render(report: &Report) -> Result<String> {
             "Charge point under test",
         ),
         (Some(Side::Api), "api", "REST API under test"),
+        (Some(Side::Cpo), "cpo", "CPO under test"),
         (None, "others", "Scenarios without a side"),
     ];
     let parts = sides
@@ -209,9 +210,7 @@ fn part_view<'a>(
 ) -> Option<PartView<'a>> {
     let of_part = |scenario: &ScenarioReport| match side {
         Some(side) => scenario.tests(side),
-        None => ![Side::Csms, Side::ChargePoint, Side::Api]
-            .into_iter()
-            .any(|side| scenario.tests(side)),
+        None => !SIDES.into_iter().any(|side| scenario.tests(side)),
     };
     let mut features: Vec<FeatureView<'a>> = Vec::new();
     for Link { index, scenario } in links(report, of_part) {

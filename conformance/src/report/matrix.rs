@@ -8,6 +8,7 @@ pub(crate) struct Matrix {
     pub(crate) charge_point: SideMatrix,
     pub(crate) csms: SideMatrix,
     pub(crate) api: SideMatrix,
+    pub(crate) cpo: SideMatrix,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -82,6 +83,7 @@ impl Matrix {
             (&self.charge_point, "charge point"),
             (&self.csms, "CSMS"),
             (&self.api, "REST API"),
+            (&self.cpo, "CPO"),
         ]
         .map(|(side, name)| format!("{} of {} {name} defects", side.killed, side.seeded));
         let not_tried: usize = self.sides().map(|side| side.not_tried.len()).sum();
@@ -117,7 +119,7 @@ impl Matrix {
     }
 
     pub(crate) fn sides(&self) -> impl Iterator<Item = &SideMatrix> {
-        [&self.charge_point, &self.csms, &self.api].into_iter()
+        [&self.charge_point, &self.csms, &self.api, &self.cpo].into_iter()
     }
 }
 
@@ -189,7 +191,7 @@ mod tests {
         assert!(!matrix.is_bad());
         assert_eq!(
             matrix.line(),
-            "killed 1 of 1 charge point defects, 0 of 0 CSMS defects, 0 of 0 REST API defects (1 not tried: none of \
+            "killed 1 of 1 charge point defects, 0 of 0 CSMS defects, 0 of 0 REST API defects, 0 of 0 CPO defects (1 not tried: none of \
              the chosen scenarios is meant for them); 2 of 2 benign variants passed"
         );
         let missed = SideMatrix::of(vec![row("red by chance", false)], Vec::new());

@@ -113,6 +113,9 @@ impl Sequence {
 /// What the rig plays, and what is under test.
 fn ends(scenario: &ScenarioReport) -> (&'static str, String) {
     let charger = format!("charge point {}", scenario.identity);
+    if scenario.tests(Side::Cpo) {
+        return ("rig as eMSP", "CPO".into());
+    }
     match (scenario.tests(Side::Api), peer(scenario)) {
         (false, CHARGER) => ("rig as CSMS", charger),
         (false, _) => ("rig as charge point", "CSMS".into()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod csms;
 pub(crate) mod device;
+pub(crate) mod emsp;
 mod leave;
 mod meet;
 pub(crate) mod rest;

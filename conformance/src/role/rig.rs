@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::device::Device;
+use super::emsp::under_test::CpoUnderTest;
 use super::rest::under_test::ApiUnderTest;
 use crate::case::capabilities::ChargerTraits;
 use crate::case::tags::{Pool, Tags};
@@ -21,6 +22,7 @@ use crate::rules::schemas::Schemas;
 use crate::wire::entry::Message;
 use crate::wire::fate::{Bend, Fate};
 use crate::wire::http::HttpBend;
+use crate::wire::ocpi::OcpiBend;
 use crate::wire::post::Post;
 
 /// The charger under test.
@@ -67,6 +69,7 @@ static NEXT_TRANSACTION: AtomicU32 = AtomicU32::new(1);
 pub(crate) struct Between {
     pub(crate) frames: Option<fn() -> Box<dyn Bend>>,
     pub(crate) http: Option<fn() -> Box<dyn HttpBend>>,
+    pub(crate) ocpi: Option<fn() -> Box<dyn OcpiBend>>,
     /// The offered subprotocols as the CSMS under test reads them.
     pub(crate) offer: Option<fn(&str) -> String>,
     /// A frame was bent.
@@ -108,6 +111,7 @@ pub(crate) struct Rig {
     pub(crate) server: Option<CsmsServer>,
     pub(crate) csms: Option<CsmsUnderTest>,
     pub(crate) api: Option<Arc<ApiUnderTest>>,
+    pub(crate) cpo: Option<Arc<CpoUnderTest>>,
     pub(crate) tags: Tags,
     /// The known tags that are free.
     pub(crate) pool: Arc<Pool>,
@@ -210,6 +214,7 @@ pub(crate) struct RigParts {
     pub(crate) server: Option<CsmsServer>,
     pub(crate) csms: Option<CsmsUnderTest>,
     pub(crate) api: Option<Arc<ApiUnderTest>>,
+    pub(crate) cpo: Option<Arc<CpoUnderTest>>,
     pub(crate) tags: Tags,
     pub(crate) patience: Duration,
     /// How long a line is watched, at least, for what should not come.
@@ -227,6 +232,7 @@ impl Rig {
             server: parts.server,
             csms: parts.csms,
             api: parts.api,
+            cpo: parts.cpo,
             pool: Arc::new(Pool::new(&parts.tags)),
             tags: parts.tags,
             patience: parts.patience,

@@ -2,6 +2,7 @@
 //! exactly one answer, one call is open at a time, and nothing comes that no step accounts for.
 
 mod hang_up;
+pub(crate) mod ocpi;
 pub(crate) mod ocppj;
 #[cfg(test)]
 mod record;
@@ -87,11 +88,23 @@ pub(crate) struct Breach {
 pub(crate) static FLOOD: Rule = Rule::must("flood");
 
 /// The ids of all rules, which waivers can name.
-pub(crate) const IDS: [&str; 27] = [
+pub(crate) const IDS: [&str; 39] = [
     "accounted-for",
     "flood",
     "json-member-named-twice",
     "no-hang-up",
+    "ocpi-authorization",
+    "ocpi-bare-body",
+    "ocpi-data-shape",
+    "ocpi-date-time",
+    "ocpi-envelope",
+    "ocpi-envelope-of-errors",
+    "ocpi-form",
+    "ocpi-no-routing",
+    "ocpi-request-id",
+    "ocpi-request-id-is-a-uuid",
+    "ocpi-routing",
+    "ocpi-timestamp-of-now",
     "ocpp16-ev-communication-error",
     "ocpp16-fault-named",
     "ocpp16-idle-when-asked",

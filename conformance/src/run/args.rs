@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Puts a CSMS or a charge point to the test: runs Gherkin scenarios over real WebSockets and gives a verdict.
+/// Puts a CSMS, a charge point or a CPO to the test: runs Gherkin scenarios over the wire and gives a verdict.
 ///
 /// Without --sut it tests the bundled CSMS and the bundled charge point.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,6 +14,7 @@ Examples:
   dynamo conformance TC_003_CS TC_010_CSMS
   dynamo conformance --sut csms --url ws://127.0.0.1:9000/ocpp16 --driver http://127.0.0.1:8080/send
   dynamo conformance --sut charge-point --listen 0.0.0.0:9000 --charge-point-id CP-1 --operator prompt
+  dynamo conformance --sut cpo --url https://cpo.example.com/ocpi/versions --token TOKEN-A
   dynamo conformance diff old.json new.json
 
 Exit code: 0 all that was selected passed, was warned about or does not apply, 1 a scenario failed or a bundled run of
@@ -32,9 +33,19 @@ pub struct Args {
     #[arg(long, env = "DYNAMO_SUT", value_enum)]
     pub sut: Option<Sut>,
 
-    /// URL of the CSMS under test, without the identity, which is appended
+    /// URL of the CSMS under test, without the identity, which is appended; of a CPO under test, its list of versions
     #[arg(long, env = "DYNAMO_URL", value_name = "URL")]
     pub url: Option<String>,
+
+    /// Token A with which the rig registers as an eMSP at the CPO under test; a second one makes it two eMSPs
+    #[arg(
+        long,
+        env = "DYNAMO_TOKEN",
+        value_name = "TOKEN",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub token: Vec<String>,
 
     /// How the rig has the CSMS under test send a command: a URL to which it POSTs {"charge_point_id", "action",
     /// "payload"}, `prompt` to ask a person, or a driver file or its name
@@ -265,6 +276,8 @@ pub enum Sut {
     Csms,
     /// A charge point: needs --listen and --charge-point-id
     ChargePoint,
+    /// What a platform offers to partners over OCPI 2.2.1: needs --url and --token
+    Cpo,
 }
 
 #[cfg(test)]

@@ -38,7 +38,12 @@ pub(crate) fn not_run(
 }
 
 /// Scenarios with these tags ask for more than the standard: they can only warn.
-pub(super) const RECOMMENDED: [&str; 2] = ["recommended", "robustness"];
+pub(super) const RECOMMENDED: [&str; 3] = ["recommended", "robustness", "compatibility"];
+
+/// Whether a tag is the id of a known test case.
+fn is_id(tag: &str) -> bool {
+    ["TC_", "OCPI-"].iter().any(|begin| tag.starts_with(begin))
+}
 
 /// A cucumber writer that builds the report.
 pub(crate) struct Gatherer<F> {
@@ -184,7 +189,7 @@ impl Running {
             text: breach.text,
         });
         ScenarioReport {
-            id: tags.iter().find(|tag| tag.starts_with("TC_")).cloned(),
+            id: tags.iter().find(|tag| is_id(tag)).cloned(),
             feature: feature.name.clone(),
             file: feature
                 .path

@@ -26,6 +26,7 @@ use crate::case::waivers::{self, Waiver};
 use crate::rules;
 use crate::words::{count, list};
 use chosen::{Chosen, ensure_ids_are_known, ensure_tags_are_known, expression};
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -106,6 +107,11 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
         return Ok(Verdict::Passed);
     }
     let features = features::keep(features, fits);
+    let order = places(&features);
+    let features = match args.sut {
+        Some(Sut::Cpo) => in_turns(features),
+        _ => features,
+    };
     if args.list {
         return listing::print(&features, &args);
     }
@@ -160,6 +166,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<Verdi
         device,
         cut,
     } = played;
+    scenarios.sort_by_key(|one| order.get(&(one.feature.clone(), one.name.clone())).copied());
     let secrets = Secrets::of(&args);
     hide_secrets(&mut scenarios, &secrets);
     if let Some(why) = &mut ended_early {
@@ -443,7 +450,33 @@ fn is_tested(args: &Args, side: Side) -> bool {
         None => true,
         Some(Sut::Csms) => side == Side::Csms,
         Some(Sut::ChargePoint) => side == Side::ChargePoint,
+        Some(Sut::Cpo) => side == Side::Cpo,
     }
+}
+
+/// Where each scenario stands in the features, by the names of both.
+fn places(features: &[Feature]) -> HashMap<(String, String), usize> {
+    let all = scenarios_of(features).enumerate();
+    all.map(|(place, (feature, scenario))| ((feature.name.clone(), scenario.name.clone()), place))
+        .collect()
+}
+
+/// A CPO of somebody's gives out few invitations: what leaves one as it is comes first, then what uses it, then what needs
+/// a registration, and what ends that at the very end.
+fn in_turns(features: Vec<Feature>) -> Vec<Feature> {
+    let turn = |tags: &[String]| {
+        let has = |wanted: &str| tags.iter().any(|tag| tag == wanted);
+        match () {
+            () if has("fresh-invitation") => 5,
+            () if has("ends-first-registration") => 4,
+            () if has("ends-registration") => 3,
+            () if has("uses-invitation") => 1,
+            () if has("invited") => 0,
+            () => 2,
+        }
+    };
+    let of_turn = |wanted| features::keep(features.clone(), move |tags| turn(tags) == wanted);
+    (0..6).flat_map(of_turn).collect()
 }
 
 /// Where a case that was named puts another side to the test than `--sut` says: what to give instead.

@@ -248,6 +248,7 @@ mod tests {
             server: Some(server.unwrap()),
             csms: None,
             api: None,
+            cpo: None,
             tags: Tags {
                 known: vec!["RFID-USER-4A2F".into()],
                 shared: true,

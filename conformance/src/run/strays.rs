@@ -15,6 +15,7 @@ pub(super) fn refuse_strays(args: &Args) -> Result<()> {
         ("--listen", args.listen.is_some()),
         ("--operator", args.operator.is_some()),
     ];
+    let roaming = [("--token", !args.token.is_empty())];
     let either = [
         ("--charge-point-id", args.charge_point_id.is_some()),
         ("--capabilities", args.capabilities.is_some()),
@@ -24,12 +25,16 @@ pub(super) fn refuse_strays(args: &Args) -> Result<()> {
         ("--key", args.key.is_some()),
     ];
     let strays: Vec<(&str, bool)> = match args.sut {
-        None => [&csms[..], &charger, &either].concat(),
-        Some(Sut::Csms) => charger.to_vec(),
-        Some(Sut::ChargePoint) => csms.to_vec(),
+        None => [&csms[..], &charger, &either, &roaming].concat(),
+        Some(Sut::Csms) => [&charger[..], &roaming].concat(),
+        Some(Sut::ChargePoint) => [&csms[..], &roaming].concat(),
+        // It has a URL as well.
+        Some(Sut::Cpo) => [&csms[1..], &charger, &either].concat(),
     };
     match strays.iter().find(|(_, given)| *given) {
-        Some((flag, _)) if args.sut.is_none() => bail!("{flag} needs --sut: csms or charge-point"),
+        Some((flag, _)) if args.sut.is_none() => {
+            bail!("{flag} needs --sut: csms, charge-point or cpo")
+        }
         Some((flag, _)) => bail!("{flag} has no meaning with this --sut; leave it out"),
         None if args.driver.is_none() && !args.driver_header.is_empty() => {
             bail!("--driver-header needs --driver")
@@ -41,13 +46,13 @@ pub(super) fn refuse_strays(args: &Args) -> Result<()> {
 /// A remark on each flag that changes nothing in this run. It may be of several runs, or of the environment, so it is no
 /// error.
 pub(super) fn idle_flags(args: &Args) -> Vec<String> {
-    let against_a_csms = args.sut == Some(Sut::Csms);
+    let no_charger = matches!(args.sut, Some(Sut::Csms | Sut::Cpo));
     let has_one_identity = args.sut == Some(Sut::ChargePoint) || args.charge_point_id.is_some();
     let judges_itself = "--self-test judges the judge";
     let flags = [
         (
             "--reboot-timeout",
-            args.reboot_timeout.is_some() && against_a_csms,
+            args.reboot_timeout.is_some() && no_charger,
             "no charge point is under test",
         ),
         (
@@ -58,7 +63,7 @@ pub(super) fn idle_flags(args: &Args) -> Vec<String> {
         (
             "--concurrency",
             args.concurrency.is_some_and(|most| most > 1) && is_serial(args),
-            "a charge point, a single --charge-point-id and a person have one scenario at a time",
+            "a charge point, a CPO, a single --charge-point-id and a person have one scenario at a time",
         ),
         (
             "--strict",
@@ -93,7 +98,7 @@ pub(super) fn is_serial(args: &Args) -> bool {
         Some(Sut::Csms) => {
             args.charge_point_id.is_some() || args.driver.as_deref() == Some("prompt")
         }
-        Some(Sut::ChargePoint) => true,
+        Some(Sut::ChargePoint | Sut::Cpo) => true,
     }
 }
 
@@ -118,6 +123,8 @@ mod tests {
             ("--operator prompt", "--operator"),
             ("--sut csms --listen 127.0.0.1:0", "--listen"),
             ("--sut charge-point --driver prompt", "--driver"),
+            ("--sut csms --token x", "--token"),
+            ("--sut cpo --url http://h --listen 127.0.0.1:0", "--listen"),
         ] {
             let complaint = refuse_strays(&args(line)).unwrap_err().to_string();
             assert!(complaint.starts_with(flag), "{line}: {complaint}");

@@ -27,6 +27,7 @@ use crate::hand::driver::Driver;
 use crate::hand::driver_file::DriverFile;
 use crate::hand::operator::{Operator, Person};
 use crate::peer::csms::{CsmsServer, Door};
+use crate::role::emsp::under_test::CpoUnderTest;
 use crate::role::rest::under_test::ApiUnderTest;
 use crate::role::rig::{Between, ChargerUnderTest, CsmsUnderTest, Identity, RigParts};
 use crate::rules::schemas::Schemas;
@@ -106,6 +107,7 @@ pub(crate) async fn prepare(
         None => bundled(args, &capabilities, over).await?,
         Some(Sut::Csms) => foreign_csms(args, &capabilities, bar).await?,
         Some(Sut::ChargePoint) => foreign_charger(args, &capabilities, over, bar).await?,
+        Some(Sut::Cpo) => foreign_cpo(args, &capabilities).await?,
     };
     prepared.parts.schemas = schemas.map(Arc::new);
     Ok(prepared)
@@ -118,6 +120,7 @@ pub(crate) fn description(args: &Args) -> String {
         None => "the bundled CSMS and the bundled charge point".into(),
         Some(Sut::Csms) => format!("the CSMS at {}", or_none(&args.url)),
         Some(Sut::ChargePoint) => format!("the charge point {}", or_none(&args.charge_point_id)),
+        Some(Sut::Cpo) => format!("the CPO at {}", or_none(&args.url)),
     }
 }
 
@@ -206,6 +209,7 @@ async fn bundled(
         driver: Some(driver),
     };
     let base = format!("http://{}", csms.http_addr());
+    let cpo = CpoUnderTest::bundled(base.clone(), csms.store().clone())?;
     let api = ApiUnderTest::find(base, http_client()?, csms.store().clone())
         .await
         .context("the bundled CSMS does not describe its REST API")?;
@@ -218,6 +222,7 @@ async fn bundled(
             server: Some(server),
             csms: Some(under_test),
             api: Some(Arc::new(api)),
+            cpo: Some(Arc::new(cpo)),
             tags,
             patience: args.timeout.unwrap_or(PATIENCE),
             settle: args.settle.unwrap_or(Duration::ZERO),
@@ -271,6 +276,7 @@ async fn foreign_csms(
                 driver,
             }),
             api: None,
+            cpo: None,
             tags: tags(args, capabilities, false),
             patience: args.timeout.unwrap_or(PATIENCE),
             settle: args.settle.unwrap_or(SETTLE),
@@ -474,6 +480,7 @@ async fn foreign_charger(
             server: Some(server),
             csms: None,
             api: None,
+            cpo: None,
             tags: tags(args, capabilities, true),
             // What such a charger does at its intervals takes that much longer than with those of a second.
             patience: patience
@@ -486,4 +493,44 @@ async fn foreign_charger(
         bundle: None,
         concurrency: 1,
     })
+}
+
+/// A CPO of somebody's: the rig is one eMSP there, or two.
+async fn foreign_cpo(args: &Args, capabilities: &Capabilities) -> Result<Prepared> {
+    let url = args.url.clone().context(
+        "--sut cpo needs --url, the list of versions, such as https://cpo.example.com/ocpi/versions",
+    )?;
+    if args.token.is_empty() {
+        bail!("--sut cpo needs --token, the token A with which the rig registers there");
+    }
+    reachable("--url", &url, &HTTP, ARRIVAL).await?;
+    let host = address_towards(&url).context("this machine has no address that reaches --url")?;
+    let cpo = CpoUnderTest::foreign(url, host, args.token.clone())?;
+    Ok(Prepared {
+        parts: RigParts {
+            charger: None,
+            server: None,
+            csms: None,
+            api: None,
+            cpo: Some(Arc::new(cpo)),
+            tags: tags(args, capabilities, false),
+            patience: args.timeout.unwrap_or(PATIENCE),
+            settle: args.settle.unwrap_or(SETTLE),
+            reboot: REBOOT,
+            schemas: None,
+            between: Between::default(),
+        },
+        bundle: None,
+        concurrency: 1,
+    })
+}
+
+/// The address of this machine towards the host of a URL. Nothing is sent to find it out.
+fn address_towards(url: &str) -> Option<IpAddr> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    socket.connect((host, port)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }

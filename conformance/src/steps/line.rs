@@ -54,7 +54,7 @@ async fn spaced_call(world: &mut World) -> StepResult {
             "GetConfiguration",
             r#""GetConfigur\u0061tion" ,  { "key" : [ "Heartbe\u0061tInterval" ] } ]"#,
         ),
-        Side::Csms | Side::Api => ("Heartbeat", r#""Heartbe\u0061t" ,  { } ]"#),
+        Side::Csms | Side::Api | Side::Cpo => ("Heartbeat", r#""Heartbe\u0061t" ,  { } ]"#),
     };
     talk.begin_act();
     talk.line

@@ -6,5 +6,6 @@ mod charge_point;
 mod csms;
 mod line;
 mod message;
+mod ocpi;
 mod rest;
 pub(crate) mod world;

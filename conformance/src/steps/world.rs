@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::report::outcome::{Ended, Outcome};
 use crate::role::Closed;
 use crate::role::csms::CsmsRole;
+use crate::role::emsp::Roaming;
 use crate::role::rest::Rest;
 use crate::role::rig::Rig;
 use crate::role::station::StationRole;
@@ -33,6 +34,8 @@ pub(crate) struct World {
     pub(crate) station: Option<StationRole>,
     /// The rig as a caller of the REST API, from the first step that speaks of it.
     pub(crate) rest: Option<Rest>,
+    /// The rig as eMSPs, from the first step that speaks of a partner.
+    pub(crate) roaming: Option<Roaming>,
     /// The known tag, while this scenario has it for itself.
     lease: Option<Lease>,
     /// Why it does not come to its end, once a step has found that out.
@@ -82,6 +85,17 @@ impl World {
         }
         let open = self.rest.as_mut();
         open.ok_or_else(|| Failure::new("the REST API is out of reach"))
+    }
+
+    /// The place at the CPO.
+    pub(crate) async fn roaming(&mut self) -> Result<&mut Roaming, Failure> {
+        if self.roaming.is_none() {
+            let rig = self.rig()?;
+            let opened = Roaming::open(&rig).await;
+            self.roaming = Some(opened.map_err(|closed| self.end(closed))?);
+        }
+        let open = self.roaming.as_mut();
+        open.ok_or_else(|| Failure::new("the CPO is out of reach"))
     }
 
     /// The rig.
@@ -183,6 +197,15 @@ impl World {
             outcome.entries.extend(record.entries);
             outcome.breaches.extend(record.breaches);
             outcome.exchanges = record.exchanges;
+        }
+        if let Some(roaming) = self.roaming.take() {
+            let record = roaming.close();
+            outcome.entries.extend(record.entries);
+            outcome.breaches.extend(record.breaches);
+            for (rule, more) in show_some_of_each(&mut outcome.breaches) {
+                let text = format!("and {more} more breaches of the rule {rule}");
+                outcome.warnings.push(text);
+            }
         }
         outcome.entries.sort_by_key(|entry| entry.at);
         self.lease = None;

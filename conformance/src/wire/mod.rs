@@ -7,5 +7,6 @@ pub(crate) mod fate;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod line;
+pub(crate) mod ocpi;
 pub(crate) mod post;
 pub(crate) mod script;

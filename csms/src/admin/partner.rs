@@ -8,9 +8,7 @@ use super::{AdminError, ListArgs, Out};
 use crate::clock::{Clock, rfc3339};
 use crate::domain::roaming::partner::{Partner, PartnerState};
 use crate::domain::roaming::registration::wrong_token;
-use crate::store::{
-    DEFAULT_ORGANIZATION, NewPartner, OutgoingPartner, Store, key_hash, random_text,
-};
+use crate::store::{DEFAULT_ORGANIZATION, OutgoingPartner, Store, random_text};
 
 /// How long `register` waits for the server to do it, and how often it looks.
 const PATIENCE_MS: i64 = 60_000;
@@ -110,17 +108,10 @@ pub(super) fn check(command: &OcpiPartnerCommand) -> Result<(), String> {
 
 pub(super) async fn token(store: &Store, command: OcpiTokenCommand) -> Result<Value, AdminError> {
     let OcpiTokenCommand::Create { organization, name } = command;
-    let token = random_text(48);
-    let new = NewPartner {
-        id: new_id(),
-        organization_id: organization.unwrap_or_else(|| DEFAULT_ORGANIZATION.to_owned()),
-        name,
-        token_hash: key_hash(&token),
-        now_ms: Clock::default().now_ms(),
-    };
-    let answer = json!({"partner_id": new.id, "token": token});
-    store.invite_partner(new).await?;
-    Ok(answer)
+    let organization = organization.as_deref().unwrap_or(DEFAULT_ORGANIZATION);
+    let now_ms = Clock::default().now_ms();
+    let (id, token) = store.issue_ocpi_token(organization, &name, now_ms).await?;
+    Ok(json!({"partner_id": id, "token": token}))
 }
 
 pub(super) async fn partner(

@@ -3,6 +3,7 @@
 
 mod charge_point;
 mod csms;
+mod ocpi;
 mod rest;
 
 use crate::case::side::Side;
@@ -73,6 +74,7 @@ fn table(side: Side) -> Table {
         Side::ChargePoint => charge_point::CHARGE_POINT,
         Side::Csms => csms::CSMS,
         Side::Api => rest::REST,
+        Side::Cpo => ocpi::CPO,
     }
 }
 

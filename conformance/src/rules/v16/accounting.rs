@@ -38,7 +38,7 @@ pub(in crate::rules) fn nothing_is_unaccounted(
                 Side::ChargePoint => charger.may(action, payload),
                 Side::Csms => csms.may(action, payload),
                 // There the scenario knows who asks for what: a command that it does not await should not be.
-                Side::Api => false,
+                Side::Api | Side::Cpo => false,
             };
         charger.take(action, payload);
         if accounted {

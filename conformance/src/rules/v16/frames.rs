@@ -127,7 +127,7 @@ fn wrong_call(action: &str, payload: &Value, circumstances: &Circumstances<'_>) 
     };
     let allowed = match circumstances.side {
         Side::ChargePoint => known.origin().from_charging_station(),
-        Side::Csms | Side::Api => known.origin().from_csms(),
+        Side::Csms | Side::Api | Side::Cpo => known.origin().from_csms(),
     };
     if !allowed {
         return Some("is an action of the other side".into());

@@ -64,7 +64,8 @@ pub(crate) async fn run(
     over: CancellationToken,
 ) -> Result<Verdict> {
     keep_scenarios(&mut features, |tags, name| {
-        side_of(tags) != Some(Side::Api) || is_meant(Side::Api, name)
+        let side = side_of(tags).filter(|side| matches!(side, Side::Api | Side::Cpo));
+        side.is_none_or(|side| is_meant(side, name))
     });
     if features.is_empty() {
         anyhow::bail!("no scenario fits; --list shows all of them with their tags");
@@ -121,6 +122,7 @@ pub(crate) async fn run(
                 Side::ChargePoint => matrix.charge_point = side,
                 Side::Csms => matrix.csms = side,
                 Side::Api => matrix.api = side,
+                Side::Cpo => matrix.cpo = side,
             }
         }
     }
@@ -296,6 +298,10 @@ impl Bench<'_> {
             },
             Make::Http(make) => Between {
                 http: Some(make),
+                ..Between::default()
+            },
+            Make::Ocpi(make) => Between {
+                ocpi: Some(make),
                 ..Between::default()
             },
             Make::Offer(make) => Between {

@@ -401,6 +401,7 @@ mod tests {
                 driver: Some(driver.clone()),
             }),
             api: None,
+            cpo: None,
             tags: Tags {
                 known: vec!["A".into()],
                 shared: true,

@@ -5,7 +5,11 @@ use dynamo_protocol::ocpi::header::TokenEncoding;
 
 use crate::domain::roaming::partner::{Partner, PartnerState};
 use crate::domain::roaming::registration::{GRACE_MS, Registered, Registration};
-use crate::store::{Conn, Result, Store, StoreError, on_db, run_on_db};
+use crate::store::{Conn, Result, Store, StoreError, key_hash, on_db, random_text, run_on_db};
+
+/// Characters of a partner's id, and of the token with which it registers.
+const ID_CHARS: usize = 18;
+const TOKEN_A_CHARS: usize = 48;
 
 #[derive(sqlx::FromRow)]
 struct PartnerRow {
@@ -104,6 +108,64 @@ impl Store {
             partners.extend(conn.partner_of(Some(row)).await?);
         }
         Ok(partners)
+    }
+
+    /// Makes the token (A) with which a partner registers with this organization; gives the partner's id and the token,
+    /// which nobody learns again.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no such organization.
+    pub async fn issue_ocpi_token(
+        &self,
+        organization: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<(String, String)> {
+        let token = random_text(TOKEN_A_CHARS);
+        let id = format!("ptn_{}", random_text(ID_CHARS));
+        self.invite_partner(NewPartner {
+            id: id.clone(),
+            organization_id: organization.to_owned(),
+            name: name.to_owned(),
+            token_hash: key_hash(&token),
+            now_ms,
+        })
+        .await?;
+        Ok((id, token))
+    }
+
+    /// Has the running server register with a partner, whose list of versions is at this URL and who gave out this token;
+    /// gives the partner's id.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no such organization.
+    pub async fn ask_ocpi_registration(
+        &self,
+        organization: &str,
+        versions_url: &str,
+        token: &str,
+        now_ms: i64,
+    ) -> Result<String> {
+        let id = format!("ptn_{}", random_text(ID_CHARS));
+        self.ask_registration(OutgoingPartner {
+            id: id.clone(),
+            organization_id: organization.to_owned(),
+            name: "partner".to_owned(),
+            versions_url: versions_url.to_owned(),
+            their_token: token.to_owned(),
+            sends_raw_tokens: false,
+            now_ms,
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// Has the running server give a partner another token; whether there is such a partner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ask_ocpi_renewal(&self, id: &str, now_ms: i64) -> Result<bool> {
+        self.ask_renewal(id, now_ms).await
     }
 
     /// Keeps a partner that is to register; one with this token or id that exists already stays as it is. Whether it was

@@ -227,6 +227,8 @@ pub(crate) async fn write_presences(
     }
 }
 
+/// The pause before who came and went is written down once more.
+const TURNS_AGAIN: Duration = Duration::from_secs(1);
 /// How long it is waited for others that come or go too.
 const TURNS_PAUSE: Duration = Duration::from_millis(50);
 
@@ -243,15 +245,17 @@ pub(crate) async fn write_turns(
             () = shutdown.cancelled() => return,
         };
         let now_ms = clock.now_ms();
-        let turns = turned.into_iter().map(|id| {
-            let is_online = sessions.is_online(&id);
+        let turned: Vec<ChargePointId> = turned.into_iter().collect();
+        let turns = turned.iter().map(|id| {
+            let is_online = sessions.is_online(id);
             (id.as_str().to_owned(), is_online, now_ms)
         });
-        match store.turned(turns.collect()).await {
-            Err(error) if !error.is_in_the_log() => tracing::warn!(
-                cause = %error, "it was not written down who came and went"
-            ),
-            _ => {}
+        if let Err(error) = store.turned(turns.collect()).await {
+            if !error.is_in_the_log() {
+                tracing::warn!(cause = %error, "it was not written down who came and went");
+            }
+            sessions.turn_again(turned);
+            tokio::time::sleep(TURNS_AGAIN).await;
         }
         tokio::time::sleep(TURNS_PAUSE).await;
     }

@@ -196,7 +196,9 @@ async fn outcome(store: &Store, id: &str) -> Result<Value, AdminError> {
             (_, false, Some(why)) => return failed(why),
             (PartnerState::Removed, _, None) => return failed("it was removed meanwhile"),
             _ if clock.now_ms() >= until_ms => {
-                let _ = store.remove_partner(id, clock.now_ms()).await?;
+                // What nobody did is not to be done later, unasked.
+                let why = "no server did it within a minute";
+                store.fail_offer(id, why, clock.now_ms()).await?;
                 return failed("no server did it within a minute: does one run on this database?");
             }
             _ => tokio::time::sleep(LOOK_EVERY).await,

@@ -36,6 +36,9 @@ use crate::domain::tags::token::{Party, TokenKind};
 use crate::ocpp;
 use crate::store::{RoamingReservation, TokenKey, random_text};
 
+/// How long a reservation lets its driver charge at most, whatever its end is.
+const RESERVED_MS_MAX: i64 = 24 * 3_600_000;
+
 /// How much longer than a charge point may take for its answer a partner waits for the result: others may be before it.
 const MARGIN: Duration = Duration::from_secs(20);
 
@@ -87,8 +90,9 @@ enum Then {
     Tell(Command),
     /// The result is known already.
     Known(CommandResultType, &'static str),
-    /// The same, and the reservation of this number is forgotten when the charge point keeps none.
-    Keep(Command, i64),
+    /// The same; the reservation of this number, and what its driver may do, are forgotten when the charge point keeps
+    /// none.
+    Keep(Command, i64, String),
     /// The same, when the charge point gave it up.
     Free(Command, i64),
 }
@@ -136,6 +140,9 @@ impl Order<'_> {
             ));
         }
         let tag = id_tag(&party, kind, &wanted.token.uid);
+        if self.is_of_others(&tag_key(&tag)).await? {
+            return self.answer(CommandResponseType::Rejected);
+        }
         let now_ms = self.app.clock().now_ms();
         let then = match self.obstacle(&place, &spot).await? {
             Some(known) => known,
@@ -229,6 +236,11 @@ impl Order<'_> {
         if !self.is_online(&spot.charge_point) {
             return self.answer(CommandResponseType::Rejected);
         }
+        let tag = id_tag(&party, kind, &wanted.token.uid);
+        let key = tag_key(&tag);
+        if self.is_of_others(&key).await? {
+            return self.answer(CommandResponseType::Rejected);
+        }
         let reservation = RoamingReservation {
             partner_id: self.caller.id.clone(),
             reservation_key: wanted.reservation_id.key(),
@@ -237,11 +249,10 @@ impl Order<'_> {
             expires_at_ms: wanted.expiry_date.0,
         };
         let number = self.app.rest_store.keep_reservation(reservation).await?;
-        let tag = id_tag(&party, kind, &wanted.token.uid);
         // Who reserves may charge there until then.
         let grant = Grant {
             charge_point_id: spot.charge_point.clone(),
-            tag_key: tag_key(&tag),
+            tag_key: key.clone(),
             driver: Driver {
                 partner_id: self.caller.id.clone(),
                 token: cdr_token(&wanted.token),
@@ -249,7 +260,10 @@ impl Order<'_> {
                 reference: wanted.authorization_reference.clone(),
             },
             granted_at_ms: now_ms,
-            until_ms: wanted.expiry_date.0.max(now_ms.saturating_add(GRANT_MS)),
+            until_ms: wanted
+                .expiry_date
+                .0
+                .min(now_ms.saturating_add(RESERVED_MS_MAX)),
         };
         self.app.rest_store.grant(grant).await?;
         let command = Command::Reserve(Reservation {
@@ -266,7 +280,7 @@ impl Order<'_> {
         self.pass(Passed {
             response_url: wanted.response_url,
             charge_point: spot.charge_point,
-            then: Then::Keep(command, number),
+            then: Then::Keep(command, number, key),
         })
         .await
     }
@@ -364,6 +378,16 @@ impl Order<'_> {
         }
         let party = Party::new(token.country_code.as_str(), token.party_id.as_str());
         party.zip(TokenKind::from_word(&token.r#type))
+    }
+
+    /// Whether a tag is the operator's own, or another partner's: charge points would not tell them apart.
+    async fn is_of_others(&self, tag_key: &str) -> Result<bool, Refused> {
+        let (organization, partner) = (&self.caller.organization_id, &self.caller.id);
+        let found = self
+            .app
+            .rest_store
+            .is_tag_of_others(organization, partner, tag_key);
+        Ok(found.await?)
     }
 
     async fn place(&self, id: &CiString) -> Result<Place, Refused> {
@@ -485,7 +509,7 @@ async fn finish(
 ) -> crate::store::Result<()> {
     let outcome = match &then {
         Then::Known(result, why) => (*result, Some((*why).to_owned())),
-        Then::Tell(command) | Then::Keep(command, _) | Then::Free(command, _) => {
+        Then::Tell(command) | Then::Keep(command, ..) | Then::Free(command, _) => {
             let Ok(id) = ChargePointId::new(charge_point) else {
                 return Ok(());
             };
@@ -500,8 +524,11 @@ async fn finish(
         Then::Free(..) => is_accepted || outcome.0 == CommandResultType::UnknownReservation,
         _ => false,
     };
-    if let (Then::Keep(_, number) | Then::Free(_, number), true) = (&then, is_over) {
+    if let (Then::Keep(_, number, _) | Then::Free(_, number), true) = (&then, is_over) {
         app.store.drop_reservation(*number).await?;
+    }
+    if let (Then::Keep(_, _, key), true) = (&then, is_over) {
+        app.store.drop_grant(charge_point, key).await?;
     }
     app.store
         .keep_outcome(order, outcome, app.clock().now_ms())

@@ -59,15 +59,31 @@ pub(crate) async fn push_changes(app: Arc<App>) {
             if !is_free {
                 continue;
             }
-            let (app, busy) = (app.clone(), busy.clone());
+            let turn = Turn {
+                busy: busy.clone(),
+                partner: partner.id.clone(),
+            };
+            let app = app.clone();
             app.clone().jobs.spawn(async move {
-                let id = partner.id.clone();
                 if let Err(error) = tell(&app, partner).await {
+                    let id = &turn.partner;
                     tracing::debug!(partner = id, cause = %error, "a partner was not told what changed");
                 }
-                lock(&busy).remove(&id);
+                drop(turn);
             });
         }
+    }
+}
+
+/// While it is there nobody else of this process tells the partner, whatever becomes of its task.
+struct Turn {
+    busy: Arc<Mutex<HashSet<String>>>,
+    partner: String,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.busy).remove(&self.partner);
     }
 }
 
@@ -278,6 +294,13 @@ impl Telling<'_> {
                     body: Some(json!(location)),
                 };
                 Ok(self.send(due.kind, whole).await)
+            }
+            // One that fails with the bill in its hands may have it.
+            Heard::Away(why, _) if due.kind == PushKind::Cdr && why.contains("500 Internal") => {
+                match due.attempts + 1 >= BILL_ATTEMPTS_MAX {
+                    true => Ok(Heard::Refused(why)),
+                    false => Ok(Heard::Unsure(why)),
+                }
             }
             // The partner may have the bill: it is not sent for ever.
             Heard::Unsure(why)

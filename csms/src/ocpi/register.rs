@@ -30,7 +30,7 @@ pub(crate) async fn register_asked(app: Arc<App>) {
             _ = ticks.tick() => {}
             () = app.shutdown.cancelled() => return,
         }
-        match app.store.asked_partners().await {
+        match app.store.asked_partners(app.clock().now_ms()).await {
             Ok(asked) => {
                 for partner in asked {
                     if let Err(error) = offer(&app, &partner).await {

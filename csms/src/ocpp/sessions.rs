@@ -172,6 +172,14 @@ impl Sessions {
         self.somebody_turned.notify_one();
     }
 
+    /// It was not written down that these came or went.
+    pub(crate) fn turn_again(&self, ids: Vec<ChargePointId>) {
+        let mut turned = self.turned.lock().unwrap_or_else(PoisonError::into_inner);
+        turned.extend(ids);
+        drop(turned);
+        self.somebody_turned.notify_one();
+    }
+
     fn take_turned(&self) -> HashSet<ChargePointId> {
         let mut turned = self.turned.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *turned)

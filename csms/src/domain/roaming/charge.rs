@@ -153,20 +153,23 @@ fn spread(
     }
 }
 
-/// The same as what is priced; a session that cannot be reckoned with has no energy and no time.
+/// More than any session takes.
+const ENERGY_WH_MAX: i64 = 1_000_000_000;
+
+/// The same as what is priced; a session whose time cannot be reckoned with, as its clock was set, has its energy alone.
 pub(crate) fn charge(kept: &Kept, stretches: Vec<Stretch>) -> Charge {
     let zone = TimeZone::get(&kept.time_zone).unwrap_or(TimeZone::UTC);
     Charge::new(zone.clone(), stretches).unwrap_or_else(|cause| {
-        tracing::warn!(session = kept.id, %cause, "a session is billed without energy and time");
-        let nothing = Stretch {
+        tracing::warn!(session = kept.id, %cause, "a session is billed for its energy alone");
+        let instant = Stretch {
             from_ms: kept.started_at_ms,
             to_ms: kept.started_at_ms,
-            energy_wh: 0,
+            energy_wh: kept.energy_wh.clamp(0, ENERGY_WH_MAX),
             is_charging: true,
             power_kw: None,
             current_a: None,
         };
-        Charge::new(zone, vec![nothing]).expect("a stretch without time and energy is a session")
+        Charge::new(zone, vec![instant]).expect("an instant is a session")
     })
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Begins<'a> {
     pub charge_point_id: &'a str,
     pub connector_id: Option<i64>,
     pub transaction_id: i64,
+    /// By what this server believes of its stamp.
+    pub began_ms: i64,
     pub now_ms: i64,
     /// The tax in prices, in percent.
     pub tax_rate: Decimal,
@@ -45,7 +47,9 @@ pub(in crate::domain) async fn begin(
         .await?;
     let spot = place.spot_at(at.charge_point_id, at.connector_id.unwrap_or(1));
     let location = cdr_location(&place, operator, spot.as_ref());
-    let tariff = conn.published_tariff_of(at.charge_point_id).await?;
+    let tariff = conn
+        .published_tariff_of(at.charge_point_id, at.began_ms)
+        .await?;
     let party = (&*own.country_code, &*own.party_id);
     let tariffs: Vec<Tariff> = tariff
         .iter()

@@ -28,13 +28,9 @@ pub(crate) fn group_tag(party: &Party, token: &Token) -> Option<String> {
     if *group == token.uid {
         return None;
     }
-    match group.as_str().len() <= TAG_CHARS_MAX {
-        true => Some(group.as_str().to_owned()),
-        false => {
-            let hash = content_hash(&[&party.to_string(), "/group/", &group.key()]);
-            Some(hash.chars().take(TAG_CHARS_MAX).collect())
-        }
-    }
+    // Groups of two parties are two, however they are called.
+    let hash = content_hash(&[&party.to_string(), "/group/", &group.key()]);
+    Some(hash.chars().take(TAG_CHARS_MAX).collect())
 }
 
 /// What a token is worth where its issuer is not asked. One that is not valid is known all the same: who charges with it

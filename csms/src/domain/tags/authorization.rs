@@ -31,7 +31,11 @@ pub(crate) async fn authorize(store: &Store, shown: Shown) -> Result<Verdict> {
     let key = tag_key(&shown.id_tag);
     let roaming = [(&*shown.charge_point_id, &*shown.organization_id, &*key)];
     let roaming = conn.roaming_tags(&roaming).await?.into_values().next();
-    if roaming.is_some_and(|tag| tag.grant_at(now_ms).is_some()) {
+    if roaming.is_some_and(|tag| tag.grant_at(now_ms).is_some())
+        && access_at(&mut conn, &shown.charge_point_id)
+            .await?
+            .allows(&shown.id_tag)
+    {
         return Ok(Verdict {
             status: TagStatus::Accepted,
             parent_tag: None,

@@ -21,6 +21,7 @@ use crate::domain::money::billing;
 use crate::domain::projects::commissioning::is_test_tag;
 use crate::domain::roaming::driver::{Driver, RoamingTag};
 use crate::domain::roaming::session::{self, Begins};
+use crate::domain::tags::access::access_at;
 use crate::domain::tags::authorization::{from_stored, stored};
 use crate::domain::tags::payer::{Payer, judge_plain, judge_start};
 use crate::domain::tags::tag::{TagStatus, Verdict, tag_key};
@@ -103,7 +104,7 @@ async fn begin_all(starts: &[&Start], conn: &mut Conn) -> Result<Vec<Begun>> {
         .iter()
         .zip(&places)
         .filter_map(|((point, tag, _), place)| {
-            Some((*point, place.now.organization_id.as_str(), tag.as_deref()?))
+            Some((*point, place.then.organization_id.as_str(), tag.as_deref()?))
         })
         .collect();
     let mut roaming = conn.roaming_tags(&shown).await?;
@@ -209,6 +210,7 @@ async fn keep_starts(
                 charge_point_id: &start.charge_point_id,
                 connector_id: start.connector_id,
                 transaction_id: id,
+                began_ms: begin.began_ms,
                 now_ms: start.now_ms,
                 tax_rate: start.tax_rate,
             };
@@ -306,7 +308,9 @@ async fn judge_shown(begin: &Beginning<'_>, tag: &str, conn: &mut Conn) -> Resul
             ..Judged::default()
         });
     }
-    if let Some(grant) = begin.roaming.grant_at(began_ms) {
+    // A partner lets nobody in whom the project does not.
+    let is_listed = access_at(conn, charge_point).await?.allows(tag);
+    if let Some(grant) = begin.roaming.grant_at(began_ms).filter(|_| is_listed) {
         let verdict = Verdict {
             status: TagStatus::Accepted,
             parent_tag: None,

@@ -29,6 +29,8 @@ static TAGS: Many = Many::new(
      select r.point, r.tag as tag_key, g.partner_id as grant_partner, g.token as grant_token, g.auth_method,
          g.authorization_reference, g.granted_at_ms, g.until_ms, t.partner_id, t.body
      from r left join roaming_grant g on g.charge_point_id = r.point and g.tag_key = r.tag
+             and exists (select 1 from partner q where q.id = g.partner_id and q.organization_id = r.organization
+                 and q.state = 'registered')
          left join partner_token t on t.organization_id = r.organization and t.tag_key = r.tag
              and not exists (select 1 from id_tag o
                  where o.organization_id = r.organization and o.tag_key = r.tag and o.party = '')
@@ -84,6 +86,38 @@ impl Store {
                 run_on_db!(conn, db => sqlx::query(
                     "delete from roaming_grant where charge_point_id = $1 and tag_key = $2 and auth_method = $3")
                     .bind(charge_point).bind(tag_key).bind(AuthMethod::AuthRequest.as_str())
+                    .execute(db))
+            })
+        })
+        .await
+    }
+
+    /// Whether a tag is one of the organization's own, or another partner's.
+    pub(crate) async fn is_tag_of_others(
+        &self,
+        organization: &str,
+        partner: &str,
+        tag_key: &str,
+    ) -> Result<bool> {
+        let mut conn = self.reader().await?;
+        let found: Option<i32> = on_db!(&mut conn, db => sqlx::query_scalar(
+            "select 1 where exists (select 1 from id_tag
+                     where organization_id = $1 and tag_key = $3 and party = '')
+                 or exists (select 1 from partner_token
+                     where organization_id = $1 and tag_key = $3 and partner_id <> $2)")
+            .bind(organization).bind(partner).bind(tag_key)
+            .fetch_optional(db))?;
+        Ok(found.is_some())
+    }
+
+    /// What a partner let somebody do at a charge point holds no more.
+    pub(crate) async fn drop_grant(&self, charge_point: &str, tag_key: &str) -> Result<()> {
+        let input = (charge_point.to_owned(), tag_key.to_owned());
+        self.write(input, |(charge_point, tag_key), conn| {
+            Box::pin(async move {
+                run_on_db!(conn, db => sqlx::query(
+                    "delete from roaming_grant where charge_point_id = $1 and tag_key = $2")
+                    .bind(charge_point).bind(tag_key)
                     .execute(db))
             })
         })

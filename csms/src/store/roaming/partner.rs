@@ -11,6 +11,9 @@ use crate::store::{Conn, Result, Store, StoreError, key_hash, on_db, random_text
 const ID_CHARS: usize = 18;
 const TOKEN_A_CHARS: usize = 48;
 
+/// How long an offer takes at most; one that is older was cut short.
+const OFFER_MS: i64 = 180_000;
+
 #[derive(sqlx::FromRow)]
 struct PartnerRow {
     id: String,
@@ -202,7 +205,8 @@ impl Store {
                          versions_url = $6, endpoints = $7, registered_at_ms = coalesce(registered_at_ms, $9),
                          updated_at_ms = $9, last_error = null, last_error_at_ms = null, quiet_until_ms = null,
                          failures = 0
-                     where id = $1 and token_hash = $2 and state in ('invited', 'registered') returning id")
+                     where id = $1 and state in ('invited', 'registered')
+                         and (token_hash = $2 or (previous_hash = $2 and previous_until_ms > $9)) returning id")
                     .bind(&new.partner_id).bind(&new.known_by_hash).bind(state).bind(&new.token_hash)
                     .bind(&new.their_token).bind(&new.versions_url).bind(&endpoints)
                     .bind(new.now_ms.saturating_add(GRACE_MS)).bind(new.now_ms)
@@ -251,10 +255,11 @@ impl Store {
     }
 
     /// Whom operators want to be offered a token.
-    pub(crate) async fn asked_partners(&self) -> Result<Vec<Partner>> {
+    pub(crate) async fn asked_partners(&self, now_ms: i64) -> Result<Vec<Partner>> {
         let mut conn = self.reader().await?;
         let rows: Vec<PartnerRow> = on_db!(&mut conn, db => sqlx::query_as(partner_query!(
-            "is_asked and pending_hash is null order by created_at_ms, id"))
+            "is_asked and (pending_hash is null or updated_at_ms < $1) order by created_at_ms, id"))
+            .bind(now_ms.saturating_sub(OFFER_MS))
             .fetch_all(db))?;
         let mut partners = Vec::with_capacity(rows.len());
         for row in rows {
@@ -275,8 +280,8 @@ impl Store {
             Box::pin(async move {
                 let begun: Option<String> = on_db!(conn, db => sqlx::query_scalar(
                     "update partner set pending_hash = $2, updated_at_ms = $3
-                     where id = $1 and is_asked and pending_hash is null returning id")
-                    .bind(id).bind(pending).bind(*now_ms)
+                     where id = $1 and is_asked and (pending_hash is null or updated_at_ms < $4) returning id")
+                    .bind(id).bind(pending).bind(*now_ms).bind(now_ms.saturating_sub(OFFER_MS))
                     .fetch_optional(db))?;
                 Ok(begun.is_some())
             })
@@ -341,9 +346,23 @@ impl Store {
                      where id = $1 and state <> $2 returning id")
                     .bind(id).bind(PartnerState::Removed.as_str()).bind(*now_ms).bind(false)
                     .fetch_optional(db))?;
-                run_on_db!(conn, db => sqlx::query("delete from partner_party where partner_id = $1")
+                run_on_db!(&mut *conn, db => sqlx::query("delete from partner_party where partner_id = $1")
                     .bind(id)
                     .execute(db))?;
+                // Nobody vouches for its cards any more.
+                run_on_db!(&mut *conn, db => sqlx::query(
+                    "update id_tag set status = 'Invalid', updated_at_ms = $2
+                     where exists (select 1 from partner_token t where t.partner_id = $1
+                         and t.organization_id = id_tag.organization_id and t.tag_key = id_tag.tag_key
+                         and t.party = id_tag.party and t.kind = id_tag.kind)")
+                    .bind(id).bind(*now_ms)
+                    .execute(db))?;
+                for text in [
+                    "delete from partner_token where partner_id = $1",
+                    "delete from roaming_grant where partner_id = $1",
+                ] {
+                    run_on_db!(&mut *conn, db => sqlx::query(text).bind(id).execute(db))?;
+                }
                 Ok(gone.is_some())
             })
         })

@@ -1,5 +1,7 @@
 //! What partners are to be told of, and what they were told.
 
+use std::collections::HashMap;
+
 use crate::domain::charge_points::identity::public_id;
 use crate::domain::roaming::location::Place;
 use crate::domain::roaming::push::{Heard, PushKind, quiet_ms};
@@ -86,10 +88,13 @@ impl Store {
             "select kind, object_id, changed_at_ms from roaming_push where partner_id = $1 and changed_at_ms > $2")
             .bind(partner).bind(from_ms)
             .fetch_all(db))?;
+        let known: HashMap<(&str, &str), i64> = known
+            .iter()
+            .map(|(kind, id, at_ms)| ((kind.as_str(), id.as_str()), *at_ms))
+            .collect();
         changes.retain(|change| {
-            known.iter().all(|(kind, id, at_ms)| {
-                kind != change.kind.as_str() || *id != change.object_id || *at_ms < change.at_ms
-            })
+            let known = known.get(&(change.kind.as_str(), change.object_id.as_str()));
+            known.is_none_or(|at_ms| *at_ms < change.at_ms)
         });
         let until_ms = newest.unwrap_or(since_ms).max(since_ms);
         let is_worth = !changes.is_empty() || until_ms.saturating_sub(since_ms) > UNWRITTEN_MS;
@@ -315,18 +320,19 @@ impl Conn {
         organization: &str,
         from_ms: i64,
     ) -> Result<Vec<Changed>> {
-        let sessions: Vec<(String, i64, bool)> = on_db!(&mut *self, db => sqlx::query_as(
+        // Before the sessions: of a bill that is found its session's end is found as well.
+        let bills: Vec<(String, i64)> = on_db!(&mut *self, db => sqlx::query_as(
+            "select id, created_at_ms from cdr where partner_id = $1 and created_at_ms > $2
+             order by created_at_ms limit $3")
+            .bind(partner).bind(from_ms).bind(CHANGES_MAX)
+            .fetch_all(db))?;
+        let sessions: Vec<(String, i64, bool)> = on_db!(self, db => sqlx::query_as(
             "select s.id, t.updated_at_ms, 1 = 0 from charge_transaction t join roaming_session s on s.transaction_id = t.id
              where t.organization_id = $2 and t.updated_at_ms > $3 and s.partner_id = $1 and s.body is null
              union
              select id, updated_at_ms, 1 = 1 from roaming_session where partner_id = $1 and updated_at_ms > $3
              order by 2 limit $4")
             .bind(partner).bind(organization).bind(from_ms).bind(CHANGES_MAX)
-            .fetch_all(db))?;
-        let bills: Vec<(String, i64)> = on_db!(self, db => sqlx::query_as(
-            "select id, created_at_ms from cdr where partner_id = $1 and created_at_ms > $2
-             order by created_at_ms limit $3")
-            .bind(partner).bind(from_ms).bind(CHANGES_MAX)
             .fetch_all(db))?;
         let sessions = sessions
             .into_iter()
@@ -384,7 +390,9 @@ impl Conn {
                 .saturating_add(quiet_ms(failures.unwrap_or(0), wanted_ms))
         });
         run_on_db!(self, db => sqlx::query(
-            "update partner set failures = case when $2 then failures + 1 else 0 end, quiet_until_ms = $3,
+            "update partner set failures = case when not $2 then 0
+                     when coalesce(quiet_until_ms, 0) > $5 then failures else failures + 1 end,
+                 quiet_until_ms = case when $2 and coalesce(quiet_until_ms, 0) > $5 then quiet_until_ms else $3 end,
                  last_told_at_ms = case when $4 is null then $5 else last_told_at_ms end,
                  last_error = coalesce($4, last_error),
                  last_error_at_ms = case when $4 is null then last_error_at_ms else $5 end

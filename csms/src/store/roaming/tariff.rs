@@ -55,10 +55,11 @@ impl Store {
 }
 
 impl Conn {
-    /// The tariff that holds now at a charge point, as partners see it.
+    /// The tariff for what begins at a charge point at that time, as partners see it.
     pub(crate) async fn published_tariff_of(
         &mut self,
         charge_point: &str,
+        at_ms: i64,
     ) -> Result<Option<Published>> {
         let row: Option<TariffRow> = on_db!(self, db => sqlx::query_as(
             "select t.owner_id, t.public_id, t.currency, t.price_per_kwh, t.session_fee, t.idle_fee_per_minute,
@@ -66,10 +67,9 @@ impl Conn {
              from charge_point p left join project j on j.id = p.project_id
                  join tariff t on (t.owner_kind = 'charge_point' and t.owner_id = p.id)
                      or (t.owner_kind = 'project' and t.owner_id = p.project_id)
-             where p.id = $1 and t.deleted_at_ms is null
-                 and (p.project_id is null or j.handed_over_at_ms is not null)
+             where p.id = $1 and t.since_ms <= $2 and (p.project_id is null or j.handed_over_at_ms <= $2)
              order by t.owner_kind, t.since_ms desc limit 1")
-            .bind(charge_point)
+            .bind(charge_point).bind(at_ms)
             .fetch_optional(db))?;
         row.map(published_of).transpose()
     }

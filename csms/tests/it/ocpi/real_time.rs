@@ -94,10 +94,9 @@ async fn a_token_that_is_never_on_the_list_is_asked_for_each_time() {
         json!({"location_id": "CP-1", "evse_uids": ["CP-1-1", "CP-1-2"]})
     );
     assert_eq!(asked.header("ocpi-to-party-id"), Some("RIG"));
-    let begun = scene
-        .station
-        .start(1, "CARD 1", "2026-11-30T12:00:00Z", 0)
-        .await;
+    let an_hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    let an_hour_ago = an_hour_ago.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let begun = scene.station.start(1, "CARD 1", &an_hour_ago, 0).await;
     // What begins long before it was asked for is not meant.
     assert_eq!(begun["idTagInfo"]["status"], "Invalid");
     let now = jiff::Timestamp::now()
@@ -211,4 +210,46 @@ async fn an_unknown_card_is_asked_for_and_an_own_one_is_not() {
         sessions.body["data"][0]["cdr_token"]["contract_id"],
         "DE-RIG-C1"
     );
+}
+
+#[tokio::test]
+async fn tags_of_this_server_are_nobody_elses_business() {
+    let mut scene = Scene::set().await;
+    let unknown = json!({"allowed": "ALLOWED", "token": token("X", "NEVER", true)});
+    scene.says(200, 1000, &unknown);
+    for tag in ["GS-01HXJ2K1L0M9N8O7P", "COMMISSIONING"] {
+        assert_eq!(scene.present(tag).await, "Invalid", "{tag}");
+    }
+    assert_eq!(scene.questions(), 0);
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_the_cards_of_a_partner_that_left() {
+    let mut scene = Scene::set().await;
+    scene.push(&token("CARD", "ALWAYS", true)).await;
+    scene.push(&token("ASKED", "ALLOWED_OFFLINE", true)).await;
+    assert_eq!(scene.present("CARD").await, "Accepted");
+    let path = format!("{BASE}/credentials");
+    let ended = scene
+        .cpo
+        .ocpi(&scene.key, Method::DELETE, &path, None)
+        .await;
+    assert_eq!(ended.code(), (200, 1000));
+    assert_eq!(scene.present("CARD").await, "Invalid");
+    assert_eq!(scene.present("ASKED").await, "Invalid");
+}
+
+#[tokio::test]
+async fn a_partner_cannot_take_a_card_of_the_operator() {
+    let scene = Scene::set().await;
+    let start = json!({
+        "response_url": "http://127.0.0.1:9/", "token": token("tag", "ALWAYS", true), "location_id": "CP-1",
+        "evse_uid": "CP-1-1",
+    });
+    let path = format!("{BASE}/commands/START_SESSION");
+    let answer = scene
+        .cpo
+        .ocpi(&scene.key, Method::POST, &path, Some(start))
+        .await;
+    assert_eq!(answer.body["data"]["result"], "REJECTED");
 }

@@ -295,13 +295,6 @@ impl Telling<'_> {
                 };
                 Ok(self.send(due.kind, whole).await)
             }
-            // One that fails with the bill in its hands may have it.
-            Heard::Away(why, _) if due.kind == PushKind::Cdr && why.contains("500 Internal") => {
-                match due.attempts + 1 >= BILL_ATTEMPTS_MAX {
-                    true => Ok(Heard::Refused(why)),
-                    false => Ok(Heard::Unsure(why)),
-                }
-            }
             // The partner may have the bill: it is not sent for ever.
             Heard::Unsure(why)
                 if due.kind == PushKind::Cdr && due.attempts + 1 >= BILL_ATTEMPTS_MAX =>
@@ -357,6 +350,10 @@ fn heard(answered: &Answered) -> Heard {
         || status == 429
         || answered.status.is_server_error()
         || (answered.status.is_success() && answered.said.status_code >= 3000);
+    // It failed with the object in its hands.
+    if status == 500 {
+        return Heard::Unsure(answered.refusal());
+    }
     match is_passing {
         true => Heard::Away(answered.refusal(), wanted_ms),
         false => Heard::Refused(answered.refusal()),
